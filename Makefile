@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# `make demo` shows what this is, `make test` checks it. Both need Python 3.11 or later, and nothing else.
+
+VENV ?= .venv
+PYTHON ?= $(firstword $(foreach name,python3 python3.11 python3.12 python3.13 python3.14,$(shell \
+	$(name) -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && echo $(name))))
+
+BIN := $(VENV)/bin
+PANEL_SOURCES := $(wildcard labextension/src/*.ts labextension/style/* labextension/*.json \
+	labextension/yarn.lock labextension/.yarnrc.yml)
+PANEL := mcp_jupyter/labextension/package.json
+INSTALLED_FROM := pyproject.toml $(wildcard mcp_jupyter/etc/*/*.json) $(PANEL)
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test clean
+
+help:
+	@echo "make demo         serve the quickstart notebook over MCP, call it once, and go on until Ctrl-C"
+	@echo "make demo ONCE=1  the same, but end after the round"
+	@echo "make test         check style, types and layers, and run all tests"
+	@echo "make clean        remove what was built (the virtual environment stays)"
+	@echo ""
+	@echo "VENV=DIR uses another virtual environment than .venv, PYTHON=python3.13 another Python to make it."
+
+demo: $(VENV)/.demo-installed
+	$(BIN)/jupyter mcp demo $(if $(filter 1,$(ONCE)),--once)
+
+test: $(VENV)/.test-installed
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/python -m pytest
+
+clean:
+	rm -rf mcp_jupyter/labextension labextension/lib labextension/node_modules labextension/.yarn
+	rm -rf build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -f $(VENV)/.demo-installed $(VENV)/.test-installed
+
+$(BIN)/python:
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or later is needed: make PYTHON=/path/to/python3.11" >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+# An editable install puts panel and configuration in place like a regular one, and one environment serves
+# both targets: a changed .py file needs no new install.
+$(VENV)/.demo-installed: $(INSTALLED_FROM) | $(BIN)/python
+	@echo "Installing into $(VENV), which takes a minute or two the first time ..."
+	$(BIN)/python -m pip install --quiet --editable '.[lab]'
+	@touch $@
+
+$(VENV)/.test-installed: $(INSTALLED_FROM) | $(BIN)/python
+	@echo "Installing into $(VENV), which takes a minute or two the first time ..."
+	$(BIN)/python -m pip install --quiet --editable '.[test]'
+	@touch $@ $(VENV)/.demo-installed
+
+# The install builds the panel; it looks for changes in labextension/src alone, so an old build has to go.
+$(PANEL): $(PANEL_SOURCES)
+	@rm -rf mcp_jupyter/labextension

@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/**
+ * Names shared by the parts of the extension. No behaviour and no side effects.
+ */
+
+/** The plugin's id: also what `jupyter labextension disable` takes. */
+export const PLUGIN_ID = 'mcp-jupyter:panel';
+
+/** The panel's id in the shell, and its name when the layout is restored. */
+export const PANEL_ID = 'mcp-jupyter-panel';
+
+/** The server extension's URL space below the base URL. */
+export const URL_SPACE = 'mcp-jupyter';
+
+/** The domain of the extension's translated texts. */
+export const TRANSLATION_DOMAIN = 'mcp-jupyter';
+
+/**
+ * How often a panel that can be seen asks. A person who started a cell looks again within seconds; an answer
+ * costs the server about as much as one of JupyterLab's own polls, which are slower because there are many.
+ */
+export const POLL_MILLISECONDS = 2_000;
+
+/** How slow polling gets while the server does not answer: soon enough after it was restarted. */
+export const SLOWEST_POLL_MILLISECONDS = 15_000;
+
+export namespace CommandIDs {
+  /** Show the panel. */
+  export const open = 'mcp-jupyter:open';
+}

@@ -1,0 +1,101 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Every exception this package raises on purpose, in one tree.
+
+Knows nothing of transports, of tools or of HTTP: each layer translates what it catches from below
+into one of these at one named boundary.
+
+    McpJupyterError
+    ├── McpError                a JSON-RPC error: ours on its way out, or the peer's as it came in
+    │   └── FrameError          the bytes were not a JSON-RPC message
+    ├── ToolError               a tool says what went wrong; the caller gets `isError: true`
+    ├── ConnectionClosed        the other side is gone
+    ├── RequestTimeout          no answer within the bound
+    ├── BacklogFull             the other side does not read and its queue is full
+    └── LinkError               no kernel can be reached
+        └── NotebookNotFound    no live notebook has that name
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+__all__ = [
+    "BacklogFull",
+    "ConnectionClosed",
+    "FrameError",
+    "LinkError",
+    "McpError",
+    "McpJupyterError",
+    "NotebookNotFound",
+    "RequestTimeout",
+    "ToolError",
+]
+
+
+class McpJupyterError(Exception):
+    """Root of the tree."""
+
+
+class McpError(McpJupyterError):
+    """A JSON-RPC error.
+
+    Parameters
+    ----------
+    code : int
+        The error code (`mcp_jupyter.protocol.codes` names them).
+    message : str
+        One sentence: what was wrong and, where possible, what to do.
+    data : Any, optional
+        JSON value with details for programs.
+    """
+
+    def __init__(self, code: int, message: str, data: Any = None) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.data = data
+
+    def to_dict(self) -> dict[str, Any]:
+        """The `error` member of a JSON-RPC error response."""
+        error: dict[str, Any] = {"code": self.code, "message": self.message}
+        if self.data is not None:
+            error["data"] = self.data
+        return error
+
+
+class FrameError(McpError):
+    """The bytes were not a JSON-RPC message.
+
+    Parameters
+    ----------
+    request_id : int, str or None
+        The id of the offending request where it could be read, else None (JSON-RPC 2.0, section 5).
+    """
+
+    def __init__(self, code: int, message: str, request_id: int | str | None = None) -> None:
+        super().__init__(code, message)
+        self.request_id = request_id
+
+
+class ToolError(McpJupyterError):
+    """Raise it in a tool to tell the caller, in words, what went wrong."""
+
+
+class ConnectionClosed(McpJupyterError):
+    """The other side of a conversation is gone."""
+
+
+class RequestTimeout(McpJupyterError):
+    """A request had no answer within its bound."""
+
+
+class BacklogFull(McpJupyterError):
+    """The other side does not read, and what waits for it has reached its limit."""
+
+
+class LinkError(McpJupyterError):
+    """No kernel can be reached."""
+
+
+class NotebookNotFound(LinkError):
+    """No live notebook has that name."""

@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Rules about the source itself: layers, licence line, public names, size. Knows no behaviour."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+SPDX = "SPDX-License-Identifier: BSD-3-Clause"
+MAX_LINES = 450  # a file with one job is shorter
+
+PACKAGE = sorted((ROOT / "mcp_jupyter").rglob("*.py"))
+TESTS = sorted((ROOT / "tests").rglob("*.py"))
+PANEL = sorted(path for path in (ROOT / "labextension" / "src").rglob("*") if path.is_file())
+
+
+def relative(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+def is_public(path: Path) -> bool:
+    """Tell whether no part of the path begins with an underscore; `__init__` stands for its package."""
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return not any(part.startswith("_") and part != "__init__" for part in parts)
+
+
+def lacks_all(source: str) -> bool:
+    """Tell whether a module has content, more than its docstring, and no ``__all__``."""
+    body = ast.parse(source).body
+    if len(body) <= 1:
+        return False
+    assigned = {
+        target.id
+        for node in body
+        if isinstance(node, ast.Assign)
+        for target in node.targets
+        if isinstance(target, ast.Name)
+    }
+    return "__all__" not in assigned
+
+
+def test_imports_point_downwards_only() -> None:
+    command = [Path(sys.executable).with_name("lint-imports"), "--no-cache", "--no-logo"]
+    linter = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert linter.returncode == 0, linter.stdout + linter.stderr
+
+
+@pytest.mark.parametrize("files", [PACKAGE, TESTS, PANEL], ids=["package", "tests", "panel"])
+def test_first_line_of_each_file_names_the_licence(files: list[Path]) -> None:
+    first_lines = {path: path.read_text(encoding="utf-8").partition("\n")[0] for path in files}
+    assert first_lines, "found no files"
+    assert [relative(path) for path, line in first_lines.items() if SPDX not in line] == []
+
+
+def test_public_modules_list_their_public_names() -> None:
+    public = [path for path in PACKAGE if is_public(path)]
+    assert [relative(path) for path in public if lacks_all(path.read_text(encoding="utf-8"))] == []
+
+
+def test_files_stay_small() -> None:
+    sizes = {relative(path): path.read_bytes().count(b"\n") for path in PACKAGE + TESTS + PANEL}
+    assert {path: lines for path, lines in sizes.items() if lines > MAX_LINES} == {}
