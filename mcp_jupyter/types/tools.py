@@ -1,0 +1,104 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Tools: listing and calling (spec, server/tools). Knows nothing of JSON Schema, which it only carries."""
+
+from typing import Annotated, Any, ClassVar, Literal
+
+from ._base import (
+    BY_TYPE,
+    CacheableResult,
+    InputResponseRequestParams,
+    JSONObject,
+    Meta,
+    NullableWireModel,
+    PaginatedRequest,
+    PaginatedResult,
+    Request,
+    Result,
+    TaskAugmentedRequestParams,
+    WireModel,
+)
+from .content import ContentBlock
+from .metadata import BaseMetadata, Icon
+
+__all__ = [
+    "CallToolRequest",
+    "CallToolRequestParams",
+    "CallToolResult",
+    "ListToolsRequest",
+    "ListToolsResult",
+    "Tool",
+    "ToolAnnotations",
+    "ToolExecution",
+]
+
+
+class ToolAnnotations(WireModel):
+    """Hints on what a tool does. A client must not trust them unless it trusts the server.
+
+    Absent hints mean: not read-only, destructive, not idempotent, open world.
+    """
+
+    title: str | None = None
+    readOnlyHint: bool | None = None
+    destructiveHint: bool | None = None
+    idempotentHint: bool | None = None
+    openWorldHint: bool | None = None
+
+
+class ToolExecution(WireModel):
+    """Whether a call may or must be run as a task (2025-11-25, experimental)."""
+
+    taskSupport: Literal["forbidden", "optional", "required"] | None = None
+
+
+class Tool(BaseMetadata):
+    """A tool, with the JSON Schemas of its arguments and of its structured output, kept verbatim."""
+
+    description: str | None = None
+    inputSchema: JSONObject
+    outputSchema: JSONObject | None = None
+    annotations: ToolAnnotations | None = None
+    execution: ToolExecution | None = None
+    icons: list[Icon] | None = None
+    meta: Meta = None
+
+
+class ListToolsRequest(PaginatedRequest):
+    """Ask for a page of tools."""
+
+    method: Literal["tools/list"] = "tools/list"
+
+
+class ListToolsResult(CacheableResult, PaginatedResult):
+    """A page of tools."""
+
+    tools: list[Tool]
+
+
+class CallToolRequestParams(TaskAugmentedRequestParams, InputResponseRequestParams):
+    """Params of `tools/call`."""
+
+    name: str
+    arguments: JSONObject | None = None
+
+
+class CallToolRequest(Request):
+    """Call a tool."""
+
+    method: Literal["tools/call"] = "tools/call"
+    params: CallToolRequestParams
+
+
+class CallToolResult(Result, NullableWireModel):
+    """What a tool answered, or, with `isError`, what went wrong.
+
+    `structuredContent` is an object up to 2025-11-25 and any JSON value since 2026-07-28, `null` too:
+    `CallToolResult(content=[], structuredContent=None)` sends `null`, without the argument nothing is
+    sent. A reader tells the two apart by `"structuredContent" in result.model_fields_set`.
+    """
+
+    nullable: ClassVar[frozenset[str]] = frozenset({"structuredContent"})
+
+    content: list[Annotated[ContentBlock, BY_TYPE]]
+    structuredContent: Any = None
+    isError: bool | None = None
