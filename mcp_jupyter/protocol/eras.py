@@ -1,0 +1,191 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The two eras of the protocol, one object each per version. Nothing else asks "which version?".
+
+*Legacy* versions open with a handshake and keep sessions; *modern* ones carry version and capabilities
+in every request's `_meta`. An `Era` knows what that changes in the words on the wire: which methods
+exist, how a result is completed, how an error is coded, which HTTP status it gets.
+
+Source: spec 2026-07-28, basic ("Versioning", "Error codes") and basic/transports; 2025-11-25 the same.
+"""
+
+from __future__ import annotations
+
+import abc
+from collections.abc import Mapping
+from typing import Any, Final
+
+from ..errors import McpError
+from . import codes
+from .methods import LEGACY_VERSIONS, MODERN_VERSIONS, methods_of
+
+__all__ = [
+    "CLIENT_CAPABILITIES",
+    "CLIENT_INFO",
+    "LATEST_LEGACY",
+    "LATEST_MODERN",
+    "LOG_LEVEL",
+    "PROTOCOL_VERSION",
+    "SERVER_INFO",
+    "SUBSCRIPTION_ID",
+    "Era",
+    "era_of",
+    "is_modern",
+    "modern_era",
+    "negotiate",
+]
+
+_PREFIX: Final = "io.modelcontextprotocol/"
+PROTOCOL_VERSION: Final = _PREFIX + "protocolVersion"
+CLIENT_CAPABILITIES: Final = _PREFIX + "clientCapabilities"
+CLIENT_INFO: Final = _PREFIX + "clientInfo"
+LOG_LEVEL: Final = _PREFIX + "logLevel"
+SERVER_INFO: Final = _PREFIX + "serverInfo"
+SUBSCRIPTION_ID: Final = _PREFIX + "subscriptionId"
+
+LATEST_LEGACY: Final = LEGACY_VERSIONS[-1]
+LATEST_MODERN: Final = MODERN_VERSIONS[-1]
+
+CACHEABLE: Final = frozenset(
+    {
+        "server/discover",
+        "tools/list",
+        "prompts/list",
+        "resources/list",
+        "resources/templates/list",
+        "resources/read",
+    }
+)
+"""Methods whose complete results must carry `ttlMs` and `cacheScope` (spec 2026-07-28, "Caching")."""
+
+
+class Era(abc.ABC):
+    """The rules of one version.
+
+    Attributes
+    ----------
+    version : str
+        The version's date.
+    client_requests : frozenset of str
+        Requests a client may send.
+    """
+
+    def __init__(self, version: str) -> None:
+        self.version = version
+        self.client_requests = methods_of(version, "client")
+
+    @abc.abstractmethod
+    def complete(self, method: str, result: Any, server_info: Mapping[str, Any]) -> Any:
+        """The result (a fresh model or mapping of a handler's) as this era wants it on the wire."""
+
+    @abc.abstractmethod
+    def resource_not_found(self, uri: str) -> McpError:
+        """The error for a resource that does not exist."""
+
+    @abc.abstractmethod
+    def http_status(self, code: int) -> int:
+        """The HTTP status of a JSON-RPC error that a handler answered with."""
+
+
+class _Legacy(Era):
+    def complete(self, method: str, result: Any, server_info: Mapping[str, Any]) -> Any:
+        return result
+
+    def resource_not_found(self, uri: str) -> McpError:
+        return McpError(codes.RESOURCE_NOT_FOUND, f"There is no resource {uri!r}.", {"uri": uri})
+
+    def http_status(self, code: int) -> int:
+        return 200
+
+
+class _Modern(Era):
+    _STATUS: Final = {
+        codes.METHOD_NOT_FOUND: 404,
+        codes.PARSE_ERROR: 400,
+        codes.INVALID_REQUEST: 400,
+        codes.INVALID_PARAMS: 400,
+        codes.HEADER_MISMATCH: 400,
+        codes.MISSING_CLIENT_CAPABILITY: 400,
+        codes.UNSUPPORTED_PROTOCOL_VERSION: 400,
+    }
+
+    def complete(self, method: str, result: Any, server_info: Mapping[str, Any]) -> Any:
+        added: dict[str, Any] = {"resultType": "complete"}
+        if method in CACHEABLE:
+            # A notebook changes under the client's eyes: nothing may be reused without asking.
+            added |= {"ttlMs": 0, "cacheScope": "private"}
+        if isinstance(result, Mapping):
+            meta = {SERVER_INFO: server_info, **(result.get("_meta") or {})}
+            return {**added, **result, "_meta": meta}
+        for name, value in added.items():
+            if getattr(result, name, None) is None:
+                setattr(result, name, value)
+        result.meta = {SERVER_INFO: server_info, **(result.meta or {})}
+        return result
+
+    def resource_not_found(self, uri: str) -> McpError:
+        return McpError(codes.INVALID_PARAMS, f"There is no resource {uri!r}.", {"uri": uri})
+
+    def http_status(self, code: int) -> int:
+        return self._STATUS.get(code, 200)
+
+
+_ERAS: Final[Mapping[str, Era]] = {
+    **{version: _Legacy(version) for version in LEGACY_VERSIONS},
+    **{version: _Modern(version) for version in MODERN_VERSIONS},
+}
+
+
+def era_of(version: str) -> Era:
+    """The rules of `version`.
+
+    Raises
+    ------
+    KeyError
+        When there is no such version.
+    """
+    return _ERAS[version]
+
+
+def negotiate(requested: object) -> Era:
+    """The legacy era an `initialize` ends in: the requested version, else our latest legacy one.
+
+    A handshake never ends in a modern version (spec 2026-07-28, "Versioning").
+    """
+    if isinstance(requested, str) and requested in LEGACY_VERSIONS:
+        return _ERAS[requested]
+    return _ERAS[LATEST_LEGACY]
+
+
+def is_modern(method: str, params: Mapping[str, Any]) -> bool:
+    """Whether a message speaks the modern era: it carries its version, or asks for `server/discover`.
+
+    The envelope wins over the method's name: `initialize` with a modern envelope is a modern request
+    for a method that does not exist.
+    """
+    meta = params.get("_meta")
+    return (isinstance(meta, dict) and PROTOCOL_VERSION in meta) or method == "server/discover"
+
+
+def modern_era(params: Mapping[str, Any]) -> Era:
+    """The modern era a request's envelope names.
+
+    Raises
+    ------
+    McpError
+        INVALID_PARAMS when the envelope is incomplete, UNSUPPORTED_PROTOCOL_VERSION when it names a
+        version that is not served this way.
+    """
+    meta = params.get("_meta")
+    meta = meta if isinstance(meta, dict) else {}
+    version, capabilities = meta.get(PROTOCOL_VERSION), meta.get(CLIENT_CAPABILITIES)
+    if not isinstance(version, str):
+        raise McpError(codes.INVALID_PARAMS, f"params._meta must have {PROTOCOL_VERSION!r}, a string.")
+    if version not in MODERN_VERSIONS:
+        raise McpError(
+            codes.UNSUPPORTED_PROTOCOL_VERSION,
+            f"Protocol version {version!r} is not supported in this form.",
+            {"supported": list(MODERN_VERSIONS), "requested": version},
+        )
+    if not isinstance(capabilities, dict):
+        raise McpError(codes.INVALID_PARAMS, f"params._meta must have {CLIENT_CAPABILITIES!r}, an object.")
+    return _ERAS[version]

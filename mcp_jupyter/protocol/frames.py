@@ -1,0 +1,227 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""JSON-RPC 2.0 messages: from bytes to a routed frame, and from a frame to bytes.
+
+Owns parsing (once), the rules for ids, and serialising (once). Knows no method, no version and no
+transport. Params and results stay plain dicts here; whoever handles a method validates its params.
+
+Source: JSON-RPC 2.0; MCP narrows ids to string or integer, and params to an object (spec, basic).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+from pydantic import BaseModel
+from pydantic_core import PydanticSerializationError, from_json, to_json
+
+from ..errors import FrameError
+from .codes import INVALID_REQUEST, PARSE_ERROR
+from .limits import MAX_REQUEST_ID_CHARS
+
+__all__ = [
+    "ErrorResponse",
+    "Frame",
+    "Message",
+    "Notification",
+    "Request",
+    "RequestId",
+    "Response",
+    "classify",
+    "decode",
+    "dumps",
+    "encode",
+    "is_request_id",
+    "parse",
+]
+
+RequestId: TypeAlias = int | str
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A call that wants an answer."""
+
+    id: RequestId
+    method: str
+    params: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Notification:
+    """A message that wants no answer."""
+
+    method: str
+    params: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """The result of a request: a dict as received, or a model on its way out."""
+
+    id: RequestId
+    result: Any
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorResponse:
+    """The error a request ended in; the id is None when the request's own could not be read."""
+
+    id: RequestId | None
+    error: Mapping[str, Any]
+
+
+Frame: TypeAlias = Request | Notification | Response | ErrorResponse
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A frame, its JSON on one line, and the request of the *receiver's* that it belongs to.
+
+    `related` is what lets an HTTP front put a notification on the stream of the POST it belongs to:
+    the id of the request, made by the side that receives this message, in whose course it was sent.
+    """
+
+    frame: Frame
+    raw: bytes
+    related: RequestId | None = None
+
+    @classmethod
+    def of(cls, frame: Frame, related: RequestId | None = None) -> Message:
+        """A frame ready to be sent."""
+        return cls(frame, encode(frame), related)
+
+
+def is_request_id(value: Any) -> bool:
+    """Whether `value` may stand as an id: a string or an integer, no boolean, float or null."""
+    if type(value) is int:
+        return True
+    return type(value) is str and len(value) <= MAX_REQUEST_ID_CHARS
+
+
+def parse(data: bytes | bytearray | str) -> Any:
+    """JSON text to Python values, strictly: no NaN, no lone surrogates, depth bounded by the parser.
+
+    Raises
+    ------
+    FrameError
+        PARSE_ERROR, when the text is not JSON.
+    """
+    try:
+        return from_json(data, allow_inf_nan=False)
+    except ValueError as exc:
+        raise FrameError(PARSE_ERROR, f"The message is not valid JSON: {exc}") from None
+
+
+def classify(value: Any) -> Frame:
+    """The frame that a parsed JSON value is.
+
+    Raises
+    ------
+    FrameError
+        INVALID_REQUEST, with the request's id where it can be read.
+    """
+    if type(value) is not dict:
+        raise FrameError(INVALID_REQUEST, "A message must be a JSON object.")
+    id_ = value.get("id")
+    known = id_ if is_request_id(id_) else None
+    if value.get("jsonrpc") != "2.0":
+        raise FrameError(INVALID_REQUEST, 'A message must have "jsonrpc": "2.0".', known)
+    if "method" in value:
+        return _call(value, known)
+    if "result" in value and "error" not in value:
+        if known is None:
+            raise FrameError(INVALID_REQUEST, "A response must have the id of its request.")
+        if type(value["result"]) is not dict:
+            raise FrameError(INVALID_REQUEST, "A result must be a JSON object.", known)
+        return Response(known, value["result"])
+    if "error" in value and "result" not in value:
+        return _error(value["error"], id_, known)
+    raise FrameError(INVALID_REQUEST, 'A message must have one of "method", "result" and "error".', known)
+
+
+def _call(value: dict[str, Any], known: RequestId | None) -> Request | Notification:
+    method, params = value["method"], value.get("params", {})
+    if type(method) is not str or "result" in value or "error" in value:
+        raise FrameError(INVALID_REQUEST, "A method must be a string, without result or error.", known)
+    if type(params) is not dict:
+        raise FrameError(INVALID_REQUEST, "Params must be a JSON object.", known)
+    if "id" not in value:
+        return Notification(method, params)
+    if known is None:
+        raise FrameError(
+            INVALID_REQUEST,
+            f"A request id must be a string (at most {MAX_REQUEST_ID_CHARS} characters) or an integer.",
+        )
+    return Request(known, method, params)
+
+
+def _error(error: Any, id_: Any, known: RequestId | None) -> ErrorResponse:
+    if type(error) is not dict or type(error.get("code")) is not int:
+        raise FrameError(INVALID_REQUEST, "An error must be an object with an integer code.", known)
+    if known is None and id_ is not None:
+        raise FrameError(INVALID_REQUEST, "An error response must have the id of its request, or null.")
+    return ErrorResponse(known, error)
+
+
+def decode(data: bytes | bytearray | str) -> Frame:
+    """Bytes to a frame: `parse`, then `classify`."""
+    return classify(parse(data))
+
+
+def dumps(value: Any) -> bytes:
+    """Python values and models to one line of JSON, UTF-8.
+
+    Model fields that are None are left out; NaN and infinities become null (JSON has neither); a lone
+    surrogate becomes U+FFFD rather than no answer at all.
+
+    Raises
+    ------
+    TypeError
+        When something in `value` has no JSON form.
+    """
+    try:
+        return to_json(value, by_alias=True, exclude_none=True, inf_nan_mode="null")
+    except PydanticSerializationError as exc:
+        if "surrogates not allowed" not in str(exc):
+            raise TypeError(str(exc)) from None
+    except (ValueError, RecursionError) as exc:
+        raise TypeError(f"The value cannot be written as JSON: {exc}") from None
+    return _dumps_replacing_surrogates(value)
+
+
+def _dumps_replacing_surrogates(value: Any) -> bytes:
+    try:
+        return to_json(_without_surrogates(value), by_alias=True, exclude_none=True, inf_nan_mode="null")
+    except (PydanticSerializationError, ValueError, RecursionError) as exc:
+        raise TypeError(f"The value cannot be written as JSON: {exc}") from None
+
+
+def _without_surrogates(value: Any) -> Any:
+    if isinstance(value, str):
+        return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    if isinstance(value, BaseModel):
+        value = value.model_dump(by_alias=True, exclude_none=True)
+    if isinstance(value, Mapping):
+        return {_without_surrogates(key): _without_surrogates(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_without_surrogates(item) for item in value]
+    return value
+
+
+def encode(frame: Frame) -> bytes:
+    """A frame to one line of JSON.
+
+    Raises
+    ------
+    TypeError
+        When params or result hold something that has no JSON form.
+    """
+    if isinstance(frame, Response):
+        return dumps({"jsonrpc": "2.0", "id": frame.id, "result": frame.result})
+    if isinstance(frame, Request):
+        return dumps({"jsonrpc": "2.0", "id": frame.id, "method": frame.method, "params": frame.params})
+    if isinstance(frame, Notification):
+        return dumps({"jsonrpc": "2.0", "method": frame.method, "params": frame.params})
+    return dumps({"jsonrpc": "2.0", "id": frame.id, "error": frame.error})

@@ -1,0 +1,368 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The header rules of Streamable HTTP, version 2026-07-28: what mirrors the body, how, and whether it agrees.
+
+Owns the names, the encoding of values, and the comparison of headers with a request's body. Refuses to
+know an HTTP library (headers come as a function from a name to its values) and what a refusal looks
+like on the wire (400 with `codes.HEADER_MISMATCH`).
+
+Source: spec 2026-07-28, basic/transports/streamable-http, "Request Metadata"; server/tools,
+"x-mcp-header"; SEP-2663 for the tasks extension. Header names compare without regard to case, values with.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, Final, TypeAlias
+
+from .eras import PROTOCOL_VERSION as VERSION_KEY
+
+__all__ = [
+    "ANNOTATION",
+    "LAST_EVENT_ID",
+    "MAX_SAFE_INTEGER",
+    "METHOD",
+    "NAME",
+    "PARAM_PREFIX",
+    "PROTOCOL_VERSION",
+    "SESSION_ID",
+    "GetAll",
+    "HeaderError",
+    "check_params",
+    "check_routing",
+    "decode_value",
+    "encode_value",
+    "mirror_params",
+    "name_of",
+    "param_headers",
+]
+
+PROTOCOL_VERSION: Final = "Mcp-Protocol-Version"
+SESSION_ID: Final = "Mcp-Session-Id"
+METHOD: Final = "Mcp-Method"
+NAME: Final = "Mcp-Name"
+LAST_EVENT_ID: Final = "Last-Event-ID"
+PARAM_PREFIX: Final = "Mcp-Param-"
+
+ANNOTATION: Final = "x-mcp-header"
+"""The keyword of a tool's input schema that asks for a header."""
+
+MAX_SAFE_INTEGER: Final = 2**53 - 1
+"""Integers beyond it differ between JSON readers, so the specification keeps them out of headers."""
+
+GetAll: TypeAlias = Callable[[str], Sequence[str]]
+"""All values of the header of that name, in any case, one each line (tornado: `request.headers.get_list`)."""
+
+_SENTINEL_START: Final = "=?base64?"
+_SENTINEL_END: Final = "?="
+_FIELD_VALUE: Final = re.compile(r"[\t -~]*")
+_TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110 section 5.6.2
+_DECIMAL: Final = re.compile(r"(-?[0-9]{1,16})(?:\.0+)?")  # no safe integer has more than 16 digits
+_MAX_SHOWN_CHARS: Final = 64  # of a hostile value in a message
+
+_NAME_KEYS: Final = {
+    "tools/call": "name",
+    "prompts/get": "name",
+    "resources/read": "uri",
+    "tasks/get": "taskId",
+    "tasks/update": "taskId",
+    "tasks/cancel": "taskId",
+}
+
+_PRIMITIVES: Final = frozenset({"string", "integer", "boolean"})
+
+# The keywords of JSON Schema that hold schemas, by the shape of their value. Others hold data, where an
+# annotation is only text.
+_HOLD_NAMED_SCHEMAS: Final = frozenset(
+    {"$defs", "definitions", "dependencies", "dependentSchemas", "patternProperties", "properties"}
+)
+_HOLD_SCHEMAS: Final = frozenset(
+    {
+        "additionalItems",
+        "additionalProperties",
+        "allOf",
+        "anyOf",
+        "contains",
+        "contentSchema",
+        "else",
+        "if",
+        "items",
+        "not",
+        "oneOf",
+        "prefixItems",
+        "propertyNames",
+        "then",
+        "unevaluatedItems",
+        "unevaluatedProperties",
+    }
+)
+
+
+class HeaderError(ValueError):
+    """A header is missing, malformed, or does not say what the body says; or it cannot be made."""
+
+
+def encode_value(value: str) -> str:
+    """`value` as a header may carry it: as it is, or in base64 between `=?base64?` and `?=`.
+
+    The result is visible ASCII, with spaces only inside. A tab inside would be legal but goes in base64:
+    conformance asks for that.
+
+    Raises
+    ------
+    HeaderError
+        `value` holds a lone surrogate, which has no UTF-8 form.
+    """
+    looks_encoded = value.startswith(_SENTINEL_START) and value.endswith(_SENTINEL_END)
+    if value.isascii() and value.isprintable() and value == value.strip(" ") and not looks_encoded:
+        return value
+    try:
+        raw = value.encode()
+    except UnicodeEncodeError:
+        raise HeaderError("the value holds a lone surrogate and cannot be sent in a header") from None
+    return f"{_SENTINEL_START}{base64.b64encode(raw).decode()}{_SENTINEL_END}"
+
+
+def decode_value(value: str) -> str:
+    """What the sender of a header meant: the inverse of `encode_value`, without the white space around it.
+
+    Raises
+    ------
+    HeaderError
+        A character that no header may hold, base64 that is not exactly what an encoder writes (padding,
+        alphabet, unused bits), or bytes that are not UTF-8.
+    """
+    value = value.strip(" \t")
+    if _FIELD_VALUE.fullmatch(value) is None:
+        raise HeaderError("the value holds a character that a header may not carry")
+    payload = value[len(_SENTINEL_START) : -len(_SENTINEL_END)]
+    if value != f"{_SENTINEL_START}{payload}{_SENTINEL_END}":
+        return value
+    try:
+        raw = base64.b64decode(payload, validate=True)
+        text = raw.decode()
+    except binascii.Error:
+        raise HeaderError("the value is not valid base64") from None
+    except UnicodeDecodeError:
+        raise HeaderError("the value is not base64 of UTF-8 text") from None
+    if base64.b64encode(raw).decode() != payload:
+        raise HeaderError("the value is not canonical base64")
+    return text
+
+
+def name_of(method: str, params: Mapping[str, Any]) -> str | None:
+    """What `Mcp-Name` must say for this request; None when the method has no such header.
+
+    It is None as well where the body lacks the name or has it in a wrong type: then the params are what
+    is wrong with the request, and they are judged elsewhere.
+    """
+    key = _NAME_KEYS.get(method)
+    name = params.get(key) if key is not None else None
+    return name if isinstance(name, str) else None
+
+
+def check_routing(headers: GetAll, method: str, params: Mapping[str, Any]) -> None:
+    """Whether version, method and name in the headers are those of the body.
+
+    Run it after the check of the `_meta` keys (a missing one is `INVALID_PARAMS`, not a mismatch) and
+    before asking whether the version is supported.
+
+    Raises
+    ------
+    HeaderError
+        Naming the header that is missing, given twice (two readers might take different ones), malformed,
+        or different from the body.
+    """
+    meta = params.get("_meta")
+    version = meta.get(VERSION_KEY) if isinstance(meta, Mapping) else None
+    _compare(PROTOCOL_VERSION, _required(headers, PROTOCOL_VERSION), version)
+    _compare(METHOD, _required(headers, METHOD), method)
+    given = _single(headers, NAME)
+    name = name_of(method, params)
+    if name is None:
+        return
+    if given is None:
+        raise HeaderError(f"{NAME} header is missing")
+    _compare(NAME, _decoded(NAME, given), name)
+
+
+def param_headers(input_schema: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
+    """The `x-mcp-header` annotations of a tool's input schema.
+
+    Returns
+    -------
+    dict
+        From what follows `Mcp-Param-` in the header's name to the path of the argument it mirrors.
+
+    Raises
+    ------
+    HeaderError
+        An annotation breaks a rule: it is empty or no RFC 9110 token, a second one differs only in case,
+        its property is not of the one type string, integer or boolean, or it does not stand on a property
+        reached from the root through `properties` alone. A client must then drop the tool, so a server
+        does well to ask before it offers one.
+    """
+    found: dict[str, tuple[str, ...]] = {}
+    taken: set[str] = set()
+    for path, schema in _schemas_in(input_schema):
+        if ANNOTATION not in schema:
+            continue
+        if not path:
+            raise HeaderError(f"{ANNOTATION} stands where no chain of `properties` leads")
+        suffix = _annotation(schema, path)
+        if suffix.lower() in taken:
+            raise HeaderError(f"{ANNOTATION} {suffix!r} is given twice (case does not count)")
+        taken.add(suffix.lower())
+        found[suffix] = path
+    return found
+
+
+def mirror_params(annotations: Mapping[str, tuple[str, ...]], arguments: Mapping[str, Any]) -> dict[str, str]:
+    """The `Mcp-Param-*` headers a client sends with a call: header name to encoded value.
+
+    An argument that is absent or null has no header. Nor has one of a type that no header can mirror:
+    the server will say what is wrong with it.
+
+    Parameters
+    ----------
+    annotations : mapping
+        What `param_headers` returned for the tool.
+    arguments : mapping
+        The call's arguments.
+
+    Raises
+    ------
+    HeaderError
+        An integer beyond `MAX_SAFE_INTEGER`, or text that has no UTF-8 form.
+    """
+    headers: dict[str, str] = {}
+    for suffix, path in annotations.items():
+        text = _rendered(_argument(arguments, path), PARAM_PREFIX + suffix)
+        if text is not None:
+            headers[PARAM_PREFIX + suffix] = encode_value(text)
+    return headers
+
+
+def check_params(
+    annotations: Mapping[str, tuple[str, ...]], arguments: Mapping[str, Any], get_all: GetAll
+) -> None:
+    """Whether the `Mcp-Param-*` headers say what the arguments say. Headers of other names are ignored.
+
+    An integer compares as a number (`42.0` is 42). A header without its argument is refused too: somebody
+    on the way may have acted on it.
+
+    Raises
+    ------
+    HeaderError
+        Naming the header that is missing, given twice, malformed, or different from the argument. Values
+        are not repeated: arguments may be private.
+    """
+    for suffix, path in annotations.items():
+        name = PARAM_PREFIX + suffix
+        given = _single(get_all, name)
+        value = _argument(arguments, path)
+        expected = _rendered(value, name)
+        if given is None and expected is None:
+            continue
+        if given is None:
+            raise HeaderError(f"{name} header is missing, but the body has its argument")
+        if expected is None:
+            raise HeaderError(f"{name} header is given, but the body has no value for it")
+        said = _decoded(name, given)
+        if not isinstance(value, str | bool):
+            said = _normal_integer(said)
+        if said != expected:
+            raise HeaderError(f"{name} header does not match the argument in the body")
+
+
+def _single(get_all: GetAll, name: str) -> str | None:
+    values = get_all(name)
+    if len(values) > 1:
+        raise HeaderError(f"{name} header is given more than once")
+    return values[0].strip(" \t") if values else None
+
+
+def _required(get_all: GetAll, name: str) -> str:
+    value = _single(get_all, name)
+    if value is None:
+        raise HeaderError(f"{name} header is missing")
+    return value
+
+
+def _decoded(name: str, value: str) -> str:
+    try:
+        return decode_value(value)
+    except HeaderError as error:
+        raise HeaderError(f"{name} header: {error}") from None
+
+
+def _compare(name: str, said: str, expected: object) -> None:
+    if said != expected:
+        raise HeaderError(f"{name} header value {_shown(said)} does not match body value {_shown(expected)}")
+
+
+def _shown(value: object) -> str:
+    if not isinstance(value, str):
+        return f"({type(value).__name__})"
+    return ascii(value[:_MAX_SHOWN_CHARS])
+
+
+def _schemas_in(root: object) -> Iterator[tuple[tuple[str, ...] | None, Mapping[str, Any]]]:
+    """Every schema within `root`, with the `properties` that lead to it; None past any other keyword."""
+    waiting: deque[tuple[tuple[str, ...] | None, object]] = deque([((), root)])
+    while waiting:
+        path, schema = waiting.popleft()
+        if not isinstance(schema, Mapping):  # `true` and `false` are schemas too
+            continue
+        yield path, schema
+        for keyword, value in schema.items():
+            if keyword == "properties" and path is not None and isinstance(value, Mapping):
+                waiting.extend(((*path, name), inner) for name, inner in value.items())
+            elif keyword in _HOLD_NAMED_SCHEMAS and isinstance(value, Mapping):
+                waiting.extend((None, inner) for inner in value.values())
+            elif keyword in _HOLD_SCHEMAS:
+                waiting.extend((None, inner) for inner in (value if isinstance(value, list) else [value]))
+
+
+def _annotation(schema: Mapping[str, Any], path: tuple[str, ...]) -> str:
+    where = f"property {_shown('.'.join(path))}"
+    suffix, kind = schema[ANNOTATION], schema.get("type")
+    if not isinstance(suffix, str) or _TOKEN.fullmatch(suffix) is None:
+        raise HeaderError(
+            f"{where}: {ANNOTATION} must be a header name (RFC 9110 token), not {_shown(suffix)}"
+        )
+    if not isinstance(kind, str) or kind not in _PRIMITIVES:
+        raise HeaderError(
+            f"{where}: {ANNOTATION} needs the type string, integer or boolean, not {_shown(kind)}"
+        )
+    return suffix
+
+
+def _argument(arguments: Mapping[str, Any], path: tuple[str, ...]) -> object:
+    value: object = arguments
+    for name in path:
+        value = value.get(name) if isinstance(value, Mapping) else None
+    return value
+
+
+def _rendered(value: object, header: str) -> str | None:
+    """The text a header has for `value`, None when it has none."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, str):
+        return value
+    if isinstance(value, float) and value.is_integer():  # JSON Schema counts 42.0 as an integer
+        value = int(value)
+    if not isinstance(value, int):
+        return None
+    if abs(value) > MAX_SAFE_INTEGER:
+        raise HeaderError(f"{header} header cannot carry an integer beyond 2**53 - 1")
+    return str(value)
+
+
+def _normal_integer(text: str) -> str:
+    match = _DECIMAL.fullmatch(text)
+    return text if match is None else str(int(match[1]))
