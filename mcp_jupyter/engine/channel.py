@@ -1,0 +1,117 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The seam between a conversation and whatever carries it.
+
+A `Channel` takes messages with `send`, which never blocks, and gives what arrives to one `Sink`, in
+order, by plain function calls on the event loop's thread. So a plain call costs no memory stream and
+no task between the socket and the conversation. It does not know what a message means.
+
+Implementations: `MemoryChannel` (here), the link's socket, stdio, the HTTP fronts and clients. One
+contract test runs over all of them.
+"""
+
+from __future__ import annotations
+
+import abc
+from collections import deque
+from typing import Protocol
+
+from anyio.lowlevel import checkpoint
+
+from ..errors import ConnectionClosed, FrameError
+from ..protocol.frames import Message, decode
+from ..protocol.limits import MAX_STREAM_BACKLOG
+
+__all__ = ["Channel", "MemoryChannel", "Sink", "memory_pair"]
+
+
+class Sink(Protocol):
+    """Where a channel puts what arrives. All three are called on the event loop's thread."""
+
+    def message(self, message: Message) -> None:
+        """A message arrived. Must not block and must not raise."""
+
+    def fault(self, error: FrameError) -> None:
+        """Something arrived that is no message; the conversation goes on."""
+
+    def closed(self) -> None:
+        """The other side is gone; nothing more will arrive. Called once."""
+
+
+class Channel(abc.ABC):
+    """One side of a two-way, ordered stream of messages."""
+
+    @abc.abstractmethod
+    def start(self, sink: Sink) -> None:
+        """Begin to deliver to `sink`, first what has arrived already. Called once."""
+
+    @abc.abstractmethod
+    def send(self, message: Message) -> None:
+        """Hand over a message; returns at once.
+
+        Raises
+        ------
+        ConnectionClosed
+            When the other side is gone.
+        """
+
+    async def drain(self) -> None:
+        """Wait until the other side keeps up again: for senders of many messages in a row."""
+        await checkpoint()
+
+    @abc.abstractmethod
+    def close(self) -> None:
+        """Close both directions. Idempotent; the other side's sink is told."""
+
+
+class MemoryChannel(Channel):
+    """One end of a pair within one event loop. Messages are parsed anew, as a wire would.
+
+    Both ends belong to the event loop's thread. What is sent before the other end started waits,
+    up to `MAX_STREAM_BACKLOG` messages.
+    """
+
+    def __init__(self) -> None:
+        self._peer: MemoryChannel | None = None
+        self._sink: Sink | None = None
+        self._waiting: deque[Message] = deque()
+        self._closed = False
+
+    def start(self, sink: Sink) -> None:
+        """Begin to deliver to `sink`."""
+        self._sink = sink
+        # What waited when the other side closed still arrives; a sink that closes hears no more.
+        closed_before = self._closed
+        while self._waiting and self._closed is closed_before:
+            sink.message(self._waiting.popleft())
+        if closed_before:
+            sink.closed()
+
+    def send(self, message: Message) -> None:
+        """Deliver to the other end at once, or keep it until that end starts."""
+        peer = self._peer
+        if self._closed or peer is None:
+            raise ConnectionClosed("The other end of this channel is closed.")
+        peer._deliver(Message(decode(message.raw), message.raw, message.related))
+
+    def _deliver(self, message: Message) -> None:
+        if self._sink is not None:
+            self._sink.message(message)
+        elif len(self._waiting) < MAX_STREAM_BACKLOG:
+            self._waiting.append(message)
+        else:
+            self.close()
+
+    def close(self) -> None:
+        """Close both ends."""
+        for end in (self, self._peer):
+            if end is not None and not end._closed:
+                end._closed = True
+                if end._sink is not None:
+                    end._sink.closed()
+
+
+def memory_pair() -> tuple[MemoryChannel, MemoryChannel]:
+    """Two connected channels: what one sends, the other receives."""
+    left, right = MemoryChannel(), MemoryChannel()
+    left._peer, right._peer = right, left
+    return left, right
