@@ -1,0 +1,22 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""To write MCP servers, and how a server is served: stdio, Streamable HTTP, HTTP+SSE."""
+
+from __future__ import annotations
+
+from typing import Any
+
+__all__ = ["FastMCP", "NotificationOptions", "Server"]
+
+_WHERE = {
+    "FastMCP": "mcp_jupyter.server.fastmcp",
+    "NotificationOptions": "mcp_jupyter.server.lowlevel",
+    "Server": "mcp_jupyter.server.lowlevel",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _WHERE:
+        from importlib import import_module
+
+        return getattr(import_module(_WHERE[name]), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,0 +1,22 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""What Python values become on the wire."""
+
+from .media import Audio, Image
+from .mime import from_bundle
+from .plain import plain, readable
+from .resources import ResourceValue, to_resource
+from .table import Content, ContentTable, Row, default_rows
+
+__all__ = [
+    "Audio",
+    "Content",
+    "ContentTable",
+    "Image",
+    "ResourceValue",
+    "Row",
+    "default_rows",
+    "from_bundle",
+    "plain",
+    "readable",
+    "to_resource",
+]

@@ -1,0 +1,168 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Data frames (pandas, polars, pyarrow): as a page of rows, and a page as Markdown and CSV.
+
+Never imports a frame library itself: who has a frame has its library.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable
+from typing import Any, Final
+
+from ...protocol.frames import dumps
+from .plain import plain, readable
+
+__all__ = [
+    "FRAME_SCHEMA",
+    "MAX_CELLS",
+    "MAX_ROWS",
+    "is_frame",
+    "is_frame_class",
+    "to_csv",
+    "to_markdown",
+    "to_page",
+    "to_part",
+]
+
+MAX_ROWS: Final = 200
+"""Rows of a frame in one tool result: what an assistant can read; `total` says what there is."""
+
+MAX_CELLS: Final = 20_000
+"""Cells of a frame in one tool result: 200 rows of 100 columns. A frame may have more columns than rows."""
+
+MAX_CELL_CHARS: Final = 200
+"""Characters of one cell in the Markdown table; the structured rows keep the whole value."""
+
+_CLASSES: Final = frozenset(
+    {
+        ("pandas", "DataFrame"),
+        ("pandas", "Series"),
+        ("polars", "DataFrame"),
+        ("polars", "Series"),
+        ("pyarrow", "Table"),
+        ("pyarrow", "ChunkedArray"),
+    }
+)
+"""By name: the libraries are slow to import, and may not be there."""
+
+FRAME_SCHEMA: Final[dict[str, Any]] = {
+    "type": "object",
+    "properties": {
+        "columns": {"type": "array", "items": {"type": "string"}},
+        "rows": {"type": "array", "items": {"type": "array"}},
+        "total": {"type": "integer", "description": "Rows in the whole frame."},
+        "truncated": {"type": "boolean", "description": "Whether rows were left out."},
+    },
+    "required": ["columns", "rows", "total", "truncated"],
+}
+"""The JSON Schema of `to_page`."""
+
+
+def is_frame(value: Any) -> bool:
+    """Whether `value` is a data frame or a series in memory."""
+    return is_frame_class(type(value))
+
+
+def is_frame_class(kind: type) -> bool:
+    """Whether a class is that of data frames or series in memory, or derived from one."""
+    return kind.__module__ != "builtins" and any(
+        (base.__module__.partition(".")[0], base.__name__) in _CLASSES for base in kind.__mro__
+    )
+
+
+def to_page(value: Any, *, offset: int = 0, limit: int = MAX_ROWS, cells: int = MAX_CELLS) -> dict[str, Any]:
+    """Rows `offset` to `offset + limit` as plain JSON values (`FRAME_SCHEMA`).
+
+    The index of a pandas frame becomes columns when it says something: when it is not 0 to n-1. Labels
+    become unique text. NaN, NaT and infinities become null; dates ISO 8601 text; what JSON has no form
+    for, its text. There are fewer rows when they are so wide that they have more than `cells` cells.
+    """
+    total = len(value)
+    width = len(getattr(value, "columns", ())) or 1
+    end = offset + min(limit, max(1, cells // width))
+    # Only these rows are looked at, however long the frame is.
+    labels, rows = (
+        _pandas_table(value, value.iloc[offset:end]) if hasattr(value, "iloc") else _table(value[offset:end])
+    )
+    return {
+        "columns": _unique(labels),
+        "rows": plain(rows, readable),
+        "total": total,
+        "truncated": offset > 0 or offset + len(rows) < total,
+    }
+
+
+def _pandas_table(whole: Any, part: Any) -> tuple[list[Any], list[Any]]:
+    frame = part if hasattr(part, "columns") else part.to_frame("value" if part.name is None else part.name)
+    # As objects and by blocks: to go through it by row or by column is slow where there are many.
+    rows = frame.to_numpy(dtype=object).tolist()
+    index = whole.index
+    if type(index).__name__ == "RangeIndex" and (index.name, index.start, index.step) == (None, 0, 1):
+        return list(frame.columns), rows
+    names = ["index" if name is None else name for name in index.names]
+    keys = frame.index.tolist() if index.nlevels > 1 else [(key,) for key in frame.index.tolist()]
+    return [*names, *frame.columns], [[*key, *row] for key, row in zip(keys, rows, strict=True)]
+
+
+def _table(value: Any) -> tuple[list[Any], list[Any]]:
+    import narwhals as nw
+
+    labels = getattr(value, "column_names", None)
+    if labels is not None:  # of pyarrow's tables, which may have a name twice
+        value = value.rename_columns(_unique(labels))
+    native = nw.from_native(value, allow_series=True)
+    frame = native.alias(native.name or "value").to_frame() if isinstance(native, nw.Series) else native
+    return list(frame.columns), frame.rows()
+
+
+def _unique(labels: Iterable[Any]) -> list[str]:
+    """Labels as unique text: pandas allows numbers, tuples and duplicates."""
+    counts: dict[str, int] = {}
+    unique = []
+    for name in labels:
+        label = base = " / ".join(map(readable, name)) if isinstance(name, tuple) else readable(name)
+        while label in counts:
+            counts[base] += 1
+            label = f"{base}.{counts[base]}"
+        counts[label] = 1
+        unique.append(label)
+    return unique
+
+
+def to_part(value: Any) -> Any:
+    """A part of a value that JSON has no form for: a frame as its first page, else its text."""
+    return to_page(value) if is_frame(value) else plain(value, readable)
+
+
+def to_markdown(page: dict[str, Any]) -> str:
+    """A page as a Markdown table, with a last line that says what was left out."""
+    lines = ["| " + " | ".join(map(_cell, page["columns"])) + " |", "|" + " --- |" * len(page["columns"])]
+    lines += ["| " + " | ".join(map(_cell, row)) + " |" for row in page["rows"]]
+    if page["truncated"]:
+        lines.append(f"\n{len(page['rows'])} of {page['total']} rows.")
+    return "\n".join(lines)
+
+
+def _cell(value: Any) -> str:
+    text = _text(value)
+    if len(text) > MAX_CELL_CHARS:
+        text = text[: MAX_CELL_CHARS - 1] + "…"
+    return text.replace("\\", "\\\\").replace("|", "\\|").replace("\n", " ").replace("\r", " ")
+
+
+def _text(value: Any) -> str:
+    if value is None:
+        return ""
+    return dumps(value).decode("utf-8") if isinstance(value, dict | list) else str(value)
+
+
+def to_csv(page: dict[str, Any]) -> str:
+    """A page as CSV (RFC 4180, but for lines that end in LF); lists and objects as JSON."""
+    target = io.StringIO()
+    writer = csv.writer(target, lineterminator="\n")
+    writer.writerow(page["columns"])
+    for row in page["rows"]:
+        writer.writerow([_text(cell) if isinstance(cell, dict | list) else cell for cell in row])
+    return target.getvalue()

@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""What a Python value becomes when it is read as a resource: text or bytes, and a MIME type."""
+
+from __future__ import annotations
+
+from base64 import b64decode
+from dataclasses import dataclass
+from typing import Any, Final
+
+from ...protocol.frames import dumps
+from . import frames
+from .media import Audio, Image
+from .table import ContentTable
+
+__all__ = ["MAX_RESOURCE_CELLS", "MAX_RESOURCE_ROWS", "ResourceValue", "to_resource"]
+
+MAX_RESOURCE_ROWS: Final = 10_000
+"""Rows of a frame in one read; `meta` says how many there are."""
+
+MAX_RESOURCE_CELLS: Final = 200_000
+"""Cells of a frame in one read, where its rows are wide: some megabytes of text."""
+
+
+@dataclass(frozen=True, slots=True)
+class ResourceValue:
+    """What one read gives: text or bytes, its MIME type, and notes for programs."""
+
+    data: str | bytes
+    mime_type: str
+    meta: dict[str, Any] | None = None
+
+
+def to_resource(value: Any, table: ContentTable, mime_type: str | None = None) -> ResourceValue:
+    """A value as a resource.
+
+    Parameters
+    ----------
+    mime_type : str, optional
+        In place of the one that follows from the value. A data frame is then written in that format, if
+        it is JSON or Markdown; CSV is its own.
+    """
+    if isinstance(value, ResourceValue):
+        return value
+    if frames.is_frame(value):
+        return _frame(value, mime_type or "text/csv")
+    found = _natural(value, table)
+    return found if mime_type is None else ResourceValue(found.data, mime_type, found.meta)
+
+
+def _frame(value: Any, mime_type: str) -> ResourceValue:
+    page = frames.to_page(value, limit=MAX_RESOURCE_ROWS, cells=MAX_RESOURCE_CELLS)
+    meta = {"rows": len(page["rows"]), "total": page["total"], "truncated": page["truncated"]}
+    if mime_type == "application/json":
+        return ResourceValue(dumps(page).decode("utf-8"), mime_type, meta)
+    write = frames.to_markdown if mime_type == "text/markdown" else frames.to_csv
+    return ResourceValue(write(page), mime_type, meta)
+
+
+def _natural(value: Any, table: ContentTable) -> ResourceValue:
+    if isinstance(value, str):
+        return ResourceValue(value, "text/plain")
+    if isinstance(value, bytes | bytearray | memoryview):
+        return ResourceValue(bytes(value), "application/octet-stream")
+    if isinstance(value, Image | Audio):
+        return ResourceValue(value.read(), value.mime_type)
+    content = table.convert(value)
+    for block in content.blocks:
+        if block.type in ("image", "audio"):
+            return ResourceValue(b64decode(block.data), block.mimeType)
+        if block.type == "text":
+            return ResourceValue(block.text, content.mime_type)
+    return ResourceValue("null", "application/json")

@@ -1,0 +1,155 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The table that turns a Python value into MCP content, most specific row first.
+
+A kernel puts rows of its own (figures, anything with a rich display) before the general ones. Nothing here
+raises for a value it does not know: in the end everything has a text.
+"""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from pydantic_core import from_json
+
+from ... import types
+from ...protocol.frames import dumps
+from . import frames
+from .media import Audio, Image
+from .plain import plain, readable
+
+__all__ = ["Content", "ContentTable", "Row", "default_rows"]
+
+_BLOCKS: Final = (
+    types.TextContent,
+    types.ImageContent,
+    types.AudioContent,
+    types.ResourceLink,
+    types.EmbeddedResource,
+)
+
+MAX_MEMBERS: Final = 100
+"""Members of a list that become content one by one; a longer list, if not of blocks, is a value of its
+own."""
+
+
+@dataclass(slots=True)
+class Content:
+    """What a value becomes.
+
+    Attributes
+    ----------
+    blocks : list
+        Content blocks, for the reader.
+    structured : Any
+        Its JSON form for programs, where it has one.
+    mime_type : str
+        Of the text, where a block is text.
+    """
+
+    blocks: list[Any]
+    structured: Any = None
+    mime_type: str = "text/plain"
+
+
+Row = Callable[[Any], Content | None]
+"""One row of the table: the content of a value, or None when the value is another row's."""
+
+
+class ContentTable:
+    """Rows, tried in order; a value that is no row's has its text."""
+
+    def __init__(self, rows: Sequence[Row]) -> None:
+        self._rows = rows
+
+    def convert(self, value: Any) -> Content:
+        """The content of one value; a list of things to show becomes its members' content."""
+        listed = isinstance(value, list | tuple)
+        # JSON has a form for blocks too, but not the one that is meant.
+        of_blocks = listed and any(isinstance(item, _BLOCKS) for item in value[:MAX_MEMBERS])
+        if not of_blocks and (content := self._find(value)) is not None:
+            return content
+        if of_blocks or (listed and len(value) <= MAX_MEMBERS):
+            return Content(
+                [block for item in value for block in (self._find(item) or _anything(item)).blocks]
+            )
+        return _anything(value)
+
+    def _find(self, value: Any) -> Content | None:
+        for row in self._rows:
+            if (content := row(value)) is not None:
+                return content
+        return None
+
+
+def text(value: str) -> types.TextContent:
+    """A text block."""
+    return types.TextContent(type="text", text=value)
+
+
+def _block(value: Any) -> Content | None:
+    if value is None:
+        return Content([])
+    if isinstance(value, str):
+        return Content([text(value)])
+    if isinstance(value, types.WireModel) and isinstance(value, _BLOCKS):  # the first for speed
+        return Content([value])
+    return None
+
+
+def _media(value: Any) -> Content | None:
+    if isinstance(value, Image):
+        return Content([value.to_image_content()])
+    return Content([value.to_audio_content()]) if isinstance(value, Audio) else None
+
+
+def _frame(value: Any) -> Content | None:
+    if not frames.is_frame(value):
+        return None
+    page = frames.to_page(value)
+    return Content([text(frames.to_markdown(page))], page)
+
+
+def _bytes(value: Any) -> Content | None:
+    if not isinstance(value, bytes | bytearray | memoryview):
+        return None
+    resource = types.BlobResourceContents(
+        uri="data:application/octet-stream",
+        mimeType="application/octet-stream",
+        blob=b64encode(value).decode("ascii"),
+    )
+    return Content([types.EmbeddedResource(type="resource", resource=resource)])
+
+
+def _json(value: Any) -> Content | None:
+    """What JSON has a form for: models, dataclasses, containers, numbers, dates, enums, arrays."""
+    try:
+        return _as_json(plain(value))
+    except (TypeError, ValueError):
+        return None
+
+
+def _as_json(form: Any) -> Content:
+    """A JSON form as content. Raises ValueError when readers of JSON would not take it."""
+    if isinstance(form, str):
+        return Content([text(form)])
+    shown = dumps(form)
+    # Read back: what is structured must survive the other side's parser (numbers of 5,000 digits do not).
+    structured = from_json(shown) if isinstance(form, dict) else None
+    return Content([text(shown.decode("utf-8"))], structured, "application/json")
+
+
+def _anything(value: Any) -> Content:
+    """What is left: parts that JSON has no form for become their text."""
+    try:
+        return _as_json(plain(value, frames.to_part))
+    except (TypeError, ValueError):
+        # Cyclic, or nested too deep.
+        return Content([text(readable(value))])
+
+
+def default_rows(*richer: Row) -> list[Row]:
+    """The rows of a plain server; `richer` rows stand before the general ones (bytes, JSON)."""
+    return [_block, _media, _frame, *richer, _bytes, _json]

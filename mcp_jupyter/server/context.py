@@ -1,0 +1,117 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""What a handler knows of the request it works on, and what it may say in its course.
+
+Owns the rules for progress and log messages of both eras. Belongs to the event loop's thread; the
+`Context` that tools see crosses threads on top of this.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any, Final
+
+from ..engine.connection import InboundRequest
+from ..protocol.eras import LOG_LEVEL, Era
+
+if TYPE_CHECKING:
+    from .session import ServerSession
+
+__all__ = ["LOG_LEVELS", "RequestContext", "current_request"]
+
+LOG_LEVELS: Final = ("debug", "info", "notice", "warning", "error", "critical", "alert", "emergency")
+"""In rising order of weight (RFC 5424; spec, server/utilities/logging)."""
+
+current_request: ContextVar[RequestContext] = ContextVar("current_request")
+"""The request that the code at hand works for; set around each handler."""
+
+
+class RequestContext:
+    """One request being worked on.
+
+    Attributes
+    ----------
+    request_id : int or str
+    method : str
+    era : Era
+        The rules of the version it was made in.
+    session : ServerSession
+        The conversation it came in on.
+    lifespan_context : Any
+        What the server's lifespan yielded.
+    """
+
+    __slots__ = ("_call", "_last_progress", "_threshold", "_token", "era", "lifespan_context", "session")
+
+    def __init__(
+        self, call: InboundRequest, era: Era, session: ServerSession, lifespan_context: Any, level: str | None
+    ) -> None:
+        self._call = call
+        self.era = era
+        self.session = session
+        self.lifespan_context = lifespan_context
+        self._threshold = LOG_LEVELS.index(level) if level in LOG_LEVELS else None
+        self._last_progress: float | None = None
+        token = call.meta.get("progressToken")
+        self._token: int | str | None = token if type(token) in (int, str) else None
+
+    @property
+    def request_id(self) -> int | str:
+        """The request's id."""
+        return self._call.id
+
+    @property
+    def method(self) -> str:
+        """The request's method."""
+        return self._call.method
+
+    @property
+    def meta(self) -> Mapping[str, Any]:
+        """The request's `_meta`."""
+        return self._call.meta
+
+    @property
+    def wants_progress(self) -> bool:
+        """Whether the caller asked to hear of progress."""
+        return self._token is not None
+
+    def progress(self, progress: float, total: float | None = None, message: str | None = None) -> None:
+        """Report progress, when the caller asked for it.
+
+        The number must rise from report to report (spec, basic/utilities/progress): one that does not
+        is not sent.
+        """
+        token = self._token
+        if token is None or (self._last_progress is not None and progress <= self._last_progress):
+            return
+        self._last_progress = progress
+        params: dict[str, Any] = {"progressToken": token, "progress": progress}
+        if total is not None:
+            params["total"] = total
+        if message is not None:
+            params["message"] = message
+        self._call.notify("notifications/progress", params)
+
+    def waiting(self, message: str) -> None:
+        """Say why nothing happens yet: progress that stays below 1, so that the tool's own can follow."""
+        last = 0.0 if self._last_progress is None else self._last_progress
+        self.progress(last + (1.0 - last) / 1024, None, message)
+
+    def log(self, level: str, data: Any, logger: str | None = None) -> None:
+        """Send a log message, when the caller wants messages of this level."""
+        if self._threshold is None or LOG_LEVELS.index(level) < self._threshold:
+            return
+        params = {"level": level, "data": data}
+        if logger is not None:
+            params["logger"] = logger
+        self._call.notify("notifications/message", params)
+
+    def notify(self, method: str, params: Mapping[str, Any]) -> None:
+        """Send a notification that belongs to this request."""
+        self._call.notify(method, params)
+
+    @staticmethod
+    def requested_level(meta: Mapping[str, Any]) -> str | None:
+        """The log level a modern request asks for in its `_meta`; None means: no messages."""
+        level = meta.get(LOG_LEVEL)
+        return level if isinstance(level, str) else None

@@ -1,0 +1,9 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Servers out of plain Python functions."""
+
+from ..content import Audio, Image
+from .context import Context
+from .prompts import AssistantMessage, Message, UserMessage
+from .server import FastMCP
+
+__all__ = ["AssistantMessage", "Audio", "Context", "FastMCP", "Image", "Message", "UserMessage"]

@@ -1,0 +1,135 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""A prompt: a function that writes messages, and what is said of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from ... import types
+from ...errors import McpError, ToolError
+from ...protocol.codes import INVALID_PARAMS
+from ..content import ContentTable
+from ..running import Invocation, converted
+from .context import Context
+from .signatures import Signature
+from .tools import check_name
+
+__all__ = ["AssistantMessage", "Message", "Prompt", "UserMessage"]
+
+
+class Message:
+    """One message of a prompt: content (text, an image, any value) and who says it."""
+
+    role: Literal["user", "assistant"] = "user"
+
+    def __init__(self, content: Any, role: Literal["user", "assistant"] | None = None) -> None:
+        self.content = content
+        if role is not None:
+            self.role = role
+
+
+class UserMessage(Message):
+    """A message of the person."""
+
+
+class AssistantMessage(Message):
+    """A message of the model."""
+
+    role = "assistant"
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """A function that a client can have messages from.
+
+    Attributes
+    ----------
+    definition : types.Prompt
+        As `prompts/list` gives it; built once.
+    """
+
+    definition: types.Prompt
+    function: Callable[..., Any]
+    signature: Signature
+
+    @property
+    def name(self) -> str:
+        """The prompt's name."""
+        return self.definition.name
+
+    @classmethod
+    def of(
+        cls,
+        function: Callable[..., Any],
+        *,
+        name: str | None = None,
+        title: str | None = None,
+        description: str | None = None,
+        icons: list[types.Icon] | None = None,
+    ) -> Prompt:
+        """A prompt made of `function`.
+
+        Raises
+        ------
+        ValueError
+            When the name or a parameter cannot be used.
+        """
+        signature = Signature(function, Context)
+        properties = signature.schema["properties"]
+        required = signature.schema.get("required", ())
+        definition = types.Prompt(
+            name=check_name(name or signature.name),
+            title=title,
+            description=description if description is not None else signature.doc.description or None,
+            arguments=[
+                types.PromptArgument(
+                    name=argument, description=schema.get("description"), required=argument in required
+                )
+                for argument, schema in properties.items()
+            ],
+            icons=icons,
+        )
+        return cls(definition, function, signature)
+
+    def invocation(self, arguments: Mapping[str, Any], context: Context, table: ContentTable) -> Invocation:
+        """The call, its arguments checked; its value is the `GetPromptResult`.
+
+        Raises
+        ------
+        McpError
+            INVALID_PARAMS, naming each argument that does not fit.
+        """
+        try:
+            bound = self.signature.bind(arguments)
+        except ToolError as exc:
+            raise McpError(INVALID_PARAMS, str(exc)) from None
+        if self.signature.injected is not None:
+            bound[self.signature.injected] = context
+        function = converted(self.function, lambda value: self._result(value, table))
+        return Invocation(self.name, function, bound, report=context.request_context.waiting)
+
+    def _result(self, value: Any, table: ContentTable) -> types.GetPromptResult:
+        """The messages that the function's value stands for."""
+        if isinstance(value, types.GetPromptResult):
+            return value.model_copy()  # it stays the function's own
+        messages = value if isinstance(value, list | tuple) else [value]
+        return types.GetPromptResult(
+            description=self.definition.description,
+            messages=[message for item in messages for message in _messages(item, table)],
+        )
+
+
+def _messages(item: Any, table: ContentTable) -> list[types.PromptMessage]:
+    if isinstance(item, types.PromptMessage):
+        return [item]
+    if isinstance(item, dict) and item.keys() == {"role", "content"}:
+        role, content = item["role"], item["content"]
+    elif isinstance(item, Message):
+        role, content = item.role, item.content
+    else:
+        role, content = "user", item
+    if isinstance(content, dict) and "type" in content:
+        return [types.PromptMessage.model_validate({"role": role, "content": content})]
+    return [types.PromptMessage(role=role, content=block) for block in table.convert(content).blocks]

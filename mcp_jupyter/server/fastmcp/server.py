@@ -1,0 +1,450 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""FastMCP: a server made of decorated functions.
+
+Owns the handlers that answer from the `Catalog` of what is served, and the server's life. How functions
+run is the `Runner`'s, what values become is the `ContentTable`'s, how messages travel is the transport's.
+
+Threads: what is served may be changed from any thread; announcements are posted to the event loop's.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from base64 import b64decode
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext, suppress
+from typing import Any, Final, Literal, TypeVar, get_args
+
+import anyio
+
+from ... import types
+from ...engine.channel import Channel
+from ...errors import McpError
+from ...protocol import codes
+from ..content import ContentTable, default_rows, from_bundle
+from ..context import RequestContext
+from ..lowlevel.server import NotificationOptions, Server
+from ..posting import Poster
+from ..running import InlineRunner, Invocation, Runner
+from .catalog import Catalog
+from .context import Context, ReadResource
+from .prompts import Prompt
+from .resources import Resource
+from .tools import Tool, explain
+
+__all__ = ["FastMCP"]
+
+F = TypeVar("F", bound=Callable[..., Any])
+T = TypeVar("T")
+Transport = Literal["stdio", "sse", "streamable-http"]
+
+MAX_NAMED: Final = 20
+"""Names of tools that the error for an unknown one lists: enough to correct a slip."""
+
+
+class FastMCP:
+    """An MCP server.
+
+    Parameters
+    ----------
+    name : str
+    instructions : str, optional
+        For the model: what the server is for.
+    lifespan : callable, optional
+        `async with lifespan(server) as context` surrounds the server's life; tools find the context as
+        `ctx.request_context.lifespan_context`.
+    dependencies : list of str, optional
+        Packages that `jupyter mcp install` and `dev` bring along.
+    version, title, website_url, icons : optional
+        What the server says of itself.
+    runner : Runner, optional
+        How functions are run; an `InlineRunner` when left out.
+    content : ContentTable, optional
+        What their values become.
+    post : callable, optional
+        Takes announcements to the event loop's thread, from any thread; a `Poster` when left out.
+    status : callable, optional
+        What `server/discover` adds to its `_meta`.
+    """
+
+    def __init__(
+        self,
+        name: str | None = None,
+        instructions: str | None = None,
+        *,
+        lifespan: Callable[[FastMCP], AbstractAsyncContextManager[Any]] | None = None,
+        dependencies: list[str] | None = None,
+        version: str | None = None,
+        title: str | None = None,
+        website_url: str | None = None,
+        icons: list[types.Icon] | None = None,
+        runner: Runner | None = None,
+        content: ContentTable | None = None,
+        post: Callable[..., None] | None = None,
+        status: Callable[[], Mapping[str, Any]] | None = None,
+    ) -> None:
+        said: dict[str, Any] = {} if lifespan is None else {"lifespan": lambda _: lifespan(self)}
+        self._server: Server[Any] = Server(
+            name or "FastMCP",
+            version,
+            instructions,
+            title=title,
+            website_url=website_url,
+            icons=icons,
+            status=status,
+            **said,
+        )
+        self._server.notification_options = NotificationOptions(True, True, True)
+        self.dependencies = list(dependencies or ())
+        self._given_runner = runner
+        self._given_post = post
+        self._content = content or ContentTable(default_rows())
+        self._poster: Poster | None = None
+        self._catalog = Catalog()
+        self._add_handlers()
+
+    @property
+    def name(self) -> str:
+        """The server's name."""
+        return self._server.name
+
+    @property
+    def instructions(self) -> str | None:
+        """What the server tells the model about itself."""
+        return self._server.instructions
+
+    # -- what it serves --------------------------------------------------------------------------
+
+    @property
+    def tools(self) -> Mapping[str, Tool]:
+        """The tools by name; a snapshot."""
+        return self._catalog.tools
+
+    @property
+    def resources(self) -> Mapping[str, Resource]:
+        """The resources and templates by URI; a snapshot."""
+        return self._catalog.resources
+
+    @property
+    def prompts(self) -> Mapping[str, Prompt]:
+        """The prompts by name; a snapshot."""
+        return self._catalog.prompts
+
+    def add(self, *items: Tool | Resource | Prompt) -> None:
+        """Register items, replacing those of the same name or URI; clients are told."""
+        self._announce(self._catalog.add(*items))
+
+    def remove(self, name: str) -> list[str]:
+        """Remove every tool, resource or prompt of that name or URI; clients are told.
+
+        Returns
+        -------
+        list of str
+            What was removed: "tools", "resources", "prompts".
+        """
+        kinds = self._catalog.remove(name)
+        self._announce(kinds)
+        return kinds
+
+    def _announce(self, kinds: Iterable[str]) -> None:
+        for kind in sorted(kinds):
+            self._tell(self._server.changed, kind)
+
+    def resource_updated(self, uri: str) -> None:
+        """Tell the clients that subscribed to `uri` that its value changed. From any thread."""
+        self._tell(self._server.resource_updated, uri)
+
+    def _tell(self, function: Callable[..., None], *args: Any) -> None:
+        post = self._given_post or self._poster
+        if post is not None:  # else it is not running, and nobody is there to be told
+            with suppress(RuntimeError):  # the loop is closed: nobody is left
+                post(function, *args)
+
+    # -- decorators ------------------------------------------------------------------------------
+
+    def tool(self, name: str | None = None, **options: Any) -> Callable[[F], F]:
+        """Make a function a tool: `@mcp.tool()`.
+
+        Parameters
+        ----------
+        name : str, optional
+            The function's own when left out.
+        title, description : str, optional
+            For people; for the model (the docstring when left out).
+        annotations : ToolAnnotations, optional
+            Hints: `readOnlyHint`, `destructiveHint`, `idempotentHint`, `openWorldHint`.
+        structured_output : bool, optional
+            False for none; True to be told when the return annotation gives none.
+        concurrent : bool
+            Run at once, beside whatever else runs: in a thread, if not async.
+        timeout : float, optional
+            Seconds.
+        icons, meta : optional
+            Shown with the tool; `_meta` of its definition.
+
+        Raises
+        ------
+        ValueError
+            When the name or a parameter cannot be used; the message says what to do.
+        """
+        _refuse_bare(name, "tool")
+
+        def register(function: F) -> F:
+            self.add(Tool.of(function, name=name, **options))
+            return function
+
+        return register
+
+    def resource(self, uri: str, **options: Any) -> Callable[[F], F]:
+        """Make a function a resource: `@mcp.resource("data://sales")`.
+
+        Parameters
+        ----------
+        uri : str
+            With `{variables}` it is a template; they are the function's parameters.
+        name, title, description : str, optional
+            The function's name and docstring when left out.
+        mime_type : str, optional
+            Follows from the value when left out.
+        concurrent : bool
+            Read at once, beside whatever else runs.
+        icons : optional
+            Shown with the resource.
+
+        Raises
+        ------
+        ValueError
+            When the URI, its variables and the function's parameters do not go together.
+        """
+        _refuse_bare(uri, "resource")
+
+        def register(function: F) -> F:
+            self.add(Resource.of(uri, function, **options))
+            return function
+
+        return register
+
+    def prompt(self, name: str | None = None, **options: Any) -> Callable[[F], F]:
+        """Make a function a prompt: `@mcp.prompt()`.
+
+        It returns text, a message (`UserMessage`, `AssistantMessage`), content, or a list of these.
+
+        Parameters
+        ----------
+        name, title, description : str, optional
+            The function's name and docstring when left out.
+        icons : optional
+            Shown with the prompt.
+
+        Raises
+        ------
+        ValueError
+            When the name or a parameter cannot be used.
+        """
+        _refuse_bare(name, "prompt")
+
+        def register(function: F) -> F:
+            self.add(Prompt.of(function, name=name, **options))
+            return function
+
+        return register
+
+    def add_tool(self, function: Callable[..., Any], name: str | None = None, **options: Any) -> None:
+        """Register a function as a tool."""
+        self.add(Tool.of(function, name=name, **options))
+
+    # -- handlers --------------------------------------------------------------------------------
+
+    def _add_handlers(self) -> None:
+        add = self._server.add_handler
+        add("tools/list", types.PaginatedRequestParams, self._list_tools)
+        add("tools/call", types.CallToolRequestParams, self._call_tool)
+        add("resources/list", types.PaginatedRequestParams, self._list_resources)
+        add("resources/templates/list", types.PaginatedRequestParams, self._list_templates)
+        add("resources/read", types.ReadResourceRequestParams, self._read_resource)
+        add("prompts/list", types.PaginatedRequestParams, self._list_prompts)
+        add("prompts/get", types.GetPromptRequestParams, self._get_prompt)
+
+    def _context(self, request: RequestContext) -> Context:
+        assert self._poster is not None, "conversations are served within `running`"
+        return Context(request, self, self._poster)
+
+    async def _list_tools(
+        self, request: RequestContext, params: types.PaginatedRequestParams
+    ) -> types.ListToolsResult:
+        _first_page(params)
+        return types.ListToolsResult(tools=[tool.definition for tool in self.tools.values()])
+
+    async def _list_resources(
+        self, request: RequestContext, params: types.PaginatedRequestParams
+    ) -> types.ListResourcesResult:
+        _first_page(params)
+        return types.ListResourcesResult(
+            resources=[
+                item.definition
+                for item in self.resources.values()
+                if isinstance(item.definition, types.Resource)
+            ]
+        )
+
+    async def _list_templates(
+        self, request: RequestContext, params: types.PaginatedRequestParams
+    ) -> types.ListResourceTemplatesResult:
+        _first_page(params)
+        return types.ListResourceTemplatesResult(
+            resourceTemplates=[
+                item.definition
+                for item in self.resources.values()
+                if isinstance(item.definition, types.ResourceTemplate)
+            ]
+        )
+
+    async def _list_prompts(
+        self, request: RequestContext, params: types.PaginatedRequestParams
+    ) -> types.ListPromptsResult:
+        _first_page(params)
+        return types.ListPromptsResult(prompts=[prompt.definition for prompt in self.prompts.values()])
+
+    async def _call_tool(
+        self, request: RequestContext, params: types.CallToolRequestParams
+    ) -> types.CallToolResult:
+        tool = _named("tool", params.name, self.tools)
+        try:
+            context = self._context(request)
+            outcome = await self._runner.run(tool.invocation(params.arguments or {}, context, self._content))
+            result: types.CallToolResult = outcome.value
+            result.content.extend(block for bundle in outcome.displayed for block in from_bundle(bundle))
+            return result
+        except Exception as exc:  # noqa: BLE001 - the boundary between a user's tool and the protocol
+            # Words that an assistant can act on (spec, server/tools, "Error handling").
+            text = types.TextContent(type="text", text=explain(tool.name, exc))
+            return types.CallToolResult(content=[text], isError=True)
+
+    async def _read_resource(
+        self, request: RequestContext, params: types.ReadResourceRequestParams
+    ) -> types.ReadResourceResult:
+        found = self._catalog.resource_at(params.uri)
+        if found is None:
+            raise request.era.resource_not_found(params.uri)
+        resource, variables = found
+        context = self._context(request)
+        result: types.ReadResourceResult = await self._run(
+            resource.invocation(params.uri, variables, context, self._content)
+        )
+        return result
+
+    async def _get_prompt(
+        self, request: RequestContext, params: types.GetPromptRequestParams
+    ) -> types.GetPromptResult:
+        prompt = _named("prompt", params.name, self.prompts)
+        context = self._context(request)
+        result: types.GetPromptResult = await self._run(
+            prompt.invocation(params.arguments or {}, context, self._content)
+        )
+        return result
+
+    async def _run(self, invocation: Invocation) -> Any:
+        """Run what is no tool: its failure is an error of the request."""
+        try:
+            return (await self._runner.run(invocation)).value
+        except McpError:
+            raise
+        except Exception as exc:
+            raise McpError(codes.INTERNAL_ERROR, explain(invocation.name, exc)) from exc
+
+    async def read_resource(self, uri: str, request: RequestContext) -> ReadResource:
+        """Read one resource in the course of a request.
+
+        Raises
+        ------
+        McpError
+            When there is none, or its function failed.
+        """
+        params = types.ReadResourceRequestParams(uri=uri)
+        item = (await self._read_resource(request, params)).contents[0]
+        if isinstance(item, types.BlobResourceContents):
+            return ReadResource(b64decode(item.blob), item.mimeType)
+        return ReadResource(item.text, item.mimeType)
+
+    # -- serving ---------------------------------------------------------------------------------
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """The server's whole life, around any number of conversations."""
+        given = self._given_runner
+        with nullcontext(given) if given else InlineRunner() as self._runner:
+            self._poster = Poster()
+            try:
+                async with self._server.running():
+                    yield
+            finally:
+                self._poster = None
+
+    async def serve(self, channel: Channel) -> None:
+        """Run one conversation until it is closed; call it within `running`."""
+        await self._server.serve(channel)
+
+    def run(self, transport: Transport = "stdio", *, host: str = "127.0.0.1", port: int = 8000) -> None:
+        """Serve until the client leaves (stdio) or the process is interrupted (HTTP).
+
+        Raises
+        ------
+        ValueError
+            When there is no such transport.
+        RuntimeError
+            When an event loop runs in this thread already, as in a notebook.
+        """
+        if transport not in get_args(Transport):
+            raise ValueError(f"{transport!r} is no transport: use {', '.join(get_args(Transport))}.")
+        if _loop_runs():
+            raise RuntimeError(
+                "An event loop runs here already. In a notebook use %load_ext mcp_jupyter; in async code "
+                "await run_stdio_async()."
+            )
+        try:
+            if transport == "stdio":
+                anyio.run(self.run_stdio_async)
+            else:
+                anyio.run(self._run_http, transport, host, port)
+        except KeyboardInterrupt:
+            return
+
+    async def run_stdio_async(self) -> None:
+        """Serve one client on this process's stdin and stdout."""
+        from ..stdio import serve_stdio
+
+        await serve_stdio(self)
+
+    async def _run_http(self, transport: Transport, host: str, port: int) -> None:
+        from ..http.app import serve_http
+
+        async with serve_http(self, host=host, port=port, transports=(transport,)):
+            await anyio.sleep_forever()
+
+
+def _loop_runs() -> bool:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
+
+
+def _refuse_bare(name: Any, decorator: str) -> None:
+    if callable(name):
+        raise TypeError(f"Write @mcp.{decorator}(...), with parentheses.")
+
+
+def _first_page(params: types.PaginatedRequestParams) -> None:
+    """Lists have one page, so no cursor was ever given out (spec, server/utilities/pagination)."""
+    if params.cursor is not None:
+        raise McpError(codes.INVALID_PARAMS, "There is no such cursor: this list has one page.")
+
+
+def _named(kind: str, name: str, known: Mapping[str, T]) -> T:
+    try:
+        return known[name]
+    except KeyError:
+        there_are = f" There are: {', '.join(sorted(known))}." if 0 < len(known) <= MAX_NAMED else ""
+        message = f"There is no {kind} {name[:100]!r}.{there_are}"
+        raise McpError(codes.INVALID_PARAMS, message) from None

@@ -1,0 +1,196 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""From a function's signature: the JSON Schema of its arguments, and their validation.
+
+Schemas are JSON Schema 2020-12 as pydantic writes them, less the titles it makes up from names. Built once,
+at registration. Knows pydantic and `inspect`; does not know what a tool is.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Annotated, Any, NotRequired, get_args, get_origin
+
+from pydantic import ConfigDict, Field, PydanticUserError, TypeAdapter, ValidationError
+from pydantic.fields import FieldInfo
+from pydantic.json_schema import GenerateJsonSchema
+from pydantic_core import from_json, to_json
+from typing_extensions import TypedDict
+
+from ...errors import ToolError
+from ..content import plain
+from ..parameters import describe
+from .docstrings import Docstring, docstring_of
+
+__all__ = ["Signature", "Untitled", "mentions"]
+
+
+class Untitled(GenerateJsonSchema):
+    """Leaves out the titles made up from the names of fields: they say nothing new."""
+
+    def field_title_should_be_set(self, schema: Any) -> bool:
+        return False
+
+
+class Signature:
+    """A function's parameters as a JSON object.
+
+    Parameters
+    ----------
+    function : callable
+    injected : type
+        A parameter annotated with this class is filled by us and hidden from the caller.
+
+    Attributes
+    ----------
+    name : str or None
+        The function's own name; None for one that has none.
+    doc : Docstring
+    schema : dict
+        JSON Schema of the arguments.
+    injected : str or None
+        Name of the parameter that we fill.
+    returns : Any
+        The return annotation; `inspect.Signature.empty` when there is none.
+
+    Raises
+    ------
+    ValueError
+        When a parameter cannot come from JSON; the message names it and says what to do.
+    """
+
+    def __init__(self, function: Callable[..., Any], injected: type) -> None:
+        self.name = _name_of(function)
+        self._shown = self.name or "the function"
+        self.doc: Docstring = docstring_of(function)
+        signature = self._read(function)
+        self.returns = signature.return_annotation
+        self.injected: str | None = None
+        self._defaults: dict[str, Any] = {}
+        fields: dict[str, Any] = {}
+        for parameter in signature.parameters.values():
+            if mentions(parameter.annotation, injected):
+                self.injected = parameter.name
+            else:
+                fields[parameter.name] = self._field(parameter)
+        try:
+            self._adapter = self._build(fields, function)
+            self.schema = self._schema()
+        except PydanticUserError as exc:
+            raise ValueError(f"{self._shown}: {self._blame(fields, function, exc)}") from None
+
+    def _read(self, function: Callable[..., Any]) -> inspect.Signature:
+        try:
+            return inspect.signature(function, eval_str=True)
+        except NameError as exc:
+            raise ValueError(f"{self._shown}: the annotation {exc.name!r} is not defined.") from None
+        except (AttributeError, SyntaxError, TypeError, ValueError) as exc:
+            raise ValueError(f"{self._shown}: its signature cannot be read: {exc}") from None
+
+    def _field(self, parameter: inspect.Parameter) -> Any:
+        if parameter.kind not in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY):
+            shown = str(parameter).partition(":")[0]
+            raise ValueError(
+                f"{self._shown}: parameter {shown} cannot be filled from a call by name; "
+                "give each parameter a name of its own."
+            )
+        hint = Any if parameter.annotation is parameter.empty else parameter.annotation
+        described = self.doc.parameters.get(parameter.name)
+        if described:
+            # Before the hint's own metadata, which win.
+            base, *metadata = get_args(hint) if get_origin(hint) is Annotated else (hint,)
+            hint = Annotated[(base, Field(description=described), *metadata)]
+        default = parameter.default
+        if default is parameter.empty:
+            return hint
+        if isinstance(default, FieldInfo):
+            # A declaration: pydantic fills in what it stands for.
+            hint = Annotated[hint, default]
+            return hint if default.is_required() else NotRequired[hint]
+        self._defaults[parameter.name] = default
+        return NotRequired[hint]
+
+    @staticmethod
+    def _build(fields: dict[str, Any], function: Callable[..., Any]) -> TypeAdapter[dict[str, Any]]:
+        make: Any = TypedDict
+        shape = make("Arguments", fields)
+        shape.__module__ = getattr(function, "__module__", __name__)  # where names within hints are found
+        shape.__pydantic_config__ = ConfigDict(extra="forbid")
+        return TypeAdapter(shape)
+
+    def _schema(self) -> dict[str, Any]:
+        schema = self._adapter.json_schema(schema_generator=Untitled)
+        schema.pop("title", None)
+        schema.setdefault("properties", {})
+        for name, default in self._defaults.items():
+            try:
+                shown = plain(default)
+            except TypeError:
+                continue  # A default that JSON cannot show still applies.
+            if name in schema["properties"] and (shown is not None or default is None):
+                schema["properties"][name].setdefault("default", shown)
+        return schema
+
+    def _blame(self, fields: dict[str, Any], function: Callable[..., Any], error: Exception) -> str:
+        """Which parameter it is that cannot come from JSON, and what to do."""
+        for name, hint in fields.items():
+            try:
+                self._build({name: hint}, function).json_schema()
+            except PydanticUserError as exc:
+                reason = str(exc).partition("\n")[0].partition(". Set ")[0]
+                if exc.code == "class-not-fully-defined":
+                    reason = "a name in its annotation is not defined"
+                return (
+                    f"parameter {name} cannot come from JSON ({reason}). Use str, int, float, bool, list, "
+                    "dict, Literal, enums, dates or pydantic models, and look larger objects up by name "
+                    "inside the function."
+                )
+        return str(error)
+
+    def bind(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
+        """Arguments as the function wants them; the defaults are the function's own.
+
+        Raises
+        ------
+        ToolError
+            Naming each argument that does not fit.
+        """
+        try:
+            return self._adapter.validate_python(arguments)
+        except ValidationError as exc:
+            wrong = {problem["loc"][0] for problem in exc.errors(include_url=False) if problem["loc"]}
+        # Some hosts send lists and objects as JSON text; and a strict model takes from JSON what it
+        # does not take from Python.
+        read = {name: _read(value) if name in wrong else value for name, value in arguments.items()}
+        try:
+            return self._adapter.validate_json(to_json(read))
+        except ValidationError as exc:
+            raise ToolError(f"Invalid arguments for {self._shown}: {describe(exc)}") from None
+
+
+def _read(value: Any) -> Any:
+    """What a text that looks like a JSON list or object says; any other value as it is."""
+    if isinstance(value, str) and value[:1] in ("[", "{"):
+        try:
+            return from_json(value)
+        except ValueError:
+            return value
+    return value
+
+
+def _name_of(function: Callable[..., Any]) -> str | None:
+    while isinstance(function, partial):
+        function = function.func
+    name = getattr(function, "__name__", type(function).__name__)
+    return None if name == "<lambda>" else name
+
+
+def mentions(annotation: Any, *wanted: type) -> bool:
+    """Whether an annotation is, or is a union or generic of, one of the classes."""
+    origin = get_origin(annotation)
+    if isinstance(annotation, type) and origin is None:
+        return issubclass(annotation, wanted)
+    if isinstance(origin, type) and issubclass(origin, wanted):
+        return True
+    return any(mentions(argument, *wanted) for argument in get_args(annotation))

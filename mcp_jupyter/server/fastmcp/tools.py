@@ -1,0 +1,155 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""A tool: a function, what is said of it, and how a call of it becomes a result."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from ... import types
+from ...errors import McpJupyterError
+from ..content import ContentTable, readable
+from ..running import Invocation, converted
+from .context import Context
+from .outputs import Output
+from .signatures import Signature
+
+__all__ = ["Tool", "check_name", "explain"]
+
+_NAME: Final = re.compile(r"[A-Za-z0-9_.\-/]{1,128}")
+
+MAX_SHOWN: Final = 5
+"""Exceptions of a group that a message names: enough to see what went wrong."""
+
+
+def check_name(name: str | None) -> str:
+    """A name that every host takes (spec 2025-11-25, server/tools, "Tool names").
+
+    Raises
+    ------
+    ValueError
+        Saying which characters are allowed.
+    """
+    if name is None:
+        raise ValueError("A lambda has no name: pass name=...")
+    if not _NAME.fullmatch(name):
+        raise ValueError(
+            f"{name!r} is not a name that every host takes: pass name=..., 1 to 128 of A-Z a-z 0-9 _ - . /"
+        )
+    return name
+
+
+@dataclass(frozen=True, slots=True)
+class Tool:
+    """A function that a client can call.
+
+    Attributes
+    ----------
+    definition : types.Tool
+        As `tools/list` gives it; built once.
+    concurrent, timeout
+        See `Invocation`.
+    """
+
+    definition: types.Tool
+    function: Callable[..., Any]
+    signature: Signature
+    output: Output | None
+    concurrent: bool = False
+    timeout: float | None = None
+
+    @property
+    def name(self) -> str:
+        """The tool's name."""
+        return self.definition.name
+
+    @classmethod
+    def of(
+        cls,
+        function: Callable[..., Any],
+        *,
+        name: str | None = None,
+        title: str | None = None,
+        description: str | None = None,
+        annotations: types.ToolAnnotations | None = None,
+        icons: list[types.Icon] | None = None,
+        meta: dict[str, Any] | None = None,
+        structured_output: bool | None = None,
+        concurrent: bool = False,
+        timeout: float | None = None,
+    ) -> Tool:
+        """A tool made of `function`; what is not given follows from its name, docstring and hints.
+
+        Raises
+        ------
+        ValueError
+            When the name or a parameter cannot be used; the message says what to do.
+        """
+        signature = Signature(function, Context)
+        name = check_name(name or signature.name)
+        output = None if structured_output is False else Output.of(signature.returns)
+        if structured_output and output is None:
+            raise ValueError(f"{name}: structured output needs a return annotation that has a JSON Schema.")
+        definition = types.Tool(
+            name=name,
+            title=title,
+            description=description if description is not None else signature.doc.description or None,
+            inputSchema=signature.schema,
+            outputSchema=output.schema if output else None,
+            annotations=annotations,
+            icons=icons,
+            meta=meta,
+        )
+        return cls(definition, function, signature, output, concurrent, timeout)
+
+    def invocation(self, arguments: Mapping[str, Any], context: Context, table: ContentTable) -> Invocation:
+        """The call, its arguments checked; its value is the `CallToolResult`.
+
+        Raises
+        ------
+        ToolError
+            When the arguments do not fit.
+        """
+        bound = self.signature.bind(arguments)
+        if self.signature.injected is not None:
+            bound[self.signature.injected] = context
+        request = context.request_context
+        return Invocation(
+            self.name,
+            converted(self.function, lambda value: self._result(value, table)),
+            bound,
+            self.concurrent,
+            self.timeout,
+            report=request.waiting,
+            log=lambda level, text: request.log(level, text, self.name),
+        )
+
+    def _result(self, value: Any, table: ContentTable) -> types.CallToolResult:
+        if isinstance(value, types.CallToolResult):
+            return value.model_copy(update={"content": [*value.content]})  # it stays the function's own
+        structured = self.output.structured(value) if self.output else None
+        content = table.convert(value)
+        result = types.CallToolResult(content=content.blocks)
+        if structured is None:
+            structured = content.structured
+        if structured is not None:  # set to None it would be sent as null
+            result.structuredContent = structured
+        return result
+
+
+def explain(name: str, error: BaseException) -> str:
+    """What went wrong in a user's function, in words that an assistant can act on."""
+    if isinstance(error, McpJupyterError):
+        return str(error)
+    return f"Error in {name}: {_shown(error)}"
+
+
+def _shown(error: BaseException) -> str:
+    if isinstance(error, BaseExceptionGroup):
+        # Its own message says only how many there are.
+        shown = [_shown(inner) for inner in error.exceptions[:MAX_SHOWN]]
+        return "; ".join(shown + ["..."] * (len(error.exceptions) > MAX_SHOWN))
+    kind, text = type(error).__name__, readable(error)
+    return f"{kind}: {text}" if text else kind

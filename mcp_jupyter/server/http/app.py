@@ -1,0 +1,239 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""A server of its own over HTTP: routes, and the life of a stand-alone tornado server.
+
+Owns the listening socket and the tasks of the conversations it opens. Under Jupyter none of this is
+used but the handlers.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Any, Final, Protocol, cast
+
+import anyio
+from anyio.abc import TaskGroup
+from tornado.httpserver import HTTPServer
+from tornado.iostream import IOStream
+from tornado.web import Application, RequestHandler
+
+from ...engine.channel import Channel, memory_pair
+from ...protocol.limits import MAX_BODY_BYTES
+from .access import Guard, LoopbackGuard, Refusal
+from .door import Door, DoorHandler
+from .endpoint import Endpoint
+from .sse import MessagesHandler, SseHandler
+from .streamable import StreamableHandler
+
+__all__ = ["SSE", "STREAMABLE_HTTP", "make_routes", "serve_http"]
+
+log = logging.getLogger(__name__)
+
+STREAMABLE_HTTP: Final = "streamable-http"
+SSE: Final = "sse"
+
+MAX_CONNECTIONS: Final = 768
+"""Open sockets: below the usual 1,024 descriptors of a process, which needs some for other things."""
+
+BACKLOG: Final = 128
+"""Connections that wait to be accepted: a burst of clients passes."""
+
+IDLE_CONNECTION_SECONDS: Final = 75.0
+"""From one request to the next request's last header: a connection that drips or sleeps is closed."""
+
+MAX_HEADER_BYTES: Final = 32 * 1024
+"""All headers of a request: tokens and long `Mcp-Param-` values pass."""
+
+STOP_SECONDS: Final = 5.0
+"""For last answers to go out when the server stops."""
+
+Route = tuple[str, type[RequestHandler], dict[str, Any]]
+
+
+class Serves(Protocol):
+    """A server, as this file needs it."""
+
+    async def serve(self, channel: Channel) -> None:
+        """Run one conversation until it is closed."""
+
+    def running(self) -> AbstractAsyncContextManager[Any]:
+        """What stands around all conversations (the lifespan)."""
+
+
+def make_routes(
+    endpoint: Endpoint,
+    door: Door,
+    *,
+    path: str = "/mcp",
+    sse_path: str = "/sse",
+    messages_path: str = "/messages",
+    transports: Collection[str] = (STREAMABLE_HTTP, SSE),
+) -> list[Route]:
+    """The routes of one endpoint, for a tornado `Application`. A trailing slash is the same URL.
+
+    Raises
+    ------
+    ValueError
+        There is no such transport.
+    """
+    unknown = set(transports) - {STREAMABLE_HTTP, SSE}
+    if unknown or not transports:
+        raise ValueError(f"transports must be of {STREAMABLE_HTTP!r} and {SSE!r}, not {sorted(unknown)}")
+    shared = {"door": door, "endpoint": endpoint}
+    routes: list[Route] = []
+    if STREAMABLE_HTTP in transports:
+        routes.append((_pattern(path), StreamableHandler, shared))
+    if SSE in transports:
+        paths = {"sse_path": sse_path, "messages_path": messages_path}
+        routes.append((_pattern(sse_path), SseHandler, {**shared, **paths}))
+        routes.append((_pattern(messages_path), MessagesHandler, shared))
+    return routes
+
+
+@asynccontextmanager
+async def serve_http(
+    server: Serves,
+    *,
+    host: str = "127.0.0.1",
+    port: int = 8000,
+    guard: Guard | None = None,
+    path: str = "/mcp",
+    sse_path: str = "/sse",
+    messages_path: str = "/messages",
+    transports: Collection[str] = (STREAMABLE_HTTP, SSE),
+) -> AsyncIterator[int]:
+    """Serve over HTTP while the context is open.
+
+    Parameters
+    ----------
+    host, port : str, int
+        Where to listen; port 0 takes a free one.
+    guard : Guard, optional
+        Who comes in; by default anyone on this machine, by the names of the loopback interface, no page
+        of another origin.
+
+    Yields
+    ------
+    int
+        The port.
+
+    Raises
+    ------
+    OSError
+        The address is not free or not ours.
+    """
+    listening = socket.create_server((host, port), family=_family(host), backlog=BACKLOG)
+    listening.setblocking(False)
+    bound: int = listening.getsockname()[1]
+    door = Door(LoopbackGuard.at(bound) if guard is None else guard)
+    try:
+        async with server.running(), anyio.create_task_group() as conversations:
+            endpoint = Endpoint("server", _opener(server, conversations))
+            routes = make_routes(
+                endpoint,
+                door,
+                path=path,
+                sse_path=sse_path,
+                messages_path=messages_path,
+                transports=transports,
+            )
+            http = _server(routes, door)
+            http.add_socket(listening)
+            try:
+                yield bound
+            finally:
+                await _stop(http, endpoint, door)
+                conversations.cancel_scope.cancel()
+    except BaseExceptionGroup as group:
+        # Conversations raise nothing: it is the caller's own exception that the task group wrapped.
+        if len(group.exceptions) == 1:
+            raise group.exceptions[0] from None
+        raise
+    finally:
+        listening.close()
+
+
+def _family(host: str) -> socket.AddressFamily:
+    return socket.AF_INET6 if ":" in host else socket.AF_INET
+
+
+def _opener(server: Serves, conversations: TaskGroup) -> Callable[[], Awaitable[Channel]]:
+    async def open_channel() -> Channel:
+        near, far = memory_pair()
+        conversations.start_soon(_converse, server, far)
+        return near
+
+    return open_channel
+
+
+async def _converse(server: Serves, channel: Channel) -> None:
+    """Run one conversation. A boundary: what goes wrong in one must not reach the others."""
+    try:
+        await server.serve(channel)
+    except Exception:
+        log.exception("a conversation failed")
+    finally:
+        channel.close()
+
+
+def _server(routes: list[Route], door: Door) -> HTTPServer:
+    app = Application(
+        cast(Any, routes),
+        default_handler_class=_UnknownHandler,
+        default_handler_args={"door": door},
+        log_function=_log_request,
+    )
+    return _BoundedServer(
+        app,
+        idle_connection_timeout=IDLE_CONNECTION_SECONDS,
+        max_body_size=MAX_BODY_BYTES,
+        max_header_size=MAX_HEADER_BYTES,
+    )
+
+
+async def _stop(http: HTTPServer, endpoint: Endpoint, door: Door) -> None:
+    http.stop()
+    door.shut()
+    with anyio.move_on_after(STOP_SECONDS, shield=True):
+        await endpoint.close()
+        await door.emptied()
+    with anyio.move_on_after(STOP_SECONDS, shield=True):
+        await http.close_all_connections()
+
+
+class _BoundedServer(HTTPServer):
+    """Takes no more connections than it can hold."""
+
+    _held = 0
+
+    def handle_stream(self, stream: IOStream, address: Any) -> None:
+        if self._held >= MAX_CONNECTIONS:
+            stream.close()
+            return
+        self._held += 1
+        super().handle_stream(stream, address)
+
+    def on_close(self, server_conn: object) -> None:
+        self._held -= 1
+        super().on_close(server_conn)
+
+
+class _UnknownHandler(DoorHandler):
+    """All other URLs."""
+
+    SUPPORTED_METHODS: tuple[str, ...] = RequestHandler.SUPPORTED_METHODS
+
+    async def prepare(self) -> None:
+        raise Refusal(404, "There is nothing at this URL.")
+
+
+def _log_request(handler: RequestHandler) -> None:
+    # Without the query string: it may hold a session key.
+    log.debug("%d %s %s", handler.get_status(), handler.request.method, handler.request.path)
+
+
+def _pattern(path: str) -> str:
+    return re.escape(path.rstrip("/")) + "/?"

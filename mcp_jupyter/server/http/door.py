@@ -1,0 +1,329 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The door every HTTP request to a server comes through, before anything of it is believed.
+
+Owns what is checked before the body is read, how the body is read, and how refusals and replies are
+written. It does not know what a body means.
+
+The handlers here work in a bare tornado application and in front of Jupyter's `APIHandler`
+(`class NotebookHandler(StreamableHandler, APIHandler)`). There, each hook by which Jupyter would let
+somebody in, set a cookie or send a CORS header is overridden here, and none of them is called.
+
+Source: SECURITY.md ("Machine door, concretely").
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable
+from http import HTTPStatus
+from types import TracebackType
+from typing import Any, Final, cast
+
+from tornado.http1connection import HTTP1Connection
+from tornado.iostream import StreamClosedError
+from tornado.web import HTTPError, RequestHandler, stream_request_body
+
+from ...errors import McpError
+from ...protocol.codes import INTERNAL_ERROR, INVALID_REQUEST
+from ...protocol.frames import ErrorResponse, encode
+from ...protocol.limits import MAX_BODY_BYTES, SEND_TIMEOUT_SECONDS, SSE_KEEPALIVE_SECONDS
+from .access import Guard, Principal, Refusal, RefusalLog
+from .endpoint import Endpoint
+from .exchange import Stream
+from .timeouts import Timeouts
+
+__all__ = ["BODY_TIMEOUT_SECONDS", "Door", "DoorHandler"]
+
+log = logging.getLogger(__name__)
+
+BODY_TIMEOUT_SECONDS: Final = 20.0
+"""From the headers to the last byte of the body: 4 MiB at 200 KiB/s; a dripping client is cut off."""
+
+WRITE_PIECE_BYTES: Final = 256 * 1024
+"""A larger reply goes out in pieces, each within the bound on sending: a slow reader is not a dead one."""
+
+_JSON: Final = "application/json"
+
+
+class Door:
+    """What the handlers of one mounting share.
+
+    Parameters
+    ----------
+    guard : Guard
+        Who comes in.
+    body_timeout, keepalive, send_timeout : float
+        Seconds; for tests.
+
+    Attributes
+    ----------
+    bodies, quiet : Timeouts
+        Handlers whose body has not come yet; streams on which nothing has come for a while.
+    """
+
+    def __init__(
+        self,
+        guard: Guard,
+        *,
+        body_timeout: float = BODY_TIMEOUT_SECONDS,
+        keepalive: float = SSE_KEEPALIVE_SECONDS,
+        send_timeout: float = SEND_TIMEOUT_SECONDS,
+    ) -> None:
+        self.guard = guard
+        self.bodies: Timeouts[DoorHandler] = Timeouts(body_timeout, DoorHandler.body_overdue)
+        self.quiet: Timeouts[Stream] = Timeouts(keepalive, Stream.wake)
+        self.send_timeout = send_timeout
+        self.refusals = RefusalLog()
+        self._inside: set[DoorHandler] = set()
+        self._empty = asyncio.Event()
+        self._shut = False
+
+    def enter(self, handler: DoorHandler) -> None:
+        """A request is going to be answered.
+
+        Raises
+        ------
+        Refusal
+            503: the door is shut.
+        """
+        if self._shut:
+            raise Refusal(503, "The server is stopping.")
+        self._inside.add(handler)
+        self._empty.clear()
+
+    def leave(self, handler: DoorHandler) -> None:
+        """A request is answered, or its client has left. Idempotent."""
+        self._inside.discard(handler)
+        if not self._inside:
+            self._empty.set()
+
+    @property
+    def inside(self) -> int:
+        """How many requests are being answered."""
+        return len(self._inside)
+
+    def shut(self) -> None:
+        """Let nobody in any longer."""
+        self._shut = True
+
+    async def emptied(self) -> None:
+        """Wait until no request is being answered."""
+        if self._inside:
+            await self._empty.wait()
+
+
+@stream_request_body
+class DoorHandler(RequestHandler):
+    """Base of all handlers: admits a request, reads its body within bounds, writes JSON.
+
+    A verb that implements something calls `take_body` (POST) and may raise `Refusal` as long as nothing
+    was written.
+    """
+
+    SUPPORTED_METHODS: tuple[str, ...] = ("POST",)
+
+    door: Door
+    endpoint: Endpoint
+    principal: Principal
+
+    def initialize(self, door: Door, endpoint: Endpoint | None = None) -> None:
+        """Take what the route carries.
+
+        Parameters
+        ----------
+        endpoint : Endpoint, optional
+            The one served here; left out where `find_endpoint` is overridden.
+        """
+        self.door = door
+        self._only_endpoint = endpoint
+        # Set, so that no look at it asks an identity provider.
+        self.current_user = None
+        self.gone = False
+        self._chunks: list[bytes] = []
+        self._body_read = False
+
+    # -- coming in -----------------------------------------------------------------------------
+
+    async def prepare(self) -> None:
+        """Admit the request or refuse it, before its body is read."""
+        self._bound_body()
+        self.door.guard.check(self)
+        self._check_content_type()
+        self.principal = await self.door.guard.admit(self)
+        self.endpoint = await self.find_endpoint()
+        self._body_read = self.request.method != "POST"
+        if not self.gone:  # its time may be over by now
+            self.door.enter(self)
+
+    async def find_endpoint(self) -> Endpoint:
+        """The endpoint the URL names; a front with several overrides it.
+
+        Raises
+        ------
+        Refusal
+            404: there is none of that name, or none for this principal.
+        """
+        if self._only_endpoint is None:
+            raise Refusal(404, "There is no such server.")
+        return self._only_endpoint
+
+    def _bound_body(self) -> None:
+        headers = self.request.headers
+        length = headers.get("Content-Length", "0")
+        if self.request.method != "POST":
+            if length != "0" or "Transfer-Encoding" in headers:
+                raise Refusal(400, f"A {self.request.method} has no body here.")
+            return
+        if length.isdecimal() and int(length[:20]) > MAX_BODY_BYTES:
+            raise Refusal(413, f"A body may have {MAX_BODY_BYTES} bytes at most.")
+        self._http.set_max_body_size(MAX_BODY_BYTES)
+        self.door.bodies.add(self)
+
+    def _check_content_type(self) -> None:
+        if self.request.method == "POST":
+            content_type = self.request.headers.get("Content-Type", "").partition(";")[0]
+            if content_type.strip().lower() != _JSON:
+                raise Refusal(415, f"The Content-Type must be {_JSON}.")
+
+    def data_received(self, chunk: bytes) -> None:
+        """Keep a piece of the body."""
+        self._chunks.append(chunk)
+
+    def take_body(self) -> bytes:
+        """The whole body; for a verb to call first."""
+        self._body_read = True
+        self.door.bodies.discard(self)
+        body = b"".join(self._chunks)
+        self._chunks.clear()
+        return body
+
+    def body_overdue(self) -> None:
+        """The body took too long; called by the door."""
+        self.gone = True
+        self.write_refusal(Refusal(408, f"The body did not arrive within {self.door.bodies.seconds:g} s."))
+
+    # -- going out -----------------------------------------------------------------------------
+
+    async def reply(self, body: bytes = b"", status: int = 200) -> None:
+        """Write a whole reply, in one piece where it is not large, and see it taken."""
+        self.set_status(status)
+        if body:
+            self.set_header("Content-Type", _JSON)
+        else:
+            self.clear_header("Content-Type")
+        if len(body) > WRITE_PIECE_BYTES:
+            self.set_header("Content-Length", len(body))
+        await self.finish_with(body)
+
+    async def finish_with(self, data: bytes) -> None:
+        """Write the last of the response and see it taken."""
+        if len(data) <= WRITE_PIECE_BYTES:
+            await self.sent(self.finish(data or None))
+        elif await self.put_out(data):
+            self.finish()
+
+    async def put_out(self, data: bytes) -> bool:
+        """Write a part of the response; False when the client does not take it or has left."""
+        for start in range(0, len(data) or 1, WRITE_PIECE_BYTES):
+            self.write(data[start : start + WRITE_PIECE_BYTES])
+            if not await self.sent(self.flush()):
+                return False
+        return not self.gone
+
+    async def sent(self, written: Awaitable[None]) -> bool:
+        """Whether the client took what was written, in time; if not, it is treated as gone."""
+        stream = self._http.stream
+        if not stream.writing():
+            return not stream.closed()
+        try:
+            async with asyncio.timeout(self.door.send_timeout):
+                await written
+        except StreamClosedError:
+            self.gone = True
+        except TimeoutError:
+            self.gone = True
+            self._http.close()
+        return not self.gone
+
+    def write_refusal(self, refusal: Refusal) -> None:
+        """Answer with a refusal and nothing else."""
+        self.door.refusals.write(
+            f"refused {self.request.method} {self.request.path} {refusal.status}: {refusal.message}"
+        )
+        self.clear()
+        self.set_status(refusal.status)
+        for name, value in refusal.headers.items():
+            self.set_header(name, value)
+        self.set_header("Content-Type", _JSON)
+        if not self._body_read:  # tornado closes: what is still to come will not be read
+            self.set_header("Connection", "close")
+        self.finish(encode(ErrorResponse(refusal.request_id, refusal.to_dict())))
+
+    def write_error(self, status_code: int, **kwargs: Any) -> None:
+        """Answer what was raised: refusals as they are, all else without details."""
+        raised = kwargs.get("exc_info", (None, None, None))[1]
+        if isinstance(raised, Refusal):
+            self.write_refusal(raised)
+            return
+        code = INTERNAL_ERROR if status_code >= 500 else INVALID_REQUEST
+        headers = {"Allow": ", ".join(self.SUPPORTED_METHODS)} if status_code == 405 else {}
+        message = f"{HTTPStatus(status_code).phrase}."
+        self.write_refusal(Refusal(status_code, message, headers, code=code))
+
+    def log_exception(
+        self,
+        typ: type[BaseException] | None,
+        value: BaseException | None,
+        tb: TracebackType | None,
+    ) -> None:
+        """Log what is a fault of ours; refusals are logged where they are written. No query string."""
+        if not isinstance(value, McpError | HTTPError | StreamClosedError):
+            log.error("%s %s failed", self.request.method, self.request.path, exc_info=value)
+
+    # -- the end -------------------------------------------------------------------------------
+
+    def on_connection_close(self) -> None:
+        """The client left."""
+        super().on_connection_close()
+        self.gone = True
+        self.door.bodies.discard(self)
+        self.door.leave(self)
+
+    def on_finish(self) -> None:
+        """The response is complete."""
+        self.door.bodies.discard(self)
+        self.door.leave(self)
+
+    # -- tornado's and Jupyter's hooks, so that nothing is added to what is written above ---------
+
+    def finish(self, chunk: str | bytes | dict[str, Any] | None = None) -> asyncio.Future[None]:
+        """End the response. Not through a base class in between, which may set a content type of its own."""
+        return RequestHandler.finish(self, chunk)
+
+    def set_default_headers(self) -> None:
+        """Set what every response has; nothing configured for Jupyter's own pages."""
+        self.clear_header("Server")
+        self.set_header("X-Content-Type-Options", "nosniff")
+        self.set_header("Cache-Control", "no-store")
+
+    def set_cors_headers(self) -> None:
+        """Send no CORS header: no page of another origin may read an answer."""
+
+    def check_xsrf_cookie(self) -> None:
+        """Ask for no XSRF token: no cookie means anything here, and Origin is checked."""
+
+    def get_login_url(self) -> str:
+        """Send nobody to a login page."""
+        raise HTTPError(403)
+
+    def compute_etag(self) -> str | None:
+        """Compute nothing: no answer is cached."""
+        return None
+
+    def check_etag_header(self) -> bool:
+        return False
+
+    @property
+    def _http(self) -> HTTP1Connection:
+        return cast(HTTP1Connection, self.request.connection)

@@ -1,0 +1,171 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""What waits for one HTTP response stream, and how it becomes events.
+
+A `Stream` is a bounded queue with one reader: the handler that writes the response. It owns what may
+be dropped when the reader is slow, and the one place where a message becomes an event. It knows no
+tornado and no session.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Sequence
+from typing import Final
+
+from ...errors import BacklogFull
+from ...protocol import sse
+from ...protocol.frames import Message, Notification
+from ...protocol.limits import MAX_LINE_BYTES, MAX_STREAM_BACKLOG
+from .timeouts import Timeouts
+
+__all__ = ["MAX_BACKLOG_BYTES", "Exchange", "Stream"]
+
+MAX_BACKLOG_BYTES: Final = MAX_LINE_BYTES
+"""Waiting for one slow reader: the largest single message passes, a heap of large ones does not."""
+
+_ENOUGH: Final = MAX_STREAM_BACKLOG // 2
+"""So many messages end a pause: none need be dropped while a reader that keeps up is only gathering."""
+
+
+class Stream:
+    """Messages on their way to one HTTP response. Event loop's thread only.
+
+    Attributes
+    ----------
+    ended : bool
+        Nothing more will come; what is queued still may be taken.
+    """
+
+    def __init__(self) -> None:
+        self.ended = False
+        self._queue: deque[Message] = deque()
+        self._bytes = 0
+        self._waiter: asyncio.Future[None] | None = None
+        self._pausing = False
+
+    def put(self, message: Message) -> None:
+        """Queue a message. Over the limit the oldest notifications are dropped, nothing else.
+
+        Raises
+        ------
+        BacklogFull
+            Too much waits that must not be lost: the reader is as good as gone, and the stream has ended.
+        """
+        if self.ended:
+            return
+        self._queue.append(message)
+        self._bytes += len(message.raw)
+        if self._over_limit():
+            self._shed()
+        if not (self._pausing and isinstance(message.frame, Notification)) or len(self._queue) >= _ENOUGH:
+            self.wake()
+
+    def answer(self, message: Message) -> None:
+        """Queue the response to a request whose answer this stream carries."""
+        self.put(message)
+
+    def settle(self) -> None:
+        """One request whose answer this stream carries will get none: it was cancelled."""
+
+    def end(self) -> None:
+        """Nothing more will come."""
+        self.ended = True
+        self.wake()
+
+    def wake(self) -> None:
+        """Let the reader look around: its client left, or the time is over."""
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+    def take(self) -> list[Message]:
+        """All that waits."""
+        batch = list(self._queue)
+        self._queue.clear()
+        self._bytes = 0
+        return batch
+
+    async def arrival(self, within: Timeouts[Stream]) -> None:
+        """Wait until there is something to take, the stream ended, or somebody calls `wake`.
+
+        Parameters
+        ----------
+        within : Timeouts
+            Calls `wake` when nothing comes.
+        """
+        if not self._queue and not self.ended:
+            within.add(self)
+            try:
+                await self._woken()
+            finally:
+                within.discard(self)
+
+    async def pause(self, seconds: float) -> None:
+        """Let notifications gather for a while; anything else, and the stream's end, cuts it short."""
+        if self.ended:
+            return
+        self._pausing = True
+        timer = asyncio.get_running_loop().call_later(seconds, self.wake)
+        try:
+            await self._woken()
+        finally:
+            timer.cancel()
+            self._pausing = False
+
+    def encode(self, messages: Sequence[Message]) -> bytes:
+        """Messages as events. Every event of a stream is made here, so an id could be given here."""
+        return b"".join([sse.encode(message.raw, event="message") for message in messages])
+
+    async def _woken(self) -> None:
+        self._waiter = asyncio.get_running_loop().create_future()
+        try:
+            await self._waiter
+        finally:
+            self._waiter = None
+
+    def _over_limit(self) -> bool:
+        # One message alone always passes: whoever made it kept the limit on messages.
+        return len(self._queue) > MAX_STREAM_BACKLOG or (
+            self._bytes > MAX_BACKLOG_BYTES and len(self._queue) > 1
+        )
+
+    def _shed(self) -> None:
+        kept: deque[Message] = deque()
+        while self._queue and self._over_limit_with(kept):
+            message = self._queue.popleft()
+            if isinstance(message.frame, Notification):
+                self._bytes -= len(message.raw)
+            else:
+                kept.append(message)
+        self._queue.extendleft(reversed(kept))
+        if self._over_limit():
+            self.end()
+            raise BacklogFull("The client does not read what waits for it.")
+
+    def _over_limit_with(self, kept: deque[Message]) -> bool:
+        return len(self._queue) + len(kept) > MAX_STREAM_BACKLOG or self._bytes > MAX_BACKLOG_BYTES
+
+
+class Exchange(Stream):
+    """The stream of one POST: it ends when each of its requests is answered or cancelled.
+
+    Parameters
+    ----------
+    requests : int
+        How many requests the POST carried.
+    """
+
+    def __init__(self, requests: int = 1) -> None:
+        super().__init__()
+        self._open = requests
+
+    def answer(self, message: Message) -> None:
+        """Queue the response to one of the POST's requests."""
+        self.put(message)
+        self.settle()
+
+    def settle(self) -> None:
+        """One of the POST's requests is done with."""
+        self._open -= 1
+        if self._open <= 0:
+            self.end()

@@ -1,0 +1,126 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The modern era over HTTP: which POST belongs to it, what its headers must say, and its one exchange.
+
+Rules without I/O, but for the exchange's queue. Refuses to know sessions: there are none.
+
+Source: spec 2026-07-28, basic/transports/streamable-http ("Request Metadata", "Sending Messages").
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from ...errors import BacklogFull, FrameError, McpError
+from ...protocol import headers
+from ...protocol.codes import HEADER_MISMATCH, INTERNAL_ERROR, INVALID_PARAMS
+from ...protocol.eras import CLIENT_CAPABILITIES, PROTOCOL_VERSION, Era, is_modern, modern_era
+from ...protocol.frames import ErrorResponse, Frame, Message, Notification, Request, Response
+from ...protocol.headers import GetAll, HeaderError
+from ...protocol.methods import LEGACY_VERSIONS
+from .access import Principal
+from .exchange import Exchange
+
+__all__ = ["ModernExchange", "check_request", "is_modern_version", "speaks_modern"]
+
+_ROUTING: Final = (headers.PROTOCOL_VERSION, headers.METHOD, headers.NAME)
+
+
+def is_modern_version(versions: Sequence[str]) -> bool:
+    """Whether an `Mcp-Protocol-Version` header takes a request out of the legacy era.
+
+    Unknown versions too: the modern era has an error that says which ones there are.
+    """
+    return any(version not in LEGACY_VERSIONS for version in versions)
+
+
+def speaks_modern(frame: Frame, versions: Sequence[str]) -> bool:
+    """Whether a POST belongs to the modern era. The body decides where it can, else the header.
+
+    A legacy `initialize` is one whatever the header says: a client that falls back may keep its header.
+    """
+    if isinstance(frame, Request | Notification):
+        if is_modern(frame.method, frame.params):
+            return True
+        if frame.method == "initialize":
+            return False
+    return is_modern_version(versions)
+
+
+def check_request(request: Request, get_all: GetAll) -> Era:
+    """The era of a request whose envelope and headers are in order. Checks in the specification's order.
+
+    Raises
+    ------
+    McpError
+        HEADER_MISMATCH, INVALID_PARAMS or UNSUPPORTED_PROTOCOL_VERSION: the first rule it breaks.
+    """
+    for name in _ROUTING:
+        if len(get_all(name)) > 1:
+            raise McpError(HEADER_MISMATCH, f"{name} header is given more than once.")
+    meta = request.params.get("_meta")
+    meta = meta if isinstance(meta, dict) else {}
+    for key, kind in ((PROTOCOL_VERSION, str), (CLIENT_CAPABILITIES, dict)):
+        if not isinstance(meta.get(key), kind):
+            raise McpError(INVALID_PARAMS, f"params._meta must have {key!r}, a JSON {_JSON_NAMES[kind]}.")
+    try:
+        headers.check_routing(get_all, request.method, request.params)
+    except HeaderError as exc:
+        raise McpError(HEADER_MISMATCH, f"{exc}.") from None
+    return modern_era(request.params)
+
+
+_JSON_NAMES: Final[dict[type, str]] = {str: "string", dict: "object"}
+
+
+class ModernExchange(Exchange):
+    """One request, on a channel borrowed for it: what comes of it, and nothing else.
+
+    Parameters
+    ----------
+    request : Request
+        The one request.
+    principal : Principal
+        Who sent it.
+
+    Attributes
+    ----------
+    answered : bool
+        The server answered: the channel is free for somebody else.
+    """
+
+    def __init__(self, request: Request, principal: Principal) -> None:
+        super().__init__()
+        self.answered = False
+        self.request = request
+        self.principal = principal
+
+    def fail(self, message: str) -> None:
+        """Answer in place of the server."""
+        if not self.ended:
+            error = McpError(INTERNAL_ERROR, message).to_dict()
+            self._queue.append(Message.of(ErrorResponse(self.request.id, error)))
+            self.end()
+
+    # -- the channel's sink ------------------------------------------------------------------------
+
+    def message(self, message: Message) -> None:
+        """Take the response, and notifications that belong to the request; drop all else."""
+        frame = message.frame
+        try:
+            if isinstance(frame, Response | ErrorResponse):
+                if frame.id == self.request.id:
+                    self.answered = True
+                    self.answer(self.principal.filter(self.request, message))
+            elif isinstance(frame, Notification) and message.related == self.request.id:
+                self.put(message)
+        except BacklogFull as exc:
+            self.fail(exc.args[0])
+
+    def fault(self, error: FrameError) -> None:
+        """The server sent something that is no message."""
+        self.fail("The server sent something that is no message.")
+
+    def closed(self) -> None:
+        """The server is gone."""
+        self.fail("The server went away before it answered.")

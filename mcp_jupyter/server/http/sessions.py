@@ -1,0 +1,361 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Sessions of the legacy era over HTTP: which exist, whose they are, and which response carries what.
+
+A `Session` is the client's end of one conversation with the server. It is the sink of its channel, and
+puts each message on exactly one stream (spec 2025-11-25, basic/transports, "Sending Messages"). It
+knows no HTTP and no method but those about requests themselves.
+
+A `SessionTable` owns the limits: how many sessions, how many a principal, how long an idle one lives.
+"""
+
+from __future__ import annotations
+
+import abc
+import asyncio
+import logging
+import secrets
+import time
+from collections.abc import Callable, Iterator
+from typing import Final, NamedTuple, TypeVar
+
+from ...engine.channel import Channel
+from ...errors import BacklogFull, ConnectionClosed, FrameError, McpError
+from ...protocol.codes import INTERNAL_ERROR, INVALID_REQUEST
+from ...protocol.frames import ErrorResponse, Frame, Message, Notification, Request, RequestId, Response
+from ...protocol.limits import MAX_IN_FLIGHT
+from .access import Principal, Refusal
+from .exchange import Stream
+
+__all__ = [
+    "MAX_SESSIONS",
+    "MAX_SESSIONS_PER_PRINCIPAL",
+    "SESSION_IDLE_SECONDS",
+    "Session",
+    "SessionTable",
+    "SseSession",
+    "StreamableSession",
+]
+
+log = logging.getLogger(__name__)
+
+MAX_SESSIONS: Final = 512
+"""Of one endpoint: each holds a channel and a conversation; half of the usual 1,024 descriptors."""
+
+MAX_SESSIONS_PER_PRINCIPAL: Final = 64
+"""More than anyone has clients, and few enough that eight principals cannot shut out a ninth."""
+
+SESSION_IDLE_SECONDS: Final = 30 * 60.0
+"""A client that has been silent so long, with no stream open, has most likely gone without a word."""
+
+SWEEP_SECONDS: Final = 60.0
+"""How often idle sessions are looked for: a session lives a minute longer at most."""
+
+_GONE: Final = "The session ended before the request was answered; initialize a new one."
+
+_SESSION_ID_BYTES: Final = 16  # 128 bits: an id cannot be guessed, and is useless without its principal
+
+
+S = TypeVar("S", bound="Session")
+
+
+class _Asked(NamedTuple):
+    """A request of the client that waits for its answer."""
+
+    request: Request
+    principal: Principal
+    stream: Stream
+
+
+class Session(abc.ABC):
+    """One conversation with one client of the legacy era.
+
+    Made by `SessionTable.add`; nobody finds it there before `establish`.
+
+    Attributes
+    ----------
+    id : str
+        What the client names it by.
+    principal : Principal
+        Who opened it; nobody else can use it.
+    established : bool
+        Whether its handshake succeeded.
+    version : str
+        The protocol version the handshake ended in, where the front has to know it.
+    standalone : Stream
+        What belongs to no request of the client's. It waits here while no GET is open.
+    reading : bool
+        Whether a GET is open.
+    """
+
+    def __init__(
+        self, principal: Principal, over: Callable[[Session], None], now: Callable[[], float]
+    ) -> None:
+        self.id = secrets.token_urlsafe(_SESSION_ID_BYTES)
+        self.principal = principal
+        self.established = False
+        self.version = ""
+        self.standalone = Stream()
+        self.reading = False
+        self._channel: Channel | None = None
+        self._asked: dict[RequestId, _Asked] = {}
+        self._over = over
+        self._now = now
+        self._last_used = now()
+        self._closed = False
+
+    # -- life ----------------------------------------------------------------------------------
+
+    def start(self, channel: Channel) -> None:
+        """Begin to talk over `channel`; it is closed with the session."""
+        self._channel = channel
+        if self._closed:
+            channel.close()
+        else:
+            channel.start(self)
+
+    def establish(self, version: str = "") -> None:
+        """The handshake succeeded: from now on the session can be found."""
+        self.established = True
+        self.version = version
+
+    def touch(self) -> None:
+        """The session is in use."""
+        self._last_used = self._now()
+
+    @property
+    def idle_seconds(self) -> float | None:
+        """How long nobody has used it; None while a stream is open or a request is in flight."""
+        return None if self.reading or self._asked else self._now() - self._last_used
+
+    def close(self) -> None:
+        """End the session and everything of it. Idempotent."""
+        if self._channel is not None:
+            self._channel.close()
+        self.closed()
+
+    # -- from the client -----------------------------------------------------------------------
+
+    def deliver(self, frame: Frame, raw: bytes, stream: Stream, principal: Principal) -> None:
+        """Hand a client's message on; what belongs to it comes back on `stream`.
+
+        Parameters
+        ----------
+        raw : bytes
+            The frame's JSON on one line.
+        stream : Stream
+            For a request: where its answer goes. A refused request is answered there at once.
+        """
+        self.touch()
+        if isinstance(frame, Request):
+            reason = self._conflict(frame)
+            if reason is not None:
+                self._put(stream.answer, _error(frame.id, INVALID_REQUEST, reason))
+                return
+            self._asked[frame.id] = _Asked(frame, principal, stream)
+        try:
+            if self._channel is None:
+                raise ConnectionClosed("The session is not open.")
+            self._channel.send(Message(frame, raw))
+        except ConnectionClosed:
+            self.closed()
+        if isinstance(frame, Notification) and frame.method == "notifications/cancelled":
+            self._cancelled(frame.params.get("requestId"))
+
+    def _conflict(self, request: Request) -> str | None:
+        if request.id in self._asked:
+            return f"A request with the id {request.id!r} is still in progress."
+        if len(self._asked) >= MAX_IN_FLIGHT:
+            return f"More than {MAX_IN_FLIGHT} requests in flight; wait for answers."
+        return None
+
+    def _cancelled(self, id_: object) -> None:
+        """A cancelled request gets no answer, so nothing need wait for it (spec, "Cancellation")."""
+        if isinstance(id_, bool) or not isinstance(id_, int | str):
+            return
+        asked = self._asked.get(id_)
+        if asked is not None and asked.request.method != "initialize":
+            del self._asked[asked.request.id]
+            asked.stream.settle()
+
+    # -- from the server: the channel's sink -----------------------------------------------------
+
+    def message(self, message: Message) -> None:
+        """Put a message on the one stream it belongs to."""
+        if isinstance(message.frame, Response | ErrorResponse):
+            self._answered(message.frame, message)
+        else:
+            self._put(self._stream_of(message.related).put, message)
+
+    def fault(self, error: FrameError) -> None:
+        """The server sent something that is no message; there is nobody to tell."""
+        log.warning("the server sent what is no message: %s", error.message)
+
+    def closed(self) -> None:
+        """The conversation is over: nobody waits any longer. Idempotent."""
+        asked, self._asked = self._asked, {}
+        for request, _, stream in asked.values():
+            self._put(stream.answer, _error(request.id, INTERNAL_ERROR, _GONE))
+        if not self._closed:
+            self._closed = True
+            self.standalone.end()
+            self._over(self)
+
+    @abc.abstractmethod
+    def _stream_of(self, related: RequestId | None) -> Stream:
+        """Where a notification or a request of the server goes."""
+
+    def _answered(self, frame: Response | ErrorResponse, message: Message) -> None:
+        asked = self._asked.pop(frame.id, None) if frame.id is not None else None
+        if asked is not None:
+            self.touch()
+            self._put(asked.stream.answer, asked.principal.filter(asked.request, message))
+
+    def _put(self, put: Callable[[Message], None], message: Message) -> None:
+        try:
+            put(message)
+        except BacklogFull as exc:
+            log.info("a session ended: %s", exc)
+            self.close()
+
+
+class StreamableSession(Session):
+    """A conversation over Streamable HTTP: each POST has a stream, and there is one for all else."""
+
+    def detach(self, stream: Stream) -> None:
+        """The client left a response stream. Its requests go on (a disconnect is no cancellation).
+
+        Their ids stay taken until they are answered; the answers have nowhere to go.
+        """
+        nowhere = Stream()
+        nowhere.end()
+        for id_, asked in self._asked.items():
+            if asked.stream is stream:
+                self._asked[id_] = asked._replace(stream=nowhere)
+
+    def _stream_of(self, related: RequestId | None) -> Stream:
+        asked = self._asked.get(related) if related is not None else None
+        return self.standalone if asked is None or asked.stream.ended else asked.stream
+
+
+class SseSession(Session):
+    """A conversation over HTTP+SSE: everything for the client goes on the one stream it opened."""
+
+    def tell(self, message: Message) -> None:
+        """Send the client something in place of the server."""
+        self._put(self.standalone.put, message)
+
+    def _stream_of(self, related: RequestId | None) -> Stream:
+        return self.standalone
+
+
+class SessionTable:
+    """The sessions of one endpoint.
+
+    Parameters
+    ----------
+    per_principal, total : int
+        How many may exist. At the limit, those idle longest make room.
+    idle : float
+        Seconds after which an idle session ends.
+    clock : callable
+        Seconds; for tests.
+    """
+
+    def __init__(
+        self,
+        *,
+        per_principal: int = MAX_SESSIONS_PER_PRINCIPAL,
+        total: int = MAX_SESSIONS,
+        idle: float = SESSION_IDLE_SECONDS,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._per_principal = per_principal
+        self._total = total
+        self._idle = idle
+        self._clock = clock
+        self._sessions: dict[str, Session] = {}
+        self._timer: asyncio.TimerHandle | None = None
+
+    def __len__(self) -> int:
+        return len(self._sessions)
+
+    def __iter__(self) -> Iterator[Session]:
+        return iter(list(self._sessions.values()))
+
+    def add(self, principal: Principal, kind: type[S]) -> S:
+        """A new session, counted from now on, found by nobody until it is established.
+
+        Raises
+        ------
+        Refusal
+            429 or 503: the limit is reached and no session is idle.
+        """
+        own = [session for session in self if session.principal.id == principal.id]
+        if len(own) >= self._per_principal and not self._evict(own):
+            raise Refusal(429, f"More than {self._per_principal} sessions are in use with this credential.")
+        if len(self) >= self._total and not self._evict(list(self)):
+            raise Refusal(503, f"More than {self._total} sessions are in use.")
+        session = kind(principal, self._forget, self._clock)
+        self._sessions[session.id] = session
+        if self._timer is None:
+            self._plan_sweep()
+        return session
+
+    def get(self, id_: str, principal: Principal, kind: type[S]) -> S | None:
+        """The established session of that id, kind and principal."""
+        session = self._sessions.get(id_)
+        if not isinstance(session, kind) or not session.established:
+            return None
+        if session.principal.id != principal.id:
+            return None
+        session.touch()
+        return session
+
+    def end(self, principal_id: str) -> None:
+        """End every session of a principal, who may do nothing here any longer."""
+        for session in self:
+            if session.principal.id == principal_id:
+                session.close()
+
+    def sweep(self) -> None:
+        """End the sessions that have been idle too long."""
+        for session in self:
+            idle = session.idle_seconds
+            if idle is not None and idle >= self._idle:
+                session.close()
+
+    def close(self) -> None:
+        """End all sessions."""
+        for session in self:
+            session.close()
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _evict(self, candidates: list[Session]) -> bool:
+        # A session that is still in its handshake is in use.
+        idle = [
+            (seconds, session)
+            for session in candidates
+            if session.established and (seconds := session.idle_seconds) is not None
+        ]
+        if not idle:
+            return False
+        max(idle, key=lambda pair: pair[0])[1].close()
+        return True
+
+    def _forget(self, session: Session) -> None:
+        self._sessions.pop(session.id, None)
+
+    def _plan_sweep(self) -> None:
+        self._timer = asyncio.get_running_loop().call_later(SWEEP_SECONDS, self._swept)
+
+    def _swept(self) -> None:
+        self._timer = None
+        self.sweep()
+        if self._sessions:
+            self._plan_sweep()
+
+
+def _error(id_: RequestId, code: int, message: str) -> Message:
+    return Message.of(ErrorResponse(id_, McpError(code, message).to_dict()))

@@ -1,0 +1,123 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""HTTP+SSE, the transport of 2024-11-05: a stream that is the session, and a URL to post to.
+
+Owns the two handlers. What travels over them is of the legacy era whatever its version; the modern era
+has no such transport.
+
+Source: spec 2024-11-05, basic/transports, "HTTP with SSE".
+"""
+
+from __future__ import annotations
+
+from urllib.parse import quote
+
+from ...errors import FrameError, McpError, McpJupyterError
+from ...protocol import sse
+from ...protocol.codes import METHOD_NOT_FOUND
+from ...protocol.eras import is_modern
+from ...protocol.frames import ErrorResponse, Frame, Message, Request, classify, parse
+from .access import Refusal
+from .batch import one_line, split
+from .door import Door, DoorHandler
+from .endpoint import Endpoint
+from .events import EventStreamHandler, accepts
+from .sessions import SseSession
+
+__all__ = ["SESSION_KEY", "MessagesHandler", "SseHandler"]
+
+SESSION_KEY = "session_key"
+"""The URL's parameter that names a stream. Jupyter Server scrubs parameters with "key" from its log."""
+
+
+class SseHandler(EventStreamHandler):
+    """The stream: while it is open, the session lives."""
+
+    SUPPORTED_METHODS = ("GET",)
+
+    def initialize(
+        self,
+        door: Door,
+        endpoint: Endpoint | None = None,
+        sse_path: str = "/sse",
+        messages_path: str = "/messages",
+    ) -> None:
+        """Take what the route carries.
+
+        Parameters
+        ----------
+        sse_path, messages_path : str
+            How this handler's URL ends, and how that of its `MessagesHandler` ends in its place.
+        """
+        super().initialize(door, endpoint)
+        self._sse_path = sse_path
+        self._messages_path = messages_path
+
+    async def get(self, *path: str) -> None:
+        """Open a session and stream it."""
+        if not accepts(self.request.headers.get("Accept"), "text/event-stream"):
+            raise Refusal(406, "The client must accept text/event-stream.")
+        session = self.endpoint.sessions.add(self.principal, SseSession)
+        try:
+            session.start(await self.endpoint.open())
+            session.establish()
+            session.reading = True
+            url = f"{self._prefix}{self._messages_path}?{SESSION_KEY}={quote(session.id)}"
+            await self.pump(session.standalone, sse.encode(url.encode(), event="endpoint"))
+        except McpJupyterError as exc:
+            raise Refusal(503, str(exc)) from exc
+        finally:
+            session.close()
+
+    @property
+    def _prefix(self) -> str:
+        """What stands before the two paths, as the client knows it: a proxy or Jupyter may add to it."""
+        return self.request.path.rstrip("/").removesuffix(self._sse_path.rstrip("/"))
+
+
+class MessagesHandler(DoorHandler):
+    """Where the client of an `SseHandler` posts its messages; answers come on the stream."""
+
+    SUPPORTED_METHODS = ("POST",)
+
+    async def post(self, *path: str) -> None:
+        """Take one message, or a batch."""
+        body = self.take_body()
+        session = self._session()
+        try:
+            value = parse(body)
+            if type(value) is list:
+                batch = split(value, self._authorise)
+                messages = batch.accepted
+                for refused in batch.refused:
+                    session.tell(refused)
+            else:
+                frame = classify(value)
+                self._authorise(frame)
+                messages = [(frame, one_line(body))]
+        except FrameError as exc:
+            raise Refusal.of(exc, 400, exc.request_id) from None
+        for frame, raw in messages:
+            self._deliver(session, frame, raw)
+        await self.reply(status=202)
+
+    def _deliver(self, session: SseSession, frame: Frame, raw: bytes) -> None:
+        if isinstance(frame, Request) and is_modern(frame.method, frame.params):
+            # A client that asks for the modern era falls back to `initialize` on this answer.
+            error = McpError(METHOD_NOT_FOUND, "This transport has only the versions with initialize.")
+            session.tell(Message.of(ErrorResponse(frame.id, error.to_dict())))
+        else:
+            session.deliver(frame, raw, session.standalone, self.principal)
+
+    def _session(self) -> SseSession:
+        keys = self.get_query_arguments(SESSION_KEY)
+        if len(keys) != 1:
+            raise Refusal(400, f"The URL must have one {SESSION_KEY}; it comes as the stream's first event.")
+        session = self.endpoint.sessions.get(keys[0], self.principal, SseSession)
+        if session is None:
+            raise Refusal(404, "There is no such stream; open a new one.")
+        return session
+
+    def _authorise(self, frame: Frame) -> None:
+        refusal = self.principal.check(frame)
+        if refusal is not None:
+            raise refusal

@@ -1,0 +1,266 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Streamable HTTP: one URL for both eras.
+
+Owns the rules of the transport: which era a request belongs to, what it needs, what its answer looks
+like. A message passes as the bytes it came in; nothing here knows what a tool is.
+
+Source: spec 2025-03-26, 2025-06-18, 2025-11-25 and 2026-07-28, basic/transports, "Streamable HTTP".
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from ...errors import FrameError, McpError, McpJupyterError
+from ...protocol import headers
+from ...protocol.codes import INTERNAL_ERROR, UNSUPPORTED_PROTOCOL_VERSION
+from ...protocol.eras import LATEST_LEGACY, LATEST_MODERN, Era, era_of
+from ...protocol.frames import (
+    ErrorResponse,
+    Frame,
+    Message,
+    Notification,
+    Request,
+    Response,
+    classify,
+    encode,
+    parse,
+)
+from ...protocol.methods import MODERN_VERSIONS
+from .access import Refusal
+from .batch import one_line, split
+from .events import KEEPALIVE, EventStreamHandler, accepts
+from .exchange import Exchange
+from .modern import ModernExchange, check_request, is_modern_version, speaks_modern
+from .sessions import StreamableSession
+
+__all__ = ["StreamableHandler"]
+
+INITIALIZE_TIMEOUT_SECONDS: Final = 60.0
+"""A server that has not answered its handshake by then will not: an answer cannot wait on a stream here."""
+
+_BATCH_VERSION: Final = "2025-03-26"
+"""The one version of this transport with JSON-RPC batches."""
+
+_LEGACY: Final = era_of(LATEST_LEGACY)
+_MODERN: Final = era_of(LATEST_MODERN)
+
+_EVENTS: Final = "text/event-stream"
+_BOTH: Final = ("application/json", _EVENTS)
+
+
+class StreamableHandler(EventStreamHandler):
+    """The one endpoint of Streamable HTTP."""
+
+    SUPPORTED_METHODS: tuple[str, ...] = ("GET", "POST", "DELETE")
+
+    async def post(self, *path: str) -> None:
+        """Take one message of a client, or a batch, and answer it."""
+        body = self.take_body()
+        if not accepts(self.request.headers.get("Accept"), *_BOTH):
+            raise Refusal(406, "The client must accept application/json and text/event-stream.")
+        try:
+            value = parse(body)
+            if type(value) is list:
+                await self._post_batch(value)
+                return
+            frame = classify(value)
+        except FrameError as exc:
+            raise Refusal.of(exc, 400, exc.request_id) from None
+        raw = one_line(body)
+        if speaks_modern(frame, self._versions):
+            await self._post_modern(frame, raw)
+        elif isinstance(frame, Request) and frame.method == "initialize":
+            await self._post_initialize(frame, raw)
+        else:
+            await self._post_legacy(frame, raw)
+
+    async def get(self, *path: str) -> None:
+        """Open a session's stream for what belongs to no request."""
+        self._only_legacy()
+        if not accepts(self.request.headers.get("Accept"), _EVENTS):
+            raise Refusal(406, "The client must accept text/event-stream.")
+        session = self._session()
+        if session.reading:
+            raise Refusal(409, "This session has its stream open already.")
+        session.reading = True
+        try:
+            await self.pump(session.standalone, KEEPALIVE)
+        finally:
+            session.reading = False
+            session.touch()
+
+    async def delete(self, *path: str) -> None:
+        """End a session."""
+        self._only_legacy()
+        self._session().close()
+        await self.reply(status=204)
+
+    # -- the legacy era ------------------------------------------------------------------------
+
+    async def _post_initialize(self, request: Request, raw: bytes) -> None:
+        self._authorise(request)
+        session = self.endpoint.sessions.add(self.principal, StreamableSession)
+        exchange = Exchange()
+        try:
+            session.start(await self.endpoint.open())
+            session.deliver(request, raw, exchange, self.principal)
+            # The session's id goes out with the headers, so nothing can be written before it is one.
+            self._stream = exchange
+            await exchange.pause(INITIALIZE_TIMEOUT_SECONDS)
+            messages = exchange.take()
+            if not self.gone:
+                self._establish(session, messages)
+        except McpJupyterError as exc:
+            await self._fail(request, exc)
+            return
+        finally:
+            if not session.established:
+                session.close()
+        if session.established:
+            self.set_header(headers.SESSION_ID, session.id)
+        await self._answer(exchange, messages, _LEGACY)
+
+    @staticmethod
+    def _establish(session: StreamableSession, messages: list[Message]) -> None:
+        if not messages:
+            raise McpError(INTERNAL_ERROR, "The server did not answer in time.")
+        answer = messages[-1].frame
+        if isinstance(answer, Response):
+            session.establish(str(answer.result.get("protocolVersion")))
+
+    async def _post_legacy(self, frame: Frame, raw: bytes) -> None:
+        session = self._session(frame)
+        self._authorise(frame)
+        exchange = Exchange()
+        session.deliver(frame, raw, exchange, self.principal)
+        if isinstance(frame, Request):
+            await self._relay(exchange, _LEGACY)
+            if not exchange.ended:
+                session.detach(exchange)
+        else:
+            await self.reply(status=202)
+
+    async def _post_batch(self, entries: list[Any]) -> None:
+        session = self._session()
+        if is_modern_version(self._versions) or session.version != _BATCH_VERSION:
+            raise Refusal(400, f"Only protocol version {_BATCH_VERSION} has batches; send one message.")
+        batch = split(entries, self._authorise)
+        exchange = Exchange(batch.answers)
+        for message in batch.refused:
+            exchange.answer(message)
+        for frame, raw in batch.accepted:
+            session.deliver(frame, raw, exchange, self.principal)
+        if batch.answers:
+            await self._relay(exchange, _LEGACY, array=True)
+            if not exchange.ended:
+                session.detach(exchange)
+        else:
+            await self.reply(status=202)
+
+    def _session(self, frame: Frame | None = None) -> StreamableSession:
+        id_ = frame.id if isinstance(frame, Request) else None
+        given = self.request.headers.get_list(headers.SESSION_ID)
+        if len(given) != 1:
+            message = f"One {headers.SESSION_ID} header is required; the answer to initialize has it."
+            raise Refusal(400, message, request_id=id_)
+        session = self.endpoint.sessions.get(given[0], self.principal, StreamableSession)
+        if session is None:
+            raise Refusal(404, "There is no such session; initialize a new one.", request_id=id_)
+        return session
+
+    def _only_legacy(self) -> None:
+        if is_modern_version(self._versions):
+            raise Refusal(405, "This protocol version has POST only.", {"Allow": "POST"})
+
+    # -- the modern era ------------------------------------------------------------------------
+
+    async def _post_modern(self, frame: Frame, raw: bytes) -> None:
+        if not isinstance(frame, Request):
+            await self._take_modern_notification(frame)
+            return
+        try:
+            era = check_request(frame, self.request.headers.get_list)
+        except McpError as exc:
+            raise Refusal.of(exc, _MODERN.http_status(exc.code), frame.id) from None
+        self._authorise(frame)
+        exchange = ModernExchange(frame, self.principal)
+        with self.endpoint.running(exchange):
+            try:
+                async with self.endpoint.pool.lease() as lease:
+                    lease.start(exchange)
+                    await lease.send(Message(frame, raw))
+                    await self._relay(exchange, era)
+                    if exchange.answered:
+                        lease.done()
+            except McpJupyterError as exc:
+                await self._fail(frame, exc)
+
+    async def _take_modern_notification(self, frame: Frame) -> None:
+        """Acknowledge it: over HTTP no notification of a modern client asks for anything."""
+        if not isinstance(frame, Notification):
+            raise Refusal(400, "This protocol version has no responses of a client.")
+        for version in self._versions:
+            if version not in MODERN_VERSIONS:
+                raise Refusal(
+                    400,
+                    "This protocol version is not supported.",
+                    code=UNSUPPORTED_PROTOCOL_VERSION,
+                    data={"supported": list(MODERN_VERSIONS), "requested": version},
+                )
+        self._authorise(frame)
+        await self.reply(status=202)
+
+    # -- answers -------------------------------------------------------------------------------
+
+    def _authorise(self, frame: Frame) -> None:
+        refusal = self.principal.check(frame)
+        if refusal is not None:
+            if isinstance(frame, Request):
+                refusal.request_id = frame.id
+            raise refusal
+
+    async def _relay(self, exchange: Exchange, era: Era, *, array: bool = False) -> None:
+        """Answer with what comes of a POST: as JSON when nothing comes before the answer, else as events."""
+        self._stream = exchange
+        if self._http.stream.closed():  # before tornado began to watch it
+            self.gone = True
+            return
+        await exchange.arrival(self.door.quiet)
+        messages = exchange.take()
+        while array and not exchange.ended and messages and _only_responses(messages):
+            await exchange.arrival(self.door.quiet)
+            more = exchange.take()
+            if not more:
+                break
+            messages += more
+        await self._answer(exchange, messages, era, array=array)
+
+    async def _answer(
+        self, exchange: Exchange, messages: list[Message], era: Era, *, array: bool = False
+    ) -> None:
+        if self.gone:
+            return
+        if not exchange.ended or not _only_responses(messages):
+            await self.pump(exchange, exchange.encode(messages) if messages else KEEPALIVE)
+        elif array:
+            await self.reply(b"[%b]" % b",".join([message.raw for message in messages]))
+        elif messages:
+            frame = messages[0].frame
+            status = era.http_status(frame.error["code"]) if isinstance(frame, ErrorResponse) else 200
+            await self.reply(messages[0].raw, status)
+        else:  # cancelled
+            await self.reply(status=202)
+
+    async def _fail(self, request: Request, exc: McpJupyterError) -> None:
+        """Answer in place of a server that cannot be reached."""
+        error = McpError(INTERNAL_ERROR, str(exc))
+        await self.reply(encode(ErrorResponse(request.id, error.to_dict())))
+
+    @property
+    def _versions(self) -> list[str]:
+        return self.request.headers.get_list(headers.PROTOCOL_VERSION)
+
+
+def _only_responses(messages: list[Message]) -> bool:
+    return all(isinstance(message.frame, Response | ErrorResponse) for message in messages)

@@ -1,0 +1,6 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""A server as a table of handlers, one a method."""
+
+from .server import NotificationOptions, Server
+
+__all__ = ["NotificationOptions", "Server"]

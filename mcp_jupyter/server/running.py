@@ -1,0 +1,222 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""How a user's function is run: the seam, and the plain way of doing it.
+
+A `Runner` gets one `Invocation` and gives its `Outcome`. It knows neither the protocol nor what the
+value will become. The plain runner runs a function where the server runs; a kernel puts its own in
+its place (between cells, on the main thread).
+"""
+
+from __future__ import annotations
+
+import inspect
+import math
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping
+from concurrent.futures import Future
+from contextlib import aclosing, suppress
+from contextvars import copy_context
+from dataclasses import dataclass, field
+from functools import partial
+from itertools import islice
+from operator import call
+from types import AsyncGeneratorType, TracebackType
+from typing import Any, Final, Protocol
+
+import anyio
+
+from ..errors import ToolError
+from .posting import Poster
+from .workers import Workers
+
+__all__ = ["InlineRunner", "Invocation", "Outcome", "Runner", "converted", "is_async"]
+
+MAX_ITEMS: Final = 100_000
+"""Values that one call may yield: those of an endless iterator would fill the memory."""
+
+
+def _unheard(*_: Any) -> None:
+    """What a call says when nobody asked to hear it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Invocation:
+    """One use of a user's function.
+
+    Attributes
+    ----------
+    name : str
+        Of the tool, resource or prompt, for messages.
+    function : callable
+        The user's function, sync or async.
+    arguments : mapping
+        Keyword arguments, validated.
+    concurrent : bool
+        Run at once, beside whatever else runs, instead of in turn.
+    timeout : float, optional
+        Seconds from now; over it, a `ToolError`.
+    report : callable
+        Tells the caller why the call has to wait (one line). Event loop's thread only.
+    log : callable
+        Sends the caller a log message, (level, text). Event loop's thread only.
+    """
+
+    name: str
+    function: Callable[..., Any]
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+    concurrent: bool = False
+    timeout: float | None = None
+    report: Callable[[str], None] = _unheard
+    log: Callable[[str, str], None] = _unheard
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What came of an invocation: the value, and what was displayed in its course (MIME bundles)."""
+
+    value: Any
+    displayed: list[Any] = field(default_factory=list)
+
+
+class Runner(Protocol):
+    """Runs invocations; its one method is called on the event loop's thread."""
+
+    async def run(self, invocation: Invocation) -> Outcome:
+        """Run the function to its end.
+
+        Raises
+        ------
+        ToolError
+            When the call timed out, was interrupted, or tried to end the process.
+        Exception
+            Whatever the function raised.
+        """
+
+
+class InlineRunner:
+    """Runs functions where the server runs: one rule, as in a kernel.
+
+    Sync functions run on the event loop's thread, in turn, so that what is bound to a thread works;
+    declared `concurrent`, in a worker thread. Async functions are awaited, and so is whatever else can
+    be. What is no `Exception` (`sys.exit()`) ends the call and nothing else.
+
+    Neither a time-out nor a cancellation stops a sync function that runs: on the event loop's thread it
+    is noticed when the function returns, in a worker thread the function goes on unheard.
+
+    Used as a context manager, on the event loop's thread.
+    """
+
+    def __enter__(self) -> InlineRunner:
+        self._post = Poster()
+        self._workers = Workers[Callable[[], None]](call)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._workers.close()
+
+    async def run(self, invocation: Invocation) -> Outcome:
+        """Run the function to its end (see `Runner.run`)."""
+        try:
+            if invocation.timeout is None:
+                return Outcome(await self._value(invocation))
+            with anyio.move_on_after(invocation.timeout):
+                return Outcome(await self._value(invocation))
+        except Exception:
+            raise
+        except BaseException as exc:
+            if anyio.current_effective_deadline() == -math.inf:
+                raise  # the call was cancelled: this is how it ends
+            kind = type(exc).__name__
+            raise ToolError(
+                f"{invocation.name} ended with {kind}, which is not an error a tool can report; "
+                "the server goes on."
+            ) from exc
+        threaded = invocation.concurrent and not is_async(invocation.function)
+        left = "if it has begun, its thread goes on" if threaded else "it is not running and will not run"
+        raise ToolError(f"{invocation.name} did not finish within {invocation.timeout:g} s; {left}.")
+
+    async def _value(self, invocation: Invocation) -> Any:
+        function = partial(invocation.function, **invocation.arguments)
+        if invocation.concurrent and not is_async(function):
+            value = await self._in_thread(function)
+        else:
+            value = function()
+        return await value if hasattr(type(value), "__await__") else value
+
+    async def _in_thread(self, function: Callable[[], Any]) -> Any:
+        """Call it in a worker thread; cancelled before it started, it never runs."""
+        job: Future[Any] = Future()
+        context = copy_context()
+        ended = anyio.Event()
+
+        def work() -> None:
+            if job.set_running_or_notify_cancel():
+                try:
+                    job.set_result(context.run(function))
+                except BaseException as exc:  # noqa: BLE001 - carried to the caller
+                    job.set_exception(exc)
+            with suppress(RuntimeError):  # the loop is closed: nobody waits
+                self._post(ended.set)
+
+        self._workers.submit(work)
+        try:
+            await ended.wait()
+        finally:
+            job.cancel()
+        return job.result()
+
+
+def is_async(function: Callable[..., Any]) -> bool:
+    """Whether calling `function` gives a coroutine; sees through partials and callable objects."""
+    while isinstance(function, partial):
+        function = function.func
+    return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(
+        getattr(function, "__call__", None)  # noqa: B004 - the method itself is wanted
+    )
+
+
+def converted(function: Callable[..., Any], convert: Callable[[Any], Any]) -> Callable[..., Any]:
+    """`function` with its value converted in the same place: on the thread and in the turn it ran in.
+
+    Figures and other thread-bound values are turned into content where they were made. What can be
+    awaited is, and what an iterator or an async generator yields becomes a list: a call has one value.
+    """
+    if is_async(function):
+
+        async def run_async(**arguments: Any) -> Any:
+            return convert(_collected(await function(**arguments)))
+
+        return run_async
+
+    def run(**arguments: Any) -> Any:
+        value = function(**arguments)
+        if isinstance(value, AsyncGeneratorType):
+            value = _drained(value)
+        if hasattr(type(value), "__await__"):
+            return _awaited(value, convert)
+        return convert(_collected(value))
+
+    return run
+
+
+async def _awaited(value: Awaitable[Any], convert: Callable[[Any], Any]) -> Any:
+    return convert(_collected(await value))
+
+
+async def _drained(generator: AsyncGenerator[Any, None]) -> Iterator[Any]:
+    items: list[Any] = []
+    async with aclosing(generator):
+        async for item in generator:
+            items.append(item)
+            if len(items) > MAX_ITEMS:
+                break  # `_collected` says so
+    return iter(items)
+
+
+def _collected(value: Any) -> Any:
+    if not isinstance(value, Iterator):
+        return value
+    items = list(islice(value, MAX_ITEMS + 1))
+    if len(items) > MAX_ITEMS:
+        raise ToolError(f"It yielded more than {MAX_ITEMS} values, and a call has to end.")
+    return items

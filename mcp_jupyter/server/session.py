@@ -1,0 +1,214 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""One conversation as the server sees it, in either era: handshake, routing, subscriptions.
+
+Owns what a conversation remembers (legacy: negotiated version, log level, subscribed URIs; modern: the
+open `subscriptions/listen` requests) and answers the methods that are about the conversation itself.
+All other methods go to the server's table of handlers. It does not know what a tool is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Final
+
+from .. import types
+from ..engine.channel import Channel
+from ..engine.connection import Connection, InboundRequest
+from ..errors import McpError
+from ..protocol import codes
+from ..protocol.eras import SUBSCRIPTION_ID, Era, is_modern, modern_era, negotiate
+from ..protocol.frames import Notification
+from ..protocol.methods import METHODS, MODERN_VERSIONS
+from .context import LOG_LEVELS, RequestContext, current_request
+from .parameters import parameters
+
+if TYPE_CHECKING:
+    from .lowlevel.server import Server
+
+__all__ = ["ServerSession"]
+
+_STANDARD: Final = frozenset(method.name for method in METHODS)
+_OPENING: Final = frozenset({"initialize", "ping"})
+
+_CHANGES: Final = {
+    "tools": ("notifications/tools/list_changed", "toolsListChanged"),
+    "prompts": ("notifications/prompts/list_changed", "promptsListChanged"),
+    "resources": ("notifications/resources/list_changed", "resourcesListChanged"),
+}
+"""What can change, the notification that says so, and its name in a `subscriptions/listen` filter."""
+
+MAX_SUBSCRIPTIONS: Final = 1024
+"""Resource subscriptions of one conversation: each costs a set entry and a look-up per update."""
+
+
+class _Listener:
+    """One open `subscriptions/listen` request (spec 2026-07-28, basic/utilities/subscriptions)."""
+
+    def __init__(self, call: InboundRequest, wanted: Mapping[str, Any]) -> None:
+        self._call = call
+        uris = wanted.get("resourceSubscriptions")
+        self.uris = frozenset(uris[:MAX_SUBSCRIPTIONS]) if isinstance(uris, list) else frozenset()
+        self.kinds = frozenset(kind for kind, (_, key) in _CHANGES.items() if wanted.get(key) is True)
+
+    @property
+    def honoured(self) -> dict[str, Any]:
+        """The part of the filter that this server serves."""
+        granted: dict[str, Any] = {_CHANGES[kind][1]: True for kind in sorted(self.kinds)}
+        if self.uris:
+            granted["resourceSubscriptions"] = sorted(self.uris)
+        return granted
+
+    @property
+    def mark(self) -> dict[str, Any]:
+        """The `_meta` that ties every message of the stream to its request, id type kept."""
+        return {SUBSCRIPTION_ID: self._call.id}
+
+    def tell(self, method: str, params: Mapping[str, Any]) -> None:
+        self._call.notify(method, {**params, "_meta": self.mark})
+
+
+class ServerSession:
+    """One conversation with one client.
+
+    Attributes
+    ----------
+    client_params : InitializeRequestParams or None
+        What the client said of itself in a legacy handshake.
+    """
+
+    def __init__(self, server: Server[Any], channel: Channel) -> None:
+        self._server = server
+        self.client_params: types.InitializeRequestParams | None = None
+        self._era: Era | None = None
+        self._log_level: str | None = "debug"
+        self._subscribed: set[str] = set()
+        self._listeners: set[_Listener] = set()
+        self._connection = Connection(channel, self)
+
+    async def serve(self) -> None:
+        """Run the conversation until it is closed."""
+        await self._connection.serve()
+
+    # -- what the server tells ------------------------------------------------------------------
+
+    def announce(self, kind: str) -> None:
+        """Tell the client that a list ("tools", "resources", "prompts") changed."""
+        method, _ = _CHANGES[kind]
+        if self._era is not None:
+            self._connection.notify(method, {})
+        for listener in self._listeners:
+            if kind in listener.kinds:
+                listener.tell(method, {})
+
+    def resource_updated(self, uri: str) -> None:
+        """Tell the client, if it subscribed, that the resource `uri` has a new value."""
+        if uri in self._subscribed:
+            self._connection.notify("notifications/resources/updated", {"uri": uri})
+        for listener in self._listeners:
+            if uri in listener.uris:
+                listener.tell("notifications/resources/updated", {"uri": uri})
+
+    # -- the connection's handler ---------------------------------------------------------------
+
+    def notification(self, notification: Notification) -> None:
+        """Notifications of a client need no action here: `initialized` only says what we know."""
+
+    async def request(self, call: InboundRequest) -> Any:
+        """Answer one request by the rules of the era it was made in."""
+        if is_modern(call.method, call.params):
+            era = modern_era(call.params)
+            level = RequestContext.requested_level(call.meta)
+        else:
+            era = self._legacy_era(call)
+            level = self._log_level
+        if call.method in _STANDARD and call.method not in era.client_requests:
+            raise _unknown(call.method)
+        context = RequestContext(call, era, self, self._server.lifespan_context, level)
+        current_request.set(context)
+        own = _OWN.get(call.method)
+        if own is not None:
+            result = await getattr(self, own)(call)
+        else:
+            result = await self._server.answer(call.method, call.params, context)
+        return era.complete(call.method, result, self._server.info)
+
+    def _legacy_era(self, call: InboundRequest) -> Era:
+        if self._era is not None:
+            if call.method == "initialize":
+                raise McpError(codes.INVALID_REQUEST, "This session is initialized already.")
+            return self._era
+        if call.method not in _OPENING:
+            raise McpError(codes.INVALID_REQUEST, "Send initialize before any other request.")
+        return negotiate(call.params.get("protocolVersion"))
+
+    # -- methods about the conversation itself --------------------------------------------------
+
+    async def _initialize(self, call: InboundRequest) -> dict[str, Any]:
+        params = parameters(types.InitializeRequestParams, call.params)
+        self.client_params = params
+        self._era = negotiate(params.protocolVersion)
+        return {
+            "protocolVersion": self._era.version,
+            **self._server.introduction(),
+            "serverInfo": self._server.info,
+        }
+
+    async def _discover(self, call: InboundRequest) -> dict[str, Any]:
+        said = {"supportedVersions": list(MODERN_VERSIONS), **self._server.introduction()}
+        return {**said, "_meta": self._server.status()} if self._server.status else said
+
+    async def _ping(self, call: InboundRequest) -> dict[str, Any]:
+        return {}
+
+    async def _set_level(self, call: InboundRequest) -> dict[str, Any]:
+        level = call.params.get("level")
+        if level not in LOG_LEVELS:
+            raise McpError(codes.INVALID_PARAMS, f"level must be one of {', '.join(LOG_LEVELS)}.")
+        self._log_level = level
+        return {}
+
+    async def _subscribe(self, call: InboundRequest) -> dict[str, Any]:
+        uri = _uri(call)
+        if len(self._subscribed) >= MAX_SUBSCRIPTIONS and uri not in self._subscribed:
+            raise McpError(codes.INVALID_PARAMS, f"No more than {MAX_SUBSCRIPTIONS} subscriptions a session.")
+        self._subscribed.add(uri)
+        return {}
+
+    async def _unsubscribe(self, call: InboundRequest) -> dict[str, Any]:
+        self._subscribed.discard(_uri(call))
+        return {}
+
+    async def _listen(self, call: InboundRequest) -> dict[str, Any]:
+        wanted = call.params.get("notifications")
+        if not isinstance(wanted, dict):
+            raise McpError(codes.INVALID_PARAMS, "params.notifications must be an object.")
+        listener = _Listener(call, wanted)
+        listener.tell("notifications/subscriptions/acknowledged", {"notifications": listener.honoured})
+        self._listeners.add(listener)
+        try:
+            await self._server.stopping()
+        finally:
+            self._listeners.discard(listener)
+        return {"_meta": listener.mark}
+
+
+_OWN: Final = {
+    "initialize": "_initialize",
+    "server/discover": "_discover",
+    "ping": "_ping",
+    "logging/setLevel": "_set_level",
+    "resources/subscribe": "_subscribe",
+    "resources/unsubscribe": "_unsubscribe",
+    "subscriptions/listen": "_listen",
+}
+
+
+def _unknown(method: str) -> McpError:
+    return McpError(codes.METHOD_NOT_FOUND, f"There is no method {method[:100]!r}.")
+
+
+def _uri(call: InboundRequest) -> str:
+    uri = call.params.get("uri")
+    if not isinstance(uri, str):
+        raise McpError(codes.INVALID_PARAMS, "params.uri must be a string.")
+    return uri

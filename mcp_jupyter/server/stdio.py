@@ -1,0 +1,229 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""One client on this process's stdin and stdout, one JSON message a line (spec, basic/transports, stdio).
+
+A daemon thread reads lines and posts them to the event loop, so the loop never waits for input. Writes
+happen on the loop's thread: the one reader at the other end is whom they are for. While a server serves,
+stdin and stdout belong to the protocol, on the level of file descriptors too: neither `print`, nor
+`input`, nor a child process comes between.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import AbstractAsyncContextManager, contextmanager, suppress
+from typing import BinaryIO, Final, Protocol
+
+import anyio
+
+from ..engine.channel import Channel, Sink
+from ..errors import ConnectionClosed, FrameError
+from ..protocol.codes import INVALID_REQUEST
+from ..protocol.frames import (
+    ErrorResponse,
+    Frame,
+    Message,
+    Notification,
+    Request,
+    RequestId,
+    Response,
+    decode,
+    is_request_id,
+)
+from ..protocol.limits import MAX_LINE_BYTES
+from .posting import Poster
+
+__all__ = ["StdioChannel", "protocol_stdin", "protocol_stdout", "serve_stdio"]
+
+MAX_LINES_WAITING: Final = 64
+"""Lines read ahead of the event loop: enough to keep it busy; the rest stays in the pipe."""
+
+ANSWER_SECONDS: Final = 1.0
+"""After the end of input, what was asked may still be answered, but for no longer than this: hosts close
+stdin to say goodbye, and end a process that stays by force after two seconds."""
+
+DISCARD_BYTES: Final = 64 * 1024
+"""A line over the limit is read on in pieces of this size, and dropped."""
+
+
+class _Serves(Protocol):
+    async def serve(self, channel: Channel) -> None: ...
+
+    def running(self) -> AbstractAsyncContextManager[None]: ...
+
+
+class StdioChannel(Channel):
+    """Lines of JSON on a pair of binary files.
+
+    Belongs to the event loop's thread, but for `_read` and `_lines`, which run on a thread of their own
+    and only post. The files stay open: the thread may still wait for a line.
+
+    Parameters
+    ----------
+    source : binary file
+        Read from, until its end.
+    target : binary file
+        Written to.
+    """
+
+    def __init__(self, source: BinaryIO, target: BinaryIO) -> None:
+        self._source = source
+        self._target = target
+        self._sink: Sink | None = None
+        self._unanswered: set[RequestId] = set()
+        self._input_over = False
+        self._closed = threading.Event()
+        self._room = threading.Semaphore(MAX_LINES_WAITING)
+
+    def start(self, sink: Sink) -> None:
+        """Begin to read."""
+        self._sink = sink
+        self._post = Poster()
+        threading.Thread(target=self._read, name="mcp-stdin", daemon=True).start()
+
+    # -- the reading thread ----------------------------------------------------------------------
+
+    def _read(self) -> None:
+        with suppress(RuntimeError):  # the loop is closed
+            with suppress(OSError, ValueError):  # so is the file, which ends it too
+                for line in self._lines():
+                    self._room.acquire()
+                    self._post(self._line, line)
+            self._post(self._end_of_input)
+            self._closed.wait(ANSWER_SECONDS)
+            self._post(self.close)
+
+    def _lines(self) -> Iterator[bytes]:
+        """The lines; of one over the limit, a byte more than the limit."""
+        while line := self._source.readline(MAX_LINE_BYTES + 1):
+            yield line
+            if len(line) > MAX_LINE_BYTES:
+                while line and not line.endswith(b"\n"):
+                    line = self._source.readline(DISCARD_BYTES)
+
+    # -- the event loop's thread -----------------------------------------------------------------
+
+    def _line(self, line: bytes) -> None:
+        self._room.release()
+        if self._sink is None or self._closed.is_set() or line.isspace():
+            return
+        try:
+            if len(line) > MAX_LINE_BYTES:
+                raise FrameError(INVALID_REQUEST, f"A message is longer than {MAX_LINE_BYTES} bytes.")
+            frame = decode(line)
+        except FrameError as exc:
+            self._sink.fault(exc)
+            return
+        self._expect(frame)
+        self._sink.message(Message(frame, line))
+
+    def _expect(self, frame: Frame) -> None:
+        """Keep the ids of what will be answered; what is cancelled will not be."""
+        if isinstance(frame, Request):
+            self._unanswered.add(frame.id)
+        elif isinstance(frame, Notification) and frame.method == "notifications/cancelled":
+            cancelled = frame.params.get("requestId")
+            self._unanswered -= {cancelled} if is_request_id(cancelled) else set()
+
+    def _end_of_input(self) -> None:
+        self._input_over = True
+        if not self._unanswered:
+            self.close()
+
+    def send(self, message: Message) -> None:
+        """Write one line."""
+        if self._closed.is_set():
+            raise ConnectionClosed("The client closed its end.")
+        try:
+            self._target.write(message.raw + b"\n")
+            self._target.flush()
+        except (OSError, ValueError):
+            self.close()
+            raise ConnectionClosed("The client closed its end.") from None
+        if isinstance(message.frame, Response | ErrorResponse) and message.frame.id is not None:
+            self._unanswered.discard(message.frame.id)
+            if self._input_over and not self._unanswered:
+                self.close()
+
+    def close(self) -> None:
+        """Stop delivering and sending. Idempotent."""
+        if not self._closed.is_set():
+            self._closed.set()
+            if self._sink is not None:
+                self._sink.closed()
+
+
+@contextmanager
+def protocol_stdin() -> Iterator[BinaryIO]:
+    """The process's stdin as the protocol's own; whatever else reads meets the end of input.
+
+    The file given stays open afterwards: a thread may wait in it.
+    """
+    ours, kept, reading = os.dup(0), os.dup(0), sys.stdin
+    os.set_blocking(ours, True)
+    with open(os.devnull) as nothing:
+        os.dup2(nothing.fileno(), 0)
+        sys.stdin = nothing
+        try:
+            yield os.fdopen(ours, "rb", closefd=False)
+        finally:
+            sys.stdin = reading
+            os.dup2(kept, 0)
+            os.close(kept)
+
+
+@contextmanager
+def protocol_stdout() -> Iterator[BinaryIO]:
+    """The process's stdout as the protocol's own; everything else that prints goes to stderr."""
+    sys.stdout.flush()
+    ours, kept, printing = os.dup(1), os.dup(1), sys.stdout
+    os.set_blocking(ours, True)
+    os.dup2(2, 1)
+    sys.stdout = sys.stderr
+    target = os.fdopen(ours, "wb")
+    try:
+        yield target
+    finally:
+        with suppress(OSError):  # the reader left, and something was not yet written
+            target.close()
+        sys.stdout = printing
+        os.dup2(kept, 1)
+        os.close(kept)
+
+
+@contextmanager
+def _on_terminate(stop: Callable[[], None]) -> Iterator[None]:
+    """Stop when the process is asked to terminate; asked again, it ends at once.
+
+    Only where the signal has no handler yet, and handlers can be set.
+    """
+    free = signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+    if not free or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    post = Poster()
+
+    def terminate(*_: object) -> None:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        post.soon(stop)
+
+    signal.signal(signal.SIGTERM, terminate)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
+async def serve_stdio(server: _Serves) -> None:
+    """Serve one client on stdin and stdout until it closes stdin, or SIGTERM comes."""
+    with (
+        anyio.CancelScope() as scope,
+        _on_terminate(scope.cancel),
+        protocol_stdin() as source,
+        protocol_stdout() as target,
+    ):
+        async with server.running():
+            await server.serve(StdioChannel(source, target))

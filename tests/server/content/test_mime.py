@@ -1,0 +1,34 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""MIME bundles, as notebooks display them, as content."""
+
+from __future__ import annotations
+
+import pytest
+
+from mcp_jupyter.server.content import from_bundle
+
+
+@pytest.mark.parametrize(
+    ("bundle", "kind", "said"),
+    [
+        ({"text/plain": "p"}, "text", "p"),
+        ({"text/plain": ["a\n", "b"]}, "text", "a\nb"),
+        ({"text/plain": "p", "text/html": "<b>", "text/markdown": "**m**"}, "text", "**m**"),
+        ({"text/plain": "p", "image/png": "aGk=\n", "text/html": "<b>"}, "image", "aGk="),
+        ({"image/png": b"hi"}, "image", "aGk="),
+        ({"image/svg+xml": "<svg/>"}, "image", "PHN2Zy8+"),
+        ({"image/svg+xml": ["<svg", "/>"]}, "image", "PHN2Zy8+"),
+        ({"audio/wav": "aGk="}, "audio", "aGk="),
+        ({"application/json": {"a": float("nan")}}, "text", '{"a":null}'),
+        ({"application/json": [1]}, "text", "[1]"),
+    ],
+)
+def test_the_most_useful_form_is_taken(bundle, kind, said):
+    (block,) = from_bundle(bundle)
+    assert block.type == kind
+    assert (block.text if kind == "text" else block.data) == said
+
+
+@pytest.mark.parametrize("bundle", [{}, {"application/vnd.own": 1}])
+def test_a_bundle_with_nothing_to_read(bundle):
+    assert from_bundle(bundle) == []

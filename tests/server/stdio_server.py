@@ -1,0 +1,114 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""A server to be run as a process: ``stdio_server.py [asyncio|trio|quiet|broken] [FILE]``.
+
+FILE gets a line when the server's life begins and when it ends.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import anyio
+
+from mcp_jupyter.server.fastmcp import Context, FastMCP
+
+KIND, *FILES = [*sys.argv[1:], "asyncio"] if len(sys.argv) < 2 else sys.argv[1:]
+
+
+def note(line: str) -> None:
+    for file in FILES:
+        with Path(file).open("a") as target:
+            target.write(line + "\n")
+
+
+@asynccontextmanager
+async def lifespan(server: FastMCP) -> AsyncIterator[None]:
+    if KIND == "broken":
+        raise RuntimeError("no database")
+    note("begins")
+    try:
+        yield
+    finally:
+        note("ends")
+
+
+mcp = FastMCP("Stdio", lifespan=lifespan)
+
+
+@mcp.tool()
+def add(a: int, b: int) -> int:
+    return a + b
+
+
+@mcp.tool()
+def echo(text: str) -> str:
+    return text
+
+
+@mcp.tool()
+def make(size: int) -> str:
+    return "x" * size
+
+
+@mcp.tool()
+def noisy() -> list[str]:
+    """Print by every means there is; say what can be read."""
+    print("from print")
+    os.write(1, b"from the descriptor\n")
+    subprocess.run(["sh", "-c", "echo from a child"], check=True)
+    child = subprocess.run(["cat"], capture_output=True, check=True, timeout=10)
+    try:
+        read = input()
+    except EOFError:
+        read = "nothing"
+    return [child.stdout.decode(), read]
+
+
+@mcp.tool()
+async def wait(seconds: float) -> str:
+    note("waiting")
+    await anyio.sleep(seconds)
+    return "waited"
+
+
+@mcp.tool(concurrent=True)
+def hang(seconds: float) -> str:
+    note("hanging")
+    time.sleep(seconds)
+    return "hung"
+
+
+@mcp.tool()
+def block(seconds: float) -> str:
+    note("blocking")
+    time.sleep(seconds)
+    return "blocked"
+
+
+@mcp.tool()
+async def count(to: int, ctx: Context) -> int:
+    for step in range(to):
+        await ctx.report_progress(step, to)
+        await ctx.info(f"step {step}")
+    return to
+
+
+@mcp.tool()
+def leave() -> None:
+    sys.exit(3)
+
+
+if __name__ == "__main__":
+    print("printed before", file=sys.stderr)
+    if KIND == "trio":
+        anyio.run(mcp.run_stdio_async, backend="trio")
+    else:
+        mcp.run()
+    if KIND != "quiet":
+        print("printed after")

@@ -1,0 +1,352 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Servers on stdin and stdout: as processes, spoken to in lines and by the official SDK; and the framing."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import anyio
+import pytest
+from mcp import Client, StdioServerParameters
+from mcp.client.stdio import stdio_client
+
+from mcp_jupyter.protocol import codes
+
+from .conversation import MODERN
+
+SERVER = Path(__file__).with_name("stdio_server.py")
+HELLO = {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "t", "version": "1"}}
+LIMIT_SECONDS = 30
+
+
+class Peer:
+    """A server's process, and what is said to it."""
+
+    def __init__(self, *args: str) -> None:
+        self.process = subprocess.Popen(
+            [sys.executable, str(SERVER), *args],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+        self._end = threading.Timer(LIMIT_SECONDS, self.process.kill)
+        self._end.start()
+
+    def write(self, data: bytes) -> None:
+        self.process.stdin.write(data)
+        self.process.stdin.flush()
+
+    def say(self, method: str, params: Any = None, id: Any = None) -> None:
+        message = {"jsonrpc": "2.0", "method": method, "params": params or {}}
+        self.write(json.dumps(message if id is None else {**message, "id": id}).encode() + b"\n")
+
+    def call(self, id: Any, name: str, **arguments: Any) -> None:
+        self.say("tools/call", {"name": name, "arguments": arguments}, id)
+
+    def open(self) -> None:
+        self.say("initialize", HELLO, "hello")
+        assert self.read()["id"] == "hello"
+        self.say("notifications/initialized")
+
+    def read(self) -> Any:
+        line = self.process.stdout.readline()
+        assert line, f"the process ended: {self.process.stderr.read().decode()}"
+        return json.loads(line)
+
+    def result(self, id: Any) -> Any:
+        """The answer to a request; other messages are passed over."""
+        while (message := self.read()).get("id") != id:
+            pass
+        return message["result"]
+
+    def text(self, id: Any) -> str:
+        return self.result(id)["content"][0]["text"]
+
+    def leave(self) -> tuple[str, str]:
+        """Close stdin; give what was left on stdout, and stderr."""
+        rest, errors = self.process.communicate()
+        return rest.decode(), errors.decode()
+
+    def stop(self) -> None:
+        self._end.cancel()
+        self.process.kill()
+        self.process.communicate()
+
+
+@pytest.fixture
+def peers() -> Iterator[Any]:
+    started = []
+
+    def start(*args: str) -> Peer:
+        started.append(Peer(*args))
+        return started[-1]
+
+    yield start
+    for peer in started:
+        peer.stop()
+
+
+def wait_for(file: Path, line: str) -> None:
+    deadline = time.monotonic() + LIMIT_SECONDS
+    while line not in (file.read_text() if file.exists() else ""):
+        assert time.monotonic() < deadline, f"{line!r} is not noted"
+        time.sleep(0.005)
+
+
+# -- a process, in lines ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", ["asyncio", "trio"])
+def test_a_conversation_in_either_era(peers, kind):
+    peer = peers(kind)
+    peer.say("tools/call", {"name": "add", "arguments": {"a": 1, "b": 2}, "_meta": MODERN}, 1)
+    result = peer.result(1)
+    assert (result["structuredContent"], result["resultType"]) == ({"result": 3}, "complete")
+    peer.open()
+    peer.call(2, "add", a=2, b=3)
+    assert peer.result(2) == {
+        "content": [{"type": "text", "text": "5"}],
+        "structuredContent": {"result": 5},
+    }
+    rest, errors = peer.leave()
+    assert (peer.process.returncode, rest) == (0, "printed after\n")
+    assert errors == "printed before\n"
+
+
+@pytest.mark.parametrize("kind", ["asyncio", "trio"])
+def test_nothing_that_a_tool_prints_or_reads_touches_the_protocol(peers, kind):
+    peer = peers(kind)
+    peer.open()
+    peer.call(1, "noisy")
+    assert peer.result(1)["structuredContent"] == {"result": ["", "nothing"]}
+    peer.call(2, "add", a=1, b=1)
+    assert peer.text(2) == "2"
+    rest, errors = peer.leave()
+    assert rest == "printed after\n"
+    for line in ("from print", "from the descriptor", "from a child"):
+        assert line in errors
+
+
+def test_junk_is_answered_and_the_conversation_goes_on(peers):
+    peer = peers()
+    peer.open()
+    for junk, code in (
+        (b"junk\n", codes.PARSE_ERROR),
+        (b"\xff\xfe\x00\n", codes.PARSE_ERROR),
+        (b"[]\n", codes.INVALID_REQUEST),
+        (b'{"jsonrpc":"2.0"}\n', codes.INVALID_REQUEST),
+        (b'{"jsonrpc":"2.0","id":null,"method":"ping"}\n', codes.INVALID_REQUEST),
+        (b"[" * 100_000 + b"\n", codes.PARSE_ERROR),
+        (b'{"jsonrpc":"2.0","id":1,"method":"ping","params":[' + b"NaN" + b"]}\n", codes.PARSE_ERROR),
+    ):
+        peer.write(junk)
+        assert peer.read()["error"]["code"] == code
+    peer.write(b"\n  \n\r\n")  # blank lines are none
+    peer.write(b'{"jsonrpc": "2.0", "id": 1, "method": "ping"}\r\n')
+    assert peer.read() == {"jsonrpc": "2.0", "id": 1, "result": {}}
+
+
+def test_what_was_asked_before_the_end_of_input_is_answered(peers):
+    peer = peers()
+    peer.say("initialize", HELLO, 0)
+    for id in range(1, 301):  # more than are read ahead
+        peer.call(id, "add", a=id, b=0)
+    peer.call(301, "wait", seconds=0.2)
+    peer.process.stdin.write(b'{"jsonrpc":"2.0","id":302,"method":"ping"}')  # without an end of line
+    rest, _ = peer.leave()
+    *lines, last = rest.splitlines()
+    assert last == "printed after"
+    assert {json.loads(line)["id"] for line in lines} == set(range(303))
+    assert peer.process.returncode == 0
+
+
+def test_a_large_answer_is_not_lost_at_the_end(peers):
+    peer = peers()
+    peer.say("initialize", HELLO, 0)
+    peer.call(1, "make", size=5_000_000)
+    rest, _ = peer.leave()
+    assert json.loads(rest.splitlines()[1])["result"]["content"][0]["text"] == "x" * 5_000_000
+
+
+def test_many_requests_of_a_client_that_reads_late(peers):
+    peer = peers()
+    peer.open()
+    text = "x" * 500
+
+    def ask() -> None:
+        for id in range(2_000):
+            peer.call(id, "echo", text=text)
+
+    asking = threading.Thread(target=ask)
+    asking.start()
+    time.sleep(0.2)  # both pipes fill meanwhile
+    answers = {peer.read()["id"] for _ in range(2_000)}
+    asking.join()
+    assert answers == set(range(2_000))
+
+
+def test_progress_and_log_messages_stand_before_the_result(peers):
+    peer = peers()
+    peer.open()
+    meta = {"progressToken": "p"}
+    peer.say("tools/call", {"name": "count", "arguments": {"to": 100}, "_meta": meta}, 1)
+    said = [peer.read() for _ in range(201)]
+    assert [message["method"] for message in said[:-1]] == [
+        "notifications/progress",
+        "notifications/message",
+    ] * 100
+    assert said[-1]["id"] == 1
+
+
+# -- its end ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("tool", "seconds"), [(None, 0.5), ("wait", 2.0), ("hang", 2.0)], ids=["idle", "async", "in a thread"]
+)
+@pytest.mark.parametrize("kind", ["asyncio", "trio"])
+def test_the_end_of_input_ends_the_process_soon(peers, tmp_path, kind, tool, seconds):
+    notes = tmp_path / "notes"
+    peer = peers(kind, str(notes))
+    peer.open()
+    if tool:
+        peer.call(1, tool, seconds=60)
+        wait_for(notes, tool.removesuffix("e"))
+    start = time.monotonic()
+    rest, errors = peer.leave()
+    assert time.monotonic() - start < seconds + 2.5  # a busy machine takes a while to end an interpreter
+    assert (peer.process.returncode, rest) == (0, "printed after\n")
+    assert notes.read_text().splitlines()[-1] == "ends"
+    assert errors == "printed before\n"
+
+
+@pytest.mark.parametrize(
+    ("kind", "number"),  # on trio an interrupt is raised where the script called `anyio.run`
+    [("asyncio", signal.SIGTERM), ("asyncio", signal.SIGINT), ("trio", signal.SIGTERM)],
+)
+@pytest.mark.parametrize("tool", [None, "wait", "hang"])
+def test_a_signal_ends_it_cleanly(peers, tmp_path, kind, number, tool):
+    notes = tmp_path / "notes"
+    peer = peers(kind, str(notes))
+    peer.open()
+    if tool:
+        peer.call(1, tool, seconds=60)
+        wait_for(notes, tool.removesuffix("e"))
+    peer.process.send_signal(number)
+    peer.process.wait(10)  # stdin is still open
+    rest, errors = peer.leave()
+    assert (peer.process.returncode, rest) == (0, "printed after\n")
+    assert errors == "printed before\n"
+    assert notes.read_text().splitlines()[-1] == "ends"
+
+
+def test_a_second_sigterm_ends_what_does_not_end(peers, tmp_path):
+    notes = tmp_path / "notes"
+    peer = peers("asyncio", str(notes))
+    peer.open()
+    peer.call(1, "block", seconds=60)
+    wait_for(notes, "blocking")
+    peer.process.send_signal(signal.SIGTERM)
+    with pytest.raises(subprocess.TimeoutExpired):
+        peer.process.wait(0.3)
+    peer.process.send_signal(signal.SIGTERM)
+    assert peer.process.wait(10) == -signal.SIGTERM
+
+
+def test_a_second_interrupt_ends_what_does_not_end(peers, tmp_path):
+    notes = tmp_path / "notes"
+    peer = peers("asyncio", str(notes))
+    peer.open()
+    peer.call(1, "block", seconds=60)
+    wait_for(notes, "blocking")
+    for _ in range(2):
+        peer.process.send_signal(signal.SIGINT)
+        time.sleep(0.2)  # two at once are one
+    assert peer.process.wait(10) == 0
+    assert notes.read_text().splitlines()[-1] == "ends"
+
+
+def test_a_cancelled_call_holds_nothing_up(peers, tmp_path):
+    notes = tmp_path / "notes"
+    peer = peers("asyncio", str(notes))
+    peer.open()
+    peer.call(1, "wait", seconds=60)
+    wait_for(notes, "waiting")
+    for id in ([1], None, 7, 1):
+        peer.say("notifications/cancelled", {"requestId": id})
+    peer.call(2, "add", a=1, b=1)
+    assert peer.text(2) == "2"
+    rest, _ = peer.leave()
+    assert (peer.process.returncode, rest) == (0, "printed after\n")
+
+
+def test_a_tool_that_exits_ends_nothing(peers):
+    peer = peers()
+    peer.open()
+    peer.call(1, "leave")
+    assert peer.result(1)["isError"] is True
+    peer.call(2, "add", a=1, b=1)
+    assert peer.text(2) == "2"
+
+
+def test_a_client_that_reads_no_more_is_gone(peers):
+    peer = peers("quiet")
+    peer.open()
+    peer.process.stdout.close()
+    peer.call(1, "make", size=1_000_000)
+    assert peer.process.wait(10) == 0
+    assert peer.process.stderr.read() == b"printed before\n"
+
+
+def test_a_lifespan_that_fails_says_why(peers):
+    peer = peers("broken")
+    rest, errors = peer.leave()
+    assert (peer.process.returncode, rest) == (1, "")
+    assert errors.rstrip().endswith("RuntimeError: no database")
+
+
+# -- the official SDK's client -----------------------------------------------------------------------------
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("mode", ["legacy", "auto", "2026-07-28"])
+async def test_the_official_client(mode, tmp_path):
+    notes = tmp_path / "notes"
+    server = StdioServerParameters(command=sys.executable, args=[str(SERVER), "asyncio", str(notes)])
+    logged, steps = [], []
+
+    async def log(params: Any) -> None:
+        logged.append(params.data)
+
+    async def progress(done: float, total: float | None, message: str | None) -> None:
+        steps.append((done, total))
+
+    with anyio.fail_after(LIMIT_SECONDS), open(os.devnull, "w") as nowhere:
+        transport = stdio_client(server, errlog=nowhere)
+        async with Client(transport, mode=mode, logging_callback=log, log_level="debug") as client:
+            assert "add" in [tool.name for tool in (await client.list_tools()).tools]
+            result = await client.call_tool("add", {"a": 1, "b": 2})
+            assert (result.structured_content, result.is_error) == ({"result": 3}, False)
+            result = await client.call_tool("noisy", {})
+            assert result.structured_content == {"result": ["", "nothing"]}
+            result = await client.call_tool("leave", {})
+            assert result.is_error
+            result = await client.call_tool("count", {"to": 3}, progress_callback=progress)
+            assert result.structured_content == {"result": 3}
+            assert steps == [(0, 3), (1, 3), (2, 3)]
+            while len(logged) < 3:
+                await anyio.sleep(0.01)
+            assert logged == ["step 0", "step 1", "step 2"]
+            async with anyio.create_task_group() as tasks:
+                for _ in range(20):
+                    tasks.start_soon(client.call_tool, "add", {"a": 1, "b": 2})
+    assert notes.read_text().splitlines() == ["begins", "ends"]
