@@ -1,0 +1,398 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""What both HTTP transports of the client share: one POST a message, redirects, and words for what failed.
+
+Owns the order and the number of POSTs, the rule that credentials never leave their origin, and the
+translation of everything httpx2 raises. Does not know where an answer comes from; the transports do.
+"""
+
+from __future__ import annotations
+
+import abc
+import http
+import logging
+import ssl
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from contextlib import aclosing, asynccontextmanager
+from http.cookiejar import CookieJar, DefaultCookiePolicy
+from typing import Any, Final
+
+import anyio
+import anyio.to_thread
+import httpx2
+from anyio.abc import TaskGroup
+
+from ..errors import McpError
+from ..protocol.codes import INTERNAL_ERROR, INVALID_REQUEST
+from ..protocol.frames import Message, Request, RequestId, parse
+from ..protocol.headers import HeaderError
+from ..protocol.limits import MAX_IN_FLIGHT, SEND_TIMEOUT_SECONDS
+from ..protocol.sse import MAX_EVENT_BYTES, Decoder, Event, SseError
+from .streams import ClientChannel, printable
+
+__all__ = [
+    "CLOSE_SECONDS",
+    "FOREIGN",
+    "HttpChannel",
+    "events",
+    "http_client",
+    "media_type",
+    "origin_of",
+    "read_at_most",
+    "server_url",
+]
+
+log = logging.getLogger(__name__)
+
+# These log whole URLs (at INFO) and the headers of responses (at DEBUG), where tokens and session ids may be.
+# Whoever wants to see them sets a level.
+for _name, _level in (("httpx2", logging.WARNING), ("httpcore2", logging.INFO)):
+    if logging.getLogger(_name).level == logging.NOTSET:
+        logging.getLogger(_name).setLevel(_level)
+
+MAX_CONCURRENT_POSTS: Final = 64
+"""Requests on the wire at once, a connection each; more wait for their turn."""
+
+SPARE_CONNECTIONS: Final = 4
+"""Beside those: the event stream, and the notifications that end a request that will not."""
+
+KEEPALIVE_SECONDS: Final = 4.0
+"""An idle connection is used again for this long: less than the 5 s after which common servers close it."""
+
+CLOSE_SECONDS: Final = 2.0
+"""How long each step of a farewell may take: sending what waits, ending the session, closing sockets."""
+
+MAX_REDIRECTS: Final = 5
+"""A slash added, a path moved: nobody needs more in a row."""
+
+MAX_WORDS_BYTES: Final = 65536
+"""Read of a refusal's body."""
+
+MAX_SHOWN_CHARS: Final = 300
+"""Shown of it."""
+
+MIN_SECRET_CHARS: Final = 8
+"""A shorter header value (as in `X-Debug: 1`) is no secret, and replacing it would garble the message."""
+
+FOREIGN: Final = (httpx2.HTTPError, httpx2.InvalidURL, httpx2.StreamError, SseError, HeaderError)
+"""What may be raised below this package; `HttpChannel.trouble` translates it."""
+
+_OF_HTTPX2: Final = frozenset({"accept", "accept-encoding", "connection", "user-agent"})
+"""Headers it sends of its own accord."""
+
+LOOPBACK: Final = ("localhost", "127.0.0.1", "::1")
+"""Hosts that are never asked through a proxy: it could not reach our loopback, but would see the token."""
+
+
+@asynccontextmanager
+async def http_client(
+    url: httpx2.URL, headers: Mapping[str, str] | None, timeout: float, read_timeout: float
+) -> AsyncIterator[httpx2.AsyncClient]:
+    """An HTTP client for one origin, without redirects and cookies; closed at the end whatever happens.
+
+    Parameters
+    ----------
+    url : httpx2.URL
+        Of that origin.
+    headers : mapping, optional
+        Sent with each request.
+    timeout, read_timeout : float
+        Seconds to connect or to take a request, and seconds of silence while it is answered.
+    """
+    client = httpx2.AsyncClient(
+        headers=dict(headers or {}),
+        # No protocol version has cookies, and a malformed one would break every later request.
+        cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
+        timeout=httpx2.Timeout(timeout, read=read_timeout),
+        limits=httpx2.Limits(
+            max_connections=MAX_CONCURRENT_POSTS + SPARE_CONNECTIONS, keepalive_expiry=KEEPALIVE_SECONDS
+        ),
+        mounts={f"all://{_bracketed(host)}": None for host in LOOPBACK},
+        verify=await _certificates(url),
+    )
+    try:
+        yield client
+    finally:
+        with anyio.move_on_after(CLOSE_SECONDS, shield=True):
+            await client.aclose()
+
+
+async def _certificates(url: httpx2.URL) -> ssl.SSLContext:
+    """Whom to trust. Loading the system's certificates takes 0.1 s; the event loop must not stand still."""
+    if url.scheme == "http" and url.host in LOOPBACK:
+        return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # never used; it would trust nobody
+    return await anyio.to_thread.run_sync(httpx2.create_ssl_context)
+
+
+def server_url(url: str) -> httpx2.URL:
+    """The URL of a server.
+
+    Raises
+    ------
+    ValueError
+        It is not one of http or https.
+    """
+    try:
+        parsed = httpx2.URL(url)
+    except httpx2.InvalidURL as exc:
+        raise ValueError(f"This is no URL: {exc}") from None
+    if parsed.scheme not in ("http", "https") or not parsed.host:
+        raise ValueError("The URL of a server must begin with http:// or https:// and name a host.")
+    return parsed
+
+
+class HttpChannel(ClientChannel, abc.ABC):
+    """A channel that POSTs what the session sends.
+
+    Requests are POSTed at once, each in a task of its own; notifications and answers one after the other.
+    None of them overtakes a notification sent before it (`initialized` comes before the first call).
+
+    Parameters
+    ----------
+    client : httpx2.AsyncClient
+        From `http_client`.
+    url : httpx2.URL
+        Where to POST.
+
+    Attributes
+    ----------
+    url : httpx2.URL
+        Where to POST now: redirects of a POST are remembered.
+    where : str
+        The origin, for messages. A path or query may hold a token.
+    calls : dict
+        The requests being POSTed or answered, and the scopes of their tasks.
+    flushed : anyio.Event
+        Set once nothing more of the outbox will be taken up.
+    """
+
+    def __init__(self, client: httpx2.AsyncClient, url: httpx2.URL) -> None:
+        super().__init__()
+        self.url = url
+        self.where = origin_of(self.url)
+        self.calls: dict[RequestId, tuple[Request, anyio.CancelScope]] = {}
+        self.flushed = anyio.Event()
+        self.client = client
+        self._limiter = anyio.CapacityLimiter(MAX_CONCURRENT_POSTS)
+        self._secrets = _secrets(client.headers, self.url)
+
+    # -- what differs between the transports ---------------------------------------------------
+
+    @abc.abstractmethod
+    def headers_of(self, message: Message) -> dict[str, str]:
+        """The headers a message is POSTed with, beside those of every request."""
+
+    @abc.abstractmethod
+    async def answer(self, request: Request, response: httpx2.Response) -> None:
+        """Take what a request's POST was answered with.
+
+        Raises
+        ------
+        McpError
+            The request has failed.
+        """
+
+    async def tell(self, message: Message) -> None:
+        """Send a notification or an answer."""
+        await self.post(message)
+
+    # -- sending -------------------------------------------------------------------------------
+
+    async def pump(self, tasks: TaskGroup) -> None:
+        """Send the outbox until it ends; each request becomes a task of `tasks`."""
+        try:
+            async for message in self.outbox:
+                if isinstance(message.frame, Request):
+                    self._begin(message, message.frame, tasks)
+                else:
+                    await self.tell(message)
+        finally:
+            self.flushed.set()
+
+    async def flush(self) -> None:
+        """Wait until all that was sent before closing is on its way, at most `CLOSE_SECONDS`."""
+        with anyio.move_on_after(CLOSE_SECONDS, shield=True):
+            await self.flushed.wait()
+        self.outbox.close()
+
+    def _begin(self, message: Message, request: Request, tasks: TaskGroup) -> None:
+        if len(self.calls) >= MAX_IN_FLIGHT:
+            text = f"More than {MAX_IN_FLIGHT} requests in flight; wait for answers."
+            self.fail(request.id, McpError(INVALID_REQUEST, text))
+            return
+        scope = anyio.CancelScope()
+        self.calls[request.id] = request, scope
+        tasks.start_soon(self._work, message, request, scope, name=request.method)
+
+    async def _work(self, message: Message, request: Request, scope: anyio.CancelScope) -> None:
+        try:
+            with scope:
+                async with self._limiter, aclosing(await self._opened(message)) as response:
+                    await self.answer(request, response)
+        except McpError as exc:
+            self.fail(request.id, exc)
+        except FOREIGN as exc:
+            self.fail(request.id, self.trouble(exc))
+        finally:
+            del self.calls[request.id]
+
+    async def post(self, message: Message) -> bool:
+        """POST what has no answer; whether the server took it. A refusal is logged: nobody waits for it."""
+        try:
+            with anyio.fail_after(SEND_TIMEOUT_SECONDS):
+                async with aclosing(await self._opened(message)) as response:
+                    if response.is_success:
+                        await read_at_most(response, MAX_WORDS_BYTES)  # unread, it would cost the connection
+                        return True
+                    error = await self.refusal(response)
+        except McpError as exc:
+            error = exc
+        except TimeoutError:
+            error = self._error(f"{self.where} did not take it within {SEND_TIMEOUT_SECONDS:g} s.")
+        except FOREIGN as exc:
+            error = self.trouble(exc)
+        log.warning("A notification or answer did not reach the server: %s", error.message)
+        return False
+
+    async def _opened(self, message: Message) -> httpx2.Response:
+        return await self.open("POST", self.headers_of(message), message.raw)
+
+    async def open(self, method: str, headers: Mapping[str, str], content: bytes = b"") -> httpx2.Response:
+        """Send an HTTP request and return its response, body unread; the caller closes it.
+
+        A redirect is followed within the origin only, where the credentials belong, and when it keeps the
+        method (RFC 9110, 15.4).
+
+        Raises
+        ------
+        McpError
+            A redirect that must not be followed.
+        httpx2.HTTPError
+            Network and protocol faults.
+        """
+        url = self.url
+        for _ in range(MAX_REDIRECTS):
+            request = self.client.build_request(method, url, headers=headers, content=content or None)
+            response = await self.client.send(request, stream=True)
+            if not response.has_redirect_location:
+                if method == "POST":
+                    self.url = url
+                return response
+            await response.aclose()
+            url = self._redirected(method, response)
+        raise self._error(f"{self.where} redirects more than {MAX_REDIRECTS} times.")
+
+    def _redirected(self, method: str, response: httpx2.Response) -> httpx2.URL:
+        target = response.url.join(response.headers["location"])
+        if origin_of(target) != self.where:
+            raise self._error(
+                f"{self.where} redirects to {self.quote(origin_of(target))}: another origin, which gets no "
+                "credentials of ours. Use that address if it is the server you mean."
+            )
+        if method != "GET" and response.status_code not in (307, 308):
+            raise self._error(f"{self.where} redirects a {method} so that it would be lost.")
+        return target
+
+    # -- words for what failed -----------------------------------------------------------------
+
+    def keep_secret(self, text: str) -> None:
+        """Leave `text` out of every message from now on."""
+        self._secrets = (*self._secrets, text)
+
+    def quote(self, text: str) -> str:
+        """The server's words made fit for a message: short, printable, without our credentials."""
+        for secret in self._secrets:
+            text = text.replace(secret, "***")
+        return printable(text, MAX_SHOWN_CHARS)
+
+    def trouble(self, error: Exception) -> McpError:
+        """What httpx2 or a decoder raised, as an error of ours."""
+        if isinstance(error, httpx2.TimeoutException):
+            return self._error(f"{self.where} did not answer in time ({type(error).__name__}).")
+        return self._error(
+            f"Talking to {self.where} failed: {self.quote(str(error)) or type(error).__name__}"
+        )
+
+    async def refusal(self, response: httpx2.Response, body: bytes | None = None) -> McpError:
+        """A response other than 2xx as an error: `data` has `httpStatus`, the message the server's words."""
+        if body is None:
+            body = await read_at_most(response, MAX_WORDS_BYTES)
+        status = response.status_code
+        words = self.quote(_words(media_type(response), body))
+        text = f"{self.where} answered {status} {_phrase(status)}" + (f": {words}" if words else ".")
+        return self._error(text, {"httpStatus": status})
+
+    @staticmethod
+    def _error(text: str, data: Any = None) -> McpError:
+        return McpError(INTERNAL_ERROR, text, data)
+
+
+async def events(response: httpx2.Response) -> AsyncGenerator[Event, None]:
+    """The events of a response, as they come. Close it (`aclosing`) when leaving early."""
+    decoder = Decoder()
+    async with aclosing(response.aiter_bytes()) as chunks:
+        async for chunk in chunks:
+            for event in decoder.feed(chunk):
+                yield event
+
+
+async def read_at_most(response: httpx2.Response, limit: int = MAX_EVENT_BYTES) -> bytes:
+    """The body, or its first `limit` bytes and some more when it is longer."""
+    body = bytearray()
+    async with aclosing(response.aiter_bytes()) as chunks:
+        async for chunk in chunks:
+            body += chunk
+            if len(body) > limit:
+                break
+    return bytes(body)
+
+
+def media_type(response: httpx2.Response) -> str:
+    """The type of a response's body, without parameters."""
+    kind: str = response.headers.get("content-type", "")
+    return kind.partition(";")[0].strip().lower()
+
+
+def _bracketed(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
+
+
+def origin_of(url: httpx2.URL) -> str:
+    """Scheme, host and port; a port that is the scheme's default is left out (httpx2 sees to that)."""
+    port = "" if url.port is None else f":{url.port}"
+    return f"{url.scheme}://{_bracketed(url.host)}{port}"
+
+
+def _secrets(headers: httpx2.Headers, url: httpx2.URL) -> tuple[str, ...]:
+    """What must not be repeated: header values, whole and without their scheme, and the URL's own."""
+    found = {url.password, url.query.decode("ascii", "replace"), *url.params.values()}
+    for name, value in headers.items():
+        if name not in _OF_HTTPX2:
+            found |= {value, value.rpartition(" ")[2]}
+    # The longest first: a whole value before a part of it.
+    return tuple(sorted((text for text in found if len(text) >= MIN_SECRET_CHARS), key=len, reverse=True))
+
+
+def _phrase(status: int) -> str:
+    """The standard's words, not the server's."""
+    try:
+        return http.HTTPStatus(status).phrase
+    except ValueError:
+        return "(a status without a meaning)"
+
+
+def _words(kind: str, body: bytes) -> str:
+    """What a refusal's body says, whatever form it has; nothing for a page made for a browser."""
+    if kind == "text/html":
+        return ""
+    try:
+        value = parse(body)
+    except McpError:
+        return body.decode("utf-8", "replace")
+    if isinstance(value, dict):
+        for key in ("error_description", "message", "detail", "error"):
+            inner = value.get(key)
+            if isinstance(inner, dict):  # a JSON-RPC error
+                inner = inner.get("message")
+            if isinstance(inner, str):
+                return inner
+    return ""

@@ -1,0 +1,140 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The HTTP+SSE transport of 2024-11-05: one event stream down, POSTs up.
+
+Owns the order of its opening: the stream, its `endpoint` event, then the first POST. Knows no method and
+no version. Deprecated since 2025-03-26, and still what many hosts and servers speak.
+
+Source: spec 2024-11-05, basic/transports ("HTTP with SSE").
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import aclosing, asynccontextmanager
+from typing import Final
+
+import anyio
+import httpx2
+from anyio.abc import TaskGroup, TaskStatus
+
+from ..errors import ConnectionClosed, McpError
+from ..protocol.frames import Message, Request
+from ..protocol.limits import SEND_TIMEOUT_SECONDS
+from ..protocol.sse import Event
+from .http import FOREIGN, HttpChannel, events, http_client, media_type, origin_of, read_at_most, server_url
+from .streams import ReadHalf, WriteHalf, halves, owned_tasks
+
+__all__ = ["sse_client"]
+
+EVENTS: Final = "text/event-stream"
+
+MAX_ACCEPTED_BYTES: Final = 65536
+"""Read of the body of a POST that was accepted; it is one word where there is one."""
+
+
+@asynccontextmanager
+async def sse_client(
+    url: str,
+    headers: Mapping[str, str] | None = None,
+    timeout: float = 5.0,
+    sse_read_timeout: float = 300.0,
+) -> AsyncIterator[tuple[ReadHalf, WriteHalf]]:
+    """Connect to a server over HTTP+SSE.
+
+    Parameters
+    ----------
+    url : str
+        Where the event stream is; where to POST, the server says.
+    headers : mapping, optional
+        Sent with the stream's request and with each POST. They never leave the URL's origin, and no error
+        or log message repeats them.
+    timeout : float
+        Seconds for the stream to open and to name the endpoint, and for the server to take a POST.
+    sse_read_timeout : float
+        Seconds of silence after which the stream is given up.
+
+    Yields
+    ------
+    read, write
+        For `ClientSession`.
+
+    Raises
+    ------
+    ConnectionClosed
+        The stream could not be opened; the message says why.
+    ValueError
+        The URL is not one of http or https.
+    """
+    target = server_url(url)
+    async with http_client(target, headers, timeout, sse_read_timeout) as client:
+        channel = _Sse(client, target)
+        async with owned_tasks() as tasks:
+            tasks.start_soon(channel.pump, tasks)
+            try:
+                await channel.open_stream(tasks, timeout)
+                yield halves(channel)
+            finally:
+                channel.close()
+                await channel.flush()
+
+
+class _Sse(HttpChannel):
+    """The channel over one stream."""
+
+    def headers_of(self, message: Message) -> dict[str, str]:
+        return {"Content-Type": "application/json"}
+
+    async def answer(self, request: Request, response: httpx2.Response) -> None:
+        if not response.is_success:
+            raise await self.refusal(response)
+        # The answer comes with the stream. Unread, this body would cost the connection.
+        with anyio.move_on_after(SEND_TIMEOUT_SECONDS):
+            await read_at_most(response, MAX_ACCEPTED_BYTES)
+
+    async def open_stream(self, tasks: TaskGroup, timeout: float) -> None:
+        """Wait until the stream is open and has named the endpoint."""
+        try:
+            with anyio.fail_after(timeout):
+                await tasks.start(self.listen)
+        except TimeoutError:
+            raise ConnectionClosed(f"{self.where} named no endpoint within {timeout:g} s.") from None
+
+    async def listen(self, *, task_status: TaskStatus[None]) -> None:
+        """Open the stream, learn the endpoint, then deliver messages until the stream ends."""
+        opened = False
+        try:
+            async with (
+                aclosing(await self.open("GET", {"Accept": EVENTS})) as response,
+                aclosing(events(response)) as stream,
+            ):
+                if not response.is_success:
+                    raise await self.refusal(response)
+                if media_type(response) != EVENTS:
+                    raise ConnectionClosed(f"{self.where} answered without an event stream.")
+                async for event in stream:
+                    if opened:
+                        self._take(event)
+                    elif event.event == "endpoint":
+                        self.url = self._endpoint(response.url, event.data)
+                        opened = True
+                        task_status.started()
+                        await self.started.wait()
+            reason = f"{self.where} ended the event stream."
+        except McpError as exc:
+            reason = exc.message
+        except FOREIGN as exc:
+            reason = self.trouble(exc).message
+        if not opened:
+            raise ConnectionClosed(reason)
+        self.lost(reason)
+
+    def _take(self, event: Event) -> None:
+        if event.event == "message" and event.data:
+            self.receive(event.data.encode())
+
+    def _endpoint(self, stream: httpx2.URL, reference: str) -> httpx2.URL:
+        """Where to POST. Another origin would get our credentials, and our network's trust."""
+        endpoint = stream.join(reference)
+        if origin_of(endpoint) != self.where:
+            raise ConnectionClosed(f"{self.where} names an endpoint on another origin; refused.")
+        return endpoint

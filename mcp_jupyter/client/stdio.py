@@ -1,0 +1,315 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The stdio transport: a server as a child process, one message a line on its standard streams.
+
+Owns the child from its start to its end, and whatever processes it leaves behind in its group. Knows no
+method and no version.
+
+Source: spec 2025-11-25, basic/transports ("stdio") and basic/lifecycle ("Shutdown"); 2026-07-28 the same.
+"""
+
+from __future__ import annotations
+
+import codecs
+import logging
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from typing import Final, TextIO
+
+import anyio
+from anyio.abc import ByteReceiveStream, Process
+from pydantic import BaseModel, Field
+
+from ..protocol.limits import MAX_LINE_BYTES
+from .streams import ClientChannel, ReadHalf, WriteHalf, halves, owned_tasks, printable
+
+__all__ = ["StdioServerParameters", "get_default_environment", "stdio_client"]
+
+log = logging.getLogger(__name__)
+
+INHERITED: Final = (
+    (
+        "APPDATA",
+        "HOMEDRIVE",
+        "HOMEPATH",
+        "LOCALAPPDATA",
+        "PATH",
+        "PATHEXT",
+        "PROCESSOR_ARCHITECTURE",
+        "SYSTEMDRIVE",
+        "SYSTEMROOT",
+        "TEMP",
+        "USERNAME",
+        "USERPROFILE",
+    )
+    if sys.platform == "win32"
+    else ("HOME", "LOGNAME", "PATH", "SHELL", "TERM", "USER")
+)
+"""What a child sees of our environment: enough to find programs and files, no token of ours."""
+
+EXIT_SECONDS: Final = 2.0
+"""How long each step of ending a child may take: flushing a file passes, being stuck does not."""
+
+FLUSH_SECONDS: Final = 0.5
+"""How long a child may take to read what it was sent before its input is closed."""
+
+LAST_WORDS_SECONDS: Final = 0.5
+"""How long we wait, once a child closed its output, for its exit code and the rest of its error output."""
+
+LAST_WORDS_BYTES: Final = 4096
+"""Of a child's error output kept to explain its end: a traceback's last lines."""
+
+MAX_SHOWN_CHARS: Final = 500
+"""Of these shown in the explanation."""
+
+READ_BYTES: Final = 65536
+"""One read; a pipe holds no more."""
+
+GROUP_POLL_SECONDS: Final = 0.02
+"""How often a process group is looked at while it is being ended."""
+
+_BROKEN: Final = (anyio.BrokenResourceError, anyio.ClosedResourceError, OSError)
+
+
+class StdioServerParameters(BaseModel):
+    """How to start a server.
+
+    Attributes
+    ----------
+    command : str
+        The program, a path or a name on PATH.
+    args : list of str
+        Its arguments; no shell reads them.
+    env : dict, optional
+        Variables added to `get_default_environment`.
+    cwd : path, optional
+        Its working directory.
+    """
+
+    command: str
+    args: list[str] = Field(default_factory=list)
+    env: dict[str, str] | None = Field(default=None, repr=False)  # people keep tokens there
+    cwd: str | Path | None = None
+
+
+def get_default_environment() -> dict[str, str]:
+    """The part of our environment that a child inherits (`INHERITED`)."""
+    found = {name: os.environ[name] for name in INHERITED if name in os.environ}
+    # A value that begins like this is a function exported by an old bash.
+    return {name: value for name, value in found.items() if not value.startswith("()")}
+
+
+@asynccontextmanager
+async def stdio_client(
+    server: StdioServerParameters, errlog: TextIO | None = None
+) -> AsyncIterator[tuple[ReadHalf, WriteHalf]]:
+    """Start a server and connect to it.
+
+    At the end its standard input is closed, and it has `EXIT_SECONDS` to go; then its process group is
+    told to terminate, and after as long again it is killed. The group is ended too when the server itself
+    left in time, so that nothing it started stays behind.
+
+    Parameters
+    ----------
+    server : StdioServerParameters
+        What to start.
+    errlog : text file, optional
+        Where the server's error output goes. Without it, only the last of it is kept, to explain an
+        unexpected end.
+
+    Yields
+    ------
+    read, write
+        For `ClientSession`.
+
+    Raises
+    ------
+    OSError
+        The command cannot be started.
+    """
+    process = await _start(server)
+    child = _Child(process, errlog)
+    try:
+        async with owned_tasks() as tasks:
+            for task in (child.read, child.write, child.read_errors):
+                tasks.start_soon(task)
+            try:
+                yield halves(child)
+            finally:
+                child.close()
+                # The tasks still run: a server that is stuck in writing could not read that it is over.
+                with anyio.CancelScope(shield=True):
+                    await child.stop()
+    finally:
+        child.outbox.close()
+        with anyio.CancelScope(shield=True):
+            await child.release()
+
+
+async def _start(server: StdioServerParameters) -> Process:
+    return await anyio.open_process(
+        [server.command, *server.args],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        cwd=server.cwd,
+        env=_environment(server.env),
+        start_new_session=True,  # its group's id is then its own id
+    )
+
+
+def _environment(given: Mapping[str, str] | None) -> dict[str, str]:
+    return get_default_environment() | dict(given or {})
+
+
+class _Child(ClientChannel):
+    """The channel over one process."""
+
+    def __init__(self, process: Process, errlog: TextIO | None) -> None:
+        super().__init__()
+        self._process = process
+        self._errlog = errlog
+        self._written = anyio.Event()
+        self._errors_read = anyio.Event()
+        self._last_words = bytearray()
+
+    async def write(self) -> None:
+        """Send the outbox."""
+        stdin = self._process.stdin
+        assert stdin is not None
+        try:
+            async for message in self.outbox:
+                await stdin.send(message.raw + b"\n")
+        except _BROKEN:
+            pass  # it does not read any more; what it still wrote says why
+        finally:
+            self._written.set()
+
+    async def read(self) -> None:
+        """Receive messages until the child's output ends."""
+        await self.started.wait()
+        assert self._process.stdout is not None
+        lines = _Lines()
+        while chunk := await _read(self._process.stdout):
+            for line in lines.feed(chunk):
+                self.receive(line)
+            if lines.pending > MAX_LINE_BYTES:
+                self.lost(f"The server wrote a line of more than {MAX_LINE_BYTES} bytes.")
+                return
+        with anyio.move_on_after(LAST_WORDS_SECONDS):
+            await self._process.wait()
+            await self._errors_read.wait()
+        self.lost(self._obituary())
+
+    async def read_errors(self) -> None:
+        """Keep the end of the child's error output, and pass all of it on when asked to."""
+        assert self._process.stderr is not None
+        decoder = codecs.getincrementaldecoder("utf-8")("replace")
+        while chunk := await _read(self._process.stderr):
+            self._last_words += chunk
+            del self._last_words[:-LAST_WORDS_BYTES]
+            if self._errlog is not None:
+                try:
+                    self._errlog.write(decoder.decode(chunk))
+                    self._errlog.flush()
+                except (OSError, ValueError):  # full, or closed by its owner
+                    self._errlog = None
+        self._errors_read.set()
+
+    def _obituary(self) -> str:
+        code = self._process.returncode
+        end = "closed its output" if code is None else f"ended ({_exit(code)})"
+        words = printable(self._last_words.decode("utf-8", "replace")[-MAX_SHOWN_CHARS:], MAX_SHOWN_CHARS)
+        return f"The server process {end}." + (f" Its last words: {words}" if words else "")
+
+    async def stop(self) -> None:
+        """End the child and its group, within `FLUSH_SECONDS` and three times `EXIT_SECONDS`."""
+        process = self._process
+        assert process.stdin is not None
+        with anyio.move_on_after(FLUSH_SECONDS):
+            await self._written.wait()
+        with suppress(*_BROKEN):
+            await process.stdin.aclose()
+        with anyio.move_on_after(EXIT_SECONDS):
+            await process.wait()
+        if not await _ended(process, force=False):
+            await _ended(process, force=True)
+
+    async def release(self) -> None:
+        """Give the pipes back."""
+        if self._process.returncode is None:  # waiting for what not even a kill ends would be for ever
+            log.warning("The server process %d could not be ended.", self._process.pid)
+        else:
+            await self._process.aclose()
+
+
+if sys.platform == "win32":  # pragma: no cover - no process groups to speak of there
+
+    async def _ended(process: Process, *, force: bool) -> bool:
+        """Tell the child to end; whether it did, within `EXIT_SECONDS`."""
+        with suppress(ProcessLookupError), anyio.move_on_after(EXIT_SECONDS):
+            process.kill() if force else process.terminate()
+            await process.wait()
+        return process.returncode is not None
+
+else:
+
+    async def _ended(process: Process, *, force: bool) -> bool:
+        """Tell the child's group to end; whether all of it did, within `EXIT_SECONDS`."""
+        if not _signal_group(process.pid, signal.SIGKILL if force else signal.SIGTERM):
+            return True
+        with anyio.move_on_after(EXIT_SECONDS):
+            await process.wait()
+            while _signal_group(process.pid, 0):  # noqa: ASYNC110 - no event tells of a group's end
+                await anyio.sleep(GROUP_POLL_SECONDS)
+            return True
+        return False
+
+    def _signal_group(group: int, number: int) -> bool:
+        """Signal a process group; False when nobody is left in it."""
+        try:
+            os.killpg(group, number)
+        except ProcessLookupError:
+            return False
+        except PermissionError:
+            pass  # some of them are not ours to signal; the rest were
+        return True
+
+
+async def _read(stream: ByteReceiveStream) -> bytes:
+    """What a pipe gives next; nothing once it ended, in whatever way."""
+    with suppress(anyio.EndOfStream, *_BROKEN):
+        return await stream.receive(READ_BYTES)
+    return b""
+
+
+class _Lines:
+    """Cuts a stream of bytes into lines; the cost is linear however it is cut."""
+
+    def __init__(self) -> None:
+        self._parts: list[bytes] = []
+        self.pending = 0
+
+    def feed(self, chunk: bytes) -> Iterator[bytes]:
+        """The lines that `chunk` completes, without their ends."""
+        *ended, rest = chunk.split(b"\n")
+        for line in ended:
+            self._parts.append(line)
+            yield b"".join(self._parts)
+            self._parts.clear()
+            self.pending = 0
+        if rest:
+            self._parts.append(rest)
+            self.pending += len(rest)
+
+
+def _exit(code: int) -> str:
+    if code >= 0:
+        return f"exit code {code}"
+    with suppress(ValueError):
+        return f"killed by {signal.Signals(-code).name}"
+    return f"killed by signal {-code}"

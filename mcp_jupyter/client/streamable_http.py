@@ -1,0 +1,276 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The Streamable HTTP transport, in both eras: every message is a POST to one URL.
+
+Legacy: a session id, and a GET stream for what belongs to no request; a request goes on without its
+stream. Modern: headers that mirror the body, no session; ending a request's stream cancels it. Which of
+the two a message belongs to is read off the message. This file knows no tool and no handshake.
+
+Source: spec 2025-11-25 and 2026-07-28, basic/transports.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import aclosing, asynccontextmanager, suppress
+from typing import Any, Final
+
+import anyio
+import httpx2
+from anyio.abc import TaskGroup
+
+from ..errors import FrameError, McpError
+from ..protocol.codes import INTERNAL_ERROR
+from ..protocol.eras import PROTOCOL_VERSION, is_modern
+from ..protocol.frames import ErrorResponse, Message, Notification, Request, Response, decode
+from ..protocol.headers import METHOD, NAME, SESSION_ID, encode_value, name_of
+from ..protocol.headers import PROTOCOL_VERSION as VERSION_HEADER
+from ..protocol.methods import LEGACY_VERSIONS
+from ..protocol.sse import MAX_EVENT_BYTES
+from .http import (
+    CLOSE_SECONDS,
+    FOREIGN,
+    HttpChannel,
+    events,
+    http_client,
+    media_type,
+    read_at_most,
+    server_url,
+)
+from .streams import ReadHalf, WriteHalf, halves, owned_tasks
+
+__all__ = ["streamablehttp_client"]
+
+log = logging.getLogger(__name__)
+
+ACCEPT: Final = "application/json, text/event-stream"
+JSON: Final = "application/json"
+EVENTS: Final = "text/event-stream"
+
+AFTERWARDS_SECONDS: Final = 1.0
+"""How long a stream may stay open after its answer: read to its end, the connection serves the next call."""
+
+_SESSION_ID: Final = re.compile(r"[!-~]{1,1024}")
+"""Visible ASCII (spec 2025-11-25, "Session Management"); the length is ours, it travels with each message."""
+
+
+@asynccontextmanager
+async def streamablehttp_client(
+    url: str,
+    headers: Mapping[str, str] | None = None,
+    timeout: float = 30.0,
+    sse_read_timeout: float = 300.0,
+    terminate_on_close: bool = True,
+) -> AsyncIterator[tuple[ReadHalf, WriteHalf, Callable[[], str | None]]]:
+    """Connect to a server over Streamable HTTP. Nothing is sent before the session does.
+
+    Parameters
+    ----------
+    url : str
+        The server's one endpoint.
+    headers : mapping, optional
+        Sent with each request, for instance ``{"Authorization": "Bearer ..."}``. They never leave the
+        URL's origin, and no error or log message repeats them.
+    timeout : float
+        Seconds to connect, and for the server to take a request.
+    sse_read_timeout : float
+        Seconds of silence after which a response is given up; a call that is silent for longer needs more
+        here too.
+    terminate_on_close : bool
+        End a legacy session at the server (DELETE) when the context ends.
+
+    Yields
+    ------
+    read, write
+        For `ClientSession`.
+    get_session_id : callable
+        The id of the legacy session, None when there is none.
+
+    Raises
+    ------
+    ValueError
+        The URL is not one of http or https.
+    """
+    target = server_url(url)
+    async with http_client(target, headers, timeout, sse_read_timeout) as client:
+        channel = _StreamableHttp(client, target)
+        try:
+            async with owned_tasks() as tasks:
+                channel.tasks = tasks
+                tasks.start_soon(channel.pump, tasks)
+                try:
+                    yield *halves(channel), lambda: channel.session_id
+                finally:
+                    channel.close()
+                    await channel.flush()
+        finally:
+            if terminate_on_close:
+                await channel.terminate()
+
+
+class _StreamableHttp(HttpChannel):
+    """The channel over one endpoint."""
+
+    tasks: TaskGroup
+
+    def __init__(self, client: httpx2.AsyncClient, url: httpx2.URL) -> None:
+        super().__init__(client, url)
+        self.session_id: str | None = None
+        self._version: str | None = None
+
+    # -- sending -------------------------------------------------------------------------------
+
+    def headers_of(self, message: Message) -> dict[str, str]:
+        headers = {"Accept": ACCEPT, "Content-Type": JSON}
+        frame = message.frame
+        if isinstance(frame, Request) and is_modern(frame.method, frame.params):
+            return headers | _mirror(frame)
+        return headers | self._session_headers()
+
+    def _session_headers(self) -> dict[str, str]:
+        headers = {}
+        if self.session_id is not None:
+            headers[SESSION_ID] = self.session_id
+        if self._version is not None:
+            headers[VERSION_HEADER] = self._version
+        return headers
+
+    async def tell(self, message: Message) -> None:
+        frame = message.frame
+        method = frame.method if isinstance(frame, Notification) else None
+        if method == "notifications/cancelled":
+            await self._cancel(message)
+        elif await self.post(message) and method == "notifications/initialized":
+            self.tasks.start_soon(self._listen)
+
+    async def _cancel(self, message: Message) -> None:
+        """Cancel a request the way of its era, and stop waiting for it."""
+        assert isinstance(message.frame, Notification)
+        call = self.calls.get(message.frame.params["requestId"])
+        if call is None:
+            return  # it has been answered, or its POST has failed
+        request, scope = call
+        if not is_modern(request.method, request.params):
+            await self.post(message)
+        scope.cancel()
+
+    async def terminate(self) -> None:
+        """Tell the server that the session is over; it may refuse (405)."""
+        if self.session_id is None:
+            return
+        with anyio.move_on_after(CLOSE_SECONDS, shield=True), suppress(McpError, *FOREIGN):
+            response = await self.open("DELETE", self._session_headers())
+            await response.aclose()
+
+    # -- receiving -----------------------------------------------------------------------------
+
+    async def answer(self, request: Request, response: httpx2.Response) -> None:
+        if not response.is_success:
+            await self._refused(request, response)
+            return
+        if request.method == "initialize":
+            self._open_session(response.headers.get(SESSION_ID))
+        kind = media_type(response)
+        if kind == EVENTS:
+            await self._follow(request, response)
+        elif kind == JSON:
+            body = await read_at_most(response)
+            if len(body) > MAX_EVENT_BYTES:
+                raise McpError(
+                    INTERNAL_ERROR, f"{self.where} answered with more than {MAX_EVENT_BYTES} bytes."
+                )
+            if not self._take(request, body):
+                raise McpError(INTERNAL_ERROR, f"{self.where} answered {request.method} with something else.")
+        else:
+            raise McpError(
+                INTERNAL_ERROR,
+                f"{self.where} answered {response.status_code} without a message; is this the URL of an MCP "
+                "server?",
+            )
+
+    def _open_session(self, session_id: str | None) -> None:
+        if session_id is not None:
+            if not _SESSION_ID.fullmatch(session_id):
+                raise McpError(INTERNAL_ERROR, f"{self.where} gave a session id that no header may carry.")
+            self.keep_secret(session_id)
+        self.session_id = session_id
+
+    async def _follow(self, request: Request, response: httpx2.Response) -> None:
+        """Deliver the messages of a request's stream up to its answer, then let the stream run out."""
+        answered = False
+        with anyio.CancelScope() as afterwards:
+            async with aclosing(events(response)) as stream:
+                async for event in stream:
+                    if event.event == "message" and event.data and self._take(request, event.data.encode()):
+                        answered = True
+                        afterwards.deadline = anyio.current_time() + AFTERWARDS_SECONDS
+        if not answered:
+            raise McpError(
+                INTERNAL_ERROR, f"{self.where} ended the stream before it answered {request.method}."
+            )
+
+    def _take(self, request: Request, raw: bytes) -> bool:
+        """Deliver one message of the response to `request`; whether it was the answer."""
+        frame = self.receive(raw, request.id)
+        if isinstance(frame, ErrorResponse) and frame.id is None:
+            self.fail(request.id, _error_of(frame))
+            return True
+        if not isinstance(frame, Response | ErrorResponse) or frame.id != request.id:
+            return False
+        if request.method == "initialize" and isinstance(frame, Response):
+            version = frame.result.get("protocolVersion")
+            self._version = version if version in LEGACY_VERSIONS else None
+        return True
+
+    async def _refused(self, request: Request, response: httpx2.Response) -> None:
+        """Deliver the JSON-RPC error a refusal carries, or make one of its status and words."""
+        body = await read_at_most(response)
+        if response.status_code == 404 and self.session_id and not is_modern(request.method, request.params):
+            self.session_id = None
+            self.lost(f"{self.where} has ended this session (404 Not Found); connect again.")
+            return
+        with suppress(FrameError):
+            frame = decode(body)
+            if isinstance(frame, ErrorResponse):
+                self.fail(request.id, _error_of(frame))
+                return
+        raise await self.refusal(response, body)
+
+    async def _listen(self) -> None:
+        """Receive what belongs to no request, where the server has a stream for that (else it says 405)."""
+        try:
+            headers = {"Accept": EVENTS} | self._session_headers()
+            async with aclosing(await self.open("GET", headers)) as response:
+                if not response.is_success or media_type(response) != EVENTS:
+                    return
+                async with aclosing(events(response)) as stream:
+                    async for event in stream:
+                        if event.event == "message" and event.data:
+                            self.receive(event.data.encode())
+        except McpError as exc:
+            log.debug("No event stream: %s", exc.message)
+        except FOREIGN as exc:
+            log.debug("The event stream ended: %s", self.trouble(exc).message)
+
+
+def _mirror(request: Request) -> dict[str, str]:
+    """The headers that repeat a modern request's body (spec 2026-07-28, "Request Metadata").
+
+    Raises
+    ------
+    HeaderError
+        A name that no header can carry.
+    """
+    meta: Any = request.params.get("_meta", {})
+    headers = {METHOD: encode_value(request.method)}
+    version, name = meta.get(PROTOCOL_VERSION), name_of(request.method, request.params)
+    if isinstance(version, str):
+        headers[VERSION_HEADER] = version
+    if name is not None:
+        headers[NAME] = encode_value(name)
+    return headers
+
+
+def _error_of(frame: ErrorResponse) -> McpError:
+    return McpError(frame.error["code"], str(frame.error.get("message", "")), frame.error.get("data"))

@@ -1,0 +1,186 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""What every client transport has in common: its two halves, its outbox, its tasks and its end.
+
+A transport gives its user a pair (read, write), as in the first-generation SDK's README. The two are one
+`Channel` cut in half, and `ClientSession` joins them again; nobody else looks inside. This file knows the
+order of events in a channel's life; it does not know what carries the bytes.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+import anyio
+from anyio.abc import TaskGroup
+
+from ..engine.channel import Channel, Sink
+from ..errors import ConnectionClosed, FrameError, McpError
+from ..protocol.frames import ErrorResponse, Frame, Message, RequestId, classify, encode, parse
+from ..protocol.limits import MAX_STREAM_BACKLOG
+
+__all__ = ["ClientChannel", "ReadHalf", "WriteHalf", "halves", "joined", "owned_tasks", "printable"]
+
+log = logging.getLogger(__name__)
+
+MAX_SHOWN_CHARS = 80
+"""Of something that is no message, in the one log line about it."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReadHalf:
+    """What the server sends; opaque."""
+
+    channel: Channel
+
+
+@dataclass(frozen=True, slots=True)
+class WriteHalf:
+    """What the client sends; opaque."""
+
+    channel: Channel
+
+
+def halves(channel: Channel) -> tuple[ReadHalf, WriteHalf]:
+    """A channel as the pair that `ClientSession` takes."""
+    return ReadHalf(channel), WriteHalf(channel)
+
+
+def joined(read: ReadHalf, write: WriteHalf) -> Channel:
+    """The channel that two halves came from.
+
+    Raises
+    ------
+    ValueError
+        They are halves of two different connections.
+    """
+    if read.channel is not write.channel:
+        raise ValueError("read and write belong to different connections; pass the pair of one transport.")
+    return read.channel
+
+
+@asynccontextmanager
+async def owned_tasks() -> AsyncIterator[TaskGroup]:
+    """A task group whose tasks end with the body, and that does not wrap what the body raises.
+
+    A plain task group turns every exception of its body into an exception group, so that
+    ``except McpError`` around a client would not catch an `McpError`.
+    """
+    failure: BaseException | None = None
+    try:
+        async with anyio.create_task_group() as tasks:
+            try:
+                yield tasks
+            except BaseException as exc:  # noqa: BLE001 - raised again below, once the tasks have ended
+                failure = exc
+            tasks.cancel_scope.cancel()
+        if failure is not None:
+            raise failure
+    finally:
+        del failure  # it holds this frame, and this frame would hold it
+
+
+def printable(text: str, limit: int) -> str:
+    """Foreign text made fit for a message: one line, no control characters, at most `limit` characters."""
+    line = " ".join(text[: 4 * limit].split())
+    line = "".join(char if char.isprintable() else "?" for char in line[: limit + 1])
+    return line if len(line) <= limit else line[: limit - 3] + "..."
+
+
+class ClientChannel(Channel):
+    """A channel whose sends wait in a bounded outbox for the tasks of its transport.
+
+    Attributes
+    ----------
+    reason : str
+        Why the conversation ended; empty while it lasts, or when this side ended it.
+    started : anyio.Event
+        Set once somebody listens; nothing should be read from the wire before.
+    outbox : anyio stream of Message
+        What waits to be sent. It ends when the channel is closed.
+    """
+
+    def __init__(self) -> None:
+        self.reason = ""
+        self.started = anyio.Event()
+        self._send, self.outbox = anyio.create_memory_object_stream[Message](MAX_STREAM_BACKLOG)
+        self._sink: Sink | None = None
+        self._closed = False
+        self._saw_junk = False
+
+    # -- the session's side --------------------------------------------------------------------
+
+    def start(self, sink: Sink) -> None:
+        """Begin to deliver to `sink`."""
+        self._sink = sink
+        self.started.set()
+        if self._closed:
+            sink.closed()
+
+    def send(self, message: Message) -> None:
+        """Put a message into the outbox."""
+        try:
+            self._send.send_nowait(message)
+        except anyio.WouldBlock:
+            self.lost(f"The server does not read: {MAX_STREAM_BACKLOG} messages wait for it.")
+        except (anyio.ClosedResourceError, anyio.BrokenResourceError):
+            pass
+        else:
+            return
+        raise ConnectionClosed(self.reason or "This connection is closed.")
+
+    def close(self) -> None:
+        """End the conversation; what is in the outbox is still sent."""
+        self.lost("")
+
+    # -- the transport's side ------------------------------------------------------------------
+
+    def lost(self, reason: str) -> None:
+        """End the conversation because the other side did. The first reason stays."""
+        if self._closed:
+            return
+        self._closed = True
+        self.reason = reason
+        self._send.close()
+        if self._sink is not None:
+            self._sink.closed()
+
+    def deliver(self, frame: Frame, raw: bytes, related: RequestId | None = None) -> None:
+        """Give a message to the session."""
+        if self._sink is not None and not self._closed:
+            self._sink.message(Message(frame, raw, related))
+
+    def receive(self, raw: bytes, related: RequestId | None = None) -> Frame | None:
+        """Read one message, give it to the session and return it; junk is dropped, as None."""
+        value = None
+        try:
+            value = parse(raw)
+            frame = classify(value)
+        except FrameError as exc:
+            return self._malformed(raw, value, exc)
+        self.deliver(frame, raw, related)
+        return frame
+
+    def _malformed(self, raw: bytes, value: object, error: FrameError) -> Frame | None:
+        """Tell whoever waits: the server for a bad request of its own, our caller for a bad answer."""
+        if error.request_id is None or self._sink is None:
+            self._junk(raw)
+            return None
+        if isinstance(value, dict) and "method" in value:
+            self._sink.fault(error)
+            return None
+        return self.fail(error.request_id, error)
+
+    def fail(self, request_id: RequestId, error: McpError) -> ErrorResponse:
+        """Answer a request of the session's in place of the server, which cannot."""
+        answer = ErrorResponse(request_id, error.to_dict())
+        self.deliver(answer, encode(answer))
+        return answer
+
+    def _junk(self, raw: bytes) -> None:
+        # Once a connection: a server that prints to its standard output does it all the time.
+        if raw.strip() and not self._saw_junk:
+            self._saw_junk = True
+            log.warning("The server sent what is no message (said once): %s", ascii(raw[:MAX_SHOWN_CHARS]))
