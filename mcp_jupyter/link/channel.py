@@ -1,0 +1,202 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""A channel over a socket, the same at both ends of a link.
+
+Owns the way from bytes to the sink and from messages to bytes, and what happens when the other side
+does not read. No task and no queue of its own: a message goes from the socket to the sink by plain
+calls. Does not know who has connected, or with which key.
+
+Everything here belongs to one asyncio loop's thread.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+from typing import Final
+
+import anyio
+from anyio.lowlevel import checkpoint
+
+from ..engine.channel import Channel, Sink
+from ..errors import ConnectionClosed, FrameError, McpError
+from ..protocol.codes import INTERNAL_ERROR
+from ..protocol.frames import ErrorResponse, Frame, Message, Notification, Request, Response
+from ..protocol.limits import MAX_LINE_BYTES, SEND_TIMEOUT_SECONDS
+from .callbacks import registering_callbacks
+from .wire import LineBuffer, pack, unpack
+
+__all__ = ["CLOSE_FLUSH_SECONDS", "MAX_WRITE_BUFFER_BYTES", "LinkChannel"]
+
+log = logging.getLogger(__name__)
+
+MAX_WRITE_BUFFER_BYTES: Final = MAX_LINE_BYTES
+"""Bytes waiting for a peer that does not read: the largest message may wait while others follow it."""
+
+CLOSE_FLUSH_SECONDS: Final = 2.0
+"""How long a closing channel tries to deliver its last messages: a peer on this machine needs far less."""
+
+
+class LinkChannel(Channel, asyncio.Protocol):
+    """One end of a link. Create it on the event loop's thread, as the protocol of a connection."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._thread = threading.get_ident()
+        self._transport: asyncio.Transport | None = None
+        self._lines = LineBuffer()
+        self._early: list[bytes] = []
+        self._sink: Sink | None = None
+        self._closed = False
+        self._told = False
+        self._flush: asyncio.TimerHandle | None = None
+        self._writable = asyncio.Event()
+        self._writable.set()
+        self._gone = asyncio.Event()
+
+    # -- the conversation's side ---------------------------------------------------------------
+
+    def start(self, sink: Sink) -> None:
+        """Begin to read, and to deliver to `sink`."""
+        self._sink = sink
+        early, self._early = self._early, []
+        self._deliver(early)
+        if self._closed:
+            self._tell_closed()
+        elif self._transport is not None:
+            with registering_callbacks():
+                self._transport.resume_reading()
+
+    def send(self, message: Message) -> None:
+        """Write a message, or keep it until the other side reads.
+
+        When more than `MAX_WRITE_BUFFER_BYTES` wait already, a notification is dropped, and a request
+        or response ends the link. A message larger than a line may be is replaced by an error.
+
+        Raises
+        ------
+        ConnectionClosed
+            When the other side is gone.
+        """
+        assert threading.get_ident() == self._thread, "a channel belongs to its loop's thread"
+        transport = self._transport
+        if self._closed or transport is None:
+            raise ConnectionClosed("The other end of the link is gone.")
+        if transport.get_write_buffer_size() > MAX_WRITE_BUFFER_BYTES:
+            self._overflow(transport, message.frame)
+            return
+        line = pack(message)
+        if len(line) > MAX_LINE_BYTES:
+            self._refuse(message.frame)
+            return
+        transport.write(line)
+        if transport.is_closing():  # the write found the other side gone: nothing was taken
+            self._end()
+            raise ConnectionClosed("The other end of the link is gone.")
+
+    async def drain(self) -> None:
+        """Wait until the other side reads again; one that does not for long is treated as gone."""
+        await checkpoint()
+        if self._writable.is_set():
+            return
+        with anyio.move_on_after(SEND_TIMEOUT_SECONDS) as scope:
+            await self._writable.wait()
+        if scope.cancelled_caught:
+            log.warning("The other end of a link does not read; closing it.")
+            self.close()
+
+    def close(self) -> None:
+        """End the link once what was sent is delivered, or `CLOSE_FLUSH_SECONDS` are over."""
+        self._end()
+
+    async def wait_closed(self) -> None:
+        """Wait until the socket is closed; soon after `close`."""
+        await self._gone.wait()
+
+    # -- the socket's side: asyncio calls these --------------------------------------------------
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Take the socket. Nothing is read before `start`, so nobody can fill our memory."""
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+        transport.pause_reading()
+
+    def data_received(self, data: bytes) -> None:
+        """Deliver the messages that `data` completes."""
+        try:
+            lines = self._lines.feed(data)
+        except FrameError as exc:
+            log.warning("Closing a link: %s", exc)
+            self.close()
+            return
+        if self._sink is None:
+            self._early += lines
+        else:
+            self._deliver(lines)
+
+    def eof_received(self) -> None:
+        """The other side has left."""
+        self._end()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The socket is closed."""
+        if self._flush is not None:
+            self._flush.cancel()
+        self._transport = None
+        self._end()
+        self._gone.set()
+
+    def pause_writing(self) -> None:
+        """The other side reads more slowly than we write."""
+        self._writable.clear()
+
+    def resume_writing(self) -> None:
+        """The other side has caught up."""
+        self._writable.set()
+
+    # -- between the two -------------------------------------------------------------------------
+
+    def _deliver(self, lines: list[bytes]) -> None:
+        sink = self._sink
+        assert sink is not None
+        for line in lines:
+            if self._told:
+                return
+            try:
+                message = unpack(line)
+            except FrameError as exc:
+                sink.fault(exc)
+            else:
+                sink.message(message)
+
+    def _overflow(self, transport: asyncio.Transport, frame: Frame) -> None:
+        if isinstance(frame, Notification):
+            return
+        log.warning("The other end of a link does not read; closing it.")
+        transport.abort()
+        self._end()
+        raise ConnectionClosed("The other end of the link does not read.")
+
+    def _refuse(self, frame: Frame) -> None:
+        """Answer in place of a message that no line can hold."""
+        size = MAX_LINE_BYTES // 2**20
+        error = McpError(INTERNAL_ERROR, f"The message is larger than {size} MiB.").to_dict()
+        if isinstance(frame, Response):
+            self.send(Message.of(ErrorResponse(frame.id, error)))
+        elif isinstance(frame, Request) and self._sink is not None:
+            self._sink.message(Message.of(ErrorResponse(frame.id, error)))
+
+    def _end(self) -> None:
+        if self._closed:
+            return
+        self._closed = True
+        self._writable.set()
+        if self._transport is not None:
+            self._transport.close()
+            self._flush = self._loop.call_later(CLOSE_FLUSH_SECONDS, self._transport.abort)
+        self._tell_closed()
+
+    def _tell_closed(self) -> None:
+        if self._sink is not None and not self._told:
+            self._told = True
+            self._sink.closed()

@@ -1,0 +1,298 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The kernel's side of the link: listens, checks the key, and hands each connection to the server.
+
+Owns the socket, the connection file and one task for each connection. Does not know what is served:
+`serve` is called with a channel, as any server has it.
+
+Everything here belongs to one asyncio loop's thread.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hmac
+import logging
+import os
+import secrets
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from dataclasses import replace
+from pathlib import Path
+from typing import Final
+
+import anyio
+from anyio import to_thread
+from anyio.abc import TaskGroup
+
+from ..engine.channel import Channel
+from .callbacks import registering_callbacks
+from .channel import LinkChannel
+from .discovery import Discovery
+from .files import ConnectionInfo, Transport, make_private_directory, remove, scan, write
+from .names import claim_name
+from .sockets import forget_after_fork, listening_socket
+from .wire import key_of
+
+__all__ = ["HANDSHAKE_SECONDS", "MAX_CONNECTIONS", "Listener"]
+
+log = logging.getLogger(__name__)
+
+HANDSHAKE_SECONDS: Final = 5.0
+"""A client sends its key together with the connection; one that does not is none."""
+
+MAX_CONNECTIONS: Final = 640
+"""The 512 sessions a Jupyter Server may hold, its pools, and attached command lines."""
+
+ACCEPT_PAUSE_SECONDS: Final = 0.5
+"""Where there are no descriptors left, trying again at once would only burn time."""
+
+MAX_GREETING_BYTES: Final = 256
+"""A greeting has 75 bytes."""
+
+Serve = Callable[[Channel], Awaitable[None]]
+
+
+class _Door(asyncio.Protocol):
+    """A connection until it has shown the key. It is never answered: a stranger learns nothing."""
+
+    def __init__(self, listener: Listener) -> None:
+        self._listener = listener
+        self._received = bytearray()
+        self._timer: asyncio.TimerHandle | None = None
+        self._transport: asyncio.Transport | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+        if self._listener._admit(transport):
+            loop = asyncio.get_running_loop()
+            self._timer = loop.call_later(self._listener._handshake_seconds, self._refuse, "no key in time")
+        else:
+            self._refuse("too many connections")
+
+    def data_received(self, data: bytes) -> None:
+        transport = self._transport
+        if transport is None or transport.is_closing():
+            return
+        self._received += data
+        greeting, line_break, rest = self._received.partition(b"\n")
+        if len(greeting) > MAX_GREETING_BYTES:
+            self._refuse("no greeting")
+        elif line_break:
+            self._answer(transport, bytes(greeting), bytes(rest))
+
+    def _answer(self, transport: asyncio.Transport, greeting: bytes, rest: bytes) -> None:
+        if not self._listener._opens(key_of(greeting)):
+            self._refuse("wrong key")
+            return
+        self._stop_timer()
+        self._listener._welcome(transport, rest)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._stop_timer()
+        if self._transport is not None:
+            self._listener._leave(self._transport)
+
+    def close(self) -> None:
+        if self._transport is not None:
+            self._transport.abort()
+
+    def _refuse(self, reason: str) -> None:
+        log.info("Refused a connection: %s.", reason)
+        self.close()
+
+    def _stop_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+
+
+class Listener:
+    """One kernel, reachable. Use `Listener.open`.
+
+    Attributes
+    ----------
+    info : ConnectionInfo
+        What the connection file says.
+    """
+
+    def __init__(
+        self,
+        info: ConnectionInfo,
+        serve: Serve,
+        sock: socket.socket,
+        tasks: TaskGroup,
+        *,
+        runtime_dir: Path | None = None,
+        max_connections: int = MAX_CONNECTIONS,
+        handshake_seconds: float = HANDSHAKE_SECONDS,
+    ) -> None:
+        self.info = info
+        self._serve = serve
+        self._socket = sock
+        self._tasks = tasks
+        self._discovery = Discovery(runtime_dir)
+        self._max_connections = max_connections
+        self._handshake_seconds = handshake_seconds
+        self._open: set[asyncio.Transport] = set()
+
+    @classmethod
+    @contextlib.asynccontextmanager
+    async def open(
+        cls,
+        serve: Serve,
+        *,
+        name: str,
+        kernel_id: str,
+        path: str | None = None,
+        runtime_dir: Path | None = None,
+        transport: Transport | None = None,
+        max_connections: int = MAX_CONNECTIONS,
+        handshake_seconds: float = HANDSHAKE_SECONDS,
+    ) -> AsyncIterator[Listener]:
+        """Listen for as long as the context lasts; at its end no task, socket or file is left.
+
+        Parameters
+        ----------
+        serve : callable
+            Runs one conversation over a channel until it is over. It runs once for each connection,
+            in a task of its own, and is cancelled at the end.
+        name : str
+            The wanted name; `listener.info.name` is what was free.
+        kernel_id : str
+            The kernel's id, which survives its restarts.
+        path : str, optional
+            The notebook's path.
+        runtime_dir : Path, optional
+            By default Jupyter's.
+        transport : {"unix", "tcp"}, optional
+            Only this one; by default the best there is.
+
+        Raises
+        ------
+        LinkError
+            When there is no place to listen, or the connection file cannot be written.
+        """
+        directory = runtime_dir or Discovery().runtime_dir
+        make_private_directory(directory)
+        with listening_socket(directory, transport) as (sock, kind, address):
+            info = ConnectionInfo(
+                name=claim_name(name, kernel_id, ()),
+                kernel_id=kernel_id,
+                pid=os.getpid(),
+                path=path,
+                transport=kind,
+                address=address,
+                key=secrets.token_hex(32),
+            )
+            async with _connections() as tasks:
+                listener = cls(
+                    info,
+                    serve,
+                    sock,
+                    tasks,
+                    runtime_dir=directory,
+                    max_connections=max_connections,
+                    handshake_seconds=handshake_seconds,
+                )
+                forget_after_fork(listener._descriptors)
+                tasks.start_soon(listener._accept)
+                try:
+                    await listener.rename(name)
+                    yield listener
+                finally:
+                    listener._stop()
+
+    async def rename(self, wanted: str) -> None:
+        """Be called `wanted` from now on, or something like it when another live kernel is.
+
+        Raises
+        ------
+        LinkError
+            When the connection file cannot be written.
+        """
+        taken = self._names_in(await self._discovery.live())
+        await self._publish(claim_name(wanted, self.info.kernel_id, taken))
+        # Two kernels may claim a name in the same moment. Each looks again after it wrote, so at least
+        # one of them sees the other.
+        rivals = self._names_in(await to_thread.run_sync(scan, self._discovery.runtime_dir))
+        if self.info.name in rivals:
+            await self._publish(claim_name(wanted, self.info.kernel_id, taken | rivals))
+
+    def _names_in(self, infos: Iterable[ConnectionInfo]) -> set[str]:
+        return {info.name for info in infos if info.kernel_id != self.info.kernel_id}
+
+    async def _publish(self, name: str) -> None:
+        self.info = replace(self.info, name=name)
+        await to_thread.run_sync(write, self.info, self._discovery.runtime_dir)
+
+    async def _accept(self) -> None:
+        # Not asyncio's Server: closed in the wrong moment it forgets a connection it has just accepted.
+        loop = asyncio.get_running_loop()
+        self._socket.setblocking(False)
+        while True:
+            try:
+                connection, _ = await loop.sock_accept(self._socket)
+                with registering_callbacks():
+                    await loop.connect_accepted_socket(lambda: _Door(self), connection)
+            except OSError as exc:  # too many open files, or the client is gone again
+                log.warning("A connection could not be accepted: %s", exc)
+                await anyio.sleep(ACCEPT_PAUSE_SECONDS)
+
+    def _stop(self) -> None:
+        remove(self.info, self._discovery.runtime_dir)
+        for transport in list(self._open):
+            protocol = transport.get_protocol()
+            if isinstance(protocol, _Door | LinkChannel):  # else its socket is closed already
+                protocol.close()
+
+    def _descriptors(self) -> list[int]:
+        sockets = [self._socket, *(transport.get_extra_info("socket") for transport in self._open)]
+        return [number for sock in sockets if (number := sock.fileno()) >= 0]
+
+    # -- what a door asks ------------------------------------------------------------------------
+
+    def _admit(self, transport: asyncio.Transport) -> bool:
+        if len(self._open) >= self._max_connections:
+            return False
+        self._open.add(transport)
+        return True
+
+    def _leave(self, transport: asyncio.Transport) -> None:
+        self._open.discard(transport)
+
+    def _opens(self, key: str | None) -> bool:
+        return key is not None and hmac.compare_digest(key.encode(), self.info.key.encode())
+
+    def _welcome(self, transport: asyncio.Transport, rest: bytes) -> None:
+        channel = LinkChannel()
+        transport.set_protocol(channel)
+        channel.connection_made(transport)
+        if rest:
+            channel.data_received(rest)
+        self._tasks.start_soon(self._run, channel, transport)
+
+    async def _run(self, channel: LinkChannel, transport: asyncio.Transport) -> None:
+        try:
+            await self._serve(channel)
+        except Exception:  # the top of a connection's task: its failure must not end the others
+            log.exception("A conversation on the link failed")
+        finally:
+            channel.close()
+            with anyio.CancelScope(shield=True):  # bounded by the channel's own flush time
+                await channel.wait_closed()
+            self._leave(transport)
+
+
+@contextlib.asynccontextmanager
+async def _connections() -> AsyncIterator[TaskGroup]:
+    """A task group that is cancelled at its end, and raises what the body raised as it was raised."""
+    try:
+        async with anyio.create_task_group() as tasks:
+            try:
+                yield tasks
+            finally:
+                tasks.cancel_scope.cancel()
+    except BaseExceptionGroup as group:
+        # The tasks of connections do not fail, so the only member is the body's own exception.
+        raise group.exceptions[0] from None

@@ -1,0 +1,132 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""What a client has told its kernel, and a restarted kernel must hear again.
+
+Pure state: knows which messages matter after a restart, and says them again. No channel, no kernel.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from ..protocol.eras import SUBSCRIPTION_ID
+from ..protocol.frames import Message, Notification, Request, RequestId, is_request_id
+
+__all__ = ["LISTEN", "MAX_SUBSCRIPTIONS", "Session", "cancelled_id"]
+
+INITIALIZED: Final = "notifications/initialized"
+CANCELLED: Final = "notifications/cancelled"
+LISTEN: Final = "subscriptions/listen"
+
+MAX_SUBSCRIPTIONS: Final = 1000
+"""Remembered for one session, each with its URI; a notebook has far fewer resources."""
+
+_LISTS: Final[Mapping[str, str]] = {
+    "notifications/tools/list_changed": "toolsListChanged",
+    "notifications/resources/list_changed": "resourcesListChanged",
+    "notifications/prompts/list_changed": "promptsListChanged",
+}
+"""The notification for each list, and the word that asks for it in `subscriptions/listen`."""
+
+
+NewId = Callable[[], RequestId]
+"""Gives ids for requests that are not the client's."""
+
+
+class Session:
+    """One client's session with one notebook.
+
+    Attributes
+    ----------
+    version : str or None
+        The protocol version the handshake ended in; None before it.
+    """
+
+    def __init__(self) -> None:
+        self.version: str | None = None
+        self._opening: Mapping[str, Any] = {}
+        self._initialized = False
+        self._level: Request | None = None
+        self._subscriptions: dict[str, Request] = {}
+        self._listens: dict[RequestId, Message] = {}
+
+    # -- what happened ---------------------------------------------------------------------------
+
+    def granted(self, request: Request, result: Mapping[str, Any]) -> bool:
+        """A request of the client was answered with a result. False when it will not be remembered."""
+        match request.method:
+            case "initialize":
+                self._opening, self.version = request.params, str(result.get("protocolVersion"))
+            case "logging/setLevel":
+                self._level = request
+            case "resources/subscribe":
+                return self._subscribed(request)
+            case "resources/unsubscribe":
+                self._subscriptions.pop(str(request.params.get("uri")), None)
+        return True
+
+    def _subscribed(self, request: Request) -> bool:
+        uri = str(request.params.get("uri"))
+        if uri not in self._subscriptions and len(self._subscriptions) >= MAX_SUBSCRIPTIONS:
+            return False
+        self._subscriptions[uri] = request
+        return True
+
+    def noticed(self, notification: Notification) -> None:
+        """The client sent a notification."""
+        if notification.method == INITIALIZED:
+            self._initialized = True
+        elif (cancelled := cancelled_id(notification)) is not None:
+            self.ended(cancelled)
+
+    def listens(self, message: Message, request: Request) -> None:
+        """The client waits for changes (modern era): the request stands until it is answered."""
+        self._listens[request.id] = message
+
+    def ended(self, request_id: RequestId) -> None:
+        """A request of the client is over."""
+        self._listens.pop(request_id, None)
+
+    # -- what a new kernel must hear --------------------------------------------------------------
+
+    def opening(self, new_id: NewId) -> Message | None:
+        """The handshake; None when there was none yet."""
+        if self.version is None:
+            return None
+        return Message.of(Request(new_id(), "initialize", self._opening))
+
+    def rest(self, new_id: NewId) -> list[Message]:
+        """What follows the handshake."""
+        messages = [Message.of(Notification(INITIALIZED))] if self._initialized else []
+        again = [*([self._level] if self._level else []), *self._subscriptions.values()]
+        return messages + [Message.of(Request(new_id(), item.method, item.params)) for item in again]
+
+    def standing(self) -> list[Message]:
+        """The client's own requests that stand: sent again as they are."""
+        return list(self._listens.values())
+
+    # -- what the client must hear ----------------------------------------------------------------
+
+    def changes(self) -> list[Message]:
+        """That all lists have changed, in the form this client expects."""
+        messages = []
+        for method, wish in _LISTS.items():
+            if self._initialized:
+                messages.append(Message.of(Notification(method)))
+            for id_, listen in self._listens.items():
+                if _wishes(listen).get(wish) is True:
+                    meta = {"_meta": {SUBSCRIPTION_ID: id_}}
+                    messages.append(Message.of(Notification(method, meta), related=id_))
+        return messages
+
+
+def cancelled_id(notification: Notification) -> RequestId | None:
+    """The request that a notification cancels; None when it is none of those."""
+    id_ = notification.params.get("requestId") if notification.method == CANCELLED else None
+    return id_ if is_request_id(id_) else None
+
+
+def _wishes(listen: Message) -> Mapping[str, Any]:
+    assert isinstance(listen.frame, Request)
+    wishes = listen.frame.params.get("notifications")
+    return wishes if isinstance(wishes, dict) else {}

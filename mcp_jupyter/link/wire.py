@@ -1,0 +1,127 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The line format of a link: bytes to messages and back, with no I/O.
+
+The first line of a client is its greeting, `{"key": "..."}`; every other line, both ways, is
+`{"m": message, "r": related request id or null}`. This file knows no socket, no key that is right and
+no method.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from ..errors import FrameError
+from ..protocol.codes import INVALID_REQUEST
+from ..protocol.frames import Message, RequestId, classify, dumps, is_request_id, parse
+from ..protocol.limits import MAX_LINE_BYTES
+
+__all__ = ["LineBuffer", "greeting", "key_of", "pack", "unpack"]
+
+_HEAD: Final = b'{"m":'
+_MIDDLE: Final = b',"r":'
+_NO_REQUEST: Final = b',"r":null}\n'
+
+
+def pack(message: Message) -> bytes:
+    """A message as one line.
+
+    `raw` may come from outside. A line break in JSON can only be white space between tokens, so it is
+    written as a space: no message can smuggle in a second line.
+    """
+    raw = message.raw
+    if b"\n" in raw:
+        raw = raw.replace(b"\n", b" ")
+    if message.related is None:
+        return _HEAD + raw + _NO_REQUEST
+    return _HEAD + raw + _MIDDLE + dumps(message.related) + b"}\n"
+
+
+def unpack(line: bytes) -> Message:
+    """The message in a line (without its line break).
+
+    Raises
+    ------
+    FrameError
+        When the line holds no message; with the id of the request where that can be read.
+    """
+    return _unpack_sliced(line) or _unpack_parsed(line)
+
+
+def _unpack_sliced(line: bytes) -> Message | None:
+    """Cut a line of the shape that `pack` writes, so that `raw` need not be serialised again.
+
+    Both halves must be JSON by themselves, hence the whole line is what its shape says. In a string an
+    unescaped `,"r":` cannot occur, so the last one is the envelope's whenever `pack` wrote the line.
+    """
+    middle = line.rfind(_MIDDLE)
+    if middle < 0 or not line.startswith(_HEAD) or not line.endswith(b"}"):
+        return None
+    raw = line[len(_HEAD) : middle]
+    try:
+        value, related = parse(raw), parse(line[middle + len(_MIDDLE) : -1])
+    except FrameError:
+        return None
+    return Message(classify(value), raw, _related(related))
+
+
+def _unpack_parsed(line: bytes) -> Message:
+    """Read a line in any other shape of the same meaning."""
+    value = parse(line)
+    if type(value) is not dict or "m" not in value:
+        raise FrameError(INVALID_REQUEST, 'A line of a link must be a JSON object with "m".')
+    return Message.of(classify(value["m"]), _related(value.get("r")))
+
+
+def _related(value: Any) -> RequestId | None:
+    if value is None or is_request_id(value):
+        related: RequestId | None = value
+        return related
+    raise FrameError(INVALID_REQUEST, '"r" must be a request id or null.')
+
+
+def greeting(key: str) -> bytes:
+    """The line a client opens with."""
+    return dumps({"key": key}) + b"\n"
+
+
+def key_of(line: bytes) -> str | None:
+    """The key that a greeting holds; None when the line is no greeting."""
+    try:
+        value = parse(line)
+    except FrameError:
+        return None
+    key = value.get("key") if type(value) is dict else None
+    return key if type(key) is str else None
+
+
+class LineBuffer:
+    """Cuts a stream of bytes into lines, in time linear in their number.
+
+    Parameters
+    ----------
+    limit : int
+        The longest line, in bytes, without its line break.
+    """
+
+    def __init__(self, limit: int = MAX_LINE_BYTES) -> None:
+        self._limit = limit
+        self._begun = bytearray()
+
+    def feed(self, data: bytes) -> list[bytes]:
+        """Take bytes, give the lines they complete, without their line breaks.
+
+        Raises
+        ------
+        FrameError
+            A line is longer than the limit. The stream has no sound position after that.
+        """
+        lines = data.split(b"\n")
+        if self._begun and len(lines) > 1:
+            self._begun += lines[0]
+            lines[0] = bytes(self._begun)
+            self._begun = bytearray()
+        self._begun += lines.pop()
+        if len(self._begun) > self._limit or any(len(line) > self._limit for line in lines):
+            self._begun = bytearray()
+            raise FrameError(INVALID_REQUEST, f"A line is longer than {self._limit} bytes.")
+        return lines
