@@ -1,0 +1,129 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The options of the magics, and their parsing: one clear line for a mistake, help on request."""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+from collections.abc import Callable, Iterable
+from difflib import get_close_matches
+from typing import Any, TypeVar
+
+from IPython.core.error import UsageError
+from IPython.core.magic import no_var_expand
+from IPython.core.magic_arguments import MagicArgumentParser, magic_arguments
+from IPython.core.magic_arguments import argument as _argument
+
+__all__ = [
+    "CALLING",
+    "DESCRIBING",
+    "HELP",
+    "HINTS",
+    "MIME_TYPE",
+    "NAMES",
+    "PROMPT",
+    "WHAT",
+    "magic",
+    "no_such",
+    "parse",
+]
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def argument(*flags: str, **said: Any) -> Any:
+    """One option, as `argparse.ArgumentParser.add_argument` takes it."""
+    return _argument(*flags, **said)
+
+
+def _text(*flags: str, help: str, metavar: str = "TEXT") -> Any:
+    return argument(*flags, help=help, metavar=metavar)
+
+
+def seconds(text: str) -> float:
+    """A positive number of seconds, as an option takes it."""
+    value = float(text)
+    if not 0 < value <= 86400:
+        raise argparse.ArgumentTypeError("give seconds, more than 0 and at most 86400")
+    return value
+
+
+HELP = (argument("-h", "--help", action="store_true", help="show this text"),)
+DESCRIBING = (
+    _text("--name", help="the name clients see (default: the function's)", metavar="NAME"),
+    _text("--title", help="a title for people"),
+    _text("--description", help="what it is for (default: the docstring)"),
+)
+CALLING = (
+    argument("--concurrent", action="store_true", help="run at once, also while a cell runs"),
+    argument("--timeout", type=seconds, metavar="SECONDS", help="stop a call after this many seconds"),
+)
+HINTS = (
+    argument("--read-only", action="store_true", help="it changes nothing"),
+    argument("--destructive", action="store_true", help="it may delete or overwrite"),
+    argument("--idempotent", action="store_true", help="calling it twice is as calling it once"),
+    argument("--open-world", action="store_true", help="it reaches beyond the notebook (web, files, mail)"),
+)
+
+WHAT = argument("what", nargs="?", help="a variable (line magic), or the URI to serve the cell's value under")
+MIME_TYPE = argument("--mime-type", metavar="TYPE", help="the MIME type (default: follows from the value)")
+PROMPT = argument("prompt", nargs="?", metavar="NAME", help="the prompt's name, when the cell is plain text")
+NAMES = argument("names", nargs="*", metavar="NAME", help="tools, prompts, resources (also by URI)")
+
+
+def magic(kind: Any, *groups: Iterable[Any]) -> Callable[[F], F]:
+    """Make a method a magic with options.
+
+    Parameters
+    ----------
+    kind : callable
+        IPython's `line_magic`, `cell_magic` or `line_cell_magic`.
+    *groups
+        The options, in the order of the help text.
+    """
+
+    def decorate(method: F) -> F:
+        found = kind(method)
+        # Decorators apply from the inside out; argparse shows them from the outside in.
+        for option in reversed([option for group in groups for option in group]):
+            found = option(found)
+        # Braces in a line are a URI template's, not IPython's: data://{name} must not become data://1.
+        complete: F = no_var_expand(magic_arguments()(found))
+        return complete
+
+    return decorate
+
+
+def parse(magic: Callable[..., Any], line: str) -> argparse.Namespace | None:
+    """A magic's line; None when it asked for help, which has been printed.
+
+    Raises
+    ------
+    UsageError
+        One line: what is wrong with the options.
+    """
+    parser: MagicArgumentParser = magic.parser  # type: ignore[attr-defined]
+    name = _shown(parser.prog)
+    try:
+        words = shlex.split(line)
+        if {"-h", "--help"} & set(words):
+            print(parser.format_help())
+            return None
+        found: argparse.Namespace = parser.parse_args(words)
+    except UsageError as exc:
+        raise UsageError(f"{name}: {exc} (see {name} --help)") from None
+    except ValueError as exc:
+        raise UsageError(f"{name}: {str(exc).lower()} in {line!r}") from None
+    return found
+
+
+def _shown(name: str) -> str:
+    return name if name.startswith("%") else f"%{name}"
+
+
+def no_such(what: str, name: str, known: Iterable[str]) -> UsageError:
+    """The error for a name that is not there; offers what comes close."""
+    known = sorted(known)
+    close = get_close_matches(name, known, n=3)
+    hint = f" Did you mean {', '.join(close)}?" if close else ""
+    return UsageError(f"there is no {what} {name!r}.{hint}")

@@ -1,0 +1,176 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""One call on its way from the engine's thread to the thread that runs it, and back.
+
+Owns the claim (a call either starts or is withdrawn, never both) and what its end means to the
+caller. Knows nothing of loops' callbacks, queues or signals.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from contextvars import Context, ContextVar, copy_context
+from enum import Enum, auto
+from functools import partial
+from typing import Any
+
+from ..errors import ToolError
+from ..server.running import Invocation, Outcome
+from .outputs import CallOutput
+
+__all__ = ["CURRENT", "Call", "State", "walled"]
+
+CURRENT: ContextVar[Call | None] = ContextVar("mcp_jupyter_call", default=None)
+"""The call whose code this is; also in tasks and `to_thread` jobs that it starts."""
+
+
+class State(Enum):
+    """Where a call stands."""
+
+    WAITING = auto()
+    RUNNING = auto()
+    WITHDRAWN = auto()
+    DONE = auto()
+
+
+class Call:
+    """One invocation.
+
+    Made on the engine's thread, within the context of the request. `claim`, `start` and `finish`
+    belong to the thread that runs it, all else to the engine's.
+
+    Parameters
+    ----------
+    invocation : Invocation
+        What to run.
+    loop : asyncio.AbstractEventLoop
+        The engine's loop.
+    """
+
+    def __init__(self, invocation: Invocation, loop: asyncio.AbstractEventLoop) -> None:
+        self.invocation = invocation
+        self.loop = loop
+        self.ended: asyncio.Future[None] = loop.create_future()
+        self.output = CallOutput(partial(_post, loop, invocation.log))
+        self.context = copy_context()
+        self.context.run(CURRENT.set, self)
+        self.state = State.WAITING
+        self.since = time.monotonic()  # of this state
+        self.interrupted = False
+        self.task: asyncio.Task[Any] | None = None  # of an async function, on the loop that runs it
+        self.figures: list[Any] = []  # pyplot's managers of figures that it opened
+        self._lock = threading.Lock()
+        self._stop: str | None = None  # why it is to stop, or did not start
+        self._verdict: str | None = None  # what the caller is told instead of waiting for the end
+        self._value: Any = None
+        self._error: BaseException | None = None
+
+    @property
+    def name(self) -> str:
+        return self.invocation.name
+
+    @property
+    def stopping(self) -> bool:
+        """Whether it was asked to stop."""
+        return self._stop is not None
+
+    @property
+    def in_thread(self) -> bool:
+        """Whether a worker thread has it, which nobody can interrupt."""
+        return self.invocation.concurrent and self.task is None
+
+    def claim(self) -> bool:
+        """Start it, unless it was withdrawn."""
+        with self._lock:
+            if self.state is not State.WAITING:
+                return False
+            self.state, self.since = State.RUNNING, time.monotonic()
+            return True
+
+    def withdraw(self, reason: str) -> bool:
+        """Ask that it stop; True when it had not started: then it never will."""
+        with self._lock:
+            if self.state is not State.DONE:
+                self._stop = reason
+            if self.state is not State.WAITING:
+                return False
+            self.state = State.WITHDRAWN
+            return True
+
+    def start(self) -> Any:
+        """Call the function.
+
+        Raises
+        ------
+        KeyboardInterrupt
+            When it was asked to stop in the moment it started.
+        """
+        if self._stop is not None:
+            raise KeyboardInterrupt
+        return self.invocation.function(**self.invocation.arguments)
+
+    def finish(self, value: Any, error: BaseException | None) -> None:
+        """Keep what came of it. The engine's thread is to be told after."""
+        self.output.close()
+        self._value, self._error, self.state = value, error, State.DONE
+        self.context, self.task = Context(), None  # these hold the call: its value would live on
+
+    def release(self, verdict: str | None = None) -> None:
+        """Let the caller go on: the call is over or, with a verdict, will not be waited for."""
+        if self.ended.done():
+            self._value = self._error = None  # the caller has gone
+        else:
+            self._verdict = verdict
+            self.ended.set_result(None)
+
+    def outcome(self) -> Outcome:
+        """What the caller gets.
+
+        Raises
+        ------
+        ToolError
+            When the call was stopped, interrupted, or raised what must not leave it.
+        Exception
+            What the function raised.
+        """
+        error, self._error = self._error, None
+        try:
+            if self._verdict is not None:
+                raise ToolError(self._verdict)
+            if self.state is State.WITHDRAWN:
+                raise ToolError(self._stop)
+            if error is None:
+                return Outcome(self._value, self.output.displayed)
+            if self._stop is not None:
+                raise ToolError(self._stop) from error
+            raise walled(self, error)
+        finally:
+            del error  # it holds its frames, and they what the tool worked on
+
+
+def _post(loop: asyncio.AbstractEventLoop, log: Callable[[str, str], None], level: str, text: str) -> None:
+    with suppress(RuntimeError):  # the engine's loop is closed: nobody listens
+        loop.call_soon_threadsafe(log, level, text)
+
+
+def walled(call: Call, error: BaseException) -> Exception:
+    """What may leave a call: an `Exception` as it is, anything else as a `ToolError` in its place.
+
+    SystemExit and KeyboardInterrupt end an event loop and with it the kernel; StopIteration cannot
+    pass through a coroutine (PEP 479); CancelledError would look like the caller's own.
+    """
+    kind = type(error).__name__
+    if isinstance(error, Exception) and not isinstance(error, StopIteration):
+        return error
+    if call.interrupted and isinstance(error, (KeyboardInterrupt, asyncio.CancelledError)):
+        text = f"{call.name} was interrupted by the person at the notebook."
+    elif isinstance(error, SystemExit):
+        text = f"{call.name} tried to end the kernel ({kind}); the kernel goes on."
+    else:
+        text = f"{call.name} ended with {kind}, which is not an error a tool can report."
+    wall = ToolError(text)
+    wall.__cause__ = error
+    return wall

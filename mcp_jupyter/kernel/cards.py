@@ -1,0 +1,128 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""What the magics show: a compact card, as HTML and as text that is the same from run to run.
+
+A card never has a port, an id, a time, an address in memory or a token, so a notebook's outputs compare
+equal. Its HTML needs no script, no style sheet and nothing from elsewhere: it looks the same in a notebook
+that is not trusted, where JupyterLab keeps only a list of inline styles. Colours are those of the theme.
+"""
+
+from __future__ import annotations
+
+import html
+import inspect
+import re
+import reprlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any, Final, get_args, get_origin
+
+from IPython.display import display
+
+__all__ = ["Card", "show", "signature_text"]
+
+MAX_TEXT_CHARS: Final = 160
+"""What is said of one thing fits on a line or two; the whole of it is in the cell above the card."""
+
+# Each of these is on the list of JupyterLab's sanitiser, in the way it is written. They undo what notebooks do
+# to every table: stripes, right alignment, centring.
+_FRAME: Final = "border-left:3px solid #f37726;padding:2px 10px;margin:2px 0"
+_TABLE: Final = "margin:0;border-collapse:collapse"
+_ROW: Final = "background:transparent"
+_NAME: Final = "padding:2px 12px 2px 0;text-align:left;vertical-align:top;white-space:nowrap"
+_TEXT: Final = "padding:2px 0;text-align:left;vertical-align:top;opacity:.75"
+_NOTE: Final = "opacity:.75"
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """A heading and lines of (name, text).
+
+    Attributes
+    ----------
+    heading : str
+    lines : sequence of (str, str)
+        What it is about, and what is said of it: of a longer text, the first line.
+    note : str
+        A last sentence, for what the person may want to do next.
+    """
+
+    heading: str
+    lines: Sequence[tuple[str, str]] = ()
+    note: str = ""
+
+    def __repr__(self) -> str:
+        """The card as text."""
+        rows = [f"  {name}  {_one_line(text)}".rstrip() for name, text in self.lines]
+        return "\n".join([self.heading, *rows, *([self.note] if self.note else [])])
+
+    def _repr_html_(self) -> str:
+        rows = "".join(
+            f'<tr style="{_ROW}"><td style="{_NAME}"><code>{html.escape(name)}</code></td>'
+            f'<td style="{_TEXT}">{html.escape(_one_line(text))}</td></tr>'
+            for name, text in self.lines
+        )
+        table = f'<table style="{_TABLE}"><tbody>{rows}</tbody></table>' if rows else ""
+        note = f'<div style="{_NOTE}">{html.escape(self.note)}</div>' if self.note else ""
+        return f'<div style="{_FRAME}"><strong>{html.escape(self.heading)}</strong>{table}{note}</div>'
+
+
+def show(card: Card) -> None:
+    """Display a card in the cell that runs."""
+    display(card)
+
+
+def _one_line(text: str) -> str:
+    first = text.strip().partition("\n")[0]
+    return first if len(first) <= MAX_TEXT_CHARS else f"{first[:MAX_TEXT_CHARS]}..."
+
+
+# -- signatures ----------------------------------------------------------------------------------------
+
+
+def signature_text(function: Callable[..., Any]) -> str:
+    """A function's signature for a person: types without their modules, and of defaults the plain ones.
+
+    A type's module is another one in another version of its library (`pandas.core.frame`), and what
+    stands for a default may have an address in memory.
+    """
+    try:
+        signature = inspect.signature(function)
+    except (TypeError, ValueError):
+        return "(...)"
+    parameters = [
+        each.replace(annotation=_annotation(each.annotation), default=_default(each.default))
+        for each in signature.parameters.values()
+    ]
+    returned = _annotation(signature.return_annotation)
+    return str(signature.replace(parameters=parameters, return_annotation=returned))
+
+
+class _Verbatim:
+    """Text that `inspect` puts into a signature as it is."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def __repr__(self) -> str:
+        return self._text
+
+
+_MODULES: Final = re.compile(r"""('[^']*'|"[^"]*")|\b(?:[^\W\d]\w*\.)+(?=[^\W\d])""")
+"""Dotted prefixes of names; quoted text, as in Literal['sales.csv'], is matched to be left alone."""
+
+
+def _annotation(annotation: Any) -> Any:
+    if annotation is inspect.Signature.empty:
+        return annotation
+    if get_origin(annotation) is Annotated:
+        annotation = get_args(annotation)[0]
+    text = annotation if isinstance(annotation, str) else inspect.formatannotation(annotation)
+    return _Verbatim(_MODULES.sub(lambda match: match[1] or "", text))
+
+
+def _default(value: Any) -> Any:
+    if value is inspect.Parameter.empty:
+        return value
+    text = reprlib.repr(value)  # of bounded length, and never fails
+    plain = isinstance(value, str) or not ("<" in text or "\n" in text)
+    return _Verbatim(text if plain else "...")

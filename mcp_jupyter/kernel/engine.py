@@ -1,0 +1,208 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The engine of one kernel: a thread with an event loop that serves the notebook's tools on the link.
+
+Owns the thread, its start and its end. What is served is a `FastMCP`; how calls run is the
+`KernelRunner`'s; how they arrive is the listener's.
+
+Threads: everything public here is called on the kernel's main thread. Names that begin with `_serve`
+run on the engine's thread. The two meet in `post` (main to engine) and in the runner (engine to main).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import atexit
+import contextlib
+import os
+import threading
+from collections.abc import Callable, Coroutine
+from concurrent.futures import Future
+from typing import Any, Final
+
+from IPython.core.interactiveshell import InteractiveShell
+
+from ..errors import LinkError
+from ..link.listener import Listener
+from ..server.fastmcp import FastMCP
+from .content import kernel_table
+from .execution import KernelRunner
+from .identity import identify
+
+__all__ = ["STATUS_KEY", "Engine"]
+
+START_SECONDS: Final = 10.0
+"""The loop and the socket start in milliseconds; a slow file system may take seconds."""
+
+STOP_SECONDS: Final = 5.0
+"""Conversations are cancelled at once; past this the daemon thread is left behind."""
+
+STATUS_KEY: Final = "mcp-jupyter/notebook"
+"""Where `server/discover` says, in `_meta`, what the notebook is doing."""
+
+
+class Engine:
+    """Serves one kernel's notebook.
+
+    Parameters
+    ----------
+    shell : InteractiveShell
+        The kernel's; its namespace is what tools run in.
+
+    Attributes
+    ----------
+    server : FastMCP
+        What is served.
+    table : ContentTable
+        What values become.
+    """
+
+    def __init__(self, shell: InteractiveShell) -> None:
+        self._identity = identify(shell.user_ns)
+        self._runner = KernelRunner(shell, _main_loop(shell))
+        assert shell.display_formatter is not None
+        self.table = kernel_table(shell.display_formatter)
+        self.server = FastMCP(
+            self._identity.name,
+            instructions="A live Jupyter notebook: its functions are tools, its variables resources.",
+            runner=self._runner,
+            content=self.table,
+            post=self.post,
+            status=lambda: {STATUS_KEY: self.status()},
+        )
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._stop: asyncio.Event | None = None
+        self._listener: Listener | None = None
+        self._thread: threading.Thread | None = None
+        self._pid = os.getpid()
+        self._lock = threading.Lock()
+        self._posted: set[tuple[Any, ...]] = set()
+
+    # -- life ------------------------------------------------------------------------------------
+
+    @property
+    def name(self) -> str:
+        """The name this notebook is served under."""
+        assert self._listener is not None
+        return self._listener.info.name
+
+    def start(self) -> None:
+        """Begin to serve.
+
+        Raises
+        ------
+        LinkError
+            When there is no place to listen; says where it tried.
+        """
+        self._runner.open()
+        ready: Future[None] = Future()
+        self._thread = threading.Thread(target=self._serve, args=(ready,), name="mcp-engine", daemon=True)
+        # A breakpoint in a cell must not stop the engine, nor list its thread.
+        self._thread.pydev_do_not_trace = True  # type: ignore[attr-defined]
+        self._thread.is_pydev_daemon_thread = True  # type: ignore[attr-defined]
+        self._thread.start()
+        try:
+            ready.result(START_SECONDS)
+        except BaseException:
+            self._runner.close()
+            raise
+        atexit.register(self.stop)
+
+    def stop(self) -> None:
+        """Stop serving: conversations end, the connection file goes. Idempotent."""
+        atexit.unregister(self.stop)
+        loop, thread = self._loop, self._thread
+        if os.getpid() != self._pid or loop is None or thread is None:
+            return  # never started, stopped already, or the child of a fork, whose engine this is not
+        self._thread = None
+        with contextlib.suppress(RuntimeError):
+            loop.call_soon_threadsafe(self._end)
+        thread.join(STOP_SECONDS)
+        self._runner.close()
+
+    def _end(self) -> None:
+        assert self._stop is not None
+        self._stop.set()
+
+    def rename(self, name: str) -> None:
+        """Be served under another name from now on.
+
+        Raises
+        ------
+        LinkError
+            When the engine is not serving, or the name cannot be published.
+        """
+        assert self._listener is not None
+        self._wait(self._listener.rename(name))
+
+    def _wait(self, coroutine: Coroutine[Any, Any, None]) -> None:
+        if self._loop is None or self._thread is None:
+            coroutine.close()
+            raise LinkError("The engine is not serving.")
+        asyncio.run_coroutine_threadsafe(coroutine, self._loop).result(START_SECONDS)
+
+    # -- the engine's thread -----------------------------------------------------------------------
+
+    def _serve(self, ready: Future[None]) -> None:
+        try:
+            asyncio.run(self._serve_until_stopped(ready))
+        except BaseException as exc:
+            if ready.done():
+                raise
+            ready.set_exception(exc)
+
+    async def _serve_until_stopped(self, ready: Future[None]) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._stop = asyncio.Event()
+        who = self._identity
+        async with (
+            self.server.running(),
+            Listener.open(
+                self.server.serve, name=who.name, kernel_id=who.kernel_id, path=who.path
+            ) as self._listener,
+        ):
+            ready.set_result(None)
+            await self._stop.wait()
+
+    def post(self, function: Callable[..., None], *args: Any) -> None:
+        """Call a function on the engine's thread, soon; from any thread.
+
+        The same call posted twice before it ran is one call: a cell that defines three tools is one
+        change of the list.
+        """
+        call = (function, *args)
+        with self._lock:
+            if self._loop is None or call in self._posted:
+                return
+            self._posted.add(call)
+        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody is left to be told
+            self._loop.call_soon_threadsafe(self._serve_posted, call)
+
+    def _serve_posted(self, call: tuple[Any, ...]) -> None:
+        with self._lock:
+            self._posted.discard(call)
+        call[0](*call[1:])
+
+    # -- what it says of itself --------------------------------------------------------------------
+
+    def status(self) -> dict[str, Any]:
+        """What the notebook is doing and serves; from any thread."""
+        activity = self._runner.activity
+        resources = self.server.resources
+        return {
+            "path": self._identity.path,
+            "state": activity.state,
+            "cell": activity.cell,
+            "tools": len(self.server.tools),
+            "resources": len(resources),
+            "prompts": len(self.server.prompts),
+        }
+
+
+def _main_loop(shell: InteractiveShell) -> asyncio.AbstractEventLoop:
+    kernel = getattr(shell, "kernel", None)
+    if kernel is None:
+        raise LinkError(
+            "mcp_jupyter serves from a Jupyter kernel; this IPython is none. In a script use FastMCP."
+        )
+    loop: asyncio.AbstractEventLoop = kernel.io_loop.asyncio_loop
+    return loop

@@ -1,0 +1,362 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Runs a user's function in the kernel, as a cell would run: the kernel's `Runner`.
+
+Owns which call runs when, and how one is stopped. Two threads meet here: `run` is called on the
+engine's, the functions run on the kernel's main thread (one at a time, in order of arrival, between
+cells and while an async cell awaits) or, declared concurrent, at once: async ones on the engine's loop,
+others in a worker thread. Async functions on the main thread are tasks of its loop and interleave with
+whatever else waits there. Knows nothing of the protocol, nor of what becomes of a value.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import threading
+from collections import deque
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
+from typing import Any, Final
+
+from ..errors import ToolError
+from ..server.running import Invocation, Outcome, is_async
+from ..server.workers import Workers
+from . import figures
+from .activity import Activity, CellWatch
+from .calls import Call, State
+from .interrupts import InterruptGate
+from .standins import StandIns
+from .steps import Run, Steps, as_coroutine, task_factory
+
+__all__ = ["FIRST_REPORT_SECONDS", "MAX_CALLS", "REPORT_SECONDS", "STOP_SECONDS", "KernelRunner"]
+
+MAX_CALLS: Final = 256
+"""Calls waiting or running in one kernel: as many as one conversation may have in flight."""
+
+FIRST_REPORT_SECONDS: Final = 0.5
+"""A call that waits this long tells its caller why; most never wait so long."""
+
+REPORT_SECONDS: Final = 5.0
+"""Then this often: well within the shortest time-outs of clients (30 s to 60 s)."""
+
+STOP_SECONDS: Final = 5.0
+"""How long a call that ran out of time may take to stop before the caller is told that it still runs:
+code that holds the GIL, or catches the interrupt, does not stop."""
+
+STOP_AGAIN_SECONDS: Final = 0.5
+"""A call that goes on is interrupted again: it may have been out of reach, or within a `finally`."""
+
+
+class KernelRunner:
+    """Runs invocations in the kernel (see `mcp_jupyter.server.running.Runner`).
+
+    Parameters
+    ----------
+    shell : InteractiveShell
+        The kernel's shell; it has `kernel`.
+    main_loop : asyncio.AbstractEventLoop
+        The loop of the kernel's main thread (`kernel.io_loop.asyncio_loop`).
+
+    Notes
+    -----
+    Between `open` and `close`, both on the main thread, the runner stands in front of `sys.stdout`,
+    `sys.stderr` and `sys.stdin`. What is written to a file descriptor, or printed by threads that a
+    function starts with `threading.Thread`, appears where it does for cells.
+
+    A sync function that runs in a worker thread cannot be stopped: cancelled or out of time, it ends
+    for its caller at once, and its thread (of a bounded number, see `Workers`) is left to finish.
+
+    While a GUI's event loop has the main thread (`%gui qt`) sync functions run as ever; async ones get
+    on only when something else wakes asyncio's loop: a message to the kernel, or another call.
+    """
+
+    def __init__(self, shell: Any, main_loop: asyncio.AbstractEventLoop) -> None:
+        self._kernel = shell.kernel
+        self._main_loop = main_loop
+        self._cells = CellWatch(shell, self._after_cell)
+        self._standins = StandIns(shell)
+        self._gate = InterruptGate(idle=self._interrupt_awaited)
+        self._workers = Workers(self._work)
+        self._waiting: deque[Call] = deque()  # for the main thread; the engine's puts, the main takes
+        self._pumping = False  # a `_pump` is on its way
+        self._calls: set[Call] = set()  # not ended; the engine's thread
+        self._awaited: set[Call] = set()  # their tasks are on the main loop; the main thread
+        self._engine_factory: Any = None  # of tasks
+        self._main_factories: tuple[Any, Any] = (None, None)  # ours, and what was before
+        self._open = False
+
+    @property
+    def activity(self) -> Activity:
+        """What the main thread is doing. Any thread."""
+        cell, call = self._cells.current, self._gate.current
+        if isinstance(call, Call):
+            return Activity(call.since, cell=cell.cell, call=call.name)
+        return cell
+
+    # ----------------------------------------------------------------------------- the engine's thread
+
+    async def run(self, invocation: Invocation) -> Outcome:
+        """Run the function to its end. Cancelling this stops the function, or keeps it from starting.
+
+        Raises
+        ------
+        ToolError
+            When the call timed out, was interrupted, tried to end the process, or found too many others.
+        Exception
+            Whatever the function raised.
+        """
+        if not self._open:
+            raise ToolError("This notebook serves no calls any more.")
+        if len(self._calls) >= MAX_CALLS:
+            raise ToolError(f"{MAX_CALLS} calls are waiting or running in this kernel; try again later.")
+        loop = asyncio.get_running_loop()
+        call = Call(invocation, loop)
+        self._calls.add(call)
+        timers = [loop.call_later(FIRST_REPORT_SECONDS, self._report, call)]
+        if invocation.timeout is not None:
+            timers.append(loop.call_later(invocation.timeout, self._expire, call, invocation.timeout))
+        try:
+            self._place(call)
+            await call.ended
+        except asyncio.CancelledError:
+            self._stop(call, f"{call.name} was cancelled.")
+            raise
+        finally:
+            for timer in timers:
+                timer.cancel()
+        return call.outcome()
+
+    def _place(self, call: Call) -> None:
+        if not call.invocation.concurrent:
+            self._waiting.append(call)
+            self._pump_soon()
+        elif is_async(call.invocation.function):
+            self._wall_in(call.loop)
+            self._work(call)
+        else:
+            self._workers.submit(call)
+
+    def _wall_in(self, loop: asyncio.AbstractEventLoop) -> None:
+        """See that no task of a call ends the engine's loop."""
+        if self._engine_factory is None or loop.get_task_factory() is not self._engine_factory:
+            self._engine_factory = task_factory(loop.get_task_factory(), _run_plainly)
+            loop.set_task_factory(self._engine_factory)
+
+    def _report(self, call: Call) -> None:
+        if call.state is State.WAITING:
+            call.loop.call_later(REPORT_SECONDS, self._report, call)
+            call.invocation.report(f"waiting for {self._obstacle(call)}")
+
+    def _obstacle(self, call: Call) -> str:
+        return "a free worker thread" if call.invocation.concurrent else str(self.activity)
+
+    def _expire(self, call: Call, timeout: float) -> None:
+        late = f"{call.name} did not finish within {timeout:g} s"
+        over = f"{late}; it is not running and will not run."
+        if call.state is State.WAITING:
+            over += f" It was waiting for {self._obstacle(call)}."
+        if self._stop(call, over) or call.state is State.DONE:
+            return
+        if call.in_thread:
+            call.release(f"{late}. It runs in a thread, where it cannot be stopped: it is still running.")
+        else:
+            still = f"{late} and did not stop when interrupted: it is still running."
+            call.loop.call_later(STOP_SECONDS, call.release, still)
+
+    def _stop(self, call: Call, reason: str) -> bool:
+        """Keep it from starting (True), or see to it that it stops."""
+        if not call.withdraw(reason):
+            self._press(call, again=False, until=call.loop.time() + STOP_SECONDS)
+            return False
+        if call.invocation.concurrent:
+            self._workers.withdraw(call)
+        else:
+            with suppress(ValueError):  # just taken by the main thread, which sees it withdrawn
+                self._waiting.remove(call)
+        self._settle(call)
+        return True
+
+    def _press(self, call: Call, again: bool, until: float) -> None:
+        """Have a running call stop: cancel a task; interrupt sync code, and a task that goes on."""
+        if call.state is not State.RUNNING or call.in_thread or call.loop.time() > until:
+            return
+        task = call.task
+        if task is not None:
+            task.get_loop().call_soon_threadsafe(task.cancel)
+        if task is None or again:
+            self._gate.interrupt(call)
+        call.loop.call_later(STOP_AGAIN_SECONDS, partial(self._press, call, again=True, until=until))
+
+    def _settle(self, call: Call) -> None:
+        self._calls.discard(call)
+        call.release()
+
+    def _stop_all(self) -> None:
+        for call in list(self._calls):
+            reason = f"{call.name} was stopped: its notebook serves no calls any more."
+            if not self._stop(call, reason) and call.in_thread:
+                call.release(reason)
+
+    # ---------------------------------------------------------------- the engine's or a worker's thread
+
+    def _work(self, call: Call) -> None:
+        """Run a concurrent call, an async one up to its first `await`."""
+        if not call.claim():
+            return
+        self._standins.hook_display()
+        try:
+            value = call.context.run(call.start)
+        except BaseException as error:  # noqa: BLE001 - the wall
+            self._end(call, None, error)
+            return
+        if inspect.isawaitable(value):
+            self._hand_over(call, partial(self._follow, call, value, call.loop, _run_plainly))
+        else:
+            self._end(call, value, None)
+
+    def _end(self, call: Call, value: Any, error: BaseException | None) -> None:
+        call.finish(value, error)
+        self._hand_over(call, partial(self._settle, call))
+
+    @staticmethod
+    def _hand_over(call: Call, callback: Callable[[], object]) -> None:
+        with suppress(RuntimeError):  # the engine's loop is closed: nobody waits
+            call.loop.call_soon_threadsafe(callback)
+
+    def _follow(self, call: Call, awaitable: Any, loop: asyncio.AbstractEventLoop, run: Run) -> None:
+        """Await what an async function gave, as a task of this thread's loop."""
+        steps: Any = Steps(as_coroutine(awaitable), call, run)
+        call.task = loop.create_task(steps, context=call.context)
+        call.task.add_done_callback(partial(self._followed, call))
+        if call.stopping:
+            call.task.cancel()
+
+    def _followed(self, call: Call, task: asyncio.Task[Any]) -> None:
+        error = asyncio.CancelledError() if task.cancelled() else task.exception()
+        value = task.result() if error is None else None
+        if task.get_loop() is self._main_loop:
+            self._conclude(call, value, error)
+        else:
+            self._end(call, value, error)
+
+    # -------------------------------------------------------------------------- the kernel's main thread
+
+    def open(self) -> None:
+        """Begin to take calls. Main thread, within a cell or between cells.
+
+        Raises
+        ------
+        RuntimeError
+            On another thread: signals and cells are the main thread's.
+        """
+        if threading.current_thread() is not threading.main_thread():
+            raise RuntimeError("KernelRunner.open() belongs to the kernel's main thread")
+        self._cells.open()
+        self._standins.open()
+        before = self._main_loop.get_task_factory()
+        self._main_factories = task_factory(before, self._run_code), before
+        self._main_loop.set_task_factory(self._main_factories[0])
+        self._gate.install()
+        self._open = True
+
+    def close(self) -> None:
+        """Take no more calls, end those there are, leave the kernel as it was. Main thread; idempotent."""
+        if not self._open:
+            return
+        self._open = False
+        ours, before = self._main_factories
+        if self._main_loop.get_task_factory() is ours:
+            self._main_loop.set_task_factory(before)
+        self._cells.close()
+        self._standins.close()
+        self._workers.close()
+        self._gate.uninstall()
+        with suppress(RuntimeError):  # the loop is closed
+            self._main_loop.call_soon(self._gate.uninstall)  # a cell gives back what it found
+        for call in list(self._calls)[:1]:
+            self._hand_over(call, self._stop_all)
+
+    def _pump_soon(self) -> None:
+        if self._waiting and not self._pumping:
+            self._pumping = True
+            self._main_loop.call_soon_threadsafe(self._pump)
+            if self._kernel.eventloop is not None:
+                self._leave_gui()
+
+    def _leave_gui(self) -> None:
+        """Have a GUI's event loop (`%gui qt`) give way to ours.
+
+        It does so for a message to the shell; this is the one that ipykernel sends itself and that
+        means nothing to it, unless it is dropping cells after an error: then it sends one anyway.
+        """
+        if not self._kernel._aborting:
+            send = self._kernel._post_dummy_stop_aborting_message
+            self._kernel.shell_channel_thread.io_loop.add_callback(send, None)
+
+    def _pump(self) -> None:
+        """Run the next call. One a round of the loop: cells get their turn between calls."""
+        self._pumping = False
+        if self._gate.current is not None or self._cells.on_stack():
+            return  # the loop is run from inside a call or a cell; when that ends, `_pump_soon` comes
+        try:
+            call = self._waiting.popleft()
+        except IndexError:
+            return
+        if call.claim():
+            self._begin(call)
+        self._pump_soon()
+
+    def _begin(self, call: Call) -> None:
+        try:
+            value = self._run_code(call, call.context.run, call.start)
+        except BaseException as error:  # noqa: BLE001 - the wall
+            self._conclude(call, None, error)
+            return
+        if inspect.isawaitable(value):
+            self._awaited.add(call)
+            self._follow(call, value, self._main_loop, self._run_code)
+        else:
+            self._conclude(call, value, None)
+
+    def _run_code(self, call: Call, function: Callable[..., Any], *args: Any) -> Any:
+        """Run some of a call's code: all of a sync function, or a step of an async one."""
+        try:
+            return self._gate.run(call, figures.watch, call.figures, function, *args)
+        finally:
+            if self._gate.current is None:
+                self._pump_soon()
+
+    def _conclude(self, call: Call, value: Any, error: BaseException | None) -> None:
+        if call.figures:
+            draw = partial(figures.take, call.figures, draw=error is None)
+            try:
+                for picture in self._run_code(call, call.context.run, draw):
+                    call.output.show(picture)
+            except BaseException as failure:  # noqa: BLE001 - the wall: pyplot runs user code too
+                error = failure if error is None else error
+        self._awaited.discard(call)
+        self._end(call, value, error)
+
+    def _after_cell(self) -> None:
+        # Not now: the cell's signal handler, its streams and perhaps itself are still in place.
+        self._main_loop.call_soon(self._between_cells)
+
+    def _between_cells(self) -> None:
+        if self._open:
+            self._standins.renew()
+            self._gate.install()
+            self._pump_soon()
+
+    def _interrupt_awaited(self) -> None:
+        self._main_loop.call_soon_threadsafe(self._cancel_awaited)  # wakes the loop
+
+    def _cancel_awaited(self) -> None:
+        for call in self._awaited:
+            call.interrupted = True
+            if call.task is not None:
+                call.task.cancel()
+
+
+def _run_plainly(_: Call, function: Callable[..., Any], *args: Any) -> Any:
+    return function(*args)

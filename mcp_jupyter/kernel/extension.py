@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""`%load_ext mcp_jupyter` and `%unload_ext mcp_jupyter`: what one registers, the other removes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from IPython.core.error import UsageError
+from IPython.core.interactiveshell import InteractiveShell
+
+from ..errors import LinkError
+from .completion import Completion
+from .engine import Engine
+from .magics import McpMagics
+
+__all__ = ["engine_of", "load_ipython_extension", "unload_ipython_extension"]
+
+
+def load_ipython_extension(shell: InteractiveShell) -> None:
+    """Start the engine and register the magics. Loading twice changes nothing.
+
+    Raises
+    ------
+    UsageError
+        One line, when this is no kernel or there is no place to listen.
+    """
+    if engine_of(shell) is not None:
+        return
+    try:
+        engine = Engine(shell)
+        engine.start()
+    except LinkError as exc:
+        raise UsageError(str(exc)) from None
+    magics = McpMagics(shell, engine)
+    shell.register_magics(magics)
+    magics.completion = Completion(engine, magics)
+    shell.Completer.custom_matchers.append(magics.completion.matcher)
+
+
+def unload_ipython_extension(shell: InteractiveShell) -> None:
+    """Stop the engine and take the magics back."""
+    manager = shell.magics_manager
+    magics = manager.registry.pop(McpMagics.__name__, None)
+    if not isinstance(magics, McpMagics):
+        return
+    if magics.completion is not None:
+        shell.Completer.custom_matchers.remove(magics.completion.matcher)
+    for kind in ("line", "cell"):
+        for name in magics.magics[kind]:
+            manager.magics[kind].pop(name, None)
+    registered: list[Any] = shell.configurables
+    if magics in registered:
+        registered.remove(magics)
+    magics.engine.stop()
+
+
+def engine_of(shell: InteractiveShell) -> Engine | None:
+    """The engine of a shell that has the extension loaded, else None."""
+    magics = shell.magics_manager.registry.get(McpMagics.__name__)
+    return magics.engine if isinstance(magics, McpMagics) else None

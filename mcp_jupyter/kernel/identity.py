@@ -1,0 +1,55 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Which kernel this is, and which notebook it runs. Reads what Jupyter and editors leave for a kernel."""
+
+from __future__ import annotations
+
+import os
+import re
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path, PurePath
+from typing import Any, Final
+
+__all__ = ["Identity", "identify"]
+
+_CONNECTION_FILE: Final = re.compile(r"kernel-(?P<id>[A-Za-z0-9_\-]{1,128})\.json")
+_KERNEL_ID: Final = re.compile(r"[A-Za-z0-9_\-]{1,128}")
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """A kernel's id, which outlives its restarts, and its notebook's path, where that is known."""
+
+    kernel_id: str
+    path: str | None = None
+
+    @property
+    def name(self) -> str:
+        """The notebook's file name without its ending, else "notebook"."""
+        return PurePath(self.path).stem if self.path else "notebook"
+
+
+def identify(namespace: Mapping[str, Any]) -> Identity:
+    """The identity of the kernel this process is.
+
+    The kernel's id is in the name of its connection file. The notebook's path is in `JPY_SESSION_NAME`
+    (Jupyter Server sets it) or in `__vsc_ipynb_file__` of the namespace (VS Code does).
+    """
+    path = os.environ.get("JPY_SESSION_NAME") or namespace.get("__vsc_ipynb_file__")
+    return Identity(_kernel_id(), path if isinstance(path, str) else None)
+
+
+def _kernel_id() -> str:
+    from ipykernel.connect import get_connection_file
+
+    try:
+        name = Path(get_connection_file()).name
+    except RuntimeError:
+        # No kernel application, as in a plain IPython: nobody else knows this process by an id.
+        return uuid.uuid4().hex
+    match = _CONNECTION_FILE.fullmatch(name)
+    if match:
+        return match["id"]
+    stem = Path(name).stem
+    return stem if _KERNEL_ID.fullmatch(stem) else uuid.uuid5(uuid.NAMESPACE_URL, name).hex

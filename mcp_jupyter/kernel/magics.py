@@ -1,0 +1,284 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The magics that serve: tools, resources and prompts out of cells.
+
+Each parses its line, runs its cell, registers with the engine's server and shows a card. A cell that
+fails registers nothing, so what was served before stays.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from IPython.core.error import UsageError
+from IPython.core.interactiveshell import InteractiveShell
+from IPython.core.magic import Magics, cell_magic, line_cell_magic, line_magic, magics_class
+
+from .. import types
+from ..errors import LinkError
+from ..server.fastmcp.prompts import Prompt
+from ..server.fastmcp.resources import Resource
+from ..server.fastmcp.tools import Tool
+from .arguments import (
+    CALLING,
+    DESCRIBING,
+    HELP,
+    HINTS,
+    MIME_TYPE,
+    NAMES,
+    PROMPT,
+    WHAT,
+    magic,
+    no_such,
+    parse,
+)
+from .cards import Card, show, signature_text
+from .cells import Cell, run_cell
+from .engine import Engine
+from .status import status_card
+from .templates import text_prompt
+from .variables import variable_resource
+
+if TYPE_CHECKING:
+    from .completion import Completion
+
+__all__ = ["McpMagics"]
+
+
+@magics_class
+class McpMagics(Magics):
+    """The magics of one shell.
+
+    Attributes
+    ----------
+    engine : Engine
+        What they register with.
+    completion : Completion or None
+        The completer that was registered for them.
+    """
+
+    shell: InteractiveShell
+
+    def __init__(self, shell: InteractiveShell, engine: Engine) -> None:
+        super().__init__(shell)
+        self.engine = engine
+        self.completion: Completion | None = None
+
+    # -- tools -----------------------------------------------------------------------------------
+
+    @magic(cell_magic, DESCRIBING, CALLING, HINTS, HELP)
+    def mcp_tool(self, line: str, cell: str) -> Any:
+        """Run the cell and serve every public function it defines as an MCP tool."""
+        __tracebackhide__ = True
+        args = parse(self.mcp_tool, line)
+        if args is None:
+            return None
+        done = self._run("%%mcp_tool", cell)
+        functions = self._functions("%%mcp_tool", done, args.name)
+        hints = _hints(args)
+        tools = [
+            self._made(
+                "%%mcp_tool",
+                Tool.of,
+                function,
+                name=args.name or name,
+                title=args.title,
+                description=args.description,
+                annotations=hints,
+                concurrent=args.concurrent,
+                timeout=args.timeout,
+            )
+            for name, function in functions.items()
+        ]
+        self._serve("tool", tools, {tool.name: signature_text(tool.function) for tool in tools})
+        return done.value if done.has_value else None
+
+    # -- resources -------------------------------------------------------------------------------
+
+    @magic(line_cell_magic, (WHAT,), DESCRIBING, (MIME_TYPE,), HELP)
+    def mcp_resource(self, line: str, cell: str | None = None) -> Any:
+        """Serve a variable as an MCP resource; or, over a cell, its function or last value under a URI."""
+        __tracebackhide__ = True
+        args = parse(self.mcp_resource, line)
+        if args is None:
+            return None
+        if cell is None:
+            return self._serve_variable(args)
+        if args.what is None:
+            raise UsageError(
+                "%%mcp_resource: give the URI to serve it under, as in %%mcp_resource data://report"
+            )
+        done = self._run("%%mcp_resource", cell)
+        if done.has_value:
+            function = _constant(done.value)
+        else:
+            functions = self._functions("%%mcp_resource", done, args.what)
+            function = next(iter(functions.values()))
+        resource = self._made(
+            "%%mcp_resource",
+            Resource.of,
+            args.what,
+            function,
+            name=args.name or (None if not done.has_value else args.what),
+            title=args.title,
+            description=args.description,
+            mime_type=args.mime_type,
+        )
+        self._serve("resource", [resource], {resource.uri: resource.definition.description or ""})
+        self.engine.server.resource_updated(resource.uri)
+        return None
+
+    def _serve_variable(self, args: argparse.Namespace) -> None:
+        if args.what is None:
+            raise UsageError("%mcp_resource: give the name of a variable, as in %mcp_resource sales")
+        if args.what not in self.shell.user_ns:
+            raise no_such("variable", args.what, self._variables())
+        resource = variable_resource(
+            self.shell.user_ns, args.what, self.engine.table, name=args.name, description=args.description
+        )
+        self._serve("resource", [resource], {resource.uri: type(self.shell.user_ns[args.what]).__name__})
+
+    def _variables(self) -> list[str]:
+        hidden = self.shell.user_ns_hidden
+        return [name for name in self.shell.user_ns if not name.startswith("_") and name not in hidden]
+
+    # -- prompts ---------------------------------------------------------------------------------
+
+    @magic(cell_magic, (PROMPT,), DESCRIBING, HELP)
+    def mcp_prompt(self, line: str, cell: str) -> None:
+        """Serve the cell's function, or its plain text with {placeholders}, as an MCP prompt."""
+        __tracebackhide__ = True
+        args = parse(self.mcp_prompt, line)
+        if args is None:
+            return
+        wanted = args.name or args.prompt
+        if _is_code(cell):
+            functions = self._functions("%%mcp_prompt", self._run("%%mcp_prompt", cell), wanted)
+        elif wanted:
+            functions = {wanted: self._made("%%mcp_prompt", text_prompt, cell)}
+        else:
+            raise UsageError(
+                "%%mcp_prompt: a prompt in plain text needs a name, as in %%mcp_prompt summarise"
+            )
+        prompts = [
+            self._made(
+                "%%mcp_prompt",
+                Prompt.of,
+                function,
+                name=wanted or name,
+                title=args.title,
+                description=args.description,
+            )
+            for name, function in functions.items()
+        ]
+        self._serve("prompt", prompts, {prompt.name: signature_text(prompt.function) for prompt in prompts})
+
+    # -- the rest --------------------------------------------------------------------------------
+
+    @magic(line_magic, HELP)
+    def mcp_status(self, line: str) -> None:
+        """Show what this notebook serves."""
+        if parse(self.mcp_status, line) is not None:
+            show(status_card(self.engine.name, self.engine.server))
+
+    @magic(line_magic, (NAMES,), HELP)
+    def mcp_remove(self, line: str) -> None:
+        """Stop serving tools, resources and prompts."""
+        args = parse(self.mcp_remove, line)
+        if args is None:
+            return
+        if not args.names:
+            raise UsageError("%mcp_remove: say what to remove, as in %mcp_remove top_customers")
+        known = self.served_names()
+        for name in args.names:
+            if name not in known:
+                raise no_such("tool, resource or prompt", name, known)
+        removed = [(name, ", ".join(self.engine.server.remove(name))) for name in args.names]
+        show(Card("No longer served", removed))
+
+    def served_names(self) -> set[str]:
+        """Everything that `%mcp_remove` takes."""
+        server = self.engine.server
+        resources = server.resources
+        return {*server.tools, *server.prompts, *resources} | {
+            resource.definition.name for resource in resources.values()
+        }
+
+    @magic(line_magic, (DESCRIBING[0],), HELP)
+    def mcp_serve(self, line: str) -> None:
+        """Serve this notebook, if need be under another name: the last part of its URL."""
+        args = parse(self.mcp_serve, line)
+        if args is None:
+            return
+        try:
+            if args.name:
+                self.engine.rename(args.name)
+        except LinkError as exc:
+            raise UsageError(f"%mcp_serve: {exc}") from None
+        show(status_card(self.engine.name, self.engine.server))
+
+    # -- what they share -------------------------------------------------------------------------
+
+    def _run(self, who: str, cell: str) -> Cell:
+        __tracebackhide__ = True
+        return run_cell(self.shell, cell, who)
+
+    @staticmethod
+    def _functions(who: str, cell: Cell, name: str | None) -> Mapping[str, Callable[..., Any]]:
+        if not cell.functions:
+            raise UsageError(
+                f"{who}: the cell defines no public function at its top level: nothing to serve."
+            )
+        if name and len(cell.functions) > 1:
+            raise UsageError(
+                f"{who}: the cell defines {', '.join(cell.functions)}, but there is one name, {name!r}; "
+                "use one cell for each, or begin the names of helpers with an underscore."
+            )
+        return cell.functions
+
+    @staticmethod
+    def _made(who: str, make: Callable[..., Any], *args: Any, **options: Any) -> Any:
+        try:
+            return make(*args, **options)
+        except ValueError as exc:
+            raise UsageError(f"{who}: {exc}") from None
+
+    def _serve(self, kind: str, items: list[Any], lines: Mapping[str, str]) -> None:
+        self.engine.server.add(*items)
+        show(Card(f"MCP {kind}{'s' if len(items) > 1 else ''}", list(lines.items())))
+
+
+def _hints(args: argparse.Namespace) -> types.ToolAnnotations | None:
+    """Only what was said: an absent hint means "unknown", which clients treat with care."""
+    if args.read_only and args.destructive:
+        raise UsageError("%%mcp_tool: a tool cannot be both --read-only and --destructive.")
+    said: dict[str, Any] = {}
+    if args.read_only:
+        said["readOnlyHint"] = True
+    if args.destructive:
+        said["destructiveHint"] = True
+    if args.idempotent:
+        said["idempotentHint"] = True
+    if args.open_world:
+        said["openWorldHint"] = True
+    return types.ToolAnnotations(**said) if said else None
+
+
+def _constant(value: Any) -> Callable[[], Any]:
+    def read() -> Any:
+        return value
+
+    read.__doc__ = ""
+    return read
+
+
+def _is_code(cell: str) -> bool:
+    """Whether a cell is Python that defines a function, rather than prose."""
+    import ast
+
+    try:
+        tree = ast.parse(cell)
+    except SyntaxError:
+        return cell.lstrip().startswith(("def ", "async def ", "@"))
+    return any(isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) for node in tree.body)

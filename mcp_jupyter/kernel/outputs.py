@@ -1,0 +1,120 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""What a call prints and displays, kept for its caller.
+
+Owns the limits and the cutting into lines. Knows nothing of streams, threads or IPython.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import threading
+from collections.abc import Callable
+from typing import Any, Final
+
+__all__ = ["MAX_CHARS", "MAX_DISPLAYED", "MAX_LINES", "MAX_LINE_CHARS", "CallOutput"]
+
+MAX_LINES: Final = 500
+"""Log messages one call may cause by printing: each costs a message on the wire."""
+
+MAX_CHARS: Final = 100_000
+"""Characters one call may send by printing: more than an assistant reads, far less than a loop prints."""
+
+MAX_LINE_CHARS: Final = 10_000
+"""One log message: a longer line is sent in pieces, so that text without a line's end has a bound."""
+
+MAX_DISPLAYED: Final = 100
+"""What one call may display: each becomes a part of its result and stays in memory until then."""
+
+_LEVELS: Final = {"stdout": "info", "stderr": "warning"}
+
+
+class CallOutput:
+    """The prints and displays of one call. Any thread.
+
+    Parameters
+    ----------
+    log : callable
+        Takes (level, line), at once, on whichever thread printed.
+    """
+
+    def __init__(self, log: Callable[[str, str], None]) -> None:
+        self._log = log
+        self._lock = threading.Lock()
+        self._begun: dict[str, io.StringIO] = {}  # by channel: a line without its end
+        self._lines = self._chars = self._unsent = self._undisplayed = 0
+        self._displayed: list[tuple[str | None, dict[str, Any]]] = []
+        self._closed = False
+        self._pid = os.getpid()
+
+    @property
+    def closed(self) -> bool:
+        """Whether the call is over, or this a child of a fork: what they print goes where a cell's does."""
+        return self._closed or os.getpid() != self._pid
+
+    @property
+    def displayed(self) -> list[Any]:
+        """The MIME bundles, in order."""
+        return [bundle for _, bundle in self._displayed]
+
+    def write(self, channel: str, text: str) -> None:
+        """Take text printed to "stdout" or "stderr"."""
+        with self._lock:
+            begun = self._begun.setdefault(channel, io.StringIO())
+            begun.write(text)
+            if "\n" in text or begun.tell() > MAX_LINE_CHARS:
+                *lines, rest = begun.getvalue().split("\n")
+                if len(rest) > MAX_LINE_CHARS:
+                    lines, rest = [*lines, rest], ""
+                self._begun[channel] = begun = io.StringIO()
+                begun.write(rest)
+                for line in lines:
+                    self._send(channel, line)
+
+    def show(self, bundle: dict[str, Any], display_id: str | None = None) -> None:
+        """Take a MIME bundle (binary data in base64, as in a notebook)."""
+        with self._lock:
+            if len(self._displayed) < MAX_DISPLAYED:
+                self._displayed.append((display_id, bundle))
+            else:
+                self._undisplayed += 1
+
+    def publish(self, message: dict[str, Any]) -> dict[str, Any] | None:
+        """Take a message of IPython's display publisher; give back what is not ours to keep."""
+        kind, content = message["header"]["msg_type"], message["content"]
+        if kind == "clear_output":
+            self._displayed.clear()  # as in a cell: an animation leaves its last picture
+            return None
+        display_id = content.get("transient", {}).get("display_id")
+        if kind != "update_display_data":
+            self.show(content["data"], display_id)
+            return None
+        with self._lock:
+            mine = [at for at, (shown, _) in enumerate(self._displayed) if shown == display_id]
+            for at in mine:
+                self._displayed[at] = (display_id, content["data"])
+        return None if mine else message  # else it updates something in the notebook
+
+    def close(self) -> None:
+        """Send what is left, and say what was left out."""
+        with self._lock:
+            if self._closed:
+                return
+            self._closed = True
+            for channel, begun in self._begun.items():
+                self._send(channel, begun.getvalue())
+            if self._unsent:
+                self._log("warning", f"... {self._unsent} more lines")
+            if self._undisplayed:
+                self._log("warning", f"... {self._undisplayed} more displays")
+
+    def _send(self, channel: str, line: str) -> None:
+        line = line.rstrip("\r").rpartition("\r")[2]  # a progress bar: what was last to be seen
+        while line:
+            text, line = line[:MAX_LINE_CHARS], line[MAX_LINE_CHARS:]
+            if self._lines >= MAX_LINES or self._chars >= MAX_CHARS:
+                self._unsent += 1
+                return
+            self._lines += 1
+            self._chars += len(text)
+            self._log(_LEVELS[channel], text)

@@ -1,0 +1,170 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""What stands in front of the kernel's streams, display, input and exit while calls may come.
+
+Each asks whose code is running. A call's output goes to the call, its `input()` and `exit()` are
+refused; everybody else gets what was there before, unchanged. What `open` puts in place, `close` takes
+away. Knows nothing of how calls are run.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections.abc import Callable, Iterable
+from functools import partial
+from typing import Any, Literal, NoReturn
+
+from ..errors import ToolError
+from .calls import CURRENT
+
+__all__ = ["StandIns"]
+
+
+class CallStream:
+    """In front of stdout or stderr: what a call prints goes to the call.
+
+    All else, also what is set on it, is the stream's own: ipykernel sets `parent_header`, and
+    IPython replaces `write` for the time of a cell.
+    """
+
+    def __init__(self, stream: Any, channel: Literal["stdout", "stderr"]) -> None:
+        set_own = super().__setattr__
+        set_own("_stream", stream)
+        set_own("_channel", channel)
+        set_own("_replaced", None)
+
+    @property
+    def write(self) -> Callable[[str], int | None]:
+        # Looked up anew for each print: outside a call there is no layer in between.
+        if _output() is not None:
+            return self._capture
+        write: Callable[[str], int | None] = self._replaced or self._stream.write
+        return write
+
+    def _capture(self, text: str) -> int:
+        if not isinstance(text, str):
+            raise TypeError(f"write() argument must be str, not {type(text).__name__}")
+        output = _output()
+        if output is not None:
+            output.write(self._channel, text)
+        return len(text)
+
+    def writelines(self, lines: Iterable[str]) -> None:
+        for line in lines:
+            self.write(line)
+
+    def flush(self) -> None:
+        if _output() is None:
+            self._stream.flush()  # waits for ipykernel's output thread
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name != "write":
+            setattr(self._stream, name, value)
+        elif _output() is None:  # a cell run by a call must not put its tee in everybody's way
+            super().__setattr__("_replaced", None if value == self._stream.write else value)
+
+
+class CallStdin:
+    """In front of stdin: a call cannot read from it."""
+
+    def __init__(self, stream: Any) -> None:
+        self._stream = stream
+
+    def __getattr__(self, name: str) -> Any:
+        if name in ("read", "readline", "readlines") and CURRENT.get() is not None:
+            refuse_input()
+        return getattr(self._stream, name)
+
+    def __iter__(self) -> Any:
+        return iter(self.readline, "")
+
+
+class StandIns:
+    """Puts them in place and takes them away. Main thread, except `hook_display`.
+
+    Parameters
+    ----------
+    shell : InteractiveShell
+        A kernel's shell (it has `kernel`).
+    """
+
+    def __init__(self, shell: Any) -> None:
+        self._shell: Any = shell
+        self._in_place: dict[str, tuple[Any, Any]] = {}  # name in `sys` -> (stand-in, original)
+        self._hooked = threading.local()  # hooks are per thread, as ipykernel keeps them
+
+    def open(self) -> None:
+        self.renew()
+        ask_exit, request = self._shell.ask_exit, self._shell.kernel._input_request
+
+        def refuse_exit() -> None:
+            if CURRENT.get() is not None:
+                raise SystemExit
+            ask_exit()
+
+        def refuse_request(*args: Any, **kwargs: Any) -> Any:
+            if CURRENT.get() is not None:
+                refuse_input()
+            return request(*args, **kwargs)
+
+        self._shell.ask_exit = refuse_exit  # exit() and quit() in a notebook
+        self._shell.kernel._input_request = refuse_request  # input() and getpass() while a cell runs
+
+    def renew(self) -> None:
+        """Be in front again after a cell that has put streams of its own there (`%%capture` does)."""
+        self._stand_in("stdout", partial(CallStream, channel="stdout"))
+        self._stand_in("stderr", partial(CallStream, channel="stderr"))
+        self._stand_in("stdin", CallStdin)
+        self.hook_display()
+
+    def hook_display(self) -> None:
+        """Have what calls display on this thread go to the call."""
+        publisher = self._shell.display_pub
+        if getattr(self._hooked, "publisher", None) is not publisher and hasattr(publisher, "register_hook"):
+            publisher.register_hook(_keep_display)
+            self._hooked.publisher = publisher
+
+    def close(self) -> None:
+        for name, (ours, original) in self._in_place.items():
+            if getattr(sys, name) is ours:
+                setattr(sys, name, original)
+        self._in_place.clear()
+        if hasattr(self._hooked, "publisher"):
+            self._hooked.publisher.unregister_hook(_keep_display)
+            del self._hooked.publisher
+        del self._shell.ask_exit
+        del self._shell.kernel._input_request
+
+    def _stand_in(self, name: str, make: Callable[[Any], CallStream | CallStdin]) -> None:
+        stream = getattr(sys, name)
+        if stream is None or isinstance(stream, (CallStream, CallStdin)):
+            return
+        self._in_place[name] = make(stream), stream
+        setattr(sys, name, self._in_place[name][0])
+
+
+def refuse_input() -> NoReturn:
+    """Answer a call's `input()`.
+
+    Raises
+    ------
+    ToolError
+        Always.
+    """
+    raise ToolError(
+        "A tool cannot ask for input at the keyboard: nobody may be there to answer, and the notebook "
+        "would wait. Take what it needs as an argument, or elicit it from the caller."
+    )
+
+
+def _output() -> Any:
+    call = CURRENT.get()
+    return None if call is None or call.output.closed else call.output
+
+
+def _keep_display(message: dict[str, Any]) -> dict[str, Any] | None:
+    output = _output()
+    return message if output is None else output.publish(message)

@@ -1,0 +1,115 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""What is kept of a call's prints and displays, without a kernel."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mcp_jupyter.kernel.outputs import MAX_CHARS, MAX_DISPLAYED, MAX_LINE_CHARS, MAX_LINES, CallOutput
+
+
+class Kept:
+    def __init__(self) -> None:
+        self.logs: list[tuple[str, str]] = []
+        self.output = CallOutput(lambda level, text: self.logs.append((level, text)))
+
+
+@pytest.fixture
+def kept() -> Kept:
+    return Kept()
+
+
+def message(kind: str, text: str = "", display_id: str | None = None) -> dict[str, object]:
+    transient = {} if display_id is None else {"display_id": display_id}
+    content = {"data": {"text/plain": text}, "transient": transient}
+    return {"header": {"msg_type": kind}, "content": content}
+
+
+def test_lines_are_sent_as_they_end(kept: Kept) -> None:
+    kept.output.write("stdout", "one\ntw")
+    assert kept.logs == [("info", "one")]
+    kept.output.write("stderr", "err\n")
+    kept.output.write("stdout", "o\n")
+    assert kept.logs == [("info", "one"), ("warning", "err"), ("info", "two")]
+
+
+def test_a_line_without_its_end_is_sent_at_the_end_once(kept: Kept) -> None:
+    kept.output.write("stdout", "rest")
+    assert kept.logs == []
+    kept.output.close()
+    kept.output.close()
+    assert kept.logs == [("info", "rest")]
+    assert kept.output.closed
+
+
+def test_empty_lines_are_no_messages(kept: Kept) -> None:
+    kept.output.write("stdout", "\n\na\r\n\n")
+    kept.output.close()
+    assert kept.logs == [("info", "a")]
+
+
+def test_of_a_progress_bar_the_last_state_is_sent(kept: Kept) -> None:
+    for done in range(4):
+        kept.output.write("stderr", f"\r{done} %")
+    kept.output.write("stderr", "\n")
+    assert kept.logs == [("warning", "3 %")]
+
+
+def test_a_long_line_is_sent_in_pieces(kept: Kept) -> None:
+    kept.output.write("stdout", "x" * (2 * MAX_LINE_CHARS + 1) + "\n")
+    assert [len(text) for _, text in kept.logs] == [MAX_LINE_CHARS, MAX_LINE_CHARS, 1]
+
+
+def test_lines_over_the_limit_are_counted(kept: Kept) -> None:
+    for _ in range(MAX_LINES + 7):
+        kept.output.write("stdout", "line\n")
+    kept.output.close()
+    assert len(kept.logs) == MAX_LINES + 1
+    assert kept.logs[-1] == ("warning", "... 7 more lines")
+
+
+@given(st.lists(st.text(st.sampled_from("ab\r\n"), max_size=50)))
+def test_nothing_of_a_text_is_lost(pieces: list[str]) -> None:
+    kept = Kept()
+    for piece in pieces:
+        kept.output.write("stdout", piece)
+    kept.output.close()
+    lines = [line.rstrip("\r").rpartition("\r")[2] for line in "".join(pieces).split("\n")]
+    assert [text for _, text in kept.logs] == [line for line in lines if line]
+
+
+@given(st.lists(st.integers(0, 3 * MAX_LINE_CHARS), max_size=40))
+def test_what_is_sent_and_what_is_kept_has_a_bound(lengths: list[int]) -> None:
+    kept = Kept()
+    for length in lengths:
+        kept.output.write("stdout", "x" * length)
+    kept.output.close()
+    assert sum(len(text) for level, text in kept.logs if level == "info") <= MAX_CHARS + MAX_LINE_CHARS
+
+
+def test_displays_are_kept_in_order_and_updated_in_place(kept: Kept) -> None:
+    assert kept.output.publish(message("display_data", "a", "id")) is None
+    assert kept.output.publish(message("display_data", "b")) is None
+    assert kept.output.publish(message("update_display_data", "A", "id")) is None
+    assert kept.output.displayed == [{"text/plain": "A"}, {"text/plain": "b"}]
+
+
+def test_an_update_of_something_else_is_given_back(kept: Kept) -> None:
+    other = message("update_display_data", "A", "a cell's")
+    assert kept.output.publish(other) is other
+
+
+def test_clearing_clears_what_was_displayed(kept: Kept) -> None:
+    kept.output.publish(message("display_data", "a"))
+    assert kept.output.publish(message("clear_output")) is None
+    assert kept.output.displayed == []
+
+
+def test_displays_over_the_limit_are_counted(kept: Kept) -> None:
+    for number in range(MAX_DISPLAYED + 3):
+        kept.output.show({"text/plain": str(number)})
+    kept.output.close()
+    assert len(kept.output.displayed) == MAX_DISPLAYED
+    assert kept.logs == [("warning", "... 3 more displays")]
