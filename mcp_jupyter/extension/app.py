@@ -1,0 +1,159 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The extension as Jupyter Server loads it: settings, wiring, and the end.
+
+What an administrator may set is here. Everything it starts, it stops.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from functools import cached_property
+from typing import Final
+from urllib.parse import urlsplit
+
+import anyio
+from jupyter_server.extension.application import ExtensionApp
+from traitlets import Bool, Float, List, TraitError, Unicode, validate
+from traitlets.utils.bunch import Bunch
+
+from ..link.discovery import Discovery
+from ..protocol.origins import OriginRule, loopback
+from .door import NotebookDoor, TokenGuard
+from .handlers import routes
+from .manager import NotebookManager
+from .store import TokenStore
+from .tokens import DEFAULT_DAYS, MAX_DAYS
+
+__all__ = ["McpJupyterApp"]
+
+_package_log = logging.getLogger("mcp_jupyter")
+
+LAST_ANSWERS_SECONDS: Final = 2.0
+"""For clients to be told that the server stops."""
+
+_WILDCARDS: Final = ("", "*", "0.0.0.0", "::")  # noqa: S104 - compared, not bound
+
+
+def _is_origin(text: str) -> bool:
+    """Whether this may stand in an `Origin` header: the address of a Unix socket may not."""
+    try:
+        OriginRule([text])
+    except ValueError:
+        return False
+    return True
+
+
+class McpJupyterApp(ExtensionApp):
+    """MCP clients reach live notebooks through this Jupyter Server."""
+
+    name = "mcp_jupyter"
+
+    allowed_origins = List(
+        Unicode(),
+        help="""
+        Origins, besides this server's own, that requests of MCP clients may come from: scheme://host[:port],
+        compared exactly. ServerApp.allow_origin has no meaning for MCP clients.
+        """,
+    ).tag(config=True)
+
+    accept_jupyter_token = Bool(
+        False,
+        help="""
+        Let MCP clients come in with the Jupyter token. Not recommended: it means running any code on this
+        server, and cannot be taken back from one client alone.
+        """,
+    ).tag(config=True)
+
+    token_days = Float(
+        float(DEFAULT_DAYS),
+        help="How many days a token for MCP clients is good when its maker does not say.",
+    ).tag(config=True)
+
+    @validate("allowed_origins")
+    def _only_origins(self, proposal: Bunch) -> list[str]:
+        try:
+            OriginRule(proposal.value)
+        except ValueError as exc:
+            raise TraitError(f"McpJupyterApp.allowed_origins: {exc}") from None
+        return list(proposal.value)
+
+    @validate("token_days")
+    def _some_days(self, proposal: Bunch) -> float:
+        if not 0 < proposal.value <= MAX_DAYS:
+            raise TraitError(f"McpJupyterApp.token_days must be more than 0 and at most {MAX_DAYS}.")
+        return float(proposal.value)
+
+    notebooks: NotebookManager | None = None  # until it is initialized
+    _log_parent: logging.Logger | None = None
+
+    # -- what depends on where the server listens, known once requests come ----------------------
+
+    @cached_property
+    def url(self) -> str:
+        """The base URL as clients know it, with a slash at its end and no credential."""
+        assert self.serverapp is not None
+        own, shown = urlsplit(self.serverapp.connection_url), urlsplit(self.serverapp.custom_display_url)
+        url = own._replace(
+            scheme=shown.scheme or own.scheme, netloc=shown.netloc or own.netloc, path=shown.path or own.path
+        )
+        return url.geturl().rstrip("/") + "/"
+
+    @cached_property
+    def audience(self) -> str:
+        """What ties a token to this server: its URL, or under a hub, where ports change, the user's path."""
+        return os.environ.get("JUPYTERHUB_SERVICE_PREFIX") or self.url
+
+    @cached_property
+    def origins(self) -> OriginRule:
+        """The origins of this server, and those that were configured."""
+        assert self.serverapp is not None
+        own, shown = urlsplit(self.serverapp.connection_url), urlsplit(self.url)
+        hosts = {url.netloc.rpartition("@")[2] for url in (own, shown)}
+        if self.serverapp.ip in (*_WILDCARDS, "localhost", "127.0.0.1", "::1"):
+            hosts.update(loopback(self.serverapp.port))
+        candidates = [f"{scheme}://{host}" for scheme in (own.scheme, shown.scheme) for host in hosts]
+        return OriginRule([*filter(_is_origin, candidates), *self.allowed_origins])
+
+    # -- wiring ----------------------------------------------------------------------------------
+
+    def initialize_settings(self) -> None:
+        """Make what the handlers share."""
+        assert self.serverapp is not None
+        kernels = self.serverapp.kernel_manager
+        self.store = TokenStore()
+        self.notebooks = notebooks = NotebookManager(self.store, Discovery(), kernels.__contains__)
+        guard = TokenGuard(
+            self.store,
+            origins=lambda: self.origins,
+            audience=lambda: self.audience,
+            admitted=notebooks.admitted,
+            accept_jupyter_token=self.accept_jupyter_token,
+        )
+        self.door = NotebookDoor(guard, notebooks)
+        # What this package logs goes where the server's own log goes.
+        self._log_parent, _package_log.parent = _package_log.parent, self.serverapp.log
+        # "key" is scrubbed by default already; this holds should that change.
+        scrubbed = self.settings.get("extra_log_scrub_param_keys", [])
+        self.settings["extra_log_scrub_param_keys"] = [*scrubbed, "session_key"]
+
+    def initialize_handlers(self) -> None:
+        """Add the routes of both doors."""
+        human = {
+            "notebooks": self.door.notebooks,
+            "store": self.store,
+            "origins": lambda: self.origins,
+            "url": lambda: self.url,
+            "audience": lambda: self.audience,
+            "default_days": self.token_days,
+        }
+        self.handlers.extend(routes(self.door, human))
+
+    async def stop_extension(self) -> None:
+        """End every session, stream, link and task."""
+        if self.notebooks is None:
+            return
+        await self.notebooks.close()
+        _package_log.parent = self._log_parent
+        with anyio.move_on_after(LAST_ANSWERS_SECONDS):
+            await self.door.emptied()

@@ -1,0 +1,202 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The guard of the machine door: where a request may come from, and whose token it carries.
+
+Owns what is accepted as a credential (a token of ours, in the header, and nothing else) and what is said
+to those who bring another. Never asks Jupyter's identity provider: it would set a cookie that opens the
+whole server. The site's Authorizer is asked, and has the last word.
+
+Source: SECURITY.md, "Machine door, concretely"; RFC 6750 sections 2 and 3.
+"""
+
+from __future__ import annotations
+
+import hmac
+import ipaddress
+import logging
+import os
+import re
+from collections.abc import Callable
+from typing import Final
+
+from jupyter_core.utils import ensure_async
+from jupyter_server.auth import User
+from jupyter_server.base.handlers import JupyterHandler
+from jupyter_server.utils import urldecode_unix_socket_path
+from tornado.web import RequestHandler
+
+from ..protocol.origins import OriginRule
+from ..server.http.access import CHALLENGE, Guard, Principal, Refusal, bearer_token
+from ..server.http.door import Door
+from .grants import Grant, insufficient_scope
+from .manager import NotebookManager
+from .store import TokenFileError, TokenStore
+from .tokens import Token, TokenRefused, split
+
+__all__ = ["RESOURCE", "NotebookDoor", "TokenGuard", "host_refusal"]
+
+log = logging.getLogger(__name__)
+
+RESOURCE: Final = "mcp_jupyter"
+"""What an Authorizer is asked about; the action on the machine door is "execute"."""
+
+OWNER_ID: Final = "jupyter-token"
+"""The principal of the Jupyter token, where it is accepted. No token of ours has such an id."""
+
+MAX_HOST_CHARS: Final = 260
+"""A host name has 253 characters at most (RFC 1035), a port six with its colon."""
+
+_IN_URL: Final = ("token", "access_token")
+"""Query parameters that somebody may put a credential in."""
+
+_FLAGS: Final = re.ASCII | re.IGNORECASE
+_HOST: Final = re.compile(r"(?P<host>\[[0-9a-f:.]+\]|[a-z0-9_.%-]+)(?::[0-9]{1,5})?", _FLAGS)
+_CREDENTIAL: Final = re.compile(r"(?:token|bearer)\s+(.+)", _FLAGS)
+_UNAUTHORIZED: Final = {"WWW-Authenticate": CHALLENGE}
+_HOW: Final = "`jupyter mcp token create NAME --tool '*'` makes one for the notebook NAME."
+
+
+def host_refusal(handler: RequestHandler) -> str | None:
+    """Why a request's `Host` is not this server's, by the rule of `JupyterHandler.check_host`; else None.
+
+    Jupyter's own function writes the header into the log whatever it holds, and takes the first of several.
+    """
+    hosts = handler.request.headers.get_list("Host")
+    if len(hosts) > 1:
+        return "more than one Host header"
+    host = handler.request.host  # that of a request target in absolute form, where there is one
+    match = _HOST.fullmatch(host) if len(host) <= MAX_HOST_CHARS else None
+    if match is None:
+        return "malformed Host header"
+    if handler.settings.get("allow_remote_access", False):
+        return None
+    name = match["host"].strip("[]")
+    try:
+        is_local = ipaddress.ip_address(name).is_loopback
+    except ValueError:
+        is_local = name in handler.settings.get("local_hostnames", ["localhost"]) or _is_socket(name)
+    return None if is_local else "Host not allowed (see ServerApp.allow_remote_access)"
+
+
+def _is_socket(name: str) -> bool:
+    path = urldecode_unix_socket_path(name)
+    return path.startswith("/") and os.path.exists(path)
+
+
+class NotebookDoor(Door):
+    """What the handlers of the machine door share.
+
+    Parameters
+    ----------
+    guard : Guard
+        Who comes in.
+    notebooks : NotebookManager
+        What is behind it.
+    """
+
+    def __init__(self, guard: Guard, notebooks: NotebookManager) -> None:
+        super().__init__(guard)
+        self.notebooks = notebooks
+
+
+class TokenGuard:
+    """Lets the bearers of tokens in.
+
+    Parameters
+    ----------
+    store : TokenStore
+        The tokens there are.
+    origins : callable
+        Which origins are ours. Asked at each request: a server learns its port late.
+    audience : callable
+        The server's base URL, for the same reason.
+    admitted : callable
+        Told the token that a request came in with.
+    accept_jupyter_token : bool
+        Let the Jupyter token in as well. It means code execution: nothing that an MCP client should hold.
+    """
+
+    def __init__(
+        self,
+        store: TokenStore,
+        *,
+        origins: Callable[[], OriginRule],
+        audience: Callable[[], str],
+        admitted: Callable[[Token], None],
+        accept_jupyter_token: bool = False,
+    ) -> None:
+        self._store = store
+        self._origins = origins
+        self._audience = audience
+        self._admitted = admitted
+        self._accept_jupyter_token = accept_jupyter_token
+        self._file_error = ""
+
+    def check(self, handler: RequestHandler) -> None:
+        """Refuse foreign hosts and origins."""
+        get_list = handler.request.headers.get_list
+        reason = host_refusal(handler) or self._origins().check(
+            get_list("Origin"), get_list("Sec-Fetch-Site")
+        )
+        if reason is not None:
+            raise Refusal(403, f"Refused: {reason}.")
+
+    async def admit(self, handler: RequestHandler) -> Principal:
+        """The bearer of a good token for the notebook in the URL."""
+        assert isinstance(handler, JupyterHandler)
+        _refuse_credentials_in_url(handler)
+        text = bearer_token(handler)
+        if self._is_jupyter_token(handler):
+            return await self._owner(handler)
+        if text is None:
+            raise Refusal(401, f"A bearer token is required. {_HOW}", _UNAUTHORIZED)
+        token = self._verified(text)
+        if not token.opens(handler.path_args[0]):
+            raise insufficient_scope("This token does not open that notebook.")
+        await self._ask_authorizer(handler, User(username=token.issuer))
+        self._admitted(token)
+        return Grant.of(token)
+
+    def _verified(self, text: str) -> Token:
+        try:
+            return self._store.verify(text, self._audience())
+        except TokenRefused as exc:
+            raise Refusal(401, f"{exc} {_HOW}", _UNAUTHORIZED) from None
+        except TokenFileError as exc:
+            if str(exc) != self._file_error:  # said once: strangers can make us come here
+                self._file_error = str(exc)
+                log.error("No MCP client can come in: %s", exc)
+            raise Refusal(503, "Tokens cannot be checked now; the server's log says why.") from None
+
+    def _is_jupyter_token(self, handler: JupyterHandler) -> bool:
+        """Whether a request carries the Jupyter token in its header, as `token` or as `Bearer`."""
+        expected = handler.identity_provider.token or ""
+        match = _CREDENTIAL.fullmatch(handler.request.headers.get("Authorization", ""))
+        if match is None or not expected:
+            return False
+        return hmac.compare_digest(match[1].strip().encode("utf-8", "replace"), expected.encode())
+
+    async def _owner(self, handler: JupyterHandler) -> Principal:
+        if not self._accept_jupyter_token:
+            raise Refusal(
+                403,
+                "The Jupyter token can do everything on this server and is not accepted here: an MCP client "
+                f"gets a token of its own, for one notebook. {_HOW}",
+            )
+        await self._ask_authorizer(handler, User(username=OWNER_ID))
+        return Principal(OWNER_ID)
+
+    @staticmethod
+    async def _ask_authorizer(handler: JupyterHandler, user: User) -> None:
+        answer = handler.authorizer.is_authorized(handler, user, "execute", RESOURCE)
+        if not await ensure_async(answer):
+            raise Refusal(403, "Whoever made this token may not use MCP on this server.")
+
+
+def _refuse_credentials_in_url(handler: RequestHandler) -> None:
+    """URLs end up in logs, histories and referrers: a credential there is refused, even a good one."""
+    arguments = handler.request.query_arguments
+    texts = (value.decode("latin-1") for values in arguments.values() for value in values)
+    if any(name in arguments for name in _IN_URL) or any(split(text) is not None for text in texts):
+        raise Refusal(
+            401, "A token in the URL is never accepted; send it as `Authorization: Bearer`.", _UNAUTHORIZED
+        )

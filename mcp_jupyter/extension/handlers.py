@@ -1,0 +1,92 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The machine door's handlers, and the route table of both doors.
+
+Owns how the HTTP front of `server.http` stands in a Jupyter Server: which notebook a URL names, and that
+Jupyter's login does not apply. What a request may do is the guard's, what it means the front's.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from jupyter_server.auth.decorator import allow_unauthenticated
+from jupyter_server.base.handlers import APIHandler
+from tornado.web import RequestHandler
+
+from ..server.http.access import Refusal
+from ..server.http.door import DoorHandler
+from ..server.http.endpoint import Endpoint
+from ..server.http.sse import MessagesHandler, SseHandler
+from ..server.http.streamable import StreamableHandler
+from .api import ServersHandler, TokenHandler, TokensHandler
+from .door import NotebookDoor
+
+__all__ = ["HubHandler", "NotebookHandler", "NotebookMessagesHandler", "NotebookSseHandler", "routes"]
+
+Route = tuple[str, type[RequestHandler], dict[str, Any]]
+
+
+# Jupyter's `prepare`, which lets people in, is never called: `DoorHandler` has its own.
+
+
+class _OfNotebook(DoorHandler):
+    """A handler whose URL names a notebook."""
+
+    door: NotebookDoor
+
+    async def find_endpoint(self) -> Endpoint:
+        """The endpoint of the notebook in the URL."""
+        return await self.door.notebooks.endpoint(self.path_args[0])
+
+
+class NotebookHandler(_OfNotebook, StreamableHandler, APIHandler):  # type: ignore[misc]
+    """Streamable HTTP of one notebook."""
+
+    get = allow_unauthenticated(StreamableHandler.get)
+    post = allow_unauthenticated(StreamableHandler.post)
+    delete = allow_unauthenticated(StreamableHandler.delete)
+
+
+class NotebookSseHandler(_OfNotebook, SseHandler, APIHandler):  # type: ignore[misc]
+    """HTTP+SSE of one notebook: the stream."""
+
+    get = allow_unauthenticated(SseHandler.get)
+
+
+class NotebookMessagesHandler(_OfNotebook, MessagesHandler, APIHandler):  # type: ignore[misc]
+    """HTTP+SSE of one notebook: what a client posts."""
+
+    post = allow_unauthenticated(MessagesHandler.post)
+
+
+class HubHandler(DoorHandler, APIHandler):
+    """The URL without a notebook's name. It tells nobody which there are."""
+
+    SUPPORTED_METHODS = ("GET", "POST", "DELETE")
+
+    async def prepare(self) -> None:  # type: ignore[override]
+        """Refuse."""
+        raise Refusal(404, "Nothing is served here: the URL of a notebook ends with its name.")
+
+
+def routes(door: NotebookDoor, human: dict[str, Any]) -> list[Route]:
+    """All routes of the extension, below the server's base URL.
+
+    Parameters
+    ----------
+    door : NotebookDoor
+        The machine door.
+    human : dict
+        What the handlers of the human door share.
+    """
+    machine = {"door": door}
+    root, name = r"/mcp-jupyter", r"/mcp-jupyter/([^/]+)"
+    return [
+        (rf"{root}/api/servers", ServersHandler, human),
+        (rf"{root}/api/tokens", TokensHandler, human),
+        (rf"{root}/api/tokens/([^/]+)", TokenHandler, human),
+        (rf"{name}/?", NotebookHandler, machine),
+        (rf"{name}/sse/?", NotebookSseHandler, machine),
+        (rf"{name}/messages/?", NotebookMessagesHandler, machine),
+        (rf"{root}/?", HubHandler, machine),
+    ]

@@ -1,0 +1,226 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""From a notebook's name to the endpoint that serves it, for as long as its kernel may come back.
+
+Owns the endpoints, the task that their links live in, and the periodic look at what must end: tokens
+that are no longer good, kernels that are gone. Knows no URL but a name, and no credential but a token's id.
+
+An endpoint belongs to a kernel id, not to a name or a process: a session goes on when the kernel
+restarts, whatever the notebook is then called.
+
+Everything here belongs to the server's event loop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import time
+from collections.abc import Callable
+from typing import Final
+
+import anyio
+from anyio import to_thread
+from anyio.abc import TaskGroup
+
+from ..engine.channel import Channel
+from ..errors import NotebookNotFound
+from ..link.discovery import Discovery
+from ..link.files import ConnectionInfo, file_path
+from ..link.resume import ResumingLink
+from ..server.http.access import Refusal
+from ..server.http.endpoint import Endpoint
+from .census import Summary, census
+from .store import LAST_USED_EVERY, TokenFileError, TokenStore
+from .tokens import Token
+
+__all__ = ["NotebookManager"]
+
+log = logging.getLogger(__name__)
+
+TICK_SECONDS: Final = 0.5
+"""A revoked or expired token must be without effect within a second; one look costs a `stat`."""
+
+SWEEP_SECONDS: Final = 5.0
+"""How often the kernels that are served are looked for."""
+
+AWAY_SECONDS: Final = 60.0
+"""A kernel of somebody else's (VS Code, a console) that stays away for so long is not coming back. A live
+kernel that does not take a name again for so long has another: cells that rename it have run by then."""
+
+STOP_SECONDS: Final = 5.0
+"""For tasks to end when the server stops; they have nothing to wait for."""
+
+
+class _Served:
+    """One kernel and its endpoint."""
+
+    def __init__(self, info: ConnectionInfo, endpoint: Endpoint, managed: bool) -> None:
+        self.kernel_id = info.kernel_id
+        self.endpoint = endpoint
+        self.managed = managed  # by this Jupyter Server, when last looked at
+        self.seen: tuple[int, ...] | None = None  # identity of the connection file when its name was read
+        self.last_live = time.monotonic()
+        self.names: dict[str, float] = {}  # and when it was last live under each
+
+
+class NotebookManager:
+    """The notebooks of this user, as the Jupyter Server serves them.
+
+    Parameters
+    ----------
+    store : TokenStore
+        Whose tokens may end.
+    discovery : Discovery
+        Finds live kernels.
+    manages : callable
+        Whether this Jupyter Server has the kernel of an id: one that it had and no longer has is gone.
+    """
+
+    def __init__(self, store: TokenStore, discovery: Discovery, manages: Callable[[str], bool]) -> None:
+        self._store = store
+        self._discovery = discovery
+        self._manages = manages
+        self._served: dict[str, _Served] = {}
+        self._names: dict[str, _Served] = {}
+        self._token_ids: set[str] = set()
+        self._owner: asyncio.Task[None] | None = None
+        self._ready = asyncio.Event()
+        self._tasks: TaskGroup | None = None
+
+    # -- what the doors ask ----------------------------------------------------------------------
+
+    async def endpoint(self, name: str) -> Endpoint:
+        """The endpoint of the notebook called `name`.
+
+        Raises
+        ------
+        Refusal
+            404: there is none. Other names are not given away.
+        """
+        known = self._names.get(name)
+        if known is not None and known.seen is not None and known.seen == self._identity(known.kernel_id):
+            return known.endpoint  # nothing changed since the name was read
+        try:
+            info = await self._discovery.find(name)
+        except NotebookNotFound:
+            # Its kernel is on its way back, or is back and has still to take this name: sessions live on.
+            if known is not None:
+                return known.endpoint
+            raise Refusal(404, "There is no live notebook of that name.") from None
+        return await self._serve(info)
+
+    async def servers(self) -> list[Summary]:
+        """The live notebooks and what they say of themselves."""
+        return await census(await self._discovery.live())
+
+    def admitted(self, token: Token) -> None:
+        """A request came in with this token: from now on it is looked after."""
+        self._token_ids.add(token.id)
+
+    def end_refused(self) -> None:
+        """End all that belongs to tokens that are no longer good."""
+        now = self._store.now()
+        for token_id in self._token_ids:
+            try:
+                token = self._store.get(token_id)
+            except TokenFileError:
+                token = None  # nobody can say that it is good
+            if token is None or token.refusal(now) is not None:
+                for served in self._served.values():
+                    served.endpoint.end(token_id)
+
+    async def close(self) -> None:
+        """End every session, task and link."""
+        for kernel_id in list(self._served):
+            await self._forget(kernel_id)
+        if self._owner is not None:
+            self._owner.cancel()
+            await asyncio.wait([self._owner], timeout=STOP_SECONDS)
+            self._owner = None
+        await self._save_last_used()
+
+    # -- endpoints -------------------------------------------------------------------------------
+
+    async def _serve(self, info: ConnectionInfo) -> Endpoint:
+        await self._start()
+        served = self._served.get(info.kernel_id)
+        if served is None:
+            endpoint = Endpoint(info.name, lambda: self._open(info.kernel_id))
+            served = self._served[info.kernel_id] = _Served(info, endpoint, self._manages(info.kernel_id))
+        served.seen = self._identity(info.kernel_id)
+        served.names[info.name] = time.monotonic()
+        self._names[info.name] = served
+        return served.endpoint
+
+    async def _open(self, kernel_id: str) -> Channel:
+        assert self._tasks is not None, "links live in the manager's task"
+        info = await self._discovery.by_kernel(kernel_id)
+        return await ResumingLink.open(info, self._discovery, self._tasks)
+
+    async def _forget(self, kernel_id: str) -> None:
+        served = self._served.pop(kernel_id)
+        self._names = {name: other for name, other in self._names.items() if other is not served}
+        await served.endpoint.close()
+
+    def _identity(self, kernel_id: str) -> tuple[int, ...] | None:
+        """What changes whenever the connection file does; None while there is none."""
+        try:
+            status = os.stat(file_path(kernel_id, self._discovery.runtime_dir), follow_symlinks=False)
+        except OSError:
+            return None
+        return status.st_ino, status.st_mtime_ns
+
+    # -- the task --------------------------------------------------------------------------------
+
+    async def _start(self) -> None:
+        """Start the task that owns all others, at the first use: servers without MCP clients have none."""
+        if self._owner is None or self._owner.done():
+            self._ready.clear()
+            self._owner = asyncio.create_task(self._run(), name="mcp_jupyter")
+        await self._ready.wait()
+
+    async def _run(self) -> None:
+        async with anyio.create_task_group() as self._tasks:
+            self._ready.set()
+            swept = saved = time.monotonic()
+            while True:
+                await anyio.sleep(TICK_SECONDS)
+                self.end_refused()
+                now = time.monotonic()
+                if now - swept >= SWEEP_SECONDS or self._any_shut_down():
+                    swept = now
+                    await self._sweep()
+                if now - saved >= LAST_USED_EVERY.total_seconds():
+                    saved = now
+                    await self._save_last_used()
+
+    def _any_shut_down(self) -> bool:
+        return any(served.managed and not self._manages(served.kernel_id) for served in self._served.values())
+
+    async def _sweep(self) -> None:
+        """Forget kernels that are gone for good, and names that a live kernel has given up."""
+        live = {info.kernel_id: info.name for info in await self._discovery.live()}
+        now = time.monotonic()
+        for served in list(self._served.values()):
+            was_managed, served.managed = served.managed, self._manages(served.kernel_id)
+            if served.kernel_id in live:
+                served.last_live = served.names[live[served.kernel_id]] = now
+                self._forget_names(served)
+            elif (was_managed and not served.managed) or (
+                not served.managed and now - served.last_live >= AWAY_SECONDS
+            ):
+                await self._forget(served.kernel_id)
+
+    def _forget_names(self, served: _Served) -> None:
+        for name, last in list(served.names.items()):
+            if served.last_live - last >= AWAY_SECONDS:
+                del served.names[name]
+                if self._names.get(name) is served:
+                    del self._names[name]
+
+    async def _save_last_used(self) -> None:
+        try:
+            await to_thread.run_sync(self._store.save_last_used)
+        except TokenFileError as exc:
+            log.warning("When tokens were used is not written down: %s", exc)

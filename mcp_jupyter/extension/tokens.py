@@ -1,0 +1,218 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""What a token is: its form, what it opens, and how one is told from a fake. Values and rules, no file.
+
+A token's text is `mcpj_<id>_<secret>`: easy to find for secret scanners, and the id finds the record
+without a search. Only the SHA-256 of the secret is kept: 32 random bytes need no slow hash.
+
+Source: SECURITY.md, "Tokens"; RFC 6750 (bearer tokens).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import re
+import secrets
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+from fnmatch import fnmatchcase
+from typing import Annotated, Final
+
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
+
+from ..errors import McpJupyterError
+
+__all__ = [
+    "DEFAULT_DAYS",
+    "MAX_DAYS",
+    "Glob",
+    "Label",
+    "Token",
+    "TokenRefused",
+    "authenticate",
+    "mint",
+    "split",
+]
+
+DEFAULT_DAYS: Final = 30
+"""A token in a forgotten configuration file stops working within a month."""
+
+MAX_DAYS: Final = 3650
+"""Longer than anybody keeps a machine; who wants longer says "never" in so many words."""
+
+MAX_GLOBS: Final = 64
+"""Patterns of one token, each tried at every call: more is a list of everything."""
+
+MAX_GLOB_CHARS: Final = 128
+"""The longest name a tool may have."""
+
+MAX_LABEL_CHARS: Final = 100
+"""A label is for one line of a list."""
+
+_ID_BYTES: Final = 5  # 8 characters of base 32
+_ID_ALPHABET: Final = "abcdefghijklmnopqrstuvwxyz234567"
+_ID_CHARS: Final = 8
+_SECRET_BYTES: Final = 32
+_TEXT: Final = re.compile(r"mcpj_([a-z2-7]{8})_([A-Za-z0-9_-]{43})", re.ASCII)
+
+
+def _printable(value: str) -> str:
+    if not value.isprintable():
+        raise ValueError("must be one line of printable text")
+    return value
+
+
+Label = Annotated[str, Field(max_length=MAX_LABEL_CHARS), AfterValidator(_printable)]
+"""A person's name for a token."""
+
+Glob = Annotated[str, Field(pattern=rf"\A[A-Za-z0-9_./*?-]{{1,{MAX_GLOB_CHARS}}}\z")]
+"""A name, with `*` for any characters and `?` for one. No other wildcard, so that names stay names."""
+
+
+class TokenRefused(McpJupyterError):
+    """What was presented is not, or no longer, a token of ours. The message is fit for its bearer."""
+
+
+class Token(BaseModel):
+    """One token as it is kept: everything but the secret.
+
+    Attributes
+    ----------
+    id : str
+        Public part; also the key of sessions and limits.
+    digest : str
+        SHA-256 of the secret, in hexadecimal.
+    label : str
+        What its maker calls it.
+    issuer : str
+        Who made it: the token may never do more than this person.
+    servers : tuple of str
+        Globs of the notebooks it opens, by their names in URLs.
+    tools : tuple of str
+        Globs of the tools it may call; empty for a token that only reads.
+    audience : str or None
+        The base URL of the Jupyter Server it was made for; None for any server of this user.
+    created : datetime
+    expires, last_used, revoked : datetime or None
+    """
+
+    # A field that this version does not know may be a restriction: the file is then refused.
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    id: str = Field(pattern=rf"\A[{_ID_ALPHABET}]{{{_ID_CHARS}}}\z")
+    digest: str = Field(pattern=r"\A[0-9a-f]{64}\z", repr=False)
+    label: Label
+    issuer: str
+    servers: tuple[Glob, ...] = Field(min_length=1, max_length=MAX_GLOBS)
+    tools: tuple[Glob, ...] = Field(max_length=MAX_GLOBS)
+    audience: str | None = None
+    created: AwareDatetime
+    expires: AwareDatetime | None
+    last_used: AwareDatetime | None = None
+    revoked: AwareDatetime | None = None
+
+    def opens(self, server: str) -> bool:
+        """Whether it opens the notebook of that name."""
+        return _any_matches(self.servers, server)
+
+    def may_call(self, tool: str) -> bool:
+        """Whether it may call a tool of that name."""
+        return _any_matches(self.tools, tool)
+
+    def ended(self, now: datetime) -> datetime | None:
+        """When it stopped being good for anything; None while it is."""
+        if self.revoked is not None:
+            return self.revoked
+        return self.expires if self.expires is not None and self.expires <= now else None
+
+    def refusal(self, now: datetime) -> str | None:
+        """Why it is no longer good, for its bearer; None while it is."""
+        if self.revoked is not None:
+            return "The token has been revoked."
+        return "The token has expired." if self.ended(now) is not None else None
+
+
+def _any_matches(globs: Iterable[str], name: str) -> bool:
+    return any(fnmatchcase(name, glob) for glob in globs)
+
+
+def mint(
+    *,
+    label: str,
+    servers: Iterable[str],
+    tools: Iterable[str],
+    issuer: str,
+    days: float | None = DEFAULT_DAYS,
+    audience: str | None = None,
+    now: datetime | None = None,
+) -> tuple[Token, str]:
+    """Make a token.
+
+    Parameters
+    ----------
+    days : float or None
+        How long it is good; None for ever.
+
+    Returns
+    -------
+    token, text
+        The record, and what its bearer presents: the one time that the secret is seen.
+
+    Raises
+    ------
+    ValueError
+        A glob or the label is malformed (pydantic's ValidationError is one).
+    """
+    now = now or datetime.now(UTC)
+    number = int.from_bytes(secrets.token_bytes(_ID_BYTES))
+    id_ = "".join(_ID_ALPHABET[number >> shift & 31] for shift in range(0, 5 * _ID_CHARS, 5))
+    secret = secrets.token_urlsafe(_SECRET_BYTES)
+    token = Token(
+        id=id_,
+        digest=_digest(secret),
+        label=label,
+        issuer=issuer,
+        servers=tuple(servers),
+        tools=tuple(tools),
+        audience=audience,
+        created=now,
+        expires=None if days is None else now + timedelta(days=days),
+    )
+    return token, f"mcpj_{id_}_{secret}"
+
+
+def split(text: str) -> tuple[str, str] | None:
+    """The id and the secret in a token's text; None when it has not the form of one."""
+    match = _TEXT.fullmatch(text)
+    return None if match is None else (match[1], match[2])
+
+
+def authenticate(secret: str, token: Token | None, *, audience: str | None, now: datetime) -> Token:
+    """The token, if `secret` is its secret and it is still good here.
+
+    Parameters
+    ----------
+    token : Token or None
+        The record that the presented id names, if there is one.
+    audience : str or None
+        The base URL of the server that asks.
+
+    Raises
+    ------
+    TokenRefused
+        Bearers of a wrong secret learn nothing but that; who knows the secret learns why.
+    """
+    # A comparison of the same length happens in any case.
+    known = token.digest if token is not None else _digest("")
+    if not hmac.compare_digest(_digest(secret), known) or token is None:
+        raise TokenRefused("The token is not known here.")
+    reason = token.refusal(now)
+    if reason is None and token.audience not in (None, audience):
+        reason = "The token was made for another Jupyter Server."
+    if reason is not None:
+        raise TokenRefused(reason)
+    return token
+
+
+def _digest(secret: str) -> str:
+    return hashlib.sha256(secret.encode()).hexdigest()
