@@ -1,0 +1,138 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""`jupyter mcp demo`: the whole way once, from a notebook to a client, and then it stays up to be tried.
+
+Owns the order of the steps and what is shown of them. Each step is somebody else's.
+"""
+
+from __future__ import annotations
+
+import shutil
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from . import reported
+
+if TYPE_CHECKING:
+    from .jupyter_process import JupyterProcess
+
+__all__ = ["command"]
+
+NOTEBOOK: Final = "quickstart.ipynb"
+
+TOKEN_DAYS: Final = 1
+"""The demo's token dies with its directory anyway."""
+
+POLL_SECONDS: Final = 0.5
+
+
+@click.command("demo", short_help="Serve the quickstart notebook, call it, and show how to connect.")
+@click.option("--once", is_flag=True, help="End after the round instead of serving until Ctrl-C.")
+def command(once: bool) -> None:
+    """Show what this is, from end to end.
+
+    Starts a Jupyter Server on a free port, runs the quickstart notebook in it, calls the notebook's tools
+    over HTTP+SSE and over Streamable HTTP, and prints the lines that connect Claude Code, Claude Desktop,
+    VS Code and Cursor. Your Jupyter configuration is neither read nor changed.
+    """
+    with reported(), _stopped_by_signals():
+        from .jupyter_process import run_jupyter
+
+        say("Starting a Jupyter Server ...")
+        with run_jupyter() as jupyter:
+            _show(jupyter)
+            if not once:
+                _serve(jupyter)
+
+
+def say(text: str = "") -> None:
+    """Print, and see that it is there while the next step runs."""
+    click.echo(text)
+    sys.stdout.flush()
+
+
+@contextmanager
+def _stopped_by_signals() -> Iterator[None]:
+    """Make SIGTERM end the demo as Ctrl-C does: in order."""
+
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _show(jupyter: JupyterProcess) -> None:
+    from .round import play
+
+    say(f"Jupyter Server      {jupyter.url}")
+    kernel_id = jupyter.run_notebook(_find_notebook())
+    server = _server_of(jupyter, kernel_id)
+    counts = ", ".join(_count(server[f"{kind}s"], kind) for kind in ("tool", "resource", "prompt"))
+    say(f"Notebook            {NOTEBOOK} has run; {server['name']!r} is live: {counts}")
+    wish = {"label": "demo", "servers": [server["name"]], "tools": ["*"], "days": TOKEN_DAYS}
+    token = jupyter.request("POST", "mcp-jupyter/api/tokens", wish)["token"]
+    say(f"Token               opens {server['name']!r} and nothing else, for a day\n")
+    play(server["urls"], token, say)
+    _show_how_to_connect(jupyter, server, token)
+
+
+def _count(number: int, thing: str) -> str:
+    return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
+
+
+def _find_notebook() -> Path:
+    """The quickstart: in an installed package beside us, in a checkout one folder up."""
+    from .jupyter_process import StepFailed
+
+    package = Path(__file__).parent.parent
+    for folder in (package / "notebooks", package.parent / "notebooks"):
+        if (folder / NOTEBOOK).is_file():
+            return folder / NOTEBOOK
+    raise StepFailed(f"{NOTEBOOK} is missing from this installation of jupyter-mcp-engine; install it anew.")
+
+
+def _server_of(jupyter: JupyterProcess, kernel_id: str) -> dict[str, Any]:
+    from .jupyter_process import StepFailed
+
+    for server in jupyter.request("GET", "mcp-jupyter/api/servers")["servers"]:
+        if server["kernel_id"] == kernel_id:
+            found: dict[str, Any] = server
+            return found
+    raise StepFailed(f"{NOTEBOOK} ran, but the Jupyter Server does not find it among the live notebooks.")
+
+
+def _show_how_to_connect(jupyter: JupyterProcess, server: dict[str, Any], token: str) -> None:
+    from .connect_lines import connect_lines
+
+    script = Path(sys.executable).with_name("jupyter-mcp")
+    command = str(script) if script.exists() else shutil.which("jupyter-mcp") or "jupyter-mcp"
+    say("To connect a host:")
+    for connect in connect_lines(server["name"], server["urls"]["http"], token, command):
+        say(f"\n  {connect.host}, {connect.where}:")
+        say("\n".join(f"    {line}" for line in connect.text.splitlines()))
+    if jupyter.has_lab:
+        say(f"\n  You, in a browser:\n    {jupyter.notebook_url(NOTEBOOK)}")
+
+
+def _serve(jupyter: JupyterProcess) -> None:
+    """Wait for Ctrl-C, or for the server's end."""
+    from .jupyter_process import StepFailed
+
+    say("\nServing until Ctrl-C.")
+    try:
+        while jupyter.process.poll() is None:
+            time.sleep(POLL_SECONDS)
+    except KeyboardInterrupt:
+        say("\nStopping ...")
+        return
+    raise StepFailed(f"The Jupyter Server ended by itself (exit code {jupyter.process.returncode}).")

@@ -1,0 +1,160 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""`jupyter mcp list`, `token` and `--help`."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+
+import pytest
+
+from mcp_jupyter.cli.table import table
+from mcp_jupyter.extension.store import TokenStore
+from mcp_jupyter.server.fastmcp import FastMCP
+from tests.conftest import JupyterDirs
+from tests.extension.support import NAME, OTHER, OTHER_KERNEL_ID, serve_notebook
+
+from .support import JUPYTER_MCP, run
+
+pytestmark = pytest.mark.anyio
+
+
+# -- help ------------------------------------------------------------------------------------------
+
+
+async def test_help_names_every_command(jupyter_dirs: JupyterDirs) -> None:
+    ended = await run(jupyter_dirs, "--help")
+    assert ended.returncode == 0
+    for word in (b"attach", b"demo", b"list", b"token", b"jupyter mcp"):
+        assert word in ended.stdout
+
+
+async def test_it_is_a_subcommand_of_jupyter(jupyter_dirs: JupyterDirs) -> None:
+    command = [JUPYTER_MCP.replace("jupyter-mcp", "jupyter"), "mcp", "--version"]
+    ended = subprocess.run(command, env=jupyter_dirs.environ, capture_output=True, check=True)
+    assert re.fullmatch(rb"\d+\.\d+.*\s*", ended.stdout)
+
+
+def test_help_loads_nothing_heavy() -> None:
+    code = (
+        "import sys; from mcp_jupyter.cli import main; sys.argv = ['jupyter-mcp', '--help']\n"
+        "try: main()\nexcept SystemExit: pass\n"
+        "heavy = {'anyio', 'pydantic', 'tornado', 'jupyter_server', 'jupyter_client', 'httpx2', 'IPython'}\n"
+        "print(sorted(heavy & sys.modules.keys()))"
+    )
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert ended.stdout.splitlines()[-1] == "[]"
+
+
+async def test_a_mistyped_command_is_one_clear_line(jupyter_dirs: JupyterDirs) -> None:
+    ended = await run(jupyter_dirs, "atach")
+    assert ended.returncode == 2
+    assert b"No such command 'atach'" in ended.stderr
+
+
+# -- list ------------------------------------------------------------------------------------------
+
+
+async def test_list_shows_what_is_live(jupyter_dirs: JupyterDirs) -> None:
+    said = {"state": "busy", "path": "a/sales.ipynb", "tools": 2, "resources": 1, "prompts": 0}
+    busy = FastMCP("busy", status=lambda: {"mcp-jupyter/notebook": said})
+    async with serve_notebook(server=busy), serve_notebook(OTHER, OTHER_KERNEL_ID):
+        shown = (await run(jupyter_dirs, "list")).stdout.decode()
+        listed = json.loads((await run(jupyter_dirs, "list", "--json")).stdout)
+    assert [line.split() for line in shown.splitlines()] == [
+        ["NAME", "STATE", "TOOLS", "RESOURCES", "PROMPTS", "NOTEBOOK"],
+        [OTHER, "idle", "0", "0", "0", "-"],
+        [NAME, "busy", "2", "1", "0", "a/sales.ipynb"],
+    ]
+    assert [each["name"] for each in listed] == [OTHER, NAME]
+    assert listed[1].items() >= said.items()
+
+
+async def test_list_of_nothing_says_how_to_begin(jupyter_dirs: JupyterDirs) -> None:
+    ended = await run(jupyter_dirs, "list")
+    assert (ended.returncode, ended.stdout) == (0, b"")
+    assert b"%load_ext mcp_jupyter" in ended.stderr
+    assert json.loads((await run(jupyter_dirs, "list", "--json")).stdout) == []
+
+
+def test_a_table_obeys_nobody() -> None:
+    assert table(["A", "B"], [["x\x1b[31m", "\u202ey\n"], ["longer", 1]]) == (
+        "A       B\nx?[31m  ?y?\nlonger  1"
+    )
+
+
+# -- token -----------------------------------------------------------------------------------------
+
+
+async def test_a_token_from_making_to_revoking(jupyter_dirs: JupyterDirs) -> None:
+    made = await run(
+        jupyter_dirs, "token", "create", NAME, "team-*", "--tool", "top_*", "--tool", "x", "--days", "2"
+    )
+    assert made.returncode == 0
+    first, second = made.stdout.decode().splitlines()
+    text = first.removeprefix("Token:  ")
+    assert second == f"Header: Authorization: Bearer {text}"
+    assert text not in made.stderr.decode()
+
+    token = TokenStore().verify(text)
+    assert (token.servers, token.tools, token.audience) == ((NAME, "team-*"), ("top_*", "x"), None)
+    assert token.expires is not None
+    assert (token.expires - token.created).days == 2
+
+    listed = await run(jupyter_dirs, "token", "list")
+    assert token.id in listed.stdout.decode()
+    assert text[14:] not in listed.stdout.decode()
+    (model,) = json.loads((await run(jupyter_dirs, "token", "list", "--json")).stdout)
+    assert model["id"] == token.id
+    assert "digest" not in model
+
+    assert (await run(jupyter_dirs, "token", "revoke", token.id)).returncode == 0
+    assert b"revoked" in (await run(jupyter_dirs, "token", "list")).stdout
+
+
+@pytest.mark.parametrize(
+    ("args", "words"),
+    [
+        ((), "Missing argument"),
+        ((NAME,), "--tool"),
+        ((NAME, "--tool", "*", "--no-tools"), "--no-tools"),
+        (("a b", "--tool", "*"), "'a b'"),
+        ((NAME, "--tool", "[a-z]"), "'[a-z]'"),
+        ((NAME, "--no-tools", "--days", "0"), "--days"),
+        ((NAME, "--no-tools", "--days", "99999"), "--days"),
+        ((NAME, "--no-tools", "--days", "3", "--never-expires"), "--never-expires"),
+        ((NAME, "--no-tools", "--label", "a\nb"), "label"),
+    ],
+)
+async def test_a_bad_wish_is_told_what_is_wrong(
+    jupyter_dirs: JupyterDirs, args: tuple[str, ...], words: str
+) -> None:
+    ended = await run(jupyter_dirs, "token", "create", *args)
+    assert (ended.returncode, ended.stdout) == (2, b"")
+    assert words in ended.stderr.decode()
+    assert "Traceback" not in ended.stderr.decode()
+    assert TokenStore().tokens() == []
+
+
+async def test_a_token_that_reads_only(jupyter_dirs: JupyterDirs) -> None:
+    made = await run(jupyter_dirs, "token", "create", NAME, "--no-tools", "--never-expires")
+    assert b"until it is revoked" in made.stderr
+    (token,) = TokenStore().tokens()
+    assert (token.tools, token.expires, token.label) == ((), None, NAME)
+
+
+async def test_revoking_what_is_not_there(jupyter_dirs: JupyterDirs) -> None:
+    ended = await run(jupyter_dirs, "token", "revoke", "aaaaaaaa")
+    assert ended.returncode == 1
+    assert ended.stderr == b"Error: There is no token with that id.\n"
+
+
+async def test_an_unsafe_file_is_explained(jupyter_dirs: JupyterDirs) -> None:
+    await run(jupyter_dirs, "token", "create", NAME, "--no-tools")
+    TokenStore().path.chmod(0o644)
+    for args in (("list",), ("revoke", "aaaaaaaa"), ("create", NAME, "--no-tools")):
+        ended = await run(jupyter_dirs, "token", *args)
+        assert ended.returncode == 1
+        assert b"chmod 600" in ended.stderr
