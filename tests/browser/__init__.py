@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""JupyterLab and Notebook 7 in a real browser."""
