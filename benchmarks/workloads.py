@@ -1,0 +1,180 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""What one side of a case does: a server and the requests made to it, or a process that starts.
+
+Opening one is a context; what it opened is a `Workload`.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from typing import Any, Final, Protocol
+
+from .processes import cpu_seconds, python
+from .wire import Client, LegacyClient, ModernClient, SseClient, StdioClient, message
+
+__all__ = [
+    "ADD",
+    "COUNT",
+    "LIST",
+    "Asked",
+    "Opener",
+    "Workload",
+    "legacy",
+    "modern",
+    "notebook",
+    "sse",
+    "stdio",
+]
+
+
+class Workload(Protocol):
+    """Something that can be done again and again."""
+
+    def cpu_seconds(self) -> float:
+        """The processor time that the measured processes took so far."""
+
+    def run(self, times: int) -> list[float]:
+        """Do it so often; the seconds that each took."""
+
+
+Opener = Callable[[], AbstractContextManager[Workload]]
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A request, and what its answer shows so many times."""
+
+    method: str
+    params: Mapping[str, Any]
+    shows: bytes
+    times: int = 1
+    more_tools: int = 0
+
+    def of(self, client: Client) -> None:
+        """Make the request."""
+        answer = client.request(self.method, self.params)
+        if answer.count(self.shows) != self.times:
+            raise AssertionError(f"{self.method} was answered with {answer[:500]!r}")
+
+
+ADD: Final = Asked("tools/call", {"name": "add", "arguments": {"a": 2, "b": 3}}, b'"result":5')
+COUNT: Final = Asked(
+    "tools/call",
+    {"name": "count", "arguments": {"to": 1000}, "_meta": {"progressToken": "p"}},
+    b"notifications/progress",
+    times=1000,
+)
+LIST: Final = Asked("tools/list", {}, b'"inputSchema"', times=1000, more_tools=998)
+
+
+class Requests:
+    """Requests to a server: each client has one in flight."""
+
+    def __init__(self, pids: Sequence[int], asked: Asked, clients: Sequence[Client]) -> None:
+        self._pids, self._asked, self._clients = pids, asked, clients
+
+    def cpu_seconds(self) -> float:
+        return sum(map(cpu_seconds, self._pids))
+
+    def run(self, times: int) -> list[float]:
+        each = -(-times // len(self._clients))
+        with ThreadPoolExecutor(len(self._clients)) as threads:
+            taken = threads.map(lambda client: [self._one(client) for _ in range(each)], self._clients)
+            return list(itertools.chain.from_iterable(taken))
+
+    def _one(self, client: Client) -> float:
+        began = time.perf_counter()
+        self._asked.of(client)
+        return time.perf_counter() - began
+
+
+@contextmanager
+def stdio(module: str, asked: Asked = ADD) -> Iterator[Workload]:
+    """Requests over stdio."""
+    with python("-m", module, "stdio", str(asked.more_tools)) as server:
+        yield Requests([server.pid], asked, [StdioClient(server)])
+
+
+@contextmanager
+def legacy(module: str, asked: Asked = ADD, in_flight: int = 1) -> Iterator[Workload]:
+    """Requests over Streamable HTTP, in one session."""
+    with _http_server(module, "http", asked) as (pid, port):
+        first = LegacyClient(port)
+        yield Requests([pid], asked, [first, *(first.twin() for _ in range(in_flight - 1))])
+
+
+@contextmanager
+def modern(module: str, asked: Asked = ADD) -> Iterator[Workload]:
+    """Requests over Streamable HTTP of the modern era."""
+    with _http_server(module, "http", asked) as (pid, port):
+        yield Requests([pid], asked, [ModernClient(port)])
+
+
+@contextmanager
+def sse(module: str, asked: Asked = ADD) -> Iterator[Workload]:
+    """Requests over HTTP+SSE."""
+    with _http_server(module, "sse", asked) as (pid, port):
+        yield Requests([pid], asked, [SseClient(port)])
+
+
+@contextmanager
+def _http_server(module: str, transport: str, asked: Asked) -> Iterator[tuple[int, int]]:
+    with python("-m", module, transport, str(asked.more_tools)) as server:
+        assert server.stdout is not None
+        yield server.pid, int(server.stdout.readline())
+
+
+@contextmanager
+def notebook() -> Iterator[Workload]:
+    """Requests to a notebook: through a Jupyter Server into a live kernel and back."""
+    from tests.conftest import isolated_jupyter
+    from tests.live.parts import jupyter_server
+
+    cells = "%load_ext mcp_jupyter", "%%mcp_tool\ndef add(a: int, b: int) -> int:\n    return a + b"
+    with isolated_jupyter() as dirs, jupyter_server(dirs) as server, server.notebook("bench.ipynb", *cells):
+        token = server.token("bench")
+        host, _, path = server.endpoint("bench").removeprefix("http://").partition("/")
+        port = int(host.rpartition(":")[2])
+        client = LegacyClient(port, f"/{path}", Authorization=f"Bearer {token}")
+        files = [*dirs.runtime.glob("jpserver-*.json"), *dirs.runtime.glob("mcp-*.json")]
+        yield Requests([json.loads(file.read_text())["pid"] for file in files], ADD, [client])
+
+
+class Starts:
+    """Processes that start, up to the first line they write.
+
+    Parameters
+    ----------
+    arguments : sequence of str
+        Of Python.
+    opening : bytes
+        What they are told first.
+    """
+
+    def __init__(self, arguments: Sequence[str], opening: bytes = b"") -> None:
+        self._arguments, self._opening = arguments, opening
+        self._cpu_seconds = 0.0
+
+    def cpu_seconds(self) -> float:
+        return self._cpu_seconds
+
+    def run(self, times: int) -> list[float]:
+        return [self._one() for _ in range(times)]
+
+    def _one(self) -> float:
+        began = time.perf_counter()
+        with python(*self._arguments) as process:
+            assert process.stdin is not None
+            assert process.stdout is not None
+            process.stdin.write(self._opening)
+            process.stdin.flush()
+            if not process.stdout.readline():
+                raise AssertionError(f"{' '.join(self._arguments)} wrote nothing")
+            self._cpu_seconds += cpu_seconds(process.pid)
+            return time.perf_counter() - began
