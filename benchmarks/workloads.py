@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
 from .processes import cpu_seconds, python
-from .wire import Client, LegacyClient, ModernClient, SseClient, StdioClient, message
+from .wire import Client, LegacyClient, ModernClient, SseClient, StdioClient
 
 __all__ = [
     "ADD",

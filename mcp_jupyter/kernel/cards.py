@@ -23,8 +23,8 @@ __all__ = ["Card", "show", "signature_text"]
 MAX_TEXT_CHARS: Final = 160
 """What is said of one thing fits on a line or two; the whole of it is in the cell above the card."""
 
-# Each of these is on the list of JupyterLab's sanitiser, in the way it is written. They undo what notebooks do
-# to every table: stripes, right alignment, centring.
+# Each of these is on the list of JupyterLab's sanitiser, in the way it is written. They undo what
+# notebooks do to every table: stripes, right alignment, centring.
 _FRAME: Final = "border-left:3px solid #f37726;padding:2px 10px;margin:2px 0"
 _TABLE: Final = "margin:0;border-collapse:collapse"
 _ROW: Final = "background:transparent"

@@ -4,12 +4,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
+from contextvars import Context
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import anyio
 import anyio.to_thread
@@ -21,6 +21,15 @@ from mcp_jupyter.link.discovery import Discovery
 from tests.server.conversation import Client, Ears
 
 CELL_SECONDS = 30
+
+T = TypeVar("T")
+
+
+async def in_thread(function: Callable[..., T], *arguments: object) -> T:
+    """Run what blocks on a Jupyter client while the test's loop goes on."""
+    # jupyter_client's blocking functions keep their event loop in a context variable. A thread started from a
+    # task sees that task's variables: without a context of its own, two threads would run one loop.
+    return await anyio.to_thread.run_sync(Context().run, function, *arguments)
 
 
 @dataclass
@@ -65,7 +74,7 @@ class Cells:
 
     async def arun(self, source: str) -> Ran:
         """Run one cell while the test's loop goes on."""
-        return await anyio.to_thread.run_sync(partial(self.run, source))
+        return await in_thread(self.run, source)
 
     def complete(self, text: str) -> list[str]:
         """What Tab offers at the end of `text`, as whole last words."""

@@ -9,6 +9,8 @@ import signal
 import anyio
 import pytest
 
+from tests.kernel.live import in_thread
+
 from .parts import sdk_client, wait_for
 
 pytestmark = pytest.mark.anyio
@@ -38,7 +40,7 @@ def notebook(jupyter):
 async def test_a_session_goes_on_after_a_kernel_restart(jupyter, notebook, mode):
     async with sdk_client(mode, jupyter.endpoint("restarts"), jupyter.token("restarts")) as client:
         first = (await client.do("call", name="pid"))["structuredContent"]["result"]
-        await anyio.to_thread.run_sync(notebook.restart)
+        await in_thread(notebook.restart)
         await client.hear(heard="notifications/tools/list_changed")
         assert await client.do("tools") == []
         client.said.clear()
@@ -55,7 +57,7 @@ async def test_a_session_goes_on_after_a_kernel_restart(jupyter, notebook, mode)
 async def test_a_modern_client_calls_the_restarted_kernel(jupyter, notebook):
     async with sdk_client("auto", jupyter.endpoint("restarts"), jupyter.token("restarts")) as client:
         first = (await client.do("call", name="pid"))["structuredContent"]["result"]
-        await anyio.to_thread.run_sync(notebook.restart)
+        await in_thread(notebook.restart)
         answer = await client.answer(await client.begin("call", name="pid"))
         assert "error" in answer
         await notebook.arun(LOAD)
