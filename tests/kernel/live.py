@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, closing, contextmanager
 from contextvars import Context
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 import anyio
 import anyio.to_thread
 from jupyter_client import BlockingKernelClient, KernelManager
+from jupyter_core.utils import ensure_event_loop
 
 from mcp_jupyter.engine.connection import Connection
 from mcp_jupyter.link.dial import dial
@@ -27,9 +28,14 @@ T = TypeVar("T")
 
 async def in_thread(function: Callable[..., T], *arguments: object) -> T:
     """Run what blocks on a Jupyter client while the test's loop goes on."""
-    # jupyter_client's blocking functions keep their event loop in a context variable. A thread started from a
-    # task sees that task's variables: without a context of its own, two threads would run one loop.
-    return await anyio.to_thread.run_sync(Context().run, function, *arguments)
+
+    # jupyter_client's blocking functions keep their event loop in a context variable. A thread started from
+    # a task sees that task's variables: without a context of its own, two threads would run one loop.
+    def work() -> T:
+        with closing(ensure_event_loop()):
+            return function(*arguments)
+
+    return await anyio.to_thread.run_sync(Context().run, work)
 
 
 @dataclass
