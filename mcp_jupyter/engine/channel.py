@@ -91,7 +91,7 @@ class MemoryChannel(Channel):
         peer = self._peer
         if self._closed or peer is None:
             raise ConnectionClosed("The other end of this channel is closed.")
-        peer._deliver(Message(decode(message.raw), message.raw, message.related))
+        peer._deliver(Message(decode(message.raw), message.raw, message.related, message.sender))
 
     def _deliver(self, message: Message) -> None:
         if self._sink is not None:

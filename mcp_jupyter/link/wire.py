@@ -2,17 +2,18 @@
 """The line format of a link: bytes to messages and back, with no I/O.
 
 The first line of a client is its greeting, `{"key": "..."}`; every other line, both ways, is
-`{"m": message, "r": related request id or null}`. This file knows no socket, no key that is right and
-no method.
+`{"m": message, "r": related request id or null}`, with `"s": sender` where the front that let the message
+in tells several senders apart. This file knows no socket, no key that is right and no method.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 from ..errors import FrameError
 from ..protocol.codes import INVALID_REQUEST
-from ..protocol.frames import Message, RequestId, classify, dumps, is_request_id, parse
+from ..protocol.frames import Message, RequestId, classify, dumps, encode, is_request_id, parse
 from ..protocol.limits import MAX_LINE_BYTES
 
 __all__ = ["LineBuffer", "greeting", "key_of", "pack", "unpack"]
@@ -20,6 +21,7 @@ __all__ = ["LineBuffer", "greeting", "key_of", "pack", "unpack"]
 _HEAD: Final = b'{"m":'
 _MIDDLE: Final = b',"r":'
 _NO_REQUEST: Final = b',"r":null}\n'
+_SENDER: Final = b',"s":'
 
 
 def pack(message: Message) -> bytes:
@@ -31,9 +33,10 @@ def pack(message: Message) -> bytes:
     raw = message.raw
     if b"\n" in raw:
         raw = raw.replace(b"\n", b" ")
-    if message.related is None:
+    if message.related is None and not message.sender:
         return _HEAD + raw + _NO_REQUEST
-    return _HEAD + raw + _MIDDLE + dumps(message.related) + b"}\n"
+    sender = _SENDER + dumps(message.sender) if message.sender else b""
+    return _HEAD + raw + _MIDDLE + dumps(message.related) + sender + b"}\n"
 
 
 def unpack(line: bytes) -> Message:
@@ -58,10 +61,10 @@ def _unpack_sliced(line: bytes) -> Message | None:
         return None
     raw = line[len(_HEAD) : middle]
     try:
-        value, related = parse(raw), parse(line[middle + len(_MIDDLE) : -1])
+        value, rest = parse(raw), parse(b"{" + line[middle + 1 :])
     except FrameError:
         return None
-    return Message(classify(value), raw, _related(related))
+    return None if "m" in rest else Message(classify(value), raw, *_envelope(rest))
 
 
 def _unpack_parsed(line: bytes) -> Message:
@@ -69,14 +72,18 @@ def _unpack_parsed(line: bytes) -> Message:
     value = parse(line)
     if type(value) is not dict or "m" not in value:
         raise FrameError(INVALID_REQUEST, 'A line of a link must be a JSON object with "m".')
-    return Message.of(classify(value["m"]), _related(value.get("r")))
+    related, sender = _envelope(value)
+    frame = classify(value["m"])
+    return Message(frame, encode(frame), related, sender)
 
 
-def _related(value: Any) -> RequestId | None:
-    if value is None or is_request_id(value):
-        related: RequestId | None = value
-        return related
-    raise FrameError(INVALID_REQUEST, '"r" must be a request id or null.')
+def _envelope(value: Mapping[str, Any]) -> tuple[RequestId | None, str]:
+    related, sender = value.get("r"), value.get("s", "")
+    if related is not None and not is_request_id(related):
+        raise FrameError(INVALID_REQUEST, '"r" must be a request id or null.')
+    if type(sender) is not str:
+        raise FrameError(INVALID_REQUEST, '"s" must be a string.')
+    return related, sender
 
 
 def greeting(key: str) -> bytes:

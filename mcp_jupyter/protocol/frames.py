@@ -81,11 +81,15 @@ class Message:
 
     `related` is what lets an HTTP front put a notification on the stream of the POST it belongs to:
     the id of the request, made by the side that receives this message, in whose course it was sent.
+
+    `sender` is who sent it, as the front that let it in knows him: what is kept for one sender is given
+    to no other. Empty where a channel has one sender only.
     """
 
     frame: Frame
     raw: bytes
     related: RequestId | None = None
+    sender: str = ""
 
     @classmethod
     def of(cls, frame: Frame, related: RequestId | None = None) -> Message:

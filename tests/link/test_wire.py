@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from mcp_jupyter.errors import FrameError
 from mcp_jupyter.link.wire import LineBuffer, greeting, key_of, pack, unpack
-from mcp_jupyter.protocol.frames import Message, Notification, Request, decode
+from mcp_jupyter.protocol.frames import Message, Notification, Request, decode, encode
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(),
@@ -23,9 +23,10 @@ IDS = st.integers() | st.text(max_size=40)
 PING = b'{"jsonrpc":"2.0","id":1,"method":"ping","params":{}}'
 
 
-@given(IDS, st.text(), st.dictionaries(st.text(), JSON, max_size=4), st.none() | IDS)
-def test_a_packed_message_comes_out_the_same(id_, method, params, related) -> None:
-    message = Message.of(Request(id_, method, params), related)
+@given(IDS, st.text(), st.dictionaries(st.text(), JSON, max_size=4), st.none() | IDS, st.text())
+def test_a_packed_message_comes_out_the_same(id_, method, params, related, sender) -> None:
+    frame = Request(id_, method, params)
+    message = Message(frame, encode(frame), related, sender)
     line = pack(message)
     assert line.endswith(b"\n")
     assert line.count(b"\n") == 1
@@ -53,6 +54,7 @@ def test_a_message_on_many_lines_is_sent_on_one() -> None:
         b'{"m":%s,"x":{"a":1,"r":2}}' % PING,
         b'{"m":%s,"x":{"a":1},"r":null}' % PING,
         b'{"m":1,"m":%s,"r":null}' % PING,
+        b'{"m":1,"r":null,"m":%s}' % PING,
         b'{"m":%s,"r":null} ' % PING,
     ],
 )

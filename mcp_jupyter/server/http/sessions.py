@@ -155,7 +155,7 @@ class Session(abc.ABC):
         try:
             if self._channel is None:
                 raise ConnectionClosed("The session is not open.")
-            self._channel.send(Message(frame, raw))
+            self._channel.send(Message(frame, raw, sender=principal.id))
         except ConnectionClosed:
             self.closed()
         if isinstance(frame, Notification) and frame.method == "notifications/cancelled":

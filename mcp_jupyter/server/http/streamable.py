@@ -189,7 +189,7 @@ class StreamableHandler(EventStreamHandler):
             try:
                 async with self.endpoint.pool.lease() as lease:
                     lease.start(exchange)
-                    await lease.send(Message(frame, raw))
+                    await lease.send(Message(frame, raw, sender=self.principal.id))
                     await self._relay(exchange, era)
                     if exchange.answered:
                         lease.done()
