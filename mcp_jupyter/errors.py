@@ -11,6 +11,7 @@ into one of these at one named boundary.
     ├── ConnectionClosed        the other side is gone
     ├── RequestTimeout          no answer within the bound
     ├── BacklogFull             the other side does not read and its queue is full
+    ├── UncheckableSchema       a JSON Schema that nothing can be checked against within bounds
     └── LinkError               no kernel can be reached
         └── NotebookNotFound    no live notebook has that name
 """
@@ -29,6 +30,7 @@ __all__ = [
     "NotebookNotFound",
     "RequestTimeout",
     "ToolError",
+    "UncheckableSchema",
 ]
 
 
@@ -91,6 +93,10 @@ class RequestTimeout(McpJupyterError):
 
 class BacklogFull(McpJupyterError):
     """The other side does not read, and what waits for it has reached its limit."""
+
+
+class UncheckableSchema(McpJupyterError):
+    """A JSON Schema that nothing can be checked against, or not within bounds."""
 
 
 class LinkError(McpJupyterError):

@@ -1,0 +1,178 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Checks against a JSON Schema: what they find, and that nothing hostile in one has its way."""
+
+from __future__ import annotations
+
+import time
+import urllib.request
+from typing import Any
+
+import pytest
+
+from mcp_jupyter.errors import UncheckableSchema
+from mcp_jupyter.protocol.json_schema import MAX_CHECK_SECONDS, MAX_SCHEMA_DEPTH, MAX_SCHEMA_PARTS, JsonSchema
+
+PERSON = {
+    "type": "object",
+    "properties": {"name": {"type": "string"}, "age": {"type": "integer", "minimum": 0}},
+    "required": ["name"],
+    "additionalProperties": False,
+}
+
+
+def problems(schema: dict[str, Any], value: Any) -> list[str]:
+    return JsonSchema(schema).problems(value)
+
+
+def test_a_value_that_fits_has_no_problems():
+    assert problems(PERSON, {"name": "Ada", "age": 36}) == []
+
+
+def test_each_problem_has_its_place():
+    found = problems(PERSON, {"age": -1, "colour": "red"})
+    assert sorted(found) == [
+        "$.age: -1 is less than the minimum of 0",
+        "$: 'name' is a required property",
+        "$: There is no property 'colour' in the schema",
+    ]
+
+
+def test_the_first_problems_are_enough_and_each_is_short():
+    found = problems({"type": "array", "items": {"type": "integer"}}, ["x" * 10_000] * 100)
+    assert len(found) == 5
+    assert found[0].startswith("$[0]: 'xxx")
+    assert found[0].endswith("is not of type 'integer'")
+    assert max(map(len, found)) < 300
+
+
+def test_references_within_the_schema_are_followed():
+    tree = {
+        "$ref": "#/$defs/node",
+        "$defs": {"node": {"type": "object", "properties": {"next": {"$ref": "#/$defs/node"}}}},
+    }
+    assert problems(tree, {"next": {"next": {}}}) == []
+    assert problems(tree, {"next": {"next": 3}}) == ["$.next.next: 3 is not of type 'object'"]
+
+
+@pytest.mark.parametrize(
+    ("dialect", "keyword"),
+    [
+        (None, "prefixItems"),
+        ("https://json-schema.org/draft/2020-12/schema", "prefixItems"),
+        ("https://json-schema.org/draft/2019-09/schema", "items"),
+        ("http://json-schema.org/draft-07/schema#", "items"),
+    ],
+)
+def test_a_schema_names_its_dialect(dialect, keyword):
+    schema = {keyword: [{"type": "string"}], **({"$schema": dialect} if dialect else {})}
+    assert problems(schema, ["a", 1]) == []
+    assert problems(schema, [1]) == ["$[0]: 1 is not of type 'string'"]
+
+
+@pytest.mark.parametrize(
+    ("schema", "fits", "does_not"),
+    [
+        ({"patternProperties": {"^n_": {"type": "number"}}}, {"n_a": 1, "b": "x"}, {"n_a": "x"}),
+        (
+            {"patternProperties": {"^n_": {}}, "additionalProperties": {"type": "string"}},
+            {"n_a": 1, "b": "x"},
+            {"b": 1},
+        ),
+        ({"uniqueItems": True}, [1, True, "1", {"a": 1}, {"a": 2}], [{"a": 1, "b": 2}, {"b": 2.0, "a": 1.0}]),
+        ({"uniqueItems": False}, [1, 1], None),
+        ({"pattern": r"^\d{4}-\d{2}$"}, "2026-07", "July"),
+    ],
+)
+def test_keywords_with_a_way_of_their_own(schema, fits, does_not):
+    assert problems(schema, fits) == []
+    if does_not is not None:
+        assert len(problems(schema, does_not)) == 1
+
+
+# -- what is hostile -------------------------------------------------------------------------------------
+
+
+def within(seconds: float, schema: dict[str, Any], value: Any) -> list[str]:
+    before = time.thread_time()
+    try:
+        return problems(schema, value)
+    finally:
+        assert time.thread_time() - before < seconds
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {"pattern": "^(a+)+$"},
+        {"patternProperties": {"^(a+)+$": False}, "additionalProperties": False},
+        {"propertyNames": {"pattern": "^(a|a)*$"}},
+    ],
+)
+def test_no_pattern_takes_long(schema):
+    evil = "a" * 100_000 + "!"
+    assert within(MAX_CHECK_SECONDS, schema, evil if "pattern" in schema else {evil: 1})
+
+
+def test_numbers_made_to_collide_are_compared_in_time():
+    hash_modulus = 2**61 - 1
+    assert within(MAX_CHECK_SECONDS, {"uniqueItems": True}, [n * hash_modulus for n in range(50_000)]) == []
+
+
+def test_references_that_double_at_each_level_end():
+    levels = {f"l{n}": {"allOf": [{"$ref": f"#/$defs/l{n + 1}"}] * 2} for n in range(40)}
+    schema = {"$ref": "#/$defs/l0", "$defs": {**levels, "l40": {}}}
+    with pytest.raises(UncheckableSchema, match="takes more than 1 s"):
+        within(2 * MAX_CHECK_SECONDS, schema, 1)
+
+
+@pytest.mark.parametrize(
+    "uri", ["https://example.com/schema", "http://127.0.0.1:1/x", "file:///etc/passwd", "x"]
+)
+def test_nothing_is_fetched(uri, monkeypatch):
+    asked = []
+    monkeypatch.setattr(urllib.request, "urlopen", asked.append)
+    with pytest.raises(UncheckableSchema, match="leads nowhere in it"):
+        problems({"properties": {"a": {"$ref": uri}}}, {"a": 1})
+    assert asked == []
+
+
+def deep(levels: int) -> dict[str, Any]:
+    schema: dict[str, Any] = {}
+    for _ in range(levels):
+        schema = {"not": schema}
+    return schema
+
+
+@pytest.mark.parametrize(
+    ("schema", "why"),
+    [
+        ({"anyOf": [{"const": n} for n in range(10_000)]}, f"more than {MAX_SCHEMA_PARTS} parts"),
+        (deep(MAX_SCHEMA_DEPTH), f"more than {MAX_SCHEMA_DEPTH} levels"),
+        (deep(100_000), f"more than {MAX_SCHEMA_DEPTH} levels"),
+        ({"type": "text"}, "no JSON Schema"),
+        ({"properties": 5}, "no JSON Schema"),
+        ({"patternProperties": {"x": {"unevaluatedProperties": False}}}, "has both"),
+    ],
+)
+def test_schemas_refused_at_once(schema, why):
+    with pytest.raises(UncheckableSchema, match=why):
+        JsonSchema(schema)
+
+
+@pytest.mark.parametrize("pattern", ["^(?!x)", r"(a)\1", "(", "a{1000}{1000}{1000}"])
+def test_patterns_that_have_no_bound_or_are_none(pattern):
+    with pytest.raises(UncheckableSchema, match="look-around"):
+        problems({"pattern": pattern}, "x")
+
+
+def test_a_schema_that_is_itself():
+    with pytest.raises(UncheckableSchema, match="back to itself"):
+        problems({"$ref": "#"}, 1)
+
+
+def test_a_value_too_deep_for_a_schema_that_follows_it():
+    value: Any = 1
+    for _ in range(10_000):
+        value = [value]
+    with pytest.raises(UncheckableSchema, match="too deep"):
+        problems({"items": {"$ref": "#"}}, value)
