@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """What every client transport has in common: its two halves, its outbox, its tasks and its end.
 
-A transport gives its user a pair (read, write), as in the first-generation SDK's README. The two are one
-`Channel` cut in half, and `ClientSession` joins them again; nobody else looks inside. This file knows the
-order of events in a channel's life; it does not know what carries the bytes.
+A transport gives its user a pair (read, write), the `halves` of a channel. This file knows the order of
+events in a channel's life; it does not know what carries the bytes.
 """
 
 from __future__ import annotations
@@ -11,12 +10,12 @@ from __future__ import annotations
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 
 import anyio
 from anyio.abc import TaskGroup
 
 from ..engine.channel import Channel, Sink
+from ..engine.halves import ReadHalf, WriteHalf, halves, joined
 from ..errors import ConnectionClosed, FrameError, McpError
 from ..protocol.frames import ErrorResponse, Frame, Message, RequestId, classify, encode, parse
 from ..protocol.limits import MAX_STREAM_BACKLOG
@@ -27,38 +26,6 @@ log = logging.getLogger(__name__)
 
 MAX_SHOWN_CHARS = 80
 """Of something that is no message, in the one log line about it."""
-
-
-@dataclass(frozen=True, slots=True)
-class ReadHalf:
-    """What the server sends; opaque."""
-
-    channel: Channel
-
-
-@dataclass(frozen=True, slots=True)
-class WriteHalf:
-    """What the client sends; opaque."""
-
-    channel: Channel
-
-
-def halves(channel: Channel) -> tuple[ReadHalf, WriteHalf]:
-    """A channel as the pair that `ClientSession` takes."""
-    return ReadHalf(channel), WriteHalf(channel)
-
-
-def joined(read: ReadHalf, write: WriteHalf) -> Channel:
-    """The channel that two halves came from.
-
-    Raises
-    ------
-    ValueError
-        They are halves of two different connections.
-    """
-    if read.channel is not write.channel:
-        raise ValueError("read and write belong to different connections; pass the pair of one transport.")
-    return read.channel
 
 
 @asynccontextmanager

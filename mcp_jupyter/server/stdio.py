@@ -13,13 +13,14 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import AbstractAsyncContextManager, contextmanager, suppress
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, suppress
 from typing import BinaryIO, Final, Protocol
 
 import anyio
 
 from ..engine.channel import Channel, Sink
+from ..engine.halves import ReadHalf, WriteHalf, halves, joined
 from ..errors import ConnectionClosed, FrameError
 from ..protocol.codes import INVALID_REQUEST
 from ..protocol.frames import (
@@ -36,7 +37,7 @@ from ..protocol.frames import (
 from ..protocol.limits import MAX_LINE_BYTES
 from .posting import Poster
 
-__all__ = ["StdioChannel", "protocol_stdin", "protocol_stdout", "serve_stdio"]
+__all__ = ["StdioChannel", "protocol_stdin", "protocol_stdout", "serve_stdio", "stdio_server"]
 
 MAX_LINES_WAITING: Final = 64
 """Lines read ahead of the event loop: enough to keep it busy; the rest stays in the pipe."""
@@ -217,13 +218,27 @@ def _on_terminate(stop: Callable[[], None]) -> Iterator[None]:
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
-async def serve_stdio(server: _Serves) -> None:
-    """Serve one client on stdin and stdout until it closes stdin, or SIGTERM comes."""
+@asynccontextmanager
+async def stdio_server() -> AsyncIterator[tuple[ReadHalf, WriteHalf]]:
+    """The client on this process's stdin and stdout: ``async with stdio_server() as (read, write)``.
+
+    Within it stdin and stdout are the protocol's. SIGTERM ends it, and cancels what runs in it.
+
+    Yields
+    ------
+    (read, write)
+        For `Server.run`.
+    """
     with (
         anyio.CancelScope() as scope,
         _on_terminate(scope.cancel),
         protocol_stdin() as source,
         protocol_stdout() as target,
     ):
-        async with server.running():
-            await server.serve(StdioChannel(source, target))
+        yield halves(StdioChannel(source, target))
+
+
+async def serve_stdio(server: _Serves) -> None:
+    """Serve one client on stdin and stdout until it closes stdin, or SIGTERM comes."""
+    async with stdio_server() as (read, write), server.running():
+        await server.serve(joined(read, write))
