@@ -27,7 +27,8 @@ from ..protocol.frames import Message, Request, RequestId, parse
 from ..protocol.headers import HeaderError
 from ..protocol.limits import MAX_IN_FLIGHT, SEND_TIMEOUT_SECONDS
 from ..protocol.sse import MAX_EVENT_BYTES, Decoder, Event, SseError
-from .streams import ClientChannel, printable
+from .redaction import Redaction
+from .streams import ClientChannel
 
 __all__ = [
     "CLOSE_SECONDS",
@@ -67,17 +68,8 @@ MAX_REDIRECTS: Final = 5
 MAX_WORDS_BYTES: Final = 65536
 """Read of a refusal's body."""
 
-MAX_SHOWN_CHARS: Final = 300
-"""Shown of it."""
-
-MIN_SECRET_CHARS: Final = 8
-"""A shorter header value (as in `X-Debug: 1`) is no secret, and replacing it would garble the message."""
-
 FOREIGN: Final = (httpx2.HTTPError, httpx2.InvalidURL, httpx2.StreamError, SseError, HeaderError)
 """What may be raised below this package; `HttpChannel.trouble` translates it."""
-
-_OF_HTTPX2: Final = frozenset({"accept", "accept-encoding", "connection", "user-agent"})
-"""Headers it sends of its own accord."""
 
 LOOPBACK: Final = ("localhost", "127.0.0.1", "::1")
 """Hosts that are never asked through a proxy: it could not reach our loopback, but would see the token."""
@@ -85,7 +77,11 @@ LOOPBACK: Final = ("localhost", "127.0.0.1", "::1")
 
 @asynccontextmanager
 async def http_client(
-    url: httpx2.URL, headers: Mapping[str, str] | None, timeout: float, read_timeout: float
+    url: httpx2.URL,
+    headers: Mapping[str, str] | None,
+    timeout: float,
+    read_timeout: float,
+    auth: httpx2.Auth | None = None,
 ) -> AsyncIterator[httpx2.AsyncClient]:
     """An HTTP client for one origin, without redirects and cookies; closed at the end whatever happens.
 
@@ -97,9 +93,12 @@ async def http_client(
         Sent with each request.
     timeout, read_timeout : float
         Seconds to connect or to take a request, and seconds of silence while it is answered.
+    auth : httpx2.Auth, optional
+        Adds credentials to each request, and may send requests of its own to other origins.
     """
     client = httpx2.AsyncClient(
         headers=dict(headers or {}),
+        auth=auth,
         # No protocol version has cookies, and a malformed one would break every later request.
         cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
         timeout=httpx2.Timeout(timeout, read=read_timeout),
@@ -163,6 +162,8 @@ class HttpChannel(ClientChannel, abc.ABC):
         The requests being POSTed or answered, and the scopes of their tasks.
     flushed : anyio.Event
         Set once nothing more of the outbox will be taken up.
+    secrets : Redaction
+        What no message may repeat.
     """
 
     def __init__(self, client: httpx2.AsyncClient, url: httpx2.URL) -> None:
@@ -173,7 +174,9 @@ class HttpChannel(ClientChannel, abc.ABC):
         self.flushed = anyio.Event()
         self.client = client
         self._limiter = anyio.CapacityLimiter(MAX_CONCURRENT_POSTS)
-        self._secrets = _secrets(client.headers, self.url)
+        self.secrets = Redaction(client.headers, self.url)
+        if client.auth is not None:
+            client.event_hooks = {"request": [self.secrets.learn]}
 
     # -- what differs between the transports ---------------------------------------------------
 
@@ -265,14 +268,14 @@ class HttpChannel(ClientChannel, abc.ABC):
         Raises
         ------
         McpError
-            A redirect that must not be followed.
+            A redirect that must not be followed, or credentials that could not be had.
         httpx2.HTTPError
             Network and protocol faults.
         """
         url = self.url
         for _ in range(MAX_REDIRECTS):
             request = self.client.build_request(method, url, headers=headers, content=content or None)
-            response = await self.client.send(request, stream=True)
+            response = await self._sent(request)
             if not response.has_redirect_location:
                 if method == "POST":
                     self.url = url
@@ -281,12 +284,22 @@ class HttpChannel(ClientChannel, abc.ABC):
             url = self._redirected(method, response)
         raise self._error(f"{self.where} redirects more than {MAX_REDIRECTS} times.")
 
+    async def _sent(self, request: httpx2.Request) -> httpx2.Response:
+        """Send one request. This is the boundary to `auth`, whose code is others' and may raise anything."""
+        try:
+            return await self.client.send(request, stream=True)
+        except (McpError, *FOREIGN):
+            raise
+        except Exception as exc:
+            words = self.secrets.quote(str(exc)) or type(exc).__name__
+            raise self._error(f"Getting credentials for {self.where} failed: {words}") from exc
+
     def _redirected(self, method: str, response: httpx2.Response) -> httpx2.URL:
         target = response.url.join(response.headers["location"])
         if origin_of(target) != self.where:
             raise self._error(
-                f"{self.where} redirects to {self.quote(origin_of(target))}: another origin, which gets no "
-                "credentials of ours. Use that address if it is the server you mean."
+                f"{self.where} redirects to {self.secrets.quote(origin_of(target))}: another origin, which "
+                "gets no credentials of ours. Use that address if it is the server you mean."
             )
         if method != "GET" and response.status_code not in (307, 308):
             raise self._error(f"{self.where} redirects a {method} so that it would be lost.")
@@ -294,22 +307,12 @@ class HttpChannel(ClientChannel, abc.ABC):
 
     # -- words for what failed -----------------------------------------------------------------
 
-    def keep_secret(self, text: str) -> None:
-        """Leave `text` out of every message from now on."""
-        self._secrets = (*self._secrets, text)
-
-    def quote(self, text: str) -> str:
-        """The server's words made fit for a message: short, printable, without our credentials."""
-        for secret in self._secrets:
-            text = text.replace(secret, "***")
-        return printable(text, MAX_SHOWN_CHARS)
-
     def trouble(self, error: Exception) -> McpError:
         """What httpx2 or a decoder raised, as an error of ours."""
         if isinstance(error, httpx2.TimeoutException):
             return self._error(f"{self.where} did not answer in time ({type(error).__name__}).")
         return self._error(
-            f"Talking to {self.where} failed: {self.quote(str(error)) or type(error).__name__}"
+            f"Talking to {self.where} failed: {self.secrets.quote(str(error)) or type(error).__name__}"
         )
 
     async def refusal(self, response: httpx2.Response, body: bytes | None = None) -> McpError:
@@ -317,7 +320,7 @@ class HttpChannel(ClientChannel, abc.ABC):
         if body is None:
             body = await read_at_most(response, MAX_WORDS_BYTES)
         status = response.status_code
-        words = self.quote(_words(media_type(response), body))
+        words = self.secrets.quote(_words(media_type(response), body))
         text = f"{self.where} answered {status} {_phrase(status)}" + (f": {words}" if words else ".")
         return self._error(text, {"httpStatus": status})
 
@@ -360,16 +363,6 @@ def origin_of(url: httpx2.URL) -> str:
     """Scheme, host and port; a port that is the scheme's default is left out (httpx2 sees to that)."""
     port = "" if url.port is None else f":{url.port}"
     return f"{url.scheme}://{_bracketed(url.host)}{port}"
-
-
-def _secrets(headers: httpx2.Headers, url: httpx2.URL) -> tuple[str, ...]:
-    """What must not be repeated: header values, whole and without their scheme, and the URL's own."""
-    found = {url.password, url.query.decode("ascii", "replace"), *url.params.values()}
-    for name, value in headers.items():
-        if name not in _OF_HTTPX2:
-            found |= {value, value.rpartition(" ")[2]}
-    # The longest first: a whole value before a part of it.
-    return tuple(sorted((text for text in found if len(text) >= MIN_SECRET_CHARS), key=len, reverse=True))
 
 
 def _phrase(status: int) -> str:

@@ -28,6 +28,9 @@ __all__ = ["sse_client"]
 
 EVENTS: Final = "text/event-stream"
 
+SIGN_IN_SECONDS: Final = 300.0
+"""How long a person may take to sign in before the stream can open."""
+
 MAX_ACCEPTED_BYTES: Final = 65536
 """Read of the body of a POST that was accepted; it is one word where there is one."""
 
@@ -38,6 +41,7 @@ async def sse_client(
     headers: Mapping[str, str] | None = None,
     timeout: float = 5.0,
     sse_read_timeout: float = 300.0,
+    auth: httpx2.Auth | None = None,
 ) -> AsyncIterator[tuple[ReadHalf, WriteHalf]]:
     """Connect to a server over HTTP+SSE.
 
@@ -52,6 +56,9 @@ async def sse_client(
         Seconds for the stream to open and to name the endpoint, and for the server to take a POST.
     sse_read_timeout : float
         Seconds of silence after which the stream is given up.
+    auth : httpx2.Auth, optional
+        Adds credentials to each request; what it adds is kept out of errors and log messages too. With it
+        the stream has `SIGN_IN_SECONDS` to open: a person may have to sign in.
 
     Yields
     ------
@@ -66,12 +73,12 @@ async def sse_client(
         The URL is not one of http or https.
     """
     target = server_url(url)
-    async with http_client(target, headers, timeout, sse_read_timeout) as client:
+    async with http_client(target, headers, timeout, sse_read_timeout, auth) as client:
         channel = _Sse(client, target)
         async with owned_tasks() as tasks:
             tasks.start_soon(channel.pump, tasks)
             try:
-                await channel.open_stream(tasks, timeout)
+                await channel.open_stream(tasks, timeout if auth is None else SIGN_IN_SECONDS)
                 yield halves(channel)
             finally:
                 channel.close()

@@ -62,6 +62,7 @@ async def streamablehttp_client(
     timeout: float = 30.0,
     sse_read_timeout: float = 300.0,
     terminate_on_close: bool = True,
+    auth: httpx2.Auth | None = None,
 ) -> AsyncIterator[tuple[ReadHalf, WriteHalf, Callable[[], str | None]]]:
     """Connect to a server over Streamable HTTP. Nothing is sent before the session does.
 
@@ -79,6 +80,8 @@ async def streamablehttp_client(
         here too.
     terminate_on_close : bool
         End a legacy session at the server (DELETE) when the context ends.
+    auth : httpx2.Auth, optional
+        Adds credentials to each request; what it adds is kept out of errors and log messages too.
 
     Yields
     ------
@@ -93,7 +96,7 @@ async def streamablehttp_client(
         The URL is not one of http or https.
     """
     target = server_url(url)
-    async with http_client(target, headers, timeout, sse_read_timeout) as client:
+    async with http_client(target, headers, timeout, sse_read_timeout, auth) as client:
         channel = _StreamableHttp(client, target)
         try:
             async with owned_tasks() as tasks:
@@ -193,7 +196,7 @@ class _StreamableHttp(HttpChannel):
         if session_id is not None:
             if not _SESSION_ID.fullmatch(session_id):
                 raise McpError(INTERNAL_ERROR, f"{self.where} gave a session id that no header may carry.")
-            self.keep_secret(session_id)
+            self.secrets.keep(session_id)
         self.session_id = session_id
 
     async def _follow(self, request: Request, response: httpx2.Response) -> None:

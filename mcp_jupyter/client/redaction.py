@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Foreign words made fit for a message: short, printable, and without the credentials they may repeat.
+
+Owns what a client's secrets are: the values of its headers, the query of its URL, and what an `httpx2.Auth`
+adds to a request on its way out. Sends nothing.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import Final
+
+import httpx2
+
+from .streams import printable
+
+__all__ = ["Redaction"]
+
+MAX_SHOWN_CHARS: Final = 300
+"""Shown of a server's words."""
+
+MIN_SECRET_CHARS: Final = 8
+"""A shorter header value (as in `X-Debug: 1`) is no secret, and replacing it would garble the message."""
+
+MAX_LEARNED: Final = 64
+"""Secrets of an `httpx2.Auth` that are remembered: tokens are renewed for as long as a client lives."""
+
+_PLAIN: Final = frozenset({"accept", "accept-encoding", "connection", "user-agent"})
+"""Headers that httpx2 sends of its own accord."""
+
+_FRAMING: Final = frozenset({"content-length", "content-type", "host", "last-event-id", "transfer-encoding"})
+"""Headers that a request on its way out has as well; the protocol's own begin with `mcp-`."""
+
+
+class Redaction:
+    """The secrets of one client.
+
+    Parameters
+    ----------
+    headers : httpx2.Headers
+        Sent with each request.
+    url : httpx2.URL
+        The server's.
+    """
+
+    def __init__(self, headers: httpx2.Headers, url: httpx2.URL) -> None:
+        self._kept = {url.password, url.query.decode("ascii", "replace"), *url.params.values()}
+        for name, value in headers.items():
+            if name not in _PLAIN:
+                self._kept |= _forms(value)
+        self._learned: deque[str] = deque(maxlen=MAX_LEARNED)
+
+    def keep(self, text: str) -> None:
+        """Leave `text` out of every message from now on."""
+        self._kept.add(text)
+
+    async def learn(self, request: httpx2.Request) -> None:
+        """Note what was added to a request: a hook that httpx2 calls before it sends one."""
+        for name, value in request.headers.items():
+            if name not in _PLAIN and name not in _FRAMING and not name.startswith("mcp-"):
+                self._learned.extend(text for text in _forms(value) if text not in self._learned)
+
+    def quote(self, text: str) -> str:
+        """`text` as one short line, with `***` in place of every secret."""
+        # The longest first: a whole value before a part of it.
+        for secret in sorted({*self._kept, *self._learned}, key=len, reverse=True):
+            if len(secret) >= MIN_SECRET_CHARS:
+                text = text.replace(secret, "***")
+        return printable(text, MAX_SHOWN_CHARS)
+
+
+def _forms(value: str) -> set[str]:
+    """A header's value, whole and without its scheme."""
+    return {value, value.rpartition(" ")[2]}
