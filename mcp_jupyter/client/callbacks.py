@@ -7,95 +7,51 @@ and how its notifications are handed out. Knows no transport and no handshake.
 
 from __future__ import annotations
 
-import inspect
 import logging
 from collections import deque
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Final
 
 import anyio
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ValidationError
 
 from .. import types
 from ..engine.connection import InboundRequest
 from ..errors import McpError
-from ..protocol.codes import INVALID_PARAMS, METHOD_NOT_FOUND
+from ..protocol.codes import INTERNAL_ERROR, METHOD_NOT_FOUND
 from ..protocol.frames import Notification
 from ..protocol.limits import MAX_STREAM_BACKLOG
+from .answering import Answerer, Callback, RequestContext, malformed
+from .elicitation import Elicitor
 from .streams import printable
 
 if TYPE_CHECKING:
     from .session import ClientSession
 
-__all__ = ["Callback", "Callbacks", "RequestContext", "malformed"]
+__all__ = ["Callback", "Callbacks", "RequestContext"]
 
 log = logging.getLogger(__name__)
 
-Callback: TypeAlias = Callable[..., Awaitable[Any]]
-"""An async function of the user's."""
-
 MAX_SHOWN_CHARS: Final = 200
-"""Of what is wrong with a message; it may repeat parts of the message."""
+"""Of a method's name, and of what a callback failed with."""
+
+MAX_AT_ONCE: Final = 8
+"""Input requests of one round that are answered at the same time; a person sees no more at once."""
 
 _NOTIFICATIONS: Final[Mapping[str, type[types.Notification]]] = {
     "notifications/tools/list_changed": types.ToolListChangedNotification,
     "notifications/prompts/list_changed": types.PromptListChangedNotification,
     "notifications/resources/list_changed": types.ResourceListChangedNotification,
     "notifications/resources/updated": types.ResourceUpdatedNotification,
+    "notifications/elicitation/complete": types.ElicitCompleteNotification,
 }
 
-
-@dataclass(frozen=True, slots=True)
-class RequestContext:
-    """What a callback may know of the request it answers.
-
-    Attributes
-    ----------
-    session : ClientSession
-        The session it came in on; it may be used to call the server back.
-    request_id
-        Its id.
-    meta : mapping
-        The `_meta` of its params.
-    """
-
-    session: ClientSession
-    request_id: types.RequestId
-    meta: Mapping[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class _Answerer:
-    """A user's function for one method of the server's."""
-
-    function: Callback
-    with_context: bool
-    params: TypeAdapter[Any] | None
-
-    @classmethod
-    def of(cls, function: Callback, params: Any = None) -> _Answerer:
-        """It takes the params, or the context and the params, as its signature has it."""
-        parameters = inspect.signature(function).parameters.values()
-        required = [
-            p
-            for p in parameters
-            if p.default is p.empty and p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)
-        ]
-        adapter = None if params is None else TypeAdapter(params)
-        return cls(function, len(required) > (params is not None), adapter)
-
-    async def __call__(self, context: RequestContext, params: Mapping[str, Any]) -> Any:
-        arguments: list[Any] = [context] if self.with_context else []
-        if self.params is not None:
-            try:
-                arguments.append(self.params.validate_python(params))
-            except ValidationError as exc:
-                raise McpError(INVALID_PARAMS, malformed("The params are", exc)) from None
-        result = await self.function(*arguments)
-        if isinstance(result, types.ErrorData):
-            raise McpError(result.code, result.message, result.data)
-        return result
+_CALLBACK_OF: Final[Mapping[str, str]] = {
+    "sampling/createMessage": "sampling_callback",
+    "elicitation/create": "elicitation_callback",
+    "roots/list": "list_roots_callback",
+}
+"""What a server may ask, and which argument of a session answers it."""
 
 
 class Callbacks:
@@ -111,7 +67,8 @@ class Callbacks:
     logging : async function, optional
         Called with each log message's params.
     message : async function, optional
-        Called with each notification that a list or a resource changed.
+        Called with each notification that a list or a resource changed, or that the person is done at the
+        URL of an elicitation.
     """
 
     def __init__(
@@ -125,15 +82,17 @@ class Callbacks:
         message: Callback | None,
     ) -> None:
         self._session = session
-        self._answerers: dict[str, _Answerer] = {}
+        self._answerers: dict[str, Answerer] = {}
+        self._capabilities: dict[str, Any] = {}
         if sampling is not None:
-            self._answerers["sampling/createMessage"] = _Answerer.of(
-                sampling, types.CreateMessageRequestParams
-            )
+            self._answerers["sampling/createMessage"] = Answerer(sampling, types.CreateMessageRequestParams)
+            self._capabilities["sampling"] = {}
         if elicitation is not None:
-            self._answerers["elicitation/create"] = _Answerer.of(elicitation, types.ElicitRequestParams)
+            self._answerers["elicitation/create"] = elicitor = Elicitor(elicitation)
+            self._capabilities["elicitation"] = elicitor.capability
         if list_roots is not None:
-            self._answerers["roots/list"] = _Answerer.of(list_roots)
+            self._answerers["roots/list"] = Answerer(list_roots)
+            self._capabilities["roots"] = {"listChanged": True}
         self._logging = logging
         self._message = message
         # A flood costs its oldest members, never memory.
@@ -142,24 +101,76 @@ class Callbacks:
 
     @property
     def capabilities(self) -> dict[str, Any]:
-        """What the client declares: what there are callbacks for. Elicitation by URL is not among it."""
-        declared: dict[str, dict[str, Any]] = {
-            "sampling/createMessage": {"sampling": {}},
-            "elicitation/create": {"elicitation": {"form": {}}},
-            "roots/list": {"roots": {"listChanged": True}},
-        }
-        return {name: value for method in self._answerers for name, value in declared[method].items()}
+        """What the client declares: what there are callbacks for."""
+        return self._capabilities
 
     async def request(self, call: InboundRequest) -> Any:
-        """Answer one request of the server's."""
+        """Answer one request of the server's (legacy versions)."""
         if call.method == "ping":
             return {}
         answerer = self._answerers.get(call.method)
         if answerer is None:
-            raise McpError(
-                METHOD_NOT_FOUND, f"This client does not offer {printable(call.method, MAX_SHOWN_CHARS)}."
-            )
+            raise McpError(METHOD_NOT_FOUND, f"This client does not offer {_shown(call.method)}.")
         return await answerer(RequestContext(self._session, call.id, call.meta), call.params)
+
+    async def fulfil(self, requests: Mapping[str, Any]) -> dict[str, Any]:
+        """Answer the input requests of one round, `MAX_AT_ONCE` of them at a time (2026-07-28).
+
+        Raises
+        ------
+        McpError
+            A request is malformed, of an unknown kind, or one that there is no callback for: then none is
+            answered. Or a callback failed or refused, for which a round has no words: then the others are
+            cancelled.
+        """
+        questions = [(key, *self._question(key, request)) for key, request in requests.items()]
+        limiter = anyio.CapacityLimiter(MAX_AT_ONCE)
+        answers: dict[str, Any] = {}
+        failures: list[McpError] = []
+
+        async def answer(key: str, method: str, params: Mapping[str, Any]) -> None:
+            try:
+                async with limiter:
+                    answers[key] = await self._answer(key, method, params)
+            except McpError as exc:
+                failures.append(exc)
+                tasks.cancel_scope.cancel()
+
+        async with anyio.create_task_group() as tasks:
+            for question in questions:
+                tasks.start_soon(answer, *question)
+        if failures:
+            raise failures[0]
+        return answers
+
+    def _question(self, key: str, request: Any) -> tuple[str, Mapping[str, Any]]:
+        """The method and the params of an input request that can be answered."""
+        method = request.get("method") if isinstance(request, dict) else None
+        params = request.get("params", {}) if isinstance(request, dict) else None
+        if not isinstance(method, str) or not isinstance(params, dict):
+            raise McpError(INTERNAL_ERROR, f"The server's input request {_shown(key)} is malformed.")
+        if method not in _CALLBACK_OF:
+            text = f"The server asks for input of an unknown kind: {_shown(method)}."
+            raise McpError(METHOD_NOT_FOUND, text)
+        if method not in self._answerers:
+            raise McpError(
+                METHOD_NOT_FOUND,
+                f"The server asks for {method}, which this client did not offer: "
+                f"the session has no {_CALLBACK_OF[method]}.",
+            )
+        return method, params
+
+    async def _answer(self, key: str, method: str, params: Mapping[str, Any]) -> Any:
+        """Answer one input request: the boundary to the user's functions, which may raise anything."""
+        meta = params.get("_meta")
+        context = RequestContext(self._session, key, meta if isinstance(meta, dict) else {})
+        try:
+            return await self._answerers[method](context, params)
+        except (McpError, anyio.get_cancelled_exc_class()):
+            raise
+        except BaseException as exc:
+            words = printable(f"{type(exc).__name__}: {exc}", MAX_SHOWN_CHARS)
+            raise McpError(INTERNAL_ERROR, f"The {_CALLBACK_OF[method]} failed: {words}") from exc
 
     def notification(self, notification: Notification) -> None:
         """Keep a notification for `run`, when there is somebody to hand it to."""
@@ -193,8 +204,5 @@ class Callbacks:
             log.exception("The callback for %s failed", notification.method)
 
 
-def malformed(what: str, error: ValidationError) -> str:
-    """One sentence on what is wrong with a message."""
-    first = error.errors(include_url=False, include_input=False)[0]
-    place = ".".join(str(part) for part in first["loc"])
-    return printable(f"{what} malformed: {place}: {first['msg']}", MAX_SHOWN_CHARS)
+def _shown(text: str) -> str:
+    return printable(text, MAX_SHOWN_CHARS)

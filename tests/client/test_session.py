@@ -80,6 +80,36 @@ async def test_discover_refuses_a_server_of_another_version_and_initialize_still
         await session.initialize()
 
 
+def unsupported(*supported: str) -> McpError:
+    data = {"supported": list(supported), "requested": "2026-07-28"}
+    return McpError(types.UNSUPPORTED_PROTOCOL_VERSION, "not this one", data)
+
+
+@pytest.mark.parametrize("method", ["server/discover", "tools/list"])
+async def test_a_version_that_is_refused_is_replaced_by_one_both_know(method: str) -> None:
+    async def refuse_once(call: InboundRequest) -> Any:
+        if [name for name, _ in server.asked].count(method) == 1:
+            raise unsupported("2031-01-01", "2026-07-28")
+        return DISCOVERED if method == "server/discover" else {"tools": []}
+
+    server = Server({"tools/list": {"tools": []}, method: refuse_once})
+    async with conversation(server, opening="discover") as (session, _):
+        await session.list_tools()
+        assert session.protocol_version == "2026-07-28"
+    assert [name for name, _ in server.asked].count(method) == 2
+
+
+@pytest.mark.parametrize("supported", [["2025-11-25"], [], ["2026-07-28"]])
+async def test_a_version_is_replaced_once_and_only_by_a_common_one(supported: list[str]) -> None:
+    server = Server({"server/discover": unsupported(*supported)})
+    async with conversation(server, opening=None) as (session, _):
+        with pytest.raises(McpError, match="not this one") as caught:
+            await session.discover()
+        assert caught.value.data["supported"] == supported
+        assert session.protocol_version is None
+    assert len(server.asked) == (2 if "2026-07-28" in supported else 1)
+
+
 async def test_nothing_can_be_asked_before_the_opening() -> None:
     async with conversation(Server(), opening=None) as (session, _):
         with pytest.raises(RuntimeError, match="initialize"):
@@ -160,7 +190,7 @@ async def test_a_modern_server_learns_the_log_level_with_each_request() -> None:
         await session.set_logging_level("error")
         await session.list_tools()
     levels = [params["_meta"].get("io.modelcontextprotocol/logLevel") for _, params in server.asked]
-    assert levels == [None, "info", "error"]
+    assert levels == ["info", "info", "error"]
 
 
 @pytest.mark.parametrize(
@@ -205,9 +235,9 @@ async def test_a_malformed_answer_is_an_error_that_names_the_place() -> None:
 
 
 async def test_an_answer_that_is_not_final_is_not_taken_for_one() -> None:
-    answer = {"resultType": "input_required", "content": [], "requestState": "x"}
+    answer = {"resultType": "novelty", "content": []}
     async with conversation(Server({"tools/call": answer}), opening="discover") as (session, _):
-        with pytest.raises(McpError, match="input_required"):
+        with pytest.raises(McpError, match="'novelty', which is not supported"):
             await session.call_tool("t")
 
 

@@ -1,0 +1,258 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""How a question of a client's becomes an answer: the opening, the envelope, the rounds, the one repetition.
+
+Owns what a client remembers of a conversation (its version, its capabilities, its log level) and what may be
+done about an error before the caller hears of it. Does not know what a tool is, nor how messages travel.
+
+Source: spec 2025-11-25, basic/lifecycle; 2026-07-28, basic/versioning and basic/patterns/mrtr.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final, TypeVar
+
+import anyio
+from pydantic import ValidationError
+
+from .. import types
+from ..engine.channel import Channel
+from ..engine.connection import Connection, ProgressCallback
+from ..errors import ConnectionClosed, McpError, RequestTimeout
+from ..protocol.codes import INTERNAL_ERROR, METHOD_NOT_FOUND, UNSUPPORTED_PROTOCOL_VERSION
+from ..protocol.eras import (
+    CLIENT_CAPABILITIES,
+    CLIENT_INFO,
+    LATEST_LEGACY,
+    LATEST_MODERN,
+    LOG_LEVEL,
+    PROTOCOL_VERSION,
+    Era,
+    era_of,
+)
+from ..protocol.methods import LEGACY_VERSIONS, MODERN_VERSIONS
+from .answering import malformed
+from .callbacks import Callbacks
+from .rounds import in_rounds
+from .streams import ClientChannel, printable
+
+__all__ = ["Conversation"]
+
+MAX_SHOWN_CHARS: Final = 64
+"""Of a word of the server's in an error message."""
+
+_Result = TypeVar("_Result", bound=types.Result)
+
+
+class Conversation:
+    """A client's side of one conversation.
+
+    Parameters
+    ----------
+    channel : Channel
+        What carries it.
+    callbacks : Callbacks
+        Who answers the server.
+    client_info : Implementation
+        How the client introduces itself.
+    timeout : float
+        Seconds for an answer where a question does not say otherwise.
+    log_level : str or None
+        Asked of a modern server with each request.
+
+    Attributes
+    ----------
+    connection : Connection
+        The conversation as JSON-RPC.
+    era : Era or None
+        The rules of the version that is spoken; None before the opening.
+    """
+
+    def __init__(
+        self,
+        channel: Channel,
+        callbacks: Callbacks,
+        client_info: types.Implementation,
+        timeout: float,
+        log_level: str | None,
+    ) -> None:
+        self.connection = Connection(channel, callbacks)
+        self.era: Era | None = None
+        self.timeout = timeout
+        self._channel = channel
+        self._callbacks = callbacks
+        self._client_info = client_info
+        self._log_level = log_level
+        self._envelope: dict[str, Any] | None = None
+
+    # -- opening -------------------------------------------------------------------------------
+
+    async def initialize(self) -> types.InitializeResult:
+        """Open a legacy session (see `ClientSession.initialize`)."""
+        params = {
+            "protocolVersion": LATEST_LEGACY,
+            "capabilities": self._callbacks.capabilities,
+            "clientInfo": self._client_info,
+        }
+        wire = await self._in_time("initialize", params, self.timeout)
+        result = _read("initialize", wire, types.InitializeResult)
+        if result.protocolVersion not in LEGACY_VERSIONS:
+            self.connection.close()
+            raise _unsupported([result.protocolVersion], list(LEGACY_VERSIONS))
+        self.era, self._envelope = era_of(result.protocolVersion), None
+        self.connection.notify("notifications/initialized", {})
+        return result
+
+    async def discover(self) -> types.DiscoverResult:
+        """Meet a modern server (see `ClientSession.discover`)."""
+        before = self.era, self._envelope
+        self._speak(LATEST_MODERN)
+        try:
+            result = await self.ask("server/discover", {}, types.DiscoverResult)
+            if self.version not in result.supportedVersions:
+                raise _unsupported(result.supportedVersions, list(MODERN_VERSIONS))
+        except BaseException:
+            self.era, self._envelope = before
+            raise
+        return result
+
+    @property
+    def version(self) -> str | None:
+        """The version that is spoken; None before the opening."""
+        return None if self.era is None else self.era.version
+
+    @property
+    def is_modern(self) -> bool:
+        """Whether each request carries version and capabilities."""
+        return self._envelope is not None
+
+    def _speak(self, version: str) -> None:
+        """Say with each request from now on that it is of this modern version."""
+        self.era = era_of(version)
+        self._envelope = {
+            PROTOCOL_VERSION: version,
+            CLIENT_CAPABILITIES: self._callbacks.capabilities,
+            CLIENT_INFO: self._client_info,
+        }
+
+    # -- asking --------------------------------------------------------------------------------
+
+    async def ask(
+        self,
+        method: str,
+        params: Mapping[str, Any],
+        model: type[_Result],
+        *,
+        timeout: float | None = None,
+        on_progress: ProgressCallback | None = None,
+    ) -> _Result:
+        """Ask the server and read its answer, answering what it asks back meanwhile.
+
+        Parameters
+        ----------
+        timeout : float, optional
+            Seconds for all of it, the person's time at a form included.
+
+        Raises
+        ------
+        RuntimeError
+            Nothing has been opened yet.
+        McpError
+            The server's error; a method that the version lacks; an answer that cannot be read.
+        RequestTimeout, ConnectionClosed
+            There was no answer in time, or the server is gone.
+        """
+        self.check(method)
+        wire = await self._in_time(method, params, self.timeout if timeout is None else timeout, on_progress)
+        return _read(method, wire, model)
+
+    def check(self, method: str) -> None:
+        """Raise when `method` cannot be asked now: no opening yet, or not in this version."""
+        if self.era is None:
+            raise RuntimeError("Await session.initialize() or session.discover() first.")
+        if method not in self.era.client_requests:
+            raise McpError(METHOD_NOT_FOUND, f"{method} does not exist in version {self.era.version}.")
+
+    def enveloped(self, params: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Params as the version has them."""
+        if self._envelope is None:
+            return params
+        return {
+            **params,
+            "_meta": {**self._envelope, **({LOG_LEVEL: self._log_level} if self._log_level else {})},
+        }
+
+    async def set_log_level(self, level: types.LoggingLevel) -> None:
+        """Ask for log messages of this severity and above."""
+        if self._envelope is None:
+            await self.ask("logging/setLevel", {"level": level}, types.EmptyResult)
+        self._log_level = level
+
+    async def _in_time(
+        self,
+        method: str,
+        params: Mapping[str, Any],
+        timeout: float,
+        on_progress: ProgressCallback | None = None,
+    ) -> dict[str, Any]:
+        async def ask(asked: Mapping[str, Any]) -> dict[str, Any]:
+            return await self._persistently(method, asked, on_progress)
+
+        with anyio.move_on_after(timeout):
+            return await in_rounds(method, params, ask, self._callbacks.fulfil)
+        raise RequestTimeout(f"No answer to {method} within {timeout:g} s.")
+
+    async def _persistently(
+        self, method: str, params: Mapping[str, Any], on_progress: ProgressCallback | None
+    ) -> dict[str, Any]:
+        """Send a request; once more when the specification has a remedy for the error it meets."""
+        try:
+            return await self._send(method, params, on_progress)
+        except McpError as exc:
+            if not self._adopt_version(exc):
+                raise
+        return await self._send(method, params, on_progress)
+
+    async def _send(
+        self, method: str, params: Mapping[str, Any], on_progress: ProgressCallback | None = None
+    ) -> dict[str, Any]:
+        try:
+            return await self.connection.request(method, self.enveloped(params), on_progress=on_progress)
+        except ConnectionClosed as exc:
+            raise self.closed(exc) from None
+
+    def closed(self, error: ConnectionClosed) -> ConnectionClosed:
+        """The error with the transport's reason, where it has one."""
+        reason = self._channel.reason if isinstance(self._channel, ClientChannel) else ""
+        return ConnectionClosed(reason or str(error))
+
+    def _adopt_version(self, error: McpError) -> bool:
+        """Take up the newest modern version that both know, where the error says what the server does."""
+        if error.code != UNSUPPORTED_PROTOCOL_VERSION or self._envelope is None:
+            return False
+        supported = error.data.get("supported") if isinstance(error.data, dict) else None
+        common = [v for v in MODERN_VERSIONS if isinstance(supported, list) and v in supported]
+        if common:
+            self._speak(common[-1])
+        return bool(common)
+
+
+def _read(method: str, wire: Mapping[str, Any], model: type[_Result]) -> _Result:
+    """A result; without `resultType`, as of an older server, it is complete (2026-07-28, basic)."""
+    try:
+        result = model.from_wire(wire)
+    except ValidationError as exc:
+        raise McpError(INTERNAL_ERROR, malformed(f"The server's answer to {method} is", exc)) from None
+    if not result.is_complete:
+        kind = printable(str(result.resultType), MAX_SHOWN_CHARS)
+        raise McpError(INTERNAL_ERROR, f"The server answered {method} with {kind!r}, which is not supported.")
+    return result
+
+
+def _unsupported(theirs: list[str], ours: list[str]) -> McpError:
+    named = printable(", ".join(theirs), MAX_SHOWN_CHARS)
+    return McpError(
+        UNSUPPORTED_PROTOCOL_VERSION,
+        f"The server speaks protocol version {named}; this client speaks {', '.join(ours)}.",
+        {"supported": ours, "requested": named},
+    )
