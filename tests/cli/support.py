@@ -28,7 +28,7 @@ async def run(dirs: JupyterDirs, *args: str, stdin: bytes = b"") -> subprocess.C
 
 
 class Attached:
-    """`jupyter-mcp attach` as a host sees it: lines in, lines out."""
+    """A command that serves stdio as a host sees it: lines in, lines out."""
 
     def __init__(self, process: Process) -> None:
         assert process.stdout is not None
@@ -60,8 +60,9 @@ class Attached:
 
 
 @asynccontextmanager
-async def attach(dirs: JupyterDirs, *args: str) -> AsyncIterator[Attached]:
-    process = await anyio.open_process([JUPYTER_MCP, "attach", *args], env=dirs.environ)
+async def attach(dirs: JupyterDirs, *args: str, command: str = "attach") -> AsyncIterator[Attached]:
+    """Start a command that serves stdio, and talk to it."""
+    process = await anyio.open_process([JUPYTER_MCP, command, *args], env=dirs.environ)
     try:
         yield Attached(process)
     finally:
