@@ -27,6 +27,7 @@ from .streams import printable
 
 if TYPE_CHECKING:
     from .session import ClientSession
+    from .subscriptions import Subscriptions
 
 __all__ = ["Callback", "Callbacks", "RequestContext"]
 
@@ -69,6 +70,8 @@ class Callbacks:
     message : async function, optional
         Called with each notification that a list or a resource changed, or that the person is done at the
         URL of an elicitation.
+    subscriptions : Subscriptions
+        Told first, of notifications that are about them.
     """
 
     def __init__(
@@ -80,8 +83,10 @@ class Callbacks:
         list_roots: Callback | None,
         logging: Callback | None,
         message: Callback | None,
+        subscriptions: Subscriptions,
     ) -> None:
         self._session = session
+        self._subscriptions = subscriptions
         self._answerers: dict[str, Answerer] = {}
         self._capabilities: dict[str, Any] = {}
         if sampling is not None:
@@ -174,6 +179,8 @@ class Callbacks:
 
     def notification(self, notification: Notification) -> None:
         """Keep a notification for `run`, when there is somebody to hand it to."""
+        if self._subscriptions.notice(notification):
+            return
         wanted = self._logging if notification.method == "notifications/message" else self._message
         if wanted is not None:
             self._waiting.append(notification)

@@ -173,7 +173,7 @@ class Conversation:
         if method not in self.era.client_requests:
             raise McpError(METHOD_NOT_FOUND, f"{method} does not exist in version {self.era.version}.")
 
-    def enveloped(self, params: Mapping[str, Any]) -> Mapping[str, Any]:
+    def _enveloped(self, params: Mapping[str, Any]) -> Mapping[str, Any]:
         """Params as the version has them."""
         if self._envelope is None:
             return params
@@ -207,24 +207,34 @@ class Conversation:
     ) -> dict[str, Any]:
         """Send a request; once more when the specification has a remedy for the error it meets."""
         try:
-            return await self._send(method, params, on_progress)
+            return await self.send(method, params, on_progress)
         except McpError as exc:
             if not self._adopt_version(exc):
                 raise
-        return await self._send(method, params, on_progress)
+        return await self.send(method, params, on_progress)
 
-    async def _send(
-        self, method: str, params: Mapping[str, Any], on_progress: ProgressCallback | None = None
+    async def send(
+        self,
+        method: str,
+        params: Mapping[str, Any],
+        on_progress: ProgressCallback | None = None,
+        *,
+        request_id: str | None = None,
     ) -> dict[str, Any]:
-        try:
-            return await self.connection.request(method, self.enveloped(params), on_progress=on_progress)
-        except ConnectionClosed as exc:
-            raise self.closed(exc) from None
+        """Send one request as the version has it, and wait for its result for as long as the caller does.
 
-    def closed(self, error: ConnectionClosed) -> ConnectionClosed:
-        """The error with the transport's reason, where it has one."""
-        reason = self._channel.reason if isinstance(self._channel, ClientChannel) else ""
-        return ConnectionClosed(reason or str(error))
+        Raises
+        ------
+        McpError, ConnectionClosed
+            The server's error, or its end with the transport's reason.
+        """
+        try:
+            return await self.connection.request(
+                method, self._enveloped(params), on_progress=on_progress, request_id=request_id
+            )
+        except ConnectionClosed as exc:
+            reason = self._channel.reason if isinstance(self._channel, ClientChannel) else ""
+            raise ConnectionClosed(reason or str(exc)) from None
 
     def _adopt_version(self, error: McpError) -> bool:
         """Take up the newest modern version that both know, where the error says what the server does."""

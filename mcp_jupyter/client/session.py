@@ -10,8 +10,8 @@ Names and results are those of the first-generation SDK.
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterator, Mapping
-from contextlib import AsyncExitStack
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from types import TracebackType
 from typing import Any, Final, Self
 
@@ -23,6 +23,7 @@ from ..engine.connection import ProgressCallback
 from .callbacks import Callback, Callbacks
 from .conversation import Conversation
 from .streams import ReadHalf, WriteHalf, joined, owned_tasks
+from .subscriptions import Subscription, Subscriptions
 
 __all__ = ["ClientSession", "ReadResourceResult"]
 
@@ -91,6 +92,7 @@ class ClientSession:
         elicitation_callback: Callback | None = None,
         list_roots_callback: Callback | None = None,
     ) -> None:
+        self._subscriptions = Subscriptions()
         self._callbacks = Callbacks(
             self,
             sampling=sampling_callback,
@@ -98,6 +100,7 @@ class ClientSession:
             list_roots=list_roots_callback,
             logging=logging_callback,
             message=message_handler,
+            subscriptions=self._subscriptions,
         )
         self._conversation = Conversation(
             joined(read, write),
@@ -208,6 +211,45 @@ class ClientSession:
     async def unsubscribe_resource(self, uri: str | AnyUrl) -> types.EmptyResult:
         """Be told no more (legacy versions)."""
         return await self._conversation.ask("resources/unsubscribe", {"uri": str(uri)}, types.EmptyResult)
+
+    def listen(
+        self,
+        *,
+        tools: bool = False,
+        prompts: bool = False,
+        resources: bool = False,
+        uris: Iterable[str | AnyUrl] = (),
+        timeout: float | None = None,
+    ) -> AbstractAsyncContextManager[Subscription]:
+        """Be told (`message_handler`) of changes while the body runs (2026-07-28).
+
+        As in ::
+
+            async with session.listen(tools=True, uris=["note://1"]) as subscription: ...
+
+        Parameters
+        ----------
+        tools, prompts, resources : bool
+            Whether to hear that such a list changed.
+        uris : iterable of str
+            Resources to hear of when they change.
+        timeout : float, optional
+            Seconds for the server to acknowledge.
+
+        Returns
+        -------
+        async context manager of Subscription
+            Entered once the server has acknowledged; `granted` says what it will tell of. Leaving it ends the
+            subscription. A subscription that ends before (`ended`, `error`) is not made again.
+        """
+        wanted = types.SubscriptionFilter(
+            toolsListChanged=tools or None,
+            promptsListChanged=prompts or None,
+            resourcesListChanged=resources or None,
+            resourceSubscriptions=[str(uri) for uri in uris] or None,
+        )
+        seconds = self._conversation.timeout if timeout is None else timeout
+        return self._subscriptions.listen(self._conversation, wanted, seconds)
 
     # -- prompts and completion ----------------------------------------------------------------
 

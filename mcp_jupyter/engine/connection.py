@@ -292,6 +292,7 @@ class Connection:
         timeout: float | None = None,
         related: RequestId | None = None,
         on_progress: ProgressCallback | None = None,
+        request_id: str | None = None,
     ) -> dict[str, Any]:
         """Send a request and wait for its result.
 
@@ -303,6 +304,8 @@ class Connection:
             Seconds; None waits as long as the connection lives.
         on_progress : ProgressCallback, optional
             Awaited in this task, in order; asks the other side for progress.
+        request_id : str, optional
+            An id that the caller must know, never used before; numbers are given to all other requests.
 
         Raises
         ------
@@ -317,7 +320,7 @@ class Connection:
         """
         if self._over.is_set():
             raise ConnectionClosed("The connection is closed.")
-        id_ = next(self._ids)
+        id_ = next(self._ids) if request_id is None else request_id
         if on_progress is not None:
             params = {**params, "_meta": {**params.get("_meta", {}), "progressToken": id_}}
         message = Message.of(Request(id_, method, params), related)

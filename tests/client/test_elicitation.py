@@ -9,7 +9,7 @@ import anyio
 import pytest
 
 from mcp_jupyter import types
-from mcp_jupyter.client.elicitation import Elicitor, problems, with_defaults
+from mcp_jupyter.client.elicitation import Elicitor, with_defaults
 from mcp_jupyter.errors import McpError
 
 from .memory_server import Server, conversation
@@ -46,42 +46,6 @@ def test_defaults_fill_in_what_is_missing_and_nothing_else() -> None:
     assert with_defaults({}, {"a": 1}) == {"a": 1}
 
 
-@pytest.mark.parametrize(
-    ("field", "value", "wrong"),
-    [
-        ("name", "A", "must be at least 2 characters"),
-        ("name", "Augusta Ada", "must be at most 8 characters"),
-        ("name", 5, "must be text"),
-        ("age", 17, "must be at least 18"),
-        ("age", 100, "must be at most 99"),
-        ("age", 36.5, "must be an integer"),
-        ("age", float("inf"), "must be an integer"),
-        ("age", True, "must be a number"),
-        ("age", "36", "must be a number"),
-        ("score", None, None),
-        ("member", 1, "must be true or false"),
-        ("plan", "gold", "is none of the choices"),
-        ("colour", "Red", "is none of the choices"),
-        ("days", ["mon", "sun"], "has a member that is none of the choices"),
-        ("days", ["mon", "tue"], "must be at most 1 members"),
-        ("days", "mon", "must be a list"),
-        ("tags", [], "must be at least 1 members"),
-        ("tags", ["a"], None),
-        ("age", 36.0, None),
-        ("unknown", object(), None),
-    ],
-)
-def test_a_value_is_checked_against_its_field(field: str, value: Any, wrong: str | None) -> None:
-    found = list(problems(SCHEMA, {"name": "Ada", "note": "x", field: value}))
-    assert found == ([] if wrong is None else [f"{field!r} {wrong}"])
-
-
-def test_required_fields_are_named_and_strange_schemas_do_no_harm() -> None:
-    assert list(problems(SCHEMA, {"name": "Ada"})) == ["'note' is missing"]
-    for strange in ({"required": 5, "properties": [1]}, {"properties": {"a": {"type": ["string"]}}}, {}):
-        assert list(problems(strange, {"a": 1})) == []
-
-
 def form(schema: dict[str, Any]) -> dict[str, Any]:
     return {"message": "m", "requestedSchema": schema}
 
@@ -104,7 +68,14 @@ async def test_an_accepted_form_is_completed_and_anything_else_carries_no_conten
 @pytest.mark.parametrize(
     ("reply", "words"),
     [
-        ({"action": "accept", "content": {"age": 5}}, "'note' is missing; 'age' must be at least 18"),
+        (
+            {"action": "accept", "content": {"age": 5}},
+            r"does not fit the form: .*5 is less than the minimum of 18.*'note' is a required",
+        ),
+        ({"action": "accept", "content": {"note": "x", "plan": "gold"}}, "'gold' is not one of"),
+        ({"action": "accept", "content": {"note": "x", "colour": "Red"}}, "does not fit the form"),
+        ({"action": "accept", "content": {"note": "x", "days": ["mon", "sun"]}}, "'sun' is not one of"),
+        ({"action": "accept", "content": {"note": "x", "member": 1}}, "1 is not of type 'boolean'"),
         ({"action": "perhaps"}, "answer is malformed: action"),
         (None, "answer is malformed"),
     ],
@@ -117,6 +88,27 @@ async def test_an_answer_that_does_not_fit_the_form_is_not_sent(reply: Any, word
         with pytest.raises(McpError, match=words) as caught:
             await connection.request("elicitation/create", form(SCHEMA))
         assert caught.value.code == -32603
+
+
+@pytest.mark.parametrize("schema", [{"type": 5}, {"properties": {"a": {"type": "text"}}}])
+async def test_a_form_that_is_no_schema_is_shown_to_nobody(schema: dict[str, Any]) -> None:
+    async def callback(params: Any) -> Any:
+        raise AssertionError("nobody should be asked")
+
+    async with conversation(Server(), elicitation_callback=callback) as (_, connection):
+        with pytest.raises(McpError, match="The form's schema cannot be used") as caught:
+            await connection.request("elicitation/create", form(schema))
+        assert caught.value.code == -32602
+
+
+async def test_a_form_that_leads_elsewhere_is_not_followed() -> None:
+    async def callback(params: Any) -> Any:
+        return {"action": "accept", "content": {"a": "x"}}
+
+    schema = {"properties": {"a": {"$ref": "http://127.0.0.1:1/secret"}}}
+    async with conversation(Server(), elicitation_callback=callback) as (_, connection):
+        with pytest.raises(McpError, match="A reference leads nowhere"):
+            await connection.request("elicitation/create", form(schema))
 
 
 async def test_a_url_is_only_shown_to_a_callback_that_takes_one() -> None:
