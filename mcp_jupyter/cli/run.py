@@ -8,19 +8,18 @@ from __future__ import annotations
 
 import signal
 import sys
-from contextlib import ExitStack
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from typing import TYPE_CHECKING, Final
 
 import click
 
 from . import reported
 
 if TYPE_CHECKING:
-    from ..server.fastmcp import FastMCP
-    from ..server.lowlevel import Server
     from .servers import ServerFile
 
-__all__ = ["command", "load"]
+__all__ = ["command", "file_reported"]
 
 PORT: Final = 8000
 
@@ -34,7 +33,7 @@ _PATHS: Final = {"streamable-http": "/mcp", "sse": "/sse"}
 @click.option("--host", metavar="ADDRESS", help="Where to listen.  [default: 127.0.0.1, this machine only]")
 @click.option("--port", type=click.IntRange(0, 65535), help=f"0 takes a free one.  [default: {PORT}]")
 def command(file: str, transport: str | None, host: str | None, port: int | None) -> None:
-    r"""Serve the MCP server in FILE to one client on stdin and stdout, or with --http to many.
+    """Serve the MCP server in FILE to one client on stdin and stdout, or with --http to many.
 
     FILE is server.py, or server.py:obj. Without a name, the server is what the file calls mcp, server or
     app, else the only one in it. An `if __name__ == "__main__":` block does not run.
@@ -42,7 +41,7 @@ def command(file: str, transport: str | None, host: str | None, port: int | None
     \b
     jupyter mcp run server.py                     for hosts that start their servers
     jupyter mcp run server.py --http --port 9000  then connect to http://127.0.0.1:9000/mcp
-    """
+    """  # noqa: D301 - click reads the backspace
     if transport is None and (host is not None or port is not None):
         raise click.UsageError("--host and --port go with --http or --sse; stdio needs neither.")
     from .servers import ServerFile
@@ -58,13 +57,14 @@ def command(file: str, transport: str | None, host: str | None, port: int | None
         click.echo("Stopped.", err=True)
 
 
-def load(where: ServerFile) -> FastMCP | Server[Any]:
-    """The server in a file; an exception of the file's own code is shown with its traceback."""
+@contextmanager
+def file_reported() -> Iterator[None]:
+    """Show what is wrong with a file as one line; an exception of its own code with its traceback too."""
     from .servers import FileFailed
 
     with reported():
         try:
-            return where.load()
+            yield
         except FileFailed as exc:
             click.echo(exc.account, err=True, nl=False)
             raise
@@ -79,7 +79,8 @@ def _serve_stdio(where: ServerFile) -> None:
         # What the file prints while it is loaded must not reach the client as if it were messages.
         kept.enter_context(protocol_stdin())
         kept.enter_context(protocol_stdout())
-        server = load(where)
+        with file_reported():
+            server = where.load()
     anyio.run(serve_stdio, server)
 
 
@@ -88,7 +89,8 @@ def _serve_http(where: ServerFile, transport: str, host: str, port: int) -> None
 
     from ..server.http.app import serve_http
 
-    server = load(where)
+    with file_reported():
+        server = where.load()
 
     async def serve() -> None:
         async with serve_http(server, host=host, port=port, transports=(transport,)) as bound:

