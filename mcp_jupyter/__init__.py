@@ -15,11 +15,13 @@ if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
     from mcp_jupyter import types
+    from mcp_jupyter.client.client import Client
     from mcp_jupyter.client.session import ClientSession
     from mcp_jupyter.client.stdio import StdioServerParameters
     from mcp_jupyter.kernel import notebook
 
 __all__ = [
+    "Client",
     "ClientSession",
     "StdioServerParameters",
     "__version__",
@@ -32,6 +34,7 @@ __all__ = [
 # Public name -> where it lives: a module, or a name in a module. Strings and not import statements: the rule
 # of the layers is checked on import statements, and this table belongs to no layer.
 _HOME = {
+    "Client": "mcp_jupyter.client.client:Client",
     "ClientSession": "mcp_jupyter.client.session:ClientSession",
     "StdioServerParameters": "mcp_jupyter.client.stdio:StdioServerParameters",
     "notebook": "mcp_jupyter.kernel.notebook",

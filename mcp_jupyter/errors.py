@@ -12,6 +12,7 @@ into one of these at one named boundary.
     ├── RequestTimeout          no answer within the bound
     ├── BacklogFull             the other side does not read and its queue is full
     ├── UncheckableSchema       a JSON Schema that nothing can be checked against within bounds
+    ├── ConfigError             a file of servers cannot be used as it is
     └── LinkError               no kernel can be reached
         └── NotebookNotFound    no live notebook has that name
 """
@@ -22,6 +23,7 @@ from typing import Any
 
 __all__ = [
     "BacklogFull",
+    "ConfigError",
     "ConnectionClosed",
     "FrameError",
     "LinkError",
@@ -97,6 +99,10 @@ class BacklogFull(McpJupyterError):
 
 class UncheckableSchema(McpJupyterError):
     """A JSON Schema that nothing can be checked against, or not within bounds."""
+
+
+class ConfigError(McpJupyterError, ValueError):
+    """A file of servers, or an entry of it, cannot be used as it is; the message says where."""
 
 
 class LinkError(McpJupyterError):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Calling MCP servers: a session, and the transports it runs over.
+"""Calling MCP servers: the client, the session below it, and the transports it runs over.
 
 The HTTP transports are not imported here, so that a session over stdio does not pay for an HTTP library:
 `mcp_jupyter.client.streamable_http`, `mcp_jupyter.client.sse`.
@@ -7,7 +7,8 @@ The HTTP transports are not imported here, so that a session over stdio does not
 
 from __future__ import annotations
 
+from .client import Client
 from .session import ClientSession
 from .stdio import StdioServerParameters, stdio_client
 
-__all__ = ["ClientSession", "StdioServerParameters", "stdio_client"]
+__all__ = ["Client", "ClientSession", "StdioServerParameters", "stdio_client"]

@@ -9,7 +9,7 @@ Source: spec 2025-11-25, basic/lifecycle; 2026-07-28, basic/versioning and basic
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final, TypeVar
 
 import anyio
@@ -98,7 +98,7 @@ class Conversation:
         result = _read("initialize", wire, types.InitializeResult)
         if result.protocolVersion not in LEGACY_VERSIONS:
             self.connection.close()
-            raise _unsupported([result.protocolVersion], list(LEGACY_VERSIONS))
+            raise _unsupported([result.protocolVersion], LEGACY_VERSIONS)
         self.era, self._envelope = era_of(result.protocolVersion), None
         self.connection.notify("notifications/initialized", {})
         return result
@@ -110,7 +110,7 @@ class Conversation:
         try:
             result = await self.ask("server/discover", {}, types.DiscoverResult)
             if self.version not in result.supportedVersions:
-                raise _unsupported(result.supportedVersions, list(MODERN_VERSIONS))
+                raise _unsupported(result.supportedVersions, MODERN_VERSIONS)
         except BaseException:
             self.era, self._envelope = before
             raise
@@ -259,10 +259,11 @@ def _read(method: str, wire: Mapping[str, Any], model: type[_Result]) -> _Result
     return result
 
 
-def _unsupported(theirs: list[str], ours: list[str]) -> McpError:
+def _unsupported(theirs: list[str], ours: Sequence[str]) -> McpError:
+    """The error that such a server could have given: `data` says what it supports, and what was asked for."""
     named = printable(", ".join(theirs), MAX_SHOWN_CHARS)
     return McpError(
         UNSUPPORTED_PROTOCOL_VERSION,
         f"The server speaks protocol version {named}; this client speaks {', '.join(ours)}.",
-        {"supported": ours, "requested": named},
+        {"supported": theirs, "requested": ours[-1]},
     )

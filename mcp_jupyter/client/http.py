@@ -158,6 +158,8 @@ class HttpChannel(ClientChannel, abc.ABC):
         Where to POST now: redirects of a POST are remembered.
     where : str
         The origin, for messages. A path or query may hold a token.
+    status : int, optional
+        The HTTP status that the last request was answered with.
     calls : dict
         The requests being POSTed or answered, and the scopes of their tasks.
     flushed : anyio.Event
@@ -170,6 +172,7 @@ class HttpChannel(ClientChannel, abc.ABC):
         super().__init__()
         self.url = url
         self.where = origin_of(self.url)
+        self.status: int | None = None
         self.calls: dict[RequestId, tuple[Request, anyio.CancelScope]] = {}
         self.flushed = anyio.Event()
         self.client = client
@@ -230,6 +233,7 @@ class HttpChannel(ClientChannel, abc.ABC):
         try:
             with scope:
                 async with self._limiter, aclosing(await self._opened(message)) as response:
+                    self.status = response.status_code
                     await self.answer(request, response)
         except McpError as exc:
             self.fail(request.id, exc)

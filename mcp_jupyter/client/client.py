@@ -1,0 +1,393 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The client people use: point it at a server, and call what the server has.
+
+Owns whole lists (all pages), the cache of results, and subscriptions in both eras. How the server is found
+and opened is `connecting`; the conversation itself is `ClientSession`.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Final, Self, TypeVar, get_args
+
+import anyio
+from pydantic import AnyUrl, ValidationError
+
+from .. import types
+from ..engine.connection import ProgressCallback
+from ..errors import ConnectionClosed, McpError, RequestTimeout
+from ..protocol.codes import INTERNAL_ERROR
+from ..protocol.eras import SERVER_INFO
+from .cache import Key, ResultCache
+from .callbacks import Callback
+from .connecting import EraChoice, Opened, connected
+from .session import READ_TIMEOUT_SECONDS, ClientSession, ReadResourceResult
+from .streams import ReadHalf, WriteHalf
+from .targets import Target, server_of
+
+if TYPE_CHECKING:
+    import httpx2
+
+__all__ = ["Client"]
+
+MAX_PAGES: Final = 1000
+"""Of one list: a server whose cursors never end must not keep us asking."""
+
+MAX_ITEMS: Final = 100_000
+"""Of one list: nobody chooses among more."""
+
+UNSUBSCRIBE_SECONDS: Final = 5.0
+"""How long a farewell to a subscription may take."""
+
+_Item = TypeVar("_Item")
+_Page = TypeVar("_Page", bound=types.PaginatedResult)
+
+
+class Client:
+    """A server, ready to be used: ``async with Client("https://example.com/mcp") as client``.
+
+    Which transport and which era (version) the server has is found out.
+
+    Parameters
+    ----------
+    target
+        A URL (``http://``, ``https://``); a command, as a list of words or one text, which no shell reads;
+        `StdioServerParameters`; a server object such as `FastMCP`, served in memory; a path to a JSON file
+        of servers (``mcpServers`` or ``servers``, as Claude, Cursor and VS Code have), or its contents as a
+        mapping. See `mcp_jupyter.client.config` for such files.
+    name : str, optional
+        The entry of the file; needed when it has several.
+    headers : mapping, optional
+        For a URL: sent with each request.
+    auth : httpx2.Auth, optional
+        For a URL: who we are. Results of scope "private" are not kept then, for its credentials may change.
+    env, cwd : optional
+        For a command: variables added to its environment, and its working directory.
+    era : {"auto", "legacy", "modern"}
+        "auto" asks for `server/discover` (2026-07-28) and falls back to `initialize` (until 2025-11-25); the
+        others force one of the two.
+    read_timeout_seconds : float
+        Seconds to wait for an answer where a call does not say otherwise.
+    client_info, logging_callback, message_handler, sampling_callback, elicitation_callback, \
+list_roots_callback : optional
+        As for `ClientSession`.
+
+    Raises
+    ------
+    ValueError
+        The target is nothing of these, or an option does not fit it (`ConfigError` for a file).
+
+    Notes
+    -----
+    Entering the context raises `McpError`, `RequestTimeout`, `ConnectionClosed` or `OSError` when the server
+    cannot be reached; the methods raise the first three.
+
+    A modern server says how long its lists and resources may be used again without asking (`ttlMs`); while
+    that lasts they come from a cache, unless a call says ``refresh=True`` or a notification says that they
+    changed. Nothing of a legacy server is kept.
+    """
+
+    def __init__(
+        self,
+        target: Target,
+        *,
+        name: str | None = None,
+        headers: Mapping[str, str] | None = None,
+        auth: httpx2.Auth | None = None,
+        env: Mapping[str, str] | None = None,
+        cwd: str | os.PathLike[str] | None = None,
+        era: EraChoice = "auto",
+        read_timeout_seconds: float = READ_TIMEOUT_SECONDS,
+        client_info: types.Implementation | None = None,
+        logging_callback: Callback | None = None,
+        message_handler: Callback | None = None,
+        sampling_callback: Callback | None = None,
+        elicitation_callback: Callback | None = None,
+        list_roots_callback: Callback | None = None,
+    ) -> None:
+        if era not in get_args(EraChoice):
+            raise ValueError(f"era must be one of {', '.join(get_args(EraChoice))}, not {era!r}.")
+        self._server = server_of(target, name=name, headers=headers, env=env, cwd=cwd)
+        self._auth = auth
+        self._era = era
+        self._message_handler = message_handler
+        self._session_options: dict[str, Any] = {
+            "client_info": client_info,
+            "read_timeout_seconds": read_timeout_seconds,
+            "logging_callback": logging_callback,
+            "sampling_callback": sampling_callback,
+            "elicitation_callback": elicitation_callback,
+            "list_roots_callback": list_roots_callback,
+        }
+        self._cache = ResultCache(keep_private=auth is None)
+        self._watched: dict[str, int] = {}
+        self._opened: Opened | None = None
+        self._life = AsyncExitStack()
+
+    async def __aenter__(self) -> Self:
+        if self._opened is not None:
+            raise RuntimeError("This client is open already; make another one.")
+        async with AsyncExitStack() as stack:
+            opening = connected(self._server, self._new_session, era=self._era, auth=self._auth)
+            self._opened = await stack.enter_async_context(opening)
+            self._life = stack.pop_all()
+        self._keep(("server/discover", None), self._opened.result, self._cache.changes)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> bool | None:
+        self._opened = None
+        self._cache.clear()
+        return await self._life.__aexit__(kind, value, trace)
+
+    def _new_session(self, read: ReadHalf, write: WriteHalf) -> ClientSession:
+        return ClientSession(read, write, message_handler=self._notified, **self._session_options)
+
+    async def _notified(self, notification: types.Notification) -> None:
+        params = notification.params
+        uri = params.uri if isinstance(params, types.ResourceUpdatedNotificationParams) else None
+        self._cache.notified(notification.method, uri)
+        if self._message_handler is not None:
+            await self._message_handler(notification)
+
+    # -- who is there --------------------------------------------------------------------------
+
+    @property
+    def session(self) -> ClientSession:
+        """The session: single pages, and whatever is not here.
+
+        Raises
+        ------
+        RuntimeError
+            The client is not open.
+        """
+        return self._open.session
+
+    @property
+    def protocol_version(self) -> str:
+        """The version that is spoken."""
+        version = self._open.session.protocol_version
+        assert version is not None, "a session that was opened has one"
+        return version
+
+    @property
+    def server_info(self) -> types.Implementation | None:
+        """The server's name and version; a modern server may keep them to itself."""
+        result = self._open.result
+        if isinstance(result, types.InitializeResult):
+            return result.serverInfo
+        try:
+            return types.Implementation.from_wire((result.meta or {}).get(SERVER_INFO))
+        except ValidationError:
+            return None
+
+    @property
+    def server_capabilities(self) -> types.ServerCapabilities:
+        """What the server can do."""
+        return self._open.result.capabilities
+
+    @property
+    def instructions(self) -> str | None:
+        """What the server says of its use."""
+        return self._open.result.instructions
+
+    @property
+    def _open(self) -> Opened:
+        if self._opened is None:
+            raise RuntimeError("This client is not open: use it within `async with Client(...) as client`.")
+        return self._opened
+
+    @property
+    def _is_modern(self) -> bool:
+        return isinstance(self._open.result, types.DiscoverResult)
+
+    async def ping(self) -> None:
+        """Ask whether the server is there: with `ping`, or, of a modern server, with `server/discover`."""
+        if self._is_modern:
+            await self.session.discover()
+        else:
+            await self.session.send_ping()
+
+    # -- lists: all pages ----------------------------------------------------------------------
+
+    async def list_tools(self, *, refresh: bool = False) -> list[types.Tool]:
+        """The tools.
+
+        Parameters
+        ----------
+        refresh : bool
+            Ask the server even when an earlier answer may still be used.
+        """
+        return await self._listed("tools/list", self.session.list_tools, lambda page: page.tools, refresh)
+
+    async def list_resources(self, *, refresh: bool = False) -> list[types.Resource]:
+        """The resources."""
+        return await self._listed(
+            "resources/list", self.session.list_resources, lambda page: page.resources, refresh
+        )
+
+    async def list_resource_templates(self, *, refresh: bool = False) -> list[types.ResourceTemplate]:
+        """The resource templates."""
+        return await self._listed(
+            "resources/templates/list",
+            self.session.list_resource_templates,
+            lambda page: page.resourceTemplates,
+            refresh,
+        )
+
+    async def list_prompts(self, *, refresh: bool = False) -> list[types.Prompt]:
+        """The prompts."""
+        return await self._listed(
+            "prompts/list", self.session.list_prompts, lambda page: page.prompts, refresh
+        )
+
+    async def _listed(
+        self,
+        method: str,
+        ask: Callable[[str | None], Awaitable[_Page]],
+        items_of: Callable[[_Page], list[_Item]],
+        refresh: bool,
+    ) -> list[_Item]:
+        key = (method, None)
+        kept: list[_Item] | None = None if refresh else self._cache.get(key)
+        if kept is not None:
+            return kept
+        asked_at = self._cache.changes
+        items: list[_Item] = []
+        expires = float("inf")
+        seen: set[str | None] = set()
+        cursor: str | None = None
+        while True:
+            page = await ask(cursor)
+            items += items_of(page)
+            expires = min(expires, self._expiry(page))
+            seen.add(cursor)
+            cursor = page.nextCursor
+            if cursor is None:
+                self._cache.put(key, items, expires, asked_at)
+                return items
+            if cursor in seen or len(seen) >= MAX_PAGES or len(items) > MAX_ITEMS:
+                raise McpError(
+                    INTERNAL_ERROR,
+                    f"The server's answers to {method} do not end: {len(seen)} pages, {len(items)} items.",
+                )
+
+    # -- tools, resources, prompts -------------------------------------------------------------
+
+    async def call_tool(
+        self,
+        name: str,
+        arguments: Mapping[str, Any] | None = None,
+        *,
+        timeout: float | None = None,
+        progress_callback: ProgressCallback | None = None,
+    ) -> types.CallToolResult:
+        """Call a tool. A tool that fails gives a result with `isError`, not an exception.
+
+        Parameters
+        ----------
+        arguments : mapping, optional
+            What the tool's input schema asks for.
+        timeout : float, optional
+            Seconds to wait for this answer.
+        progress_callback : async function, optional
+            Called with (progress, total or None, message or None).
+        """
+        return await self.session.call_tool(
+            name, arguments, timeout=timeout, progress_callback=progress_callback
+        )
+
+    async def read_resource(self, uri: str | AnyUrl, *, refresh: bool = False) -> ReadResourceResult:
+        """Read a resource: ``content, mime_type = ...`` for its first part, ``.contents`` for all."""
+        key = ("resources/read", str(uri))
+        kept: ReadResourceResult | None = None if refresh else self._cache.get(key)
+        if kept is not None:
+            return kept
+        asked_at = self._cache.changes
+        result = await self.session.read_resource(uri)
+        self._keep(key, result, asked_at)
+        return result
+
+    async def get_prompt(
+        self, name: str, arguments: Mapping[str, str] | None = None
+    ) -> types.GetPromptResult:
+        """A prompt, filled in."""
+        return await self.session.get_prompt(name, arguments)
+
+    async def complete(
+        self,
+        ref: types.PromptReference | types.ResourceTemplateReference,
+        argument: Mapping[str, str],
+        context_arguments: Mapping[str, str] | None = None,
+    ) -> types.CompleteResult:
+        """Values that would complete an argument (see `ClientSession.complete`)."""
+        return await self.session.complete(ref, argument, context_arguments)
+
+    async def set_logging_level(self, level: types.LoggingLevel) -> None:
+        """Ask for log messages of this severity and above."""
+        await self.session.set_logging_level(level)
+
+    # -- subscriptions -------------------------------------------------------------------------
+
+    @asynccontextmanager
+    async def subscribed(
+        self,
+        *,
+        tools: bool = False,
+        prompts: bool = False,
+        resources: bool = False,
+        uris: Iterable[str | AnyUrl] = (),
+    ) -> AsyncIterator[None]:
+        """Hear of changes while the context lasts: `message_handler` gets the notifications.
+
+        Parameters
+        ----------
+        tools, prompts, resources : bool
+            Whether to hear that the list changed. A legacy server says so unasked.
+        uris : iterable of str
+            Resources to hear of when they change.
+        """
+        watched = [str(uri) for uri in uris]
+        if not self._is_modern:
+            async with self._watching(watched):
+                yield
+            return
+        session: Any = self.session
+        async with session.listen(tools=tools, prompts=prompts, resources=resources, uris=watched):
+            yield
+
+    @asynccontextmanager
+    async def _watching(self, uris: list[str]) -> AsyncIterator[None]:
+        """Subscribe to resources one by one (legacy), once each however often they are watched."""
+        session, counts = self.session, self._watched
+        done: list[str] = []
+        try:
+            for uri in uris:
+                if not counts.get(uri):
+                    await session.subscribe_resource(uri)
+                counts[uri] = counts.get(uri, 0) + 1
+                done.append(uri)
+            yield
+        finally:
+            with anyio.move_on_after(UNSUBSCRIBE_SECONDS, shield=True):
+                for uri in done:
+                    counts[uri] -= 1
+                    if not counts[uri]:
+                        del counts[uri]
+                        # It may be gone, and then there is nothing to unsubscribe from.
+                        with suppress(McpError, RequestTimeout, ConnectionClosed):
+                            await session.unsubscribe_resource(uri)
+
+    # -- what is kept --------------------------------------------------------------------------
+
+    def _expiry(self, result: object) -> float:
+        if self._is_modern and isinstance(result, types.CacheableResult):
+            return self._cache.expiry(result)
+        return 0.0
+
+    def _keep(self, key: Key, result: types.Result, asked_at: int) -> None:
+        self._cache.put(key, result, self._expiry(result), asked_at)

@@ -1,0 +1,336 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Files of servers, as people have them for their hosts: read, checked, and turned into servers.
+
+Claude Desktop, Claude Code and Cursor have ``{"mcpServers": {NAME: ENTRY}}``, VS Code has ``{"servers":
+{NAME: ENTRY}}``. An entry starts a command (``command``, ``args``, ``env``, ``envFile``, ``cwd``) or names a
+URL (``url``, ``headers``, and ``type``: "http" or "sse"). Other members belong to the host and are ignored.
+
+Two steps: `load_servers` checks the form of the whole file, `ServerEntry.server` fills in variables
+(`expansion`) and applies the rule below to one entry. So an entry that misses a token spoils no other.
+
+**What a file may set.** Whoever writes an entry chooses the command, so its variables are no lesser right;
+but some of them turn a harmless-looking command into any other (`LD_PRELOAD`, `PYTHONPATH`, `PATH`,
+`NODE_OPTIONS`), and people read the command only. A file that is a person's own, such as Claude Desktop's,
+may set them: many do, for instance `PATH`. A *project file*, which came with a repository and changes with
+the next pull, may not, even when the person named it. Project files are known by where hosts look for them:
+``.mcp.json``, and what is in ``.vscode`` or ``.cursor``, except in the home directory. What the person gives
+in code (``Client(..., env=...)``) is never refused.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final, Literal
+
+from pydantic_core import from_json
+
+from ..errors import ConfigError
+from .expansion import Expansion
+from .stdio import StdioServerParameters
+from .streams import printable
+from .targets import HttpServerParameters
+
+__all__ = ["ServerEntry", "entry_of", "is_project_file", "load_servers"]
+
+MAX_FILE_BYTES: Final = 16 * 1024 * 1024
+"""A list of servers has a few KiB, but Claude Code keeps its own among all the rest it knows."""
+
+MAX_SHOWN_CHARS: Final = 80
+"""Of a name in a message."""
+
+MAX_NAMED: Final = 20
+"""Entries that a message lists."""
+
+TYPES: Final[Mapping[str, Literal["stdio", "http", "sse"]]] = {
+    "stdio": "stdio",
+    "http": "http",
+    "streamable-http": "http",
+    "streamableHttp": "http",
+    "sse": "sse",
+}
+
+FORBIDDEN: Final = re.compile(
+    r"LD_.*|DYLD_.*|PYTHON.*|PATH|NODE_OPTIONS|BASH_ENV|PERL5OPT|RUBYOPT|JAVA_TOOL_OPTIONS", re.IGNORECASE
+)
+"""Variables by which a loader or an interpreter runs code that the command does not name."""
+
+HARMLESS: Final = frozenset({"PYTHONUNBUFFERED", "PYTHONIOENCODING", "PYTHONUTF8", "PYTHONDONTWRITEBYTECODE"})
+"""Of these, what only says how to write."""
+
+_HEADER_NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+"""A token (RFC 9110, 5.6.2)."""
+
+_CONTROL: Final = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
+"""What no header's value may have (RFC 9110, 5.5)."""
+
+
+@dataclass(frozen=True, slots=True)
+class ServerEntry:
+    """One entry of a file, checked in form, its variables not yet filled in.
+
+    Attributes
+    ----------
+    name : str
+        Its name in the file.
+    type : {"stdio", "http", "sse"}
+        "http" means Streamable HTTP, or HTTP+SSE where that is what the server has.
+    place : str
+        The file and the entry, for messages.
+    members : mapping
+        What the file says. It may hold secrets.
+    root : path
+        The folder of the project (or of the file) that relative paths and ``${workspaceFolder}`` mean.
+    is_project : bool
+        Whether it stands in a project file.
+    """
+
+    name: str
+    type: Literal["stdio", "http", "sse"]
+    place: str
+    members: Mapping[str, Any] = field(repr=False)
+    root: Path
+    is_project: bool = False
+
+    def server(
+        self, environ: Mapping[str, str] | None = None
+    ) -> StdioServerParameters | HttpServerParameters:
+        """The server it means here and now.
+
+        Parameters
+        ----------
+        environ : mapping, optional
+            Where variables are looked up; this process's environment by default.
+
+        Raises
+        ------
+        ConfigError
+            A variable is not set or not known, a value has no form that can be used, or a project file sets
+            what it may not.
+        """
+        fill = Expansion(self.place, self.root, os.environ if environ is None else environ)
+        if self.type == "stdio":
+            return self._command(fill)
+        url = fill.text("url", self.members["url"])
+        headers = fill.texts("headers", self.members.get("headers", {}))
+        for name, value in headers.items():
+            if not _HEADER_NAME.fullmatch(name) or _CONTROL.search(value):
+                shown = printable(name, MAX_SHOWN_CHARS)
+                raise ConfigError(f"{self.place}: headers.{shown} is no header that can be sent.")
+        if not url.lower().startswith(("http://", "https://")):
+            raise ConfigError(f"{self.place}: url must begin with http:// or https://.")
+        return HttpServerParameters(url, headers, sse=self.type == "sse")
+
+    def _command(self, fill: Expansion) -> StdioServerParameters:
+        command = fill.text("command", self.members["command"])
+        arguments = self.members.get("args", [])
+        args = [fill.text(f"args[{index}]", word) for index, word in enumerate(arguments)]
+        env = {**self._env_of_file(fill), **fill.texts("env", self.members.get("env", {}))}
+        for name in env:
+            self._check_variable(name)
+        cwd = self.members.get("cwd")
+        return StdioServerParameters(
+            command=command,
+            args=args,
+            env=env or None,
+            cwd=None if cwd is None else self.root / fill.text("cwd", cwd),
+        )
+
+    def _env_of_file(self, fill: Expansion) -> dict[str, str]:
+        named = self.members.get("envFile")
+        if named is None:
+            return {}
+        from io import StringIO
+
+        from dotenv import dotenv_values
+
+        text = _read(self.root / fill.text("envFile", named), f"{self.place}: envFile")
+        try:
+            values = dotenv_values(stream=StringIO(text.decode()), interpolate=False)
+        except UnicodeDecodeError:
+            raise ConfigError(f"{self.place}: envFile is not UTF-8.") from None
+        return {name: value for name, value in values.items() if value is not None}
+
+    def _check_variable(self, name: str) -> None:
+        shown = printable(name, MAX_SHOWN_CHARS)
+        if not name or "=" in name or "\0" in name:
+            raise ConfigError(f"{self.place}: env.{shown} is no name of a variable.")
+        if self.is_project and name.upper() not in HARMLESS and FORBIDDEN.fullmatch(name):
+            raise ConfigError(
+                f"{self.place}: a project's file may not set {shown}, which can make the command run other "
+                "code. Put the entry into a file of your own, or give the variable yourself (env=)."
+            )
+
+
+def load_servers(
+    source: str | os.PathLike[str] | Mapping[str, Any], *, project: bool | None = None
+) -> dict[str, ServerEntry]:
+    """Read a file of servers, or what such a file holds.
+
+    Parameters
+    ----------
+    source
+        The path, or the contents as a mapping. Comments and trailing commas are allowed, as in VS Code.
+    project : bool, optional
+        Whether the file came with a project (see above); by default its path tells. A mapping is the
+        person's own.
+
+    Returns
+    -------
+    dict
+        Its entries by name, in the order of the file.
+
+    Raises
+    ------
+    ConfigError
+        The file cannot be read, is too large, is no JSON, or has a member that cannot be used. The message
+        names file, entry and member, and no value.
+    """
+    if isinstance(source, Mapping):
+        return _entries(source, "The servers", Path.cwd(), bool(project))
+    path = Path(source).expanduser().absolute()
+    shown = printable(os.fspath(source), 3 * MAX_SHOWN_CHARS)
+    is_project = is_project_file(path) if project is None else project
+    root = path.parent.parent if path.parent.name in (".vscode", ".cursor") else path.parent
+    return _entries(_parsed(_read(path, shown), shown), shown, root, is_project)
+
+
+def entry_of(source: str | os.PathLike[str] | Mapping[str, Any], name: str | None) -> ServerEntry:
+    """The entry that is meant: the one of that name, or the only one.
+
+    Raises
+    ------
+    ConfigError
+        There is none, or a name is needed.
+    """
+    entries = load_servers(source)
+    if name is None and len(entries) == 1:
+        return next(iter(entries.values()))
+    if name is not None and name in entries:
+        return entries[name]
+    shown = [printable(known, MAX_SHOWN_CHARS) for known in list(entries)[:MAX_NAMED]]
+    listed = ", ".join(shown) + (", ..." if len(entries) > MAX_NAMED else "")
+    there_are = f"There are: {listed}." if entries else "There are none."
+    if name is None:
+        raise ConfigError(f"Which server? Give name=. {there_are}")
+    raise ConfigError(f"There is no server {printable(name, MAX_SHOWN_CHARS)!r}. {there_are}")
+
+
+def is_project_file(path: Path) -> bool:
+    """Whether a path is where hosts look for what a project brings along."""
+    folder = path.parent
+    if folder.name in (".vscode", ".cursor"):
+        return folder.parent != Path.home()
+    return path.name == ".mcp.json" and folder != Path.home()
+
+
+# -- the form ----------------------------------------------------------------------------------------------
+
+
+def _read(path: Path, shown: str) -> bytes:
+    try:
+        if not path.is_file():  # a pipe would keep us waiting
+            raise ConfigError(f"{shown}: there is no such file.")
+        with path.open("rb") as file:
+            content = file.read(MAX_FILE_BYTES + 1)
+    except (OSError, ValueError) as exc:
+        reason = exc.strerror if isinstance(exc, OSError) else None
+        raise ConfigError(f"{shown} cannot be read: {reason or 'its path is none'}.") from None
+    if len(content) > MAX_FILE_BYTES:
+        raise ConfigError(f"{shown} has more than {MAX_FILE_BYTES} bytes.")
+    return content
+
+
+# What is left open reaches to the end, so that each character is looked at once.
+_COMMENTS: Final = re.compile(rb'"(?:\\.|[^"\\])*"?|//[^\n]*|/\*(?:.*?\*/|.*\Z)', re.DOTALL)
+_TRAILING: Final = re.compile(rb'"(?:\\.|[^"\\])*"?|,(?=\s*[}\]])', re.DOTALL)
+
+
+def _parsed(content: bytes, shown: str) -> Any:
+    content = content.removeprefix(b"\xef\xbb\xbf")
+    try:
+        return from_json(content, allow_inf_nan=False)
+    except ValueError:
+        pass
+    plain = _TRAILING.sub(_keep_text, _COMMENTS.sub(_keep_text, content))
+    try:
+        return from_json(plain, allow_inf_nan=False)
+    except ValueError as exc:
+        raise ConfigError(f"{shown} is no JSON: {exc}") from None
+
+
+def _keep_text(match: re.Match[bytes]) -> bytes:
+    """Texts stay; what is left out becomes blanks, so that messages name the right line and column."""
+    found = match[0]
+    return found if found.startswith(b'"') else re.sub(rb"[^\n]", b" ", found)
+
+
+def _entries(value: Any, shown: str, root: Path, is_project: bool) -> dict[str, ServerEntry]:
+    if not isinstance(value, Mapping):
+        raise ConfigError(f"{shown} must be a JSON object.")
+    keys = [key for key in ("mcpServers", "servers") if key in value]
+    if len(keys) != 1:
+        raise ConfigError(f'{shown} must have either "mcpServers" or "servers".')
+    entries = value[keys[0]]
+    if not isinstance(entries, Mapping):
+        raise ConfigError(f"{shown}: {keys[0]} must be an object of entries by name.")
+    return {
+        str(name): _entry(
+            str(name), entry, f"{shown}, server {printable(str(name), MAX_SHOWN_CHARS)!r}", root, is_project
+        )
+        for name, entry in entries.items()
+    }
+
+
+def _entry(name: str, members: Any, place: str, root: Path, is_project: bool) -> ServerEntry:
+    if not isinstance(members, Mapping):
+        raise ConfigError(f"{place}: it must be an object.")
+    kind = _type(members, place)
+    needed = "command" if kind == "stdio" else "url"
+    if needed not in members:
+        raise ConfigError(f"{place}: {needed} is missing.")
+    for member, is_right, form in _FORMS:
+        if member in members and not is_right(members[member]):
+            raise ConfigError(f"{place}: {member} must be {form}.")
+    return ServerEntry(name, kind, place, members, root, is_project)
+
+
+def _type(members: Mapping[str, Any], place: str) -> Literal["stdio", "http", "sse"]:
+    if "type" in members:
+        said = members["type"]
+        if not isinstance(said, str) or said not in TYPES:
+            raise ConfigError(f"{place}: type must be one of {', '.join(TYPES)}.")
+        return TYPES[said]
+    if ("command" in members) == ("url" in members):
+        raise ConfigError(f"{place}: it must have either command or url.")
+    return "stdio" if "command" in members else "http"
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str) and value != "" and "\0" not in value
+
+
+def _is_list(value: Any) -> bool:
+    return isinstance(value, list | tuple) and all(
+        isinstance(item, str) and "\0" not in item for item in value
+    )
+
+
+def _is_table(value: Any) -> bool:
+    return isinstance(value, Mapping) and all(
+        isinstance(name, str) and isinstance(item, str) and "\0" not in item for name, item in value.items()
+    )
+
+
+_FORMS: Final = (
+    ("command", _is_text, "a text"),
+    ("args", _is_list, "a list of texts"),
+    ("env", _is_table, "an object of texts"),
+    ("envFile", _is_text, "a text"),
+    ("cwd", _is_text, "a text"),
+    ("url", _is_text, "a text"),
+    ("headers", _is_table, "an object of texts"),
+)

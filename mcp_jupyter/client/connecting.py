@@ -1,0 +1,263 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""From a server to an opened session: which transport it has, and which era it speaks.
+
+Owns the order in which things are tried, and what a refusal means. Knows no tool, and nothing of how a
+target is written.
+
+Source: spec 2026-07-28, basic/versioning and the "Backward Compatibility" of both transports; spec
+2025-11-25, basic/transports, "Backwards Compatibility" (HTTP+SSE).
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias
+
+import anyio
+
+from .. import types
+from ..engine.channel import memory_pair
+from ..errors import ConnectionClosed, McpError, RequestTimeout
+from ..protocol.codes import (
+    HEADER_MISMATCH,
+    INTERNAL_ERROR,
+    MISSING_CLIENT_CAPABILITY,
+    UNSUPPORTED_PROTOCOL_VERSION,
+)
+from ..protocol.methods import LEGACY_VERSIONS
+from .session import ClientSession
+from .stdio import StdioServerParameters, stdio_client
+from .streams import ReadHalf, WriteHalf, halves, owned_tasks
+from .targets import HttpServerParameters, InMemoryServer, Server
+
+if TYPE_CHECKING:
+    import httpx2
+
+__all__ = ["EraChoice", "Opened", "SessionFactory", "connected"]
+
+EraChoice: TypeAlias = Literal["auto", "legacy", "modern"]
+
+SessionFactory: TypeAlias = Callable[[ReadHalf, WriteHalf], ClientSession]
+
+PROBE_SECONDS: Final = 5.0
+"""How long a server may be silent when asked for `server/discover`: a process starts within it, and a legacy
+server that ignores what it does not know costs no more than this."""
+
+MODERN_ERRORS: Final = frozenset({HEADER_MISMATCH, MISSING_CLIENT_CAPABILITY, UNSUPPORTED_PROTOCOL_VERSION})
+"""Errors that only a server of the modern era gives: after one of them nothing older is tried."""
+
+OTHER_TRANSPORT: Final = frozenset({400, 404, 405})
+"""HTTP statuses of a first POST that leave it open whether the URL is one of HTTP+SSE. 401 and 403 do not:
+they come from a server that knows the URL."""
+
+DENIED: Final = frozenset({401, 403})
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A session, and what the server said when it was opened."""
+
+    session: ClientSession
+    result: types.InitializeResult | types.DiscoverResult
+
+
+@asynccontextmanager
+async def connected(
+    server: Server,
+    new_session: SessionFactory,
+    *,
+    era: EraChoice = "auto",
+    auth: httpx2.Auth | None = None,
+) -> AsyncIterator[Opened]:
+    """Connect to a server and open a session; both end with the context.
+
+    Parameters
+    ----------
+    server
+        See `mcp_jupyter.client.targets`.
+    new_session : callable
+        Makes a session of a transport's pair; called a second time when another transport is tried.
+    era : {"auto", "legacy", "modern"}
+        "auto" asks for `server/discover` and falls back to `initialize`, over the same connection.
+    auth : httpx2.Auth, optional
+        For a server over HTTP.
+
+    Raises
+    ------
+    McpError, RequestTimeout, ConnectionClosed
+        The server refuses, is silent, or is not there.
+    OSError
+        The command cannot be started.
+    """
+    if isinstance(server, HttpServerParameters):
+        opening = _over_http(server, new_session, era, auth)
+    elif isinstance(server, StdioServerParameters):
+        opening = _over_stdio(server, new_session, era)
+    else:
+        opening = _in_memory(server, new_session, era)
+    async with opening as opened:
+        yield opened
+
+
+@asynccontextmanager
+async def _over_stdio(
+    server: StdioServerParameters, new_session: SessionFactory, era: EraChoice
+) -> AsyncIterator[Opened]:
+    async with stdio_client(server) as pair, new_session(*pair) as session:
+        yield Opened(session, await _open(session, era))
+
+
+@asynccontextmanager
+async def _in_memory(
+    server: InMemoryServer, new_session: SessionFactory, era: EraChoice
+) -> AsyncIterator[Opened]:
+    theirs, ours = memory_pair()
+    async with server.running(), owned_tasks() as tasks:
+        tasks.start_soon(server.serve, theirs)
+        async with new_session(*halves(ours)) as session:
+            yield Opened(session, await _open(session, era))
+
+
+# -- over HTTP: two transports -----------------------------------------------------------------------------
+
+
+class _NoStreamableHttp(Exception):
+    """The URL does not speak Streamable HTTP; it may be one of HTTP+SSE."""
+
+    def __init__(self, refusal: McpError) -> None:
+        super().__init__(refusal.message)
+        self.refusal = refusal
+
+
+@asynccontextmanager
+async def _over_http(
+    server: HttpServerParameters, new_session: SessionFactory, era: EraChoice, auth: httpx2.Auth | None
+) -> AsyncIterator[Opened]:
+    async with AsyncExitStack() as stack:
+        refusal = None
+        if not server.sse:
+            try:
+                opening = _over_streamable(server, new_session, era, auth)
+                opened = await stack.enter_async_context(opening)
+            except _NoStreamableHttp as exc:
+                refusal = exc.refusal
+        if server.sse or refusal is not None:
+            opening = _over_sse(server, new_session, era, auth, refusal)
+            opened = await stack.enter_async_context(opening)
+        yield opened
+
+
+@asynccontextmanager
+async def _over_streamable(
+    server: HttpServerParameters, new_session: SessionFactory, era: EraChoice, auth: httpx2.Auth | None
+) -> AsyncIterator[Opened]:
+    from .http import HttpChannel
+    from .streamable_http import streamablehttp_client
+
+    async with (
+        streamablehttp_client(server.url, server.headers, auth=auth) as (read, write, _),
+        new_session(read, write) as session,
+    ):
+        channel = read.channel
+        assert isinstance(channel, HttpChannel)
+
+        def may_go_on() -> bool:
+            # Without a status there was no answer, and there will be none to another question.
+            return channel.status is not None and channel.status not in DENIED
+
+        try:
+            opened = Opened(session, await _open(session, era, may_go_on))
+        except McpError as exc:
+            if era == "modern" or exc.code in MODERN_ERRORS or channel.status not in OTHER_TRANSPORT:
+                raise
+            raise _NoStreamableHttp(exc) from None
+        yield opened
+
+
+@asynccontextmanager
+async def _over_sse(
+    server: HttpServerParameters,
+    new_session: SessionFactory,
+    era: EraChoice,
+    auth: httpx2.Auth | None,
+    refusal: McpError | None,
+) -> AsyncIterator[Opened]:
+    from .sse import sse_client
+
+    if era == "modern":
+        raise ValueError("HTTP+SSE carries no modern version: leave out era, or the type of the entry.")
+    async with AsyncExitStack() as stack:
+        try:
+            pair = await stack.enter_async_context(sse_client(server.url, server.headers, auth=auth))
+        except ConnectionClosed as exc:
+            if refusal is None:
+                raise
+            raise McpError(
+                INTERNAL_ERROR,
+                "This URL speaks neither transport of MCP. To a POST (Streamable HTTP) the answer was: "
+                f"{refusal.message} To a GET (HTTP+SSE): {exc}",
+                refusal.data,
+            ) from None
+        session = await stack.enter_async_context(new_session(*pair))
+        yield Opened(session, await session.initialize())
+
+
+# -- the era -----------------------------------------------------------------------------------------------
+
+
+def _always() -> bool:
+    return True
+
+
+async def _open(
+    session: ClientSession, era: EraChoice, may_go_on: Callable[[], bool] = _always
+) -> types.InitializeResult | types.DiscoverResult:
+    """Open a session in the era asked for, or in the newest that both sides know.
+
+    Parameters
+    ----------
+    may_go_on : callable
+        Asked after an error: whether the server may still answer another question.
+    """
+    if era == "legacy":
+        return await session.initialize()
+    if era == "modern":
+        return await session.discover()
+    probe: McpError | RequestTimeout
+    try:
+        return await _probe(session)
+    except RequestTimeout as exc:
+        probe = exc
+    except McpError as exc:
+        if not (_offers_legacy(exc) if exc.code in MODERN_ERRORS else may_go_on()):
+            raise
+        probe = exc
+    try:
+        return await session.initialize()
+    except McpError as exc:
+        if not isinstance(probe, RequestTimeout) or not may_go_on():
+            raise
+        refusal = exc
+    # Silent at first, and no friend of `initialize`: a modern server that took long to start.
+    try:
+        return await session.discover()
+    except McpError:
+        raise refusal from None
+
+
+async def _probe(session: ClientSession) -> types.DiscoverResult:
+    try:
+        with anyio.fail_after(PROBE_SECONDS):
+            return await session.discover()
+    except TimeoutError:
+        raise RequestTimeout(f"No answer to server/discover within {PROBE_SECONDS:g} s.") from None
+
+
+def _offers_legacy(error: McpError) -> bool:
+    """Whether a server that refuses our modern version names a legacy one that we know."""
+    if error.code != UNSUPPORTED_PROTOCOL_VERSION or not isinstance(error.data, dict):
+        return False
+    supported = error.data.get("supported")
+    return isinstance(supported, list) and any(version in LEGACY_VERSIONS for version in supported)
