@@ -6,7 +6,9 @@ into one of these at one named boundary.
 
     McpJupyterError
     ├── McpError                a JSON-RPC error: ours on its way out, or the peer's as it came in
-    │   └── FrameError          the bytes were not a JSON-RPC message
+    │   ├── FrameError          the bytes were not a JSON-RPC message
+    │   ├── MissingCapability   the client has not declared what a question to it needs
+    │   └── UrlElicitationRequired  the person has to visit a URL first (2025-11-25)
     ├── ToolError               a tool says what went wrong; the caller gets `isError: true`
     ├── ConnectionClosed        the other side is gone
     ├── RequestTimeout          no answer within the bound
@@ -19,7 +21,10 @@ into one of these at one named boundary.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
+
+from .protocol.codes import URL_ELICITATION_REQUIRED
 
 __all__ = [
     "BacklogFull",
@@ -29,10 +34,12 @@ __all__ = [
     "LinkError",
     "McpError",
     "McpJupyterError",
+    "MissingCapability",
     "NotebookNotFound",
     "RequestTimeout",
     "ToolError",
     "UncheckableSchema",
+    "UrlElicitationRequired",
 ]
 
 
@@ -79,6 +86,41 @@ class FrameError(McpError):
     def __init__(self, code: int, message: str, request_id: int | str | None = None) -> None:
         super().__init__(code, message)
         self.request_id = request_id
+
+
+class MissingCapability(McpError):
+    """The client cannot be asked this: it has not declared the capability.
+
+    Parameters
+    ----------
+    code : int
+        The era's code for it.
+    required : mapping
+        What the client would have to declare.
+    """
+
+    def __init__(self, code: int, required: Mapping[str, Any]) -> None:
+        named = ", ".join(".".join([name, *parts]) for name, parts in required.items())
+        message = f"The client has not declared the capability {named}, which this call needs."
+        super().__init__(code, message, {"requiredCapabilities": required})
+
+
+class UrlElicitationRequired(McpError):
+    """Raise it in a tool when the person has to visit a URL before the call can succeed.
+
+    Clients of 2025-11-25 get the error -32042, which has them ask the person and call again; others get the
+    message as the tool's error (later versions have no such code: use `Context.elicit_url`).
+
+    Parameters
+    ----------
+    elicitations : list of dict
+        Each with `mode` "url", `message`, `url` and `elicitationId`.
+    """
+
+    def __init__(self, elicitations: list[dict[str, Any]], message: str | None = None) -> None:
+        urls = ", ".join(str(elicitation.get("url")) for elicitation in elicitations)
+        message = message or f"Visit {urls} first."
+        super().__init__(URL_ELICITATION_REQUIRED, message, {"elicitations": elicitations})
 
 
 class ToolError(McpJupyterError):

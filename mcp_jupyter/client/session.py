@@ -20,9 +20,10 @@ from pydantic import AnyUrl
 from .. import types
 from .._version import __version__
 from ..engine.connection import ProgressCallback
+from ..engine.tasks import owned_tasks
 from .callbacks import Callback, Callbacks
 from .conversation import Conversation
-from .streams import ReadHalf, WriteHalf, joined, owned_tasks
+from .streams import ReadHalf, WriteHalf, joined
 from .subscriptions import Subscription, Subscriptions
 
 __all__ = ["ClientSession", "ReadResourceResult"]

@@ -17,12 +17,13 @@ import anyio
 import httpx2
 from anyio.abc import TaskGroup, TaskStatus
 
+from ..engine.tasks import owned_tasks
 from ..errors import ConnectionClosed, McpError
 from ..protocol.frames import Message, Request
 from ..protocol.limits import SEND_TIMEOUT_SECONDS
 from ..protocol.sse import Event
 from .http import FOREIGN, HttpChannel, events, http_client, media_type, origin_of, read_at_most, server_url
-from .streams import ReadHalf, WriteHalf, halves, owned_tasks
+from .streams import ReadHalf, WriteHalf, halves
 
 __all__ = ["sse_client"]
 

@@ -24,8 +24,9 @@ import anyio
 from anyio.abc import ByteReceiveStream, Process
 from pydantic import BaseModel, Field
 
+from ..engine.tasks import owned_tasks
 from ..protocol.limits import MAX_LINE_BYTES
-from .streams import ClientChannel, ReadHalf, WriteHalf, halves, owned_tasks, printable
+from .streams import ClientChannel, ReadHalf, WriteHalf, halves, printable
 
 __all__ = ["StdioServerParameters", "get_default_environment", "stdio_client"]
 

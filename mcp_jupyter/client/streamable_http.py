@@ -20,6 +20,7 @@ import anyio
 import httpx2
 from anyio.abc import TaskGroup
 
+from ..engine.tasks import owned_tasks
 from ..errors import FrameError, McpError
 from ..protocol.codes import INTERNAL_ERROR
 from ..protocol.eras import PROTOCOL_VERSION, is_modern
@@ -38,7 +39,7 @@ from .http import (
     read_at_most,
     server_url,
 )
-from .streams import ReadHalf, WriteHalf, halves, owned_tasks
+from .streams import ReadHalf, WriteHalf, halves
 
 __all__ = ["streamablehttp_client"]
 

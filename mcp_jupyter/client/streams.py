@@ -8,11 +8,8 @@ events in a channel's life; it does not know what carries the bytes.
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 
 import anyio
-from anyio.abc import TaskGroup
 
 from ..engine.channel import Channel, Sink
 from ..engine.halves import ReadHalf, WriteHalf, halves, joined
@@ -20,33 +17,12 @@ from ..errors import ConnectionClosed, FrameError, McpError
 from ..protocol.frames import ErrorResponse, Frame, Message, RequestId, classify, encode, parse
 from ..protocol.limits import MAX_STREAM_BACKLOG
 
-__all__ = ["ClientChannel", "ReadHalf", "WriteHalf", "halves", "joined", "owned_tasks", "printable"]
+__all__ = ["ClientChannel", "ReadHalf", "WriteHalf", "halves", "joined", "printable"]
 
 log = logging.getLogger(__name__)
 
 MAX_SHOWN_CHARS = 80
 """Of something that is no message, in the one log line about it."""
-
-
-@asynccontextmanager
-async def owned_tasks() -> AsyncIterator[TaskGroup]:
-    """A task group whose tasks end with the body, and that does not wrap what the body raises.
-
-    A plain task group turns every exception of its body into an exception group, so that
-    ``except McpError`` around a client would not catch an `McpError`.
-    """
-    failure: BaseException | None = None
-    try:
-        async with anyio.create_task_group() as tasks:
-            try:
-                yield tasks
-            except BaseException as exc:  # noqa: BLE001 - raised again below, once the tasks have ended
-                failure = exc
-            tasks.cancel_scope.cancel()
-        if failure is not None:
-            raise failure
-    finally:
-        del failure  # it holds this frame, and this frame would hold it
 
 
 def printable(text: str, limit: int) -> str:

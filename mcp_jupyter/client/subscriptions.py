@@ -18,13 +18,13 @@ import anyio
 from pydantic import ValidationError
 
 from .. import types
+from ..engine.tasks import owned_tasks
 from ..errors import ConnectionClosed, McpError, McpJupyterError, RequestTimeout
 from ..protocol.codes import INTERNAL_ERROR
 from ..protocol.eras import SUBSCRIPTION_ID
 from ..protocol.frames import Notification
 from .answering import malformed
 from .conversation import Conversation
-from .streams import owned_tasks
 
 __all__ = ["Subscription", "Subscriptions"]
 

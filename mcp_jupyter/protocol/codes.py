@@ -19,6 +19,7 @@ __all__ = [
     "PARSE_ERROR",
     "RESOURCE_NOT_FOUND",
     "UNSUPPORTED_PROTOCOL_VERSION",
+    "URL_ELICITATION_REQUIRED",
 ]
 
 PARSE_ERROR: Final = -32700
@@ -26,6 +27,9 @@ INVALID_REQUEST: Final = -32600
 METHOD_NOT_FOUND: Final = -32601
 INVALID_PARAMS: Final = -32602
 INTERNAL_ERROR: Final = -32603
+
+URL_ELICITATION_REQUIRED: Final = -32042
+"""2025-11-25 only: the person must visit a URL first (client/elicitation)."""
 
 RESOURCE_NOT_FOUND: Final = -32002
 """Legacy versions only; a modern client gets INVALID_PARAMS with `data.uri`."""

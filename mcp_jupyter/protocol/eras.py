@@ -14,7 +14,7 @@ import abc
 from collections.abc import Mapping
 from typing import Any, Final
 
-from ..errors import McpError
+from ..errors import McpError, MissingCapability
 from . import codes
 from .methods import LEGACY_VERSIONS, MODERN_VERSIONS, methods_of
 
@@ -67,11 +67,18 @@ class Era(abc.ABC):
         The version's date.
     client_requests : frozenset of str
         Requests a client may send.
+    server_requests : frozenset of str
+        What a server may ask: requests of the legacy era, input requests of the modern one.
+    rounds : frozenset of str
+        Methods in whose course the server asks by ending the round; empty where it sends requests.
     """
+
+    rounds: frozenset[str] = frozenset()
 
     def __init__(self, version: str) -> None:
         self.version = version
         self.client_requests = methods_of(version, "client")
+        self.server_requests = methods_of(version, "server")
 
     @abc.abstractmethod
     def complete(self, method: str, result: Any, server_info: Mapping[str, Any]) -> Any:
@@ -80,6 +87,18 @@ class Era(abc.ABC):
     @abc.abstractmethod
     def resource_not_found(self, uri: str) -> McpError:
         """The error for a resource that does not exist."""
+
+    @abc.abstractmethod
+    def missing_capability(self, needed: Mapping[str, Any]) -> MissingCapability:
+        """The error for a client that cannot be asked, because it has not declared `needed`."""
+
+    @abc.abstractmethod
+    def is_of_request(self, code: int) -> bool:
+        """Whether an error that a tool raised is the request's own: JSON-RPC error, not tool result."""
+
+    @abc.abstractmethod
+    def question(self, params: Mapping[str, Any]) -> Mapping[str, Any]:
+        """The params of a question to the client, without what this era does not have."""
 
     @abc.abstractmethod
     def http_status(self, code: int) -> int:
@@ -93,11 +112,22 @@ class _Legacy(Era):
     def resource_not_found(self, uri: str) -> McpError:
         return McpError(codes.RESOURCE_NOT_FOUND, f"There is no resource {uri!r}.", {"uri": uri})
 
+    def missing_capability(self, needed: Mapping[str, Any]) -> MissingCapability:
+        return MissingCapability(codes.INVALID_REQUEST, needed)
+
+    def is_of_request(self, code: int) -> bool:
+        return code == codes.URL_ELICITATION_REQUIRED and self.version == LATEST_LEGACY
+
+    def question(self, params: Mapping[str, Any]) -> Mapping[str, Any]:
+        return params
+
     def http_status(self, code: int) -> int:
         return 200
 
 
 class _Modern(Era):
+    rounds = frozenset({"tools/call", "prompts/get", "resources/read"})
+
     _STATUS: Final = {
         codes.METHOD_NOT_FOUND: 404,
         codes.PARSE_ERROR: 400,
@@ -110,7 +140,9 @@ class _Modern(Era):
 
     def complete(self, method: str, result: Any, server_info: Mapping[str, Any]) -> Any:
         added: dict[str, Any] = {"resultType": "complete"}
-        if method in CACHEABLE:
+        if isinstance(result, Mapping) and "resultType" in result:
+            pass  # the answer is yet to come
+        elif method in CACHEABLE:
             # A notebook changes under the client's eyes: nothing may be reused without asking.
             added |= {"ttlMs": 0, "cacheScope": "private"}
         if isinstance(result, Mapping):
@@ -124,6 +156,15 @@ class _Modern(Era):
 
     def resource_not_found(self, uri: str) -> McpError:
         return McpError(codes.INVALID_PARAMS, f"There is no resource {uri!r}.", {"uri": uri})
+
+    def missing_capability(self, needed: Mapping[str, Any]) -> MissingCapability:
+        return MissingCapability(codes.MISSING_CLIENT_CAPABILITY, needed)
+
+    def is_of_request(self, code: int) -> bool:
+        return code == codes.MISSING_CLIENT_CAPABILITY
+
+    def question(self, params: Mapping[str, Any]) -> Mapping[str, Any]:
+        return {name: value for name, value in params.items() if name != "elicitationId"}
 
     def http_status(self, code: int) -> int:
         return self._STATUS.get(code, 200)

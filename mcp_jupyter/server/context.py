@@ -1,26 +1,33 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """What a handler knows of the request it works on, and what it may say in its course.
 
-Owns the rules for progress and log messages of both eras. Belongs to the event loop's thread; the
-`Context` that tools see crosses threads on top of this.
+Owns the rules for progress, log messages and questions to the client, of both eras. Belongs to the event
+loop's thread; the `Context` that tools see crosses threads on top of this.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Final
 
 from ..engine.connection import InboundRequest
-from ..protocol.eras import LOG_LEVEL, Era
+from ..errors import McpError
+from ..protocol.codes import INTERNAL_ERROR
+from ..protocol.eras import CLIENT_CAPABILITIES, LOG_LEVEL, Era
+from .asking import ANSWER_SECONDS, ASKING, declares, required
 
 if TYPE_CHECKING:
+    from .request_session import RequestSession
     from .session import ServerSession
 
 __all__ = ["LOG_LEVELS", "RequestContext", "current_request"]
 
 LOG_LEVELS: Final = ("debug", "info", "notice", "warning", "error", "critical", "alert", "emergency")
 """In rising order of weight (RFC 5424; spec, server/utilities/logging)."""
+
+Asker = Callable[[str, Mapping[str, Any], str | None], Awaitable[dict[str, Any]]]
+"""Asks the client: takes a method, its params and a key; gives the result."""
 
 current_request: ContextVar[RequestContext] = ContextVar("current_request")
 """The request that the code at hand works for; set around each handler."""
@@ -35,25 +42,47 @@ class RequestContext:
     method : str
     era : Era
         The rules of the version it was made in.
-    session : ServerSession
-        The conversation it came in on.
+    conversation : ServerSession
+        What it came in on.
     lifespan_context : Any
         What the server's lifespan yielded.
     """
 
-    __slots__ = ("_call", "_last_progress", "_threshold", "_token", "era", "lifespan_context", "session")
+    __slots__ = (
+        "_asker",
+        "_call",
+        "_last_progress",
+        "_threshold",
+        "_token",
+        "conversation",
+        "era",
+        "lifespan_context",
+    )
 
     def __init__(
-        self, call: InboundRequest, era: Era, session: ServerSession, lifespan_context: Any, level: str | None
+        self,
+        call: InboundRequest,
+        era: Era,
+        conversation: ServerSession,
+        lifespan_context: Any,
+        level: str | None,
     ) -> None:
         self._call = call
         self.era = era
-        self.session = session
+        self.conversation = conversation
+        self._asker: Asker | None = None
         self.lifespan_context = lifespan_context
         self._threshold = LOG_LEVELS.index(level) if level in LOG_LEVELS else None
         self._last_progress: float | None = None
         token = call.meta.get("progressToken")
         self._token: int | str | None = token if type(token) in (int, str) else None
+
+    def rebind(self, other: RequestContext) -> None:
+        """Go on as the context of another request: the next round of the same call."""
+        self._call = other._call
+        self.conversation = other.conversation
+        self._threshold = other._threshold
+        self._last_progress, self._token = None, other._token
 
     @property
     def request_id(self) -> int | str:
@@ -69,6 +98,26 @@ class RequestContext:
     def meta(self) -> Mapping[str, Any]:
         """The request's `_meta`."""
         return self._call.meta
+
+    @property
+    def sender(self) -> str:
+        """Who sent the request, as far as the transport knows (see `Message`)."""
+        return self._call.sender
+
+    @property
+    def session(self) -> RequestSession:
+        """The client as this request sees it, with the SDK's names."""
+        from .request_session import RequestSession
+
+        return RequestSession(self)
+
+    @property
+    def client_capabilities(self) -> Mapping[str, Any]:
+        """What the client has declared, as received: in this request, or in its handshake."""
+        if self.era.rounds:
+            declared = self._call.meta.get(CLIENT_CAPABILITIES)
+            return declared if isinstance(declared, dict) else {}
+        return self.conversation.client_capabilities
 
     @property
     def wants_progress(self) -> bool:
@@ -105,6 +154,45 @@ class RequestContext:
         if logger is not None:
             params["logger"] = logger
         self._call.notify("notifications/message", params)
+
+    @property
+    def may_ask(self) -> bool:
+        """Whether the client has declared anything that it can be asked."""
+        declared = self.client_capabilities
+        return any(name in declared for name in ASKING)
+
+    def ask_through(self, asker: Asker) -> None:
+        """Ask in this way from now on, instead of by a request to the client."""
+        self._asker = asker
+
+    async def ask(self, method: str, params: Mapping[str, Any], key: str | None = None) -> dict[str, Any]:
+        """Ask the client something and wait for its answer, at most `ANSWER_SECONDS`.
+
+        Parameters
+        ----------
+        method : str
+            "elicitation/create", "sampling/createMessage" or "roots/list".
+        key : str, optional
+            Names the question, where several go out together (modern era).
+
+        Raises
+        ------
+        MissingCapability
+            The client has not declared that it can be asked this.
+        McpError
+            The client's error; or nothing can be asked in the course of this request.
+        RequestTimeout
+            No answer in time.
+        """
+        needed = required(method, params)
+        if method not in self.era.server_requests or not declares(self.client_capabilities, needed):
+            raise self.era.missing_capability(needed)
+        params = self.era.question(params)
+        if self._asker is not None:
+            return await self._asker(method, params, key)
+        if self.era.rounds:
+            raise McpError(INTERNAL_ERROR, f"Nothing can be asked in the course of {self.method}.")
+        return await self._call.request(method, params, timeout=ANSWER_SECONDS)
 
     def notify(self, method: str, params: Mapping[str, Any]) -> None:
         """Send a notification that belongs to this request."""

@@ -74,11 +74,14 @@ class ServerSession:
     ----------
     client_params : InitializeRequestParams or None
         What the client said of itself in a legacy handshake.
+    client_capabilities : mapping
+        What it declared there, as received.
     """
 
     def __init__(self, server: Server[Any], channel: Channel) -> None:
-        self._server = server
+        self.server = server
         self.client_params: types.InitializeRequestParams | None = None
+        self.client_capabilities: Mapping[str, Any] = {}
         self._era: Era | None = None
         self._log_level: str | None = "debug"
         self._subscribed: set[str] = set()
@@ -123,14 +126,16 @@ class ServerSession:
             level = self._log_level
         if call.method in _STANDARD and call.method not in era.client_requests:
             raise _unknown(call.method)
-        context = RequestContext(call, era, self, self._server.lifespan_context, level)
+        context = RequestContext(call, era, self, self.server.lifespan_context, level)
         current_request.set(context)
         own = _OWN.get(call.method)
         if own is not None:
             result = await getattr(self, own)(call)
+        elif call.method in era.rounds:
+            result = await self.server.answer_in_rounds(call.method, call.params, context)
         else:
-            result = await self._server.answer(call.method, call.params, context)
-        return era.complete(call.method, result, self._server.info)
+            result = await self.server.answer(call.method, call.params, context)
+        return era.complete(call.method, result, self.server.info)
 
     def _legacy_era(self, call: InboundRequest) -> Era:
         if self._era is not None:
@@ -146,16 +151,17 @@ class ServerSession:
     async def _initialize(self, call: InboundRequest) -> dict[str, Any]:
         params = parameters(types.InitializeRequestParams, call.params)
         self.client_params = params
+        self.client_capabilities = call.params["capabilities"]
         self._era = negotiate(params.protocolVersion)
         return {
             "protocolVersion": self._era.version,
-            **self._server.introduction(),
-            "serverInfo": self._server.info,
+            **self.server.introduction(),
+            "serverInfo": self.server.info,
         }
 
     async def _discover(self, call: InboundRequest) -> dict[str, Any]:
-        said = {"supportedVersions": list(MODERN_VERSIONS), **self._server.introduction()}
-        return {**said, "_meta": self._server.status()} if self._server.status else said
+        said = {"supportedVersions": list(MODERN_VERSIONS), **self.server.introduction()}
+        return {**said, "_meta": self.server.status()} if self.server.status else said
 
     async def _ping(self, call: InboundRequest) -> dict[str, Any]:
         return {}
@@ -186,7 +192,7 @@ class ServerSession:
         listener.tell("notifications/subscriptions/acknowledged", {"notifications": listener.honoured})
         self._listeners.add(listener)
         try:
-            await self._server.stopping()
+            await self.server.stopping()
         finally:
             self._listeners.discard(listener)
         return {"_meta": listener.mark}

@@ -12,19 +12,25 @@ import math
 from collections import deque
 from collections.abc import Awaitable, Callable, Generator, Mapping
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, Generic, cast
+from typing import TYPE_CHECKING, Any, Final, Generic
 
 from typing_extensions import TypeVar
 
+from ... import types
 from ...protocol.limits import MAX_STREAM_BACKLOG
 from ..content import plain, readable
 from ..context import LOG_LEVELS, RequestContext
 from ..posting import Poster
+from ..request_session import RequestSession
+from .forms import Elicited, Form
 
 if TYPE_CHECKING:
     from .server import FastMCP
 
 __all__ = ["Context", "ReadResource"]
+
+MAX_TOKENS: Final = 1024
+"""Of a message that the client's model writes, where the call does not say: some pages of text."""
 
 S = TypeVar("S", default=Any)
 L = TypeVar("L", default=Any)
@@ -151,6 +157,77 @@ class Context(Generic[S, L, R]):
         """
         return await self._poster.run(self._server.read_resource(uri, self.request_context))
 
+    async def elicit(
+        self, message: str, schema: type[Any] | Mapping[str, Any], *, key: str | None = None
+    ) -> Elicited:
+        """Ask the person for values: `answer = await ctx.elicit("Which region?", Region)`.
+
+        Parameters
+        ----------
+        schema : class or mapping
+            A pydantic model, dataclass or TypedDict whose fields are text, numbers, booleans, dates, choices
+            (Literal, enum) or lists of choices; or a JSON Schema of the like, sent as it is.
+        key : str, optional
+            Names the question, where a client gets several at once.
+
+        Returns
+        -------
+        Elicited
+            `.action` is "accept", "decline" or "cancel"; `.data` the values, when accepted: of the class
+            given, or a dict.
+
+        Raises
+        ------
+        MissingCapability
+            The client cannot ask anybody.
+        TypeError
+            A form cannot have such a field.
+        ToolError
+            The values do not fit the schema.
+        RequestTimeout
+            No answer within ten minutes.
+        """
+        form = Form(schema)
+        answer = await self.session.elicit(message, form.schema, key=key)
+        return Elicited(answer.action, form.read(answer.content) if answer.action == "accept" else None)
+
+    async def elicit_url(
+        self, message: str, url: str, elicitation_id: str | None = None, *, key: str | None = None
+    ) -> Elicited:
+        """Ask the person to visit a URL, for what no client may see (a password, a payment).
+
+        "accept" means that the person agreed, not that they are done there.
+        """
+        answer = await self.session.elicit_url(message, url, elicitation_id, key=key)
+        return Elicited(answer.action, None)
+
+    async def sample(
+        self, messages: Any, *, max_tokens: int = MAX_TOKENS, **options: Any
+    ) -> types.CreateMessageResult:
+        """Have the client's model write a message: `(await ctx.sample("Name a colour.")).content.text`.
+
+        Parameters
+        ----------
+        messages : str, SamplingMessage, or a list of these
+            Text is the user's.
+        max_tokens : int
+        system_prompt, temperature, stop_sequences, model_preferences, tools, tool_choice, key, ... : optional
+            See `RequestSession.create_message`.
+
+        Raises
+        ------
+        MissingCapability
+            The client has no model for us.
+        """
+        given = messages if isinstance(messages, list | tuple) else [messages]
+        return await self.session.create_message(
+            [_sampling_message(message) for message in given], max_tokens=max_tokens, **options
+        )
+
+    async def list_roots(self, *, key: str | None = None) -> list[types.Root]:
+        """The directories the client works in."""
+        return (await self.session.list_roots(key=key)).roots
+
     # -- what it knows ---------------------------------------------------------------------------
 
     @property
@@ -165,9 +242,9 @@ class Context(Generic[S, L, R]):
         return value if isinstance(value, str) else None
 
     @property
-    def session(self) -> S:
-        """The conversation the request came in on."""
-        return cast(S, self.request_context.session)
+    def session(self) -> RequestSession:
+        """The client, with the SDK's names: `create_message`, `elicit`, `list_roots`, ..."""
+        return RequestSession(self.request_context, self._poster.run)
 
     @property
     def fastmcp(self) -> FastMCP:
@@ -178,6 +255,13 @@ class Context(Generic[S, L, R]):
     def meta(self) -> Mapping[str, Any]:
         """The request's `_meta`."""
         return self.request_context.meta
+
+
+def _sampling_message(message: Any) -> types.SamplingMessage:
+    if isinstance(message, types.SamplingMessage):
+        return message
+    content = message if isinstance(message, types.WireModel) else types.TextContent(text=str(message))
+    return types.SamplingMessage.model_validate({"role": "user", "content": content})
 
 
 def _number(value: Any) -> float:

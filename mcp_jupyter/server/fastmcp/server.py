@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """FastMCP: a server made of decorated functions.
 
-Owns the handlers that answer from the `Catalog` of what is served, and the server's life. How functions
-run is the `Runner`'s, what values become is the `ContentTable`'s, how messages travel is the transport's.
+Owns how things are registered, and the server's life. How requests are answered is the `Handlers`', how
+functions run is the `Runner`'s, how messages travel is the transport's.
 
 Threads: what is served may be changed from any thread; announcements are posted to the event loop's.
 """
@@ -19,18 +19,18 @@ import anyio
 
 from ... import types
 from ...engine.channel import Channel
-from ...errors import McpError
-from ...protocol import codes
-from ..content import ContentTable, default_rows, from_bundle
+from ..content import ContentTable, default_rows
 from ..context import RequestContext
 from ..lowlevel.server import NotificationOptions, Server
 from ..posting import Poster
-from ..running import InlineRunner, Invocation, Runner
+from ..running import InlineRunner, Runner
 from .catalog import Catalog
 from .context import Context, ReadResource
+from .handlers import Handlers
+from .pages import PAGE_SIZE
 from .prompts import Prompt
 from .resources import Resource
-from .tools import Tool, explain
+from .tools import Tool
 
 __all__ = ["FastMCP"]
 
@@ -61,6 +61,8 @@ class FastMCP:
         How functions are run; an `InlineRunner` when left out.
     content : ContentTable, optional
         What their values become.
+    page_size : int
+        Items that one answer to a list request has.
     post : callable, optional
         Takes announcements to the event loop's thread, from any thread; a `Poster` when left out.
     status : callable, optional
@@ -80,6 +82,7 @@ class FastMCP:
         icons: list[types.Icon] | None = None,
         runner: Runner | None = None,
         content: ContentTable | None = None,
+        page_size: int = PAGE_SIZE,
         post: Callable[..., None] | None = None,
         status: Callable[[], Mapping[str, Any]] | None = None,
     ) -> None:
@@ -98,10 +101,11 @@ class FastMCP:
         self.dependencies = list(dependencies or ())
         self._given_runner = runner
         self._given_post = post
-        self._content = content or ContentTable(default_rows())
         self._poster: Poster | None = None
         self._catalog = Catalog()
-        self._add_handlers()
+        table = content or ContentTable(default_rows())
+        self._handlers = Handlers(self._catalog, table, self._context, page_size)
+        self._handlers.add_to(self._server)
 
     @property
     def name(self) -> str:
@@ -249,108 +253,30 @@ class FastMCP:
 
         return register
 
+    def completion(self) -> Callable[[F], F]:
+        """Make a function complete arguments: `@mcp.completion()`.
+
+        It gets `(ref, argument, context)` as the SDK's does: `ref` names a prompt or a resource template,
+        `argument` has a `name` and the `value` typed so far, `context.arguments` what is filled in already.
+        It returns values, a `types.Completion`, or None: then the values that the argument's type allows
+        (Literal, enum, bool) are offered, as they are without such a function.
+        """
+
+        def register(function: F) -> F:
+            self._handlers.completer = function
+            return function
+
+        return register
+
     def add_tool(self, function: Callable[..., Any], name: str | None = None, **options: Any) -> None:
         """Register a function as a tool."""
         self.add(Tool.of(function, name=name, **options))
 
-    # -- handlers --------------------------------------------------------------------------------
-
-    def _add_handlers(self) -> None:
-        add = self._server.add_handler
-        add("tools/list", types.PaginatedRequestParams, self._list_tools)
-        add("tools/call", types.CallToolRequestParams, self._call_tool)
-        add("resources/list", types.PaginatedRequestParams, self._list_resources)
-        add("resources/templates/list", types.PaginatedRequestParams, self._list_templates)
-        add("resources/read", types.ReadResourceRequestParams, self._read_resource)
-        add("prompts/list", types.PaginatedRequestParams, self._list_prompts)
-        add("prompts/get", types.GetPromptRequestParams, self._get_prompt)
+    # -- serving ---------------------------------------------------------------------------------
 
     def _context(self, request: RequestContext) -> Context:
         assert self._poster is not None, "conversations are served within `running`"
         return Context(request, self, self._poster)
-
-    async def _list_tools(
-        self, request: RequestContext, params: types.PaginatedRequestParams
-    ) -> types.ListToolsResult:
-        _first_page(params)
-        return types.ListToolsResult(tools=[tool.definition for tool in self.tools.values()])
-
-    async def _list_resources(
-        self, request: RequestContext, params: types.PaginatedRequestParams
-    ) -> types.ListResourcesResult:
-        _first_page(params)
-        return types.ListResourcesResult(
-            resources=[
-                item.definition
-                for item in self.resources.values()
-                if isinstance(item.definition, types.Resource)
-            ]
-        )
-
-    async def _list_templates(
-        self, request: RequestContext, params: types.PaginatedRequestParams
-    ) -> types.ListResourceTemplatesResult:
-        _first_page(params)
-        return types.ListResourceTemplatesResult(
-            resourceTemplates=[
-                item.definition
-                for item in self.resources.values()
-                if isinstance(item.definition, types.ResourceTemplate)
-            ]
-        )
-
-    async def _list_prompts(
-        self, request: RequestContext, params: types.PaginatedRequestParams
-    ) -> types.ListPromptsResult:
-        _first_page(params)
-        return types.ListPromptsResult(prompts=[prompt.definition for prompt in self.prompts.values()])
-
-    async def _call_tool(
-        self, request: RequestContext, params: types.CallToolRequestParams
-    ) -> types.CallToolResult:
-        tool = _named("tool", params.name, self.tools)
-        try:
-            context = self._context(request)
-            outcome = await self._runner.run(tool.invocation(params.arguments or {}, context, self._content))
-            result: types.CallToolResult = outcome.value
-            result.content.extend(block for bundle in outcome.displayed for block in from_bundle(bundle))
-            return result
-        except Exception as exc:  # noqa: BLE001 - the boundary between a user's tool and the protocol
-            # Words that an assistant can act on (spec, server/tools, "Error handling").
-            text = types.TextContent(type="text", text=explain(tool.name, exc))
-            return types.CallToolResult(content=[text], isError=True)
-
-    async def _read_resource(
-        self, request: RequestContext, params: types.ReadResourceRequestParams
-    ) -> types.ReadResourceResult:
-        found = self._catalog.resource_at(params.uri)
-        if found is None:
-            raise request.era.resource_not_found(params.uri)
-        resource, variables = found
-        context = self._context(request)
-        result: types.ReadResourceResult = await self._run(
-            resource.invocation(params.uri, variables, context, self._content)
-        )
-        return result
-
-    async def _get_prompt(
-        self, request: RequestContext, params: types.GetPromptRequestParams
-    ) -> types.GetPromptResult:
-        prompt = _named("prompt", params.name, self.prompts)
-        context = self._context(request)
-        result: types.GetPromptResult = await self._run(
-            prompt.invocation(params.arguments or {}, context, self._content)
-        )
-        return result
-
-    async def _run(self, invocation: Invocation) -> Any:
-        """Run what is no tool: its failure is an error of the request."""
-        try:
-            return (await self._runner.run(invocation)).value
-        except McpError:
-            raise
-        except Exception as exc:
-            raise McpError(codes.INTERNAL_ERROR, explain(invocation.name, exc)) from exc
 
     async def read_resource(self, uri: str, request: RequestContext) -> ReadResource:
         """Read one resource in the course of a request.
@@ -361,18 +287,16 @@ class FastMCP:
             When there is none, or its function failed.
         """
         params = types.ReadResourceRequestParams(uri=uri)
-        item = (await self._read_resource(request, params)).contents[0]
+        item = (await self._handlers.read_resource(request, params)).contents[0]
         if isinstance(item, types.BlobResourceContents):
             return ReadResource(b64decode(item.blob), item.mimeType)
         return ReadResource(item.text, item.mimeType)
-
-    # -- serving ---------------------------------------------------------------------------------
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """The server's whole life, around any number of conversations."""
         given = self._given_runner
-        with nullcontext(given) if given else InlineRunner() as self._runner:
+        with nullcontext(given) if given else InlineRunner() as self._handlers.runner:
             self._poster = Poster()
             try:
                 async with self._server.running():
@@ -433,18 +357,3 @@ def _loop_runs() -> bool:
 def _refuse_bare(name: Any, decorator: str) -> None:
     if callable(name):
         raise TypeError(f"Write @mcp.{decorator}(...), with parentheses.")
-
-
-def _first_page(params: types.PaginatedRequestParams) -> None:
-    """Lists have one page, so no cursor was ever given out (spec, server/utilities/pagination)."""
-    if params.cursor is not None:
-        raise McpError(codes.INVALID_PARAMS, "There is no such cursor: this list has one page.")
-
-
-def _named(kind: str, name: str, known: Mapping[str, T]) -> T:
-    try:
-        return known[name]
-    except KeyError:
-        there_are = f" There are: {', '.join(sorted(known))}." if 0 < len(known) <= MAX_NAMED else ""
-        message = f"There is no {kind} {name[:100]!r}.{there_are}"
-        raise McpError(codes.INVALID_PARAMS, message) from None

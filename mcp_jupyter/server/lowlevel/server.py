@@ -18,6 +18,7 @@ from typing import Any, Generic, TypeVar
 import anyio
 
 from ...engine.channel import Channel
+from ...engine.tasks import owned_tasks
 from ...errors import McpError
 from ...protocol import codes
 from ...types import (
@@ -33,6 +34,7 @@ from ...types import (
 )
 from ..context import RequestContext, current_request
 from ..parameters import parameters
+from ..rounds import Rounds
 from ..session import ServerSession
 
 __all__ = ["Handler", "NotificationOptions", "Server"]
@@ -104,6 +106,7 @@ class Server(Generic[L]):
         self._handlers: dict[str, tuple[type[WireModel], Handler]] = {}
         self._sessions: set[ServerSession] = set()
         self._stopping: anyio.Event | None = None
+        self._rounds: Rounds | None = None
 
     # -- the table -------------------------------------------------------------------------------
 
@@ -124,6 +127,11 @@ class Server(Generic[L]):
         except KeyError:
             raise McpError(codes.METHOD_NOT_FOUND, f"There is no method {method[:100]!r}.") from None
         return await handler(context, parameters(model, params))
+
+    async def answer_in_rounds(self, method: str, params: Mapping[str, Any], context: RequestContext) -> Any:
+        """Answer one request, or one round of a call that asks the client (see `Rounds`)."""
+        assert self._rounds is not None, "conversations are served within `running`"
+        return await self._rounds.answer(context, params, lambda: self.answer(method, params, context))
 
     @property
     def request_context(self) -> RequestContext:
@@ -170,7 +178,8 @@ class Server(Generic[L]):
     async def running(self) -> AsyncIterator[None]:
         """The server's whole life: its lifespan, around any number of conversations."""
         self._stopping = anyio.Event()
-        async with self._lifespan(self._owner) as self.lifespan_context:
+        async with self._lifespan(self._owner) as self.lifespan_context, owned_tasks() as tasks:
+            self._rounds = Rounds(tasks)
             try:
                 yield
             finally:

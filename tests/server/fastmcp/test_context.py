@@ -16,7 +16,7 @@ from mcp_jupyter.errors import McpError
 from mcp_jupyter.protocol.limits import MAX_STREAM_BACKLOG
 from mcp_jupyter.server.context import LOG_LEVELS, RequestContext
 from mcp_jupyter.server.fastmcp import Context, FastMCP
-from mcp_jupyter.server.session import ServerSession
+from mcp_jupyter.server.request_session import RequestSession
 
 from ..conversation import connected
 from .speaker import both_eras, speaking
@@ -250,7 +250,7 @@ async def test_what_a_context_knows():
         assert ctx.client_id == "c"
         assert ctx.meta["own"] == 1
         assert ctx.fastmcp is mcp
-        assert isinstance(ctx.session, ServerSession)
+        assert isinstance(ctx.session, RequestSession)
         assert isinstance(ctx.request_context, RequestContext)
         assert ctx.request_context.method == "tools/call"
         assert ctx.session.client_params.clientInfo.name == "test"

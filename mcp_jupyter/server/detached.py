@@ -1,0 +1,184 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""A call that may outlive the request it came in with, because it waits for answers of the client.
+
+Owns the call's task, the questions it has open and its outcome. Whoever holds it decides who may come
+back to it and for how long: rounds of one request (`rounds`), or a task that is polled (`tasks`).
+
+Everything here belongs to the event loop's thread; the task belongs to the group it is started in.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Final
+
+import anyio
+from anyio.abc import TaskGroup
+from anyio.lowlevel import checkpoint
+from pydantic import ValidationError
+
+from ..errors import McpError
+from ..protocol.codes import INTERNAL_ERROR, INVALID_PARAMS
+from .asking import ANSWERS, kind_of
+from .parameters import describe
+
+__all__ = ["MAX_QUESTIONS", "DetachedCall"]
+
+MAX_QUESTIONS: Final = 32
+"""Questions that one call may have open: more than a person would answer at once."""
+
+
+class _Question:
+    """A question of the call, and its answer once there is one."""
+
+    __slots__ = ("answer", "answered", "method", "params")
+
+    def __init__(self, method: str, params: Mapping[str, Any]) -> None:
+        self.method = method
+        self.params = params
+        self.answer: dict[str, Any] | None = None
+        self.answered = anyio.Event()
+
+
+class DetachedCall:
+    """One call in a task of its own.
+
+    Parameters
+    ----------
+    given : mapping
+        Answers that came with the call, before anything was asked: a question of that key is answered at
+        once. That is how a client answers a server that forgets its calls between two rounds.
+
+    Attributes
+    ----------
+    done : bool
+        Whether it has ended.
+    """
+
+    def __init__(self, given: Mapping[str, Any]) -> None:
+        self.done = False
+        self._given = dict(given)
+        self._questions: dict[str, _Question] = {}
+        self._asked: Counter[str] = Counter()
+        self._changed = anyio.Event()
+        self._scope = anyio.CancelScope()
+        self._value: Any = None
+        self._error: BaseException | None = None
+
+    # -- its life --------------------------------------------------------------------------------
+
+    def start(
+        self, tasks: TaskGroup, work: Callable[[], Awaitable[Any]], name: str, ended: Callable[[], None]
+    ) -> None:
+        """Begin, as a task of `tasks`; `ended` is called when it has ended, however it did."""
+        tasks.start_soon(self._run, work, ended, name=name)
+
+    async def _run(self, work: Callable[[], Awaitable[Any]], ended: Callable[[], None]) -> None:
+        try:
+            with self._scope:
+                self._value = await work()
+                return
+            self._error = McpError(INTERNAL_ERROR, "The call was given up.")
+        except BaseException as exc:
+            if anyio.current_effective_deadline() == -math.inf:
+                raise  # the group ends, and with it the server
+            self._error = exc
+        finally:
+            self.done = True
+            self._changed.set()
+            ended()
+
+    def cancel(self) -> None:
+        """Stop the work."""
+        self._scope.cancel()
+
+    def expire(self, seconds: float | None) -> None:
+        """Stop the work in so many seconds unless told otherwise; None: never."""
+        self._scope.deadline = math.inf if seconds is None else anyio.current_time() + seconds
+
+    def result(self) -> Any:
+        """What came of it, once `done`: the value, or the exception it ended in is raised."""
+        if self._error is not None:
+            raise self._error
+        return self._value
+
+    async def pause(self) -> None:
+        """Wait until it has ended, or waits for answers."""
+        # A call may ask several things at once, each in a task of its own. Those tasks run in the loop's
+        # next turn: give them two, so that the client is asked once.
+        for _ in range(2):
+            await checkpoint()
+        while not self.done and not self._questions:
+            self._changed = anyio.Event()
+            await self._changed.wait()
+            await checkpoint()
+
+    # -- what it asks ----------------------------------------------------------------------------
+
+    @property
+    def questions(self) -> dict[str, dict[str, Any]]:
+        """What it waits for, by key, as `inputRequests` has it."""
+        return {key: {"method": q.method, "params": q.params} for key, q in self._questions.items()}
+
+    async def ask(self, method: str, params: Mapping[str, Any], key: str | None) -> dict[str, Any]:
+        """Ask the client and wait for its answer, which has been checked.
+
+        Parameters
+        ----------
+        key : str, optional
+            Names the question among the others of the call; a number is given when left out.
+
+        Raises
+        ------
+        ValueError
+            The key is taken.
+        McpError
+            There are too many questions open.
+        """
+        kind = kind_of(method)
+        self._asked[kind] += 1
+        key = key or f"{kind}-{self._asked[kind]}"
+        if key in self._questions:
+            raise ValueError(f"The question {key!r} has been asked and is not answered yet.")
+        if len(self._questions) >= MAX_QUESTIONS:
+            raise McpError(INTERNAL_ERROR, f"No more than {MAX_QUESTIONS} questions at once.")
+        given = self._given.pop(key, None)
+        if given is not None and not _problem(method, given):
+            return dict(given)
+        question = self._questions[key] = _Question(method, params)
+        self._changed.set()
+        try:
+            await question.answered.wait()
+        finally:
+            self._questions.pop(key, None)
+        assert question.answer is not None
+        return question.answer
+
+    def answer(self, responses: Mapping[str, Any]) -> None:
+        """Take the client's answers; keys that name no question are ignored (spec, basic/patterns/mrtr).
+
+        Raises
+        ------
+        McpError
+            INVALID_PARAMS: an answer is none to its question. None has been taken then.
+        """
+        found = {key: responses[key] for key in self._questions if key in responses}
+        for key, response in found.items():
+            if problem := _problem(self._questions[key].method, response):
+                raise McpError(INVALID_PARAMS, f"inputResponses.{key}: {problem}")
+        for key, response in found.items():
+            question = self._questions.pop(key)
+            question.answer = response
+            question.answered.set()
+
+
+def _problem(method: str, response: Any) -> str:
+    if not isinstance(response, Mapping):
+        return "an answer must be an object"
+    try:
+        ANSWERS[method].from_wire(response)
+    except ValidationError as exc:
+        return describe(exc)
+    return ""

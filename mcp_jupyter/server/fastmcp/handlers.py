@@ -1,0 +1,185 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""How requests are answered from the catalogue: lists, calls, reads, prompts, completion.
+
+Owns the boundary between users' functions and the protocol: what becomes of their values and errors. How
+functions run is the `Runner`'s, what values become is the `ContentTable`'s.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final, TypeVar
+
+from ... import types
+from ...errors import McpError
+from ...protocol import codes
+from ..content import ContentTable, from_bundle
+from ..context import RequestContext
+from ..lowlevel.server import Server
+from ..running import Invocation, Runner
+from .catalog import Catalog
+from .completion import complete
+from .context import Context
+from .pages import Pages
+from .tools import explain
+
+__all__ = ["Handlers"]
+
+T = TypeVar("T")
+
+MAX_NAMED: Final = 20
+"""Names of tools that the error for an unknown one lists: enough to correct a slip."""
+
+
+class Handlers:
+    """Answers the requests about what a catalogue has.
+
+    Parameters
+    ----------
+    catalog : Catalog
+    table : ContentTable
+    context : callable
+        Makes the `Context` that functions get of a request.
+    page_size : int
+        Items of a list that one answer has.
+
+    Attributes
+    ----------
+    runner : Runner
+        Set before the first request.
+    completer : callable or None
+        The server's own `completion` function.
+    """
+
+    runner: Runner
+
+    def __init__(
+        self,
+        catalog: Catalog,
+        table: ContentTable,
+        context: Callable[[RequestContext], Context],
+        page_size: int,
+    ) -> None:
+        self.completer: Callable[..., Any] | None = None
+        self._catalog = catalog
+        self._table = table
+        self._context = context
+        self._pages = Pages(page_size)
+
+    def add_to(self, server: Server[Any]) -> None:
+        """Fill the server's table."""
+        add = server.add_handler
+        add("tools/list", types.PaginatedRequestParams, self._list_tools)
+        add("tools/call", types.CallToolRequestParams, self._call_tool)
+        add("resources/list", types.PaginatedRequestParams, self._list_resources)
+        add("resources/templates/list", types.PaginatedRequestParams, self._list_templates)
+        add("resources/read", types.ReadResourceRequestParams, self.read_resource)
+        add("prompts/list", types.PaginatedRequestParams, self._list_prompts)
+        add("prompts/get", types.GetPromptRequestParams, self._get_prompt)
+        add("completion/complete", types.CompleteRequestParams, self._complete)
+
+    # -- lists -----------------------------------------------------------------------------------
+
+    async def _list_tools(
+        self, request: RequestContext, params: types.PaginatedRequestParams
+    ) -> types.ListToolsResult:
+        known = {name: tool.definition for name, tool in self._catalog.tools.items()}
+        page, rest = self._pages.page(request, known, params.cursor)
+        return types.ListToolsResult(tools=page, nextCursor=rest)
+
+    async def _list_resources(
+        self, request: RequestContext, params: types.PaginatedRequestParams
+    ) -> types.ListResourcesResult:
+        page, rest = self._pages.page(request, self._resources(types.Resource), params.cursor)
+        return types.ListResourcesResult(resources=page, nextCursor=rest)
+
+    async def _list_templates(
+        self, request: RequestContext, params: types.PaginatedRequestParams
+    ) -> types.ListResourceTemplatesResult:
+        page, rest = self._pages.page(request, self._resources(types.ResourceTemplate), params.cursor)
+        return types.ListResourceTemplatesResult(resourceTemplates=page, nextCursor=rest)
+
+    def _resources(self, kind: type[T]) -> dict[str, T]:
+        known = self._catalog.resources.items()
+        return {uri: item.definition for uri, item in known if isinstance(item.definition, kind)}
+
+    async def _list_prompts(
+        self, request: RequestContext, params: types.PaginatedRequestParams
+    ) -> types.ListPromptsResult:
+        known = {name: prompt.definition for name, prompt in self._catalog.prompts.items()}
+        page, rest = self._pages.page(request, known, params.cursor)
+        return types.ListPromptsResult(prompts=page, nextCursor=rest)
+
+    # -- users' functions ------------------------------------------------------------------------
+
+    async def _call_tool(
+        self, request: RequestContext, params: types.CallToolRequestParams
+    ) -> types.CallToolResult:
+        tool = _named("tool", params.name, self._catalog.tools)
+        try:
+            context = self._context(request)
+            outcome = await self.runner.run(tool.invocation(params.arguments or {}, context, self._table))
+            result: types.CallToolResult = outcome.value
+            result.content.extend(block for bundle in outcome.displayed for block in from_bundle(bundle))
+            return result
+        except Exception as exc:
+            if isinstance(exc, McpError) and request.era.is_of_request(exc.code):
+                raise
+            # Words that an assistant can act on (spec, server/tools, "Error handling").
+            text = types.TextContent(type="text", text=explain(tool.name, exc))
+            return types.CallToolResult(content=[text], isError=True)
+
+    async def read_resource(
+        self, request: RequestContext, params: types.ReadResourceRequestParams
+    ) -> types.ReadResourceResult:
+        """Answer `resources/read`."""
+        found = self._catalog.resource_at(params.uri)
+        if found is None:
+            raise request.era.resource_not_found(params.uri)
+        resource, variables = found
+        context = self._context(request)
+        result: types.ReadResourceResult = await self._run(
+            resource.invocation(params.uri, variables, context, self._table)
+        )
+        return result
+
+    async def _get_prompt(
+        self, request: RequestContext, params: types.GetPromptRequestParams
+    ) -> types.GetPromptResult:
+        prompt = _named("prompt", params.name, self._catalog.prompts)
+        context = self._context(request)
+        result: types.GetPromptResult = await self._run(
+            prompt.invocation(params.arguments or {}, context, self._table)
+        )
+        return result
+
+    async def _complete(
+        self, request: RequestContext, params: types.CompleteRequestParams
+    ) -> types.CompleteResult:
+        ref = params.ref
+        item = (
+            _named("prompt", ref.name, self._catalog.prompts)
+            if isinstance(ref, types.PromptReference)
+            else _named("resource", ref.uri, self._catalog.resources)
+        )
+        return types.CompleteResult(
+            completion=await complete(params, item.signature.schema, self.completer, self._run)
+        )
+
+    async def _run(self, invocation: Invocation) -> Any:
+        """Run what is no tool: its failure is an error of the request."""
+        try:
+            return (await self.runner.run(invocation)).value
+        except McpError:
+            raise
+        except Exception as exc:
+            raise McpError(codes.INTERNAL_ERROR, explain(invocation.name, exc)) from exc
+
+
+def _named(kind: str, name: str, known: Mapping[str, T]) -> T:
+    try:
+        return known[name]
+    except KeyError:
+        there_are = f" There are: {', '.join(sorted(known))}." if 0 < len(known) <= MAX_NAMED else ""
+        message = f"There is no {kind} {name[:100]!r}.{there_are}"
+        raise McpError(codes.INVALID_PARAMS, message) from None

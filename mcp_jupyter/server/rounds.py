@@ -1,0 +1,173 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Calls that ask the client something in the modern era: a round ends with questions, a retry goes on.
+
+The suspended call stays in memory. What the client brings back, `requestState`, only says which one it is,
+sealed against forgery, for the sender it was given to, for the same method and params, once. Does not know
+what a call does.
+
+Source: spec 2026-07-28, basic/patterns/mrtr.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import secrets
+from collections import Counter
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Final
+
+import anyio
+from anyio.abc import TaskGroup
+
+from ..errors import McpError
+from ..protocol.codes import INTERNAL_ERROR, INVALID_PARAMS
+from ..protocol.seals import Seal, SealError
+from .asking import ANSWER_SECONDS
+from .context import RequestContext
+from .detached import DetachedCall
+
+__all__ = ["MAX_SUSPENDED", "MAX_SUSPENDED_PER_SENDER", "Rounds", "responses_in"]
+
+MAX_SUSPENDED_PER_SENDER: Final = 64
+"""Calls of one sender that wait for answers: more than a person can be asked about."""
+
+MAX_SUSPENDED: Final = 1024
+"""The same of all senders: each holds a task and whatever its function has made so far."""
+
+_PURPOSE: Final = "requestState"
+_OF_THE_ROUND: Final = frozenset({"_meta", "inputResponses", "requestState"})
+"""Params that differ between the rounds of one call."""
+
+
+class _Suspended:
+    """A call between two rounds, or in one."""
+
+    __slots__ = ("call", "context", "id", "round", "sender")
+
+    def __init__(self, context: RequestContext, call: DetachedCall) -> None:
+        self.id = secrets.token_hex(8)
+        self.context = context
+        self.sender = context.sender
+        self.call = call
+        self.round = 0
+
+
+class Rounds:
+    """The calls of one running server that may ask.
+
+    Parameters
+    ----------
+    tasks : TaskGroup
+        Owns their tasks.
+    """
+
+    def __init__(self, tasks: TaskGroup) -> None:
+        self._tasks = tasks
+        self._seal = Seal()
+        self._suspended: dict[str, _Suspended] = {}
+        self._held: Counter[str] = Counter()
+
+    async def answer(
+        self, context: RequestContext, params: Mapping[str, Any], work: Callable[[], Awaitable[Any]]
+    ) -> Any:
+        """Run one round of a call.
+
+        Parameters
+        ----------
+        work : async callable
+            The whole call. It asks through `context`, which is bound to the request of each round in turn.
+
+        Returns
+        -------
+        Any
+            What `work` returned, or an `InputRequiredResult` as a mapping.
+
+        Raises
+        ------
+        McpError
+            INVALID_PARAMS for a `requestState` that is not good and for answers that are none; else what
+            `work` raised.
+        """
+        responses = responses_in(params)
+        if params.get("requestState") is not None:
+            suspended = self._resume(context, params, responses)
+        elif context.may_ask:
+            suspended = self._begin(context, responses, work)
+        else:
+            return await work()  # it ends with its request
+        try:
+            await suspended.call.pause()
+        except anyio.get_cancelled_exc_class():
+            suspended.call.cancel()
+            raise
+        if suspended.call.done:
+            return suspended.call.result()
+        return self._suspend(suspended, params)
+
+    def _begin(
+        self, context: RequestContext, given: Mapping[str, Any], work: Callable[[], Awaitable[Any]]
+    ) -> _Suspended:
+        suspended = _Suspended(context, DetachedCall(given))
+        context.ask_through(suspended.call.ask)
+        suspended.call.start(self._tasks, work, context.method, lambda: self._forget(suspended))
+        return suspended
+
+    def _suspend(self, suspended: _Suspended, params: Mapping[str, Any]) -> dict[str, Any]:
+        sender = suspended.sender
+        if self._held[sender] >= MAX_SUSPENDED_PER_SENDER or len(self._suspended) >= MAX_SUSPENDED:
+            suspended.call.cancel()
+            raise McpError(INTERNAL_ERROR, "Too many calls wait for answers already: answer some of them.")
+        self._suspended[suspended.id] = suspended
+        self._held[sender] += 1
+        suspended.round += 1
+        suspended.call.expire(ANSWER_SECONDS)
+        claims = [suspended.id, suspended.round, _digest(suspended.context.method, params)]
+        return {
+            "resultType": "input_required",
+            "inputRequests": suspended.call.questions,
+            "requestState": self._seal.close(_PURPOSE, sender, claims, ANSWER_SECONDS),
+        }
+
+    def _resume(
+        self, context: RequestContext, params: Mapping[str, Any], responses: Mapping[str, Any]
+    ) -> _Suspended:
+        try:
+            id_, round_, digest = self._seal.open(_PURPOSE, context.sender, params["requestState"])
+        except SealError as exc:
+            raise McpError(INVALID_PARAMS, f"requestState: {exc}") from None
+        suspended = self._suspended.get(id_)
+        if suspended is None or suspended.round != round_:
+            raise McpError(INVALID_PARAMS, "requestState: this round has been answered; begin again.")
+        if digest != _digest(context.method, params):
+            raise McpError(INVALID_PARAMS, "requestState: it belongs to a call with other params.")
+        suspended.call.answer(responses)
+        self._forget(suspended)
+        suspended.call.expire(None)
+        suspended.context.rebind(context)
+        return suspended
+
+    def _forget(self, suspended: _Suspended) -> None:
+        if self._suspended.pop(suspended.id, None) is not None:
+            self._held[suspended.sender] -= 1
+            if not self._held[suspended.sender]:
+                del self._held[suspended.sender]
+
+
+def responses_in(params: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The answers that a request brings; none when it has no such member.
+
+    Raises
+    ------
+    McpError
+        INVALID_PARAMS: they are no object.
+    """
+    responses = params.get("inputResponses", {})
+    if not isinstance(responses, Mapping):
+        raise McpError(INVALID_PARAMS, "params.inputResponses must be an object.")
+    return responses
+
+
+def _digest(method: str, params: Mapping[str, Any]) -> str:
+    same = {name: value for name, value in params.items() if name not in _OF_THE_ROUND}
+    return hashlib.sha256(json.dumps([method, same], sort_keys=True).encode()).hexdigest()
