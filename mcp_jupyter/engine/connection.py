@@ -246,7 +246,7 @@ class Connection:
             pending = self._pending.get(_hashable(params.get("progressToken")))
             if pending is not None and isinstance(params.get("progress"), int | float):
                 pending.report(params)
-            return
+                return
         self._handler.notification(notification)
 
     async def _work(self, call: InboundRequest) -> None:

@@ -20,6 +20,7 @@ from ..protocol.eras import SUBSCRIPTION_ID, Era, is_modern, modern_era, negotia
 from ..protocol.frames import Notification
 from ..protocol.methods import METHODS, MODERN_VERSIONS
 from .context import LOG_LEVELS, RequestContext, current_request
+from .models import InitializationOptions
 from .parameters import parameters
 
 if TYPE_CHECKING:
@@ -78,8 +79,11 @@ class ServerSession:
         What it declared there, as received.
     """
 
-    def __init__(self, server: Server[Any], channel: Channel) -> None:
+    def __init__(
+        self, server: Server[Any], channel: Channel, options: InitializationOptions | None = None
+    ) -> None:
         self.server = server
+        self._introduced = options or server
         self.client_params: types.InitializeRequestParams | None = None
         self.client_capabilities: Mapping[str, Any] = {}
         self._era: Era | None = None
@@ -114,7 +118,8 @@ class ServerSession:
     # -- the connection's handler ---------------------------------------------------------------
 
     def notification(self, notification: Notification) -> None:
-        """Notifications of a client need no action here: `initialized` only says what we know."""
+        """Those that the server has handlers for; `initialized` only says what we know."""
+        self.server.notice(self, notification)
 
     async def request(self, call: InboundRequest) -> Any:
         """Answer one request by the rules of the era it was made in."""
@@ -130,12 +135,14 @@ class ServerSession:
         current_request.set(context)
         own = _OWN.get(call.method)
         if own is not None:
+            if self.server.handles(call.method):
+                await self.server.answer(call.method, call.params, context)
             result = await getattr(self, own)(call)
         elif call.method in era.rounds:
             result = await self.server.answer_in_rounds(call.method, call.params, context)
         else:
             result = await self.server.answer(call.method, call.params, context)
-        return era.complete(call.method, result, self.server.info)
+        return era.complete(call.method, result, self._introduced.info)
 
     def _legacy_era(self, call: InboundRequest) -> Era:
         if self._era is not None:
@@ -155,12 +162,12 @@ class ServerSession:
         self._era = negotiate(params.protocolVersion)
         return {
             "protocolVersion": self._era.version,
-            **self.server.introduction(),
-            "serverInfo": self.server.info,
+            **self._introduced.introduction(),
+            "serverInfo": self._introduced.info,
         }
 
     async def _discover(self, call: InboundRequest) -> dict[str, Any]:
-        said = {"supportedVersions": list(MODERN_VERSIONS), **self.server.introduction()}
+        said = {"supportedVersions": list(MODERN_VERSIONS), **self._introduced.introduction()}
         return {**said, "_meta": self.server.status()} if self.server.status else said
 
     async def _ping(self, call: InboundRequest) -> dict[str, Any]:
@@ -189,12 +196,13 @@ class ServerSession:
         if not isinstance(wanted, dict):
             raise McpError(codes.INVALID_PARAMS, "params.notifications must be an object.")
         listener = _Listener(call, wanted)
-        listener.tell("notifications/subscriptions/acknowledged", {"notifications": listener.honoured})
-        self._listeners.add(listener)
-        try:
-            await self.server.stopping()
-        finally:
-            self._listeners.discard(listener)
+        async with self.server.watched(listener.uris) as listener.uris:
+            listener.tell("notifications/subscriptions/acknowledged", {"notifications": listener.honoured})
+            self._listeners.add(listener)
+            try:
+                await self.server.stopping()
+            finally:
+                self._listeners.discard(listener)
         return {"_meta": listener.mark}
 
 

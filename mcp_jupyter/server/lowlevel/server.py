@@ -2,7 +2,7 @@
 """A server as a table of handlers, one a method; and the conversations it has under way.
 
 Owns the table, the capabilities that follow from it, the lifespan, and the set of live sessions that
-announcements go to. It does not know tools from prompts: `FastMCP` fills the table.
+announcements go to. It does not know tools from prompts: `FastMCP`, or the `Decorators`, fill the table.
 
 A server belongs to one event loop's thread while it runs; `changed` and `resource_updated` are called
 there.
@@ -10,21 +10,24 @@ there.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Generic, TypeVar
 
 import anyio
 
 from ...engine.channel import Channel
+from ...engine.connection import InboundRequest
+from ...engine.halves import ReadHalf, WriteHalf, joined
 from ...engine.tasks import owned_tasks
 from ...errors import McpError
 from ...protocol import codes
+from ...protocol.frames import Notification
 from ...types import (
     CompletionsCapability,
     Icon,
-    Implementation,
     LoggingCapability,
     PromptsCapability,
     ResourcesCapability,
@@ -33,15 +36,18 @@ from ...types import (
     WireModel,
 )
 from ..context import RequestContext, current_request
+from ..models import InitializationOptions
 from ..parameters import parameters
 from ..rounds import Rounds
 from ..session import ServerSession
+from .decorators import Decorators, Handler, NotificationHandler
+from .lifespan import no_lifespan, opened
+from .notices import Notices
+from .watching import watched
 
 __all__ = ["Handler", "NotificationOptions", "Server"]
 
 L = TypeVar("L")
-Handler = Callable[[RequestContext, Any], Awaitable[Any]]
-"""Takes the request's context and its validated params; returns the result (a model or mapping)."""
 
 
 @dataclass(frozen=True)
@@ -53,13 +59,26 @@ class NotificationOptions:
     tools_changed: bool = False
 
 
-@asynccontextmanager
-async def _no_lifespan(server: Any) -> AsyncIterator[dict[str, Any]]:
-    yield {}
+class _Strict(ServerSession):
+    """A session that ends with the first thing a handler raises, for tests."""
+
+    failure: BaseException | None = None
+
+    async def request(self, call: InboundRequest) -> Any:
+        try:
+            return await super().request(call)
+        except Exception as exc:
+            self.failure = exc.__cause__ if isinstance(exc, McpError) else exc
+            if self.failure is not None:
+                self._connection.close()
+            raise
 
 
-class Server(Generic[L]):
-    """An MCP server made of handlers.
+class Server(Decorators, Generic[L]):
+    """An MCP server made of handlers: `@server.call_tool()` and its like, or `add_handler`.
+
+    It is served by `run`, and in any number of conversations, over every transport, by `running` and
+    `serve`, as a `FastMCP` is: `serve_stdio(server)`, `serve_http(server, port=8000)`.
 
     Parameters
     ----------
@@ -69,8 +88,8 @@ class Server(Generic[L]):
     instructions : str, optional
         For the model: what the server is for and how to use it.
     lifespan : callable, optional
-        Async context manager around the server's life; gets the server, yields what handlers find in
-        `request_context.lifespan_context`.
+        Async context manager around the server's life; gets the server, if it takes an argument, and
+        yields what handlers find in `request_context.lifespan_context`.
     title, website_url, icons : optional
         Who the server is, for people.
     status : callable, optional
@@ -82,7 +101,7 @@ class Server(Generic[L]):
         name: str,
         version: str | None = None,
         instructions: str | None = None,
-        lifespan: Callable[[Any], AbstractAsyncContextManager[L]] = _no_lifespan,  # type: ignore[assignment]
+        lifespan: Callable[..., AbstractAsyncContextManager[L]] = no_lifespan,  # type: ignore[assignment]
         *,
         title: str | None = None,
         website_url: str | None = None,
@@ -91,28 +110,51 @@ class Server(Generic[L]):
     ) -> None:
         from ... import __version__
 
+        super().__init__()
         self.name = name
         self.version = version or __version__
         self.instructions = instructions
         self.notification_options = NotificationOptions()
-        implementation = Implementation(
-            name=name, version=self.version, title=title, websiteUrl=website_url, icons=icons
-        )
-        self.info: Mapping[str, Any] = implementation.model_dump(by_alias=True, exclude_none=True)
+        self._public: dict[str, Any] = {"title": title, "website_url": website_url, "icons": icons}
         self.lifespan_context: Any = None
         self.status = status
         self._lifespan = lifespan
-        self._owner: Any = self
         self._handlers: dict[str, tuple[type[WireModel], Handler]] = {}
-        self._sessions: set[ServerSession] = set()
+        self._notice_handlers: dict[str, tuple[type[WireModel], NotificationHandler]] = {}
+        self._sessions: dict[ServerSession, Notices] = {}
+        self._running = False
         self._stopping: anyio.Event | None = None
         self._rounds: Rounds | None = None
 
     # -- the table -------------------------------------------------------------------------------
 
     def add_handler(self, method: str, params: type[WireModel], handler: Handler) -> None:
-        """Answer `method` (of the protocol or of your own) with `handler`; its params are validated first."""
+        """Answer `method`, of the protocol or of your own, with `handler`.
+
+        Parameters
+        ----------
+        params : type
+            A model (of `types.RequestParams`, say) that the request's params are validated against.
+        handler : async function
+            Takes the `RequestContext` and the params, and returns a `types.Result`, or a mapping. It
+            raises `McpError` to answer with an error.
+
+        Notes
+        -----
+        What a session does itself (`logging/setLevel`, `resources/subscribe`, `resources/unsubscribe`) it
+        does after its handler, whose result is not used.
+        """
         self._handlers[method] = (params, handler)
+
+    def add_notification_handler(
+        self, method: str, params: type[WireModel], handler: NotificationHandler
+    ) -> None:
+        """Tell `handler` of each notification `method`: in order, one after the other."""
+        self._notice_handlers[method] = (params, handler)
+
+    def handles(self, method: str) -> bool:
+        """Whether the table has a handler of `method`."""
+        return method in self._handlers
 
     async def answer(self, method: str, params: Mapping[str, Any], context: RequestContext) -> Any:
         """Answer one request from the table.
@@ -165,25 +207,53 @@ class Server(Generic[L]):
             experimental=dict(experimental_capabilities) if experimental_capabilities else None,
         )
 
+    def create_initialization_options(
+        self,
+        notification_options: NotificationOptions | None = None,
+        experimental_capabilities: Mapping[str, dict[str, Any]] | None = None,
+    ) -> InitializationOptions:
+        """What the server says of itself, for `run`."""
+        return InitializationOptions(
+            server_name=self.name,
+            server_version=self.version,
+            capabilities=self.get_capabilities(notification_options, experimental_capabilities),
+            instructions=self.instructions,
+            **self._public,
+        )
+
+    @cached_property
+    def info(self) -> Mapping[str, Any]:
+        """Who the server is, as on the wire."""
+        return self.create_initialization_options().info
+
     def introduction(self) -> dict[str, Any]:
         """Capabilities and instructions, as both `initialize` and `server/discover` give them."""
-        said: dict[str, Any] = {"capabilities": self.get_capabilities()}
-        if self.instructions is not None:
-            said["instructions"] = self.instructions
-        return said
+        return self.create_initialization_options().introduction()
 
     # -- life ------------------------------------------------------------------------------------
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """The server's whole life: its lifespan, around any number of conversations."""
+        """The server's whole life: its lifespan, around any number of conversations.
+
+        Raises
+        ------
+        RuntimeError
+            It is running already.
+        """
+        if self._running:
+            raise RuntimeError("This server is running: within one `running()`, `serve` each conversation.")
+        self._running = True
         self._stopping = anyio.Event()
-        async with self._lifespan(self._owner) as self.lifespan_context, owned_tasks() as tasks:
-            self._rounds = Rounds(tasks)
-            try:
-                yield
-            finally:
-                self._stopping.set()
+        try:
+            async with opened(self._lifespan, self) as self.lifespan_context, owned_tasks() as tasks:
+                self._rounds = Rounds(tasks)
+                try:
+                    yield
+                finally:
+                    self._stopping.set()
+        finally:
+            self._running = False
 
     async def stopping(self) -> None:
         """Wait until the server is about to stop."""
@@ -192,15 +262,60 @@ class Server(Generic[L]):
 
     async def serve(self, channel: Channel) -> None:
         """Run one conversation until it is closed; call it within `running`."""
-        session = ServerSession(self, channel)
-        self._sessions.add(session)
+        await self._converse(ServerSession(self, channel))
+
+    async def run(
+        self,
+        read_stream: ReadHalf,
+        write_stream: WriteHalf,
+        initialization_options: InitializationOptions | None = None,
+        raise_exceptions: bool = False,
+    ) -> None:
+        """The server's whole life, with one conversation.
+
+        Parameters
+        ----------
+        read_stream, write_stream
+            What `stdio_server` yields.
+        initialization_options : InitializationOptions, optional
+            What the server says of itself there.
+        raise_exceptions : bool
+            End, and raise, at the first exception of a handler that becomes no result: for tests.
+
+        Raises
+        ------
+        ValueError
+            The streams belong to different connections.
+        """
+        kind = _Strict if raise_exceptions else ServerSession
+        session = kind(self, joined(read_stream, write_stream), initialization_options)
+        async with self.running():
+            await self._converse(session)
+        if isinstance(session, _Strict) and session.failure is not None:
+            raise session.failure
+
+    async def _converse(self, session: ServerSession) -> None:
+        notices = self._sessions[session] = Notices(self._notice_handlers)
         try:
-            await session.serve()
+            async with owned_tasks() as tasks:
+                tasks.start_soon(notices.run)
+                await session.serve()
         finally:
-            self._sessions.discard(session)
+            del self._sessions[session]
+
+    def notice(self, session: ServerSession, notification: Notification) -> None:
+        """Take notice of what a client notified."""
+        if (notices := self._sessions.get(session)) is not None:
+            notices.put(notification)
+
+    def watched(self, uris: Collection[str]) -> AbstractAsyncContextManager[frozenset[str]]:
+        """While the context is open, a modern client is subscribed to `uris`; the handlers are told."""
+        return watched(self, uris)
 
     def changed(self, kind: str) -> None:
         """Tell every client that a list changed: "tools", "resources" or "prompts"."""
+        if kind == "tools":
+            self._known_tools.forget()
         for session in list(self._sessions):
             session.announce(kind)
 
