@@ -19,6 +19,7 @@ import anyio
 
 from .. import types
 from ..engine.channel import memory_pair
+from ..engine.tasks import owned_tasks
 from ..errors import ConnectionClosed, McpError, RequestTimeout
 from ..protocol.codes import (
     HEADER_MISMATCH,
@@ -29,7 +30,7 @@ from ..protocol.codes import (
 from ..protocol.methods import LEGACY_VERSIONS
 from .session import ClientSession
 from .stdio import StdioServerParameters, stdio_client
-from .streams import ReadHalf, WriteHalf, halves, owned_tasks
+from .streams import ReadHalf, WriteHalf, halves
 from .targets import HttpServerParameters, InMemoryServer, Server
 
 if TYPE_CHECKING:
