@@ -106,7 +106,7 @@ class ResultCache:
         self._entries[key] = _Entry(deepcopy(value), expires, size)
         self._size += size
 
-    def notified(self, method: str, uri: str | None = None) -> None:
+    def changed(self, method: str, uri: str | None = None) -> None:
         """Drop what a notification makes stale.
 
         Parameters

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 import anyio
@@ -72,6 +72,8 @@ class Callbacks:
         URL of an elicitation.
     subscriptions : Subscriptions
         Told first, of notifications that are about them.
+    change : function, optional
+        Called with the notifications that `message` is for, as they arrive and not in turn.
     """
 
     def __init__(
@@ -84,6 +86,7 @@ class Callbacks:
         logging: Callback | None,
         message: Callback | None,
         subscriptions: Subscriptions,
+        change: Callable[[Notification], None] | None,
     ) -> None:
         self._session = session
         self._subscriptions = subscriptions
@@ -100,6 +103,7 @@ class Callbacks:
             self._capabilities["roots"] = {"listChanged": True}
         self._logging = logging
         self._message = message
+        self._change = change
         # A flood costs its oldest members, never memory.
         self._waiting: deque[Notification] = deque(maxlen=MAX_STREAM_BACKLOG)
         self._arrived = anyio.Event()
@@ -181,6 +185,8 @@ class Callbacks:
         """Keep a notification for `run`, when there is somebody to hand it to."""
         if self._subscriptions.notice(notification):
             return
+        if self._change is not None and notification.method in _NOTIFICATIONS:
+            self._change(notification)
         wanted = self._logging if notification.method == "notifications/message" else self._message
         if wanted is not None:
             self._waiting.append(notification)

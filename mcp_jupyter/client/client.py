@@ -9,24 +9,26 @@ from __future__ import annotations
 
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Self, TypeVar, get_args
 
-import anyio
 from pydantic import AnyUrl, ValidationError
 
 from .. import types
 from ..engine.connection import ProgressCallback
-from ..errors import ConnectionClosed, McpError, RequestTimeout
-from ..protocol.codes import INTERNAL_ERROR
+from ..errors import McpError
+from ..protocol.codes import INTERNAL_ERROR, METHOD_NOT_FOUND
 from ..protocol.eras import SERVER_INFO
+from ..protocol.frames import Notification
 from .cache import Key, ResultCache
 from .callbacks import Callback
 from .connecting import EraChoice, Opened, connected
 from .session import READ_TIMEOUT_SECONDS, ClientSession, ReadResourceResult
 from .streams import ReadHalf, WriteHalf
 from .targets import Target, server_of
+from .watching import ResourceWatches
 
 if TYPE_CHECKING:
     import httpx2
@@ -39,8 +41,7 @@ MAX_PAGES: Final = 1000
 MAX_ITEMS: Final = 100_000
 """Of one list: nobody chooses among more."""
 
-UNSUBSCRIBE_SECONDS: Final = 5.0
-"""How long a farewell to a subscription may take."""
+_DISCOVER: Final[Key] = ("server/discover", None)
 
 _Item = TypeVar("_Item")
 _Page = TypeVar("_Page", bound=types.PaginatedResult)
@@ -113,17 +114,17 @@ list_roots_callback : optional
         self._server = server_of(target, name=name, headers=headers, env=env, cwd=cwd)
         self._auth = auth
         self._era = era
-        self._message_handler = message_handler
         self._session_options: dict[str, Any] = {
             "client_info": client_info,
             "read_timeout_seconds": read_timeout_seconds,
             "logging_callback": logging_callback,
+            "message_handler": message_handler,
             "sampling_callback": sampling_callback,
             "elicitation_callback": elicitation_callback,
             "list_roots_callback": list_roots_callback,
         }
         self._cache = ResultCache(keep_private=auth is None)
-        self._watched: dict[str, int] = {}
+        self._watches: ResourceWatches | None = None  # of a legacy server
         self._opened: Opened | None = None
         self._life = AsyncExitStack()
 
@@ -134,25 +135,25 @@ list_roots_callback : optional
             opening = connected(self._server, self._new_session, era=self._era, auth=self._auth)
             self._opened = await stack.enter_async_context(opening)
             self._life = stack.pop_all()
-        self._keep(("server/discover", None), self._opened.result, self._cache.changes)
+        if isinstance(self._opened.result, types.DiscoverResult):
+            self._keep(_DISCOVER, self._opened.result, self._cache.changes)
+        else:
+            self._watches = ResourceWatches(self._opened.session)
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> bool | None:
-        self._opened = None
+        self._opened = self._watches = None
         self._cache.clear()
         return await self._life.__aexit__(kind, value, trace)
 
     def _new_session(self, read: ReadHalf, write: WriteHalf) -> ClientSession:
-        return ClientSession(read, write, message_handler=self._notified, **self._session_options)
+        return ClientSession(read, write, change_listener=self._changed, **self._session_options)
 
-    async def _notified(self, notification: types.Notification) -> None:
-        params = notification.params
-        uri = params.uri if isinstance(params, types.ResourceUpdatedNotificationParams) else None
-        self._cache.notified(notification.method, uri)
-        if self._message_handler is not None:
-            await self._message_handler(notification)
+    def _changed(self, notification: Notification) -> None:
+        uri = notification.params.get("uri")
+        self._cache.changed(notification.method, uri if isinstance(uri, str) else None)
 
     # -- who is there --------------------------------------------------------------------------
 
@@ -201,14 +202,32 @@ list_roots_callback : optional
             raise RuntimeError("This client is not open: use it within `async with Client(...) as client`.")
         return self._opened
 
-    @property
-    def _is_modern(self) -> bool:
-        return isinstance(self._open.result, types.DiscoverResult)
+    async def discover(self, *, refresh: bool = False) -> types.DiscoverResult:
+        """What a modern server says of itself; a changed answer is then what the properties here give.
+
+        Raises
+        ------
+        McpError
+            METHOD_NOT_FOUND for a legacy server, which says it once, when it is opened.
+        """
+        opened = self._open
+        if self._watches is not None:
+            raise McpError(
+                METHOD_NOT_FOUND, f"server/discover does not exist in version {self.protocol_version}."
+            )
+        kept: types.DiscoverResult | None = None if refresh else self._cache.get(_DISCOVER)
+        if kept is not None:
+            return kept
+        asked_at = self._cache.changes
+        result = await opened.session.discover()
+        self._opened = replace(opened, result=result)
+        self._keep(_DISCOVER, result, asked_at)
+        return result
 
     async def ping(self) -> None:
         """Ask whether the server is there: with `ping`, or, of a modern server, with `server/discover`."""
-        if self._is_modern:
-            await self.session.discover()
+        if self._watches is None:
+            await self.discover(refresh=True)
         else:
             await self.session.send_ping()
 
@@ -341,7 +360,7 @@ list_roots_callback : optional
         prompts: bool = False,
         resources: bool = False,
         uris: Iterable[str | AnyUrl] = (),
-    ) -> AsyncIterator[None]:
+    ) -> AsyncIterator[types.SubscriptionFilter]:
         """Hear of changes while the context lasts: `message_handler` gets the notifications.
 
         Parameters
@@ -350,42 +369,35 @@ list_roots_callback : optional
             Whether to hear that the list changed. A legacy server says so unasked.
         uris : iterable of str
             Resources to hear of when they change.
+
+        Yields
+        ------
+        SubscriptionFilter
+            What the server will tell of.
+
+        Notes
+        -----
+        A subscription that a modern server ends is not made again; `ClientSession.listen` says when it ends.
         """
         watched = [str(uri) for uri in uris]
-        if not self._is_modern:
-            async with self._watching(watched):
-                yield
+        if self._watches is None:
+            listening = self.session.listen(tools=tools, prompts=prompts, resources=resources, uris=watched)
+            async with listening as subscription:
+                yield subscription.granted
             return
-        session: Any = self.session
-        async with session.listen(tools=tools, prompts=prompts, resources=resources, uris=watched):
-            yield
-
-    @asynccontextmanager
-    async def _watching(self, uris: list[str]) -> AsyncIterator[None]:
-        """Subscribe to resources one by one (legacy), once each however often they are watched."""
-        session, counts = self.session, self._watched
-        done: list[str] = []
-        try:
-            for uri in uris:
-                if not counts.get(uri):
-                    await session.subscribe_resource(uri)
-                counts[uri] = counts.get(uri, 0) + 1
-                done.append(uri)
-            yield
-        finally:
-            with anyio.move_on_after(UNSUBSCRIBE_SECONDS, shield=True):
-                for uri in done:
-                    counts[uri] -= 1
-                    if not counts[uri]:
-                        del counts[uri]
-                        # It may be gone, and then there is nothing to unsubscribe from.
-                        with suppress(McpError, RequestTimeout, ConnectionClosed):
-                            await session.unsubscribe_resource(uri)
+        said = self.server_capabilities
+        async with self._watches.watching(watched):
+            yield types.SubscriptionFilter(
+                toolsListChanged=(tools and said.tools and said.tools.listChanged) or None,
+                promptsListChanged=(prompts and said.prompts and said.prompts.listChanged) or None,
+                resourcesListChanged=(resources and said.resources and said.resources.listChanged) or None,
+                resourceSubscriptions=watched or None,
+            )
 
     # -- what is kept --------------------------------------------------------------------------
 
     def _expiry(self, result: object) -> float:
-        if self._is_modern and isinstance(result, types.CacheableResult):
+        if self._watches is None and isinstance(result, types.CacheableResult):
             return self._cache.expiry(result)
         return 0.0
 

@@ -159,7 +159,8 @@ class HttpChannel(ClientChannel, abc.ABC):
     where : str
         The origin, for messages. A path or query may hold a token.
     status : int, optional
-        The HTTP status that the last request was answered with.
+        The HTTP status that the last request was answered with, None when it got no answer. Of use while
+        there is one request at a time: at the opening.
     calls : dict
         The requests being POSTed or answered, and the scopes of their tasks.
     flushed : anyio.Event
@@ -232,6 +233,7 @@ class HttpChannel(ClientChannel, abc.ABC):
     async def _work(self, message: Message, request: Request, scope: anyio.CancelScope) -> None:
         try:
             with scope:
+                self.status = None
                 async with self._limiter, aclosing(await self._opened(message)) as response:
                     self.status = response.status_code
                     await self.answer(request, response)

@@ -55,9 +55,9 @@ async def in_rounds(method: str, params: Mapping[str, Any], ask: Ask, fulfil: Fu
     """
     pause = PAUSE_SECONDS
     answer = await ask(params)
-    for _ in range(MAX_ROUNDS):
+    for round_ in range(MAX_ROUNDS):
         if answer.get("resultType") != _INPUT_REQUIRED:
-            return answer
+            return _uncached(answer) if round_ else answer
         requests, state = _read(method, answer)
         retry = dict(params)
         if state is not None:
@@ -71,7 +71,12 @@ async def in_rounds(method: str, params: Mapping[str, Any], ask: Ask, fulfil: Fu
         answer = await ask(retry)
     if answer.get("resultType") == _INPUT_REQUIRED:
         raise _fault(method, f"more than {MAX_ROUNDS} times")
-    return answer
+    return _uncached(answer)
+
+
+def _uncached(answer: dict[str, Any]) -> dict[str, Any]:
+    """An answer that depends on more than its request must not be kept (spec, server/utilities/caching)."""
+    return {name: value for name, value in answer.items() if name not in ("ttlMs", "cacheScope")}
 
 
 def _read(method: str, answer: Mapping[str, Any]) -> tuple[Mapping[str, Any], str | None]:

@@ -10,7 +10,7 @@ Names and results are those of the first-generation SDK.
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from types import TracebackType
 from typing import Any, Final, Self
@@ -21,6 +21,7 @@ from .. import types
 from .._version import __version__
 from ..engine.connection import ProgressCallback
 from ..engine.tasks import owned_tasks
+from ..protocol.frames import Notification
 from .callbacks import Callback, Callbacks
 from .conversation import Conversation
 from .streams import ReadHalf, WriteHalf, joined
@@ -68,6 +69,9 @@ class ClientSession:
         Answer the server's requests (see `Callbacks`), in both eras; the client declares what it has
         callbacks for. Elicitation by URL it declares when the callback's params are annotated as such
         (`types.ElicitRequestParams`).
+    change_listener : function, optional
+        Called with the notifications of `message_handler` at the moment they arrive, before anything that
+        arrives later; it must neither wait nor raise.
 
     Raises
     ------
@@ -92,6 +96,7 @@ class ClientSession:
         sampling_callback: Callback | None = None,
         elicitation_callback: Callback | None = None,
         list_roots_callback: Callback | None = None,
+        change_listener: Callable[[Notification], None] | None = None,
     ) -> None:
         self._subscriptions = Subscriptions()
         self._callbacks = Callbacks(
@@ -102,6 +107,7 @@ class ClientSession:
             logging=logging_callback,
             message=message_handler,
             subscriptions=self._subscriptions,
+            change=change_listener,
         )
         self._conversation = Conversation(
             joined(read, write),

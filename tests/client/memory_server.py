@@ -11,7 +11,7 @@ import anyio
 
 from mcp_jupyter.client import ClientSession
 from mcp_jupyter.client.streams import halves
-from mcp_jupyter.engine.channel import memory_pair
+from mcp_jupyter.engine.channel import Channel, memory_pair
 from mcp_jupyter.engine.connection import Connection, InboundRequest
 from mcp_jupyter.protocol.frames import Notification
 
@@ -44,6 +44,29 @@ class Server:
             while method not in self.told:
                 await self.heard.wait()
                 self.heard = anyio.Event()
+
+
+class Served:
+    """A table of answers as an object that a `Client` serves in memory."""
+
+    connection: Connection
+
+    def __init__(self, answers: Mapping[str, Any]) -> None:
+        self.table = Server(answers)
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        yield
+
+    async def serve(self, channel: Channel) -> None:
+        self.connection = Connection(channel, self.table)
+        await self.connection.serve()
+
+    def asked(self) -> list[str]:
+        """What was asked since the last time."""
+        methods = [method for method, _ in self.table.asked]
+        self.table.asked.clear()
+        return methods
 
 
 @asynccontextmanager
