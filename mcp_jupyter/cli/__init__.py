@@ -16,7 +16,7 @@ import click
 
 __all__ = ["main", "reported"]
 
-_COMMANDS: Final = ("attach", "demo", "dev", "list", "run", "token")
+_COMMANDS: Final = ("attach", "demo", "dev", "install", "list", "run", "token")
 
 
 class _Commands(click.Group):

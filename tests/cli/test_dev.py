@@ -37,7 +37,7 @@ UV = f"""#!{sys.executable}
 import json, os, sys
 arguments = sys.argv[1:]
 print(json.dumps(arguments), file=sys.stderr, flush=True)
-os.execv(sys.executable, arguments[arguments.index("--") + 1:])
+os.execv(sys.executable, [sys.executable, *arguments[arguments.index("--") + 2:]])
 """
 
 

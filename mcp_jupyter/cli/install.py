@@ -1,0 +1,214 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""`jupyter mcp install`: a server file or a live notebook, written into a host's configuration.
+
+Owns what the entry says. Where it goes is the host's (`hosts`), how the file is changed `json_edit`'s and
+`config_file`'s.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import click
+
+from . import reported
+from .hosts import HOSTS, Host
+
+if TYPE_CHECKING:
+    from ..link.files import ConnectionInfo
+
+__all__ = ["command"]
+
+_VARIABLE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class _Launch:
+    """What is to be started, and what it is called by itself."""
+
+    name: str
+    command: list[str]
+
+
+@click.command("install", short_help="Tell Claude Desktop, Claude Code, Cursor or VS Code.")
+@click.argument("target", metavar="FILE|NOTEBOOK")
+@click.option("--name", help="What the host calls it.  [default: the server's own name]")
+@click.option("-v", "--env", "variables", multiple=True, metavar="KEY=VALUE", help="Set it for the server.")
+@click.option(
+    "-f",
+    "--env-file",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Set what a .env file sets; -v comes first.",
+)
+@click.option(
+    "--with", "packages", multiple=True, metavar="PACKAGE", help="Bring it along, by uv; repeatable."
+)
+@click.option("--host", "key", type=click.Choice(list(HOSTS)), default=next(iter(HOSTS)), show_default=True)
+@click.option("--print", "only_print", is_flag=True, help="Show what would be written, and write nothing.")
+def command(
+    target: str,
+    name: str | None,
+    variables: tuple[str, ...],
+    env_file: Path | None,
+    packages: tuple[str, ...],
+    key: str,
+    only_print: bool,
+) -> None:
+    """Write FILE or NOTEBOOK into a host's configuration, so that the host starts it by itself.
+
+    FILE is server.py, or server.py:obj. It will be run by the Python that runs this command. NOTEBOOK is
+    analysis.ipynb or the name of a live notebook (see `jupyter mcp list`); it has to be live when the
+    host connects.
+
+    What is in the configuration already stays as it is, and a copy of the file is kept beside it. An entry
+    of the same name is replaced.
+
+    \b
+    jupyter mcp install server.py --host claude-code -v API_KEY=...
+    jupyter mcp install sales.ipynb
+    """  # noqa: D301 - click reads the backspace
+    host = HOSTS[key]
+    env = _environment(variables, env_file)
+    if _is_file(target):
+        launch = _launch_file(target, packages)
+    elif packages or env:
+        raise click.UsageError(
+            "-v, -f and --with are for a FILE: the kernel of a live notebook runs already."
+        )
+    else:
+        launch = _launch_notebook(target)
+    try:
+        called = host.name(launch.name if name is None else name)
+    except ValueError as exc:
+        raise click.UsageError(f"{name or launch.name!r} cannot be its name: {exc}. Use --name.") from None
+    entry = host.entry(launch.command, env)
+    if only_print:
+        click.echo(json.dumps({host.member: {called: entry}}, indent=2, ensure_ascii=False))
+        click.echo(f"For {host.locate()}, which was not changed.", err=True)
+    else:
+        with reported():
+            _write(host, called, entry)
+
+
+def _is_file(target: str) -> bool:
+    path = Path(target)
+    is_path = path.exists() or len(path.parts) > 1 or re.search(r"\.py(:\w+)?$", target) is not None
+    return is_path and path.suffix != ".ipynb"
+
+
+def _launch_file(target: str, packages: Sequence[str]) -> _Launch:
+    from .launch import learn, run_command
+    from .servers import ServerFile
+
+    with reported():
+        where = ServerFile.parse(target)
+    known = learn(where, packages)
+    return _Launch(known.name or where.path.stem, run_command(where, known.packages))
+
+
+# -- notebooks -------------------------------------------------------------------------------------
+
+
+def _launch_notebook(target: str) -> _Launch:
+    import anyio
+
+    from ..link.discovery import Discovery
+    from .launch import attach_command
+
+    async def look() -> str:
+        discovery = Discovery()
+        if target.endswith(".ipynb"):
+            return _named_after(Path(target), await discovery.live())
+        return (await discovery.find(target)).name
+
+    with reported():
+        name = anyio.run(look)
+    return _Launch(name, attach_command(name))
+
+
+def _named_after(path: Path, live: Sequence[ConnectionInfo]) -> str:
+    """What the notebook in a file is, or will be, served as."""
+    from ..link.names import claim_name
+
+    if not path.is_file():
+        raise click.ClickException(f"There is no file {path}.")
+    parts = path.absolute().parts
+    for info in live:
+        said = Path(info.path).parts if info.path else ()  # from wherever its Jupyter Server began
+        if said and parts[-len(said) :] == said:
+            return info.name
+    name = claim_name(path.stem, "", ())
+    click.echo(
+        f"{path.name} is not live now. Once it has run `%load_ext mcp_jupyter`, it is {name!r}.", err=True
+    )
+    return name
+
+
+# -- the environment -------------------------------------------------------------------------------
+
+
+def _environment(variables: Sequence[str], env_file: Path | None) -> dict[str, str]:
+    """What -v and -f set."""
+    env = {} if env_file is None else _from_file(env_file)
+    for variable in variables:
+        key, equals, value = variable.partition("=")
+        if not equals:
+            raise click.UsageError(f"-v {key!r} has no value: write KEY=VALUE.")
+        env[key] = value
+    for key, value in env.items():
+        if _VARIABLE.fullmatch(key) is None:
+            raise click.UsageError(f"{key!r} is no name of a variable: letters, digits and _ only.")
+        if not _is_plain(value):  # shown nowhere: it may be a secret
+            raise click.UsageError(f"The value of {key} has control characters, which no host passes on.")
+    return env
+
+
+def _from_file(path: Path) -> dict[str, str]:
+    from dotenv import dotenv_values
+
+    try:
+        found = dotenv_values(path)
+    except (OSError, UnicodeDecodeError) as exc:
+        raise click.ClickException(f"{path} cannot be read: {exc}.") from None
+    bare = [key for key, value in found.items() if value is None]
+    if bare:
+        raise click.ClickException(f"{path} sets no value for {bare[0]!r}: write KEY=VALUE.")
+    return {key: value for key, value in found.items() if value is not None}
+
+
+def _is_plain(value: str) -> bool:
+    return not any(char < " " or "\x7f" <= char < "\xa0" or "\ud800" <= char <= "\udfff" for char in value)
+
+
+# -- writing ---------------------------------------------------------------------------------------
+
+
+def _write(host: Host, name: str, entry: dict[str, object]) -> None:
+    from .config_file import ConfigFile, ConfigRefused
+    from .json_edit import NotEditable, put_entry
+    from .table import plain
+
+    path = host.locate()
+    if not path.parent.is_dir():
+        raise click.ClickException(
+            f"{host.title} was not found: there is no folder {path.parent}. Start it once, or use --print."
+        )
+    file = ConfigFile.read(path)
+    try:
+        text, before = put_entry(file.text, host.member, name, entry)
+    except NotEditable as exc:
+        raise ConfigRefused(f"{file.path} was left as it is: {exc} Mend it, or use --print.") from None
+    if before == entry:
+        click.echo(f"{host.title} has {plain(name)} already, just so. Nothing was changed.")
+        return
+    backup = file.replace(text)
+    did = "Replaced" if before is not None else "Added"
+    click.echo(f"{did} {plain(name)} in {file.path}. {host.next_step}")
+    if backup is not None:
+        click.echo(f"The file as it was: {backup}")
