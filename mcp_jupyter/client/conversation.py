@@ -9,6 +9,7 @@ Source: spec 2025-11-25, basic/lifecycle; 2026-07-28, basic/versioning and basic
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, TypeVar
 
@@ -34,9 +35,11 @@ from ..protocol.methods import LEGACY_VERSIONS, MODERN_VERSIONS
 from .answering import malformed
 from .callbacks import Callbacks
 from .rounds import in_rounds
-from .streams import ClientChannel, printable
+from .streams import SESSION_ENDED, ClientChannel, printable
 
 __all__ = ["Conversation"]
+
+log = logging.getLogger(__name__)
 
 MAX_SHOWN_CHARS: Final = 64
 """Of a word of the server's in an error message."""
@@ -66,6 +69,8 @@ class Conversation:
         The conversation as JSON-RPC.
     era : Era or None
         The rules of the version that is spoken; None before the opening.
+    subscribed : set of str
+        URIs of the resources a legacy server was asked to tell of.
     """
 
     def __init__(
@@ -79,27 +84,40 @@ class Conversation:
         self.connection = Connection(channel, callbacks)
         self.era: Era | None = None
         self.timeout = timeout
+        self.subscribed: set[str] = set()
         self._channel = channel
         self._callbacks = callbacks
         self._client_info = client_info
         self._log_level = log_level
+        self._level_set = False
         self._envelope: dict[str, Any] | None = None
+        self._session = 0  # how many legacy sessions there were before this one
+        self._renewing = anyio.Lock()
 
     # -- opening -------------------------------------------------------------------------------
 
     async def initialize(self) -> types.InitializeResult:
         """Open a legacy session (see `ClientSession.initialize`)."""
+        with anyio.move_on_after(self.timeout):
+            return await self._handshake()
+        raise _late("initialize", self.timeout)
+
+    async def _handshake(self) -> types.InitializeResult:
         params = {
             "protocolVersion": LATEST_LEGACY,
             "capabilities": self._callbacks.capabilities,
             "clientInfo": self._client_info,
         }
-        wire = await self._in_time("initialize", params, self.timeout)
-        result = _read("initialize", wire, types.InitializeResult)
+        envelope, self._envelope = self._envelope, None
+        try:
+            result = _read("initialize", await self.send("initialize", params), types.InitializeResult)
+        except BaseException:
+            self._envelope = envelope
+            raise
         if result.protocolVersion not in LEGACY_VERSIONS:
             self.connection.close()
             raise _unsupported([result.protocolVersion], LEGACY_VERSIONS)
-        self.era, self._envelope = era_of(result.protocolVersion), None
+        self.era = era_of(result.protocolVersion)
         self.connection.notify("notifications/initialized", {})
         return result
 
@@ -186,6 +204,7 @@ class Conversation:
         """Ask for log messages of this severity and above."""
         if self._envelope is None:
             await self.ask("logging/setLevel", {"level": level}, types.EmptyResult)
+            self._level_set = True
         self._log_level = level
 
     async def _in_time(
@@ -193,23 +212,24 @@ class Conversation:
         method: str,
         params: Mapping[str, Any],
         timeout: float,
-        on_progress: ProgressCallback | None = None,
+        on_progress: ProgressCallback | None,
     ) -> dict[str, Any]:
         async def ask(asked: Mapping[str, Any]) -> dict[str, Any]:
             return await self._persistently(method, asked, on_progress)
 
         with anyio.move_on_after(timeout):
             return await in_rounds(method, params, ask, self._callbacks.fulfil)
-        raise RequestTimeout(f"No answer to {method} within {timeout:g} s.")
+        raise _late(method, timeout)
 
     async def _persistently(
         self, method: str, params: Mapping[str, Any], on_progress: ProgressCallback | None
     ) -> dict[str, Any]:
         """Send a request; once more when the specification has a remedy for the error it meets."""
+        session = self._session
         try:
             return await self.send(method, params, on_progress)
         except McpError as exc:
-            if not self._adopt_version(exc):
+            if not (self._adopt_version(exc) or await self._renew(exc, session)):
                 raise
         return await self.send(method, params, on_progress)
 
@@ -246,6 +266,32 @@ class Conversation:
             self._speak(common[-1])
         return bool(common)
 
+    async def _renew(self, error: McpError, session: int) -> bool:
+        """Open the legacy session anew when the server has ended `session`; whether to ask once more.
+
+        The server has not taken the request then (spec 2025-11-25, basic/transports, "Session Management").
+        Of several requests that meet this, one opens and the others wait.
+        """
+        if error.data != SESSION_ENDED:
+            return False
+        async with self._renewing:
+            if self._session == session:
+                await self._handshake()
+                await self._restore()
+                self._session += 1
+        return True
+
+    async def _restore(self) -> None:
+        """Tell a new session what the old one knew."""
+        known = [("resources/subscribe", {"uri": uri}) for uri in sorted(self.subscribed)]
+        if self._level_set:
+            known.insert(0, ("logging/setLevel", {"level": str(self._log_level)}))
+        for method, params in known:
+            try:
+                await self.send(method, params)
+            except McpError as exc:
+                log.warning("The new session did not take %s: %s", method, printable(exc.message, 200))
+
 
 def _read(method: str, wire: Mapping[str, Any], model: type[_Result]) -> _Result:
     """A result; without `resultType`, as of an older server, it is complete (2026-07-28, basic)."""
@@ -257,6 +303,10 @@ def _read(method: str, wire: Mapping[str, Any], model: type[_Result]) -> _Result
         kind = printable(str(result.resultType), MAX_SHOWN_CHARS)
         raise McpError(INTERNAL_ERROR, f"The server answered {method} with {kind!r}, which is not supported.")
     return result
+
+
+def _late(method: str, timeout: float) -> RequestTimeout:
+    return RequestTimeout(f"No answer to {method} within {timeout:g} s.")
 
 
 def _unsupported(theirs: list[str], ours: Sequence[str]) -> McpError:

@@ -11,7 +11,7 @@ import abc
 import http
 import logging
 import ssl
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import aclosing, asynccontextmanager
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Any, Final
@@ -26,7 +26,7 @@ from ..protocol.codes import INTERNAL_ERROR, INVALID_REQUEST
 from ..protocol.frames import Message, Request, RequestId, parse
 from ..protocol.headers import HeaderError
 from ..protocol.limits import MAX_IN_FLIGHT, SEND_TIMEOUT_SECONDS
-from ..protocol.sse import MAX_EVENT_BYTES, Decoder, Event, SseError
+from ..protocol.sse import MAX_EVENT_BYTES, SseError
 from .redaction import Redaction
 from .streams import ClientChannel
 
@@ -34,7 +34,6 @@ __all__ = [
     "CLOSE_SECONDS",
     "FOREIGN",
     "HttpChannel",
-    "events",
     "http_client",
     "media_type",
     "origin_of",
@@ -333,15 +332,6 @@ class HttpChannel(ClientChannel, abc.ABC):
     @staticmethod
     def _error(text: str, data: Any = None) -> McpError:
         return McpError(INTERNAL_ERROR, text, data)
-
-
-async def events(response: httpx2.Response) -> AsyncGenerator[Event, None]:
-    """The events of a response, as they come. Close it (`aclosing`) when leaving early."""
-    decoder = Decoder()
-    async with aclosing(response.aiter_bytes()) as chunks:
-        async for chunk in chunks:
-            for event in decoder.feed(chunk):
-                yield event
 
 
 async def read_at_most(response: httpx2.Response, limit: int = MAX_EVENT_BYTES) -> bytes:

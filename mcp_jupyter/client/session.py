@@ -213,10 +213,13 @@ class ClientSession:
 
     async def subscribe_resource(self, uri: str | AnyUrl) -> types.EmptyResult:
         """Ask to be told (`message_handler`) when a resource changes (legacy versions)."""
-        return await self._conversation.ask("resources/subscribe", {"uri": str(uri)}, types.EmptyResult)
+        result = await self._conversation.ask("resources/subscribe", {"uri": str(uri)}, types.EmptyResult)
+        self._conversation.subscribed.add(str(uri))
+        return result
 
     async def unsubscribe_resource(self, uri: str | AnyUrl) -> types.EmptyResult:
         """Be told no more (legacy versions)."""
+        self._conversation.subscribed.discard(str(uri))
         return await self._conversation.ask("resources/unsubscribe", {"uri": str(uri)}, types.EmptyResult)
 
     def listen(

@@ -2,8 +2,9 @@
 """The Streamable HTTP transport, in both eras: every message is a POST to one URL.
 
 Legacy: a session id, and a GET stream for what belongs to no request; a request goes on without its
-stream. Modern: headers that mirror the body, no session; ending a request's stream cancels it. Which of
-the two a message belongs to is read off the message. This file knows no tool and no handshake.
+stream, which is resumed. Modern: headers that mirror the body, no session; ending a request's stream
+cancels it. Which of the two a message belongs to is read off the message. This file knows no tool and no
+handshake.
 
 Source: spec 2025-11-25 and 2026-07-28, basic/transports.
 """
@@ -24,8 +25,8 @@ from ..engine.tasks import owned_tasks
 from ..errors import FrameError, McpError
 from ..protocol.codes import INTERNAL_ERROR
 from ..protocol.eras import PROTOCOL_VERSION, is_modern
-from ..protocol.frames import ErrorResponse, Message, Notification, Request, Response, decode
-from ..protocol.headers import METHOD, NAME, SESSION_ID, encode_value, name_of
+from ..protocol.frames import ErrorResponse, Frame, Message, Notification, Request, Response, decode
+from ..protocol.headers import LAST_EVENT_ID, METHOD, NAME, SESSION_ID, encode_value, name_of
 from ..protocol.headers import PROTOCOL_VERSION as VERSION_HEADER
 from ..protocol.methods import LEGACY_VERSIONS
 from ..protocol.sse import MAX_EVENT_BYTES
@@ -33,13 +34,13 @@ from .http import (
     CLOSE_SECONDS,
     FOREIGN,
     HttpChannel,
-    events,
     http_client,
     media_type,
     read_at_most,
     server_url,
 )
-from .streams import ReadHalf, WriteHalf, halves
+from .resumption import Trail
+from .streams import SESSION_ENDED, ReadHalf, WriteHalf, halves
 
 __all__ = ["streamablehttp_client"]
 
@@ -121,7 +122,9 @@ class _StreamableHttp(HttpChannel):
     def __init__(self, client: httpx2.AsyncClient, url: httpx2.URL) -> None:
         super().__init__(client, url)
         self.session_id: str | None = None
+        self._ended = False  # the server has said that it knows this session no more
         self._version: str | None = None
+        self._listening = anyio.CancelScope()
 
     # -- sending -------------------------------------------------------------------------------
 
@@ -130,7 +133,15 @@ class _StreamableHttp(HttpChannel):
         frame = message.frame
         if isinstance(frame, Request) and is_modern(frame.method, frame.params):
             return headers | _mirror(frame)
+        if isinstance(frame, Request) and frame.method == "initialize":
+            return headers  # it opens a session, also where there was one
         return headers | self._session_headers()
+
+    def _get_headers(self, trail: Trail) -> dict[str, str]:
+        headers = {"Accept": EVENTS} | self._session_headers()
+        if trail.last_event_id:
+            headers[LAST_EVENT_ID] = trail.last_event_id
+        return headers
 
     def _session_headers(self) -> dict[str, str]:
         headers = {}
@@ -146,7 +157,9 @@ class _StreamableHttp(HttpChannel):
         if method == "notifications/cancelled":
             await self._cancel(message)
         elif await self.post(message) and method == "notifications/initialized":
-            self.tasks.start_soon(self._listen)
+            self._listening.cancel()
+            self._listening = anyio.CancelScope()
+            self.tasks.start_soon(self._listen, self._listening)
 
     async def _cancel(self, message: Message) -> None:
         """Cancel a request the way of its era, and stop waiting for it."""
@@ -161,7 +174,7 @@ class _StreamableHttp(HttpChannel):
 
     async def terminate(self) -> None:
         """Tell the server that the session is over; it may refuse (405)."""
-        if self.session_id is None:
+        if self.session_id is None or self._ended:
             return
         with anyio.move_on_after(CLOSE_SECONDS, shield=True), suppress(McpError, *FOREIGN):
             response = await self.open("DELETE", self._session_headers())
@@ -198,21 +211,62 @@ class _StreamableHttp(HttpChannel):
             if not _SESSION_ID.fullmatch(session_id):
                 raise McpError(INTERNAL_ERROR, f"{self.where} gave a session id that no header may carry.")
             self.secrets.keep(session_id)
-        self.session_id = session_id
+        self.session_id, self._ended = session_id, False
 
     async def _follow(self, request: Request, response: httpx2.Response) -> None:
-        """Deliver the messages of a request's stream up to its answer, then let the stream run out."""
+        """Deliver the messages of a request's stream up to its answer, whatever connections it takes."""
+        trail = Trail()
+        while True:
+            try:
+                if await self._read(request, trail, response):
+                    return
+                words = f"{self.where} ended the stream before it answered {request.method}."
+                fault = McpError(INTERNAL_ERROR, words)
+            except httpx2.HTTPError as exc:
+                fault = self.trouble(exc)
+            finally:
+                await response.aclose()
+            if not trail.last_event_id or is_modern(request.method, request.params):
+                raise fault
+            response = await self._resumed(trail, fault)
+
+    async def _read(self, request: Request, trail: Trail, response: httpx2.Response) -> bool:
+        """Deliver what one connection brings, and let it run out after the answer; whether that came."""
         answered = False
         with anyio.CancelScope() as afterwards:
-            async with aclosing(events(response)) as stream:
+            async with aclosing(trail.read(response)) as stream:
                 async for event in stream:
                     if event.event == "message" and event.data and self._take(request, event.data.encode()):
                         answered = True
                         afterwards.deadline = anyio.current_time() + AFTERWARDS_SECONDS
-        if not answered:
-            raise McpError(
-                INTERNAL_ERROR, f"{self.where} ended the stream before it answered {request.method}."
-            )
+        return answered
+
+    async def _resumed(self, trail: Trail, fault: McpError) -> httpx2.Response:
+        """The next connection of a legacy stream that broke off with `fault`.
+
+        Raises
+        ------
+        McpError
+            The server does not resume it, or cannot be reached again.
+        """
+        latest = fault
+        while (wait := trail.wait()) is not None:
+            await anyio.sleep(wait)
+            try:
+                response = await self.open("GET", self._get_headers(trail))
+                if response.is_success and media_type(response) == EVENTS:
+                    return response
+                async with aclosing(response):
+                    latest = await self.refusal(response)
+            except httpx2.HTTPError as exc:
+                latest = self.trouble(exc)
+                continue
+            if response.status_code < 500:
+                break
+        if latest is fault:
+            raise fault
+        text = f"{fault.message} Resuming it failed: {latest.message}"
+        raise McpError(INTERNAL_ERROR, text, latest.data) from None
 
     def _take(self, request: Request, raw: bytes) -> bool:
         """Deliver one message of the response to `request`; whether it was the answer."""
@@ -230,10 +284,12 @@ class _StreamableHttp(HttpChannel):
     async def _refused(self, request: Request, response: httpx2.Response) -> None:
         """Deliver the JSON-RPC error a refusal carries, or make one of its status and words."""
         body = await read_at_most(response)
-        if response.status_code == 404 and self.session_id and not is_modern(request.method, request.params):
-            self.session_id = None
-            self.lost(f"{self.where} has ended this session (404 Not Found); connect again.")
-            return
+        if response.status_code == 404 and self._in_session(request):
+            # The id stays: what is still sent under it meets the same end, not another.
+            self._ended = True
+            raise McpError(
+                INTERNAL_ERROR, f"{self.where} has ended this session (404 Not Found).", SESSION_ENDED
+            )
         with suppress(FrameError):
             frame = decode(body)
             if isinstance(frame, ErrorResponse):
@@ -241,21 +297,43 @@ class _StreamableHttp(HttpChannel):
                 return
         raise await self.refusal(response, body)
 
-    async def _listen(self) -> None:
+    def _in_session(self, request: Request) -> bool:
+        opens = request.method == "initialize" or is_modern(request.method, request.params)
+        return self.session_id is not None and not opens
+
+    async def _listen(self, scope: anyio.CancelScope) -> None:
         """Receive what belongs to no request, where the server has a stream for that (else it says 405)."""
+        trail = Trail()
         try:
-            headers = {"Accept": EVENTS} | self._session_headers()
-            async with aclosing(await self.open("GET", headers)) as response:
+            with scope:
+                response = await self.open("GET", self._get_headers(trail))
                 if not response.is_success or media_type(response) != EVENTS:
+                    await response.aclose()
                     return
-                async with aclosing(events(response)) as stream:
-                    async for event in stream:
-                        if event.event == "message" and event.data:
-                            self.receive(event.data.encode())
+                while True:
+                    fault = await self._heard(trail, response)
+                    response = await self._resumed(trail, fault)
         except McpError as exc:
-            log.debug("No event stream: %s", exc.message)
+            log.debug("The event stream ended: %s", exc.message)
         except FOREIGN as exc:
             log.debug("The event stream ended: %s", self.trouble(exc).message)
+
+    async def _heard(self, trail: Trail, response: httpx2.Response) -> McpError:
+        """Deliver what one connection of that stream brings; why it ended."""
+        try:
+            async with aclosing(response), aclosing(trail.read(response)) as stream:
+                async for event in stream:
+                    if event.event == "message" and event.data:
+                        self._overhear(self.receive(event.data.encode()))
+        except httpx2.HTTPError as exc:
+            return self.trouble(exc)
+        return McpError(INTERNAL_ERROR, f"{self.where} ended the event stream.")
+
+    def _overhear(self, frame: Frame | None) -> None:
+        """An answer that came here need not be waited for on its request's own stream."""
+        if isinstance(frame, Response | ErrorResponse) and frame.id in self.calls:
+            _, scope = self.calls[frame.id]
+            scope.cancel()
 
 
 def _mirror(request: Request) -> dict[str, str]:

@@ -8,6 +8,7 @@ events in a channel's life; it does not know what carries the bytes.
 from __future__ import annotations
 
 import logging
+from typing import Final
 
 import anyio
 
@@ -17,9 +18,20 @@ from ..errors import ConnectionClosed, FrameError, McpError
 from ..protocol.frames import ErrorResponse, Frame, Message, RequestId, classify, encode, parse
 from ..protocol.limits import MAX_STREAM_BACKLOG
 
-__all__ = ["ClientChannel", "ReadHalf", "WriteHalf", "halves", "joined", "printable"]
+__all__ = [
+    "SESSION_ENDED",
+    "ClientChannel",
+    "ReadHalf",
+    "WriteHalf",
+    "halves",
+    "joined",
+    "printable",
+]
 
 log = logging.getLogger(__name__)
+
+SESSION_ENDED: Final = {"httpStatus": 404, "sessionEnded": True}
+"""`data` of the error of a request that was not taken because the server has ended the session."""
 
 MAX_SHOWN_CHARS = 80
 """Of something that is no message, in the one log line about it."""

@@ -12,7 +12,7 @@ import anyio
 import pytest
 
 from mcp_jupyter.client.streamable_http import streamablehttp_client
-from mcp_jupyter.errors import ConnectionClosed, McpError
+from mcp_jupyter.errors import McpError
 
 from .scripted_http import (
     INITIALIZED,
@@ -108,33 +108,6 @@ async def test_an_error_in_a_refusal_is_the_answer() -> None:
         with pytest.raises(McpError) as caught:
             await client.call_tool("t")
     assert caught.value.to_dict() == {"code": -32020, "message": "m", "data": [1]}
-
-
-async def test_a_session_the_server_has_ended_is_over_for_all() -> None:
-    asked = anyio.Event()
-
-    async def answer(exchange: Exchange) -> None:
-        if exchange.message["params"].get("name") == "waiting":
-            asked.set()
-            await exchange.gone()
-        await exchange.send(
-            "404 Not Found", b'{"jsonrpc": "2.0", "id": null, "error": {"code": 1, "message": ""}}'
-        )
-
-    async with scripted(then(answer)) as server, session(server) as client:
-
-        async def wait() -> None:
-            with pytest.raises(ConnectionClosed, match="has ended this session"):
-                await client.call_tool("waiting")
-
-        async with anyio.create_task_group() as tasks:
-            tasks.start_soon(wait)
-            with anyio.fail_after(5):
-                await asked.wait()
-                for _ in range(2):
-                    with pytest.raises(ConnectionClosed, match="has ended this session"):
-                        await client.call_tool("t")
-    assert "DELETE" not in server.methods
 
 
 async def test_a_refused_notification_is_logged_and_the_session_goes_on(
