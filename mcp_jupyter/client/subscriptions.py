@@ -111,9 +111,7 @@ class Subscriptions:
         id_ = f"listen:{next(self._numbers)}"
         subscription = self._open[id_] = Subscription()
         try:
-            async with (
-                owned_tasks() as tasks
-            ):  # they end with the body, and their end is what ends the request
+            async with owned_tasks() as tasks:  # they end with the body, which cancels the request
                 tasks.start_soon(_hold, conversation, id_, wanted, subscription)
                 await subscription._opened(timeout)
                 yield subscription
