@@ -31,7 +31,7 @@ from ..protocol.eras import (
     Era,
     era_of,
 )
-from ..protocol.methods import LEGACY_VERSIONS, MODERN_VERSIONS
+from ..protocol.methods import LEGACY_VERSIONS, METHODS, MODERN_VERSIONS
 from .answering import malformed
 from .callbacks import Callbacks
 from .rounds import in_rounds
@@ -43,6 +43,8 @@ log = logging.getLogger(__name__)
 
 MAX_SHOWN_CHARS: Final = 64
 """Of a word of the server's in an error message."""
+
+_STANDARD: Final = frozenset(method.name for method in METHODS)
 
 _Result = TypeVar("_Result", bound=types.Result)
 
@@ -185,10 +187,13 @@ class Conversation:
         return _read(method, wire, model)
 
     def check(self, method: str) -> None:
-        """Raise when `method` cannot be asked now: no opening yet, or not in this version."""
+        """Raise when `method` cannot be asked now: no opening yet, or the version lacks it.
+
+        What no version has is a method of the server's own.
+        """
         if self.era is None:
             raise RuntimeError("Await session.initialize() or session.discover() first.")
-        if method not in self.era.client_requests:
+        if method in _STANDARD and method not in self.era.client_requests:
             raise McpError(METHOD_NOT_FOUND, f"{method} does not exist in version {self.era.version}.")
 
     def _enveloped(self, params: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -13,7 +13,7 @@ import base64
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, Final, Self, TypeVar
 
 from pydantic import AnyUrl
 
@@ -31,6 +31,8 @@ __all__ = ["ClientSession", "ReadResourceResult"]
 
 READ_TIMEOUT_SECONDS: Final = 300.0
 """A call may wait for a person's cell; after five minutes without an answer somebody should know."""
+
+_Result = TypeVar("_Result", bound=types.Result)
 
 
 class ReadResourceResult(types.ReadResourceResult):
@@ -294,6 +296,33 @@ class ClientSession:
             params["context"] = {"arguments": context_arguments}
         return await self._conversation.ask("completion/complete", params, types.CompleteResult)
 
+    # -- methods of one's own ------------------------------------------------------------------
+
+    async def send_request(
+        self,
+        method: str,
+        params: Mapping[str, Any] | types.WireModel | None = None,
+        result_type: type[_Result] = types.Result,  # type: ignore[assignment]
+        *,
+        timeout: float | None = None,
+        progress_callback: ProgressCallback | None = None,
+    ) -> _Result:
+        """Ask any method, also one that is no part of the protocol.
+
+        Parameters
+        ----------
+        params : mapping or model, optional
+        result_type : type
+            The model that the answer is read into; `types.Result` keeps all members.
+        timeout, progress_callback
+            As for `call_tool`.
+        """
+        if isinstance(params, types.WireModel):
+            params = params.model_dump(by_alias=True, exclude_none=True, mode="json")
+        return await self._conversation.ask(
+            method, params or {}, result_type, timeout=timeout, on_progress=progress_callback
+        )
+
     # -- settings ------------------------------------------------------------------------------
 
     async def set_logging_level(self, level: types.LoggingLevel) -> None:
@@ -302,6 +331,19 @@ class ClientSession:
         A modern server is told with each request from now on, a legacy one at once.
         """
         await self._conversation.set_log_level(level)
+
+    async def send_progress_notification(
+        self,
+        progress_token: types.ProgressToken,
+        progress: float,
+        total: float | None = None,
+        message: str | None = None,
+    ) -> None:
+        """Report progress under a token that the server gave (legacy versions)."""
+        said = {"progressToken": progress_token, "progress": progress, "total": total, "message": message}
+        if not self._conversation.is_modern:
+            given = {name: value for name, value in said.items() if value is not None}
+            self._conversation.connection.notify("notifications/progress", given)
 
     async def send_roots_list_changed(self) -> None:
         """Tell the server that the roots changed (legacy versions; a modern server asks when it likes)."""
