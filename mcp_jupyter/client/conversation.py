@@ -10,8 +10,8 @@ Source: spec 2025-11-25, basic/lifecycle; 2026-07-28, basic/versioning and basic
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
-from typing import Any, Final, TypeVar
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any, Final, TypeAlias, TypeVar
 
 import anyio
 from pydantic import ValidationError
@@ -34,6 +34,7 @@ from ..protocol.eras import (
 from ..protocol.methods import LEGACY_VERSIONS, METHODS, MODERN_VERSIONS
 from .answering import malformed
 from .callbacks import Callbacks
+from .param_headers import ParamHeaders
 from .rounds import in_rounds
 from .streams import SESSION_ENDED, ClientChannel, printable
 
@@ -43,6 +44,8 @@ log = logging.getLogger(__name__)
 
 MAX_SHOWN_CHARS: Final = 64
 """Of a word of the server's in an error message."""
+
+Remedy: TypeAlias = Callable[[McpError], Awaitable[bool]]
 
 _STANDARD: Final = frozenset(method.name for method in METHODS)
 
@@ -146,6 +149,13 @@ class Conversation:
         """Whether each request carries version and capabilities."""
         return self._envelope is not None
 
+    @property
+    def param_headers(self) -> ParamHeaders | None:
+        """What repeats arguments in headers, where version and transport have that."""
+        if not self.is_modern or not isinstance(self._channel, ClientChannel):
+            return None
+        return self._channel.param_headers
+
     def _speak(self, version: str) -> None:
         """Say with each request from now on that it is of this modern version."""
         self.era = era_of(version)
@@ -165,6 +175,7 @@ class Conversation:
         *,
         timeout: float | None = None,
         on_progress: ProgressCallback | None = None,
+        remedy: Remedy | None = None,
     ) -> _Result:
         """Ask the server and read its answer, answering what it asks back meanwhile.
 
@@ -172,6 +183,9 @@ class Conversation:
         ----------
         timeout : float, optional
             Seconds for all of it, the person's time at a form included.
+        remedy : async function, optional
+            Given an error of the server's; whether it did something about it, so that to ask once more makes
+            sense.
 
         Raises
         ------
@@ -183,8 +197,15 @@ class Conversation:
             There was no answer in time, or the server is gone.
         """
         self.check(method)
-        wire = await self._in_time(method, params, self.timeout if timeout is None else timeout, on_progress)
-        return _read(method, wire, model)
+        seconds = self.timeout if timeout is None else timeout
+
+        async def ask(asked: Mapping[str, Any]) -> dict[str, Any]:
+            return await self._persistently(method, asked, on_progress, remedy)
+
+        with anyio.move_on_after(seconds):
+            wire = await in_rounds(method, params, ask, self._callbacks.fulfil)
+            return _read(method, wire, model)
+        raise _late(method, seconds)
 
     def check(self, method: str) -> None:
         """Raise when `method` cannot be asked now: no opening yet, or the version lacks it.
@@ -212,29 +233,20 @@ class Conversation:
             self._level_set = True
         self._log_level = level
 
-    async def _in_time(
+    async def _persistently(
         self,
         method: str,
         params: Mapping[str, Any],
-        timeout: float,
         on_progress: ProgressCallback | None,
-    ) -> dict[str, Any]:
-        async def ask(asked: Mapping[str, Any]) -> dict[str, Any]:
-            return await self._persistently(method, asked, on_progress)
-
-        with anyio.move_on_after(timeout):
-            return await in_rounds(method, params, ask, self._callbacks.fulfil)
-        raise _late(method, timeout)
-
-    async def _persistently(
-        self, method: str, params: Mapping[str, Any], on_progress: ProgressCallback | None
+        remedy: Remedy | None,
     ) -> dict[str, Any]:
         """Send a request; once more when the specification has a remedy for the error it meets."""
         session = self._session
         try:
             return await self.send(method, params, on_progress)
         except McpError as exc:
-            if not (self._adopt_version(exc) or await self._renew(exc, session)):
+            mended = self._adopt_version(exc) or await self._renew(exc, session)
+            if not mended and (remedy is None or not await remedy(exc)):
                 raise
         return await self.send(method, params, on_progress)
 

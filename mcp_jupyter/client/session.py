@@ -21,6 +21,8 @@ from .. import types
 from .._version import __version__
 from ..engine.connection import ProgressCallback
 from ..engine.tasks import owned_tasks
+from ..errors import McpError
+from ..protocol.codes import HEADER_MISMATCH
 from ..protocol.frames import Notification
 from .callbacks import Callback, Callbacks
 from .conversation import Conversation
@@ -31,6 +33,9 @@ __all__ = ["ClientSession", "ReadResourceResult"]
 
 READ_TIMEOUT_SECONDS: Final = 300.0
 """A call may wait for a person's cell; after five minutes without an answer somebody should know."""
+
+MAX_PAGES: Final = 1000
+"""Of tools that are searched for one; a server whose cursors never end must not keep us asking."""
 
 _Result = TypeVar("_Result", bound=types.Result)
 
@@ -170,8 +175,15 @@ class ClientSession:
     # -- tools ---------------------------------------------------------------------------------
 
     async def list_tools(self, cursor: str | None = None) -> types.ListToolsResult:
-        """One page of the tools; `nextCursor` leads to the next."""
-        return await self._conversation.ask("tools/list", _page(cursor), types.ListToolsResult)
+        """One page of the tools; `nextCursor` leads to the next.
+
+        A tool whose arguments cannot be repeated in headers as its schema asks (`x-mcp-header`) is left out,
+        where the transport has such headers, and logged.
+        """
+        page = await self._conversation.ask("tools/list", _page(cursor), types.ListToolsResult)
+        if (headers := self._conversation.param_headers) is not None:
+            page.tools = headers.learn(page.tools)
+        return page
 
     async def call_tool(
         self,
@@ -192,10 +204,33 @@ class ClientSession:
         progress_callback : async function, optional
             Called with (progress, total or None, message or None).
         """
-        params = {"name": name, "arguments": arguments or {}}
+
+        async def learn_headers(error: McpError) -> bool:
+            return error.code == HEADER_MISMATCH and await self._learn_headers(name)
+
         return await self._conversation.ask(
-            "tools/call", params, types.CallToolResult, timeout=timeout, on_progress=progress_callback
+            "tools/call",
+            {"name": name, "arguments": arguments or {}},
+            types.CallToolResult,
+            timeout=timeout,
+            on_progress=progress_callback,
+            remedy=learn_headers,
         )
+
+    async def _learn_headers(self, tool: str) -> bool:
+        """Look the tool up, whose call lacked headers or had wrong ones; whether it needs others now.
+
+        Source: spec 2026-07-28, basic/transports/streamable-http, "Client Behavior".
+        """
+        if (headers := self._conversation.param_headers) is None:
+            return False
+        before, cursor = headers.annotations_of(tool), None
+        for _ in range(MAX_PAGES):
+            page = await self.list_tools(cursor)
+            cursor = page.nextCursor
+            if cursor is None or any(listed.name == tool for listed in page.tools):
+                break
+        return headers.annotations_of(tool) != before
 
     # -- resources -----------------------------------------------------------------------------
 

@@ -39,6 +39,7 @@ from .http import (
     read_at_most,
     server_url,
 )
+from .param_headers import ParamHeaders
 from .resumption import Trail
 from .streams import SESSION_ENDED, ReadHalf, WriteHalf, halves
 
@@ -121,6 +122,7 @@ class _StreamableHttp(HttpChannel):
 
     def __init__(self, client: httpx2.AsyncClient, url: httpx2.URL) -> None:
         super().__init__(client, url)
+        self.param_headers: ParamHeaders = ParamHeaders()
         self.session_id: str | None = None
         self._ended = False  # the server has said that it knows this session no more
         self._version: str | None = None
@@ -132,7 +134,10 @@ class _StreamableHttp(HttpChannel):
         headers = {"Accept": ACCEPT, "Content-Type": JSON}
         frame = message.frame
         if isinstance(frame, Request) and is_modern(frame.method, frame.params):
-            return headers | _mirror(frame)
+            headers |= _mirror(frame)
+            if frame.method == "tools/call":
+                headers |= self.param_headers.headers_for(str(frame.params.get("name")), message.raw)
+            return headers
         if isinstance(frame, Request) and frame.method == "initialize":
             return headers  # it opens a session, also where there was one
         return headers | self._session_headers()

@@ -8,7 +8,7 @@ events in a channel's life; it does not know what carries the bytes.
 from __future__ import annotations
 
 import logging
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import anyio
 
@@ -17,6 +17,9 @@ from ..engine.halves import ReadHalf, WriteHalf, halves, joined
 from ..errors import ConnectionClosed, FrameError, McpError
 from ..protocol.frames import ErrorResponse, Frame, Message, RequestId, classify, encode, parse
 from ..protocol.limits import MAX_STREAM_BACKLOG
+
+if TYPE_CHECKING:
+    from .param_headers import ParamHeaders
 
 __all__ = [
     "SESSION_ENDED",
@@ -55,7 +58,11 @@ class ClientChannel(Channel):
         Set once somebody listens; nothing should be read from the wire before.
     outbox : anyio stream of Message
         What waits to be sent. It ends when the channel is closed.
+    param_headers : ParamHeaders or None
+        What repeats arguments in headers, on a transport that has headers for each message.
     """
+
+    param_headers: ParamHeaders | None = None
 
     def __init__(self) -> None:
         self.reason = ""
