@@ -11,7 +11,7 @@ from pydantic_core import from_json
 
 from ... import types
 from ...protocol.frames import dumps
-from ..content import ContentTable, default_rows, plain, readable
+from ..content import Content, ContentTable, default_rows, plain, readable
 from .helper_types import ReadResourceContents
 
 __all__ = ["MAX_COMPLETIONS", "completed", "explained", "read", "tool_result"]
@@ -34,15 +34,20 @@ def tool_result(value: Any) -> types.CallToolResult:
         return value.model_copy()  # the handler's own stays as it is
     if isinstance(value, tuple) and len(value) == 2 and isinstance(value[1], dict):
         shown, structured = value
-        result = types.CallToolResult(content=_TABLE.convert(shown).blocks)
+        result = types.CallToolResult(content=_content(shown).blocks)
         # Read back: what is structured must survive the other side's parser.
         result.structuredContent = from_json(dumps(plain(structured)))
         return result
-    content = _TABLE.convert(value)
+    content = _content(value)
     result = types.CallToolResult(content=content.blocks)
     if content.structured is not None:  # set to None it would be sent as null
         result.structuredContent = content.structured
     return result
+
+
+def _content(value: Any) -> Content:
+    """As any value's, but an empty list is a list of content."""
+    return Content([]) if isinstance(value, list) and not value else _TABLE.convert(value)
 
 
 def read(uri: str, value: Any) -> types.ReadResourceResult:

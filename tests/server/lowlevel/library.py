@@ -67,6 +67,20 @@ def make_server(name: str = "library") -> Server[dict[str, Any]]:
     async def read_resource(uri: str) -> list[ReadResourceContents]:
         return [ReadResourceContents(f"The text of {uri}.", "text/markdown")]
 
+    add_prompts(server)
+    server.add_handler("library/lend", LoanParams, lend)
+    return server
+
+
+async def lend(context: RequestContext, params: LoanParams) -> LoanResult:
+    """Answer the method of the server's own."""
+    context.progress(1, 2)
+    return LoanResult(title=params.title, due=params.days)
+
+
+def add_prompts(server: Server[Any]) -> None:
+    """Add the prompt, and completion of its argument."""
+
     @server.list_prompts()
     async def list_prompts() -> list[types.Prompt]:
         return [types.Prompt(name="review", arguments=[types.PromptArgument(name="title", required=True)])]
@@ -88,13 +102,6 @@ def make_server(name: str = "library") -> Server[dict[str, Any]]:
         if argument.name != "title":
             return None
         return types.Completion(values=[title for title in BOOKS if title.startswith(argument.value)])
-
-    async def lend(context: RequestContext, params: LoanParams) -> LoanResult:
-        context.progress(1, 2)
-        return LoanResult(title=params.title, due=params.days)
-
-    server.add_handler("library/lend", LoanParams, lend)
-    return server
 
 
 async def main() -> None:

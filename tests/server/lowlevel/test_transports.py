@@ -74,7 +74,7 @@ async def test_prompts_and_completion(library: Client):
     assert [item.name for item in await library.list_prompts()] == ["review"]
     prompt = await library.get_prompt("review", {"title": "emma"})
     assert prompt.messages[0].content.text == "Review emma."
-    with pytest.raises(McpError, match="^Unknown prompt: plot$"):
+    with pytest.raises(McpError, match=r"^Unknown prompt: plot$"):
         await library.get_prompt("plot")
     ref = types.PromptReference(name="review")
     found = await library.complete(ref, {"name": "title", "value": "dr"})
@@ -109,4 +109,4 @@ async def test_what_it_says_of_itself(library: Client, request: pytest.FixtureRe
     assert library.instructions == (None if by_options else "Lends books.")
     assert capabilities.tools.listChanged is by_options
     assert capabilities.experimental == ({"loans": {}} if by_options else None)
-    assert capabilities.prompts and capabilities.resources and capabilities.completions
+    assert None not in (capabilities.prompts, capabilities.resources, capabilities.completions)
