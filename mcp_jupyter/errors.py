@@ -7,6 +7,7 @@ into one of these at one named boundary.
     McpJupyterError
     ├── McpError                a JSON-RPC error: ours on its way out, or the peer's as it came in
     │   ├── FrameError          the bytes were not a JSON-RPC message
+    │   ├── ProtocolError       a tool fails the request itself: a JSON-RPC error, no `isError` result
     │   ├── MissingCapability   the client has not declared what a question to it needs
     │   └── UrlElicitationRequired  the person has to visit a URL first (2025-11-25)
     ├── ToolError               a tool says what went wrong; the caller gets `isError: true`
@@ -36,6 +37,7 @@ __all__ = [
     "McpJupyterError",
     "MissingCapability",
     "NotebookNotFound",
+    "ProtocolError",
     "RequestTimeout",
     "ToolError",
     "UncheckableSchema",
@@ -86,6 +88,13 @@ class FrameError(McpError):
     def __init__(self, code: int, message: str, request_id: int | str | None = None) -> None:
         super().__init__(code, message)
         self.request_id = request_id
+
+
+class ProtocolError(McpError):
+    """Raise it in a tool to fail the request itself: the caller gets this JSON-RPC error.
+
+    For faults of the protocol or the server. What a model should read and act on is a `ToolError`.
+    """
 
 
 class MissingCapability(McpError):

@@ -71,9 +71,12 @@ class Era(abc.ABC):
         What a server may ask: requests of the legacy era, input requests of the modern one.
     rounds : frozenset of str
         Methods in whose course the server asks by ending the round; empty where it sends requests.
+    task_requests : frozenset of str
+        Methods of the tasks extension (SEP-2663).
     """
 
     rounds: frozenset[str] = frozenset()
+    task_requests: frozenset[str] = frozenset()
 
     def __init__(self, version: str) -> None:
         self.version = version
@@ -127,6 +130,7 @@ class _Legacy(Era):
 
 class _Modern(Era):
     rounds = frozenset({"tools/call", "prompts/get", "resources/read"})
+    task_requests = frozenset({"tasks/get", "tasks/update", "tasks/cancel"})
 
     _STATUS: Final = {
         codes.METHOD_NOT_FOUND: 404,

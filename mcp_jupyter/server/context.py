@@ -7,7 +7,7 @@ loop's thread; the `Context` that tools see crosses threads on top of this.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Final
 
@@ -18,16 +18,17 @@ from ..protocol.eras import CLIENT_CAPABILITIES, LOG_LEVEL, Era
 from .asking import ANSWER_SECONDS, ASKING, declares, required
 
 if TYPE_CHECKING:
+    from .detached import DetachedCall
     from .request_session import RequestSession
     from .session import ServerSession
 
-__all__ = ["LOG_LEVELS", "RequestContext", "current_request"]
+__all__ = ["LOG_LEVELS", "TASKS_EXTENSION", "RequestContext", "current_request"]
 
 LOG_LEVELS: Final = ("debug", "info", "notice", "warning", "error", "critical", "alert", "emergency")
 """In rising order of weight (RFC 5424; spec, server/utilities/logging)."""
 
-Asker = Callable[[str, Mapping[str, Any], str | None], Awaitable[dict[str, Any]]]
-"""Asks the client: takes a method, its params and a key; gives the result."""
+TASKS_EXTENSION: Final = "io.modelcontextprotocol/tasks"
+"""What a client declares that takes a handle in place of a result (SEP-2663)."""
 
 current_request: ContextVar[RequestContext] = ContextVar("current_request")
 """The request that the code at hand works for; set around each handler."""
@@ -49,8 +50,8 @@ class RequestContext:
     """
 
     __slots__ = (
-        "_asker",
         "_call",
+        "_detached",
         "_last_progress",
         "_threshold",
         "_token",
@@ -70,7 +71,7 @@ class RequestContext:
         self._call = call
         self.era = era
         self.conversation = conversation
-        self._asker: Asker | None = None
+        self._detached: DetachedCall | None = None
         self.lifespan_context = lifespan_context
         self._threshold = LOG_LEVELS.index(level) if level in LOG_LEVELS else None
         self._last_progress: float | None = None
@@ -131,6 +132,8 @@ class RequestContext:
         is not sent.
         """
         token = self._token
+        if self._detached is not None and message is not None:
+            self._detached.message = message  # for who polls
         if token is None or (self._last_progress is not None and progress <= self._last_progress):
             return
         self._last_progress = progress
@@ -156,14 +159,42 @@ class RequestContext:
         self._call.notify("notifications/message", params)
 
     @property
-    def may_ask(self) -> bool:
-        """Whether the client has declared anything that it can be asked."""
+    def may_outlive(self) -> bool:
+        """Whether the call may go on after its request: the client can be asked, or takes tasks."""
         declared = self.client_capabilities
-        return any(name in declared for name in ASKING)
+        return any(name in declared for name in ASKING) or self.may_become_task
 
-    def ask_through(self, asker: Asker) -> None:
-        """Ask in this way from now on, instead of by a request to the client."""
-        self._asker = asker
+    @property
+    def takes_tasks(self) -> bool:
+        """Whether the client takes a handle in place of a result."""
+        extensions = self.client_capabilities.get("extensions")
+        return bool(self.era.rounds) and isinstance(extensions, Mapping) and TASKS_EXTENSION in extensions
+
+    @property
+    def may_become_task(self) -> bool:
+        """Whether this request may be answered with a handle: only tool calls may (SEP-2663)."""
+        return self.method == "tools/call" and self.takes_tasks
+
+    def require_tasks(self) -> None:
+        """Refuse a client that does not take tasks.
+
+        Raises
+        ------
+        MissingCapability
+        """
+        if not self.takes_tasks:
+            raise self.era.missing_capability({"extensions": {TASKS_EXTENSION: {}}})
+
+    def detach(self, call: DetachedCall) -> None:
+        """The work on this request is a call of its own: it asks through that."""
+        self._detached = call
+
+    def become_task(self) -> bool:
+        """Answer the request with a handle now, where the client takes one; whether it does."""
+        if self._detached is None or not self.may_become_task:
+            return False
+        self._detached.declare_task()
+        return True
 
     async def ask(self, method: str, params: Mapping[str, Any], key: str | None = None) -> dict[str, Any]:
         """Ask the client something and wait for its answer, at most `ANSWER_SECONDS`.
@@ -188,8 +219,8 @@ class RequestContext:
         if method not in self.era.server_requests or not declares(self.client_capabilities, needed):
             raise self.era.missing_capability(needed)
         params = self.era.question(params)
-        if self._asker is not None:
-            return await self._asker(method, params, key)
+        if self._detached is not None:
+            return await self._detached.ask(method, params, key)
         if self.era.rounds:
             raise McpError(INTERNAL_ERROR, f"Nothing can be asked in the course of {self.method}.")
         return await self._call.request(method, params, timeout=ANSWER_SECONDS)

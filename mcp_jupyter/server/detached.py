@@ -55,14 +55,21 @@ class DetachedCall:
     ----------
     done : bool
         Whether it has ended.
+    as_task : bool
+        Whether it has been declared a task: a call that is not waited for.
+    message : str
+        What it last said of its progress.
     """
 
     def __init__(self, given: Mapping[str, Any]) -> None:
         self.done = False
+        self.as_task = False
+        self.message = ""
         self._given = dict(given)
         self._questions: dict[str, _Question] = {}
         self._asked: Counter[str] = Counter()
         self._changed = anyio.Event()
+        self._watch: Callable[[], None] = _unwatched
         self._scope = anyio.CancelScope()
         self._value: Any = None
         self._error: BaseException | None = None
@@ -87,7 +94,7 @@ class DetachedCall:
             self._error = exc
         finally:
             self.done = True
-            self._changed.set()
+            self._change()
             ended()
 
     def cancel(self) -> None:
@@ -104,16 +111,30 @@ class DetachedCall:
             raise self._error
         return self._value
 
-    async def pause(self) -> None:
-        """Wait until it has ended, or waits for answers."""
+    def declare_task(self) -> None:
+        """From here on it is a task."""
+        self.as_task = True
+        self._change()
+
+    def watch(self, changed: Callable[[], None]) -> None:
+        """Call `changed` whenever it asks, has an answer, or has ended."""
+        self._watch = changed
+
+    def _change(self) -> None:
+        self._changed.set()
+        self._watch()
+
+    async def pause(self, seconds: float | None = None) -> None:
+        """Wait until it has ended, waits for answers, is declared a task, or the time is over."""
         # A call may ask several things at once, each in a task of its own. Those tasks run in the loop's
         # next turn: give them two, so that the client is asked once.
         for _ in range(2):
             await checkpoint()
-        while not self.done and not self._questions:
-            self._changed = anyio.Event()
-            await self._changed.wait()
-            await checkpoint()
+        with anyio.move_on_after(seconds):
+            while not (self.done or self.as_task or self._questions):
+                self._changed = anyio.Event()
+                await self._changed.wait()
+                await checkpoint()
 
     # -- what it asks ----------------------------------------------------------------------------
 
@@ -148,7 +169,7 @@ class DetachedCall:
         if given is not None and not _problem(method, given):
             return dict(given)
         question = self._questions[key] = _Question(method, params)
-        self._changed.set()
+        self._change()
         try:
             await question.answered.wait()
         finally:
@@ -172,6 +193,12 @@ class DetachedCall:
             question = self._questions.pop(key)
             question.answer = response
             question.answered.set()
+        if found:
+            self._change()
+
+
+def _unwatched() -> None:
+    """Nobody wants to know."""
 
 
 def _problem(method: str, response: Any) -> str:

@@ -58,12 +58,23 @@ class Rounds:
 
     Parameters
     ----------
-    tasks : TaskGroup
+    group : TaskGroup
         Owns their tasks.
+    adopt : callable
+        Keeps a call under a handle (see `Tasks.adopt`); gives the answer, or None when there is no room.
+    task_after : float or None
+        Seconds after which a call goes on under a handle, where its client takes one; None: never.
     """
 
-    def __init__(self, tasks: TaskGroup) -> None:
-        self._tasks = tasks
+    def __init__(
+        self,
+        group: TaskGroup,
+        adopt: Callable[[DetachedCall, RequestContext], dict[str, Any] | None],
+        task_after: float | None,
+    ) -> None:
+        self._group = group
+        self._adopt = adopt
+        self._task_after = task_after
         self._seal = Seal()
         self._suspended: dict[str, _Suspended] = {}
         self._held: Counter[str] = Counter()
@@ -92,25 +103,30 @@ class Rounds:
         responses = responses_in(params)
         if params.get("requestState") is not None:
             suspended = self._resume(context, params, responses)
-        elif context.may_ask:
+        elif context.may_outlive:
             suspended = self._begin(context, responses, work)
         else:
             return await work()  # it ends with its request
+        call = suspended.call
         try:
-            await suspended.call.pause()
+            await call.pause(self._task_after if context.may_become_task else None)
+            if not call.done and (call.as_task or not call.questions):
+                handle = self._adopt(call, suspended.context)
+                if handle is not None:
+                    return handle
+                call.as_task = False  # there is no room: the client waits
+                await call.pause()
         except anyio.get_cancelled_exc_class():
-            suspended.call.cancel()
+            call.cancel()
             raise
-        if suspended.call.done:
-            return suspended.call.result()
-        return self._suspend(suspended, params)
+        return call.result() if call.done else self._suspend(suspended, params)
 
     def _begin(
         self, context: RequestContext, given: Mapping[str, Any], work: Callable[[], Awaitable[Any]]
     ) -> _Suspended:
         suspended = _Suspended(context, DetachedCall(given))
-        context.ask_through(suspended.call.ask)
-        suspended.call.start(self._tasks, work, context.method, lambda: self._forget(suspended))
+        context.detach(suspended.call)
+        suspended.call.start(self._group, work, context.method, lambda: self._forget(suspended))
         return suspended
 
     def _suspend(self, suspended: _Suspended, params: Mapping[str, Any]) -> dict[str, Any]:

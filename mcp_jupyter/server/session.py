@@ -19,12 +19,13 @@ from ..protocol import codes
 from ..protocol.eras import SUBSCRIPTION_ID, Era, is_modern, modern_era, negotiate
 from ..protocol.frames import Notification
 from ..protocol.methods import METHODS, MODERN_VERSIONS
-from .context import LOG_LEVELS, RequestContext, current_request
+from .context import LOG_LEVELS, TASKS_EXTENSION, RequestContext, current_request
 from .models import InitializationOptions
 from .parameters import parameters
 
 if TYPE_CHECKING:
     from .lowlevel.server import Server
+    from .tasks import Task
 
 __all__ = ["ServerSession"]
 
@@ -47,8 +48,9 @@ class _Listener:
 
     def __init__(self, call: InboundRequest, wanted: Mapping[str, Any]) -> None:
         self._call = call
-        uris = wanted.get("resourceSubscriptions")
-        self.uris = frozenset(uris[:MAX_SUBSCRIPTIONS]) if isinstance(uris, list) else frozenset()
+        self.sender = call.sender
+        self.uris = _texts(wanted.get("resourceSubscriptions"))
+        self.tasks = _texts(wanted.get("taskIds"))
         self.kinds = frozenset(kind for kind, (_, key) in _CHANGES.items() if wanted.get(key) is True)
 
     @property
@@ -57,6 +59,8 @@ class _Listener:
         granted: dict[str, Any] = {_CHANGES[kind][1]: True for kind in sorted(self.kinds)}
         if self.uris:
             granted["resourceSubscriptions"] = sorted(self.uris)
+        if self.tasks:
+            granted["taskIds"] = sorted(self.tasks)
         return granted
 
     @property
@@ -115,6 +119,12 @@ class ServerSession:
             if uri in listener.uris:
                 listener.tell("notifications/resources/updated", {"uri": uri})
 
+    def task_changed(self, task: Task) -> None:
+        """Tell the client, if it listens, how a task of its own stands."""
+        for listener in self._listeners:
+            if task.id in listener.tasks and task.sender == listener.sender:
+                listener.tell("notifications/tasks", task.detailed)
+
     # -- the connection's handler ---------------------------------------------------------------
 
     def notification(self, notification: Notification) -> None:
@@ -129,7 +139,8 @@ class ServerSession:
         else:
             era = self._legacy_era(call)
             level = self._log_level
-        if call.method in _STANDARD and call.method not in era.client_requests:
+        about_task = call.method in era.task_requests
+        if call.method in _STANDARD and call.method not in era.client_requests and not about_task:
             raise _unknown(call.method)
         context = RequestContext(call, era, self, self.server.lifespan_context, level)
         current_request.set(context)
@@ -138,6 +149,8 @@ class ServerSession:
             if self.server.handles(call.method):
                 await self.server.answer(call.method, call.params, context)
             result = await getattr(self, own)(call)
+        elif about_task:
+            result = await self.server.answer_about_task(call.params, context)
         elif call.method in era.rounds:
             result = await self.server.answer_in_rounds(call.method, call.params, context)
         else:
@@ -168,6 +181,9 @@ class ServerSession:
 
     async def _discover(self, call: InboundRequest) -> dict[str, Any]:
         said = {"supportedVersions": list(MODERN_VERSIONS), **self._introduced.introduction()}
+        capabilities = said["capabilities"]
+        extensions = {TASKS_EXTENSION: {}, **(capabilities.extensions or {})}
+        said["capabilities"] = capabilities.model_copy(update={"extensions": extensions})
         return {**said, "_meta": self.server.status()} if self.server.status else said
 
     async def _ping(self, call: InboundRequest) -> dict[str, Any]:
@@ -215,6 +231,12 @@ _OWN: Final = {
     "resources/unsubscribe": "_unsubscribe",
     "subscriptions/listen": "_listen",
 }
+
+
+def _texts(wanted: Any) -> frozenset[str]:
+    if not isinstance(wanted, list):
+        return frozenset()
+    return frozenset(item for item in wanted[:MAX_SUBSCRIPTIONS] if isinstance(item, str))
 
 
 def _unknown(method: str) -> McpError:

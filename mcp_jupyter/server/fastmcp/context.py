@@ -145,6 +145,22 @@ class Context(Generic[S, L, R]):
             function, args = self._waiting.popleft()
             function(*args)
 
+    def as_task(self) -> bool:
+        """Answer the caller with a handle now, and go on as a task, where the client takes tasks.
+
+        The client asks how the task stands; what is elicited from here on it answers there. Without it the
+        call goes on as before.
+
+        Returns
+        -------
+        bool
+            Whether the client takes tasks.
+        """
+        request = self.request_context
+        if request.may_become_task:
+            self._poster(request.become_task)
+        return request.may_become_task
+
     # -- what it asks ----------------------------------------------------------------------------
 
     async def read_resource(self, uri: str) -> ReadResource:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final, TypeVar
 
 from ... import types
-from ...errors import McpError
+from ...errors import McpError, ProtocolError
 from ...protocol import codes
 from ..content import ContentTable, from_bundle
 from ..context import RequestContext
@@ -123,7 +123,7 @@ class Handlers:
             result.content.extend(block for bundle in outcome.displayed for block in from_bundle(bundle))
             return result
         except Exception as exc:
-            if isinstance(exc, McpError) and request.era.is_of_request(exc.code):
+            if _is_of_request(exc, request):
                 raise
             # Words that an assistant can act on (spec, server/tools, "Error handling").
             text = types.TextContent(type="text", text=explain(tool.name, exc))
@@ -174,6 +174,12 @@ class Handlers:
             raise
         except Exception as exc:
             raise McpError(codes.INTERNAL_ERROR, explain(invocation.name, exc)) from exc
+
+
+def _is_of_request(error: Exception, request: RequestContext) -> bool:
+    return isinstance(error, ProtocolError) or (
+        isinstance(error, McpError) and request.era.is_of_request(error.code)
+    )
 
 
 def _named(kind: str, name: str, known: Mapping[str, T]) -> T:

@@ -21,7 +21,7 @@ from ... import types
 from ...engine.channel import Channel
 from ..content import ContentTable, default_rows
 from ..context import RequestContext
-from ..lowlevel.server import NotificationOptions, Server
+from ..lowlevel.server import TASK_AFTER_SECONDS, NotificationOptions, Server
 from ..posting import Poster
 from ..running import InlineRunner, Runner
 from .catalog import Catalog
@@ -63,6 +63,9 @@ class FastMCP:
         What their values become.
     page_size : int
         Items that one answer to a list request has.
+    task_after : float, optional
+        Seconds after which a call goes on as a task, for clients that take tasks; None: only tools made with
+        `task` do.
     post : callable, optional
         Takes announcements to the event loop's thread, from any thread; a `Poster` when left out.
     status : callable, optional
@@ -83,6 +86,7 @@ class FastMCP:
         runner: Runner | None = None,
         content: ContentTable | None = None,
         page_size: int = PAGE_SIZE,
+        task_after: float | None = TASK_AFTER_SECONDS,
         post: Callable[..., None] | None = None,
         status: Callable[[], Mapping[str, Any]] | None = None,
     ) -> None:
@@ -95,6 +99,7 @@ class FastMCP:
             website_url=website_url,
             icons=icons,
             status=status,
+            task_after=task_after,
             **said,
         )
         self._server.notification_options = NotificationOptions(True, True, True)
@@ -183,6 +188,9 @@ class FastMCP:
             Run at once, beside whatever else runs: in a thread, if not async.
         timeout : float, optional
             Seconds.
+        task : bool or "required"
+            A call becomes a task that the client asks about, where the client takes tasks; "required": other
+            clients are refused.
         icons, meta : optional
             Shown with the tool; `_meta` of its definition.
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from ... import types
 from ...errors import McpJupyterError
@@ -17,6 +17,8 @@ from .outputs import Output
 from .signatures import Signature
 
 __all__ = ["Tool", "check_name", "explain"]
+
+TaskSupport = bool | Literal["required"]
 
 _NAME: Final = re.compile(r"[A-Za-z0-9_.\-/]{1,128}")
 
@@ -49,6 +51,8 @@ class Tool:
     ----------
     definition : types.Tool
         As `tools/list` gives it; built once.
+    task : bool or "required"
+        Whether a call becomes a task where the client takes tasks, or is refused where it does not.
     concurrent, timeout
         See `Invocation`.
     """
@@ -59,6 +63,7 @@ class Tool:
     output: Output | None
     concurrent: bool = False
     timeout: float | None = None
+    task: TaskSupport = False
 
     @property
     def name(self) -> str:
@@ -79,6 +84,7 @@ class Tool:
         structured_output: bool | None = None,
         concurrent: bool = False,
         timeout: float | None = None,
+        task: TaskSupport = False,
     ) -> Tool:
         """A tool made of `function`; what is not given follows from its name, docstring and hints.
 
@@ -102,7 +108,7 @@ class Tool:
             icons=icons,
             meta=meta,
         )
-        return cls(definition, function, signature, output, concurrent, timeout)
+        return cls(definition, function, signature, output, concurrent, timeout, task)
 
     def invocation(self, arguments: Mapping[str, Any], context: Context, table: ContentTable) -> Invocation:
         """The call, its arguments checked; its value is the `CallToolResult`.
@@ -112,6 +118,8 @@ class Tool:
         ToolError
             When the arguments do not fit.
         """
+        if self.task and not context.as_task() and self.task == "required":
+            context.request_context.require_tasks()
         bound = self.signature.bind(arguments)
         if self.signature.injected is not None:
             bound[self.signature.injected] = context

@@ -14,7 +14,7 @@ from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Generic, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
 import anyio
 
@@ -40,6 +40,7 @@ from ..models import InitializationOptions
 from ..parameters import parameters
 from ..rounds import Rounds
 from ..session import ServerSession
+from ..tasks import Task, Tasks
 from .decorators import Decorators, Handler, NotificationHandler
 from .lifespan import no_lifespan, opened
 from .notices import Notices
@@ -48,6 +49,10 @@ from .watching import watched
 __all__ = ["Handler", "NotificationOptions", "Server"]
 
 L = TypeVar("L")
+
+
+TASK_AFTER_SECONDS: Final = 60.0
+"""Hosts give up a call after one to five minutes of silence; a handle they can keep asking about."""
 
 
 @dataclass(frozen=True)
@@ -92,6 +97,9 @@ class Server(Decorators, Generic[L]):
         yields what handlers find in `request_context.lifespan_context`.
     title, website_url, icons : optional
         Who the server is, for people.
+    task_after : float, optional
+        Seconds after which a tool call goes on as a task, for clients that take tasks (SEP-2663); None: only
+        what asks for it does.
     status : callable, optional
         What `server/discover` adds to its `_meta`, afresh each time.
     """
@@ -107,6 +115,7 @@ class Server(Decorators, Generic[L]):
         website_url: str | None = None,
         icons: list[Icon] | None = None,
         status: Callable[[], Mapping[str, Any]] | None = None,
+        task_after: float | None = TASK_AFTER_SECONDS,
     ) -> None:
         from ... import __version__
 
@@ -124,6 +133,8 @@ class Server(Decorators, Generic[L]):
         self._sessions: dict[ServerSession, Notices] = {}
         self._running = False
         self._stopping: anyio.Event | None = None
+        self._task_after = task_after
+        self._tasks = Tasks(self.info, self._task_changed)
         self._rounds: Rounds | None = None
 
     # -- the table -------------------------------------------------------------------------------
@@ -174,6 +185,10 @@ class Server(Decorators, Generic[L]):
         """Answer one request, or one round of a call that asks the client (see `Rounds`)."""
         assert self._rounds is not None, "conversations are served within `running`"
         return await self._rounds.answer(context, params, lambda: self.answer(method, params, context))
+
+    async def answer_about_task(self, params: Mapping[str, Any], context: RequestContext) -> Any:
+        """Answer a request about a task (see `Tasks`)."""
+        return await self._tasks.answer(context, params)
 
     @property
     def request_context(self) -> RequestContext:
@@ -246,8 +261,8 @@ class Server(Decorators, Generic[L]):
         self._running = True
         self._stopping = anyio.Event()
         try:
-            async with opened(self._lifespan, self) as self.lifespan_context, owned_tasks() as tasks:
-                self._rounds = Rounds(tasks)
+            async with opened(self._lifespan, self) as self.lifespan_context, owned_tasks() as group:
+                self._rounds = Rounds(group, self._tasks.adopt, self._task_after)
                 try:
                     yield
                 finally:
@@ -318,6 +333,10 @@ class Server(Decorators, Generic[L]):
             self._known_tools.forget()
         for session in list(self._sessions):
             session.announce(kind)
+
+    def _task_changed(self, task: Task) -> None:
+        for session in list(self._sessions):
+            session.task_changed(task)
 
     def resource_updated(self, uri: str) -> None:
         """Tell the clients that subscribed to `uri` that its value changed."""

@@ -1,0 +1,194 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Calls that were answered with a handle: how they stand, what they ask, when they are forgotten.
+
+Owns the table of tasks and the methods of the extension io.modelcontextprotocol/tasks. A task belongs to the
+sender whose call it was; to everybody else it does not exist. Does not know what a task does, nor who
+decided that it should be one.
+
+Source: SEP-2663; ext-tasks specification 2026-07-28.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections import Counter
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from time import monotonic
+from typing import Any, Final
+
+from ..errors import McpError
+from ..protocol.codes import INTERNAL_ERROR, INVALID_PARAMS
+from ..protocol.eras import Era
+from .context import RequestContext
+from .detached import DetachedCall
+from .rounds import responses_in
+
+__all__ = ["MAX_TASKS", "MAX_TASKS_PER_SENDER", "TASK_SECONDS", "Task", "Tasks"]
+
+TASK_SECONDS: Final = 4 * 3600.0
+"""How long a task and its result are kept, and how long it may run: an afternoon's computation."""
+
+MAX_TASKS_PER_SENDER: Final = 32
+"""Tasks of one sender, with their results. Over it, calls are answered when they have ended."""
+
+MAX_TASKS: Final = 256
+"""The same of all senders."""
+
+POLL_SECONDS: Final = 1.0
+"""How often a client is told to ask."""
+
+_MILLISECONDS: Final = 1000
+
+
+class Task:
+    """One call under a handle.
+
+    Attributes
+    ----------
+    id : str
+        128 random bits: it cannot be guessed.
+    sender : str
+        Whose it is.
+    ends : float
+        When it is forgotten (monotonic clock, seconds).
+    """
+
+    def __init__(self, call: DetachedCall, context: RequestContext, info: Mapping[str, Any]) -> None:
+        self.id = secrets.token_urlsafe(16)
+        self.sender = context.sender
+        self.ends = monotonic() + TASK_SECONDS
+        self.call = call
+        self._method = context.method
+        self._era: Era = context.era
+        self._info = info
+        self._created = self._updated = _now()
+        self._cancelled = False
+        self._outcome: dict[str, Any] | None = None
+
+    def touch(self) -> None:
+        """Something about it has changed."""
+        self._updated = _now()
+
+    def cancel(self) -> None:
+        """Give it up; one that has ended stays as it is."""
+        if not self.call.done:
+            self._cancelled = True
+            self.call.cancel()
+            self.touch()
+
+    @property
+    def handle(self) -> dict[str, Any]:
+        """The answer to the call."""
+        return {"resultType": "task", "status": self._status, **self._common}
+
+    @property
+    def detailed(self) -> dict[str, Any]:
+        """How it stands, with its questions, result or error."""
+        said = {"status": self._status, **self._common}
+        if self._status == "input_required":
+            return {**said, "inputRequests": self.call.questions}
+        return {**said, **self._ended()} if self.call.done and not self._cancelled else said
+
+    @property
+    def _common(self) -> dict[str, Any]:
+        said: dict[str, Any] = {
+            "taskId": self.id,
+            "createdAt": self._created,
+            "lastUpdatedAt": self._updated,
+            "ttlMs": round(TASK_SECONDS * _MILLISECONDS),
+            "pollIntervalMs": round(POLL_SECONDS * _MILLISECONDS),
+        }
+        if self.call.message and not self.call.done:
+            said["statusMessage"] = self.call.message
+        return said
+
+    @property
+    def _status(self) -> str:
+        if self._cancelled:
+            return "cancelled"
+        if self.call.done:
+            return "completed" if "result" in self._ended() else "failed"
+        return "input_required" if self.call.questions else "working"
+
+    def _ended(self) -> dict[str, Any]:
+        if self._outcome is None:
+            try:
+                result = self._era.complete(self._method, self.call.result(), self._info)
+                self._outcome = {"result": result}
+            except McpError as exc:
+                self._outcome = {"error": exc.to_dict()}
+            except BaseException as exc:  # noqa: BLE001 - it ended the task, and ends nothing else
+                text = f"The server failed to answer: {type(exc).__name__}."
+                self._outcome = {"error": McpError(INTERNAL_ERROR, text).to_dict()}
+        return self._outcome
+
+
+class Tasks:
+    """The tasks of one running server.
+
+    Parameters
+    ----------
+    info : mapping
+        What the server says of itself in results.
+    changed : callable
+        Told a task whose state has changed.
+    """
+
+    def __init__(self, info: Mapping[str, Any], changed: Callable[[Task], None]) -> None:
+        self._info = info
+        self._changed = changed
+        self._tasks: dict[str, Task] = {}  # the oldest first
+
+    def adopt(self, call: DetachedCall, context: RequestContext) -> dict[str, Any] | None:
+        """Keep a call under a handle, and give that; None when there is no room for more."""
+        self._forget_old()
+        held = Counter(task.sender for task in self._tasks.values())
+        if held[context.sender] >= MAX_TASKS_PER_SENDER or held.total() >= MAX_TASKS:
+            return None
+        task = Task(call, context, self._info)
+        self._tasks[task.id] = task
+        call.expire(TASK_SECONDS)
+
+        def changed() -> None:
+            task.touch()
+            self._changed(task)
+
+        call.watch(changed)
+        return task.handle
+
+    async def answer(self, context: RequestContext, params: Mapping[str, Any]) -> dict[str, Any]:
+        """Answer `tasks/get`, `tasks/update` or `tasks/cancel`.
+
+        Raises
+        ------
+        McpError
+            INVALID_PARAMS: there is no such task of this sender, or an answer is none; and what
+            `context.require_tasks` raises.
+        """
+        context.require_tasks()
+        task = self._task(context, params)
+        if context.method == "tasks/get":
+            return task.detailed
+        if context.method == "tasks/update":
+            task.call.answer(responses_in(params))
+        else:
+            task.cancel()
+        return {}
+
+    def _task(self, context: RequestContext, params: Mapping[str, Any]) -> Task:
+        self._forget_old()
+        id_ = params.get("taskId")
+        task = self._tasks.get(id_) if isinstance(id_, str) else None
+        if task is None or task.sender != context.sender:
+            raise McpError(INVALID_PARAMS, "There is no such task; it may be too old.")
+        return task
+
+    def _forget_old(self) -> None:
+        now = monotonic()
+        for id_ in [id_ for id_, task in self._tasks.items() if task.ends <= now]:
+            self._tasks.pop(id_).call.cancel()
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
