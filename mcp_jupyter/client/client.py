@@ -27,7 +27,7 @@ from .callbacks import Callback
 from .connecting import EraChoice, Opened, connected
 from .session import READ_TIMEOUT_SECONDS, ClientSession, ReadResourceResult
 from .streams import ReadHalf, WriteHalf
-from .targets import Target, server_of
+from .targets import HttpServerParameters, Target, server_of
 from .watching import ResourceWatches
 
 if TYPE_CHECKING:
@@ -112,6 +112,8 @@ list_roots_callback : optional
         if era not in get_args(EraChoice):
             raise ValueError(f"era must be one of {', '.join(get_args(EraChoice))}, not {era!r}.")
         self._server = server_of(target, name=name, headers=headers, env=env, cwd=cwd)
+        if auth is not None and not isinstance(self._server, HttpServerParameters):
+            raise ValueError("auth= is for a URL.")
         self._auth = auth
         self._era = era
         self._session_options: dict[str, Any] = {

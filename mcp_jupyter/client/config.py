@@ -26,18 +26,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Literal
 
-from pydantic_core import from_json
-
 from ..errors import ConfigError
 from .expansion import Expansion
+from .json_files import parsed, read_file
 from .stdio import StdioServerParameters
 from .streams import printable
 from .targets import HttpServerParameters
 
 __all__ = ["ServerEntry", "entry_of", "is_project_file", "load_servers"]
-
-MAX_FILE_BYTES: Final = 16 * 1024 * 1024
-"""A list of servers has a few KiB, but Claude Code keeps its own among all the rest it knows."""
 
 MAX_SHOWN_CHARS: Final = 80
 """Of a name in a message."""
@@ -147,7 +143,7 @@ class ServerEntry:
 
         from dotenv import dotenv_values
 
-        text = _read(self.root / fill.text("envFile", named), f"{self.place}: envFile")
+        text = read_file(self.root / fill.text("envFile", named), f"{self.place}: envFile")
         try:
             values = dotenv_values(stream=StringIO(text.decode()), interpolate=False)
         except UnicodeDecodeError:
@@ -195,7 +191,7 @@ def load_servers(
     shown = printable(os.fspath(source), 3 * MAX_SHOWN_CHARS)
     is_project = is_project_file(path) if project is None else project
     root = path.parent.parent if path.parent.name in (".vscode", ".cursor") else path.parent
-    return _entries(_parsed(_read(path, shown), shown), shown, root, is_project)
+    return _entries(parsed(read_file(path, shown), shown), shown, root, is_project)
 
 
 def entry_of(source: str | os.PathLike[str] | Mapping[str, Any], name: str | None) -> ServerEntry:
@@ -212,7 +208,7 @@ def entry_of(source: str | os.PathLike[str] | Mapping[str, Any], name: str | Non
     if name is not None and name in entries:
         return entries[name]
     shown = [printable(known, MAX_SHOWN_CHARS) for known in list(entries)[:MAX_NAMED]]
-    listed = ", ".join(shown) + (", ..." if len(entries) > MAX_NAMED else "")
+    listed = ", ".join(shown) + (" and more" if len(entries) > MAX_NAMED else "")
     there_are = f"There are: {listed}." if entries else "There are none."
     if name is None:
         raise ConfigError(f"Which server? Give name=. {there_are}")
@@ -228,44 +224,6 @@ def is_project_file(path: Path) -> bool:
 
 
 # -- the form ----------------------------------------------------------------------------------------------
-
-
-def _read(path: Path, shown: str) -> bytes:
-    try:
-        if not path.is_file():  # a pipe would keep us waiting
-            raise ConfigError(f"{shown}: there is no such file.")
-        with path.open("rb") as file:
-            content = file.read(MAX_FILE_BYTES + 1)
-    except (OSError, ValueError) as exc:
-        reason = exc.strerror if isinstance(exc, OSError) else None
-        raise ConfigError(f"{shown} cannot be read: {reason or 'its path is none'}.") from None
-    if len(content) > MAX_FILE_BYTES:
-        raise ConfigError(f"{shown} has more than {MAX_FILE_BYTES} bytes.")
-    return content
-
-
-# What is left open reaches to the end, so that each character is looked at once.
-_COMMENTS: Final = re.compile(rb'"(?:\\.|[^"\\])*"?|//[^\n]*|/\*(?:.*?\*/|.*\Z)', re.DOTALL)
-_TRAILING: Final = re.compile(rb'"(?:\\.|[^"\\])*"?|,(?=\s*[}\]])', re.DOTALL)
-
-
-def _parsed(content: bytes, shown: str) -> Any:
-    content = content.removeprefix(b"\xef\xbb\xbf")
-    try:
-        return from_json(content, allow_inf_nan=False)
-    except ValueError:
-        pass
-    plain = _TRAILING.sub(_keep_text, _COMMENTS.sub(_keep_text, content))
-    try:
-        return from_json(plain, allow_inf_nan=False)
-    except ValueError as exc:
-        raise ConfigError(f"{shown} is no JSON: {exc}") from None
-
-
-def _keep_text(match: re.Match[bytes]) -> bytes:
-    """Texts stay; what is left out becomes blanks, so that messages name the right line and column."""
-    found = match[0]
-    return found if found.startswith(b'"') else re.sub(rb"[^\n]", b" ", found)
 
 
 def _entries(value: Any, shown: str, root: Path, is_project: bool) -> dict[str, ServerEntry]:
