@@ -15,7 +15,7 @@ import pytest
 from mcp_jupyter.client import StdioServerParameters
 
 OFFICIAL = Path(__file__).with_name("official_server.py")
-PATHS = {"http": "/mcp", "http-json": "/mcp", "sse": "/sse"}
+PATHS = {"http": "/mcp", "http-json": "/mcp", "http-resumable": "/mcp", "sse": "/sse"}
 
 
 @contextmanager

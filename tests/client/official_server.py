@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""A server of the official SDK, run as a process of its own: ``official_server.py stdio|sse|http|http-json``.
+"""A server of the official SDK as a process: ``official_server.py stdio|sse|http|http-json|http-resumable``.
 
 Over HTTP it prints its port once it listens.
 """
@@ -14,7 +14,16 @@ import sys
 import anyio
 import uvicorn
 from mcp.server.mcpserver import Context, MCPServer
-from mcp_types import Completion, SamplingMessage, TextContent
+from mcp.server.streamable_http import EventCallback, EventMessage, EventStore
+from mcp_types import (
+    Completion,
+    ElicitRequest,
+    ElicitRequestFormParams,
+    ElicitResult,
+    InputRequiredResult,
+    SamplingMessage,
+    TextContent,
+)
 from pydantic import BaseModel
 
 mcp = MCPServer("official", instructions="A peer for tests.", log_level="ERROR")
@@ -102,6 +111,33 @@ async def change(ctx: Context) -> str:
     return "changed"
 
 
+@mcp.tool()
+async def change_for_listeners(ctx: Context) -> str:
+    """Say to those who listen that the tools changed."""
+    await ctx.notify_tools_changed()
+    return "changed"
+
+
+@mcp.tool()
+async def ask_name_in_rounds(ctx: Context) -> str | InputRequiredResult:
+    """Ask the person for their name by asking back (2026-07-28)."""
+    answer = (ctx.input_responses or {}).get("who")
+    if isinstance(answer, ElicitResult):
+        return f"{answer.content} and {ctx.request_state}"
+    schema = {"type": "object", "properties": {"name": {"type": "string", "default": "Ada"}}}
+    params = ElicitRequestFormParams(message="Who are you?", requested_schema=schema)
+    return InputRequiredResult(input_requests={"who": ElicitRequest(params=params)}, request_state="kept")
+
+
+@mcp.tool()
+async def vanish(ctx: Context) -> str:
+    """Close the stream of the call before it answers, and the session's stream."""
+    await ctx.report_progress(1)
+    await ctx.close_sse_stream()
+    await ctx.close_standalone_sse_stream()
+    return "back"
+
+
 @mcp.resource("note://today", mime_type="text/markdown")
 def note() -> str:
     """A note."""
@@ -125,6 +161,24 @@ async def complete(ref: object, argument: object, context: object) -> Completion
     return Completion(values=["Ada", "Alan"])
 
 
+class Events(EventStore):
+    """Every event of the process, in one list."""
+
+    def __init__(self) -> None:
+        self.events: list[tuple[str, object]] = []
+
+    async def store_event(self, stream_id: str, message: object) -> str:
+        self.events.append((stream_id, message))
+        return str(len(self.events))
+
+    async def replay_events_after(self, last_event_id: str, send_callback: EventCallback) -> str | None:
+        stream, _ = self.events[int(last_event_id) - 1]
+        for number, (where, message) in enumerate(self.events, 1):
+            if number > int(last_event_id) and where == stream and message is not None:
+                await send_callback(EventMessage(message, str(number)))
+        return stream
+
+
 def main(transport: str) -> None:
     if transport == "stdio":
         mcp.run("stdio")
@@ -132,7 +186,11 @@ def main(transport: str) -> None:
     app = (
         mcp.sse_app()
         if transport == "sse"
-        else mcp.streamable_http_app(json_response=transport == "http-json")
+        else mcp.streamable_http_app(
+            json_response=transport == "http-json",
+            event_store=Events() if transport == "http-resumable" else None,
+            retry_interval=50,
+        )
     )
     # asyncio switches Nagle's algorithm off only for a socket that says it is TCP.
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listening:

@@ -161,6 +161,59 @@ async def test_a_changed_list_is_told(peer: Peer) -> None:
         assert isinstance(heard[0], types.ToolListChangedNotification)
 
 
+@pytest.mark.parametrize("peer", MODERN, indirect=True)
+async def test_a_modern_server_may_ask_back_in_rounds(peer: Peer) -> None:
+    async def elicit(params: types.ElicitRequestParams) -> types.ElicitResult:
+        assert params.message == "Who are you?"
+        return types.ElicitResult(action="accept")
+
+    async with peer.session(elicitation_callback=elicit) as session:
+        result = await session.call_tool("ask_name_in_rounds")
+        assert result.structuredContent == {"result": "{'name': 'Ada'} and kept"}
+
+
+@pytest.mark.parametrize("peer", ["modern stdio", "modern http"], indirect=True)
+async def test_a_modern_server_tells_those_who_listen(peer: Peer) -> None:
+    heard: list[Any] = []
+    told = anyio.Event()
+
+    async def handler(notification: Any) -> None:
+        heard.append(notification)
+        told.set()
+
+    async with peer.session(message_handler=handler) as session:
+        async with session.listen(tools=True, prompts=True) as subscription:
+            assert subscription.granted.toolsListChanged
+            await session.call_tool("change_for_listeners")
+            with anyio.fail_after(10):
+                await told.wait()
+        assert subscription.error is None
+        await session.call_tool("change_for_listeners")
+        await session.list_tools()
+    assert [type(notification) for notification in heard] == [types.ToolListChangedNotification]
+
+
+@pytest.mark.parametrize("peer", ["http-resumable"], indirect=True)
+async def test_streams_that_the_server_closes_go_on(peer: Peer) -> None:
+    steps: list[float] = []
+    heard: list[Any] = []
+
+    async def progress(done: float, total: float | None, message: str | None) -> None:
+        steps.append(done)
+
+    async def handler(notification: Any) -> None:
+        heard.append(notification)
+
+    async with peer.session(message_handler=handler) as session:
+        with anyio.fail_after(20):
+            for _ in range(3):
+                result = await session.call_tool("vanish", progress_callback=progress)
+                assert result.structuredContent == {"result": "back"}
+            while not heard:  # the session's stream may still be opening again
+                await session.call_tool("change")
+    assert steps == [1, 1, 1]
+
+
 @over_all
 async def test_a_late_answer_costs_only_its_own_call(peer: Peer) -> None:
     async with peer.session() as session:
