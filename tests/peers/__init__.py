@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Tests against other implementations of the protocol, installed for the tests only."""
