@@ -155,7 +155,7 @@ class Callbacks:
     def _question(self, key: str, request: Any) -> tuple[str, Mapping[str, Any]]:
         """The method and the params of an input request that can be answered."""
         method = request.get("method") if isinstance(request, dict) else None
-        params = request.get("params", {}) if isinstance(request, dict) else None
+        params = (request.get("params") or {}) if isinstance(request, dict) else None
         if not isinstance(method, str) or not isinstance(params, dict):
             raise McpError(INTERNAL_ERROR, f"The server's input request {_shown(key)} is malformed.")
         if method not in _CALLBACK_OF:

@@ -13,6 +13,7 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import Final
 
+import anyio
 import httpx2
 
 from ..protocol.sse import Decoder, Event
@@ -20,7 +21,10 @@ from ..protocol.sse import Decoder, Event
 __all__ = ["Trail", "events"]
 
 MAX_TRIES: Final = 5
-"""Connections in a row that bring no event, before a stream is given up: 15 s with the waits below."""
+"""Vain connections in a row before a stream is given up: after 15 s, with the waits below."""
+
+LASTING_SECONDS: Final = 5.0
+"""A connection that lasted so long was not in vain, though it brought no event: proxies cut quiet streams."""
 
 WAIT_SECONDS: Final = 0.5
 """Before the first of them, where the server set no `retry`; each further one waits twice as long."""
@@ -48,7 +52,7 @@ class Trail:
 
     async def read(self, response: httpx2.Response) -> AsyncGenerator[Event, None]:
         """The events of a connection, each noted. Close it (`aclosing`) when leaving early."""
-        decoder = Decoder()
+        decoder, begin = Decoder(), anyio.current_time()
         try:
             async with aclosing(events(response, decoder)) as stream:
                 async for event in stream:
@@ -57,6 +61,8 @@ class Trail:
                         self.last_event_id = event.id if _EVENT_ID.fullmatch(event.id) else ""
                     yield event
         finally:
+            if anyio.current_time() - begin >= LASTING_SECONDS:
+                self._tries = 0
             if decoder.retry is not None:
                 self._retry = decoder.retry / 1000
 

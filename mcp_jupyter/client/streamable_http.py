@@ -319,9 +319,9 @@ class _StreamableHttp(HttpChannel):
                     fault = await self._heard(trail, response)
                     response = await self._resumed(trail, fault)
         except McpError as exc:
-            log.debug("The event stream ended: %s", exc.message)
+            log.warning("No more notifications until a new session: %s", exc.message)
         except FOREIGN as exc:
-            log.debug("The event stream ended: %s", self.trouble(exc).message)
+            log.warning("No more notifications until a new session: %s", self.trouble(exc).message)
 
     async def _heard(self, trail: Trail, response: httpx2.Response) -> McpError:
         """Deliver what one connection of that stream brings; why it ended."""

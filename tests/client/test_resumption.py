@@ -11,6 +11,7 @@ import anyio
 import pytest
 
 from mcp_jupyter import types
+from mcp_jupyter.client import resumption
 from mcp_jupyter.client.resumption import Trail
 from mcp_jupyter.errors import McpError, RequestTimeout
 
@@ -199,6 +200,38 @@ async def test_the_stream_of_a_session_is_opened_again() -> None:
             await told.wait()
     assert [type(notification) for notification in heard] == [types.ToolListChangedNotification]
     assert gets == [None, "a", "a"]
+
+
+@pytest.mark.parametrize("lasting", [False, True], ids=["short", "lasting"])
+async def test_a_quiet_stream_is_opened_again_for_as_long_as_its_connections_last(
+    lasting: bool, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(resumption, "WAIT_SECONDS", 0.001)
+    monkeypatch.setattr(resumption, "LASTING_SECONDS", 0.0 if lasting else 60.0)
+    gets, enough = 0, anyio.Event()
+
+    async def script(exchange: Exchange) -> None:
+        nonlocal gets
+        if exchange.method != "GET":
+            await opening(exchange)
+            return
+        gets += 1
+        await exchange.begin_events()
+        await exchange.stream.aclose()
+        if gets == (20 if lasting else 1 + resumption.MAX_TRIES):
+            enough.set()
+
+    async with scripted(script) as server, session(server):
+        with anyio.fail_after(10):
+            await enough.wait()
+            while not lasting and not caplog.records:
+                await anyio.sleep(0.01)
+    assert gets >= 20 if lasting else gets == 1 + resumption.MAX_TRIES
+    assert [record.getMessage() for record in caplog.records] == (
+        []
+        if lasting
+        else [f"No more notifications until a new session: {server.origin} ended the event stream."]
+    )
 
 
 async def test_an_answer_on_another_stream_ends_the_wait_for_the_first() -> None:

@@ -23,7 +23,7 @@ FORM = {
     "requestedSchema": {"type": "object", "properties": {"region": {"type": "string"}}},
 }
 ELICIT = {"method": "elicitation/create", "params": FORM}
-ROOTS = {"method": "roots/list"}
+ROOTS = {"method": "roots/list", "params": None}
 SAMPLE = {
     "method": "sampling/createMessage",
     "params": {"messages": [{"role": "user", "content": {"type": "text", "text": "?"}}], "maxTokens": 5},
