@@ -17,7 +17,7 @@ from .extension import engine_of, load_ipython_extension
 from .status import status_card
 from .variables import variable_resource, variable_uri
 
-__all__ = ["prompt", "remove", "resource", "serve", "status", "tool", "updated", "variable"]
+__all__ = ["completion", "prompt", "remove", "resource", "serve", "status", "tool", "updated", "variable"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -47,6 +47,11 @@ def resource(uri: str, **options: Any) -> Callable[[F], F]:
 def prompt(name: str | None = None, **options: Any) -> Callable[[F], F]:
     """Serve a function as a prompt; options as in `FastMCP.prompt`."""
     return _engine().server.prompt(name, **options)
+
+
+def completion() -> Callable[[F], F]:
+    """Have a function complete arguments, as `FastMCP.completion`."""
+    return _engine().server.completion()
 
 
 def variable(variable: str, *, name: str | None = None, description: str | None = None) -> None:
