@@ -16,7 +16,19 @@ import click
 
 __all__ = ["main", "reported"]
 
-_COMMANDS: Final = ("attach", "demo", "dev", "install", "list", "run", "token")
+_COMMANDS: Final = (
+    "attach",
+    "call",
+    "demo",
+    "dev",
+    "inspect",
+    "install",
+    "list",
+    "prompt",
+    "read",
+    "run",
+    "token",
+)
 
 
 class _Commands(click.Group):
@@ -55,4 +67,6 @@ def reported() -> Iterator[None]:
     try:
         yield
     except McpJupyterError as exc:
-        raise click.ClickException(str(exc)) from None
+        from .terminal import visible
+
+        raise click.ClickException(visible(str(exc))) from None  # some of it may be a server's

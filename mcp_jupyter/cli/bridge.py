@@ -14,7 +14,8 @@ import anyio
 from anyio.abc import TaskGroup
 
 from ..engine.channel import Channel
-from ..errors import ConnectionClosed, FrameError, LinkError
+from ..engine.tasks import owned_tasks
+from ..errors import ConnectionClosed, FrameError
 from ..link.discovery import Discovery
 from ..link.files import ConnectionInfo
 from ..link.resume import ResumingLink
@@ -42,15 +43,8 @@ class AttachedNotebook:
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """What stands around all conversations: the owner of their links."""
-        failure: LinkError | None = None
-        async with anyio.create_task_group() as self._tasks:
-            try:
-                yield
-            except LinkError as exc:
-                failure = exc  # raised outside: a task group would wrap it
-            self._tasks.cancel_scope.cancel()
-        if failure is not None:
-            raise failure
+        async with owned_tasks() as self._tasks:
+            yield
 
     async def serve(self, channel: Channel) -> None:
         """Run one conversation until it is closed; call it within `running`.

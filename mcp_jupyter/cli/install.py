@@ -73,9 +73,11 @@ def command(
     jupyter mcp install server.py --host claude-code -v API_KEY=...
     jupyter mcp install sales.ipynb
     """  # noqa: D301 - click reads the backspace
+    from .servers import names_file
+
     host = HOSTS[key]
     env = _environment(variables, env_file)
-    if _is_file(target):
+    if names_file(target) and not target.endswith(".ipynb"):
         launch = _launch_file(target, packages)
     elif packages or env:
         raise click.UsageError(
@@ -94,12 +96,6 @@ def command(
     else:
         with reported():
             _write(host, called, entry)
-
-
-def _is_file(target: str) -> bool:
-    path = Path(target)
-    is_path = path.exists() or len(path.parts) > 1 or re.search(r"\.py(:\w+)?$", target) is not None
-    return is_path and path.suffix != ".ipynb"
 
 
 def _launch_file(target: str, packages: Sequence[str]) -> _Launch:

@@ -22,12 +22,19 @@ if TYPE_CHECKING:
     from ..server.fastmcp import FastMCP
     from ..server.lowlevel import Server
 
-__all__ = ["FileFailed", "ModuleMissing", "ServerFile", "ServerFileError"]
+__all__ = ["FileFailed", "ModuleMissing", "ServerFile", "ServerFileError", "names_file"]
 
 NAMES: Final = ("mcp", "server", "app")
 """What a server is usually called; looked for in this order."""
 
+_FILE: Final = re.compile(r".*(\.py(:\w+)?|\.ipynb)|.*[/\\].*", re.DOTALL)
+
 _OBJECT: Final = re.compile(r"(?P<path>.+\.(?:py|ipynb)):(?P<name>[^\W\d]\w*)", re.DOTALL)
+
+
+def names_file(text: str) -> bool:
+    """Whether a text means a file rather than a live notebook, whatever there is in this folder."""
+    return _FILE.fullmatch(text) is not None
 
 
 class ServerFileError(McpJupyterError):

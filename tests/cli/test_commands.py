@@ -20,6 +20,8 @@ from .support import JUPYTER_MCP, run
 
 pytestmark = pytest.mark.anyio
 
+COMMANDS = "attach call demo dev inspect install list prompt read run token".split()
+
 
 # -- help ------------------------------------------------------------------------------------------
 
@@ -27,8 +29,12 @@ pytestmark = pytest.mark.anyio
 async def test_help_names_every_command(jupyter_dirs: JupyterDirs) -> None:
     ended = await run(jupyter_dirs, "--help")
     assert ended.returncode == 0
-    for word in (b"attach", b"demo", b"list", b"token", b"jupyter mcp"):
-        assert word in ended.stdout
+    assert b"jupyter mcp" in ended.stdout
+    for name in COMMANDS:
+        assert f"\n  {name} ".encode() in ended.stdout
+        told = await run(jupyter_dirs, name, "--help")
+        assert (told.returncode, told.stderr) == (0, b"")
+        assert b"\\b" not in told.stdout
 
 
 async def test_it_is_a_subcommand_of_jupyter(jupyter_dirs: JupyterDirs) -> None:

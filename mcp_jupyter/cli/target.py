@@ -1,0 +1,206 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Which server a command talks to: what TARGET may be, the options that all such commands have, and the
+conversation.
+
+Owns how TARGET is read and what is said when nobody is reached. What is asked is the command's business.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from functools import wraps
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Concatenate, Final, ParamSpec, TypeVar
+
+import click
+
+from . import reported
+
+if TYPE_CHECKING:
+    from ..client.client import Client
+
+__all__ = ["TargetCommand", "Where", "ask", "on_target", "say"]
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+TIMEOUT_SECONDS: Final = 60.0
+"""For one answer: a person waits at the other end, and a tool may have to wait for a cell."""
+
+_AFTER: Final = "-"
+"""What TARGET is when the server is the command line after `--`."""
+
+_COMMAND_LINE: Final = "mcp_jupyter.command_line"
+
+_HELP: Final = """\b
+TARGET is one of
+  https://example.com/mcp      a server's URL
+  server.py, server.py:obj     a file with a server; it is started
+  sales                        a live notebook (see `jupyter mcp list`)
+  servers.json --server NAME   an entry of a file of servers
+  -- COMMAND ARG...            at the end instead: a command that serves stdio
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Where:
+    """A server as it was named.
+
+    Attributes
+    ----------
+    target : str
+        TARGET.
+    command : list of str
+        The words after `--`, in its place.
+    server : str or None
+        The entry, for a file of servers.
+    headers : mapping
+        For a URL. They may hold a token.
+    timeout : float
+        Seconds to wait for one answer.
+    """
+
+    target: str
+    command: list[str]
+    server: str | None
+    headers: Mapping[str, str] = field(repr=False)
+    timeout: float
+
+
+class TargetCommand(click.Command):
+    """A command whose TARGET may be a command line after `--`, and whose help says so."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        if "--" in args:
+            at = args.index("--")
+            ctx.meta[_COMMAND_LINE] = args[at + 1 :]
+            args = [_AFTER, *args[:at]]
+        return super().parse_args(ctx, args)
+
+    def format_help_text(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        super().format_help_text(ctx, formatter)
+        with formatter.indentation():
+            formatter.write_paragraph()
+            formatter.write_text(_HELP)
+
+
+def on_target(function: Callable[Concatenate[Where, P], None]) -> Callable[..., None]:
+    """Give a command its TARGET and the options that go with it, as one `Where`."""
+
+    @click.argument("target", metavar="TARGET")
+    @click.option("--server", metavar="NAME", help="Which entry of a file of servers.")
+    @click.option("--header", "headers", multiple=True, metavar="'NAME: VALUE'", help="Send it to a URL.")
+    @click.option(
+        "--timeout",
+        type=click.FloatRange(0, min_open=True),
+        default=TIMEOUT_SECONDS,
+        metavar="SECONDS",
+        show_default=True,
+        help="Wait no longer for an answer.",
+    )
+    @wraps(function)
+    def command(
+        target: str, server: str | None, headers: tuple[str, ...], timeout: float, **rest: Any
+    ) -> None:
+        words = click.get_current_context().meta.get(_COMMAND_LINE, [])
+        if target == _AFTER and not words:
+            raise click.UsageError("After -- comes the command that starts the server.")
+        where = Where(target, words, server, _headers(headers), timeout)
+        function(where, **rest)  # type: ignore[call-arg]
+
+    return command
+
+
+def _headers(lines: tuple[str, ...]) -> dict[str, str]:
+    headers: dict[str, str] = {}
+    for line in lines:
+        name, colon, value = line.partition(":")
+        if not colon or not name.strip():
+            raise click.UsageError("A header is written as 'Name: value'.")  # it may hold a token: not shown
+        headers[name.strip()] = value.strip()
+    return headers
+
+
+def ask(where: Where, question: Callable[[Client], Awaitable[T]], **options: Any) -> T:
+    """Connect, put a question, disconnect.
+
+    Parameters
+    ----------
+    question : async function
+        Gets the client.
+    options
+        More arguments of `Client`.
+
+    Raises
+    ------
+    click.ClickException
+        Nobody was reached, or the answer was an error.
+    """
+    import anyio
+
+    with reported():
+        try:
+            return anyio.run(_ask, where, question, options)
+        except OSError as exc:
+            program = where.command[0] if where.command else where.target
+            raise click.ClickException(f"{program} cannot be started: {exc.strerror or exc}.") from None
+
+
+async def _ask(where: Where, question: Callable[[Client], Awaitable[T]], options: Mapping[str, Any]) -> T:
+    target, given = await _client_target(where)
+    async with _client(target, where, given | dict(options)) as client:
+        return await question(client)
+
+
+def _client(target: Any, where: Where, options: dict[str, Any]) -> Client:
+    from ..client.client import Client
+    from ..errors import ConfigError
+
+    shared: dict[str, Any] = {"name": where.server, "headers": where.headers or None}
+    try:
+        return Client(target, read_timeout_seconds=where.timeout, **shared, **options)
+    except ConfigError:
+        raise
+    except ValueError as exc:  # an option does not fit the target
+        raise click.UsageError(_in_words(str(exc))) from None
+
+
+async def _client_target(where: Where) -> tuple[Any, dict[str, Any]]:
+    """What a `Client` is pointed at, and how."""
+    target = where.target
+    if where.command:
+        return where.command, {}
+    if "://" in target:
+        return target, {}
+    if target.endswith(".json"):
+        return Path(target), {}
+    from .servers import ServerFile, names_file
+
+    if names_file(target):
+        from .launch import run_command
+
+        # The person's own file sees what it would see started by hand.
+        return run_command(ServerFile.parse(target)), {"env": dict(os.environ)}
+    from ..link.discovery import Discovery
+    from .bridge import AttachedNotebook
+
+    discovery = Discovery()
+    return AttachedNotebook(await discovery.find(target), discovery), {}
+
+
+def _in_words(message: str) -> str:
+    """What a `Client` says of its arguments, in terms of options."""
+    for argument, option in (("name=", "--server"), ("headers=", "--header")):
+        message = message.replace(argument, option)
+    return message
+
+
+def say(line: str) -> None:
+    """Something beside the answer, for people."""
+    from .terminal import visible
+
+    click.echo(visible(line), err=True)
+    sys.stderr.flush()

@@ -1,0 +1,274 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""`jupyter mcp inspect`, `call`, `read` and `prompt` with a real server, reached in every way."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from subprocess import CompletedProcess
+from typing import Any
+
+import pytest
+
+from mcp_jupyter.server.fastmcp import FastMCP
+from mcp_jupyter.server.http.app import serve_http
+from tests.conftest import JupyterDirs
+from tests.extension.support import NAME, serve_notebook
+
+from .peer import PNG
+from .support import run
+
+pytestmark = pytest.mark.anyio
+
+PEER = str(Path(__file__).with_name("peer.py"))
+
+ANSWERS: dict[str, tuple[tuple[str, ...], str]] = {
+    "numbers": (("add", "a=1", "b=2"), "3\n"),
+    "defaults": (("add", "a=-1"), "-0.5\n"),
+    "text": (("add", "a=1", "b=1", "note=5=6"), "2 (5=6)\n"),
+    "json": (("add", "--arguments", '{"a": 1, "b": 1, "note": "x"}'), "2 (x)\n"),
+    "both": (("add", "--arguments", '{"a": 1}', "b=4"), "5\n"),
+    "nothing": (("links",), "[resource data://far\\x1b[2J\\u202e, of an unknown type]\nheld text\n"),
+    "images": (("picture",), "here it is\n[image, image/png, 264 bytes]\n[image, image/png, 264 bytes]\n"),
+}
+
+
+async def ask(dirs: JupyterDirs, *args: str) -> tuple[int, str, str]:
+    """Run a command: exit code, output, error output. Nothing that a terminal obeys is in either."""
+    ended: CompletedProcess[bytes] = await run(dirs, *args)
+    shown, errors = ended.stdout.decode(), ended.stderr.decode()
+    assert all(char.isprintable() or char in "\n\t" for char in shown + errors)
+    assert "Traceback" not in errors
+    return ended.returncode, shown, errors
+
+
+# -- ways to reach a server ------------------------------------------------------------------------
+
+
+async def test_a_file(jupyter_dirs: JupyterDirs, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OWN_VARIABLE", "seen")
+    assert await ask(jupyter_dirs, "call", f"{PEER}:mcp", "environment", "name=OWN_VARIABLE") == (
+        0,
+        "seen\n",
+        "",
+    )
+
+
+async def test_a_command_line(jupyter_dirs: JupyterDirs, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OWN_VARIABLE", "not for others")
+    command = ("--", sys.executable, "-m", "mcp_jupyter.cli", "run", PEER)
+    answer = await ask(jupyter_dirs, "call", "environment", "name=OWN_VARIABLE", *command)
+    assert answer == (0, "not set\n", "")
+    assert "peer 1.2" in (await ask(jupyter_dirs, "inspect", *command))[1]
+
+
+async def test_a_file_of_servers(jupyter_dirs: JupyterDirs, tmp_path: Path) -> None:
+    entry = {"command": sys.executable, "args": ["-m", "mcp_jupyter.cli", "run", PEER]}
+    file = tmp_path / "servers.json"
+    file.write_text(json.dumps({"mcpServers": {"peer": entry, "other": {"url": "http://127.0.0.1:9"}}}))
+    asked = ("call", str(file), "add", "a=1", "--server")
+    assert await ask(jupyter_dirs, *asked, "peer") == (0, "1.5\n", "")
+    for name in ("nobody", ""):
+        code, shown, errors = await ask(jupyter_dirs, *asked, name)
+        assert (code, shown) == (1, "")
+        assert "peer" in errors
+
+
+async def test_a_url_with_headers(jupyter_dirs: JupyterDirs) -> None:
+    from mcp_jupyter.server.http.access import LoopbackGuard
+
+    server = FastMCP("remote")
+    server.add_tool(lambda: "hello", name="hello")
+    async with serve_http(server, port=0, guard=LoopbackGuard(token="canary-token")) as port:
+        url = f"http://127.0.0.1:{port}/mcp"
+        header = ("--header", "Authorization: Bearer canary-token")
+        assert await ask(jupyter_dirs, "call", url, "hello", *header) == (0, "hello\n", "")
+        code, shown, errors = await ask(
+            jupyter_dirs, "call", url, "hello", "--header", "Authorization: canary"
+        )
+        assert (code, shown) == (1, "")
+        assert "canary" not in errors
+        assert "bearer token" in errors
+
+
+async def test_a_live_notebook(
+    jupyter_dirs: JupyterDirs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / NAME).mkdir()  # a folder of that name is no reason not to find it
+    monkeypatch.chdir(tmp_path)
+    async with serve_notebook():
+        assert await ask(jupyter_dirs, "call", NAME, "total", "n=2") == (0, "20\n", "")
+        code, shown, errors = await ask(jupyter_dirs, "call", NAME, "nothing")
+        assert (code, shown) == (1, "")
+        assert "There is no tool 'nothing'" in errors
+
+
+@pytest.mark.parametrize(
+    ("args", "code", "words"),
+    [
+        (("nobody",), 1, "No live notebook is named 'nobody'"),
+        (("nowhere.py",), 1, "There is no file nowhere.py"),
+        (("./nowhere",), 1, "There is no file nowhere"),
+        (("nowhere.json",), 1, "nowhere.json"),
+        (("http://127.0.0.1:9/mcp",), 1, "127.0.0.1:9"),
+        (("ftp://example.com",), 2, "http://"),
+        (("--", "no-such-command-at-all"), 1, "no-such-command-at-all cannot be started"),
+        (("--", sys.executable, "-c", "print(); raise SystemExit('my last words')"), 1, "my last words"),
+        (("--",), 2, "After -- comes the command"),
+        (("-",), 2, "After -- comes the command"),
+        ((PEER, "--server", "x"), 2, "--server is for"),
+        ((PEER, "--header", "X: y"), 2, "--header is for"),
+        (("http://127.0.0.1:9", "--header", "canary"), 2, "'Name: value'"),
+    ],
+)
+async def test_nobody_there_is_told(
+    jupyter_dirs: JupyterDirs, args: tuple[str, ...], code: int, words: str
+) -> None:
+    ended, shown, errors = await ask(jupyter_dirs, "inspect", *args)
+    assert (ended, shown) == (code, "")
+    assert words in errors
+    assert "canary" not in errors
+
+
+# -- inspect ---------------------------------------------------------------------------------------
+
+
+async def test_inspect_shows_what_there_is(jupyter_dirs: JupyterDirs) -> None:
+    code, shown, _ = await ask(jupyter_dirs, "inspect", PEER)
+    assert code == 0
+    assert shown.startswith("peer 1.2 (protocol 2026-07-28)\n\nUse with care.\\x1b[2J\\u202e\n\nTools\n")
+    for lines in (
+        "  add(a: integer, b: number = 0.5, note?: string)\n      Add two numbers.\n  mix(",
+        '  mix(kind: "x" | "y", numbers: [integer], table: object)\n      Take all kinds.\n',
+        "  poison()\n      Poison.\\x1b[2J\\u202e\\x07\n",
+        "\nResources\n  data://text (text/csv)\n      Some rows.\n  data://bytes (image/png)\n",
+        "  data://of/{year}",
+        "\nPrompts\n  summarise(region, style?)\n      Summarise a region.\n",
+    ):
+        assert lines in shown
+
+
+async def test_inspect_for_programs(jupyter_dirs: JupyterDirs) -> None:
+    shown: dict[str, Any] = json.loads((await ask(jupyter_dirs, "inspect", PEER, "--json"))[1])
+    assert shown["serverInfo"]["name"] == "peer"
+    assert "tools" in shown["capabilities"]
+    assert [tool["name"] for tool in shown["tools"]][:2] == ["add", "mix"]
+    assert [template["uriTemplate"] for template in shown["resourceTemplates"]] == ["data://of/{year}"]
+    assert shown["prompts"][0]["arguments"][0]["required"] is True
+    assert shown["instructions"] == "Use with care.\x1b[2J\u202e"
+
+
+async def test_inspect_of_an_empty_server(jupyter_dirs: JupyterDirs, tmp_path: Path) -> None:
+    (tmp_path / "low.py").write_text(
+        "from mcp_jupyter.server.lowlevel import Server\nlow = Server('low', '1')"
+    )
+    shown = (await ask(jupyter_dirs, "inspect", str(tmp_path / "low.py")))[1]
+    assert shown == "low 1 (protocol 2026-07-28)\n\nIt has no tools, resources or prompts.\n"
+
+
+# -- call ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("case", ANSWERS)
+async def test_call_shows_the_answer(jupyter_dirs: JupyterDirs, case: str) -> None:
+    args, answer = ANSWERS[case]
+    assert await ask(jupyter_dirs, "call", PEER, *args) == (0, answer, "")
+
+
+async def test_arguments_are_what_the_schema_says(jupyter_dirs: JupyterDirs) -> None:
+    given = ("kind=x", "numbers=[1, 2]", 'table={"a": 3}')
+    code, shown, _ = await ask(jupyter_dirs, "call", PEER, "mix", *given)
+    assert (code, json.loads(shown)) == (0, {"x": 6})
+
+
+async def test_the_whole_result_is_there_for_programs(jupyter_dirs: JupyterDirs) -> None:
+    code, shown, _ = await ask(jupyter_dirs, "call", PEER, "poison", "--json")
+    result = json.loads(shown)
+    assert (code, result["content"][0]["text"]) == (0, "poisoned\x1b[2J\u202e")
+    code, shown, _ = await ask(jupyter_dirs, "call", PEER, "fail", "--json")
+    assert (code, json.loads(shown)["isError"]) == (5, True)
+
+
+async def test_a_tool_that_fails_has_an_exit_code_of_its_own(jupyter_dirs: JupyterDirs) -> None:
+    code, shown, errors = await ask(jupyter_dirs, "call", PEER, "fail")
+    assert (code, shown) == (5, "")
+    assert "it went wrong\\x1b[2J" in errors
+
+
+async def test_images_are_saved(jupyter_dirs: JupyterDirs, tmp_path: Path) -> None:
+    path = tmp_path / "plot.png"
+    code, shown, errors = await ask(jupyter_dirs, "call", PEER, "picture", "--output", str(path))
+    assert (code, shown) == (0, "here it is\n")
+    assert path.read_bytes() == PNG
+    assert (tmp_path / "plot-2.png").read_bytes() == PNG[::-1]
+    assert errors.splitlines() == [
+        f"Saved {path}, 264 bytes.",
+        f"Saved {tmp_path / 'plot-2.png'}, 264 bytes.",
+    ]
+
+
+async def test_an_answer_that_does_not_come_is_not_waited_for(jupyter_dirs: JupyterDirs) -> None:
+    code, shown, errors = await ask(jupyter_dirs, "call", PEER, "slow", "--timeout", "3")
+    assert (code, shown) == (1, "")
+    progress, error = errors.splitlines()
+    assert progress == "[1/4] a quarter\\x1b[2J\\u202e"
+    assert "3 s" in error
+
+
+@pytest.mark.parametrize(
+    ("args", "code", "words"),
+    [
+        (("ad", "a=1"), 1, "There is no tool 'ad'. There are: add, environment, fail"),
+        (("ad",), 1, "There is no tool 'ad'"),
+        (("add", "c=1"), 1, "add: There is no argument 'c'. There are: a, b, note."),
+        (("add", "a=one"), 1, "add: a must be a whole number, which 'one' is not."),
+        (("add", "one"), 2, "key=value"),
+        (("add", "a=1", "a=2"), 2, "a is given twice"),
+        (("add", "--arguments", "[1]"), 2, "must be a JSON object"),
+        (("add", "--arguments", "{a: 1}"), 2, "--arguments is no JSON"),
+        (("picture", "--output", "/nowhere/x.png"), 1, "/nowhere/x.png cannot be written"),
+        ((), 2, "Missing argument 'TOOL'"),
+    ],
+)
+async def test_a_bad_call_is_told(
+    jupyter_dirs: JupyterDirs, args: tuple[str, ...], code: int, words: str
+) -> None:
+    ended, _, errors = await ask(jupyter_dirs, "call", PEER, *args)
+    assert ended == code
+    assert words in errors
+
+
+# -- read and prompt -------------------------------------------------------------------------------
+
+
+async def test_read(jupyter_dirs: JupyterDirs, tmp_path: Path) -> None:
+    assert await ask(jupyter_dirs, "read", PEER, "data://text") == (0, "a,b\n1,2\n", "")
+    assert await ask(jupyter_dirs, "read", PEER, "data://of/2026") == (0, "rows of 2026\n", "")
+    assert (await ask(jupyter_dirs, "read", PEER, "data://bytes"))[
+        1
+    ] == "[data://bytes, image/png, 264 bytes]\n"
+    saved = tmp_path / "saved"
+    for uri, data in (("data://bytes", PNG), ("data://text", b"a,b\n1,2")):
+        assert (await ask(jupyter_dirs, "read", PEER, uri, "--output", str(saved)))[:2] == (0, "")
+        assert saved.read_bytes() == data
+    shown = json.loads((await ask(jupyter_dirs, "read", PEER, "data://text", "--json"))[1])
+    assert shown["contents"][0] == {"uri": "data://text", "mimeType": "text/csv", "text": "a,b\n1,2"}
+    code, shown, errors = await ask(jupyter_dirs, "read", PEER, "data://nothing")
+    assert (code, shown) == (1, "")
+    assert "data://nothing" in errors
+
+
+async def test_prompt(jupyter_dirs: JupyterDirs) -> None:
+    code, shown, _ = await ask(jupyter_dirs, "prompt", PEER, "summarise", "region=north", "style=long")
+    assert (code, shown) == (0, "user:\nSummarise north, long.\\x1b[2J\\u202e\n")
+    shown = (await ask(jupyter_dirs, "prompt", PEER, "summarise", "region=3", "--json"))[1]
+    assert json.loads(shown)["messages"][0]["content"]["text"].startswith("Summarise 3, short.")
+    for args, words in (
+        (("summarise", "regoin=x"), "There is no argument 'regoin'. There are: region, style."),
+        (("summarise",), "region"),
+        (("nothing",), "There is no prompt 'nothing'"),
+    ):
+        code, shown, errors = await ask(jupyter_dirs, "prompt", PEER, *args)
+        assert (code, shown) == (1, "")
+        assert words in errors
