@@ -18,12 +18,12 @@ from typing import Final
 import anyio
 from anyio.lowlevel import checkpoint
 
+from ..engine.callbacks import registering_callbacks
 from ..engine.channel import Channel, Sink
 from ..errors import ConnectionClosed, FrameError, McpError
 from ..protocol.codes import INTERNAL_ERROR
 from ..protocol.frames import ErrorResponse, Frame, Message, Notification, Request, Response
 from ..protocol.limits import MAX_LINE_BYTES, SEND_TIMEOUT_SECONDS
-from .callbacks import registering_callbacks
 from .wire import LineBuffer, pack, unpack
 
 __all__ = ["CLOSE_FLUSH_SECONDS", "MAX_WRITE_BUFFER_BYTES", "LinkChannel"]

@@ -25,8 +25,8 @@ import anyio
 from anyio import to_thread
 from anyio.abc import TaskGroup
 
+from ..engine.callbacks import registering_callbacks
 from ..engine.channel import Channel
-from .callbacks import registering_callbacks
 from .channel import LinkChannel
 from .discovery import Discovery
 from .files import ConnectionInfo, Transport, make_private_directory, remove, scan, write

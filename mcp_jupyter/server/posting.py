@@ -6,10 +6,13 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable, Coroutine
+from contextlib import nullcontext
 from contextvars import copy_context
 from typing import Any, TypeVar, cast
 
 from anyio.lowlevel import current_token
+
+from ..engine.callbacks import registering_callbacks
 
 __all__ = ["Poster"]
 
@@ -36,7 +39,8 @@ class Poster:
             self._loop.call_soon_threadsafe if on_asyncio else self._loop.run_sync_soon
         )
         # Not the context of the thread that calls: anyio looks up the kind of loop there.
-        self._context = copy_context()
+        with registering_callbacks() if on_asyncio else nullcontext():
+            self._context = copy_context()
 
     @property
     def is_here(self) -> bool:

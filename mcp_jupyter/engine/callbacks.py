@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Lets anyio be used in what a socket calls: asyncio runs protocols outside of any task.
+"""Lets anyio be used in what asyncio calls outside of any task: sockets' protocols, posted functions.
 
 anyio asks sniffio, where that is installed, which library runs; sniffio looks for a task, and outside
-of one it must be told. Knows no socket.
+of one it must be told. (`anyio.run` tells it, `asyncio.run` does not.) Knows no socket.
 """
 
 from __future__ import annotations
