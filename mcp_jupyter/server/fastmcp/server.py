@@ -302,7 +302,15 @@ class FastMCP:
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """The server's whole life, around any number of conversations."""
+        """The server's whole life, around any number of conversations.
+
+        Raises
+        ------
+        RuntimeError
+            It is running already.
+        """
+        if self._poster is not None:
+            raise RuntimeError("This server is running: within one `running()`, `serve` each conversation.")
         given = self._given_runner
         with nullcontext(given) if given else InlineRunner() as self._handlers.runner:
             self._poster = Poster()
