@@ -48,9 +48,9 @@ class _Commands(click.Group):
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="jupyter-mcp-engine", message="%(version)s")
 def _group() -> None:
-    """Live notebooks for MCP clients such as Claude.
+    """MCP for notebooks and Python files: serve them, tell hosts such as Claude of them, try them out.
 
-    In a notebook, `%load_ext mcp_jupyter` makes it live.
+    In a notebook, `%load_ext mcp_jupyter` makes it live. For a Python file, begin with `jupyter mcp run`.
     """
 
 

@@ -35,7 +35,7 @@ class _Launch:
     command: list[str]
 
 
-@click.command("install", short_help="Tell Claude Desktop, Claude Code, Cursor or VS Code.")
+@click.command("install", short_help="Let Claude, Cursor or VS Code start a server.")
 @click.argument("target", metavar="FILE|NOTEBOOK")
 @click.option("--name", help="What the host calls it.  [default: the server's own name]")
 @click.option("-v", "--env", "variables", multiple=True, metavar="KEY=VALUE", help="Set it for the server.")
@@ -49,7 +49,14 @@ class _Launch:
 @click.option(
     "--with", "packages", multiple=True, metavar="PACKAGE", help="Bring it along, by uv; repeatable."
 )
-@click.option("--host", "key", type=click.Choice(list(HOSTS)), default=next(iter(HOSTS)), show_default=True)
+@click.option(
+    "--host",
+    "key",
+    type=click.Choice(list(HOSTS)),
+    default=next(iter(HOSTS)),
+    show_default=True,
+    help="Whose configuration; --print says where that is.",
+)
 @click.option("--print", "only_print", is_flag=True, help="Show what would be written, and write nothing.")
 def command(
     target: str,

@@ -31,7 +31,9 @@ _PATHS: Final = {"streamable-http": "/mcp", "sse": "/sse"}
 @click.option("--http", "transport", flag_value="streamable-http", help="Serve Streamable HTTP, at /mcp.")
 @click.option("--sse", "transport", flag_value="sse", help="Serve HTTP+SSE, at /sse, for older clients.")
 @click.option("--host", metavar="ADDRESS", help="Where to listen.  [default: 127.0.0.1, this machine only]")
-@click.option("--port", type=click.IntRange(0, 65535), help=f"0 takes a free one.  [default: {PORT}]")
+@click.option(
+    "--port", type=click.IntRange(0, 65535), metavar="PORT", help=f"0 takes a free one.  [default: {PORT}]"
+)
 def command(file: str, transport: str | None, host: str | None, port: int | None) -> None:
     """Serve the MCP server in FILE to one client on stdin and stdout, or with --http to many.
 

@@ -98,8 +98,7 @@ def on_target(function: Callable[Concatenate[Where, P], None]) -> Callable[..., 
         type=click.FloatRange(0, min_open=True),
         default=TIMEOUT_SECONDS,
         metavar="SECONDS",
-        show_default=True,
-        help="Wait no longer for an answer.",
+        help=f"Wait no longer for an answer.  [default: {TIMEOUT_SECONDS:g}]",
     )
     @wraps(function)
     def command(

@@ -20,7 +20,7 @@ from .support import JUPYTER_MCP, run
 
 pytestmark = pytest.mark.anyio
 
-COMMANDS = "attach call demo dev inspect install list prompt read run token".split()
+COMMANDS = ["attach", "call", "demo", "dev", "inspect", "install", "list", "prompt", "read", "run", "token"]
 
 
 # -- help ------------------------------------------------------------------------------------------
