@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The client that the conformance suite runs: one scenario of its server's, as the environment says.
 
-It is a user of the public API and nothing else. The suite's contract: the server's URL is the last argument, the
-scenario is in `MCP_CONFORMANCE_SCENARIO`, its values in `MCP_CONFORMANCE_CONTEXT` (JSON), the version in
+It is a user of the public API and nothing else. The suite's contract: the server's URL is the last argument,
+the scenario is in `MCP_CONFORMANCE_SCENARIO`, its values in `MCP_CONFORMANCE_CONTEXT` (JSON), the version in
 `MCP_CONFORMANCE_PROTOCOL_VERSION`; exit code 0 says that all went well.
 """
 
