@@ -24,6 +24,7 @@ __all__ = [
     "LATEST_LEGACY",
     "LATEST_MODERN",
     "LOG_LEVEL",
+    "NEVER_CACHED",
     "PROTOCOL_VERSION",
     "SERVER_INFO",
     "SUBSCRIPTION_ID",
@@ -58,6 +59,10 @@ CACHEABLE: Final = frozenset(
 """Methods whose complete results must carry `ttlMs` and `cacheScope` (spec 2026-07-28, "Caching")."""
 
 
+NEVER_CACHED: Final[Mapping[str, Any]] = {"ttlMs": 0, "cacheScope": "private"}
+"""A notebook changes under the client's eyes: nothing may be used again without asking."""
+
+
 class Era(abc.ABC):
     """The rules of one version.
 
@@ -84,8 +89,20 @@ class Era(abc.ABC):
         self.server_requests = methods_of(version, "server")
 
     @abc.abstractmethod
-    def complete(self, method: str, result: Any, server_info: Mapping[str, Any]) -> Any:
-        """The result (a fresh model or mapping of a handler's) as this era wants it on the wire."""
+    def complete(
+        self,
+        method: str,
+        result: Any,
+        server_info: Mapping[str, Any],
+        cache_hints: Mapping[str, Any] = NEVER_CACHED,
+    ) -> Any:
+        """The result (a fresh model or mapping of a handler's) as this era wants it on the wire.
+
+        Parameters
+        ----------
+        cache_hints : mapping
+            `ttlMs` and `cacheScope` of results that may be kept and do not say it themselves.
+        """
 
     @abc.abstractmethod
     def resource_not_found(self, uri: str) -> McpError:
@@ -109,7 +126,13 @@ class Era(abc.ABC):
 
 
 class _Legacy(Era):
-    def complete(self, method: str, result: Any, server_info: Mapping[str, Any]) -> Any:
+    def complete(
+        self,
+        method: str,
+        result: Any,
+        server_info: Mapping[str, Any],
+        cache_hints: Mapping[str, Any] = NEVER_CACHED,
+    ) -> Any:
         return result
 
     def resource_not_found(self, uri: str) -> McpError:
@@ -142,13 +165,18 @@ class _Modern(Era):
         codes.UNSUPPORTED_PROTOCOL_VERSION: 400,
     }
 
-    def complete(self, method: str, result: Any, server_info: Mapping[str, Any]) -> Any:
+    def complete(
+        self,
+        method: str,
+        result: Any,
+        server_info: Mapping[str, Any],
+        cache_hints: Mapping[str, Any] = NEVER_CACHED,
+    ) -> Any:
         added: dict[str, Any] = {"resultType": "complete"}
         if isinstance(result, Mapping) and "resultType" in result:
             pass  # the answer is yet to come
         elif method in CACHEABLE:
-            # A notebook changes under the client's eyes: nothing may be reused without asking.
-            added |= {"ttlMs": 0, "cacheScope": "private"}
+            added |= cache_hints
         if isinstance(result, Mapping):
             meta = {SERVER_INFO: server_info, **(result.get("_meta") or {})}
             return {**added, **result, "_meta": meta}

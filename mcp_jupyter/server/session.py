@@ -155,7 +155,7 @@ class ServerSession:
             result = await self.server.answer_in_rounds(call.method, call.params, context)
         else:
             result = await self.server.answer(call.method, call.params, context)
-        return era.complete(call.method, result, self._introduced.info)
+        return era.complete(call.method, result, self._introduced.info, self.server.cache_hints)
 
     def _legacy_era(self, call: InboundRequest) -> Era:
         if self._era is not None:

@@ -6,6 +6,7 @@ from __future__ import annotations
 import anyio
 import pytest
 
+from mcp_jupyter import types
 from mcp_jupyter.errors import McpError
 from mcp_jupyter.protocol import codes
 from mcp_jupyter.protocol.eras import LOG_LEVEL, SERVER_INFO, SUBSCRIPTION_ID
@@ -79,6 +80,20 @@ async def test_a_modern_request_needs_no_handshake_and_gets_a_complete_result():
         assert got["resultType"] == "complete"
         assert (got["ttlMs"], got["cacheScope"]) == (0, "private")
         assert got["_meta"][SERVER_INFO] == {"name": "S", "version": "3"}
+
+
+async def test_a_server_may_let_its_lists_be_kept_and_a_result_has_the_last_word():
+    mcp = FastMCP(cache_seconds=1.5, cache_scope="public")
+
+    @mcp.resource("data://now")
+    def now() -> types.ReadResourceResult:
+        return types.ReadResourceResult(contents=[], ttlMs=7, cacheScope="private")
+
+    async with connected(mcp, initialize=None) as client:
+        tools = await client.modern("tools/list")
+        assert (tools["ttlMs"], tools["cacheScope"]) == (1500, "public")
+        read = await client.modern("resources/read", {"uri": "data://now"})
+        assert (read["ttlMs"], read["cacheScope"]) == (7, "private")
 
 
 async def test_discover_says_what_is_served_this_way():

@@ -68,6 +68,7 @@ class Prompt:
         title: str | None = None,
         description: str | None = None,
         icons: list[types.Icon] | None = None,
+        meta: dict[str, Any] | None = None,
     ) -> Prompt:
         """A prompt made of `function`.
 
@@ -90,6 +91,7 @@ class Prompt:
                 for argument, schema in properties.items()
             ],
             icons=icons,
+            meta=meta,
         )
         return cls(definition, function, signature)
 

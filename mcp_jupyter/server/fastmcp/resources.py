@@ -65,6 +65,8 @@ class Resource:
         description: str | None = None,
         mime_type: str | None = None,
         icons: list[types.Icon] | None = None,
+        annotations: types.Annotations | None = None,
+        meta: dict[str, Any] | None = None,
         concurrent: bool = False,
     ) -> Resource:
         """A resource made of `function`; a template when the URI has variables.
@@ -84,6 +86,8 @@ class Resource:
             "description": description if description is not None else signature.doc.description or None,
             "mimeType": mime_type,
             "icons": icons,
+            "annotations": annotations,
+            "meta": meta,
         }
         definition: types.Resource | types.ResourceTemplate
         if template.variables:

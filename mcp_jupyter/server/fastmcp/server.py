@@ -66,6 +66,8 @@ class FastMCP:
     task_after : float, optional
         Seconds after which a call goes on as a task, for clients that take tasks; None: only tools made with
         `task` do.
+    cache_seconds, cache_scope : float, str
+        See `Server`.
     post : callable, optional
         Takes announcements to the event loop's thread, from any thread; a `Poster` when left out.
     status : callable, optional
@@ -87,6 +89,8 @@ class FastMCP:
         content: ContentTable | None = None,
         page_size: int = PAGE_SIZE,
         task_after: float | None = TASK_AFTER_SECONDS,
+        cache_seconds: float = 0,
+        cache_scope: Literal["private", "public"] = "private",
         post: Callable[..., None] | None = None,
         status: Callable[[], Mapping[str, Any]] | None = None,
     ) -> None:
@@ -100,6 +104,8 @@ class FastMCP:
             icons=icons,
             status=status,
             task_after=task_after,
+            cache_seconds=cache_seconds,
+            cache_scope=cache_scope,
             **said,
         )
         self._server.notification_options = NotificationOptions(True, True, True)
@@ -220,8 +226,8 @@ class FastMCP:
             Follows from the value when left out.
         concurrent : bool
             Read at once, beside whatever else runs.
-        icons : optional
-            Shown with the resource.
+        icons, annotations, meta : optional
+            Shown with the resource; hints for the client (`types.Annotations`); `_meta` of its definition.
 
         Raises
         ------
@@ -245,8 +251,8 @@ class FastMCP:
         ----------
         name, title, description : str, optional
             The function's name and docstring when left out.
-        icons : optional
-            Shown with the prompt.
+        icons, meta : optional
+            Shown with the prompt; `_meta` of its definition.
 
         Raises
         ------

@@ -14,7 +14,7 @@ from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Final, Generic, TypeVar
+from typing import Any, Final, Generic, Literal, TypeVar
 
 import anyio
 
@@ -100,6 +100,9 @@ class Server(Decorators, Generic[L]):
     task_after : float, optional
         Seconds after which a tool call goes on as a task, for clients that take tasks (SEP-2663); None: only
         what asks for it does.
+    cache_seconds, cache_scope : float, str
+        How long clients may use lists and resources again without asking, and whether all clients may have
+        the same (2026-07-28). A result that says `ttlMs` and `cacheScope` itself has the last word.
     status : callable, optional
         What `server/discover` adds to its `_meta`, afresh each time.
     """
@@ -116,6 +119,8 @@ class Server(Decorators, Generic[L]):
         icons: list[Icon] | None = None,
         status: Callable[[], Mapping[str, Any]] | None = None,
         task_after: float | None = TASK_AFTER_SECONDS,
+        cache_seconds: float = 0,
+        cache_scope: Literal["private", "public"] = "private",
     ) -> None:
         from ... import __version__
 
@@ -125,6 +130,10 @@ class Server(Decorators, Generic[L]):
         self.instructions = instructions
         self.notification_options = NotificationOptions()
         self._public: dict[str, Any] = {"title": title, "website_url": website_url, "icons": icons}
+        self.cache_hints: Mapping[str, Any] = {
+            "ttlMs": round(cache_seconds * 1000),
+            "cacheScope": cache_scope,
+        }
         self.lifespan_context: Any = None
         self.status = status
         self._lifespan = lifespan

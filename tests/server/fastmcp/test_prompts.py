@@ -87,7 +87,7 @@ async def test_a_prompt_may_yield_its_messages():
 async def test_what_is_said_of_a_prompt_arrives():
     mcp = FastMCP()
 
-    @mcp.prompt(title="Review", icons=[types.Icon(src="data:,")])
+    @mcp.prompt(title="Review", icons=[types.Icon(src="data:,")], meta={"own": 1})
     def review(code: str, language: str = "python", depth: int = 1) -> str:
         """Review code.
 
@@ -108,6 +108,7 @@ async def test_what_is_said_of_a_prompt_arrives():
                     {"name": "depth", "required": False},
                 ],
                 "icons": [{"src": "data:,"}],
+                "_meta": {"own": 1},
             }
         ]
         got = await client.ask("prompts/get", name="review", arguments={"code": "x", "depth": "3"})

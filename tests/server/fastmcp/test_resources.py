@@ -38,7 +38,14 @@ async def refused(client: Speaker, uri: str) -> McpError:
 async def test_static_resources_and_templates_are_listed_apart():
     mcp = FastMCP()
 
-    @mcp.resource("config://app", title="Config", mime_type="text/x-ini", icons=[types.Icon(src="data:,")])
+    @mcp.resource(
+        "config://app",
+        title="Config",
+        mime_type="text/x-ini",
+        icons=[types.Icon(src="data:,")],
+        annotations=types.Annotations(audience=["user"], priority=0.5),
+        meta={"own": 1},
+    )
     def config() -> str:
         """Static configuration."""
         return "x=1"
@@ -60,6 +67,8 @@ async def test_static_resources_and_templates_are_listed_apart():
             "description": "Static configuration.",
             "mimeType": "text/x-ini",
             "icons": [{"src": "data:,"}],
+            "annotations": {"audience": ["user"], "priority": 0.5},
+            "_meta": {"own": 1},
         },
         {"uri": "data://unnamed", "name": "data://unnamed"},
         {"uri": "data://default", "name": "data://default"},
