@@ -21,6 +21,7 @@ from ... import types
 from ...engine.channel import Channel
 from ..content import ContentTable, default_rows
 from ..context import RequestContext
+from ..lowlevel.lifespan import opened
 from ..lowlevel.server import TASK_AFTER_SECONDS, NotificationOptions, Server
 from ..posting import Poster
 from ..running import InlineRunner, Runner
@@ -51,8 +52,8 @@ class FastMCP:
     instructions : str, optional
         For the model: what the server is for.
     lifespan : callable, optional
-        `async with lifespan(server) as context` surrounds the server's life; tools find the context as
-        `ctx.request_context.lifespan_context`.
+        `async with lifespan(server) as context` (without `server`, if it takes no argument) surrounds the
+        server's life; tools find the context as `ctx.request_context.lifespan_context`.
     dependencies : list of str, optional
         Packages that `jupyter mcp install` and `dev` bring along.
     version, title, website_url, icons : optional
@@ -79,7 +80,7 @@ class FastMCP:
         name: str | None = None,
         instructions: str | None = None,
         *,
-        lifespan: Callable[[FastMCP], AbstractAsyncContextManager[Any]] | None = None,
+        lifespan: Callable[..., AbstractAsyncContextManager[Any]] | None = None,
         dependencies: list[str] | None = None,
         version: str | None = None,
         title: str | None = None,
@@ -94,7 +95,7 @@ class FastMCP:
         post: Callable[..., None] | None = None,
         status: Callable[[], Mapping[str, Any]] | None = None,
     ) -> None:
-        said: dict[str, Any] = {} if lifespan is None else {"lifespan": lambda _: lifespan(self)}
+        said: dict[str, Any] = {} if lifespan is None else {"lifespan": lambda: opened(lifespan, self)}
         self._server: Server[Any] = Server(
             name or "FastMCP",
             version,

@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Where and how a server may be run, and functions that care for where they run."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+
+from mcp_jupyter.server.fastmcp import Context, FastMCP
+
+from .speaker import speaking
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_one_function_of_each_kind_under_one_name():
+    mcp = FastMCP("Echo")
+    mcp.resource("echo://{message}", name="echo")(lambda message: f"resource {message}")
+    mcp.tool("echo")(lambda message: f"tool {message}")
+    mcp.prompt("echo")(lambda message: f"prompt {message}")
+    async with speaking(mcp) as client:
+        assert await client.text("echo", message="x") == "tool x"
+        assert mcp.remove("echo") == ["tools", "resources", "prompts"]
+
+
+async def test_a_database_that_is_bound_to_its_thread():
+    connection = sqlite3.connect(":memory:")  # refuses other threads
+    connection.execute("create table numbers (n integer)")
+    mcp = FastMCP("Database")
+
+    @mcp.resource("schema://main")
+    def schema() -> str:
+        """The schema."""
+        rows = connection.execute("select sql from sqlite_master where type='table'").fetchall()
+        return "\n".join(sql for (sql,) in rows)
+
+    @mcp.tool()
+    def query(sql: str) -> str:
+        """Run a query."""
+        try:
+            return "\n".join(str(row) for row in connection.execute(sql).fetchall())
+        except Exception as exc:  # noqa: BLE001 - as people write it
+            return f"Error: {exc}"
+
+    async with speaking(mcp) as client:
+        assert await client.text("query", sql="insert into numbers values (7) returning n") == "(7,)"
+        assert await client.text("query", sql="select * from gone") == "Error: no such table: gone"
+        (item,) = (await client.ask("resources/read", uri="schema://main"))["contents"]
+        assert item["text"] == "CREATE TABLE numbers (n integer)"
+    connection.close()
+
+
+async def test_a_lifespan_without_an_argument():
+    @asynccontextmanager
+    async def lifespan() -> AsyncIterator[str]:
+        yield "ready"
+
+    mcp = FastMCP("Life", lifespan=lifespan)
+
+    @mcp.tool()
+    def ask(ctx: Context) -> str:
+        return ctx.request_context.lifespan_context
+
+    async with speaking(mcp) as client:
+        assert await client.text("ask") == "ready"
+
+
+async def test_where_a_loop_runs_already():
+    with pytest.raises(RuntimeError, match="In a notebook use %load_ext mcp_jupyter"):
+        FastMCP().run()
+
+
+def test_a_transport_that_there_is_not():
+    with pytest.raises(ValueError, match="'http' is no transport: use stdio, sse, streamable-http"):
+        FastMCP().run("http")  # type: ignore[arg-type]
