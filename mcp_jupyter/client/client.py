@@ -58,7 +58,7 @@ class Client:
         A URL (``http://``, ``https://``); a command, as a list of words or one text, which no shell reads;
         `StdioServerParameters`; a server object such as `FastMCP`, served in memory; a path to a JSON file
         of servers (``mcpServers`` or ``servers``, as Claude, Cursor and VS Code have), or its contents as a
-        mapping. See `mcp_jupyter.client.config` for such files.
+        mapping. A server object has one client at a time. See `mcp_jupyter.client.config` for such files.
     name : str, optional
         The entry of the file; needed when it has several.
     headers : mapping, optional

@@ -14,7 +14,8 @@ but some of them turn a harmless-looking command into any other (`LD_PRELOAD`, `
 may set them: many do, for instance `PATH`. A *project file*, which came with a repository and changes with
 the next pull, may not, even when the person named it. Project files are known by where hosts look for them:
 ``.mcp.json``, and what is in ``.vscode`` or ``.cursor``, except in the home directory. What the person gives
-in code (``Client(..., env=...)``) is never refused.
+in code (``Client(..., env=...)``) is never refused. (Any file may name any variable of the environment in a
+URL or a header, and so send it there: read what you connect to.)
 """
 
 from __future__ import annotations

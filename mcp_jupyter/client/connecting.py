@@ -46,6 +46,9 @@ PROBE_SECONDS: Final = 5.0
 """How long a server may be silent when asked for `server/discover`: a process starts within it, and a legacy
 server that ignores what it does not know costs no more than this."""
 
+IDLE_SECONDS: Final = 24 * 3600.0
+"""How long a stream may be silent. Calls have their own time-outs, and a notebook may rest over night."""
+
 MODERN_ERRORS: Final = frozenset({HEADER_MISMATCH, MISSING_CLIENT_CAPABILITY, UNSUPPORTED_PROTOCOL_VERSION})
 """Errors that only a server of the modern era gives: after one of them nothing older is tried."""
 
@@ -107,7 +110,7 @@ async def _over_stdio(
     server: StdioServerParameters, new_session: SessionFactory, era: EraChoice
 ) -> AsyncIterator[Opened]:
     async with stdio_client(server) as pair, new_session(*pair) as session:
-        yield Opened(session, await _open(session, era))
+        yield Opened(session, await _open(session, era, PROBE_SECONDS))
 
 
 @asynccontextmanager
@@ -118,7 +121,7 @@ async def _in_memory(
     async with server.running(), owned_tasks() as tasks:
         tasks.start_soon(server.serve, theirs)
         async with new_session(*halves(ours)) as session:
-            yield Opened(session, await _open(session, era))
+            yield Opened(session, await _open(session, era, PROBE_SECONDS))
 
 
 # -- over HTTP: two transports -----------------------------------------------------------------------------
@@ -158,18 +161,19 @@ async def _over_streamable(
     from .streamable_http import streamablehttp_client
 
     async with (
-        streamablehttp_client(server.url, server.headers, auth=auth) as (read, write, _),
-        new_session(read, write) as session,
+        streamablehttp_client(server.url, server.headers, sse_read_timeout=IDLE_SECONDS, auth=auth) as pair,
+        new_session(*pair[:2]) as session,
     ):
-        channel = read.channel
+        channel = pair[0].channel
         assert isinstance(channel, HttpChannel)
 
         def may_go_on() -> bool:
             # Without a status there was no answer, and there will be none to another question.
             return channel.status is not None and channel.status not in DENIED
 
+        patience = PROBE_SECONDS if auth is None else None  # a person may have to sign in first
         try:
-            opened = Opened(session, await _open(session, era, may_go_on))
+            opened = Opened(session, await _open(session, era, patience, may_go_on))
         except McpError as exc:
             if era == "modern" or exc.code in MODERN_ERRORS or channel.status not in OTHER_TRANSPORT:
                 raise
@@ -191,7 +195,8 @@ async def _over_sse(
         raise ValueError("HTTP+SSE carries no modern version: leave out era, or the type of the entry.")
     async with AsyncExitStack() as stack:
         try:
-            pair = await stack.enter_async_context(sse_client(server.url, server.headers, auth=auth))
+            transport = sse_client(server.url, server.headers, sse_read_timeout=IDLE_SECONDS, auth=auth)
+            pair = await stack.enter_async_context(transport)
         except ConnectionClosed as exc:
             if refusal is None:
                 raise
@@ -213,12 +218,17 @@ def _always() -> bool:
 
 
 async def _open(
-    session: ClientSession, era: EraChoice, may_go_on: Callable[[], bool] = _always
+    session: ClientSession,
+    era: EraChoice,
+    patience: float | None,
+    may_go_on: Callable[[], bool] = _always,
 ) -> types.InitializeResult | types.DiscoverResult:
     """Open a session in the era asked for, or in the newest that both sides know.
 
     Parameters
     ----------
+    patience : float, optional
+        Seconds after which a silent server is taken for a legacy one; without it, silence is final.
     may_go_on : callable
         Asked after an error: whether the server may still answer another question.
     """
@@ -228,8 +238,10 @@ async def _open(
         return await session.discover()
     probe: McpError | RequestTimeout
     try:
-        return await _probe(session)
+        return await _probe(session, patience)
     except RequestTimeout as exc:
+        if patience is None:
+            raise
         probe = exc
     except McpError as exc:
         if not (_offers_legacy(exc) if exc.code in MODERN_ERRORS else may_go_on()):
@@ -248,12 +260,10 @@ async def _open(
         raise refusal from None
 
 
-async def _probe(session: ClientSession) -> types.DiscoverResult:
-    try:
-        with anyio.fail_after(PROBE_SECONDS):
-            return await session.discover()
-    except TimeoutError:
-        raise RequestTimeout(f"No answer to server/discover within {PROBE_SECONDS:g} s.") from None
+async def _probe(session: ClientSession, patience: float | None) -> types.DiscoverResult:
+    with anyio.move_on_after(patience):
+        return await session.discover()
+    raise RequestTimeout(f"No answer to server/discover within {patience:g} s.")
 
 
 def _offers_legacy(error: McpError) -> bool:

@@ -4,12 +4,16 @@
 from __future__ import annotations
 
 import json
+from collections.abc import AsyncGenerator
 from typing import Any
 
+import anyio
+import httpx2
 import pytest
 
 from mcp_jupyter import Client
-from mcp_jupyter.errors import ConnectionClosed, McpError
+from mcp_jupyter.client import connecting
+from mcp_jupyter.errors import ConnectionClosed, McpError, RequestTimeout
 
 from .scripted_http import INITIALIZED, SECRET, Exchange, refuse, scripted, then
 
@@ -111,6 +115,32 @@ async def test_a_legacy_server_of_streamable_http_is_initialized(status: str) ->
         async with Client(server.origin + "/mcp") as client:
             assert client.protocol_version == "2025-11-25"
         assert server.methods[:2] == ["server/discover", "initialize"]
+
+
+async def test_a_person_has_the_time_to_sign_in(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connecting, "PROBE_SECONDS", 0.01)
+
+    class SlowSignIn(httpx2.Auth):
+        async def async_auth_flow(self, request: httpx2.Request) -> AsyncGenerator[httpx2.Request, Any]:
+            await anyio.sleep(0.1)
+            yield request
+
+    async with scripted(then(refuse)) as server:
+        async with Client(server.origin + "/mcp", auth=SlowSignIn()) as client:
+            assert client.protocol_version == "2026-07-28"
+        assert server.methods == ["server/discover"]
+
+
+async def test_with_credentials_silence_is_final() -> None:
+    async def hang(exchange: Exchange) -> None:
+        await exchange.gone()
+
+    async with scripted(hang) as server:
+        auth = httpx2.BasicAuth("me", "secret")
+        with pytest.raises(RequestTimeout):
+            async with Client(server.origin + "/mcp", auth=auth, read_timeout_seconds=0.2):
+                pytest.fail("nobody answers")
+        assert server.methods == ["server/discover"]
 
 
 async def test_what_both_transports_said_is_in_one_error() -> None:
