@@ -127,7 +127,7 @@ def server_url(url: str) -> httpx2.URL:
     Raises
     ------
     ValueError
-        It is not one of http or https.
+        It is not one of http or https, or it names a port that does not exist.
     """
     try:
         parsed = httpx2.URL(url)
@@ -135,6 +135,8 @@ def server_url(url: str) -> httpx2.URL:
         raise ValueError(f"This is no URL: {exc}") from None
     if parsed.scheme not in ("http", "https") or not parsed.host:
         raise ValueError("The URL of a server must begin with http:// or https:// and name a host.")
+    if parsed.port is not None and not 0 < parsed.port < 65536:
+        raise ValueError(f"The URL of a server names port {parsed.port}; there are 1 to 65535.")
     return parsed
 
 

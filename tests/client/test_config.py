@@ -264,6 +264,7 @@ def test_a_form_that_cannot_be_used_is_named(tmp_path: Path, content: Any, words
         ({"url": "http://a", "headers": {"A B": "c"}}, "headers.A B is no header"),
         ({"url": "http://a", "headers": {"": "c"}}, "is no header"),
         ({"url": "http://a", "headers": {"A": "secret\r\nEvil: 1"}}, "headers.A is no header"),
+        ({"url": "http://a", "headers": {"A": "secret é"}}, "headers.A is no header"),
         ({"command": "a", "env": {"A=B": "secret"}}, "env.A=B is no name of a variable"),
         ({"command": "a", "env": {"": "secret"}}, "is no name of a variable"),
         ({"command": "a", "envFile": "/no/such/file"}, "envFile: there is no such file"),

@@ -160,6 +160,16 @@ async def test_what_both_transports_said_is_in_one_error() -> None:
     assert caught.value.data == {"httpStatus": 404}
 
 
+@pytest.mark.parametrize(
+    ("url", "words"),
+    [("http:///x", "name a host"), ("http://a:99999/", "port 99999"), ("http://a/\n", "no URL")],
+)
+async def test_a_url_that_leads_nowhere_is_refused(url: str, words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        async with Client(url):
+            pytest.fail("there is no such place")
+
+
 async def test_nobody_there_is_one_attempt_and_one_error() -> None:
     async with scripted(refuse) as server:
         gone = server.origin
