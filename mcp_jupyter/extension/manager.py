@@ -84,6 +84,7 @@ class NotebookManager:
         self._served: dict[str, _Served] = {}
         self._names: dict[str, _Served] = {}
         self._token_ids: set[str] = set()
+        self._ended_ids: set[str] = set()
         self._owner: asyncio.Task[None] | None = None
         self._ready = asyncio.Event()
         self._tasks: TaskGroup | None = None
@@ -129,6 +130,9 @@ class NotebookManager:
             if token is None or token.refusal(now) is not None:
                 for served in self._served.values():
                     served.endpoint.end(token_id)
+                    if token_id not in self._ended_ids and self._tasks is not None:
+                        self._tasks.start_soon(served.endpoint.forget, token_id)
+                self._ended_ids.add(token_id)
 
     async def close(self) -> None:
         """End every session, task and link."""

@@ -9,11 +9,22 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final, Literal
 
-__all__ = ["LEGACY_VERSIONS", "METHODS", "MODERN_VERSIONS", "VERSIONS", "Method", "methods_of"]
+__all__ = [
+    "FORGET_SENDER",
+    "LEGACY_VERSIONS",
+    "METHODS",
+    "MODERN_VERSIONS",
+    "VERSIONS",
+    "Method",
+    "methods_of",
+]
 
 LEGACY_VERSIONS: Final = ("2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25")
 MODERN_VERSIONS: Final = ("2026-07-28",)
 VERSIONS: Final = LEGACY_VERSIONS + MODERN_VERSIONS
+
+FORGET_SENDER: Final = "mcp_jupyter/forget"
+"""A request of our own: give up what is kept for whoever sends it (suspended calls, tasks)."""
 
 Sender = Literal["client", "server"]
 Kind = Literal["request", "notification"]

@@ -163,6 +163,12 @@ class Rounds:
         suspended.context.rebind(context)
         return suspended
 
+    def forget(self, sender: str) -> None:
+        """Give up the calls of a sender that wait for answers."""
+        for suspended in list(self._suspended.values()):
+            if suspended.sender == sender:
+                suspended.call.cancel()
+
     def _forget(self, suspended: _Suspended) -> None:
         if self._suspended.pop(suspended.id, None) is not None:
             self._held[suspended.sender] -= 1

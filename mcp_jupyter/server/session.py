@@ -18,7 +18,7 @@ from ..errors import McpError
 from ..protocol import codes
 from ..protocol.eras import SUBSCRIPTION_ID, Era, is_modern, modern_era, negotiate
 from ..protocol.frames import Notification
-from ..protocol.methods import METHODS, MODERN_VERSIONS
+from ..protocol.methods import FORGET_SENDER, METHODS, MODERN_VERSIONS
 from .context import LOG_LEVELS, TASKS_EXTENSION, RequestContext, current_request
 from .models import InitializationOptions
 from .parameters import parameters
@@ -189,6 +189,10 @@ class ServerSession:
     async def _ping(self, call: InboundRequest) -> dict[str, Any]:
         return {}
 
+    async def _forget_sender(self, call: InboundRequest) -> dict[str, Any]:
+        self.server.forget(call.sender)
+        return {}
+
     async def _set_level(self, call: InboundRequest) -> dict[str, Any]:
         level = call.params.get("level")
         if level not in LOG_LEVELS:
@@ -226,6 +230,7 @@ _OWN: Final = {
     "initialize": "_initialize",
     "server/discover": "_discover",
     "ping": "_ping",
+    FORGET_SENDER: "_forget_sender",
     "logging/setLevel": "_set_level",
     "resources/subscribe": "_subscribe",
     "resources/unsubscribe": "_unsubscribe",

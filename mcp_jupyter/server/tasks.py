@@ -176,6 +176,12 @@ class Tasks:
             task.cancel()
         return {}
 
+    def forget(self, sender: str) -> None:
+        """Give up the tasks of a sender."""
+        for task in [task for task in self._tasks.values() if task.sender == sender]:
+            del self._tasks[task.id]
+            task.call.cancel()
+
     def _task(self, context: RequestContext, params: Mapping[str, Any]) -> Task:
         self._forget_old()
         id_ = params.get("taskId")

@@ -171,9 +171,14 @@ async def open_client(served: Served, token: str | None = None) -> AsyncIterator
         yield client
 
 
-def modern(method: str, params: Mapping[str, Any] | None = None, id: int = 1) -> dict[str, Any]:
+def modern(
+    method: str,
+    params: Mapping[str, Any] | None = None,
+    id: int = 1,
+    capabilities: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
     """Keyword arguments of a POST that is a modern request."""
-    meta = {PROTOCOL_VERSION: LATEST_MODERN, CLIENT_CAPABILITIES: {}}
+    meta = {PROTOCOL_VERSION: LATEST_MODERN, CLIENT_CAPABILITIES: capabilities or {}}
     params = {**(params or {}), "_meta": meta}
     body = {"jsonrpc": "2.0", "id": id, "method": method, "params": params}
     headers = {**JSON, "MCP-Protocol-Version": LATEST_MODERN, "Mcp-Method": method}

@@ -123,6 +123,35 @@ async def test_revoking_ends_streams_calls_and_sessions_within_a_second(
         assert (await untouched.call("ping", id=6)).status_code == 200
 
 
+@pytest.mark.parametrize("asks", [True, False], ids=["a call that asks", "a task"])
+async def test_revoking_ends_what_goes_on_between_two_requests(served: Served, asks: bool) -> None:
+    waiting = Waiting()
+
+    @waiting.server.tool(task=True)
+    async def detached(ctx: Context) -> str:
+        waiting.began.set()
+        try:
+            if asks:
+                await ctx.list_roots()
+            await anyio.sleep_forever()
+        finally:
+            waiting.cancelled.set()
+        return ""
+
+    token = served.token()
+    capabilities = {"roots": {}} if asks else {"extensions": {"io.modelcontextprotocol/tasks": {}}}
+    async with serve_notebook(server=waiting.server), open_client(served, token) as client:
+        call = modern("tools/call", {"name": "detached", "arguments": {}}, capabilities=capabilities)
+        answer = (await client.post(served.notebook_url(), **call)).json()["result"]
+        assert answer["resultType"] == ("input_required" if asks else "task")
+        with anyio.fail_after(PATIENCE_SECONDS):
+            await waiting.began.wait()
+        assert not waiting.cancelled.is_set()
+        served.extension.store.revoke(token[5:13])
+        with anyio.fail_after(REVOCATION_SECONDS):
+            await waiting.cancelled.wait()
+
+
 async def test_expiring_ends_a_stream_within_a_second(served: Served, notebook: Listener) -> None:
     store = served.extension.store
     token = served.token(days=1)

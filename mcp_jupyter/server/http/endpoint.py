@@ -7,16 +7,26 @@ It knows neither URLs nor tornado: a front finds an endpoint (there may be many)
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from typing import Final
+
+import anyio
 
 from ...engine.channel import Channel
 from ...engine.pool import ChannelPool
+from ...errors import McpJupyterError
+from ...protocol.eras import CLIENT_CAPABILITIES, LATEST_MODERN, PROTOCOL_VERSION
+from ...protocol.frames import Message, Request, encode
 from ...protocol.limits import MAX_IN_FLIGHT
-from .access import Refusal
+from ...protocol.methods import FORGET_SENDER
+from .access import Principal, Refusal
 from .modern import ModernExchange
 from .sessions import SessionTable
 
 __all__ = ["Endpoint"]
+
+FORGET_SECONDS: Final = 5.0
+"""A server that does not answer by then is gone, and with it what it kept."""
 
 
 class Endpoint:
@@ -70,6 +80,19 @@ class Endpoint:
         self.sessions.end(principal_id)
         for exchange in list(self._running.get(principal_id, ())):
             exchange.fail("The credential is no longer valid.")
+
+    async def forget(self, principal_id: str) -> None:
+        """Have the server give up what it keeps for a principal: calls that wait for answers, and tasks."""
+        meta = {PROTOCOL_VERSION: LATEST_MODERN, CLIENT_CAPABILITIES: {}}
+        request = Request("forget", FORGET_SENDER, {"_meta": meta})
+        exchange = ModernExchange(request, Principal(principal_id))
+        with suppress(McpJupyterError), anyio.move_on_after(FORGET_SECONDS):
+            async with self.pool.lease() as lease:
+                lease.start(exchange)
+                await lease.send(Message(request, encode(request), sender=principal_id))
+                await exchange.pause(FORGET_SECONDS)
+                if exchange.answered:
+                    lease.done()
 
     async def close(self) -> None:
         """End everything. Requests under way are answered with an error."""

@@ -343,6 +343,12 @@ class Server(Decorators, Generic[L]):
         for session in list(self._sessions):
             session.announce(kind)
 
+    def forget(self, sender: str) -> None:
+        """Give up what is kept for a sender: calls that wait for answers, and tasks."""
+        self._tasks.forget(sender)
+        if self._rounds is not None:
+            self._rounds.forget(sender)
+
     def _task_changed(self, task: Task) -> None:
         for session in list(self._sessions):
             session.task_changed(task)
