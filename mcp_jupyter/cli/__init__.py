@@ -7,9 +7,11 @@ running Jupyter Server but the one it starts itself.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import import_module
+from io import TextIOWrapper
 from typing import Final
 
 import click
@@ -56,6 +58,8 @@ def _group() -> None:
 
 def main() -> None:
     """Run the command line."""
+    if isinstance(sys.stdout, TextIOWrapper):  # what this terminal or pipe cannot encode is written out
+        sys.stdout.reconfigure(errors="backslashreplace")
     _group(prog_name="jupyter mcp")
 
 

@@ -12,15 +12,12 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import click
 
 from . import reported
 from .hosts import HOSTS, Host
-
-if TYPE_CHECKING:
-    from ..link.files import ConnectionInfo
 
 __all__ = ["command"]
 
@@ -121,36 +118,21 @@ def _launch_file(target: str, packages: Sequence[str]) -> _Launch:
 def _launch_notebook(target: str) -> _Launch:
     import anyio
 
+    from ..errors import NotebookNotFound
     from ..link.discovery import Discovery
+    from ..link.names import claim_name
     from .launch import attach_command
-
-    async def look() -> str:
-        discovery = Discovery()
-        if target.endswith(".ipynb"):
-            return _named_after(Path(target), await discovery.live())
-        return (await discovery.find(target)).name
+    from .notebooks import find_notebook
 
     with reported():
-        name = anyio.run(look)
+        try:
+            name = anyio.run(find_notebook, target, Discovery()).name
+        except NotebookNotFound as exc:
+            if not Path(target).is_file():
+                raise
+            name = claim_name(Path(target).stem, "", ())
+            click.echo(f"{exc} The host will look for {name!r}.", err=True)
     return _Launch(name, attach_command(name))
-
-
-def _named_after(path: Path, live: Sequence[ConnectionInfo]) -> str:
-    """What the notebook in a file is, or will be, served as."""
-    from ..link.names import claim_name
-
-    if not path.is_file():
-        raise click.ClickException(f"There is no file {path}.")
-    parts = path.absolute().parts
-    for info in live:
-        said = Path(info.path).parts if info.path else ()  # from wherever its Jupyter Server began
-        if said and parts[-len(said) :] == said:
-            return info.name
-    name = claim_name(path.stem, "", ())
-    click.echo(
-        f"{path.name} is not live now. Once it has run `%load_ext mcp_jupyter`, it is {name!r}.", err=True
-    )
-    return name
 
 
 # -- the environment -------------------------------------------------------------------------------

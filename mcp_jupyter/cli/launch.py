@@ -21,7 +21,9 @@ from .servers import ModuleMissing, ServerFile
 
 __all__ = ["Known", "attach_command", "learn", "run_command"]
 
-_CLI: Final = ("-m", "mcp_jupyter.cli")
+_CLI: Final = ("-P", "-m", "mcp_jupyter.cli")
+"""Without the folder it is started in on the path: a host starts it in a project, whose `click.py` is not
+the one we mean."""
 
 _NO_UV: Final = (
     "uv brings packages along, and it was not found. Install it with `pip install uv` "

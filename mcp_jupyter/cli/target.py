@@ -39,7 +39,7 @@ _HELP: Final = """\b
 TARGET is one of
   https://example.com/mcp      a server's URL
   server.py, server.py:obj     a file with a server; it is started
-  sales                        a live notebook (see `jupyter mcp list`)
+  sales, sales.ipynb           a live notebook (see `jupyter mcp list`)
   servers.json --server NAME   an entry of a file of servers
   -- COMMAND ARG...            at the end instead: a command that serves stdio
 """
@@ -178,16 +178,17 @@ async def _client_target(where: Where) -> tuple[Any, dict[str, Any]]:
         return Path(target), {}
     from .servers import ServerFile, names_file
 
-    if names_file(target):
+    if names_file(target) and not target.endswith(".ipynb"):
         from .launch import run_command
 
         # The person's own file sees what it would see started by hand.
         return run_command(ServerFile.parse(target)), {"env": dict(os.environ)}
     from ..link.discovery import Discovery
     from .bridge import AttachedNotebook
+    from .notebooks import find_notebook
 
     discovery = Discovery()
-    return AttachedNotebook(await discovery.find(target), discovery), {}
+    return AttachedNotebook(await find_notebook(target, discovery), discovery), {}
 
 
 def _in_words(message: str) -> str:

@@ -99,6 +99,11 @@ async def test_a_live_notebook(
     monkeypatch.chdir(tmp_path)
     async with serve_notebook():
         assert await ask(jupyter_dirs, "call", NAME, "total", "n=2") == (0, "20\n", "")
+        code, shown, errors = await ask(jupyter_dirs, "inspect", "report.ipynb")
+        assert (code, shown) == (1, "")
+        assert "There is no file report.ipynb" in errors
+        (tmp_path / "report.ipynb").write_text("{}")
+        assert "report.ipynb is not live. Open it" in (await ask(jupyter_dirs, "inspect", "report.ipynb"))[2]
         code, shown, errors = await ask(jupyter_dirs, "call", NAME, "nothing")
         assert (code, shown) == (1, "")
         assert "There is no tool 'nothing'" in errors
@@ -129,6 +134,13 @@ async def test_nobody_there_is_told(
     assert (ended, shown) == (code, "")
     assert words in errors
     assert "canary" not in errors
+
+
+async def test_a_notebook_by_its_file(jupyter_dirs: JupyterDirs, tmp_path: Path) -> None:
+    path = tmp_path / "report.ipynb"
+    path.write_text("{}")
+    async with serve_notebook(path=str(path)):
+        assert await ask(jupyter_dirs, "call", str(path), "total", "n=2") == (0, "20\n", "")
 
 
 # -- inspect ---------------------------------------------------------------------------------------
@@ -257,6 +269,14 @@ async def test_read(jupyter_dirs: JupyterDirs, tmp_path: Path) -> None:
     code, shown, errors = await ask(jupyter_dirs, "read", PEER, "data://nothing")
     assert (code, shown) == (1, "")
     assert "data://nothing" in errors
+
+
+async def test_what_the_pipe_cannot_encode_is_written_out(
+    jupyter_dirs: JupyterDirs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHONIOENCODING", "latin-1")
+    answer = await ask(jupyter_dirs, "call", PEER, "add", "a=1", "b=1", "note=5 €")
+    assert answer == (0, "2 (5 \\u20ac)\n", "")
 
 
 async def test_prompt(jupyter_dirs: JupyterDirs) -> None:

@@ -65,12 +65,12 @@ def install(jupyter_dirs: JupyterDirs, home: Path) -> Install:
     return install
 
 
-def start(entry: dict[str, Any]) -> Any:
+def start(entry: dict[str, Any], folder: Path = Path("/")) -> Any:
     """Start what an entry says as a host does, from elsewhere, and call it once."""
     ended = subprocess.run(
         [entry["command"], *entry["args"]],
         input=json.dumps(modern(call(1, "add", a=1, b=2))) + "\n",
-        cwd="/",
+        cwd=folder,
         capture_output=True,
         text=True,
         timeout=SECONDS,
@@ -91,9 +91,20 @@ def test_each_host_starts_what_is_written(install: Install, home: Path, file: Pa
     assert written == {member: {"adder": entry}}
     assert entry.pop("type", "stdio") == "stdio"
     assert entry.pop("env") == {"KEY": "a=b ü"}
-    assert entry == {"command": sys.executable, "args": ["-m", "mcp_jupyter.cli", "run", str(file)]}
+    assert entry == {"command": sys.executable, "args": ["-P", "-m", "mcp_jupyter.cli", "run", str(file)]}
     assert start(entry) == 3
     assert [each for each in home.rglob("*") if each.is_file()] == [path]
+
+
+def test_the_folder_it_is_started_in_does_not_matter(
+    install: Install, home: Path, file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    entry = json.loads(install(file, "--print").stdout)["mcpServers"]["adder"]
+    project = tmp_path / "project"
+    project.mkdir()
+    for name in ("click", "anyio", "mcp_jupyter"):
+        (project / f"{name}.py").write_text("raise SystemExit('not ours')")
+    assert start(entry, project) == 3
 
 
 def test_what_others_wrote_stays(install: Install, home: Path, file: Path) -> None:
@@ -227,18 +238,23 @@ def test_a_notebook_that_is_not_live_yet(install: Install, tmp_path: Path) -> No
     (tmp_path / "Q3 Übersicht.ipynb").write_text("{}")
     ended = install(tmp_path / "Q3 Übersicht.ipynb", "--print")
     servers = json.loads(ended.stdout)["mcpServers"]
-    attach = ["-m", "mcp_jupyter.cli", "attach", "Q3-Ubersicht"]
+    attach = ["-P", "-m", "mcp_jupyter.cli", "attach", "Q3-Ubersicht"]
     assert servers == {"Q3-Ubersicht": {"command": sys.executable, "args": attach}}
-    assert "is not live now" in ended.stderr
+    assert "is not live" in ended.stderr
 
 
 @pytest.mark.anyio
-async def test_a_live_notebook_by_its_name(jupyter_dirs: JupyterDirs, home: Path) -> None:
-    async with serve_notebook():
-        ended = await run(jupyter_dirs, "install", NAME, "--host", "claude-code")
-    assert ended.returncode == 0, ended.stderr
+@pytest.mark.parametrize("by", ["name", "file"])
+async def test_a_live_notebook(jupyter_dirs: JupyterDirs, home: Path, tmp_path: Path, by: str) -> None:
+    path = tmp_path / "team" / "report.ipynb"
+    path.parent.mkdir()
+    path.write_text("{}")
+    async with serve_notebook(path="team/report.ipynb"):
+        target = NAME if by == "name" else str(path)
+        ended = await run(jupyter_dirs, "install", target, "--host", "claude-code")
+    assert (ended.returncode, ended.stderr) == (0, b"")
     entry = json.loads((home / ".claude.json").read_text())["mcpServers"][NAME]
-    assert entry["args"] == ["-m", "mcp_jupyter.cli", "attach", NAME]
+    assert entry["args"] == ["-P", "-m", "mcp_jupyter.cli", "attach", NAME]
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import anyio
+import httpx2
 import pytest
 from anyio.abc import Process
 from anyio.streams.buffered import BufferedByteReceiveStream
@@ -127,6 +128,17 @@ async def test_sse_and_a_low_level_server(jupyter_dirs: JupyterDirs, tmp_path: P
         process.send_signal(signal.SIGINT)
         with anyio.fail_after(SECONDS):
             assert await process.wait() == 0
+
+
+async def test_an_open_address_is_told_what_it_answers(jupyter_dirs: JupyterDirs, file: Path) -> None:
+    wish = (str(file), "--http", "--port", "0", "--host", "0.0.0.0")
+    async with serving(jupyter_dirs, *wish) as (process, url):
+        assert process.stderr is not None
+        with anyio.fail_after(SECONDS):
+            assert b"only requests that are addressed to localhost" in await process.stderr.receive()
+        async with httpx2.AsyncClient() as client:
+            answer = await client.post(url.replace("0.0.0.0", "127.0.0.1"), headers={"Host": "example.com"})
+        assert answer.status_code == 403
 
 
 async def test_a_port_that_is_taken_is_one_clear_line(jupyter_dirs: JupyterDirs, file: Path) -> None:

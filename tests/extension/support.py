@@ -134,11 +134,12 @@ def make_notebook() -> FastMCP:
 
 @asynccontextmanager
 async def serve_notebook(
-    name: str = NAME, kernel_id: str = KERNEL_ID, server: FastMCP | None = None
+    name: str = NAME, kernel_id: str = KERNEL_ID, server: FastMCP | None = None, path: str | None = None
 ) -> AsyncIterator[Listener]:
     """A live notebook, found as a kernel would be."""
     mcp = server or make_notebook()
-    async with mcp.running(), Listener.open(mcp.serve, name=name, kernel_id=kernel_id) as listener:
+    opening = Listener.open(mcp.serve, name=name, kernel_id=kernel_id, path=path)
+    async with mcp.running(), opening as listener:
         yield listener
 
 
