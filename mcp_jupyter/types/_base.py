@@ -12,7 +12,14 @@ text, a quarter of the time the import takes.
 
 from typing import Annotated, Any, ClassVar, Literal, Self, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, model_serializer
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    model_serializer,
+)
 
 __all__ = [
     "CacheableResult",
@@ -31,6 +38,7 @@ __all__ = [
     "Result",
     "TaskAugmentedRequestParams",
     "TaskMetadata",
+    "Uri",
     "WireModel",
 ]
 
@@ -42,6 +50,18 @@ ProgressToken: TypeAlias = Annotated[int, Field(strict=True)] | str
 
 Cursor: TypeAlias = str
 """Opaque position in a list."""
+
+
+def _uri_text(value: Any) -> Any:
+    if isinstance(value, str):
+        return value
+    from pydantic import AnyUrl  # here: its module takes 20 ms to import
+
+    return str(value) if isinstance(value, AnyUrl) else value
+
+
+Uri: TypeAlias = Annotated[str, BeforeValidator(_uri_text)]
+"""A URI as plain text; a pydantic `AnyUrl`, as the first-generation SDK has it, is taken for its text."""
 
 Number: TypeAlias = int | float
 """A JSON number. The union keeps 1 an integer and a large integer exact."""

@@ -14,6 +14,7 @@ from ._base import (
     PaginatedResult,
     Request,
     RequestParams,
+    Uri,
     WireModel,
 )
 from .metadata import Annotations, BaseMetadata, Icon
@@ -38,7 +39,7 @@ __all__ = [
 class Resource(BaseMetadata):
     """Something a server can be asked to read. `size` is in bytes, before any encoding."""
 
-    uri: str
+    uri: Uri
     description: str | None = None
     mimeType: str | None = None
     size: int | None = None
@@ -61,7 +62,7 @@ class ResourceTemplate(BaseMetadata):
 class ResourceContents(WireModel):
     """What all contents of a resource have."""
 
-    uri: str
+    uri: Uri
     mimeType: str | None = None
     meta: Meta = None
 

@@ -3,7 +3,7 @@
 
 from typing import Literal
 
-from ._base import Meta, Notification, NotificationParams, Request, RequestParams, Result, WireModel
+from ._base import Meta, Notification, NotificationParams, Request, RequestParams, Result, Uri, WireModel
 
 __all__ = ["ListRootsRequest", "ListRootsResult", "Root", "RootsListChangedNotification"]
 
@@ -11,7 +11,7 @@ __all__ = ["ListRootsRequest", "ListRootsResult", "Root", "RootsListChangedNotif
 class Root(WireModel):
     """A folder or file; the URI begins with `file://`."""
 
-    uri: str
+    uri: Uri
     name: str | None = None
     meta: Meta = None
 

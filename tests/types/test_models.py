@@ -7,7 +7,7 @@ import json
 from typing import Any
 
 import pytest
-from pydantic import TypeAdapter, ValidationError
+from pydantic import AnyUrl, TypeAdapter, ValidationError
 from pydantic_core import from_json
 
 from mcp_jupyter import types
@@ -330,3 +330,11 @@ def test_questions_inside_results_are_read_by_their_method() -> None:
 def test_answers_nobody_understands_do_not_refuse_the_retry() -> None:
     message = {"name": "t", "inputResponses": {"a": 5, "b": {"action": "accept"}}, "requestState": "s"}
     assert written(types.CallToolRequestParams.from_wire(message)) == message
+
+
+def test_a_url_object_is_taken_for_its_text() -> None:
+    url = AnyUrl("note://internal/one")
+    assert types.Resource(uri=url, name="one").uri == "note://internal/one"  # type: ignore[arg-type]
+    assert types.Root(uri="HTTP://As.Given").uri == "HTTP://As.Given"
+    with pytest.raises(ValidationError):
+        types.TextResourceContents(uri=3, text="")  # type: ignore[arg-type]

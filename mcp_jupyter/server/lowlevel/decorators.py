@@ -12,7 +12,7 @@ import inspect
 from collections.abc import Awaitable, Callable
 from typing import Any, Final, TypeVar
 
-from pydantic import AnyUrl, TypeAdapter, ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from ... import types
 from ...errors import McpError
@@ -304,7 +304,11 @@ def _uri_for(function: Callable[..., Any]) -> Callable[[str], Any]:
     except NameError:  # an annotation for type checkers only
         return str
     kind = parameter.annotation
-    if not (isinstance(kind, type) and issubclass(kind, AnyUrl)):
+    if kind in (parameter.empty, str) or not isinstance(kind, type):
+        return str
+    from pydantic import AnyUrl  # here: its module takes 20 ms to import, and few handlers ask for it
+
+    if not issubclass(kind, AnyUrl):
         return str
     adapter = TypeAdapter(kind)
 
