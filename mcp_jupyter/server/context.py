@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from .request_session import RequestSession
     from .session import ServerSession
 
-__all__ = ["LOG_LEVELS", "TASKS_EXTENSION", "RequestContext", "current_request"]
+__all__ = ["LOG_LEVELS", "TASKS_EXTENSION", "RequestContext", "RequestMeta", "current_request"]
 
 LOG_LEVELS: Final = ("debug", "info", "notice", "warning", "error", "critical", "alert", "emergency")
 """In rising order of weight (RFC 5424; spec, server/utilities/logging)."""
@@ -32,6 +32,16 @@ TASKS_EXTENSION: Final = "io.modelcontextprotocol/tasks"
 
 current_request: ContextVar[RequestContext] = ContextVar("current_request")
 """The request that the code at hand works for; set around each handler."""
+
+
+class RequestMeta(dict[str, Any]):
+    """A request's `_meta`: a mapping, with the one member that the first SDK has as an attribute."""
+
+    @property
+    def progressToken(self) -> int | str | None:  # noqa: N802 - the wire's name
+        """What progress is reported under; None when nobody wants to hear of it."""
+        token = self.get("progressToken")
+        return token if type(token) in (int, str) else None
 
 
 class RequestContext:
@@ -75,8 +85,7 @@ class RequestContext:
         self.lifespan_context = lifespan_context
         self._threshold = LOG_LEVELS.index(level) if level in LOG_LEVELS else None
         self._last_progress: float | None = None
-        token = call.meta.get("progressToken")
-        self._token: int | str | None = token if type(token) in (int, str) else None
+        self._token = RequestMeta(call.meta).progressToken
 
     def rebind(self, other: RequestContext) -> None:
         """Go on as the context of another request: the next round of the same call."""
@@ -96,9 +105,9 @@ class RequestContext:
         return self._call.method
 
     @property
-    def meta(self) -> Mapping[str, Any]:
+    def meta(self) -> RequestMeta:
         """The request's `_meta`."""
-        return self._call.meta
+        return RequestMeta(self._call.meta)
 
     @property
     def sender(self) -> str:

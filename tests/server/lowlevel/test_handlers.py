@@ -218,6 +218,25 @@ async def test_a_handler_hears_of_the_log_level_and_the_session_keeps_to_it(serv
     assert levels == ["warning"]
 
 
+async def test_progress_as_the_first_sdk_has_it(server: Server[Any]):
+    @server.call_tool()
+    async def call(name: str, arguments: dict[str, Any]) -> str:
+        request = server.request_context
+        if request.meta.progressToken is not None:
+            await request.session.send_progress_notification(request.meta.progressToken, 1, 2, "half")
+        return str(request.meta.progressToken)
+
+    steps: list[Any] = []
+
+    async def progress(*step: Any) -> None:
+        steps.append(step)
+
+    async with Client(server) as client:
+        assert (await client.call_tool("t")).content[0].text == "None"
+        assert (await client.call_tool("t", progress_callback=progress)).content[0].text != "None"
+    assert steps == [(1, 2, "half")]
+
+
 # -- notifications ----------------------------------------------------------------------------------------
 
 
