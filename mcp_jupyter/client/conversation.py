@@ -291,12 +291,26 @@ class Conversation:
         """
         if error.data != SESSION_ENDED:
             return False
+        await self._open_anew(session)
+        return True
+
+    async def keep_session(self) -> None:
+        """Open the session anew also when it ends while nothing is asked: somebody may wait to be told."""
+        while isinstance(self._channel, ClientChannel):
+            await self._channel.session_ended.wait()
+            self._channel.session_ended = anyio.Event()
+            try:
+                with anyio.fail_after(self.timeout):
+                    await self._open_anew(self._session)
+            except (McpError, ConnectionClosed, TimeoutError) as exc:
+                log.warning("The session could not be opened anew: %s", exc)
+
+    async def _open_anew(self, session: int) -> None:
         async with self._renewing:
             if self._session == session:
                 await self._handshake()
                 await self._restore()
                 self._session += 1
-        return True
 
     async def _restore(self) -> None:
         """Tell a new session what the old one knew."""

@@ -130,6 +130,7 @@ class ClientSession:
             tasks = await stack.enter_async_context(owned_tasks())
             await tasks.start(self._conversation.connection.serve)
             tasks.start_soon(self._callbacks.run)
+            tasks.start_soon(self._conversation.keep_session)
             self._life = stack.pop_all()
         return self
 

@@ -320,6 +320,9 @@ class _StreamableHttp(HttpChannel):
                     response = await self._resumed(trail, fault)
         except McpError as exc:
             log.warning("No more notifications until a new session: %s", exc.message)
+            if exc.data == {"httpStatus": 404}:
+                self._ended = True
+                self.session_ended.set()
         except FOREIGN as exc:
             log.warning("No more notifications until a new session: %s", self.trouble(exc).message)
 

@@ -58,6 +58,8 @@ class ClientChannel(Channel):
         Set once somebody listens; nothing should be read from the wire before.
     outbox : anyio stream of Message
         What waits to be sent. It ends when the channel is closed.
+    session_ended : anyio.Event
+        Set when the transport learns, while nothing is asked, that the server has ended the session.
     param_headers : ParamHeaders or None
         What repeats arguments in headers, on a transport that has headers for each message.
     """
@@ -67,6 +69,7 @@ class ClientChannel(Channel):
     def __init__(self) -> None:
         self.reason = ""
         self.started = anyio.Event()
+        self.session_ended = anyio.Event()
         self._send, self.outbox = anyio.create_memory_object_stream[Message](MAX_STREAM_BACKLOG)
         self._sink: Sink | None = None
         self._closed = False

@@ -15,7 +15,7 @@ from mcp_jupyter.client import resumption
 from mcp_jupyter.client.resumption import Trail
 from mcp_jupyter.errors import McpError, RequestTimeout
 
-from .scripted_http import Exchange, opening, progress_of, result_of, scripted, session, then
+from .scripted_http import Exchange, opening, progress_of, result_of, scripted, session
 
 pytestmark = pytest.mark.anyio
 
@@ -264,110 +264,3 @@ def test_the_waits_grow_and_end() -> None:
     while (wait := trail.wait()) is not None:
         waits.append(wait)
     assert waits == [0.5, 1.0, 2.0, 4.0, 8.0]
-
-
-# -- sessions that end -----------------------------------------------------------------------------------
-
-
-class Forgetful:
-    """A server that has forgotten its sessions up to `forgotten`, and numbers new ones."""
-
-    def __init__(self, forgotten: int = 1) -> None:
-        self.sessions = 0
-        self.forgotten = forgotten
-        self.done: list[tuple[str, Any]] = []
-
-    async def __call__(self, exchange: Exchange) -> None:
-        message = exchange.message
-        method = message.get("method", exchange.method)
-        if method == "initialize":
-            assert "mcp-session-id" not in exchange.headers
-            assert "mcp-protocol-version" not in exchange.headers
-            self.sessions += 1
-            result = {
-                "protocolVersion": "2025-06-18",
-                "capabilities": {},
-                "serverInfo": {"name": "f", "version": ""},
-            }
-            await exchange.result(result, Mcp_Session_Id=f"session-{self.sessions}")
-        elif method == "notifications/initialized":
-            await exchange.send("202 Accepted")
-        elif method in ("GET", "DELETE"):
-            self.done.append((method, exchange.headers["mcp-session-id"]))
-            await exchange.send("405 Method Not Allowed")
-        elif int(exchange.headers["mcp-session-id"].rpartition("-")[2]) <= self.forgotten:
-            body = b'{"jsonrpc": "2.0", "id": null, "error": {"code": 1, "message": "?"}}'
-            await exchange.send("404 Not Found", body, Content_Type="application/json")
-        else:
-            self.done.append((method, message["params"].get("name", message["params"].get("uri"))))
-            await exchange.result({"content": []})
-
-
-async def test_a_session_that_the_server_has_ended_is_opened_anew_and_the_call_repeated() -> None:
-    script = Forgetful()
-    async with scripted(script) as server, session(server) as client:
-        await client.call_tool("t")
-        assert client.protocol_version == "2025-06-18"
-    assert server.methods.count("initialize") == 2
-    assert server.methods.count("tools/call") == 2
-    assert ("tools/call", "t") in script.done
-    assert ("GET", "session-2") in script.done
-    assert script.done[-1] == ("DELETE", "session-2")
-
-
-async def test_calls_at_the_same_time_share_the_new_session() -> None:
-    script = Forgetful()
-    async with scripted(script) as server, session(server) as client, anyio.create_task_group() as tasks:
-        for number in range(20):
-            tasks.start_soon(client.call_tool, str(number))
-    assert server.methods.count("initialize") == 2
-    names = [name for method, name in script.done if method == "tools/call"]
-    assert sorted(names, key=int) == [str(number) for number in range(20)]
-
-
-async def test_what_the_old_session_knew_the_new_one_is_told() -> None:
-    script = Forgetful(forgotten=0)
-    async with scripted(script) as server, session(server) as client:
-        await client.subscribe_resource("note://1")
-        await client.subscribe_resource("note://2")
-        await client.unsubscribe_resource("note://2")
-        await client.set_logging_level("error")
-        script.done.clear()
-        script.forgotten = 1
-        await client.call_tool("t")
-    posts = [entry for entry in script.done if entry[0] not in ("GET", "DELETE")]
-    assert posts == [("logging/setLevel", None), ("resources/subscribe", "note://1"), ("tools/call", "t")]
-
-
-async def test_a_server_that_ends_every_session_at_once_is_given_up() -> None:
-    script = Forgetful(forgotten=1000)
-    async with scripted(script) as server, session(server) as client:
-        with pytest.raises(McpError, match=r"has ended this session \(404 Not Found\)\.$"):
-            await client.call_tool("t")
-    assert server.methods.count("initialize") == 2
-    assert "DELETE" not in server.methods
-
-
-async def test_a_server_that_takes_no_new_session_says_why() -> None:
-    async def answer(exchange: Exchange) -> None:
-        await exchange.send("404 Not Found")
-
-    async def script(exchange: Exchange) -> None:
-        if exchange.message.get("method") == "initialize" and "tools/call" in server.methods:
-            await exchange.send("503 Service Unavailable", b"closed for today", Content_Type="text/plain")
-        else:
-            await then(answer)(exchange)
-
-    async with scripted(script) as server, session(server) as client:
-        with pytest.raises(McpError, match="503 Service Unavailable: closed for today"):
-            await client.call_tool("t")
-
-
-async def test_a_404_without_a_session_is_an_ordinary_refusal() -> None:
-    async def answer(exchange: Exchange) -> None:
-        await exchange.send("404 Not Found")
-
-    async with scripted(then(answer)) as server, session(server, modern=True) as client:
-        with pytest.raises(McpError, match=r"answered 404 Not Found\.$"):
-            await client.call_tool("t")
-    assert server.methods == ["server/discover", "tools/call"]
