@@ -289,7 +289,7 @@ class Conversation:
         The server has not taken the request then (spec 2025-11-25, basic/transports, "Session Management").
         Of several requests that meet this, one opens and the others wait.
         """
-        if error.data != SESSION_ENDED:
+        if error.data != SESSION_ENDED or self.is_modern:
             return False
         await self._open_anew(session)
         return True
@@ -326,14 +326,15 @@ class Conversation:
 
 def _read(method: str, wire: Mapping[str, Any], model: type[_Result]) -> _Result:
     """A result; without `resultType`, as of an older server, it is complete (2026-07-28, basic)."""
+    kind = wire.get("resultType")
+    if kind is not None and kind != "complete":
+        shown = printable(str(kind), MAX_SHOWN_CHARS)
+        text = f"The server answered {method} with {shown!r}, which is not supported."
+        raise McpError(INTERNAL_ERROR, text)
     try:
-        result = model.from_wire(wire)
+        return model.from_wire(wire)
     except ValidationError as exc:
         raise McpError(INTERNAL_ERROR, malformed(f"The server's answer to {method} is", exc)) from None
-    if not result.is_complete:
-        kind = printable(str(result.resultType), MAX_SHOWN_CHARS)
-        raise McpError(INTERNAL_ERROR, f"The server answered {method} with {kind!r}, which is not supported.")
-    return result
 
 
 def _late(method: str, timeout: float) -> RequestTimeout:

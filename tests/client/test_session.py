@@ -235,7 +235,7 @@ async def test_a_malformed_answer_is_an_error_that_names_the_place() -> None:
 
 
 async def test_an_answer_that_is_not_final_is_not_taken_for_one() -> None:
-    answer = {"resultType": "novelty", "content": []}
+    answer = {"resultType": "novelty", "taskId": "7"}
     async with conversation(Server({"tools/call": answer}), opening="discover") as (session, _):
         with pytest.raises(McpError, match="'novelty', which is not supported"):
             await session.call_tool("t")

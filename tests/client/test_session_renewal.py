@@ -8,8 +8,10 @@ from typing import Any
 import anyio
 import pytest
 
+from mcp_jupyter.client.streams import SESSION_ENDED
 from mcp_jupyter.errors import McpError
 
+from .memory_server import Server, conversation
 from .scripted_http import Exchange, scripted, session, then
 
 pytestmark = pytest.mark.anyio
@@ -92,7 +94,7 @@ async def test_who_only_waits_to_be_told_gets_a_new_session_too(
     listened: list[str] = []
     again = anyio.Event()
 
-    class Server(Forgetful):
+    class Listened(Forgetful):
         async def __call__(self, exchange: Exchange) -> None:
             if exchange.method == "GET" and "last-event-id" in exchange.headers:
                 await exchange.send("404 Not Found")
@@ -111,7 +113,7 @@ async def test_who_only_waits_to_be_told_gets_a_new_session_too(
             else:
                 await super().__call__(exchange)
 
-    async with scripted(Server(forgotten=0)) as server, session(server) as client:
+    async with scripted(Listened(forgotten=0)) as server, session(server) as client:
         with anyio.fail_after(10):
             await again.wait()
         assert client.protocol_version == "2025-06-18"
@@ -157,3 +159,11 @@ async def test_a_404_without_a_session_is_an_ordinary_refusal() -> None:
         with pytest.raises(McpError, match=r"answered 404 Not Found\.$"):
             await client.call_tool("t")
     assert server.methods == ["server/discover", "tools/call"]
+
+
+async def test_a_modern_server_cannot_talk_a_client_into_a_legacy_session() -> None:
+    server = Server({"tools/call": McpError(-32603, "over", dict(SESSION_ENDED))})
+    async with conversation(server, opening="discover") as (client, _):
+        with pytest.raises(McpError, match="over"):
+            await client.call_tool("t")
+    assert [method for method, _ in server.asked] == ["server/discover", "tools/call"]
