@@ -23,6 +23,8 @@ pytestmark = pytest.mark.anyio
 
 PEER = str(Path(__file__).with_name("peer.py"))
 
+HEADERS = ("canary", ": canary", "X y: canary", "X: canary\nY: z", "X: canary é", "X\n: canary")
+
 ANSWERS: dict[str, tuple[tuple[str, ...], str]] = {
     "numbers": (("add", "a=1", "b=2"), "3\n"),
     "defaults": (("add", "a=-1"), "-0.5\n"),
@@ -61,6 +63,19 @@ async def test_a_command_line(jupyter_dirs: JupyterDirs, monkeypatch: pytest.Mon
     answer = await ask(jupyter_dirs, "call", "environment", "name=OWN_VARIABLE", *command)
     assert answer == (0, "not set\n", "")
     assert "peer 1.2" in (await ask(jupyter_dirs, "inspect", *command))[1]
+
+
+async def test_a_server_of_the_official_sdk(jupyter_dirs: JupyterDirs) -> None:
+    command = (
+        "--",
+        sys.executable,
+        str(Path(__file__).parents[1] / "client" / "official_server.py"),
+        "stdio",
+    )
+    assert await ask(jupyter_dirs, "call", "add", "a=1", "b=2", *command) == (0, "3\n", "")
+    code, shown, _ = await ask(jupyter_dirs, "inspect", *command)
+    assert code == 0
+    assert "  add(a: integer, b: integer)\n      The sum of two integers.\n" in shown
 
 
 async def test_a_file_of_servers(jupyter_dirs: JupyterDirs, tmp_path: Path) -> None:
@@ -124,7 +139,7 @@ async def test_a_live_notebook(
         (("-",), 2, "After -- comes the command"),
         ((PEER, "--server", "x"), 2, "--server is for"),
         ((PEER, "--header", "X: y"), 2, "--header is for"),
-        (("http://127.0.0.1:9", "--header", "canary"), 2, "'Name: value'"),
+        *((("http://127.0.0.1:9", "--header", each), 2, "'Name: value'") for each in HEADERS),
     ],
 )
 async def test_nobody_there_is_told(
