@@ -222,8 +222,9 @@ list_roots_callback : optional
             return kept
         asked_at = self._cache.changes
         result = await opened.session.discover()
-        self._opened = replace(opened, result=result)
-        self._keep(_DISCOVER, result, asked_at)
+        if self._opened is opened:
+            self._opened = replace(opened, result=result)
+            self._keep(_DISCOVER, result, asked_at)
         return result
 
     async def ping(self) -> None:

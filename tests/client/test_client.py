@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
@@ -202,6 +203,12 @@ async def test_what_the_body_raises_arrives_as_it_is(mcp: FastMCP) -> None:
     with pytest.raises(KeyError, match="mine"):
         async with nothing_left(), Client(mcp):
             raise KeyError("mine")
+
+
+def test_who_asks_no_url_pays_for_no_http_library() -> None:
+    script = "import sys, mcp_jupyter; mcp_jupyter.Client('server'); print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert {"httpx2", "tornado", "dotenv", "ssl"} & set(done.stdout.split()) == set()
 
 
 async def test_an_unknown_era_is_refused(mcp: FastMCP) -> None:
