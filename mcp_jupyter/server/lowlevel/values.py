@@ -94,5 +94,8 @@ def completed(value: types.Completion | None) -> types.CompleteResult:
 
 
 def explained(error: BaseException) -> str:
-    """What a handler raised, in its own words."""
-    return readable(error) or type(error).__name__
+    """What a handler raised, in its own words; where they are no sentence, with the exception's name."""
+    text = readable(error)
+    if text and not isinstance(error, KeyError):  # its text is the key
+        return text
+    return ": ".join(filter(None, (type(error).__name__, text)))

@@ -3,8 +3,10 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import anyio
@@ -117,6 +119,13 @@ async def main() -> None:
                 capabilities=server.get_capabilities(NotificationOptions(tools_changed=True), {"loans": {}}),
             ),
         )
+
+
+def command() -> list[str]:
+    """The command that serves it on stdio."""
+    root = str(Path(__file__).parents[3])
+    start = f"import sys, runpy; sys.path.insert(0, {root!r}); runpy.run_module"
+    return [sys.executable, "-c", f"{start}({__name__!r}, run_name='__main__')"]
 
 
 if __name__ == "__main__":

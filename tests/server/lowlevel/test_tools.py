@@ -85,11 +85,15 @@ async def test_what_a_tool_raises_is_its_result_in_its_own_words():
     def fail() -> None:
         raise ValueError("out of stock")
 
+    def miss() -> None:
+        raise KeyError("nails")
+
     def fall() -> None:
-        raise KeyError
+        raise RuntimeError
 
     assert await failure(serving(fail)) == "out of stock"
-    assert await failure(serving(fall)) == "KeyError"
+    assert await failure(serving(miss)) == "KeyError: 'nails'"
+    assert await failure(serving(fall)) == "RuntimeError"
 
 
 async def test_structured_output_without_a_json_form_is_a_failure():

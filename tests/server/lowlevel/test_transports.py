@@ -3,10 +3,8 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,11 +14,10 @@ from mcp_jupyter.errors import McpError
 from mcp_jupyter.protocol import codes
 from mcp_jupyter.server.http.app import serve_http
 
-from .library import LoanParams, LoanResult, make_server
+from .library import LoanParams, LoanResult, command, make_server
 
 pytestmark = pytest.mark.anyio
 
-PROGRAM = Path(__file__).with_name("library.py")
 WAYS = [
     ("memory", "legacy"),
     ("memory", "modern"),
@@ -45,9 +42,7 @@ async def _reached(transport: str, era: Any) -> AsyncIterator[Client]:
     async with AsyncExitStack() as stack:
         target: Any = make_server()
         if transport == "stdio":
-            root = str(PROGRAM.parents[3])
-            start = f"import sys, runpy; sys.path.insert(0, {root!r}); runpy.run_module"
-            target = [sys.executable, "-c", f"{start}('tests.server.lowlevel.library', run_name='__main__')"]
+            target = command()
         elif transport != "memory":
             port = await stack.enter_async_context(serve_http(target, port=0))
             target = f"http://127.0.0.1:{port}/{transport}"
