@@ -84,7 +84,8 @@ async def connected(
     new_session : callable
         Makes a session of a transport's pair; called a second time when another transport is tried.
     era : {"auto", "legacy", "modern"}
-        "auto" asks for `server/discover` and falls back to `initialize`, over the same connection.
+        "auto" asks for `server/discover` and falls back to `initialize`, over the same connection, or with
+        a new process when the first one ended at the question.
     auth : httpx2.Auth, optional
         For a server over HTTP.
 
@@ -105,8 +106,25 @@ async def connected(
         yield opened
 
 
+class _LeftAtProbe(ConnectionClosed):
+    """The server ended when it was asked for `server/discover`."""
+
+
 @asynccontextmanager
 async def _over_stdio(
+    server: StdioServerParameters, new_session: SessionFactory, era: EraChoice
+) -> AsyncIterator[Opened]:
+    async with AsyncExitStack() as stack:
+        try:
+            opened = await stack.enter_async_context(_in_process(server, new_session, era))
+        except _LeftAtProbe:
+            # Some legacy servers end when anything but `initialize` comes first (those on the Rust SDK before its 3.0).
+            opened = await stack.enter_async_context(_in_process(server, new_session, "legacy"))
+        yield opened
+
+
+@asynccontextmanager
+async def _in_process(
     server: StdioServerParameters, new_session: SessionFactory, era: EraChoice
 ) -> AsyncIterator[Opened]:
     async with stdio_client(server) as pair, new_session(*pair) as session:
@@ -262,7 +280,10 @@ async def _open(
 
 async def _probe(session: ClientSession, patience: float | None) -> types.DiscoverResult:
     with anyio.move_on_after(patience):
-        return await session.discover()
+        try:
+            return await session.discover()
+        except ConnectionClosed as exc:
+            raise _LeftAtProbe(str(exc)) from None
     raise RequestTimeout(f"No answer to server/discover within {patience:g} s.")
 
 

@@ -151,6 +151,8 @@ for line in sys.stdin:
         info = {"name": "child", "version": "1"}
         answer["result"] = {"protocolVersion": "2025-06-18", "capabilities": {}, "serverInfo": info,
                             "instructions": " ".join(said)}
+    elif "touchy" in known:
+        sys.exit("I expected initialize")
     elif "silent" in known or "id" not in message:
         continue
     else:
@@ -164,9 +166,10 @@ for line in sys.stdin:
     [
         ("loud", 30.0, "server/discover initialize"),
         ("silent", 0.1, "server/discover notifications/cancelled initialize"),
+        ("touchy", 30.0, "initialize"),  # a process of its own
     ],
 )
-async def test_one_process_serves_probe_and_handshake(
+async def test_a_child_is_initialized_whatever_it_makes_of_the_probe(
     manner: str, patience: float, said: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(connecting, "PROBE_SECONDS", patience)
