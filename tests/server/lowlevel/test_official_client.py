@@ -6,7 +6,6 @@ from __future__ import annotations
 import os
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from pathlib import Path
 from typing import Any
 
 import anyio
@@ -25,16 +24,15 @@ LIMIT_SECONDS = 30
 
 @asynccontextmanager
 async def reached(transport: str, mode: Any) -> AsyncIterator[Client]:
-    async with AsyncExitStack() as stack:
-        stack.enter_context(anyio.fail_after(LIMIT_SECONDS))
-        if transport == "stdio":
-            program, *args = command()
-            nowhere = stack.enter_context(Path(os.devnull).open("w"))
-            target: Any = stdio_client(StdioServerParameters(command=program, args=args), errlog=nowhere)
-        else:
-            port = await stack.enter_async_context(serve_http(make_server(), port=0))
-            target = f"http://127.0.0.1:{port}/mcp"
-        yield await stack.enter_async_context(Client(target, mode=mode))
+    with anyio.fail_after(LIMIT_SECONDS), open(os.devnull, "w") as nowhere:
+        async with AsyncExitStack() as stack:
+            if transport == "stdio":
+                program, *args = command()
+                target: Any = stdio_client(StdioServerParameters(command=program, args=args), errlog=nowhere)
+            else:
+                port = await stack.enter_async_context(serve_http(make_server(), port=0))
+                target = f"http://127.0.0.1:{port}/mcp"
+            yield await stack.enter_async_context(Client(target, mode=mode))
 
 
 @pytest.mark.parametrize("transport", ["stdio", "http"])
