@@ -2,8 +2,8 @@
 """The client that the conformance suite runs: one scenario of its server's, as the environment says.
 
 It is a user of the public API and nothing else. The suite's contract: the server's URL is the last argument,
-the scenario is in `MCP_CONFORMANCE_SCENARIO`, its values in `MCP_CONFORMANCE_CONTEXT` (JSON), the version in
-`MCP_CONFORMANCE_PROTOCOL_VERSION`; exit code 0 says that all went well.
+the scenario is in `MCP_CONFORMANCE_SCENARIO`, its values in `MCP_CONFORMANCE_CONTEXT` (JSON); exit code 0
+says that all went well. Which version the server speaks, the client finds out.
 """
 
 from __future__ import annotations
@@ -12,19 +12,12 @@ import json
 import os
 import sys
 from collections.abc import Awaitable, Callable
-from typing import Any
 
 import anyio
 
 from mcp_jupyter import Client, types
 
 Scenario = Callable[[str], Awaitable[None]]
-
-
-def client(url: str, **options: Any) -> Client:
-    """A client of the version that the suite speaks in this run."""
-    version = os.environ.get("MCP_CONFORMANCE_PROTOCOL_VERSION", "2025-11-25")
-    return Client(url, era="modern" if version >= "2026-07-28" else "legacy", **options)
 
 
 async def elicit(params: types.ElicitRequestParams) -> types.ElicitResult:
@@ -42,25 +35,25 @@ async def list_roots() -> types.ListRootsResult:
 
 
 async def look(url: str) -> None:
-    async with client(url) as server:
+    async with Client(url) as server:
         await server.list_tools()
 
 
 async def add_numbers(url: str) -> None:
-    async with client(url) as server:
+    async with Client(url) as server:
         await server.list_tools()
         result = await server.call_tool("add_numbers", {"a": 5, "b": 3})
         assert not result.isError
 
 
 async def accept_defaults(url: str) -> None:
-    async with client(url, elicitation_callback=elicit) as server:
+    async with Client(url, elicitation_callback=elicit) as server:
         result = await server.call_tool("test_client_elicitation_defaults")
         assert not result.isError
 
 
 async def reconnect(url: str) -> None:
-    async with client(url) as server:
+    async with Client(url) as server:
         await server.list_tools()
         result = await server.call_tool("test_reconnection")
         assert not result.isError
@@ -72,13 +65,13 @@ async def declare_everything(url: str) -> None:
         "sampling_callback": sample,
         "list_roots_callback": list_roots,
     }
-    async with client(url, **callbacks) as server:
+    async with Client(url, **callbacks) as server:
         await server.list_tools()
         await server.call_tool("any")
 
 
 async def keep_state(url: str) -> None:
-    async with client(url, elicitation_callback=elicit) as server:
+    async with Client(url, elicitation_callback=elicit) as server:
         names = [tool.name for tool in await server.list_tools()]
         async with anyio.create_task_group() as tasks:  # what belongs to one call must not reach another
             for name in names:
@@ -86,7 +79,7 @@ async def keep_state(url: str) -> None:
 
 
 async def use_everything(url: str) -> None:
-    async with client(url) as server:
+    async with Client(url) as server:
         for tool in await server.list_tools():
             await server.call_tool(tool.name)
         for resource in await server.list_resources():
@@ -97,14 +90,14 @@ async def use_everything(url: str) -> None:
 
 async def call_as_told(url: str) -> None:
     calls = json.loads(os.environ["MCP_CONFORMANCE_CONTEXT"])["toolCalls"]
-    async with client(url) as server:
+    async with Client(url) as server:
         await server.list_tools()
         for call in calls:
             await server.call_tool(call["name"], call["arguments"])
 
 
 async def call_what_is_listed(url: str) -> None:
-    async with client(url) as server:
+    async with Client(url) as server:
         for tool in await server.list_tools():
             required = tool.inputSchema.get("required", [])
             await server.call_tool(tool.name, dict.fromkeys(required, "north"))
@@ -112,7 +105,7 @@ async def call_what_is_listed(url: str) -> None:
 
 async def give_back_schemas(url: str) -> None:
     """Tell the server what its schemas have become here."""
-    async with client(url) as server:
+    async with Client(url) as server:
         tools = {tool.name: tool for tool in await server.list_tools()}
         schema = tools["json_schema_2020_12_tool"].inputSchema
         await server.call_tool("json_schema_echo", {"schema": schema})
