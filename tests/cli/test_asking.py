@@ -4,9 +4,10 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
-from subprocess import CompletedProcess
 from typing import Any
 
 import pytest
@@ -17,7 +18,7 @@ from tests.conftest import JupyterDirs
 from tests.extension.support import NAME, serve_notebook
 
 from .peer import PNG
-from .support import run
+from .support import JUPYTER_MCP, run
 
 pytestmark = pytest.mark.anyio
 
@@ -36,9 +37,23 @@ ANSWERS: dict[str, tuple[tuple[str, ...], str]] = {
 }
 
 
+@pytest.fixture(scope="module")
+def url(module_jupyter_dirs: JupyterDirs) -> Iterator[str]:
+    """The server over HTTP, for all tests that are not about how it is reached: one process less for each."""
+    command = [JUPYTER_MCP, "run", PEER, "--http", "--port", "0"]
+    with subprocess.Popen(
+        command, env=module_jupyter_dirs.environ, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stderr is not None
+        try:
+            yield process.stderr.readline().split()[3]
+        finally:
+            process.kill()
+
+
 async def ask(dirs: JupyterDirs, *args: str) -> tuple[int, str, str]:
     """Run a command: exit code, output, error output. Nothing that a terminal obeys is in either."""
-    ended: CompletedProcess[bytes] = await run(dirs, *args)
+    ended: subprocess.CompletedProcess[bytes] = await run(dirs, *args)
     shown, errors = ended.stdout.decode(), ended.stderr.decode()
     assert all(char.isprintable() or char in "\n\t" for char in shown + errors)
     assert "Traceback" not in errors
@@ -161,8 +176,8 @@ async def test_a_notebook_by_its_file(jupyter_dirs: JupyterDirs, tmp_path: Path)
 # -- inspect ---------------------------------------------------------------------------------------
 
 
-async def test_inspect_shows_what_there_is(jupyter_dirs: JupyterDirs) -> None:
-    code, shown, _ = await ask(jupyter_dirs, "inspect", PEER)
+async def test_inspect_shows_what_there_is(jupyter_dirs: JupyterDirs, url: str) -> None:
+    code, shown, _ = await ask(jupyter_dirs, "inspect", url)
     assert code == 0
     assert shown.startswith("peer 1.2 (protocol 2026-07-28)\n\nUse with care.\\x1b[2J\\u202e\n\nTools\n")
     for lines in (
@@ -176,8 +191,8 @@ async def test_inspect_shows_what_there_is(jupyter_dirs: JupyterDirs) -> None:
         assert lines in shown
 
 
-async def test_inspect_for_programs(jupyter_dirs: JupyterDirs) -> None:
-    shown: dict[str, Any] = json.loads((await ask(jupyter_dirs, "inspect", PEER, "--json"))[1])
+async def test_inspect_for_programs(jupyter_dirs: JupyterDirs, url: str) -> None:
+    shown: dict[str, Any] = json.loads((await ask(jupyter_dirs, "inspect", url, "--json"))[1])
     assert shown["serverInfo"]["name"] == "peer"
     assert "tools" in shown["capabilities"]
     assert [tool["name"] for tool in shown["tools"]][:2] == ["add", "mix"]
@@ -198,34 +213,34 @@ async def test_inspect_of_an_empty_server(jupyter_dirs: JupyterDirs, tmp_path: P
 
 
 @pytest.mark.parametrize("case", ANSWERS)
-async def test_call_shows_the_answer(jupyter_dirs: JupyterDirs, case: str) -> None:
+async def test_call_shows_the_answer(jupyter_dirs: JupyterDirs, url: str, case: str) -> None:
     args, answer = ANSWERS[case]
-    assert await ask(jupyter_dirs, "call", PEER, *args) == (0, answer, "")
+    assert await ask(jupyter_dirs, "call", url, *args) == (0, answer, "")
 
 
-async def test_arguments_are_what_the_schema_says(jupyter_dirs: JupyterDirs) -> None:
+async def test_arguments_are_what_the_schema_says(jupyter_dirs: JupyterDirs, url: str) -> None:
     given = ("kind=x", "numbers=[1, 2]", 'table={"a": 3}')
-    code, shown, _ = await ask(jupyter_dirs, "call", PEER, "mix", *given)
+    code, shown, _ = await ask(jupyter_dirs, "call", url, "mix", *given)
     assert (code, json.loads(shown)) == (0, {"x": 6})
 
 
-async def test_the_whole_result_is_there_for_programs(jupyter_dirs: JupyterDirs) -> None:
-    code, shown, _ = await ask(jupyter_dirs, "call", PEER, "poison", "--json")
+async def test_the_whole_result_is_there_for_programs(jupyter_dirs: JupyterDirs, url: str) -> None:
+    code, shown, _ = await ask(jupyter_dirs, "call", url, "poison", "--json")
     result = json.loads(shown)
     assert (code, result["content"][0]["text"]) == (0, "poisoned\x1b[2J\u202e")
-    code, shown, _ = await ask(jupyter_dirs, "call", PEER, "fail", "--json")
+    code, shown, _ = await ask(jupyter_dirs, "call", url, "fail", "--json")
     assert (code, json.loads(shown)["isError"]) == (5, True)
 
 
-async def test_a_tool_that_fails_has_an_exit_code_of_its_own(jupyter_dirs: JupyterDirs) -> None:
-    code, shown, errors = await ask(jupyter_dirs, "call", PEER, "fail")
+async def test_a_tool_that_fails_has_an_exit_code_of_its_own(jupyter_dirs: JupyterDirs, url: str) -> None:
+    code, shown, errors = await ask(jupyter_dirs, "call", url, "fail")
     assert (code, shown) == (5, "")
     assert "it went wrong\\x1b[2J" in errors
 
 
-async def test_images_are_saved(jupyter_dirs: JupyterDirs, tmp_path: Path) -> None:
+async def test_images_are_saved(jupyter_dirs: JupyterDirs, url: str, tmp_path: Path) -> None:
     path = tmp_path / "plot.png"
-    code, shown, errors = await ask(jupyter_dirs, "call", PEER, "picture", "--output", str(path))
+    code, shown, errors = await ask(jupyter_dirs, "call", url, "picture", "--output", str(path))
     assert (code, shown) == (0, "here it is\n")
     assert path.read_bytes() == PNG
     assert (tmp_path / "plot-2.png").read_bytes() == PNG[::-1]
@@ -235,8 +250,8 @@ async def test_images_are_saved(jupyter_dirs: JupyterDirs, tmp_path: Path) -> No
     ]
 
 
-async def test_an_answer_that_does_not_come_is_not_waited_for(jupyter_dirs: JupyterDirs) -> None:
-    code, shown, errors = await ask(jupyter_dirs, "call", PEER, "slow", "--timeout", "3")
+async def test_an_answer_that_does_not_come_is_not_waited_for(jupyter_dirs: JupyterDirs, url: str) -> None:
+    code, shown, errors = await ask(jupyter_dirs, "call", url, "slow", "--timeout", "3")
     assert (code, shown) == (1, "")
     progress, error = errors.splitlines()
     assert progress == "[1/4] a quarter\\x1b[2J\\u202e"
@@ -259,9 +274,9 @@ async def test_an_answer_that_does_not_come_is_not_waited_for(jupyter_dirs: Jupy
     ],
 )
 async def test_a_bad_call_is_told(
-    jupyter_dirs: JupyterDirs, args: tuple[str, ...], code: int, words: str
+    jupyter_dirs: JupyterDirs, url: str, args: tuple[str, ...], code: int, words: str
 ) -> None:
-    ended, _, errors = await ask(jupyter_dirs, "call", PEER, *args)
+    ended, _, errors = await ask(jupyter_dirs, "call", url, *args)
     assert ended == code
     assert words in errors
 
@@ -269,41 +284,41 @@ async def test_a_bad_call_is_told(
 # -- read and prompt -------------------------------------------------------------------------------
 
 
-async def test_read(jupyter_dirs: JupyterDirs, tmp_path: Path) -> None:
-    assert await ask(jupyter_dirs, "read", PEER, "data://text") == (0, "a,b\n1,2\n", "")
-    assert await ask(jupyter_dirs, "read", PEER, "data://of/2026") == (0, "rows of 2026\n", "")
-    assert (await ask(jupyter_dirs, "read", PEER, "data://bytes"))[
+async def test_read(jupyter_dirs: JupyterDirs, url: str, tmp_path: Path) -> None:
+    assert await ask(jupyter_dirs, "read", url, "data://text") == (0, "a,b\n1,2\n", "")
+    assert await ask(jupyter_dirs, "read", url, "data://of/2026") == (0, "rows of 2026\n", "")
+    assert (await ask(jupyter_dirs, "read", url, "data://bytes"))[
         1
     ] == "[data://bytes, image/png, 264 bytes]\n"
     saved = tmp_path / "saved"
     for uri, data in (("data://bytes", PNG), ("data://text", b"a,b\n1,2")):
-        assert (await ask(jupyter_dirs, "read", PEER, uri, "--output", str(saved)))[:2] == (0, "")
+        assert (await ask(jupyter_dirs, "read", url, uri, "--output", str(saved)))[:2] == (0, "")
         assert saved.read_bytes() == data
-    shown = json.loads((await ask(jupyter_dirs, "read", PEER, "data://text", "--json"))[1])
+    shown = json.loads((await ask(jupyter_dirs, "read", url, "data://text", "--json"))[1])
     assert shown["contents"][0] == {"uri": "data://text", "mimeType": "text/csv", "text": "a,b\n1,2"}
-    code, shown, errors = await ask(jupyter_dirs, "read", PEER, "data://nothing")
+    code, shown, errors = await ask(jupyter_dirs, "read", url, "data://nothing")
     assert (code, shown) == (1, "")
     assert "data://nothing" in errors
 
 
 async def test_what_the_pipe_cannot_encode_is_written_out(
-    jupyter_dirs: JupyterDirs, monkeypatch: pytest.MonkeyPatch
+    jupyter_dirs: JupyterDirs, url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PYTHONIOENCODING", "latin-1")
-    answer = await ask(jupyter_dirs, "call", PEER, "add", "a=1", "b=1", "note=5 €")
+    answer = await ask(jupyter_dirs, "call", url, "add", "a=1", "b=1", "note=5 €")
     assert answer == (0, "2 (5 \\u20ac)\n", "")
 
 
-async def test_prompt(jupyter_dirs: JupyterDirs) -> None:
-    code, shown, _ = await ask(jupyter_dirs, "prompt", PEER, "summarise", "region=north", "style=long")
+async def test_prompt(jupyter_dirs: JupyterDirs, url: str) -> None:
+    code, shown, _ = await ask(jupyter_dirs, "prompt", url, "summarise", "region=north", "style=long")
     assert (code, shown) == (0, "user:\nSummarise north, long.\\x1b[2J\\u202e\n")
-    shown = (await ask(jupyter_dirs, "prompt", PEER, "summarise", "region=3", "--json"))[1]
+    shown = (await ask(jupyter_dirs, "prompt", url, "summarise", "region=3", "--json"))[1]
     assert json.loads(shown)["messages"][0]["content"]["text"].startswith("Summarise 3, short.")
     for args, words in (
         (("summarise", "regoin=x"), "There is no argument 'regoin'. There are: region, style."),
         (("summarise",), "region"),
         (("nothing",), "There is no prompt 'nothing'"),
     ):
-        code, shown, errors = await ask(jupyter_dirs, "prompt", PEER, *args)
+        code, shown, errors = await ask(jupyter_dirs, "prompt", url, *args)
         assert (code, shown) == (1, "")
         assert words in errors
