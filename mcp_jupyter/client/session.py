@@ -201,7 +201,7 @@ class ClientSession:
         arguments : mapping, optional
             What the tool's input schema asks for; models and dates are written as JSON.
         timeout : float, optional
-            Seconds to wait for this answer.
+            Seconds for all of it: a person's time at a form that the server asks for is included.
         progress_callback : async function, optional
             Called with (progress, total or None, message or None).
         """

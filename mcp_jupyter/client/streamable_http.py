@@ -79,8 +79,8 @@ async def streamablehttp_client(
     timeout : float
         Seconds to connect, and for the server to take a request.
     sse_read_timeout : float
-        Seconds of silence after which a response is given up; a call that is silent for longer needs more
-        here too.
+        Seconds of silence after which a connection is given up. A legacy stream with event ids then goes on
+        over another one; any other call that is silent for longer needs more here too.
     terminate_on_close : bool
         End a legacy session at the server (DELETE) when the context ends.
     auth : httpx2.Auth, optional
