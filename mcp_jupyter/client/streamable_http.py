@@ -238,12 +238,18 @@ class _StreamableHttp(HttpChannel):
     async def _read(self, request: Request, trail: Trail, response: httpx2.Response) -> bool:
         """Deliver what one connection brings, and let it run out after the answer; whether that came."""
         answered = False
-        with anyio.CancelScope() as afterwards:
-            async with aclosing(trail.read(response)) as stream:
-                async for event in stream:
-                    if event.event == "message" and event.data and self._take(request, event.data.encode()):
-                        answered = True
-                        afterwards.deadline = anyio.current_time() + AFTERWARDS_SECONDS
+        try:
+            with anyio.CancelScope() as afterwards:
+                async with aclosing(trail.read(response)) as stream:
+                    async for event in stream:
+                        if event.event != "message" or not event.data:
+                            continue
+                        if self._take(request, event.data.encode()):
+                            answered = True
+                            afterwards.deadline = anyio.current_time() + AFTERWARDS_SECONDS
+        except httpx2.HTTPError:
+            if not answered:
+                raise
         return answered
 
     async def _resumed(self, trail: Trail, fault: McpError) -> httpx2.Response:
@@ -289,9 +295,10 @@ class _StreamableHttp(HttpChannel):
     async def _refused(self, request: Request, response: httpx2.Response) -> None:
         """Deliver the JSON-RPC error a refusal carries, or make one of its status and words."""
         body = await read_at_most(response)
-        if response.status_code == 404 and self._in_session(request):
-            # The id stays: what is still sent under it meets the same end, not another.
-            self._ended = True
+        session = response.request.headers.get(SESSION_ID)
+        if response.status_code == 404 and session is not None:
+            # The id stays until there is a new one: what is still sent under it meets the same end.
+            self._ended |= session == self.session_id
             raise McpError(
                 INTERNAL_ERROR, f"{self.where} has ended this session (404 Not Found).", SESSION_ENDED
             )
@@ -301,10 +308,6 @@ class _StreamableHttp(HttpChannel):
                 self.fail(request.id, _error_of(frame))
                 return
         raise await self.refusal(response, body)
-
-    def _in_session(self, request: Request) -> bool:
-        opens = request.method == "initialize" or is_modern(request.method, request.params)
-        return self.session_id is not None and not opens
 
     async def _listen(self, scope: anyio.CancelScope) -> None:
         """Receive what belongs to no request, where the server has a stream for that (else it says 405)."""

@@ -148,6 +148,21 @@ async def test_cancelling_ends_the_wait_to_resume() -> None:
     assert script.resumed == []
 
 
+async def test_a_stream_that_breaks_after_its_answer_is_left_alone() -> None:
+    class Server(Breaking):
+        async def begin(self, exchange: Exchange) -> None:
+            body = f"id: a\nretry: 1\ndata: {json.dumps(result_of(exchange, ANSWER))}\n\n"
+            head = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
+            await exchange.stream.send(f"{head}{len(body):x}\r\n{body}\r\n".encode())
+
+    script = Server()
+    async with scripted(script) as server, session(server) as client:
+        for _ in range(65):
+            await client.call_tool("t")
+    assert script.resumed == []
+    assert server.methods[-1] == "DELETE"
+
+
 @pytest.mark.parametrize("id_", ["", "\u00e9", "x" * 1025])
 async def test_what_has_no_usable_event_id_is_not_resumed(id_: str) -> None:
     class Server(Breaking):
