@@ -144,11 +144,13 @@ def ask(where: Where, question: Callable[[Client], Awaitable[T]], **options: Any
     """
     import anyio
 
+    from .terminal import visible
+
     with reported():
         try:
             return anyio.run(_ask, where, question, options)
         except OSError as exc:
-            program = where.command[0] if where.command else where.target
+            program = visible(str(exc.filename or where.target))
             raise click.ClickException(f"{program} cannot be started: {exc.strerror or exc}.") from None
 
 

@@ -96,9 +96,11 @@ async def test_a_server_of_the_official_sdk(jupyter_dirs: JupyterDirs) -> None:
 async def test_a_file_of_servers(jupyter_dirs: JupyterDirs, tmp_path: Path) -> None:
     entry = {"command": sys.executable, "args": ["-m", "mcp_jupyter.cli", "run", PEER]}
     file = tmp_path / "servers.json"
-    file.write_text(json.dumps({"mcpServers": {"peer": entry, "other": {"url": "http://127.0.0.1:9"}}}))
+    servers = {"peer": entry, "other": {"url": "http://127.0.0.1:9"}, "none": {"command": "no-such-command"}}
+    file.write_text(json.dumps({"mcpServers": servers}))
     asked = ("call", str(file), "add", "a=1", "--server")
     assert await ask(jupyter_dirs, *asked, "peer") == (0, "1.5\n", "")
+    assert "no-such-command cannot be started" in (await ask(jupyter_dirs, *asked, "none"))[2]
     for name in ("nobody", ""):
         code, shown, errors = await ask(jupyter_dirs, *asked, name)
         assert (code, shown) == (1, "")
