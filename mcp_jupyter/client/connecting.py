@@ -118,7 +118,7 @@ async def _over_stdio(
         try:
             opened = await stack.enter_async_context(_in_process(server, new_session, era))
         except _LeftAtProbe:
-            # Some legacy servers end when anything but `initialize` comes first (those on the Rust SDK before its 3.0).
+            # Legacy servers on the Rust SDK before its 3.0 end when anything but `initialize` comes first.
             opened = await stack.enter_async_context(_in_process(server, new_session, "legacy"))
         yield opened
 
