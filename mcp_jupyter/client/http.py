@@ -105,7 +105,7 @@ async def http_client(
             max_connections=MAX_CONCURRENT_POSTS + SPARE_CONNECTIONS, keepalive_expiry=KEEPALIVE_SECONDS
         ),
         mounts={f"all://{_bracketed(host)}": None for host in LOOPBACK},
-        verify=await _certificates(url),
+        verify=await _certificates(url, auth),
     )
     try:
         yield client
@@ -114,9 +114,9 @@ async def http_client(
             await client.aclose()
 
 
-async def _certificates(url: httpx2.URL) -> ssl.SSLContext:
+async def _certificates(url: httpx2.URL, auth: httpx2.Auth | None) -> ssl.SSLContext:
     """Whom to trust. Loading the system's certificates takes 0.1 s; the event loop must not stand still."""
-    if url.scheme == "http" and url.host in LOOPBACK:
+    if url.scheme == "http" and url.host in LOOPBACK and auth is None:  # else there are other hosts to ask
         return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # never used; it would trust nobody
     return await anyio.to_thread.run_sync(httpx2.create_ssl_context)
 

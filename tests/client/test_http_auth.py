@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import logging
+import ssl
 from collections.abc import AsyncGenerator
 
 import httpx2
@@ -11,6 +12,7 @@ import pytest
 
 from mcp_jupyter.client import ClientSession
 from mcp_jupyter.client.sse import sse_client
+from mcp_jupyter.client.streamable_http import streamablehttp_client
 from mcp_jupyter.errors import McpError
 
 from .scripted_http import SECRET, Exchange, opening, scripted, session, then
@@ -94,6 +96,22 @@ async def test_an_auth_that_fails_is_an_error_of_the_call_alone() -> None:
         ):
             await client.call_tool("fail")
         await client.call_tool("t")
+
+
+@pytest.mark.parametrize("auth", [None, Signing()], ids=["without", "with"])
+async def test_with_auth_the_system_s_certificates_are_there_for_the_hosts_it_asks(
+    auth: httpx2.Auth | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loaded = []
+
+    def load() -> ssl.SSLContext:
+        loaded.append(True)
+        return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+
+    monkeypatch.setattr(httpx2, "create_ssl_context", load)
+    async with streamablehttp_client("http://127.0.0.1:9/mcp", auth=auth):
+        pass
+    assert bool(loaded) is (auth is not None)
 
 
 async def test_the_stream_of_http_and_sse_has_credentials_too() -> None:
