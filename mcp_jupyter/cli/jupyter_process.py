@@ -132,7 +132,7 @@ class JupyterProcess:
         # What is sent before the kernel listens waits for it; nobody looks at the output.
         client.start_channels(iopub=False, stdin=False, hb=False, control=False)
         try:
-            notebook = nbformat.read(source, as_version=4)  # type: ignore[no-untyped-call]
+            notebook = nbformat.read(source, as_version=4)
             for number, cell in enumerate(notebook.cells, 1):
                 if cell.cell_type == "code":
                     _run_cell(client, cell.source, f"Cell {number} of {source.name}")

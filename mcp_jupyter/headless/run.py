@@ -1,0 +1,261 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""A notebook that is run to its end in a kernel of its own, and stays.
+
+Owns the kernel process and the order of cells. The document is not changed. What the kernel serves then is
+reached over the link, as that of any live notebook.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, Final
+
+import anyio
+import nbformat
+from jupyter_client.kernelspec import NoSuchKernel
+from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
+
+from ..errors import McpJupyterError, NotebookNotFound
+from ..link.discovery import Discovery
+from ..link.files import ConnectionInfo
+from .parameters import with_parameters
+
+__all__ = ["CellFailed", "HeadlessError", "HeadlessNotebook", "run_notebook"]
+
+START_SECONDS: Final = 60
+"""For a kernel to start, with cold caches on a busy machine."""
+
+LOAD_SECONDS: Final = 30.0
+"""For our extension to load: it opens a socket."""
+
+STOP_SECONDS: Final = 10.0
+"""For a kernel to end; then it is killed."""
+
+MAX_NOTEBOOK_BYTES: Final = 256 * 2**20
+"""Of a document with its outputs; it is read into memory."""
+
+_LOAD: Final = "%load_ext mcp_jupyter"
+_ANSI: Final = re.compile(r"\x1b\[[0-9;]*m")
+
+
+class HeadlessError(McpJupyterError):
+    """A notebook cannot be run: its file or its kernel."""
+
+
+class CellFailed(HeadlessError):
+    """A cell raised.
+
+    Attributes
+    ----------
+    account : str
+        The traceback, as IPython shows it, without colours.
+    """
+
+    def __init__(self, message: str, account: str) -> None:
+        super().__init__(message)
+        self.account = account
+
+
+class HeadlessNotebook:
+    """A notebook and the kernel that has run it.
+
+    Attributes
+    ----------
+    info : ConnectionInfo
+        Where it serves. It stays the same when it is run again.
+    failed : list of CellFailed
+        Of the last run, where errors are allowed.
+    """
+
+    info: ConnectionInfo
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        parameters: Mapping[str, Any],
+        kernel: str | None,
+        allow_errors: bool,
+        discovery: Discovery,
+    ) -> None:
+        self.failed: list[CellFailed] = []
+        self._path = path
+        self._parameters = parameters
+        self._kernel = kernel
+        self._allow_errors = allow_errors
+        self._discovery = discovery
+        self._client: NotebookClient | None = None
+
+    async def start(self) -> None:
+        """Start the kernel and run the notebook.
+
+        Raises
+        ------
+        HeadlessError
+            The file, the kernel, or (`CellFailed`) a cell.
+        """
+        client = self._client = self._prepared()
+        client.km = client.create_kernel_manager()
+        environ = {**os.environ, "JPY_SESSION_NAME": str(self._path.resolve())}
+        try:
+            await client.async_start_new_kernel(env=environ)
+            await client.async_start_new_kernel_client()
+        except NoSuchKernel as exc:
+            raise HeadlessError(
+                f"There is no kernel {exc.name!r}; `jupyter kernelspec list` shows which there are."
+            ) from None
+        except RuntimeError as exc:
+            raise HeadlessError(f"The kernel of {self._path.name} did not start: {exc}") from None
+        await self._run(client)
+
+    async def again(self) -> None:
+        """Run the notebook anew, as its file is now, in a fresh process of the same kernel."""
+        assert self._client is not None, "it has been started"
+        client, before = self._prepared(), self._client
+        manager: Any = before.km  # of the asynchronous kind, which nbclient does not say
+        channels: Any = before.kc
+        client.km, client.kc = manager, channels
+        self._client = client
+        await manager.restart_kernel(now=True)
+        await channels.wait_for_ready(timeout=START_SECONDS)
+        await self._run(client)
+
+    async def stop(self) -> None:
+        """End the kernel. Idempotent."""
+        client, self._client = self._client, None
+        manager: Any = None if client is None else client.km
+        if client is None or manager is None:
+            return
+        with anyio.move_on_after(STOP_SECONDS, shield=True):
+            if client.kc is not None:
+                client.kc.stop_channels()
+            await manager.shutdown_kernel(now=True)
+
+    # -- its parts -------------------------------------------------------------------------------
+
+    def _prepared(self) -> NotebookClient:
+        notebook = with_parameters(_read(self._path), self._parameters)
+        named: dict[str, Any] = {} if self._kernel is None else {"kernel_name": self._kernel}
+        resources = {"metadata": {"path": str(self._path.resolve().parent)}}
+        return NotebookClient(
+            notebook, timeout=None, startup_timeout=START_SECONDS, resources=resources, **named
+        )
+
+    async def _run(self, client: NotebookClient) -> None:
+        await self._load(client)
+        client.reset_execution_trackers()
+        self.failed = []
+        number = 0
+        for index, cell in enumerate(client.nb.cells):
+            if cell.cell_type != "code" or not cell.source.strip():
+                continue
+            number += 1
+            try:
+                await client.async_execute_cell(cell, index)
+            except CellExecutionError as exc:
+                failed = CellFailed(
+                    f"Cell [{number}] of {self._path.name} failed: {exc.ename}: {exc.evalue}",
+                    _ANSI.sub("", exc.traceback),
+                )
+                if not self._allow_errors:
+                    raise failed from None
+                self.failed.append(failed)
+            except (DeadKernelError, CellTimeoutError) as exc:
+                raise HeadlessError(f"Cell [{number}] of {self._path.name}: {exc}") from None
+        await self._find(client)
+
+    async def _load(self, client: NotebookClient) -> None:
+        """Load our extension, so that a notebook that does not is served too: what it defines by hand."""
+        assert client.kc is not None
+        wrong: list[str] = []
+
+        def hook(message: Mapping[str, Any]) -> None:
+            if message["msg_type"] == "error":
+                wrong.append(str(message["content"]["evalue"]))
+            elif message["msg_type"] == "stream" and message["content"]["name"] == "stderr":
+                wrong.append(message["content"]["text"].strip())
+
+        channels: Any = client.kc
+        reply = await channels.execute_interactive(
+            _LOAD, store_history=False, allow_stdin=False, timeout=LOAD_SECONDS, output_hook=hook
+        )
+        if reply["content"]["status"] != "ok" or wrong:
+            why = wrong[0] if wrong else "it did not load"
+            raise HeadlessError(
+                f"The kernel of {self._path.name} cannot serve: {why} (jupyter-mcp-engine has to be "
+                "installed where the kernel runs)."
+            )
+
+    async def _find(self, client: NotebookClient) -> None:
+        assert client.km is not None
+        kernel_id = Path(client.km.connection_file).stem.removeprefix("kernel-")
+        try:
+            self.info = await self._discovery.by_kernel(kernel_id)
+        except NotebookNotFound:
+            raise HeadlessError(
+                f"{self._path.name} has run, but its kernel serves nothing: a cell may have unloaded "
+                "mcp_jupyter."
+            ) from None
+
+
+def _read(path: Path) -> nbformat.NotebookNode:
+    read: Any = nbformat.read
+    try:
+        if path.stat().st_size > MAX_NOTEBOOK_BYTES:
+            raise HeadlessError(f"{path} is larger than {MAX_NOTEBOOK_BYTES} bytes.")
+        notebook: nbformat.NotebookNode = read(path, as_version=4)
+    except HeadlessError:
+        raise
+    except OSError as exc:
+        raise HeadlessError(f"{path} cannot be read: {exc.strerror or exc}.") from None
+    except Exception as exc:  # noqa: BLE001 - whatever nbformat's readers of old formats raise
+        raise HeadlessError(f"{path} is no notebook: {str(exc).partition(chr(10))[0][:200]}") from None
+    return notebook
+
+
+@asynccontextmanager
+async def run_notebook(
+    path: str | os.PathLike[str],
+    *,
+    parameters: Mapping[str, Any] | None = None,
+    kernel: str | None = None,
+    allow_errors: bool = False,
+    discovery: Discovery | None = None,
+) -> AsyncIterator[HeadlessNotebook]:
+    """Run a notebook to its end; while the context is open its kernel serves what it defined.
+
+    Parameters
+    ----------
+    path : path
+        The document; it is not changed.
+    parameters : mapping, optional
+        Variables that are set first (see `with_parameters`).
+    kernel : str, optional
+        A kernel's name, instead of the notebook's own.
+    allow_errors : bool
+        Go on after a cell that fails.
+    discovery : Discovery, optional
+        Where the kernel is looked for.
+
+    Raises
+    ------
+    HeadlessError
+        The file or the kernel cannot be used, or (`CellFailed`) a cell raised.
+    """
+    notebook = HeadlessNotebook(
+        Path(path),
+        parameters=parameters or {},
+        kernel=kernel,
+        allow_errors=allow_errors,
+        discovery=discovery or Discovery(),
+    )
+    try:
+        await notebook.start()
+        yield notebook
+    finally:
+        await notebook.stop()
