@@ -91,7 +91,8 @@ class MemoryChannel(Channel):
         peer = self._peer
         if self._closed or peer is None:
             raise ConnectionClosed("The other end of this channel is closed.")
-        peer._deliver(Message(decode(message.raw), message.raw, message.related, message.sender))
+        frame, raw = decode(message.raw), message.raw
+        peer._deliver(Message(frame, raw, message.related, message.sender, message.headers))
 
     def _deliver(self, message: Message) -> None:
         if self._sink is not None:

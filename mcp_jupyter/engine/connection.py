@@ -57,20 +57,21 @@ class InboundRequest:
     ----------
     id, method, params
         As received; `params` is not validated.
-    sender : str
-        Who sent it (see `Message`).
+    sender, headers
+        Who sent it, and what came with it (see `Message`).
     connection : Connection
         The conversation it came in on.
     """
 
-    __slots__ = ("answered", "connection", "id", "method", "params", "sender", "task")
+    __slots__ = ("answered", "connection", "headers", "id", "method", "params", "sender", "task")
 
-    def __init__(self, connection: Connection, request: Request, sender: str) -> None:
+    def __init__(self, connection: Connection, request: Request, message: Message) -> None:
         self.connection = connection
         self.id = request.id
         self.method = request.method
         self.params = request.params
-        self.sender = sender
+        self.sender = message.sender
+        self.headers = message.headers
         self.answered = False
         self.task: anyio.TaskHandle[None] | None = None
 
@@ -205,7 +206,7 @@ class Connection:
         """Route one message."""
         frame = message.frame
         if isinstance(frame, Request):
-            self._begin(frame, message.sender)
+            self._begin(frame, message)
         elif isinstance(frame, Notification):
             self._notice(frame)
         elif frame.id is not None and (pending := self._pending.get(frame.id)) is not None:
@@ -222,7 +223,7 @@ class Connection:
             for pending in list(self._pending.values()):
                 pending.settle(ConnectionClosed("The other side closed the connection."))
 
-    def _begin(self, request: Request, sender: str) -> None:
+    def _begin(self, request: Request, message: Message) -> None:
         if self._tasks is None or self._over.is_set():
             return
         if request.id in self._inbound:
@@ -230,7 +231,7 @@ class Connection:
         elif len(self._inbound) >= MAX_IN_FLIGHT:
             self._refuse(request, f"More than {MAX_IN_FLIGHT} requests in flight; wait for answers.")
         else:
-            call = self._inbound[request.id] = InboundRequest(self, request, sender)
+            call = self._inbound[request.id] = InboundRequest(self, request, message)
             call.task = self._tasks.create_task(self._work(call), name=request.method)
 
     def _refuse(self, request: Request, reason: str) -> None:

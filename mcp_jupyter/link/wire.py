@@ -3,7 +3,8 @@
 
 The first line of a client is its greeting, `{"key": "..."}`; every other line, both ways, is
 `{"m": message, "r": related request id or null}`, with `"s": sender` where the front that let the message
-in tells several senders apart. This file knows no socket, no key that is right and no method.
+in tells several senders apart, and `"h": [[name, value], ...]` where it has headers for it. This file knows
+no socket, no key that is right and no method.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import Any, Final
 
 from ..errors import FrameError
 from ..protocol.codes import INVALID_REQUEST
-from ..protocol.frames import Message, RequestId, classify, dumps, encode, is_request_id, parse
+from ..protocol.frames import Headers, Message, RequestId, classify, dumps, encode, is_request_id, parse
 from ..protocol.limits import MAX_LINE_BYTES
 
 __all__ = ["LineBuffer", "greeting", "key_of", "pack", "unpack"]
@@ -22,6 +23,7 @@ _HEAD: Final = b'{"m":'
 _MIDDLE: Final = b',"r":'
 _NO_REQUEST: Final = b',"r":null}\n'
 _SENDER: Final = b',"s":'
+_HEADERS: Final = b',"h":'
 
 
 def pack(message: Message) -> bytes:
@@ -33,10 +35,11 @@ def pack(message: Message) -> bytes:
     raw = message.raw
     if b"\n" in raw:
         raw = raw.replace(b"\n", b" ")
-    if message.related is None and not message.sender:
+    if message.related is None and not message.sender and message.headers is None:
         return _HEAD + raw + _NO_REQUEST
     sender = _SENDER + dumps(message.sender) if message.sender else b""
-    return _HEAD + raw + _MIDDLE + dumps(message.related) + sender + b"}\n"
+    headers = b"" if message.headers is None else _HEADERS + dumps(message.headers)
+    return _HEAD + raw + _MIDDLE + dumps(message.related) + sender + headers + b"}\n"
 
 
 def unpack(line: bytes) -> Message:
@@ -72,18 +75,27 @@ def _unpack_parsed(line: bytes) -> Message:
     value = parse(line)
     if type(value) is not dict or "m" not in value:
         raise FrameError(INVALID_REQUEST, 'A line of a link must be a JSON object with "m".')
-    related, sender = _envelope(value)
     frame = classify(value["m"])
-    return Message(frame, encode(frame), related, sender)
+    return Message(frame, encode(frame), *_envelope(value))
 
 
-def _envelope(value: Mapping[str, Any]) -> tuple[RequestId | None, str]:
-    related, sender = value.get("r"), value.get("s", "")
+def _envelope(value: Mapping[str, Any]) -> tuple[RequestId | None, str, Headers | None]:
+    related, sender, headers = value.get("r"), value.get("s", ""), value.get("h")
     if related is not None and not is_request_id(related):
         raise FrameError(INVALID_REQUEST, '"r" must be a request id or null.')
     if type(sender) is not str:
         raise FrameError(INVALID_REQUEST, '"s" must be a string.')
-    return related, sender
+    return related, sender, None if headers is None else _headers(headers)
+
+
+def _headers(value: Any) -> Headers:
+    if type(value) is not list or not all(_is_pair(pair) for pair in value):
+        raise FrameError(INVALID_REQUEST, '"h" must be a list of pairs of strings.')
+    return tuple((name, text) for name, text in value)
+
+
+def _is_pair(value: Any) -> bool:
+    return type(value) is list and [type(part) for part in value] == [str, str]
 
 
 def greeting(key: str) -> bytes:

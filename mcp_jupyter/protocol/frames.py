@@ -23,6 +23,7 @@ from .limits import MAX_REQUEST_ID_CHARS
 __all__ = [
     "ErrorResponse",
     "Frame",
+    "Headers",
     "Message",
     "Notification",
     "Request",
@@ -74,6 +75,9 @@ class ErrorResponse:
 
 Frame: TypeAlias = Request | Notification | Response | ErrorResponse
 
+Headers: TypeAlias = tuple[tuple[str, str], ...]
+"""Names and values, in the order received; a name may stand there twice."""
+
 
 @dataclass(frozen=True, slots=True)
 class Message:
@@ -84,12 +88,16 @@ class Message:
 
     `sender` is who sent it, as the front that let it in knows him: what is kept for one sender is given
     to no other. Empty where a channel has one sender only.
+
+    `headers` are the `Mcp-Param-` headers of a call, by names in lower case: the front that received them
+    knows no tool's schema, so they travel to where it is known. None where no header is expected.
     """
 
     frame: Frame
     raw: bytes
     related: RequestId | None = None
     sender: str = ""
+    headers: Headers | None = None
 
     @classmethod
     def of(cls, frame: Frame, related: RequestId | None = None) -> Message:

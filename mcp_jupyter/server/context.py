@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from ..engine.connection import InboundRequest
 from ..errors import McpError
-from ..protocol.codes import INTERNAL_ERROR
+from ..protocol.codes import HEADER_MISMATCH, INTERNAL_ERROR
 from ..protocol.eras import CLIENT_CAPABILITIES, LOG_LEVEL, Era
+from ..protocol.headers import HeaderError, check_params
 from .asking import ANSWER_SECONDS, ASKING, declares, required
 
 if TYPE_CHECKING:
@@ -113,6 +114,29 @@ class RequestContext:
     def sender(self) -> str:
         """Who sent the request, as far as the transport knows (see `Message`)."""
         return self._call.sender
+
+    def check_headers(self, expected: Mapping[str, tuple[str, ...]], arguments: Mapping[str, Any]) -> None:
+        """Compare a call's `Mcp-Param-` headers, where the transport has any, with its arguments.
+
+        Parameters
+        ----------
+        expected : mapping
+            What `param_headers` found in the tool's schema.
+
+        Raises
+        ------
+        McpError
+            HEADER_MISMATCH, naming the header (spec 2026-07-28, basic/transports/streamable-http).
+        """
+        given = self._call.headers
+        if given is None:
+            return
+        try:
+            check_params(
+                expected, arguments, lambda name: [text for key, text in given if key == name.lower()]
+            )
+        except HeaderError as exc:
+            raise McpError(HEADER_MISMATCH, f"{exc}.") from None
 
     @property
     def session(self) -> RequestSession:

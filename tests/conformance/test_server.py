@@ -35,8 +35,8 @@ from mcp_jupyter.kernel.extension import engine_of
 from tests.conformance.fixture_server import fill
 fill(engine_of(get_ipython()).server)"""
 
-# Not yet: resumable streams and Mcp-Param headers.
-PENDING = ("server-sse-polling", "http-custom-header-server-validation")
+# Not yet: resumable streams.
+PENDING = ("server-sse-polling",)
 
 CASES = [(version, scenario) for version, scenarios in SCENARIOS.items() for scenario in scenarios]
 

@@ -23,10 +23,20 @@ IDS = st.integers() | st.text(max_size=40)
 PING = b'{"jsonrpc":"2.0","id":1,"method":"ping","params":{}}'
 
 
-@given(IDS, st.text(), st.dictionaries(st.text(), JSON, max_size=4), st.none() | IDS, st.text())
-def test_a_packed_message_comes_out_the_same(id_, method, params, related, sender) -> None:
+HEADERS = st.lists(st.tuples(st.text(), st.text()), max_size=3).map(tuple)
+
+
+@given(
+    IDS,
+    st.text(),
+    st.dictionaries(st.text(), JSON, max_size=4),
+    st.none() | IDS,
+    st.text(),
+    st.none() | HEADERS,
+)
+def test_a_packed_message_comes_out_the_same(id_, method, params, related, sender, headers) -> None:
     frame = Request(id_, method, params)
-    message = Message(frame, encode(frame), related, sender)
+    message = Message(frame, encode(frame), related, sender, headers)
     line = pack(message)
     assert line.endswith(b"\n")
     assert line.count(b"\n") == 1

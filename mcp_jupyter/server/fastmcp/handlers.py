@@ -116,6 +116,8 @@ class Handlers:
         self, request: RequestContext, params: types.CallToolRequestParams
     ) -> types.CallToolResult:
         tool = _named("tool", params.name, self._catalog.tools)
+        if tool.headers:
+            request.check_headers(tool.headers, params.arguments or {})
         try:
             context = self._context(request)
             outcome = await self.runner.run(tool.invocation(params.arguments or {}, context, self._table))

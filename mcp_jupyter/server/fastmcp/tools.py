@@ -5,11 +5,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
 from ... import types
 from ...errors import McpJupyterError
+from ...protocol.headers import HeaderError, param_headers
 from ..content import ContentTable, readable
 from ..running import Invocation, converted
 from .context import Context
@@ -53,6 +54,8 @@ class Tool:
         As `tools/list` gives it; built once.
     task : bool or "required"
         Whether a call becomes a task where the client takes tasks, or is refused where it does not.
+    headers : mapping
+        The arguments that a client repeats in headers (`x-mcp-header`).
     concurrent, timeout
         See `Invocation`.
     """
@@ -64,6 +67,7 @@ class Tool:
     concurrent: bool = False
     timeout: float | None = None
     task: TaskSupport = False
+    headers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -91,7 +95,8 @@ class Tool:
         Raises
         ------
         ValueError
-            When the name or a parameter cannot be used; the message says what to do.
+            When the name or a parameter cannot be used, or a client would drop the tool for what its
+            `x-mcp-header` say; the message says what to do.
         """
         signature = Signature(function, Context)
         name = check_name(name or signature.name)
@@ -108,7 +113,11 @@ class Tool:
             icons=icons,
             meta=meta,
         )
-        return cls(definition, function, signature, output, concurrent, timeout, task)
+        try:
+            headers = param_headers(signature.schema)
+        except HeaderError as exc:
+            raise ValueError(f"{name}: clients would drop this tool: {exc}.") from None
+        return cls(definition, function, signature, output, concurrent, timeout, task, headers)
 
     def invocation(self, arguments: Mapping[str, Any], context: Context, table: ContentTable) -> Invocation:
         """The call, its arguments checked; its value is the `CallToolResult`.

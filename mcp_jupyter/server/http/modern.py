@@ -8,21 +8,22 @@ Source: spec 2026-07-28, basic/transports/streamable-http ("Request Metadata", "
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 from ...errors import BacklogFull, FrameError, McpError
 from ...protocol import headers
 from ...protocol.codes import HEADER_MISMATCH, INTERNAL_ERROR, INVALID_PARAMS
 from ...protocol.eras import CLIENT_CAPABILITIES, PROTOCOL_VERSION, Era, is_modern, modern_era
-from ...protocol.frames import ErrorResponse, Frame, Message, Notification, Request, Response
+from ...protocol.frames import ErrorResponse, Frame, Headers, Message, Notification, Request, Response
 from ...protocol.headers import GetAll, HeaderError
 from ...protocol.methods import LEGACY_VERSIONS
 from .access import Principal
 from .exchange import Exchange
 
-__all__ = ["ModernExchange", "check_request", "is_modern_version", "speaks_modern"]
+__all__ = ["ModernExchange", "check_request", "is_modern_version", "param_values", "speaks_modern"]
 
+_PARAM_PREFIX: Final = headers.PARAM_PREFIX.lower()
 _ROUTING: Final = (headers.PROTOCOL_VERSION, headers.METHOD, headers.NAME)
 
 
@@ -68,6 +69,18 @@ def check_request(request: Request, get_all: GetAll) -> Era:
     except HeaderError as exc:
         raise McpError(HEADER_MISMATCH, f"{exc}.") from None
     return modern_era(request.params)
+
+
+def param_values(method: str, given: Iterable[tuple[str, str]]) -> Headers | None:
+    """The `Mcp-Param-` headers of a tool's call, for the server to compare with the arguments.
+
+    They are handed on rather than checked here: which headers a call needs stands in the tool's schema, which
+    only the server has at the moment of the call. A table of the schemas that passed by in `tools/list` would
+    be empty for a client that lists from its cache, and old once a cell has redefined the tool.
+    """
+    if method != "tools/call":
+        return None
+    return tuple((name.lower(), value) for name, value in given if name.lower().startswith(_PARAM_PREFIX))
 
 
 _JSON_NAMES: Final[dict[type, str]] = {str: "string", dict: "object"}

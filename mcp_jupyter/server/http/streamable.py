@@ -31,7 +31,7 @@ from .access import Refusal
 from .batch import one_line, split
 from .events import KEEPALIVE, EventStreamHandler, accepts
 from .exchange import Exchange
-from .modern import ModernExchange, check_request, is_modern_version, speaks_modern
+from .modern import ModernExchange, check_request, is_modern_version, param_values, speaks_modern
 from .sessions import StreamableSession
 
 __all__ = ["StreamableHandler"]
@@ -189,7 +189,8 @@ class StreamableHandler(EventStreamHandler):
             try:
                 async with self.endpoint.pool.lease() as lease:
                     lease.start(exchange)
-                    await lease.send(Message(frame, raw, sender=self.principal.id))
+                    given = param_values(frame.method, self.request.headers.get_all())
+                    await lease.send(Message(frame, raw, sender=self.principal.id, headers=given))
                     await self._relay(exchange, era)
                     if exchange.answered:
                         lease.done()

@@ -100,6 +100,8 @@ class Decorators(abc.ABC):
                 try:
                     tool = await self._known_tool(context, params.name)
                     arguments = params.arguments or {}
+                    if tool is not None:
+                        context.check_headers(tool.headers, arguments)
                     if tool is not None and validate_input:
                         tool.check_arguments(arguments)
                     result = tool_result(await function(params.name, arguments))

@@ -6,11 +6,12 @@ Owns the checks. Does not know how tools are listed or called.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from ... import types
 from ...errors import ToolError, UncheckableSchema
+from ...protocol.headers import HeaderError, param_headers
 
 if TYPE_CHECKING:
     from ...protocol.json_schema import JsonSchema
@@ -19,11 +20,21 @@ __all__ = ["KnownTool", "KnownTools"]
 
 
 class KnownTool:
-    """A tool's definition, with its schemas ready once they are needed."""
+    """A tool's definition, with its schemas ready once they are needed.
+
+    Attributes
+    ----------
+    headers : mapping
+        The arguments that a client repeats in headers (`x-mcp-header`).
+    """
 
     def __init__(self, definition: types.Tool) -> None:
         self.definition = definition
         self._schemas: dict[str, JsonSchema] = {}
+        try:
+            self.headers: Mapping[str, tuple[str, ...]] = param_headers(definition.inputSchema)
+        except HeaderError:
+            self.headers = {}  # clients drop the tool; one that does not has no headers for it
 
     def check_arguments(self, arguments: dict[str, Any]) -> None:
         """Check the arguments of a call.
