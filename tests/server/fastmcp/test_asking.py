@@ -125,7 +125,9 @@ async def test_a_tool_asks_with_the_sdks_names(era):
     @mcp.tool()
     async def colour(ctx: Context) -> str:
         message = types.SamplingMessage(role="user", content=types.TextContent(text="?"))
-        said = await ctx.session.create_message(messages=[message], max_tokens=10)
+        said = await ctx.session.create_message(
+            messages=[message], max_tokens=10, related_request_id=ctx.request_id
+        )
         roots = await ctx.session.list_roots()
         return f"{said.content.text} {roots.roots[0].uri}"
 
