@@ -322,10 +322,11 @@ class _StreamableHttp(HttpChannel):
                     fault = await self._heard(trail, response)
                     response = await self._resumed(trail, fault)
         except McpError as exc:
-            log.warning("No more notifications until a new session: %s", exc.message)
-            if exc.data == {"httpStatus": 404}:
+            if exc.data == {"httpStatus": 404}:  # the session is over: a new one is opened
                 self._ended = True
                 self.session_ended.set()
+            else:
+                log.warning("No more notifications until a new session: %s", exc.message)
         except FOREIGN as exc:
             log.warning("No more notifications until a new session: %s", self.trouble(exc).message)
 
