@@ -5,12 +5,13 @@ from __future__ import annotations
 
 import io
 import sys
+from base64 import b64decode
 from typing import Any
 
 from IPython.core.formatters import DisplayFormatter
 
 from ..server.content import Content, ContentTable, Image, Row, default_rows, from_bundle
-from ..server.content.mime import RICH_TYPES
+from ..server.content.mime import RICH_TYPES, type_of
 
 __all__ = ["kernel_table"]
 
@@ -46,12 +47,22 @@ def _figure(value: Any) -> Content | None:
     return Content([Image(data=buffer.getvalue(), format="png").to_image_content()])
 
 
+def _picture(data: str | bytes, mime: str) -> Any:
+    encoded = b64decode(data) if isinstance(data, str) else data
+    return Image(data=encoded, format=mime.partition("/")[2]).to_image_content()
+
+
 def _rich(formatter: DisplayFormatter) -> Row:
     def row(value: Any) -> Content | None:
         if type(value).__module__ == "builtins":
             # Nobody displays a dict or a number richly; asking every formatter costs more than the answer.
             return None
         bundle, _ = formatter.format(value, include=set(RICH_TYPES))
-        return Content(from_bundle(bundle)) if bundle else None
+        mime = type_of(bundle)
+        if mime is None:
+            return None
+        if mime in ("image/png", "image/jpeg"):
+            return Content([_picture(bundle[mime], mime)])
+        return Content(from_bundle(bundle), mime_type=mime)
 
     return row

@@ -11,6 +11,8 @@ import sys
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+from ..server.content.media import MAX_IMAGE_SIDE
+
 __all__ = ["take", "watch"]
 
 T = TypeVar("T")
@@ -46,7 +48,8 @@ def take(opened: list[Any], draw: bool) -> list[dict[str, Any]]:
             continue
         figure = manager.canvas.figure
         try:
-            picture = print_figure(figure, fmt="png", base64=True) if draw else None
+            dpi = min(figure.dpi, MAX_IMAGE_SIDE / max(*figure.get_size_inches(), 1))
+            picture = print_figure(figure, fmt="png", base64=True, dpi=dpi) if draw else None
         except Exception as error:  # noqa: BLE001 - whatever drawing raises
             print(f"figure {manager.num} could not be drawn: {error}", file=sys.stderr)
             picture = None

@@ -11,7 +11,7 @@ from pydantic_core import to_json
 
 from ...types import AudioContent, ImageContent, TextContent
 
-__all__ = ["RICH_TYPES", "from_bundle"]
+__all__ = ["RICH_TYPES", "from_bundle", "type_of"]
 
 RICH_TYPES: Final = (
     "image/png",
@@ -22,22 +22,29 @@ RICH_TYPES: Final = (
     "image/svg+xml",
     "text/markdown",
     "text/latex",
+    "application/vnd.vegalite.v6+json",
+    "application/vnd.vegalite.v5+json",
+    "application/vnd.plotly.v1+json",
     "text/html",
     "application/json",
 )
-"""In the order of worth to a reader that sees images and reads text."""
+"""In the order of worth to a reader that sees images and reads text. The specification of a chart (altair,
+plotly) says more than its HTML, which is a script of megabytes."""
 
 
 def from_bundle(bundle: Mapping[str, Any]) -> list[Any]:
     """The most useful of the forms that a bundle offers, as one block; none for an empty bundle."""
-    for mime in (*RICH_TYPES, "text/plain"):
-        if mime in bundle:
-            return [_block(mime, bundle[mime])]
-    return []
+    mime = type_of(bundle)
+    return [] if mime is None else [_block(mime, bundle[mime])]
+
+
+def type_of(bundle: Mapping[str, Any]) -> str | None:
+    """The MIME type of the most useful form."""
+    return next((mime for mime in (*RICH_TYPES, "text/plain") if mime in bundle), None)
 
 
 def _block(mime: str, data: Any) -> Any:
-    if mime == "application/json":
+    if mime.endswith("json"):
         return TextContent(type="text", text=to_json(data, inf_nan_mode="null").decode("utf-8"))
     if isinstance(data, list):
         # The notebook format keeps text as a list of lines.

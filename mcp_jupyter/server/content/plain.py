@@ -12,6 +12,8 @@ from typing import Any, Final
 
 from pydantic_core import to_jsonable_python
 
+from .extent import collected, extent
+
 __all__ = ["plain", "readable"]
 
 _ATOMS: Final = frozenset({str, int, bool, type(None)})
@@ -34,16 +36,21 @@ def plain(value: Any, other: Callable[[Any], Any] = _refuse) -> Any:
     ------
     TypeError
         When a part has no JSON form and `other` is not given, or the value is cyclic or too deep.
+    TooManyParts
+        When it has more than `MAX_PARTS` parts.
 
     Notes
     -----
-    An iterator has none: to look at it would use it up, and it may never end. (pydantic does look, at
-    those within lists and objects.)
+    An iterator has none: to look at it would use it up. Those within lists and dicts become lists: who
+    puts them there wants them looked at.
     """
+    if type(value) in _ATOMS:
+        return value
     if isinstance(value, Iterator):
         return other(value)
     try:
-        return _fast(value)
+        if not extent(value).iterators:  # pydantic would follow an endless one until the memory is full
+            return _fast(value)
     except (TypeError, ValueError, RecursionError):
         pass
     try:
@@ -86,10 +93,12 @@ def _part(value: Any, other: Callable[[Any], Any]) -> Any:
         return {_key(key): _part(item, other) for key, item in value.items()}
     if isinstance(value, list | tuple | Set):
         return [_part(item, other) for item in value]
+    if isinstance(value, Iterator):
+        return plain(collected(value), other)
     if _is_missing(value):  # NaT is a datetime to Python, but has no year
         return None
     try:
-        return _fast(value)
+        return other(value) if extent(value).iterators else _fast(value)
     except (TypeError, ValueError):
         return other(value)
 

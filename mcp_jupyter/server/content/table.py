@@ -7,9 +7,11 @@ raises for a value it does not know: in the end everything has a text.
 
 from __future__ import annotations
 
+import mimetypes
 from base64 import b64encode
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final
 
 from pydantic_core import from_json
@@ -33,6 +35,9 @@ _BLOCKS: Final = (
 MAX_MEMBERS: Final = 100
 """Members of a list that become content one by one; a longer list, if not of blocks, is a value of its
 own."""
+
+MAX_ARRAY_ITEMS: Final = 10_000
+"""Items of a NumPy array that are written out; of a larger one, its shape and its corners."""
 
 
 @dataclass(slots=True)
@@ -112,6 +117,30 @@ def _frame(value: Any) -> Content | None:
     return Content([text(frames.to_markdown(page))], page)
 
 
+def _array(value: Any) -> Content | None:
+    """A large NumPy array: as NumPy shows it, with its first and last items."""
+    if type(value).__module__ != "numpy" or getattr(value, "size", 0) <= MAX_ARRAY_ITEMS:
+        return None
+    shape, kind = list(value.shape), str(value.dtype)
+    shown = f"{kind} array of shape {tuple(shape)}\n{readable(value)}"
+    return Content([text(shown)], {"shape": shape, "dtype": kind, "truncated": True})
+
+
+def _path(value: Any) -> Content | None:
+    """A file by its name: what it contains is not read, for the caller was not given that."""
+    if not isinstance(value, Path):
+        return None
+    try:
+        if not value.is_file():
+            return None
+        size, uri = value.stat().st_size, value.absolute().as_uri()
+    except (OSError, ValueError):
+        return None
+    mime_type = mimetypes.guess_type(value.name)[0] or "application/octet-stream"
+    link = types.ResourceLink(uri=uri, name=value.name, mimeType=mime_type, size=size)
+    return Content([text(str(value)), link])
+
+
 def _bytes(value: Any) -> Content | None:
     if not isinstance(value, bytes | bytearray | memoryview):
         return None
@@ -152,4 +181,4 @@ def _anything(value: Any) -> Content:
 
 def default_rows(*richer: Row) -> list[Row]:
     """The rows of a plain server; `richer` rows stand before the general ones (bytes, JSON)."""
-    return [_block, _media, _frame, *richer, _bytes, _json]
+    return [_block, _media, _frame, _array, _path, *richer, _bytes, _json]

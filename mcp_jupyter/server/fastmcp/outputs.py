@@ -18,6 +18,7 @@ from ... import types
 from ...errors import ToolError
 from ...protocol.frames import dumps
 from ..content import Audio, Image, frames, plain
+from ..content.extent import extent
 from ..parameters import describe
 from .signatures import Untitled, mentions
 
@@ -106,14 +107,15 @@ class Output:
             sent = from_json(dumps(form))
         except ValidationError as exc:
             raise ToolError(f"The tool returned something else than it promised: {describe(exc)}") from None
-        except (TypeError, ValueError) as exc:
+        except (TypeError, ValueError, RecursionError) as exc:
             raise ToolError(f"What the tool returned has no JSON form: {exc}") from None
         return {"result": sent} if self.wrapped else sent
 
     @staticmethod
     def _form(adapter: TypeAdapter[Any], value: Any) -> Any:
         try:
-            return _dumped(adapter, value)
+            # Before pydantic looks: it would follow an endless iterator until the memory is full.
+            return _dumped(adapter, plain(value) if extent(value).iterators else value)
         except (ValidationError, PydanticSerializationError, TypeError) as exc:
             try:
                 form = plain(value)

@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The rows a kernel adds to the table: figures, and what libraries tell IPython's formatters."""
+
+from __future__ import annotations
+
+import io
+import json
+from base64 import b64decode
+from typing import Any
+
+import matplotlib as mpl
+import PIL.Image
+import pytest
+from IPython.core.formatters import DisplayFormatter
+
+from mcp_jupyter.kernel import figures
+from mcp_jupyter.kernel.content import kernel_table
+from mcp_jupyter.server.content import to_resource
+from mcp_jupyter.server.content.media import MAX_IMAGE_SIDE
+
+
+@pytest.fixture
+def table():
+    return kernel_table(DisplayFormatter())
+
+
+@pytest.fixture
+def pyplot():
+    mpl.use("agg")
+    from matplotlib import pyplot
+
+    yield pyplot
+    pyplot.close("all")
+
+
+def size(encoded: str) -> tuple[int, int]:
+    with PIL.Image.open(io.BytesIO(b64decode(encoded))) as image:
+        return image.size
+
+
+def test_a_figure_and_its_axes_are_a_picture_and_closed(table, pyplot):
+    for pick in (lambda figure, axes: figure, lambda figure, axes: axes):
+        figure, axes = pyplot.subplots()
+        axes.plot([1, 2])
+        (block,) = table.convert(pick(figure, axes)).blocks
+        assert block.mimeType == "image/png"
+        assert pyplot.get_fignums() == []
+
+
+def test_figures_are_no_larger_than_a_model_looks_at(table, pyplot):
+    figure = pyplot.figure(figsize=(60, 5))
+    assert max(size(table.convert(figure).blocks[0].data)) <= MAX_IMAGE_SIDE
+    opened: list[Any] = []
+
+    def plot() -> None:
+        pyplot.figure(figsize=(60, 5)).gca().plot([1, 2])
+
+    figures.watch(opened, plot)
+    (bundle,) = figures.take(opened, draw=True)
+    assert max(size(bundle["image/png"])) <= MAX_IMAGE_SIDE * 1.05  # the edges are cut to what is drawn
+
+
+def test_pillows_images_are_pictures(table):
+    (block,) = table.convert(PIL.Image.new("RGB", (3000, 30))).blocks
+    assert (block.mimeType, size(block.data)) == ("image/png", (MAX_IMAGE_SIDE, 16))
+
+
+class Chart:
+    """As altair's and plotly's charts: a specification, HTML of megabytes, and a text."""
+
+    def __init__(self, mime: str) -> None:
+        self.mime = mime
+
+    def _repr_mimebundle_(self, include=None, exclude=None):
+        return {self.mime: {"mark": "bar"}, "text/html": "<script>", "text/plain": "Chart"}
+
+
+@pytest.mark.parametrize("mime", ["application/vnd.vegalite.v5+json", "application/vnd.plotly.v1+json"])
+def test_a_chart_is_its_specification(table, mime):
+    (block,) = table.convert(Chart(mime)).blocks
+    assert json.loads(block.text) == {"mark": "bar"}
+    assert to_resource(Chart(mime), table).mime_type == mime
