@@ -3,15 +3,20 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import anyio
 import pytest
+from anyio.abc import TaskStatus
 
+from mcp_jupyter import Client, types
 from mcp_jupyter.client.streams import SESSION_ENDED
 from mcp_jupyter.errors import McpError
+from mcp_jupyter.server.http.app import serve_http
 
 from .memory_server import Server, conversation
+from .our_server import our_server
 from .scripted_http import Exchange, scripted, session, then
 
 pytestmark = pytest.mark.anyio
@@ -167,3 +172,32 @@ async def test_a_modern_server_cannot_talk_a_client_into_a_legacy_session() -> N
         with pytest.raises(McpError, match="over"):
             await client.call_tool("t")
     assert [method for method, _ in server.asked] == ["server/discover", "tools/call"]
+
+
+async def test_a_real_server_may_start_anew_under_a_session() -> None:
+    heard: list[Any] = []
+
+    async def handle(notification: Any) -> None:
+        heard.append(notification)
+
+    async def serve(stop: anyio.Event, port: int, *, task_status: TaskStatus[int]) -> None:
+        async with serve_http(our_server(), port=port) as bound:
+            task_status.started(bound)
+            await stop.wait()
+        gone.set()
+
+    gone, end = anyio.Event(), anyio.Event()
+    async with anyio.create_task_group() as tasks:
+        stop = anyio.Event()
+        port = await tasks.start(serve, stop, 0)
+        async with Client(f"http://127.0.0.1:{port}/mcp", era="legacy", message_handler=handle) as client:
+            await client.session.subscribe_resource("note://today")
+            stop.set()
+            with anyio.fail_after(20):
+                await gone.wait()
+                await tasks.start(serve, end, port)
+                assert (await client.call_tool("add", {"a": 1, "b": 2})).structuredContent == {"result": 3}
+                names = (f"tool_{number}" for number in itertools.count())
+                while not any(isinstance(one, types.ResourceUpdatedNotification) for one in heard):
+                    await client.call_tool("grow", {"name": next(names)})  # the stream may still be opening
+        end.set()
