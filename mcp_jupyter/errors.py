@@ -15,6 +15,7 @@ into one of these at one named boundary.
     ├── RequestTimeout          no answer within the bound
     ├── BacklogFull             the other side does not read and its queue is full
     ├── UncheckableSchema       a JSON Schema that nothing can be checked against within bounds
+    ├── AuthorizationFailed     no token could be had for a server
     ├── ConfigError             a file of servers cannot be used as it is
     └── LinkError               no kernel can be reached
         └── NotebookNotFound    no live notebook has that name
@@ -28,6 +29,7 @@ from typing import Any
 from .protocol.codes import URL_ELICITATION_REQUIRED
 
 __all__ = [
+    "AuthorizationFailed",
     "BacklogFull",
     "ConfigError",
     "ConnectionClosed",
@@ -150,6 +152,10 @@ class BacklogFull(McpJupyterError):
 
 class UncheckableSchema(McpJupyterError):
     """A JSON Schema that nothing can be checked against, or not within bounds."""
+
+
+class AuthorizationFailed(McpJupyterError):
+    """No token could be had for a server; the message says at which step, and never holds a secret."""
 
 
 class ConfigError(McpJupyterError, ValueError):

@@ -1,0 +1,33 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Credentials for servers over HTTP: `auth=` of `Client` and of the transports.
+
+    auth = OAuth("https://example.com/mcp", storage=FileStorage("..."))
+    async with Client("https://example.com/mcp", auth=auth) as client: ...
+
+Not imported by the transports: a server without sign-in costs no OAuth library.
+"""
+
+from __future__ import annotations
+
+from .credentials import Assertion, AssertionHandler, ClientCredentials
+from .loopback import AuthorizationResponse, LoopbackCallback, loopback_callback
+from .oauth import CallbackHandler, OAuth, RedirectHandler
+from .records import ClientInformation, Tokens
+from .storage import FileStorage, MemoryStorage, Storage
+
+__all__ = [
+    "Assertion",
+    "AssertionHandler",
+    "AuthorizationResponse",
+    "CallbackHandler",
+    "ClientCredentials",
+    "ClientInformation",
+    "FileStorage",
+    "LoopbackCallback",
+    "MemoryStorage",
+    "OAuth",
+    "RedirectHandler",
+    "Storage",
+    "Tokens",
+    "loopback_callback",
+]

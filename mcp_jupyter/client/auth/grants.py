@@ -1,0 +1,179 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Requests to the token endpoint, and what it answers.
+
+Owns client authentication (RFC 6749, 2.3; RFC 7523, 2.2) and the exchange of a grant for tokens. Does not
+know where a grant comes from.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+from urllib.parse import quote_plus
+
+import httpx2
+from authlib.oauth2.rfc6749.parameters import prepare_token_request
+from authlib.oauth2.rfc7523 import private_key_jwt_sign
+from joserfc.errors import JoseError
+from joserfc.jwk import import_key
+
+from ...errors import AuthorizationFailed
+from ..redaction import Redaction
+from .fetching import Fetcher
+from .metadata import AuthorizationServer
+from .records import ClientInformation, Tokens
+
+__all__ = ["Party", "Refused", "auth_method_for", "exchange"]
+
+ASSERTION_SECONDS: Final = 300
+"""How long an assertion about the client is good: it is used at once."""
+
+ASSERTION_TYPE: Final = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+
+_KEY_TYPES: Final = {"ES": "EC", "RS": "RSA", "PS": "RSA", "Ed": "OKP"}
+"""Of a JWS algorithm, by the beginning of its name."""
+
+_SECRET_METHODS: Final = ("client_secret_basic", "client_secret_post")
+
+
+class Refused(AuthorizationFailed):
+    """The token endpoint said no.
+
+    Parameters
+    ----------
+    code : str
+        Its error code (RFC 6749, 5.2); empty when it gave none.
+    """
+
+    def __init__(self, message: str, code: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+@dataclass(frozen=True, slots=True)
+class Party:
+    """Who asks whom for a token, and for which resource.
+
+    Parameters
+    ----------
+    server : AuthorizationServer
+        Asked.
+    client : ClientInformation
+        Asks.
+    resource : str
+        Exactly as published (RFC 8707).
+    private_key, algorithm : str, optional
+        PEM and JWS algorithm of a client that signs assertions about itself.
+    """
+
+    server: AuthorizationServer
+    client: ClientInformation
+    resource: str
+    private_key: str | None = field(default=None, repr=False)
+    algorithm: str = "ES256"
+
+
+def auth_method_for(client: ClientInformation, server: AuthorizationServer) -> str:
+    """How the client shows who it is: as registered, else the first way both sides know."""
+    if client.auth_method is not None:
+        return client.auth_method
+    if client.client_secret is None:
+        return "none"
+    return next((method for method in _SECRET_METHODS if method in server.auth_methods), "none")
+
+
+async def exchange(
+    fetcher: Fetcher,
+    party: Party,
+    grant_type: str,
+    scopes: tuple[str, ...],
+    refresh_token: str | None = None,
+    send_scope: bool = False,
+    grant: Mapping[str, str] | None = None,
+) -> Tokens:
+    """Exchange a grant for tokens.
+
+    Parameters
+    ----------
+    scopes : tuple of str
+        What was, or is, asked for.
+    refresh_token : str, optional
+        The one that is renewed.
+    send_scope : bool
+        Whether this request asks for the scopes, not one before it.
+    grant : mapping, optional
+        The grant's own parameters.
+
+    Raises
+    ------
+    Refused
+        The endpoint answered with an error.
+    AuthorizationFailed
+        It did not answer, or with something else than a token.
+    """
+    fields: dict[str, Any] = {**(grant or {}), "resource": party.resource}
+    if refresh_token is not None:
+        fields["refresh_token"] = refresh_token
+    if send_scope and scopes:
+        fields["scope"] = " ".join(scopes)
+    headers = {"Content-Type": "application/x-www-form-urlencoded"}
+    _authenticate(party, headers, fields)
+    body: str = prepare_token_request(grant_type, **fields)
+    answer = await fetcher.post(party.server.token_endpoint, "token endpoint", headers, body.encode())
+    if answer.status != 200:
+        raise _refusal(answer.status, answer.document, headers, fields)
+    return Tokens.read(
+        answer.document,
+        issuer=party.server.issuer,
+        client_id=party.client.client_id,
+        resource=party.resource,
+        scopes=scopes,
+        refresh_token=refresh_token,
+    )
+
+
+def _authenticate(party: Party, headers: dict[str, str], fields: dict[str, Any]) -> None:
+    client, method = party.client, auth_method_for(party.client, party.server)
+    if party.private_key is not None:
+        fields |= {"client_assertion_type": ASSERTION_TYPE, "client_assertion": _assertion(party)}
+    elif method == "client_secret_basic":
+        # Encoded before they are joined: a colon in either is no separator (RFC 6749, 2.3.1).
+        pair = f"{quote_plus(client.client_id)}:{quote_plus(client.client_secret or '')}"
+        headers["Authorization"] = "Basic " + base64.b64encode(pair.encode()).decode()
+    elif method == "client_secret_post":
+        fields |= {"client_id": client.client_id, "client_secret": client.client_secret or ""}
+    elif method == "none":
+        fields["client_id"] = client.client_id
+    else:
+        raise AuthorizationFailed("The authorization server wants a kind of client that this is not.")
+
+
+def _assertion(party: Party) -> str:
+    """A signed statement of who the client is, for this authorization server alone."""
+    try:
+        key: Any = import_key(party.private_key or "", _KEY_TYPES[party.algorithm[:2]])  # type: ignore[call-overload]
+        signed: str = private_key_jwt_sign(
+            key,
+            party.client.client_id,
+            party.server.issuer,
+            alg=party.algorithm,
+            expires_in=ASSERTION_SECONDS,
+        )
+    except (JoseError, KeyError, ValueError):
+        raise AuthorizationFailed(f"The private key cannot sign with {party.algorithm}.") from None
+    return signed
+
+
+def _refusal(status: int, document: Any, headers: dict[str, str], fields: dict[str, Any]) -> Refused:
+    """The endpoint's words, without what was sent to it."""
+    secrets = Redaction(httpx2.Headers(headers), httpx2.URL("https://localhost"))
+    for value in fields.values():
+        secrets.keep(str(value))
+        secrets.keep(quote_plus(str(value)))
+    code = document.get("error")
+    code = secrets.quote(code) if isinstance(code, str) else ""
+    text = document.get("error_description")
+    words = f"{code}: {secrets.quote(text)}" if isinstance(text, str) and text else code
+    return Refused(f"The token endpoint refused ({status}): {words or 'it gave no reason'}", code)

@@ -1,0 +1,150 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The answer of an authorization server, and a place on the loopback where a browser brings it.
+
+Owns one listening socket for as long as one sign-in lasts. Judges nothing but the `state`: an answer without
+the right one is somebody else's, and is not waited for.
+
+Source: RFC 8252, sections 7.3 and 8.3.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Final
+from urllib.parse import parse_qs, urlsplit
+
+import anyio
+from anyio.abc import SocketAttribute, SocketStream
+
+from ...errors import AuthorizationFailed
+
+__all__ = ["AuthorizationResponse", "LoopbackCallback", "loopback_callback"]
+
+MAX_HEAD_BYTES: Final = 16384
+"""A browser's request; codes are a few hundred bytes."""
+
+HEAD_SECONDS: Final = 5.0
+"""For a request to arrive: browsers open connections that they do not use."""
+
+MAX_CONNECTIONS: Final = 16
+"""At once; a browser needs two."""
+
+_PAGE: Final = b"<!doctype html><title>mcp_jupyter</title><p>%b You can close this window."
+
+
+@dataclass(frozen=True, slots=True)
+class AuthorizationResponse:
+    """What the authorization server sent back with the browser (RFC 6749, 4.1.2; RFC 9207)."""
+
+    code: str | None = field(default=None, repr=False)
+    state: str | None = field(default=None, repr=False)
+    iss: str | None = None
+    error: str | None = None
+    error_description: str | None = None
+
+    @classmethod
+    def from_url(cls, url: str) -> AuthorizationResponse:
+        """Read the URL that the browser was sent to.
+
+        Raises
+        ------
+        AuthorizationFailed
+            A parameter comes twice, or there are too many.
+        """
+        try:
+            query = parse_qs(urlsplit(url).query, max_num_fields=32)
+        except ValueError:
+            raise AuthorizationFailed("The authorization server's answer has too many parameters.") from None
+        names = ("code", "state", "iss", "error", "error_description")
+        if any(len(query.get(name, ())) > 1 for name in names):
+            raise AuthorizationFailed("A parameter of the authorization server's answer comes twice.")
+        return cls(**{name: query[name][0] for name in names if name in query})
+
+
+class LoopbackCallback:
+    """A listener that waits for one answer.
+
+    Attributes
+    ----------
+    redirect_uri : str
+        Where the browser is to go.
+    """
+
+    def __init__(self, port: int) -> None:
+        self.redirect_uri = f"http://127.0.0.1:{port}/callback"
+        self._state: str | None = None
+        self._answered = anyio.Event()
+        self._answer: AuthorizationResponse | None = None
+        self._limiter = anyio.CapacityLimiter(MAX_CONNECTIONS)
+
+    async def answer(self, state: str) -> AuthorizationResponse:
+        """Wait for the answer with this `state`; the caller bounds the wait."""
+        self._state = state
+        await self._answered.wait()
+        assert self._answer is not None
+        return self._answer
+
+    async def serve(self, stream: SocketStream) -> None:
+        """Serve one connection, and one request of it."""
+        async with stream:
+            with anyio.move_on_after(HEAD_SECONDS):
+                try:
+                    async with self._limiter:
+                        status, words = self._take(await _target(stream))
+                        await stream.send(_response(status, words))
+                except (anyio.BrokenResourceError, anyio.ClosedResourceError, anyio.EndOfStream):
+                    pass
+
+    def _take(self, target: str) -> tuple[bytes, bytes]:
+        if self._answer is not None or urlsplit(target).path != "/callback":
+            return b"404 Not Found", b"There is nothing here."
+        try:
+            answer = AuthorizationResponse.from_url(target)
+        except AuthorizationFailed:
+            return b"400 Bad Request", b"This is no answer to a sign-in."
+        if self._state is None or not secrets.compare_digest(
+            (answer.state or "").encode(), self._state.encode()
+        ):
+            return b"400 Bad Request", b"This is no answer to the sign-in that is under way."
+        self._answer = answer
+        self._answered.set()
+        return b"200 OK", b"The answer has arrived."
+
+
+@asynccontextmanager
+async def loopback_callback() -> AsyncIterator[LoopbackCallback]:
+    """Listen on an ephemeral port of 127.0.0.1 until the body ends."""
+    listener = await anyio.create_tcp_listener(local_host="127.0.0.1")
+    callback = LoopbackCallback(listener.extra(SocketAttribute.local_port))  # noqa: S610 - not Django's
+    async with listener, anyio.create_task_group() as tasks:
+        tasks.start_soon(listener.serve, callback.serve)
+        try:
+            yield callback
+        finally:
+            tasks.cancel_scope.cancel()
+
+
+async def _target(stream: SocketStream) -> str:
+    """The target of a GET request; empty when it is none."""
+    head = b""
+    while b"\r\n\r\n" not in head and len(head) < MAX_HEAD_BYTES:
+        head += await stream.receive()
+    words = head.partition(b"\r\n")[0].decode("latin-1").split(" ")
+    return words[1] if len(words) == 3 and words[0] == "GET" and words[1].startswith("/") else ""
+
+
+def _response(status: bytes, words: bytes) -> bytes:
+    body = _PAGE % words
+    head = [
+        b"HTTP/1.1 " + status,
+        b"Content-Type: text/html; charset=utf-8",
+        b"Content-Length: %d" % len(body),
+        b"Content-Security-Policy: default-src 'none'",
+        b"Referrer-Policy: no-referrer",  # the address holds the code
+        b"Cache-Control: no-store",
+        b"Connection: close",
+    ]
+    return b"\r\n".join(head) + b"\r\n\r\n" + body

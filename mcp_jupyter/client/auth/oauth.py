@@ -1,0 +1,247 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Signing in: a person allows this client to use a server on their behalf.
+
+Owns the authorization code grant with PKCE and the checks of its answer. Does not know when it is needed.
+
+Source: spec 2026-07-28, basic/authorization; OAuth 2.1; RFC 7636; RFC 9207.
+"""
+
+from __future__ import annotations
+
+import secrets
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from typing import Any, Final, TypeAlias
+
+import anyio
+from authlib.oauth2.rfc6749.parameters import prepare_grant_uri
+from authlib.oauth2.rfc7636 import create_s256_code_challenge
+
+from ...errors import AuthorizationFailed
+from ..streams import printable
+from .addresses import web_url
+from .bearer import SIGN_IN_SECONDS, BearerAuth, Goal
+from .grants import Party, Refused, exchange
+from .loopback import AuthorizationResponse, loopback_callback
+from .metadata import AuthorizationServer
+from .records import ClientInformation, Tokens
+from .registration import Registrar, check_metadata_url
+from .storage import Storage
+
+__all__ = ["CallbackHandler", "OAuth", "RedirectHandler"]
+
+RedirectHandler: TypeAlias = Callable[[str], Awaitable[None]]
+"""Shows the person the URL to sign in at, or opens it."""
+
+CallbackHandler: TypeAlias = Callable[[], Awaitable[AuthorizationResponse]]
+"""Gives what came back to the redirect URI."""
+
+_CLIENT: Final[Mapping[str, Any]] = {
+    "client_name": "mcp_jupyter",
+    "application_type": "native",
+    "grant_types": ["authorization_code", "refresh_token"],
+    "response_types": ["code"],
+}
+
+_Answering: TypeAlias = Callable[[str], Awaitable[AuthorizationResponse]]
+
+
+class OAuth(BearerAuth):
+    """Signs a person in when a server asks for it, and keeps the token fresh.
+
+    Share one among the clients of a server: then one sign-in does for all.
+
+    Parameters
+    ----------
+    server_url : str
+        The server's.
+    storage : Storage, optional
+        Where tokens and registrations are kept; in memory when None.
+    redirect_handler : callable, optional
+        Given the URL to sign in at. When None, the URL is written to standard error.
+    callback_handler : callable, optional
+        Gives the answer that came to the redirect URI, for which `client_metadata` needs `redirect_uris`.
+        When None, a listener on the loopback waits for it.
+    client_metadata : mapping, optional
+        What to register this client with (RFC 7591, section 2), beside what is there already.
+    client_metadata_url : str, optional
+        Where this client publishes its metadata: its name at servers that read such documents.
+    client_id, client_secret : str, optional
+        A client that was registered beforehand; needs `issuer`.
+    issuer : str, optional
+        The one authorization server to use.
+    scopes : iterable of str
+        Asked for when the server does not say what it needs.
+    trusted_hosts : iterable of str
+        Hosts beside the server's own that may have private addresses.
+    sign_in_seconds : float
+        How long a person has.
+
+    Raises
+    ------
+    ValueError
+        The arguments do not go together.
+    """
+
+    def __init__(
+        self,
+        server_url: str,
+        *,
+        storage: Storage | None = None,
+        redirect_handler: RedirectHandler | None = None,
+        callback_handler: CallbackHandler | None = None,
+        client_metadata: Mapping[str, Any] | None = None,
+        client_metadata_url: str | None = None,
+        client_id: str | None = None,
+        client_secret: str | None = None,
+        issuer: str | None = None,
+        scopes: Iterable[str] = (),
+        trusted_hosts: Iterable[str] = (),
+        sign_in_seconds: float = SIGN_IN_SECONDS,
+    ) -> None:
+        super().__init__(
+            server_url,
+            storage=storage,
+            issuer=issuer,
+            scopes=scopes,
+            trusted_hosts=trusted_hosts,
+            wait_seconds=sign_in_seconds,
+        )
+        metadata = {**_CLIENT, **(client_metadata or {})}
+        redirect_uris = metadata.pop("redirect_uris", [])
+        if callback_handler is not None and not redirect_uris:
+            raise ValueError("callback_handler needs client_metadata with redirect_uris.")
+        if client_id is not None and issuer is None:
+            raise ValueError(
+                "A client that was registered beforehand is known to one authorization server only: give its "
+                "issuer= too. To any other its secret would be a present."
+            )
+        if client_metadata_url is not None:
+            check_metadata_url(client_metadata_url)
+        given = None if client_id is None else ClientInformation(client_id, client_secret)
+        self._registrar = Registrar(self.fetcher, self.storage, metadata, client_metadata_url, given)
+        self._show = redirect_handler or _print
+        self._callback = callback_handler
+        self._redirect_uri = redirect_uris[0] if redirect_uris else None
+        self._seconds = sign_in_seconds
+
+    async def obtain(self, goal: Goal) -> Tokens:
+        server = goal.server
+        if server.authorization_endpoint is None:
+            raise AuthorizationFailed(
+                "At this authorization server nobody can sign in: it has no page for it."
+            )
+        if not server.has_s256:
+            raise AuthorizationFailed(
+                f"The authorization server {printable(server.issuer, 120)} does not say that it knows PKCE "
+                "with S256, without which a code could be stolen. Nobody is signed in."
+            )
+        goal = replace(goal, scopes=_with_refresh(goal.scopes, server))
+        async with self._listening() as (redirect_uri, answering):
+            client = await self._registrar.client(server, redirect_uri)
+            verifier = secrets.token_urlsafe(48)
+            code = await self._code(goal, client, redirect_uri, verifier, answering)
+        party = Party(server, client, goal.resource)
+        grant = {"code": code, "redirect_uri": redirect_uri, "code_verifier": verifier}
+        try:
+            return await exchange(self.fetcher, party, "authorization_code", goal.scopes, grant=grant)
+        except Refused as exc:
+            if exc.code == "invalid_client":
+                await self._registrar.forget(server.issuer)
+            raise
+
+    async def renewing_party(self, server: AuthorizationServer, tokens: Tokens) -> Party | None:
+        client = await self._registrar.known(server.issuer)
+        if client is None or client.client_id != tokens.client_id:
+            return None
+        return Party(server, client, tokens.resource)
+
+    @asynccontextmanager
+    async def _listening(self) -> AsyncIterator[tuple[str, _Answering]]:
+        """The redirect URI, and what waits for the answer that comes there."""
+        if self._callback is None:
+            async with loopback_callback() as loopback:
+                yield loopback.redirect_uri, loopback.answer
+        else:
+            callback = self._callback
+            assert self._redirect_uri is not None
+
+            async def answering(_state: str) -> AuthorizationResponse:
+                return await callback()
+
+            yield self._redirect_uri, answering
+
+    async def _code(
+        self, goal: Goal, client: ClientInformation, redirect_uri: str, verifier: str, answering: _Answering
+    ) -> str:
+        """Have the person sign in.
+
+        Raises
+        ------
+        AuthorizationFailed
+            They did not, or the answer is not the authorization server's.
+        """
+        state = secrets.token_urlsafe(32)
+        url = self._sign_in_url(goal, client, redirect_uri, verifier, state)
+        try:
+            with anyio.fail_after(self._seconds):
+                await self._show(url)
+                answer = await answering(state)
+        except TimeoutError:
+            raise AuthorizationFailed(f"Nobody signed in within {self._seconds:g} s.") from None
+        return _checked(answer, state, goal.server)
+
+    def _sign_in_url(
+        self, goal: Goal, client: ClientInformation, redirect_uri: str, verifier: str, state: str
+    ) -> str:
+        endpoint = goal.server.authorization_endpoint
+        assert endpoint is not None
+        self.hosts.check(web_url(endpoint, "authorization endpoint"))
+        url: str = prepare_grant_uri(
+            endpoint,
+            client.client_id,
+            "code",
+            redirect_uri=redirect_uri,
+            scope=" ".join(goal.scopes) or None,
+            state=state,
+            code_challenge=create_s256_code_challenge(verifier),
+            code_challenge_method="S256",
+            resource=goal.resource,
+        )
+        return url
+
+
+def _with_refresh(scopes: tuple[str, ...], server: AuthorizationServer) -> tuple[str, ...]:
+    """The scopes, and the one for refresh tokens where the server has it (spec, "Refresh Tokens")."""
+    if scopes and "offline_access" in server.scopes_supported and "offline_access" not in scopes:
+        return (*scopes, "offline_access")
+    return scopes
+
+
+def _checked(answer: AuthorizationResponse, state: str, server: AuthorizationServer) -> str:
+    """The code of an answer that is to our question, from the server that was asked.
+
+    Until both are sure nothing else of the answer is looked at (spec, "Authorization Response Validation").
+    """
+    if not secrets.compare_digest((answer.state or "").encode(), state.encode()):
+        raise AuthorizationFailed(
+            "The answer to the sign-in has not the state it was asked with; it is not used."
+        )
+    if answer.iss is None and server.sends_iss:
+        raise AuthorizationFailed("The answer to the sign-in does not say who gave it, though it should.")
+    if answer.iss is not None and answer.iss != server.issuer:
+        raise AuthorizationFailed(
+            "The answer to the sign-in is from another authorization server; it is not used."
+        )
+    if answer.error is not None:
+        words = ": ".join(printable(text, 200) for text in (answer.error, answer.error_description) if text)
+        raise AuthorizationFailed(f"The sign-in was refused: {words}")
+    if not answer.code:
+        raise AuthorizationFailed("The answer to the sign-in has no code.")
+    return answer.code
+
+
+async def _print(url: str) -> None:
+    print(f"Sign in at {url}", file=sys.stderr, flush=True)

@@ -1,0 +1,141 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Who the client is to an authorization server: named beforehand, by its own document, or registered now.
+
+Owns that order (spec 2026-07-28, client registration) and dynamic registration (RFC 7591). Knows no token.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping
+from typing import Any, Final
+
+from ...errors import AuthorizationFailed
+from ..streams import printable
+from .fetching import Answer, Fetcher
+from .metadata import AuthorizationServer
+from .records import ClientInformation
+from .storage import Storage
+
+__all__ = ["Registrar", "check_metadata_url"]
+
+_METHODS: Final = ("none", "client_secret_basic", "client_secret_post")
+"""Ways to authenticate of a client that is registered here; a public client first: it keeps no secret."""
+
+
+def check_metadata_url(url: str) -> None:
+    """Check the URL of a client metadata document.
+
+    Raises
+    ------
+    ValueError
+        It is not https, or has no path (draft-ietf-oauth-client-id-metadata-document).
+    """
+    scheme, _, rest = url.partition("://")
+    if scheme != "https" or not rest.partition("/")[2]:
+        raise ValueError("client_metadata_url must begin with https:// and have a path.")
+
+
+class Registrar:
+    """Finds out who the client is.
+
+    Parameters
+    ----------
+    fetcher, storage
+        For registering, and for remembering it by issuer.
+    metadata : mapping
+        Of the client (RFC 7591, section 2), but for redirect URIs.
+    metadata_url : str, optional
+        Where the client publishes its metadata: then that URL is its name.
+    given : ClientInformation, optional
+        The client as registered beforehand.
+    """
+
+    def __init__(
+        self,
+        fetcher: Fetcher,
+        storage: Storage,
+        metadata: Mapping[str, Any],
+        metadata_url: str | None = None,
+        given: ClientInformation | None = None,
+    ) -> None:
+        self._fetcher = fetcher
+        self._storage = storage
+        self._metadata = metadata
+        self._metadata_url = metadata_url
+        self._given = given
+
+    async def known(self, issuer: str) -> ClientInformation | None:
+        """The client as this issuer knows it already, if it does."""
+        return self._given or await self._storage.get_client(issuer)
+
+    async def client(self, server: AuthorizationServer, redirect_uri: str) -> ClientInformation:
+        """The client as this server knows it, registered now when need be.
+
+        Raises
+        ------
+        AuthorizationFailed
+            It cannot be registered.
+        """
+        if self._given is not None:
+            return self._given
+        if self._metadata_url is not None and server.takes_metadata_documents:
+            client = ClientInformation(self._metadata_url, auth_method="none", redirect_uris=(redirect_uri,))
+        else:
+            stored = await self._storage.get_client(server.issuer)
+            if stored is not None and redirect_uri in stored.redirect_uris and not _ended(stored):
+                return stored
+            client = await self._register(server, redirect_uri)
+        await self._storage.set_client(server.issuer, client)
+        return client
+
+    async def forget(self, issuer: str) -> None:
+        """Forget a registration that its server does not know any more."""
+        if self._given is None:
+            await self._storage.set_client(issuer, None)
+
+    async def _register(self, server: AuthorizationServer, redirect_uri: str) -> ClientInformation:
+        if server.registration_endpoint is None:
+            raise AuthorizationFailed(
+                f"The authorization server {printable(server.issuer, 120)} registers no clients by itself. "
+                "Register one there, and give client_id= (and client_secret=) and issuer=."
+            )
+        method = next((method for method in _METHODS if method in server.auth_methods), _METHODS[0])
+        wish = {
+            "token_endpoint_auth_method": method,
+            **self._metadata,
+            "redirect_uris": [redirect_uri],
+        }
+        answer = await self._fetcher.post(
+            server.registration_endpoint,
+            "registration endpoint",
+            {"Content-Type": "application/json"},
+            json.dumps(wish).encode(),
+        )
+        return _registered(answer, redirect_uri)
+
+
+def _registered(answer: Answer, redirect_uri: str) -> ClientInformation:
+    said = answer.document
+    if answer.status not in (200, 201):
+        words = [said.get("error"), said.get("error_description")]
+        text = ": ".join(printable(word, 200) for word in words if isinstance(word, str)) or "no reason given"
+        raise AuthorizationFailed(
+            f"The authorization server registers no such client ({answer.status}): {text}"
+        )
+    client_id, secret = said.get("client_id"), said.get("client_secret")
+    method, ends = said.get("token_endpoint_auth_method"), said.get("client_secret_expires_at")
+    if not isinstance(client_id, str) or not client_id:
+        raise AuthorizationFailed("The registration endpoint gave no client_id.")
+    return ClientInformation(
+        client_id,
+        client_secret=secret if isinstance(secret, str) and secret else None,
+        auth_method=method if isinstance(method, str) else None,
+        redirect_uris=(redirect_uri,),
+        expires_at=ends if isinstance(ends, int | float) else 0,
+    )
+
+
+def _ended(client: ClientInformation) -> bool:
+    return 0 < client.expires_at < time.time()
