@@ -124,7 +124,8 @@ class StdioChannel(Channel):
     def _expect(self, frame: Frame) -> None:
         """Keep the ids of what will be answered; what is cancelled will not be."""
         if isinstance(frame, Request):
-            self._unanswered.add(frame.id)
+            if frame.method != "subscriptions/listen":  # it lasts until one of the two leaves
+                self._unanswered.add(frame.id)
         elif isinstance(frame, Notification) and frame.method == "notifications/cancelled":
             cancelled = frame.params.get("requestId")
             self._unanswered -= {cancelled} if is_request_id(cancelled) else set()

@@ -161,7 +161,9 @@ class Inspector:
 
     def run(self, *arguments: str, timeout: float = 60) -> subprocess.CompletedProcess[str]:
         """Run it to its end."""
-        script = self.packages.script("@modelcontextprotocol/inspector", "cli", "build", "index.js")
+        script = self.packages.script(
+            "@modelcontextprotocol/inspector", "clients", "launcher", "build", "index.js"
+        )
         command = [str(self.packages.node), str(script), *arguments]
         environ = {**self.packages.environ, "HOME": str(self.home), "MCP_INSPECTOR_SECRET_STORE": "memory"}
         return subprocess.run(

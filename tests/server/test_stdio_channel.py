@@ -89,6 +89,12 @@ def test_any_bytes_are_messages_or_faults(pieces):
 
 
 @pytest.mark.anyio
+async def test_a_subscription_ends_with_the_input(monkeypatch):
+    monkeypatch.setattr(stdio, "ANSWER_SECONDS", 60)  # of what else was asked
+    await framed([b'{"jsonrpc":"2.0","id":1,"method":"subscriptions/listen"}\n'])
+
+
+@pytest.mark.anyio
 async def test_a_closed_channel_delivers_and_sends_nothing():
     reading, writing = os.pipe()
     heard = Heard()
