@@ -89,8 +89,8 @@ class ServerFile:
         path = Path(found["path"] if found else text)
         if path.suffix == ".ipynb":
             raise ServerFileError(
-                f"{path.name} is a notebook, and running one without Jupyter comes with a later version. "
-                "Open it in Jupyter, run `%load_ext mcp_jupyter` in it, then: jupyter mcp attach"
+                f"{path.name} is a notebook, which has no object to serve: `jupyter mcp run {path.name}` "
+                "serves what its cells offer."
             )
         if not path.exists():
             raise ServerFileError(f"There is no file {path}.")

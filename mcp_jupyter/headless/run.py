@@ -121,7 +121,7 @@ class HeadlessNotebook:
         channels: Any = before.kc
         client.km, client.kc = manager, channels
         self._client = client
-        await manager.restart_kernel(now=True)
+        await manager.restart_kernel()
         await channels.wait_for_ready(timeout=START_SECONDS)
         await self._run(client)
 
@@ -134,7 +134,7 @@ class HeadlessNotebook:
         with anyio.move_on_after(STOP_SECONDS, shield=True):
             if client.kc is not None:
                 client.kc.stop_channels()
-            await manager.shutdown_kernel(now=True)
+            await manager.shutdown_kernel()  # killed after a while
 
     # -- its parts -------------------------------------------------------------------------------
 

@@ -79,9 +79,10 @@ async def serving(
         assert process.stderr is not None
         lines = BufferedByteReceiveStream(process.stderr)
         try:
+            line = ""
             with anyio.fail_after(SECONDS):
-                line = (await lines.receive_until(b"\n", 2**16)).decode()
-            assert line.startswith("Serving "), line
+                while not line.startswith("Serving "):  # what a file or a kernel prints comes before
+                    line = (await lines.receive_until(b"\n", 2**16)).decode()
             yield process, line.split()[3], lines
         finally:
             if process.returncode is None:
@@ -168,7 +169,9 @@ async def test_a_file_that_raises_shows_its_own_traceback(jupyter_dirs: JupyterD
     [
         ((), 2, "Missing argument"),
         (("nowhere.py",), 1, "Error: There is no file nowhere.py."),
-        (("analysis.ipynb",), 1, "later version"),
+        (("analysis.ipynb",), 1, "analysis.ipynb cannot be read: No such file"),
+        (("server.py", "--watch", "-p", "x=1"), 2, "--parameter, --watch: for notebooks only"),
+        (("analysis.ipynb:mcp",), 1, "which has no object to serve"),
         (("x.py", "--port", "1"), 2, "--http"),
         (("x.py", "--http", "--port", "70000"), 2, "--port"),
     ],

@@ -119,8 +119,8 @@ def test_a_file_that_raises_is_told_with_the_place(
         ("nowhere.py:mcp", "There is no file nowhere.py"),
         ("note.txt", "is no Python file"),
         ("folder.py", "is no Python file"),
-        ("analysis.ipynb", "comes with a later version"),
-        ("analysis.ipynb:mcp", "comes with a later version"),
+        ("analysis.ipynb", "is a notebook, which has no object"),
+        ("analysis.ipynb:mcp", "is a notebook, which has no object"),
     ],
 )
 def test_what_is_no_file_of_python_is_told(

@@ -23,7 +23,7 @@ TOOL = "%%mcp_tool\ndef total() -> int:\n    return sum(values)"
 
 def attached(dirs: JupyterDirs, name: str, **options: Any) -> Client:
     command = [sys.executable, "-m", "mcp_jupyter.cli", "attach", name]
-    return Client(command, env=dirs.settings, **options)
+    return Client(command, env=dirs.environ, **options)
 
 
 @pytest.fixture

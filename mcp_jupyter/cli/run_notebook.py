@@ -1,0 +1,125 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""`jupyter mcp run analysis.ipynb`: a notebook that is run and then served.
+
+Owns what a person is told of the run, and when it is run again. How it is run is `headless`' business, how
+it is served `run`'s.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from ..headless.run import CellFailed, HeadlessNotebook
+    from .bridge import AttachedNotebook
+
+__all__ = ["NotebookOptions", "served_notebook"]
+
+LOOK_SECONDS: Final = 1.0
+"""How often the file of a watched notebook is looked at."""
+
+
+@dataclass(frozen=True, slots=True)
+class NotebookOptions:
+    """How a notebook is run.
+
+    Attributes
+    ----------
+    parameters : tuple of str
+        Each NAME=VALUE.
+    kernel : str or None
+        Instead of the notebook's own.
+    allow_errors : bool
+        Serve what there is when a cell fails.
+    watch : bool
+        Run it again whenever its file changes.
+    """
+
+    parameters: tuple[str, ...] = ()
+    kernel: str | None = None
+    allow_errors: bool = False
+    watch: bool = False
+
+    @property
+    def given(self) -> list[str]:
+        """The options that were used, as they are written."""
+        used = {
+            "--parameter": self.parameters,
+            "--kernel": self.kernel,
+            "--allow-errors": self.allow_errors,
+            "--watch": self.watch,
+        }
+        return [name for name, value in used.items() if value]
+
+
+@asynccontextmanager
+async def served_notebook(
+    path: Path, options: NotebookOptions, say: Callable[[str], None]
+) -> AsyncIterator[AttachedNotebook]:
+    """Run a notebook; while the context is open it can be served.
+
+    Raises
+    ------
+    HeadlessError
+        The file or its kernel cannot be used, or (`CellFailed`) a cell failed.
+    ParameterError
+    """
+    from ..engine.tasks import owned_tasks
+    from ..headless.parameters import parse_parameters
+    from ..headless.run import run_notebook
+    from ..link.discovery import Discovery
+    from .bridge import AttachedNotebook
+
+    discovery = Discovery()
+    say(f"Running {path.name} ...")
+    async with run_notebook(
+        path,
+        parameters=parse_parameters(options.parameters),
+        kernel=options.kernel,
+        allow_errors=options.allow_errors,
+        discovery=discovery,
+    ) as notebook:
+        _say_failures(notebook.failed, say)
+        async with owned_tasks() as tasks:
+            if options.watch:
+                tasks.start_soon(_watch, path, notebook, say)
+            yield AttachedNotebook(notebook.info, discovery)
+
+
+def _say_failures(failed: list[CellFailed], say: Callable[[str], None]) -> None:
+    for failure in failed:
+        say(str(failure))
+
+
+async def _watch(path: Path, notebook: HeadlessNotebook, say: Callable[[str], None]) -> None:
+    import anyio
+
+    from ..headless.run import HeadlessError
+
+    seen = _state(path)
+    while True:
+        await anyio.sleep(LOOK_SECONDS)
+        state = _state(path)
+        if state in (None, seen):  # an editor that replaces the file leaves it away for a moment
+            continue
+        seen = state
+        say(f"{path.name} has changed: running it again ...")
+        try:
+            await notebook.again()
+        except HeadlessError as exc:
+            say(f"{exc} What ran before that is served; mend the notebook, and it runs again.")
+        else:
+            _say_failures(notebook.failed, say)
+            say("It has run.")
+
+
+def _state(path: Path) -> Any:
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_mtime_ns, status.st_size, status.st_ino

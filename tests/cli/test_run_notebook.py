@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""`jupyter mcp run analysis.ipynb`, as a host starts it and as a person does."""
+
+from __future__ import annotations
+
+import anyio
+import pytest
+
+from mcp_jupyter import Client
+from mcp_jupyter.errors import McpError
+from tests.headless.conftest import write_notebook
+
+from .support import JUPYTER_MCP, SECONDS, run
+from .test_run import serving
+
+__all__ = ["write_notebook"]
+
+pytestmark = pytest.mark.anyio
+
+NOISE = "import os, sys\nprint('printed')\nos.write(1, b'no message\\n')\nos.system('echo from a child')"
+TOOL = "%%mcp_tool\ndef total() -> int:\n    return sum(values)"
+
+
+def served(dirs, path, *options: str) -> Client:
+    """A client of the command on stdio."""
+    return Client([JUPYTER_MCP, "run", str(path), *options], env=dirs.environ)
+
+
+async def text(client: Client) -> str:
+    return (await client.call_tool("total")).content[0].text
+
+
+async def test_a_host_starts_a_notebook_and_calls_what_it_offers(jupyter_dirs, write_notebook):
+    path = write_notebook(NOISE, ("values = [1]", ["parameters"]), TOOL)
+    async with served(jupyter_dirs, path, "-p", "values=[20, 22]") as client:
+        assert [tool.name for tool in await client.list_tools()] == ["total"]
+        assert await text(client) == "42"
+
+
+async def test_a_notebook_is_served_over_http_until_told_to_stop(jupyter_dirs, write_notebook):
+    path = write_notebook("values = [1]", TOOL)
+    async with serving(jupyter_dirs, str(path), "--http", "--port", "0") as (process, url, _):
+        async with Client(url) as one, Client(url, era="legacy") as other:
+            assert (await text(one), await text(other)) == ("1", "1")
+        process.terminate()
+        with anyio.fail_after(SECONDS):
+            assert await process.wait() == 0
+    assert list(jupyter_dirs.runtime.glob("*")) == []
+
+
+async def test_a_cell_that_fails_ends_it_with_the_cells_name_and_traceback(jupyter_dirs, write_notebook):
+    ended = await run(jupyter_dirs, "run", str(write_notebook("x = 1", "y = x / 0", TOOL)))
+    assert (ended.returncode, ended.stdout) == (1, b"")
+    said = ended.stderr.decode()
+    assert "----> 1 y = x / 0" in said
+    last = said.splitlines()[-1]
+    assert last == "Error: Cell [2] of analysis.ipynb failed: ZeroDivisionError: division by zero"
+
+
+async def test_errors_may_be_allowed(jupyter_dirs, write_notebook):
+    path = write_notebook("values = [5]", "1 / 0", TOOL)
+    async with served(jupyter_dirs, path, "--allow-errors") as client:
+        assert await text(client) == "5"
+
+
+async def test_a_watched_notebook_is_run_again_when_its_file_changes(jupyter_dirs, write_notebook):
+    path = write_notebook("values = [1]", TOOL)
+    async with served(jupyter_dirs, path, "--watch") as client:
+        assert await text(client) == "1"
+        write_notebook("values = [1, 1]", TOOL)
+        with anyio.fail_after(SECONDS):
+            while True:
+                try:
+                    said = await text(client)
+                except McpError:  # its kernel is on its way back
+                    said = ""
+                if said == "2":
+                    break
+                await anyio.sleep(0.1)
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--kernel", "cobol"), "There is no kernel 'cobol'"),
+        (("-p", "year"), "'year' is no parameter: write NAME=VALUE."),
+        (("-p", "1=2"), "'1' cannot be the name of a variable."),
+    ],
+)
+async def test_what_is_wrong_is_one_line(jupyter_dirs, write_notebook, options, said):
+    ended = await run(jupyter_dirs, "run", str(write_notebook("1")), *options)
+    assert (ended.returncode, ended.stdout) == (1, b"")
+    assert said in ended.stderr.decode().splitlines()[-1]
