@@ -134,7 +134,10 @@ class HeadlessNotebook:
         with anyio.move_on_after(STOP_SECONDS, shield=True):
             if client.kc is not None:
                 client.kc.stop_channels()
-            await manager.shutdown_kernel()  # killed after a while
+            if manager.has_kernel:
+                await manager.shutdown_kernel()  # in order, so that its files go; after a while it is killed
+            else:
+                await manager.cleanup_resources()
 
     # -- its parts -------------------------------------------------------------------------------
 
