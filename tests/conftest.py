@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
@@ -19,6 +20,14 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 
 # Tests that are not about a notebook's own files must not see the developer's settings or kernels.
 _FOREIGN = ("JUPYTER_CONFIG_PATH", "JUPYTER_PATH", "JUPYTER_TOKEN", "JPY_PARENT_PID", "JPY_SESSION_NAME")
+
+
+def absent(program: str, package: str) -> NoReturn:
+    """Leave out what needs a program that is not there; where all has to run, as in CI, fail."""
+    reason = f"There is no {program} on PATH (Debian: apt-get install {package})."
+    if os.environ.get("MCP_JUPYTER_REQUIRE_ALL"):
+        pytest.fail(reason)
+    pytest.skip(reason)
 
 
 @pytest.fixture

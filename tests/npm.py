@@ -11,6 +11,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.conftest import absent
+
 __all__ = ["NodePackages", "npm_installed"]
 
 INSTALL_SECONDS = 300
@@ -44,11 +46,11 @@ def npm_installed(lock_folder: Path, root: Path) -> Iterator[NodePackages]:
     Raises
     ------
     RuntimeError
-        There is no npm, or it failed.
+        It failed.
     """
     npm = shutil.which("npm")
     if npm is None:
-        raise RuntimeError("These tests need npm on PATH (Debian: apt-get install npm).")
+        absent("npm", "npm")
     for name in ("package.json", "package-lock.json"):
         shutil.copy(lock_folder / name, root)
     command = [npm, "ci", "--no-audit", "--no-fund", "--ignore-scripts"]

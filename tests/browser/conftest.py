@@ -20,7 +20,7 @@ from urllib.request import Request, urlopen
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
-from tests.conftest import JupyterDirs
+from tests.conftest import JupyterDirs, absent
 
 START_SECONDS = 60  # JupyterLab with cold caches on a busy two-core machine needs up to half of it
 STOP_SECONDS = 20  # kernels get a moment to end before the server does
@@ -141,12 +141,10 @@ def jupyter(module_jupyter_dirs: JupyterDirs) -> Iterator[Jupyter]:
 # asyncio tests of other modules could not run beside it.
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """Debian's chromium; absent, the tests are skipped unless MCP_JUPYTER_REQUIRE_BROWSER is set."""
+    """Debian's chromium; absent, the tests are skipped unless MCP_JUPYTER_REQUIRE_ALL is set."""
     chromium = shutil.which("chromium")
     if chromium is None:
-        if os.environ.get("MCP_JUPYTER_REQUIRE_BROWSER"):
-            pytest.fail("MCP_JUPYTER_REQUIRE_BROWSER is set, and there is no chromium")
-        pytest.skip("no chromium on this machine")
+        absent("chromium", "chromium")
     with sync_playwright() as playwright:
         expect.set_options(timeout=EXPECT_MILLISECONDS)
         browser = playwright.chromium.launch(executable_path=chromium, args=CHROMIUM_FLAGS)
