@@ -22,6 +22,7 @@ __all__ = [
     "MIME_TYPE",
     "NAMES",
     "PROMPT",
+    "WATCH",
     "WHAT",
     "magic",
     "no_such",
@@ -67,6 +68,9 @@ HINTS = (
 
 WHAT = argument("what", nargs="?", help="a variable (line magic), or the URI to serve the cell's value under")
 MIME_TYPE = argument("--mime-type", metavar="TYPE", help="the MIME type (default: follows from the value)")
+WATCH = argument(
+    "--watch", action="store_true", help="tell subscribers after a cell that changed the variable"
+)
 PROMPT = argument("prompt", nargs="?", metavar="NAME", help="the prompt's name, when the cell is plain text")
 NAMES = argument("names", nargs="*", metavar="NAME", help="tools, prompts, resources (also by URI)")
 

@@ -27,6 +27,7 @@ from ..server.fastmcp import FastMCP
 from .content import kernel_table
 from .execution import KernelRunner
 from .identity import identify
+from .variables import Variables
 
 __all__ = ["STATUS_KEY", "Engine"]
 
@@ -54,6 +55,8 @@ class Engine:
         What is served.
     table : ContentTable
         What values become.
+    variables : Variables
+        The variables that are served.
     """
 
     def __init__(self, shell: InteractiveShell) -> None:
@@ -69,6 +72,8 @@ class Engine:
             post=self.post,
             status=lambda: {STATUS_KEY: self.status()},
         )
+        self.variables = Variables(shell.user_ns, self.table, self.server)
+        self._events = shell.events
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stop: asyncio.Event | None = None
         self._listener: Listener | None = None
@@ -105,6 +110,7 @@ class Engine:
         except BaseException:
             self._runner.close()
             raise
+        self._events.register("post_run_cell", self._after_cell)
         atexit.register(self.stop)
 
     def stop(self) -> None:
@@ -114,10 +120,23 @@ class Engine:
         if os.getpid() != self._pid or loop is None or thread is None:
             return  # never started, stopped already, or the child of a fork, whose engine this is not
         self._thread = None
+        with contextlib.suppress(ValueError):
+            self._events.unregister("post_run_cell", self._after_cell)
         with contextlib.suppress(RuntimeError):
             loop.call_soon_threadsafe(self._end)
         thread.join(STOP_SECONDS)
         self._runner.close()
+
+    def _after_cell(self, _: object) -> None:
+        # A subshell's cells run on threads of their own.
+        if threading.current_thread() is threading.main_thread():
+            self.variables.after_cell()
+
+    def remove(self, name: str) -> list[str]:
+        """Stop serving what has that name or URI (see `FastMCP.remove`)."""
+        kinds = self.server.remove(name)
+        self.variables.forget(name)
+        return kinds
 
     def _end(self) -> None:
         assert self._stop is not None

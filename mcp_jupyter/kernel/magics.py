@@ -28,6 +28,7 @@ from .arguments import (
     MIME_TYPE,
     NAMES,
     PROMPT,
+    WATCH,
     WHAT,
     magic,
     no_such,
@@ -38,7 +39,6 @@ from .cells import Cell, run_cell
 from .engine import Engine
 from .status import status_card
 from .templates import text_prompt
-from .variables import variable_resource
 
 if TYPE_CHECKING:
     from .completion import Completion
@@ -96,7 +96,7 @@ class McpMagics(Magics):
 
     # -- resources -------------------------------------------------------------------------------
 
-    @magic(line_cell_magic, (WHAT,), DESCRIBING, (MIME_TYPE,), HELP)
+    @magic(line_cell_magic, (WHAT,), DESCRIBING, (MIME_TYPE, WATCH), HELP)
     def mcp_resource(self, line: str, cell: str | None = None) -> Any:
         """Serve a variable as an MCP resource; or, over a cell, its function or last value under a URI."""
         __tracebackhide__ = True
@@ -105,6 +105,8 @@ class McpMagics(Magics):
             return None
         if cell is None:
             return self._serve_variable(args)
+        if args.watch:
+            raise UsageError("%%mcp_resource: --watch is for variables: %mcp_resource NAME --watch")
         if args.what is None:
             raise UsageError(
                 "%%mcp_resource: give the URI to serve it under, as in %%mcp_resource data://report"
@@ -134,10 +136,10 @@ class McpMagics(Magics):
             raise UsageError("%mcp_resource: give the name of a variable, as in %mcp_resource sales")
         if args.what not in self.shell.user_ns:
             raise no_such("variable", args.what, self._variables())
-        resource = variable_resource(
-            self.shell.user_ns, args.what, self.engine.table, name=args.name, description=args.description
+        resource = self.engine.variables.serve(
+            args.what, name=args.name, description=args.description, watch=args.watch
         )
-        self._serve("resource", [resource], {resource.uri: type(self.shell.user_ns[args.what]).__name__})
+        show(Card("MCP resource", [(resource.uri, type(self.shell.user_ns[args.what]).__name__)]))
 
     def _variables(self) -> list[str]:
         hidden = self.shell.user_ns_hidden
@@ -194,7 +196,7 @@ class McpMagics(Magics):
         for name in args.names:
             if name not in known:
                 raise no_such("tool, resource or prompt", name, known)
-        removed = [(name, ", ".join(self.engine.server.remove(name))) for name in args.names]
+        removed = [(name, ", ".join(self.engine.remove(name))) for name in args.names]
         show(Card("No longer served", removed))
 
     def served_names(self) -> set[str]:

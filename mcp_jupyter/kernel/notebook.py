@@ -15,7 +15,6 @@ from .cards import Card
 from .engine import Engine
 from .extension import engine_of, load_ipython_extension
 from .status import status_card
-from .variables import variable_resource, variable_uri
 
 __all__ = ["completion", "prompt", "remove", "resource", "serve", "status", "tool", "updated", "variable"]
 
@@ -54,8 +53,10 @@ def completion() -> Callable[[F], F]:
     return _engine().server.completion()
 
 
-def variable(variable: str, *, name: str | None = None, description: str | None = None) -> None:
-    """Serve a variable of the notebook, by its name, as a resource.
+def variable(
+    variable: str, *, name: str | None = None, description: str | None = None, watch: bool = False
+) -> None:
+    """Serve a variable of the notebook, by its name, as a resource; see `%mcp_resource --help`.
 
     Raises
     ------
@@ -66,19 +67,17 @@ def variable(variable: str, *, name: str | None = None, description: str | None 
     assert shell is not None
     if variable not in shell.user_ns:
         raise NameError(f"There is no variable {variable!r}.", name=variable)
-    engine.server.add(
-        variable_resource(shell.user_ns, variable, engine.table, name=name, description=description)
-    )
+    engine.variables.serve(variable, name=name, description=description, watch=watch)
 
 
 def updated(variable: str) -> None:
     """Tell subscribed clients that a variable has a new value."""
-    _engine().server.resource_updated(variable_uri(variable))
+    _engine().variables.updated(variable)
 
 
 def remove(name: str) -> list[str]:
     """Stop serving what has that name or URI; returns the kinds that were removed."""
-    return _engine().server.remove(name)
+    return _engine().remove(name)
 
 
 def serve(name: str | None = None) -> Card:

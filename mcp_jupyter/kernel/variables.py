@@ -1,57 +1,201 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""A variable of the notebook as a resource, read afresh each time, also while a cell runs."""
+"""Variables of the notebook as resources, read afresh each time, also while a cell runs.
+
+Owns which resources a variable has: its value under `notebook://variables/NAME` and, while it is a data
+frame, a template for its pages, columns and formats and one for what is to be known of it. After each cell
+it is looked whether that still holds, and whether a watched value changed. Does not know who asks.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Final, Literal
 from urllib.parse import quote
 
 from ..errors import McpError
 from ..protocol.codes import INTERNAL_ERROR
-from ..server.content import ContentTable, ResourceValue, to_resource
+from ..protocol.frames import dumps
+from ..server.content import ContentTable, ResourceValue, frames, paging, to_resource
+from ..server.content.resources import MAX_RESOURCE_ROWS
+from ..server.fastmcp import FastMCP
 from ..server.fastmcp.resources import Resource
+from .fingerprints import fingerprint
 
-__all__ = ["variable_resource", "variable_uri"]
+__all__ = ["Variables", "variable_uri"]
+
+_BASE: Final = "notebook://variables/"
+
+View = Literal["schema", "describe"]
 
 
 def variable_uri(name: str) -> str:
     """The URI of a variable."""
-    return f"notebook://variables/{quote(name)}"
+    return f"{_BASE}{quote(name)}"
 
 
-def variable_resource(
-    namespace: Mapping[str, Any],
-    variable: str,
-    table: ContentTable,
-    *,
-    name: str | None = None,
-    description: str | None = None,
-) -> Resource:
-    """The resource of a variable.
+class _Gone:
+    """Stands for a variable that does not exist."""
 
-    The value is looked up and converted when it is read, on a worker thread: never the value of an
-    earlier time, and never behind a running cell.
+
+@dataclass(slots=True)
+class _Served:
+    """One variable that is served: what was said of it, its kind and state after the last cell."""
+
+    name: str | None
+    description: str | None
+    watch: bool
+    kind: type = _Gone
+    state: object = None
+
+
+class Variables:
+    """The variables that a notebook serves. Main thread; the resources may be read on any.
+
+    Parameters
+    ----------
+    namespace : mapping
+        The notebook's.
+    table : ContentTable
+        What values become.
+    server : FastMCP
+        What serves them.
     """
-    read = _reader(namespace, variable, table)
-    return Resource.of(
-        variable_uri(variable),
-        read,
-        name=name or variable,
-        description=description or f"The variable {variable} of the notebook, as it is now.",
-        mime_type=None,
-        concurrent=True,
-    )
 
+    def __init__(self, namespace: Mapping[str, Any], table: ContentTable, server: FastMCP) -> None:
+        self._namespace = namespace
+        self._table = table
+        self._server = server
+        self._served: dict[str, _Served] = {}
 
-def _reader(namespace: Mapping[str, Any], variable: str, table: ContentTable) -> Callable[[], ResourceValue]:
-    def read() -> ResourceValue:
+    def serve(
+        self, variable: str, *, name: str | None = None, description: str | None = None, watch: bool = False
+    ) -> Resource:
+        """Serve a variable; gives the resource of its value.
+
+        Parameters
+        ----------
+        watch : bool
+            Tell who subscribed when a cell changed the value, as far as `fingerprint` sees it.
+        """
+        value = self._namespace[variable]
+        served = self._served[variable] = _Served(name, description, watch, type(value))
+        served.state = fingerprint(value) if watch else None
+        return self._register(variable, served)
+
+    def forget(self, name: str) -> None:
+        """Take the templates of a variable back that is not served any more, by its name or URI."""
+        for variable, served in list(self._served.items()):
+            if name in (served.name or variable, variable_uri(variable)):
+                del self._served[variable]
+                self._remove_templates(variable)
+
+    def after_cell(self) -> None:
+        """See what the cell did to them, and tell the clients. Costs little where nothing is served."""
+        for variable, served in list(self._served.items()):
+            if variable_uri(variable) not in self._server.resources:
+                self.forget(variable_uri(variable))
+                continue
+            value = self._namespace.get(variable, _Gone)
+            kind = _Gone if value is _Gone else type(value)
+            if kind is not served.kind:
+                served.kind = kind
+                self._register(variable, served)
+            if served.watch and (state := fingerprint(value)) != served.state:
+                served.state = state
+                self.updated(variable)
+
+    def updated(self, variable: str) -> None:
+        """Tell who subscribed that the variable has a new value."""
+        for uri in (variable_uri(variable), *(_view(variable, view) for view in ("schema", "describe"))):
+            self._server.resource_updated(uri)
+
+    def _register(self, variable: str, served: _Served) -> Resource:
+        """Have the server's list say what the variable is now; clients are told that it changed."""
+        name = served.name or variable
+        about = served.description or f"The variable {variable} of the notebook, as it is now."
+        value = Resource.of(
+            variable_uri(variable),
+            self._reader(variable),
+            name=name,
+            description=about if served.kind is not _Gone else f"{about} (It does not exist at present.)",
+            concurrent=True,
+        )
+        if not frames.is_frame_class(served.kind):
+            self._remove_templates(variable)
+            self._server.add(value)
+            return value
+        pages, views = self._templates(variable)
+        said: dict[str, Any] = {"name": name, "concurrent": True}
+        self._server.add(
+            value,
+            Resource.of(
+                _pages(variable),
+                pages,
+                title=f"{name}: pages",
+                description=f"Rows of {variable} by pages, columns and format. {about}",
+                **said,
+            ),
+            Resource.of(
+                _view(variable),
+                views,
+                title=f"{name}: schema, describe",
+                description=f"The columns of {variable} and their types; or a summary of each.",
+                mime_type="application/json",
+                **said,
+            ),
+        )
+        return value
+
+    def _remove_templates(self, variable: str) -> None:
+        for uri in (_pages(variable), _view(variable)):
+            if uri in self._server.resources:
+                self._server.remove(uri)
+
+    def _look_up(self, variable: str) -> Any:
         try:
-            value = namespace[variable]
+            return self._namespace[variable]
         except KeyError:
             raise McpError(
                 INTERNAL_ERROR, f"The variable {variable!r} does not exist (any more) in the notebook."
             ) from None
-        return to_resource(value, table)
 
-    return read
+    def _frame(self, variable: str) -> Any:
+        value = self._look_up(variable)
+        if not frames.is_frame(value):
+            raise McpError(
+                INTERNAL_ERROR,
+                f"The variable {variable!r} is no data frame any more but a value of type "
+                f"{type(value).__name__}: read {variable_uri(variable)}.",
+            )
+        return value
+
+    def _reader(self, variable: str) -> Callable[[], ResourceValue]:
+        def read() -> ResourceValue:
+            return to_resource(self._look_up(variable), self._table)
+
+        return read
+
+    def _templates(self, variable: str) -> tuple[Callable[..., ResourceValue], Callable[..., ResourceValue]]:
+        def pages(
+            offset: paging.Offset = 0,
+            limit: paging.Limit = MAX_RESOURCE_ROWS,
+            columns: paging.Columns = None,
+            format: paging.Format = "csv",
+        ) -> ResourceValue:
+            return paging.read_rows(self._frame(variable), offset, limit, columns, format)
+
+        def view(view: View) -> ResourceValue:
+            frame = self._frame(variable)
+            found = paging.schema(frame) if view == "schema" else paging.summary(frame)
+            return ResourceValue(dumps(found).decode("utf-8"), "application/json")
+
+        return pages, view
+
+
+def _pages(variable: str) -> str:
+    return variable_uri(variable) + "{?offset,limit,columns,format}"
+
+
+def _view(variable: str, view: str = "{view}") -> str:
+    return f"{variable_uri(variable)}/{view}"

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """What Python values become on the wire."""
 
+from . import frames, paging
 from .media import Audio, Image
 from .mime import from_bundle
 from .plain import plain, readable
@@ -15,7 +16,9 @@ __all__ = [
     "ResourceValue",
     "Row",
     "default_rows",
+    "frames",
     "from_bundle",
+    "paging",
     "plain",
     "readable",
     "to_resource",

@@ -18,12 +18,18 @@ __all__ = [
     "FRAME_SCHEMA",
     "MAX_CELLS",
     "MAX_ROWS",
+    "column",
     "is_frame",
     "is_frame_class",
+    "kinds",
+    "labels",
+    "nbytes",
+    "rows_of",
     "to_csv",
     "to_markdown",
     "to_page",
     "to_part",
+    "width",
 ]
 
 MAX_ROWS: Final = 200
@@ -129,6 +135,52 @@ def _unique(labels: Iterable[Any]) -> list[str]:
         counts[label] = 1
         unique.append(label)
     return unique
+
+
+def labels(value: Any) -> list[str]:
+    """The columns of a page of this frame: unique text, those of a telling index first."""
+    found: list[str] = to_page(value, limit=0)["columns"]
+    return found
+
+
+def width(value: Any) -> int:
+    """Columns without those of the index; a series has one."""
+    return len(value.columns) if hasattr(value, "columns") else 1
+
+
+def column(value: Any, at: int) -> Any:
+    """One column, as the library's series; the index has none."""
+    if not hasattr(value, "columns"):
+        return value
+    if hasattr(value, "iloc"):
+        return value.iloc[:, at]
+    return value.column(at) if hasattr(value, "column_names") else value.to_series(at)
+
+
+def rows_of(value: Any, begin: int, end: int) -> Any:
+    """A part of the frame, as the library has it."""
+    return value.iloc[begin:end] if hasattr(value, "iloc") else value[begin:end]
+
+
+def kinds(value: Any) -> list[Any]:
+    """The library's types of the columns that `labels` names."""
+    if not hasattr(value, "iloc"):
+        if hasattr(value, "column_names"):
+            return list(value.schema.types)
+        own = getattr(value, "dtypes", None)
+        return [getattr(value, "dtype", None) or value.type] if own is None else list(own)
+    data = list(value.dtypes) if hasattr(value, "columns") else [value.dtype]
+    index = value.index
+    levels = [level.dtype for level in index.levels] if index.nlevels > 1 else [index.dtype]
+    return data if len(labels(value)) == len(data) else levels + data
+
+
+def nbytes(value: Any) -> int:
+    """Bytes that the frame holds, roughly: without what text and objects in pandas' columns hold."""
+    if hasattr(value, "iloc"):
+        used = value.memory_usage(index=True, deep=False)
+        return int(used.sum() if hasattr(used, "sum") else used)
+    return int(value.estimated_size() if hasattr(value, "estimated_size") else value.nbytes)
 
 
 def to_part(value: Any) -> Any:
