@@ -102,10 +102,12 @@ async def enterprise_managed(url: str, context: dict[str, Any]) -> httpx2.Auth:
 
 async def workload_identity(url: str, context: dict[str, Any]) -> httpx2.Auth:
     async def given(audience: str, resource: str) -> str:
-        assertion: str = context["workload_jwt"]
+        assertion: str = context["valid_jwt"]
         return assertion
 
-    return Assertion(url, issuer=await issuer_of(url), assertion_handler=given)
+    return Assertion(
+        url, issuer=await issuer_of(url), assertion_handler=given, client_id=context["client_id"]
+    )
 
 
 AUTHS: dict[str, Callable[[str, dict[str, Any]], Awaitable[httpx2.Auth]]] = {

@@ -48,13 +48,17 @@ def passes(
     *,
     client: Sequence[str] = (sys.executable, str(CLIENT)),
     may_fail: bool = False,
+    options: Sequence[str] = (),
 ) -> None:
-    """Run one scenario; `may_fail` allows an exit code of the client's, where it is told to give up."""
+    """Run one scenario; `may_fail` allows an exit code of the client's, where it is told to give up.
+
+    `options` are the suite's.
+    """
     command = shlex.join(client)
     milliseconds = str(int(SCENARIO_SECONDS * 1000))
     done = suite.run(
         *("client", "--command", command, "--scenario", scenario, "--spec-version", version),
-        *("--timeout", milliseconds, "-o", str(out)),
+        *("--timeout", milliseconds, "-o", str(out), *options),
         timeout=SCENARIO_SECONDS + 30,
     )
     said = done.stdout + done.stderr

@@ -19,6 +19,7 @@ from urllib.parse import parse_qs, urlsplit
 import anyio
 from anyio.abc import SocketAttribute, SocketStream
 
+from ...engine.tasks import owned_tasks
 from ...errors import AuthorizationFailed
 
 __all__ = ["AuthorizationResponse", "LoopbackCallback", "loopback_callback"]
@@ -97,6 +98,8 @@ class LoopbackCallback:
                         await stream.send(_response(status, words))
                 except (anyio.BrokenResourceError, anyio.ClosedResourceError, anyio.EndOfStream):
                     pass
+            if self._answer is not None:
+                self._answered.set()  # only now: it ends this task, and the person would see no page
 
     def _take(self, target: str) -> tuple[bytes, bytes]:
         if self._answer is not None or urlsplit(target).path != "/callback":
@@ -110,7 +113,6 @@ class LoopbackCallback:
         ):
             return b"400 Bad Request", b"This is no answer to the sign-in that is under way."
         self._answer = answer
-        self._answered.set()
         return b"200 OK", b"The answer has arrived."
 
 
@@ -119,12 +121,9 @@ async def loopback_callback() -> AsyncIterator[LoopbackCallback]:
     """Listen on an ephemeral port of 127.0.0.1 until the body ends."""
     listener = await anyio.create_tcp_listener(local_host="127.0.0.1")
     callback = LoopbackCallback(listener.extra(SocketAttribute.local_port))  # noqa: S610 - not Django's
-    async with listener, anyio.create_task_group() as tasks:
+    async with listener, owned_tasks() as tasks:
         tasks.start_soon(listener.serve, callback.serve)
-        try:
-            yield callback
-        finally:
-            tasks.cancel_scope.cancel()
+        yield callback
 
 
 async def _target(stream: SocketStream) -> str:
