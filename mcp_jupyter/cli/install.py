@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""`jupyter mcp install`: a server file or a live notebook, written into a host's configuration.
+"""`jupyter mcp install`: a server file or a notebook, written into a host's configuration.
 
 Owns what the entry says. Where it goes is the host's (`hosts`), how the file is changed `json_edit`'s and
 `config_file`'s.
@@ -66,22 +66,23 @@ def command(
 ) -> None:
     """Write FILE or NOTEBOOK into a host's configuration, so that the host starts it by itself.
 
-    FILE is server.py, or server.py:obj. It will be run by the Python that runs this command. NOTEBOOK is
-    analysis.ipynb or the name of a live notebook (see `jupyter mcp list`); it has to be live when the
-    host connects.
+    FILE is server.py, server.py:obj, or a notebook, analysis.ipynb. It will be run by the Python that runs
+    this command, a notebook in a kernel of its own. NOTEBOOK is the name of a live notebook (see `jupyter
+    mcp list`); it has to be live when the host connects.
 
     What is in the configuration already stays as it is, and a copy of the file is kept beside it. An entry
     of the same name is replaced.
 
     \b
     jupyter mcp install server.py --host claude-code -v API_KEY=...
-    jupyter mcp install sales.ipynb
+    jupyter mcp install analysis.ipynb    run whenever the host starts it
+    jupyter mcp install sales             the notebook you have open
     """  # noqa: D301 - click reads the backspace
     from .servers import names_file
 
     host = HOSTS[key]
     env = _environment(variables, env_file)
-    if names_file(target) and not target.endswith(".ipynb"):
+    if names_file(target):
         launch = _launch_file(target, packages)
     elif packages or env:
         raise click.UsageError(
@@ -106,6 +107,11 @@ def _launch_file(target: str, packages: Sequence[str]) -> _Launch:
     from .launch import learn, run_command
     from .servers import ServerFile
 
+    path = Path(target)
+    if path.suffix == ".ipynb":
+        if not path.is_file():
+            raise click.ClickException(f"There is no file {target}.")
+        return _Launch(path.stem, run_command(path.absolute(), packages))
     with reported():
         where = ServerFile.parse(target)
     known = learn(where, packages)
@@ -118,20 +124,11 @@ def _launch_file(target: str, packages: Sequence[str]) -> _Launch:
 def _launch_notebook(target: str) -> _Launch:
     import anyio
 
-    from ..errors import NotebookNotFound
     from ..link.discovery import Discovery
-    from ..link.names import claim_name
     from .launch import attach_command
-    from .notebooks import find_notebook
 
     with reported():
-        try:
-            name = anyio.run(find_notebook, target, Discovery()).name
-        except NotebookNotFound as exc:
-            if not Path(target).is_file():
-                raise
-            name = claim_name(Path(target).stem, "", ())
-            click.echo(f"{exc} The host will look for {name!r}.", err=True)
+        name = anyio.run(Discovery().find, target).name
     return _Launch(name, attach_command(name))
 
 

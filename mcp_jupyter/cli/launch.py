@@ -73,8 +73,10 @@ def learn(where: ServerFile, packages: Sequence[str] = (), editables: Sequence[P
     return Known(server.name, (*packages, *own))
 
 
-def run_command(where: ServerFile, packages: Sequence[str] = (), editables: Sequence[Path] = ()) -> list[str]:
-    """The command line that serves a file on stdio.
+def run_command(
+    where: ServerFile | Path, packages: Sequence[str] = (), editables: Sequence[Path] = ()
+) -> list[str]:
+    """The command line that serves a file, or a notebook, on stdio.
 
     With packages, uv lays a temporary environment with them over this one.
 

@@ -234,24 +234,19 @@ def test_claude_code_takes_plain_names_only(install: Install, file: Path) -> Non
 # -- notebooks -------------------------------------------------------------------------------------
 
 
-def test_a_notebook_that_is_not_live_yet(install: Install, tmp_path: Path) -> None:
-    (tmp_path / "Q3 Übersicht.ipynb").write_text("{}")
-    ended = install(tmp_path / "Q3 Übersicht.ipynb", "--print")
+def test_a_notebook_file_is_run_by_the_host(install: Install, tmp_path: Path) -> None:
+    path = tmp_path / "Q3 Übersicht.ipynb"
+    path.write_text("{}")
+    ended = install(path, "-v", "YEAR=2026", "--print")
     servers = json.loads(ended.stdout)["mcpServers"]
-    attach = ["-P", "-m", "mcp_jupyter.cli", "attach", "Q3-Ubersicht"]
-    assert servers == {"Q3-Ubersicht": {"command": sys.executable, "args": attach}}
-    assert "is not live" in ended.stderr
+    args = ["-P", "-m", "mcp_jupyter.cli", "run", str(path)]
+    assert servers == {"Q3 Übersicht": {"command": sys.executable, "args": args, "env": {"YEAR": "2026"}}}
 
 
 @pytest.mark.anyio
-@pytest.mark.parametrize("by", ["name", "file"])
-async def test_a_live_notebook(jupyter_dirs: JupyterDirs, home: Path, tmp_path: Path, by: str) -> None:
-    path = tmp_path / "team" / "report.ipynb"
-    path.parent.mkdir()
-    path.write_text("{}")
+async def test_a_live_notebook_is_attached_to(jupyter_dirs: JupyterDirs, home: Path) -> None:
     async with serve_notebook(path="team/report.ipynb"):
-        target = NAME if by == "name" else str(path)
-        ended = await run(jupyter_dirs, "install", target, "--host", "claude-code")
+        ended = await run(jupyter_dirs, "install", NAME, "--host", "claude-code")
     assert (ended.returncode, ended.stderr) == (0, b"")
     entry = json.loads((home / ".claude.json").read_text())["mcpServers"][NAME]
     assert entry["args"] == ["-P", "-m", "mcp_jupyter.cli", "attach", NAME]
