@@ -90,7 +90,7 @@ class Message:
     to no other. Empty where a channel has one sender only.
 
     `headers` are the `Mcp-Param-` headers of a call, by names in lower case: the front that received them
-    knows no tool's schema, so they travel to where it is known. None where no header is expected.
+    knows no tool's schema, so they travel to where it is known. None where the transport has no headers.
     """
 
     frame: Frame

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 __all__ = [
+    "CLOSE_STREAM",
     "FORGET_SENDER",
     "LEGACY_VERSIONS",
     "METHODS",
@@ -25,6 +26,9 @@ VERSIONS: Final = LEGACY_VERSIONS + MODERN_VERSIONS
 
 FORGET_SENDER: Final = "mcp_jupyter/forget"
 """A request of our own: give up what is kept for whoever sends it (suspended calls, tasks)."""
+
+CLOSE_STREAM: Final = "mcp_jupyter/close_stream"
+"""A notification of our own, from a server to the HTTP front before it: end the response of a request."""
 
 Sender = Literal["client", "server"]
 Kind = Literal["request", "notification"]

@@ -16,6 +16,7 @@ from ..errors import McpError
 from ..protocol.codes import HEADER_MISMATCH, INTERNAL_ERROR
 from ..protocol.eras import CLIENT_CAPABILITIES, LOG_LEVEL, Era
 from ..protocol.headers import HeaderError, check_params
+from ..protocol.methods import CLOSE_STREAM
 from .asking import ANSWER_SECONDS, ASKING, declares, required
 
 if TYPE_CHECKING:
@@ -129,7 +130,7 @@ class RequestContext:
             HEADER_MISMATCH, naming the header (spec 2026-07-28, basic/transports/streamable-http).
         """
         given = self._call.headers
-        if given is None:
+        if given is None or not self.era.rounds:
             return
         try:
             check_params(
@@ -137,6 +138,14 @@ class RequestContext:
             )
         except HeaderError as exc:
             raise McpError(HEADER_MISMATCH, f"{exc}.") from None
+
+    def close_stream(self) -> None:
+        """End the HTTP response of this request before its answer; the client comes back for the rest.
+
+        Only clients of 2025-11-25 can, and only over Streamable HTTP: for others nothing happens.
+        """
+        if self._call.headers is not None and not self.era.rounds:
+            self._call.notify(CLOSE_STREAM, {})
 
     @property
     def session(self) -> RequestSession:

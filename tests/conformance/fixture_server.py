@@ -148,6 +148,15 @@ def add_course(mcp: FastMCP) -> None:
         return "done"
 
     @mcp.tool()
+    async def test_reconnection(ctx: Context) -> str:
+        """Close the stream in the course of the call (SEP-1699)."""
+        await ctx.info("Before disconnect")
+        await ctx.close_sse_stream()
+        await anyio.sleep(4 * STEP_SECONDS)
+        await ctx.info("After reconnect")
+        return "Reconnection test completed"
+
+    @mcp.tool()
     async def test_trigger_tool_change() -> str:
         """Change the list of tools."""
         mcp.add_tool(lambda: "", name="test_dynamic_tool", description="Here for a moment.")

@@ -35,9 +35,6 @@ from mcp_jupyter.kernel.extension import engine_of
 from tests.conformance.fixture_server import fill
 fill(engine_of(get_ipython()).server)"""
 
-# Not yet: resumable streams.
-PENDING = ("server-sse-polling",)
-
 CASES = [(version, scenario) for version, scenarios in SCENARIOS.items() for scenario in scenarios]
 
 
@@ -113,8 +110,6 @@ def test_the_suite_is_satisfied_with(version: str, run: Callable[[str], Run]) ->
 
 @pytest.mark.parametrize(("version", "scenario"), CASES)
 def test_scenario(version: str, scenario: str, run: Callable[[str], Run]) -> None:
-    if scenario in PENDING:
-        pytest.xfail("not yet")
     checks = run(version).checks[scenario]
     bad = [check for check in checks if check["status"] not in ("SUCCESS", "INFO")]
     if scenario in SELF_SKIPPED:

@@ -161,6 +161,15 @@ class Context(Generic[S, L, R]):
             self._poster(request.become_task)
         return request.may_become_task
 
+    def close_sse_stream(self) -> Awaitable[None]:
+        """Let go of the HTTP connection in a long call; the client polls for the rest (SEP-1699).
+
+        What is sent from here on waits for it. Only clients of 2025-11-25 over Streamable HTTP
+        know how: for others nothing happens.
+        """
+        self._send(self.request_context.close_stream)
+        return _SENT
+
     # -- what it asks ----------------------------------------------------------------------------
 
     async def read_resource(self, uri: str) -> ReadResource:

@@ -30,7 +30,9 @@ class EventStreamHandler(DoorHandler):
     _stream: Stream | None = None
 
     async def pump(self, stream: Stream, first: bytes = b"") -> None:
-        """Write a stream as events until it ends or the client leaves. The response is committed at once.
+        """Write a stream as events until it ends, the client leaves, or another reader takes the stream up.
+
+        The response is committed at once.
 
         Parameters
         ----------
@@ -41,18 +43,28 @@ class EventStreamHandler(DoorHandler):
         self.set_header("X-Accel-Buffering", "no")  # a buffering proxy would hold the events back
         self._http.stream.set_nodelay(True)  # events are small, and each should go out at once
         self._stream = stream
+        stream.take_up(self)
         payload = first
-        while not stream.ended:
+        while not (stream.ended or stream.released):
             if not await self.put_out(payload):
                 return
-            await stream.pause(WRITE_INTERVAL_SECONDS)
-            if not self.gone:
+            if self._reads(stream):
+                await stream.pause(WRITE_INTERVAL_SECONDS)
+            if self._reads(stream):
                 await stream.arrival(self.door.quiet)
             if self.gone:
                 return
+            if stream.reader is not self:
+                await self.finish_with(b"")
+                return
             payload = stream.encode(stream.take()) or KEEPALIVE
         payload += stream.encode(stream.take())
+        if stream.released:
+            payload += stream.parting()
         await self.finish_with(payload)
+
+    def _reads(self, stream: Stream) -> bool:
+        return not self.gone and stream.reader is self
 
     def on_connection_close(self) -> None:
         """The client left: whoever waits for messages need not."""

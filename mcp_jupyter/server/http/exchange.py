@@ -17,6 +17,7 @@ from ...errors import BacklogFull
 from ...protocol import sse
 from ...protocol.frames import Message, Notification
 from ...protocol.limits import MAX_LINE_BYTES, MAX_STREAM_BACKLOG
+from .replay import EventLog
 from .timeouts import Timeouts
 
 __all__ = ["MAX_BACKLOG_BYTES", "Exchange", "Stream"]
@@ -35,10 +36,26 @@ class Stream:
     ----------
     ended : bool
         Nothing more will come; what is queued still may be taken.
+    key : int or None
+        What the log of events calls it; None while nothing was written that could be asked for again.
+    reader : object or None
+        Who writes the response, once it is one of events.
+    released : bool
+        The response is to end though the stream has not: the client will come back for the rest.
+
+    Parameters
+    ----------
+    log : EventLog, optional
+        Gives ids to events and keeps them.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, log: EventLog | None = None) -> None:
         self.ended = False
+        self.key: int | None = None
+        self.reader: object | None = None
+        self.released = False
+        self._log = log
+        self._left = False
         self._queue: deque[Message] = deque()
         self._bytes = 0
         self._waiter: asyncio.Future[None] | None = None
@@ -53,6 +70,9 @@ class Stream:
             Too much waits that must not be lost: the reader is as good as gone, and the stream has ended.
         """
         if self.ended:
+            return
+        if self._left:
+            self.encode([message])  # into the log: nobody reads now
             return
         self._queue.append(message)
         self._bytes += len(message.raw)
@@ -93,12 +113,13 @@ class Stream:
         within : Timeouts
             Calls `wake` when nothing comes.
         """
-        if not self._queue and not self.ended:
+        if not (self._queue or self.ended or self.released):
             within.add(self)
             try:
                 await self._woken()
             finally:
-                within.discard(self)
+                if self._waiter is None:
+                    within.discard(self)
 
     async def pause(self, seconds: float) -> None:
         """Let notifications gather for a while; anything else, and the stream's end, cuts it short."""
@@ -113,15 +134,48 @@ class Stream:
             self._pausing = False
 
     def encode(self, messages: Sequence[Message]) -> bytes:
-        """Messages as events. Every event of a stream is made here, so an id could be given here."""
+        """Messages as events. Every event of a stream is made here."""
+        if self._log is not None:
+            return self._log.encode(self, messages)
         return b"".join([sse.encode(message.raw, event="message") for message in messages])
 
+    def opening(self) -> bytes:
+        """What the response of a POST begins with, before its first message."""
+        return b"" if self._log is None else self._log.opening(self)
+
+    # -- a client that leaves and comes back -------------------------------------------------------
+
+    def release(self) -> None:
+        """End the response, and tell the client to come back for the rest, if its version knows how."""
+        if self._log is not None and self._log.primes:
+            self.released = True
+            self.wake()
+
+    def parting(self) -> bytes:
+        """The end of a response that was released; the stream waits for its next reader."""
+        self.released = False
+        return b"" if self._log is None or self.ended else self._log.parting(self)
+
+    def take_up(self, reader: object) -> None:
+        """Somebody reads from now on; who did before stops."""
+        self.reader = reader
+        self._left = False
+        self.wake()
+
+    def leave(self, reader: object) -> None:
+        """`reader` stops. What comes goes into the log, for the next one."""
+        if self.reader is reader:
+            self.reader = None
+            self._left = True
+            self.encode(self.take())
+
     async def _woken(self) -> None:
-        self._waiter = asyncio.get_running_loop().create_future()
+        waiter = self._waiter = asyncio.get_running_loop().create_future()
         try:
-            await self._waiter
+            await waiter
         finally:
-            self._waiter = None
+            if self._waiter is waiter:  # else the stream has another reader by now
+                self._waiter = None
 
     def _over_limit(self) -> bool:
         # One message alone always passes: whoever made it kept the limit on messages.
@@ -153,10 +207,12 @@ class Exchange(Stream):
     ----------
     requests : int
         How many requests the POST carried.
+    log : EventLog, optional
+        See `Stream`.
     """
 
-    def __init__(self, requests: int = 1) -> None:
-        super().__init__()
+    def __init__(self, requests: int = 1, log: EventLog | None = None) -> None:
+        super().__init__(log)
         self._open = requests
 
     def answer(self, message: Message) -> None:

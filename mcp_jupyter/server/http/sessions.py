@@ -21,10 +21,22 @@ from typing import Final, NamedTuple, TypeVar
 from ...engine.channel import Channel
 from ...errors import BacklogFull, ConnectionClosed, FrameError, McpError
 from ...protocol.codes import INTERNAL_ERROR, INVALID_REQUEST
-from ...protocol.frames import ErrorResponse, Frame, Message, Notification, Request, RequestId, Response
+from ...protocol.eras import LATEST_LEGACY
+from ...protocol.frames import (
+    ErrorResponse,
+    Frame,
+    Headers,
+    Message,
+    Notification,
+    Request,
+    RequestId,
+    Response,
+)
 from ...protocol.limits import MAX_IN_FLIGHT
+from ...protocol.methods import CLOSE_STREAM
 from .access import Principal, Refusal
-from .exchange import Stream
+from .exchange import Exchange, Stream
+from .replay import EventLog
 
 __all__ = [
     "MAX_SESSIONS",
@@ -94,7 +106,7 @@ class Session(abc.ABC):
         self.principal = principal
         self.established = False
         self.version = ""
-        self.standalone = Stream()
+        self.standalone = self._standalone()
         self.reading = False
         self._channel: Channel | None = None
         self._asked: dict[RequestId, _Asked] = {}
@@ -155,7 +167,7 @@ class Session(abc.ABC):
         try:
             if self._channel is None:
                 raise ConnectionClosed("The session is not open.")
-            self._channel.send(Message(frame, raw, sender=principal.id))
+            self._channel.send(Message(frame, raw, sender=principal.id, headers=self._headers))
         except ConnectionClosed:
             self.closed()
         if isinstance(frame, Notification) and frame.method == "notifications/cancelled":
@@ -200,6 +212,11 @@ class Session(abc.ABC):
             self.standalone.end()
             self._over(self)
 
+    _headers: Headers | None = None
+
+    def _standalone(self) -> Stream:
+        return Stream()
+
     @abc.abstractmethod
     def _stream_of(self, related: RequestId | None) -> Stream:
         """Where a notification or a request of the server goes."""
@@ -221,16 +238,46 @@ class Session(abc.ABC):
 class StreamableSession(Session):
     """A conversation over Streamable HTTP: each POST has a stream, and there is one for all else."""
 
-    def detach(self, stream: Stream) -> None:
-        """The client left a response stream. Its requests go on (a disconnect is no cancellation).
+    _headers = ()  # the transport has headers, but clients of this era repeat nothing in them
 
-        Their ids stay taken until they are answered; the answers have nowhere to go.
+    def establish(self, version: str = "") -> None:
+        super().establish(version)
+        self.log.primes = version == LATEST_LEGACY
+
+    def message(self, message: Message) -> None:
+        frame = message.frame
+        if isinstance(frame, Notification) and frame.method == CLOSE_STREAM:
+            stream = self._stream_of(message.related)
+            if stream is not self.standalone:
+                stream.release()
+        else:
+            super().message(message)
+
+    def exchange(self, requests: int = 1) -> Exchange:
+        """The stream of a POST with so many requests."""
+        return Exchange(requests, self.log)
+
+    def left(self, stream: Stream, reader: object) -> None:
+        """A response is over before its stream. Its requests go on (a disconnect is no cancellation).
+
+        Who has the id of an event can ask for the rest. Without one the answers have nowhere to go, but the
+        requests' ids stay taken until they are answered.
         """
+        if stream.key is not None:
+            stream.leave(reader)
+        elif not stream.ended:
+            self._abandon(stream)
+
+    def _abandon(self, stream: Stream) -> None:
         nowhere = Stream()
         nowhere.end()
         for id_, asked in self._asked.items():
             if asked.stream is stream:
                 self._asked[id_] = asked._replace(stream=nowhere)
+
+    def _standalone(self) -> Stream:
+        self.log = EventLog()
+        return Stream(self.log)
 
     def _stream_of(self, related: RequestId | None) -> Stream:
         asked = self._asked.get(related) if related is not None else None

@@ -30,7 +30,7 @@ from ...protocol.methods import MODERN_VERSIONS
 from .access import Refusal
 from .batch import one_line, split
 from .events import KEEPALIVE, EventStreamHandler, accepts
-from .exchange import Exchange
+from .exchange import Exchange, Stream
 from .modern import ModernExchange, check_request, is_modern_version, param_values, speaks_modern
 from .sessions import StreamableSession
 
@@ -81,14 +81,32 @@ class StreamableHandler(EventStreamHandler):
         if not accepts(self.request.headers.get("Accept"), _EVENTS):
             raise Refusal(406, "The client must accept text/event-stream.")
         session = self._session()
-        if session.reading:
+        if headers.LAST_EVENT_ID in self.request.headers:
+            stream, missed = self._resumed(session)
+            if stream is not session.standalone:
+                await self.pump(stream, missed or KEEPALIVE)
+                session.left(stream, self)
+                return
+        elif session.reading:
             raise Refusal(409, "This session has its stream open already.")
+        else:
+            missed = b""
         session.reading = True
         try:
-            await self.pump(session.standalone, KEEPALIVE)
+            await self.pump(session.standalone, missed or KEEPALIVE)
         finally:
-            session.reading = False
+            if session.standalone.reader is self:
+                session.reading = False
             session.touch()
+
+    def _resumed(self, session: StreamableSession) -> tuple[Stream, bytes]:
+        given = self.request.headers.get_list(headers.LAST_EVENT_ID)
+        try:
+            return session.log.since(given[0].strip() if len(given) == 1 else "")
+        except LookupError:
+            # Not 404: that would mean that the session is gone.
+            message = f"{headers.LAST_EVENT_ID} names no event that is kept; open a stream without it."
+            raise Refusal(400, message) from None
 
     async def delete(self, *path: str) -> None:
         """End a session."""
@@ -132,12 +150,11 @@ class StreamableHandler(EventStreamHandler):
     async def _post_legacy(self, frame: Frame, raw: bytes) -> None:
         session = self._session(frame)
         self._authorise(frame)
-        exchange = Exchange()
+        exchange = session.exchange()
         session.deliver(frame, raw, exchange, self.principal)
         if isinstance(frame, Request):
             await self._relay(exchange, _LEGACY)
-            if not exchange.ended:
-                session.detach(exchange)
+            session.left(exchange, self)
         else:
             await self.reply(status=202)
 
@@ -146,15 +163,14 @@ class StreamableHandler(EventStreamHandler):
         if is_modern_version(self._versions) or session.version != _BATCH_VERSION:
             raise Refusal(400, f"Only protocol version {_BATCH_VERSION} has batches; send one message.")
         batch = split(entries, self._authorise)
-        exchange = Exchange(batch.answers)
+        exchange = session.exchange(batch.answers)
         for message in batch.refused:
             exchange.answer(message)
         for frame, raw in batch.accepted:
             session.deliver(frame, raw, exchange, self.principal)
         if batch.answers:
             await self._relay(exchange, _LEGACY, array=True)
-            if not exchange.ended:
-                session.detach(exchange)
+            session.left(exchange, self)
         else:
             await self.reply(status=202)
 
@@ -243,7 +259,7 @@ class StreamableHandler(EventStreamHandler):
         if self.gone:
             return
         if not exchange.ended or not _only_responses(messages):
-            await self.pump(exchange, exchange.encode(messages) if messages else KEEPALIVE)
+            await self.pump(exchange, exchange.opening() + exchange.encode(messages) or KEEPALIVE)
         elif array:
             await self.reply(b"[%b]" % b",".join([message.raw for message in messages]))
         elif messages:

@@ -185,6 +185,7 @@ async def test_a_slow_call_gets_a_stream_with_comments(mount: Mount) -> None:
         await wire.send_message(call(1, "wait"), session)
         head = await wire.head()
         assert head.header("Content-Type") == "text/event-stream"
+        assert (await wire.chunk()).startswith(b"id: ")
         for _ in range(3):
             assert (await wire.chunk()).startswith(b":")
         front.server.release.set()

@@ -15,11 +15,12 @@ from mcp_jupyter.errors import McpError
 from mcp_jupyter.protocol.codes import INVALID_PARAMS, INVALID_REQUEST, METHOD_NOT_FOUND
 from mcp_jupyter.protocol.eras import era_of, is_modern, modern_era, negotiate
 from mcp_jupyter.protocol.frames import Notification
+from mcp_jupyter.protocol.methods import CLOSE_STREAM
 
 INFO = {"name": "tiny", "version": "1"}
 CAPABILITIES = {"tools": {"listChanged": True}}
 SCHEMA = {"type": "object"}
-TOOLS = ["ask", "big", "die", "echo", "listen", "progress", "tell", "wait"]
+TOOLS = ["ask", "big", "die", "echo", "listen", "progress", "steps", "tell", "wait"]
 
 
 class TinyServer:
@@ -126,6 +127,15 @@ class _Conversation:
             self._server.note()
             raise
         return "released"
+
+    async def _steps(self, call: InboundRequest, arguments: Mapping[str, Any]) -> str:
+        """Say something, wait (with `close`, without a connection), say something."""
+        call.notify("notifications/message", {"level": "info", "data": "before"})
+        if arguments.get("close"):
+            call.notify(CLOSE_STREAM, {})
+        await self._wait(call, {})
+        call.notify("notifications/message", {"level": "info", "data": "after"})
+        return "done"
 
     async def _ask(self, call: InboundRequest, arguments: Mapping[str, Any]) -> str:
         answer = await call.request("roots/list", {}, timeout=10)

@@ -43,11 +43,11 @@ class Reply:
 
 
 def parse_events(text: bytes) -> list[tuple[str, str]]:
-    """Complete events as (type, data); comments are left out."""
+    """Complete events as (type, data); comments and events without data are left out."""
     events = []
     for block in text.decode().split("\n\n")[:-1]:
         fields = dict(line.split(": ", 1) for line in block.split("\n") if not line.startswith(":"))
-        if fields:
+        if fields.get("data"):
             events.append((fields.get("event", "message"), fields["data"]))
     return events
 
