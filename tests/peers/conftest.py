@@ -159,15 +159,19 @@ class Inspector:
     packages: NodePackages
     home: Path
 
+    @property
+    def environ(self) -> dict[str, str]:
+        """It keeps its files, and secrets not at all, where nobody else's are."""
+        return {**self.packages.environ, "HOME": str(self.home), "MCP_INSPECTOR_SECRET_STORE": "memory"}
+
     def run(self, *arguments: str, timeout: float = 60) -> subprocess.CompletedProcess[str]:
         """Run it to its end."""
         script = self.packages.script(
             "@modelcontextprotocol/inspector", "clients", "launcher", "build", "index.js"
         )
         command = [str(self.packages.node), str(script), *arguments]
-        environ = {**self.packages.environ, "HOME": str(self.home), "MCP_INSPECTOR_SECRET_STORE": "memory"}
         return subprocess.run(
-            command, env=environ, cwd=self.home, capture_output=True, text=True, timeout=timeout
+            command, env=self.environ, cwd=self.home, capture_output=True, text=True, timeout=timeout
         )
 
 

@@ -18,11 +18,12 @@ from typing import Any
 
 from tests.npm import NodePackages, npm_installed
 
-__all__ = ["Environments", "installing"]
+__all__ = ["SECONDS_WITH_INSTALLATION", "Environments", "installing"]
 
 HERE = Path(__file__).parent
 PROGRAMS = HERE / "programs"
 INSTALL_SECONDS = 300
+SECONDS_WITH_INSTALLATION = INSTALL_SECONDS + 120  # of a test, for the first one installs
 
 REQUIREMENTS = {
     "mcp1": "mcp==1.*",  # cannot live beside mcp 2

@@ -11,8 +11,9 @@ import pytest
 from mcp_jupyter import Client, types
 
 from .conftest import Everything
+from .environments import SECONDS_WITH_INSTALLATION
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.timeout(SECONDS_WITH_INSTALLATION)]
 
 
 @pytest.fixture(params=["stdio", "sse", "streamableHttp"])

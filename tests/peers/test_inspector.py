@@ -10,7 +10,10 @@ from typing import Any
 import pytest
 
 from .conftest import Inspector
+from .environments import SECONDS_WITH_INSTALLATION
 from .programs.operations import TOOLS
+
+pytestmark = pytest.mark.timeout(SECONDS_WITH_INSTALLATION)
 
 Target = Callable[[str, str], Any]
 

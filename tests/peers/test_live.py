@@ -12,7 +12,10 @@ from tests.conftest import JupyterDirs
 from tests.live.parts import JupyterServer, jupyter_server
 
 from .conftest import Inspector, Outcomes
+from .environments import SECONDS_WITH_INSTALLATION
 from .programs.operations import TABLE
+
+pytestmark = pytest.mark.timeout(SECONDS_WITH_INSTALLATION)
 
 TOOLS = '''%%mcp_tool
 def add(a: int, b: int) -> int:

@@ -13,7 +13,10 @@ from typing import Any
 import pytest
 
 from .conftest import Outcomes
+from .environments import SECONDS_WITH_INSTALLATION
 from .programs.operations import TABLE
+
+pytestmark = pytest.mark.timeout(SECONDS_WITH_INSTALLATION)
 
 CLIENTS = [("mcp1", "ours"), ("mcp2", "ours"), ("fastmcp", "ours")]
 SERVERS = [(server, client) for client, server in CLIENTS]
