@@ -57,6 +57,9 @@ DESCRIBING = (
 )
 CALLING = (
     argument("--concurrent", action="store_true", help="run at once, also while a cell runs"),
+    argument(
+        "--executor", metavar="NAME", help="run at once in this executor: a variable, as a pool or Dask"
+    ),
     argument("--timeout", type=seconds, metavar="SECONDS", help="stop a call after this many seconds"),
 )
 HINTS = (

@@ -87,6 +87,7 @@ class McpMagics(Magics):
                 description=args.description,
                 annotations=hints,
                 concurrent=args.concurrent,
+                executor=args.executor,
                 timeout=args.timeout,
             )
             for name, function in functions.items()

@@ -27,7 +27,7 @@ from ..errors import ToolError
 from .posting import Poster
 from .workers import Workers
 
-__all__ = ["InlineRunner", "Invocation", "Outcome", "Runner", "converted", "is_async"]
+__all__ = ["InlineRunner", "Invocation", "Outcome", "Runner", "collected", "converted", "is_async"]
 
 MAX_ITEMS: Final = 100_000
 """Values that one call may yield: those of an endless iterator would fill the memory."""
@@ -184,7 +184,7 @@ def converted(function: Callable[..., Any], convert: Callable[[Any], Any]) -> Ca
     if is_async(function):
 
         async def run_async(**arguments: Any) -> Any:
-            return convert(_collected(await function(**arguments)))
+            return convert(collected(await function(**arguments)))
 
         return run_async
 
@@ -194,13 +194,13 @@ def converted(function: Callable[..., Any], convert: Callable[[Any], Any]) -> Ca
             value = _drained(value)
         if hasattr(type(value), "__await__"):
             return _awaited(value, convert)
-        return convert(_collected(value))
+        return convert(collected(value))
 
     return run
 
 
 async def _awaited(value: Awaitable[Any], convert: Callable[[Any], Any]) -> Any:
-    return convert(_collected(await value))
+    return convert(collected(await value))
 
 
 async def _drained(generator: AsyncGenerator[Any, None]) -> Iterator[Any]:
@@ -209,11 +209,18 @@ async def _drained(generator: AsyncGenerator[Any, None]) -> Iterator[Any]:
         async for item in generator:
             items.append(item)
             if len(items) > MAX_ITEMS:
-                break  # `_collected` says so
+                break  # `collected` says so
     return iter(items)
 
 
-def _collected(value: Any) -> Any:
+def collected(value: Any) -> Any:
+    """A value; of an iterator a list of what it yields.
+
+    Raises
+    ------
+    ToolError
+        When it does not end.
+    """
     if not isinstance(value, Iterator):
         return value
     items = list(islice(value, MAX_ITEMS + 1))

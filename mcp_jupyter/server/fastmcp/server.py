@@ -193,6 +193,9 @@ class FastMCP:
             False for none; True to be told when the return annotation gives none.
         concurrent : bool
             Run at once, beside whatever else runs: in a thread, if not async.
+        executor : Executor or str, optional
+            Run at once, in an executor: a `concurrent.futures.Executor`, a Dask Client, an ipyparallel view,
+            or the name of one in the function's module (in the notebook), looked up when it is called.
         timeout : float, optional
             Seconds.
         task : bool or "required"

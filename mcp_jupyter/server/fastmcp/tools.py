@@ -58,6 +58,8 @@ class Tool:
         The arguments that a client repeats in headers (`x-mcp-header`).
     concurrent, timeout
         See `Invocation`.
+    executor : Executor, str or None
+        Where its function runs (see `ExecutorCall`).
     """
 
     definition: types.Tool
@@ -68,6 +70,7 @@ class Tool:
     timeout: float | None = None
     task: TaskSupport = False
     headers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    executor: Any = None
 
     @property
     def name(self) -> str:
@@ -89,6 +92,7 @@ class Tool:
         concurrent: bool = False,
         timeout: float | None = None,
         task: TaskSupport = False,
+        executor: Any = None,
     ) -> Tool:
         """A tool made of `function`; what is not given follows from its name, docstring and hints.
 
@@ -103,6 +107,13 @@ class Tool:
         output = None if structured_output is False else Output.of(signature.returns)
         if structured_output and output is None:
             raise ValueError(f"{name}: structured output needs a return annotation that has a JSON Schema.")
+        if executor is not None:
+            from ..executors import check  # not for those who have none: it brings multiprocessing
+
+            try:
+                check(executor, function)
+            except ValueError as exc:
+                raise ValueError(f"{name}: {exc}.") from None
         definition = types.Tool(
             name=name,
             title=title,
@@ -117,7 +128,7 @@ class Tool:
             headers = param_headers(signature.schema)
         except HeaderError as exc:
             raise ValueError(f"{name}: clients would drop this tool: {exc}.") from None
-        return cls(definition, function, signature, output, concurrent, timeout, task, headers)
+        return cls(definition, function, signature, output, concurrent, timeout, task, headers, executor)
 
     def invocation(self, arguments: Mapping[str, Any], context: Context, table: ContentTable) -> Invocation:
         """The call, its arguments checked; its value is the `CallToolResult`.
@@ -133,12 +144,20 @@ class Tool:
         if self.signature.injected is not None:
             bound[self.signature.injected] = context
         request = context.request_context
+        function, concurrent, timeout = self.function, self.concurrent, self.timeout
+        if self.executor is not None:
+            from ..executors import ExecutorCall
+
+            # It sees to its time itself: only it knows what goes on in the executor.
+            injected = self.signature.injected
+            function = ExecutorCall(self.name, function, self.executor, injected=injected, timeout=timeout)
+            concurrent, timeout = True, None
         return Invocation(
             self.name,
-            converted(self.function, lambda value: self._result(value, table)),
+            converted(function, lambda value: self._result(value, table)),
             bound,
-            self.concurrent,
-            self.timeout,
+            concurrent,
+            timeout,
             report=request.waiting,
             log=lambda level, text: request.log(level, text, self.name),
         )

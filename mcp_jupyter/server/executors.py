@@ -1,0 +1,306 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""A tool's function in an executor: a pool of threads or processes, a Dask client, ipyparallel.
+
+Owns the way there and back: finding executor and function when called, waiting, giving up, and what is said
+when either end fails. To a `Runner` it is an async function. Knows no protocol, and no executor beyond
+`concurrent.futures`; what travels is `remote`'s.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from concurrent.futures import (
+    BrokenExecutor,
+    CancelledError,
+    Executor,
+    Future,
+    ProcessPoolExecutor,
+    ThreadPoolExecutor,
+)
+from contextlib import nullcontext, suppress
+from contextvars import copy_context
+from functools import partial
+from typing import Any, Final
+from uuid import uuid4
+
+import anyio
+import anyio.to_thread
+
+from ..errors import ToolError
+from .mailbox import mailbox
+from .posting import Poster
+from .remote import RemoteCall, RemoteContext, Sent, pack, shown
+from .running import collected, is_async
+
+__all__ = ["ExecutorCall", "check"]
+
+CANCEL_SECONDS: Final = 2.0
+"""An executor elsewhere (Dask) is asked over the network to give up a call; it may not answer."""
+
+_LOST: Final = frozenset({"KilledWorker", "EngineError"})
+"""What Dask and ipyparallel call a worker that ended in mid-call. By name: neither need be installed."""
+
+
+def check(executor: Any, function: Callable[..., Any]) -> None:
+    """Refuse at registration what no call could do.
+
+    Raises
+    ------
+    ValueError
+        Saying what to do.
+    """
+    if is_async(function) or inspect.isasyncgenfunction(function):
+        raise ValueError("an executor runs plain functions: make it one (def), or leave the executor out")
+    if isinstance(executor, str):
+        if _namespace(function) is None:
+            raise ValueError(
+                f"give the executor itself, not its name {executor!r}: this is no plain function"
+            )
+    elif _executor_in(executor) is None:
+        raise ValueError(f"executor must be one, or the name of one, not a {type(executor).__name__}")
+
+
+class ExecutorCall:
+    """Calls a function in an executor; to be called on the event loop's thread.
+
+    Parameters
+    ----------
+    name : str
+        The tool's, for messages.
+    function : callable
+        Where a plain function: whatever has its name when it is called, so that a re-run cell counts.
+    executor : Executor or str
+        Itself, or its name in the function's globals: looked up when it is called.
+    injected : str, optional
+        Which argument is a `Context`.
+    timeout : float, optional
+        Seconds.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        function: Callable[..., Any],
+        executor: Any,
+        *,
+        injected: str | None = None,
+        timeout: float | None = None,
+    ) -> None:
+        self._name = name
+        self._function = function
+        self._executor = executor
+        self._injected = injected
+        self._timeout = timeout
+        self._shown = repr(executor) if isinstance(executor, str) else type(executor).__name__
+
+    async def __call__(self, **arguments: Any) -> Any:
+        """Call it.
+
+        Raises
+        ------
+        ToolError
+            When there is no such executor, it failed, the call cannot travel, or it took too long.
+        Exception
+            What the function raised.
+        """
+        executor = self._found()
+        context = arguments.get(self._injected or "")
+        stays = isinstance(executor, ThreadPoolExecutor)
+        async with nullcontext() if context is None or stays else mailbox(context) as box:
+            replaced = {} if box is None or self._injected is None else {self._injected: box.stand_in}
+            job = Job(self._name, self._shown, _current(self._function), arguments, replaced)
+            submitted = _Submitted(executor, job)
+            with anyio.move_on_after(self._timeout) as scope:
+                await submitted.ended()
+                if box is not None:
+                    await box.silence()
+        if scope.cancelled_caught and not submitted.done:
+            raise ToolError(self._late(executor, submitted))
+        try:
+            value = submitted.result()
+            return await anyio.to_thread.run_sync(value.open) if isinstance(value, Sent) else value
+        except Exception as exc:
+            if (failure := self._failure(exc, job, submitted)) is not None:
+                raise failure from exc
+            raise
+
+    def _found(self) -> Any:
+        found = self._executor
+        if isinstance(found, str):
+            space = _namespace(self._function) or {}
+            if found not in space:
+                raise ToolError(
+                    f"{self._name} runs in the executor {found!r}, and there is no such variable. "
+                    f"Make it in the notebook, as in {found} = ThreadPoolExecutor(), and call again."
+                )
+            found = space[found]
+        executor = _executor_in(found)
+        if executor is None:
+            raise ToolError(
+                f"{self._name} runs in the executor {self._shown}, and that is a {type(found).__name__}: "
+                "it needs a concurrent.futures.Executor, a Dask Client or an ipyparallel view."
+            )
+        return executor
+
+    def _late(self, executor: Any, submitted: _Submitted) -> str:
+        late = f"{self._name} did not finish within {self._timeout:g} s"
+        if submitted.dropped and isinstance(executor, ThreadPoolExecutor | ProcessPoolExecutor):
+            return f"{late}; it is not running and will not run."
+        if submitted.dropped:
+            return (
+                f"{late}. The executor {self._shown} was told to drop it; if it has begun there, it may "
+                "still be running."
+            )
+        return f"{late}. The executor {self._shown} cannot stop it: it may still be running."
+
+    def _failure(self, error: Exception, job: Job, submitted: _Submitted) -> ToolError | None:
+        """What to say where the executor failed and not the function."""
+        who = f"the executor {self._shown}"
+        if job.refused is not None:
+            return job.refused
+        if isinstance(error, BrokenExecutor):
+            return ToolError(
+                f"A worker of {who} ended (killed, or out of memory?), and with it the call of {self._name}. "
+                f"The pool is broken for good: make a new one ({shown(error)})."
+            )
+        if type(error).__name__ in _LOST:
+            return ToolError(f"A worker of {who} ended in the middle of {self._name} ({shown(error)}).")
+        if isinstance(error, CancelledError):
+            return ToolError(f"{self._name} was cancelled in {who}: has it been shut down?")
+        if submitted.future is None:
+            return ToolError(
+                f"The executor {self._shown} does not take the call of {self._name} ({shown(error)})."
+            )
+        return None
+
+
+class Job:
+    """A call as an executor gets it: as it is where it stays in this process, packed where it is pickled.
+
+    Attributes
+    ----------
+    refused : ToolError or None
+        Why it could not be packed; executors wrap what pickling raises in errors of their own.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        executor: str,
+        function: Callable[..., Any],
+        arguments: Mapping[str, Any],
+        replaced: Mapping[str, RemoteContext],
+    ) -> None:
+        self.__name__ = name
+        self.refused: ToolError | None = None
+        self._executor = executor
+        self._function = function
+        self._arguments = arguments
+        self._replaced = replaced
+        self._context = copy_context()
+
+    def __call__(self) -> Any:
+        # In the caller's context: what is printed goes to the call.
+        return self._context.run(lambda: collected(self._function(**self._arguments)))
+
+    def __reduce__(self) -> Any:
+        try:
+            return RemoteCall, (self.__name__, pack((self._function, {**self._arguments, **self._replaced})))
+        except Exception as exc:
+            self.refused = ToolError(
+                f"{self.__name__} cannot be sent to the executor {self._executor} ({shown(exc)}). The "
+                "function, the variables it uses and its arguments are pickled: make connections, locks and "
+                "the like inside it, or use a pool of threads."
+            )
+            raise self.refused from exc
+
+    def __dask_tokenize__(self) -> str:
+        return uuid4().hex  # Dask would answer a second call like the first from memory
+
+
+class _Submitted:
+    """A job in the hands of an executor."""
+
+    def __init__(self, executor: Any, job: Job) -> None:
+        self.future: Future[Any] | None = None
+        self.dropped = False
+        self._executor = executor
+        self._job = job
+        self._error: Exception | None = None
+        self._given_up = False
+
+    @property
+    def done(self) -> bool:
+        """Whether it has ended, by itself."""
+        return self.future is not None and self.future.done() and not self.dropped
+
+    async def ended(self) -> None:
+        """Submit it and wait for its end; cancelled, it is cancelled in the executor."""
+        post, ended = Poster(), anyio.Event()
+
+        def tell(_: object) -> None:
+            with suppress(RuntimeError):  # the loop is closed: nobody waits
+                post.soon(ended.set)
+
+        try:
+            # Not on the loop's thread: it may start processes, pickle much or talk to a scheduler.
+            await anyio.to_thread.run_sync(self._submit, tell, abandon_on_cancel=True)
+            if self.future is not None:
+                await ended.wait()
+        finally:
+            if self.future is None or not self.future.done():
+                await self._give_up()
+
+    def _submit(self, tell: Callable[[object], None]) -> None:
+        try:
+            future = self._executor.submit(self._job)
+            future.add_done_callback(tell)
+        except Exception as exc:  # noqa: BLE001 - whatever an executor raises
+            self._error = exc
+            return
+        self.future = future
+        if self._given_up:
+            future.cancel()
+
+    async def _give_up(self) -> None:
+        self._given_up = True
+        if self.future is not None:
+            with anyio.move_on_after(CANCEL_SECONDS, shield=True):
+                self.dropped = await anyio.to_thread.run_sync(self.future.cancel, abandon_on_cancel=True)
+
+    def result(self) -> Any:
+        """What came of it."""
+        if self.future is None:
+            assert self._error is not None
+            raise self._error
+        return self.future.result(0)
+
+
+def _namespace(function: Callable[..., Any]) -> dict[str, Any] | None:
+    while isinstance(function, partial):
+        function = function.func
+    return getattr(inspect.unwrap(function), "__globals__", None)
+
+
+def _current(function: Callable[..., Any]) -> Callable[..., Any]:
+    """What has the function's name by now."""
+    if not inspect.isfunction(function):
+        return function
+    found = (_namespace(function) or {}).get(function.__qualname__)
+    return found if inspect.isfunction(found) and not is_async(found) else function
+
+
+def _executor_in(value: Any) -> Any:
+    """The executor that a value is or has; None when there is none."""
+    if isinstance(value, Executor):
+        return value
+    if isinstance(value, type):
+        return None
+    for name in ("get_executor", "executor"):  # Dask's Client; ipyparallel's Client and views
+        made = getattr(value, name, None)
+        if callable(made) and not isinstance(made, Executor):
+            made = made()
+        if isinstance(made, Executor):
+            return made
+    return value if callable(getattr(value, "submit", None)) else None
