@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import abc
 import logging
+import time
 from collections.abc import AsyncGenerator, AsyncIterator, Generator, Iterable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
@@ -42,6 +43,10 @@ SIGN_IN_SECONDS: Final = 300.0
 
 MAX_BODY_BYTES: Final = 65536
 """Kept of a refusal, to show when there is no token to be had."""
+
+PROOF_SECONDS: Final = 60.0
+"""A new token that the server refuses is its fault: for so long nobody is asked to sign in again, whichever
+request it is for."""
 
 BODY_SECONDS: Final = 5.0
 """For the rest of a refusal to arrive."""
@@ -106,7 +111,9 @@ class BearerAuth(httpx2.Auth, abc.ABC):
         self._asked: set[str] = set()
         self._wait_seconds = wait_seconds
         self._lock = anyio.Lock()
-        self._failures: list[str] = []
+        self._failures = 0
+        self._failure = ""
+        self._unproven_until = 0.0
         self._tokens: Tokens | None = None
         self._loaded = False
 
@@ -143,6 +150,8 @@ class BearerAuth(httpx2.Auth, abc.ABC):
                 request.headers["Authorization"] = f"Bearer {tokens.access_token}"
             response = yield request
             challenge = challenge_of(response)
+            if tokens is not None and response.status_code != 401:
+                self._unproven_until = 0.0
             if challenge is None:
                 return
             await _settle(response)
@@ -180,17 +189,13 @@ class BearerAuth(httpx2.Auth, abc.ABC):
             if not self._may_help(challenge, effort):
                 return None
             effort.authorized += 1
-            try:
-                return await self._authorized(challenge)
-            except AuthorizationFailed as exc:
-                self._failures.append(str(exc))
-                raise
+            return await self._authorized(challenge)
 
     def _may_help(self, challenge: Challenge, effort: _Effort) -> bool:
         """Whether a new authorization could change the answer."""
         if challenge.insufficient:
             return effort.authorized < MAX_AUTHORIZATIONS and not self._asked.issuperset(challenge.scopes)
-        return effort.authorized == 0
+        return effort.authorized == 0 and time.monotonic() >= self._unproven_until
 
     async def _authorized(self, challenge: Challenge) -> Tokens:
         resource = await self._discovery.resource(challenge.resource_metadata)
@@ -198,6 +203,7 @@ class BearerAuth(httpx2.Auth, abc.ABC):
         goal = Goal(server, resource.resource, self._wanted(challenge, resource, server))
         tokens = await self.obtain(goal)
         self._asked.update(goal.scopes)
+        self._unproven_until = time.monotonic() + PROOF_SECONDS
         await self._keep(tokens)
         return tokens
 
@@ -243,16 +249,20 @@ class BearerAuth(httpx2.Auth, abc.ABC):
         AuthorizationFailed
             Because of that, or because it took too long.
         """
-        seen = len(self._failures)
+        seen = self._failures
         try:
             with anyio.fail_after(self._wait_seconds):
                 await self._lock.acquire()
         except TimeoutError:
             raise AuthorizationFailed(f"No token within {self._wait_seconds:g} s.") from None
         try:
-            if len(self._failures) != seen:
-                raise AuthorizationFailed(self._failures[-1])
+            if self._failures != seen:
+                raise AuthorizationFailed(self._failure)
             yield
+        except AuthorizationFailed as exc:
+            self._failures += 1
+            self._failure = str(exc)
+            raise
         finally:
             self._lock.release()
 

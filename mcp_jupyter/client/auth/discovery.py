@@ -9,6 +9,8 @@ metadata, the root of the server itself.
 
 from __future__ import annotations
 
+from urllib.parse import urlsplit
+
 from ...errors import AuthorizationFailed
 from ..streams import printable
 from .fetching import Fetcher
@@ -58,7 +60,9 @@ class Discovery:
                 raise AuthorizationFailed(
                     f"The protected resource metadata cannot be had: {root_of(url)} answered {answer.status}."
                 )
-        return ProtectedResource(self._url.partition("#")[0], (self._issuer or root_of(self._url),))
+        # Without its query, which may hold a secret (RFC 8707, section 2, advises against one anyway).
+        root = root_of(self._url)
+        return ProtectedResource(root + urlsplit(self._url).path, (self._issuer or root,))
 
     async def server(self, resource: ProtectedResource) -> AuthorizationServer:
         """The metadata of the authorization server to use, anew: it may have changed.

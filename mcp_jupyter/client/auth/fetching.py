@@ -67,7 +67,10 @@ class Fetcher:
             answer, location = await self._bounded("GET", target, {}, b"", what)
             if location is None:
                 return answer
-            moved = target.join(location)
+            try:
+                moved = target.join(location)
+            except (httpx2.InvalidURL, ValueError):
+                moved = httpx2.URL()
             if origin_of(moved) != origin_of(target):
                 raise AuthorizationFailed(f"The {what} at {origin_of(target)} redirects to another origin.")
             target = moved

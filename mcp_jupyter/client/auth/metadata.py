@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
+import httpx2
+
 from ...errors import AuthorizationFailed
 from ..streams import printable
 from .addresses import web_url
@@ -102,9 +104,9 @@ class AuthorizationServer:
 
 
 def root_of(url: str) -> str:
-    """Scheme and host of a URL, as it writes them."""
+    """Scheme and host of a URL, as it writes them; without the user name and password it may have."""
     parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.netloc}"
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
 
 
 def resource_metadata_urls(server_url: str) -> list[str]:
@@ -138,7 +140,7 @@ def wanted_scopes(*choices: tuple[str, ...], besides: tuple[str, ...] = ()) -> t
 
 def _covers(resource: str, server_url: str) -> bool:
     """Whether a resource is the server, or a whole that the server is a part of, by path segments."""
-    published, ours = web_url(resource, "resource"), web_url(server_url.partition("#")[0], "server's URL")
+    published, ours = web_url(resource, "resource"), httpx2.URL(server_url)
     if (published.scheme, published.host, published.port) != (ours.scheme, ours.host, ours.port):
         return False
     if published.query and published.query != ours.query:

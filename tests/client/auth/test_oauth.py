@@ -10,7 +10,7 @@ import anyio
 import pytest
 from tornado.web import RequestHandler
 
-from mcp_jupyter.client.auth import FileStorage, MemoryStorage
+from mcp_jupyter.client.auth import FileStorage, MemoryStorage, OAuth
 from mcp_jupyter.errors import AuthorizationFailed
 
 from .world import REDIRECT_URI, client, listening, world
@@ -132,11 +132,37 @@ async def test_a_server_that_is_never_content_does_not_bother_the_person_for_eve
 
 
 async def test_a_fresh_token_that_is_refused_is_the_end_of_it() -> None:
+    statuses = []
+
     async with world() as w, client(w.oauth()) as http:
         w.routes["/mcp"] = lambda handler: handler.set_status(401)
-        response = await http.get(w.server)
-    assert response.status_code == 401
+
+        async def ask() -> None:
+            statuses.append((await http.get(w.server)).status_code)
+
+        async with anyio.create_task_group() as tasks:
+            for _ in range(8):
+                tasks.start_soon(ask)
+        await ask()
+    assert statuses == [401] * 9
     assert len(w.asked("/authorize")) == 1
+
+
+async def test_a_secret_in_the_servers_url_is_not_shown_to_the_authorization_server() -> None:
+    async with world() as w:
+        secret_url = w.server.replace("http://", "http://me:pass-word@") + "?token=pass-word"
+        w.routes["/.well-known/oauth-protected-resource/mcp"] = lambda handler: handler.set_status(404)
+        auth = OAuth(
+            secret_url,
+            issuer=w.issuer,
+            redirect_handler=w.visit,
+            callback_handler=w.come_back,
+            client_metadata={"redirect_uris": [REDIRECT_URI]},
+        )
+        async with client(auth) as http:
+            assert (await http.get(secret_url)).text == "welcome"
+    assert w.asked("/token")[0]["resource"] == w.server
+    assert "pass-word" not in repr(w.seen)
 
 
 @pytest.mark.parametrize("offered", [True, False])
