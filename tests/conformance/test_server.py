@@ -41,7 +41,7 @@ CASES = [(version, scenario) for version, scenarios in SCENARIOS.items() for sce
 @contextmanager
 def alone(dirs: JupyterDirs) -> Iterator[str]:
     """FastMCP over HTTP in a process of its own."""
-    command = [sys.executable, str(HERE / "fixture_server.py")]
+    command = [sys.executable, "-m", "tests.conformance.fixture_server"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT, env=dirs.environ) as process:
         try:
             assert process.stdout is not None
