@@ -21,6 +21,7 @@ from .catalog import Catalog
 from .completion import complete
 from .context import Context
 from .pages import Pages
+from .results import KeptResults
 from .tools import explain
 
 __all__ = ["Handlers"]
@@ -42,6 +43,8 @@ class Handlers:
         Makes the `Context` that functions get of a request.
     page_size : int
         Items of a list that one answer has.
+    results : KeptResults
+        What is too large for one answer.
 
     Attributes
     ----------
@@ -59,12 +62,14 @@ class Handlers:
         table: ContentTable,
         context: Callable[[RequestContext], Context],
         page_size: int,
+        results: KeptResults,
     ) -> None:
         self.completer: Callable[..., Any] | None = None
         self._catalog = catalog
         self._table = table
         self._context = context
         self._pages = Pages(page_size)
+        self._results = results
 
     def add_to(self, server: Server[Any]) -> None:
         """Fill the server's table."""
@@ -120,9 +125,11 @@ class Handlers:
             request.check_headers(tool.headers, params.arguments or {})
         try:
             context = self._context(request)
-            outcome = await self.runner.run(tool.invocation(params.arguments or {}, context, self._table))
+            invocation = tool.invocation(params.arguments or {}, context, self._table, self._results)
+            outcome = await self.runner.run(invocation)
             result: types.CallToolResult = outcome.value
             result.content.extend(block for bundle in outcome.displayed for block in from_bundle(bundle))
+            self._results.fit(result, tool.name, request.sender, promised=tool.output is not None)
             return result
         except Exception as exc:
             if _is_of_request(exc, request):
@@ -135,7 +142,7 @@ class Handlers:
         self, request: RequestContext, params: types.ReadResourceRequestParams
     ) -> types.ReadResourceResult:
         """Answer `resources/read`."""
-        found = self._catalog.resource_at(params.uri)
+        found = self._catalog.resource_at(params.uri) or self._results.resource_at(params.uri)
         if found is None:
             raise request.era.resource_not_found(params.uri)
         resource, variables = found

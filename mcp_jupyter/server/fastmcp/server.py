@@ -31,6 +31,7 @@ from .handlers import Handlers
 from .pages import PAGE_SIZE
 from .prompts import Prompt
 from .resources import Resource
+from .results import RESULT_BUDGET, KeptResults
 from .tools import Tool
 
 __all__ = ["FastMCP"]
@@ -64,6 +65,9 @@ class FastMCP:
         What their values become.
     page_size : int
         Items that one answer to a list request has.
+    result_budget : int
+        Characters of the content of one result, pictures included. Of more, the client gets a preview and a
+        link to the whole, which is kept for it for a while.
     task_after : float, optional
         Seconds after which a call goes on as a task, for clients that take tasks; None: only tools made with
         `task` do.
@@ -89,6 +93,7 @@ class FastMCP:
         runner: Runner | None = None,
         content: ContentTable | None = None,
         page_size: int = PAGE_SIZE,
+        result_budget: int = RESULT_BUDGET,
         task_after: float | None = TASK_AFTER_SECONDS,
         cache_seconds: float = 0,
         cache_scope: Literal["private", "public"] = "private",
@@ -116,7 +121,8 @@ class FastMCP:
         self._poster: Poster | None = None
         self._catalog = Catalog()
         table = content or ContentTable(default_rows())
-        self._handlers = Handlers(self._catalog, table, self._context, page_size)
+        self._results = KeptResults(result_budget)
+        self._handlers = Handlers(self._catalog, table, self._context, page_size, self._results)
         self._handlers.add_to(self._server)
 
     @property
@@ -128,6 +134,15 @@ class FastMCP:
     def instructions(self) -> str | None:
         """What the server tells the model about itself."""
         return self._server.instructions
+
+    @property
+    def result_budget(self) -> int:
+        """Characters of the content of one result; may be set while it runs."""
+        return self._results.budget
+
+    @result_budget.setter
+    def result_budget(self, budget: int) -> None:
+        self._results.budget = budget
 
     # -- what it serves --------------------------------------------------------------------------
 

@@ -15,6 +15,7 @@ from ..content import ContentTable, readable
 from ..running import Invocation, converted
 from .context import Context
 from .outputs import Output
+from .results import KeptResults
 from .signatures import Signature
 
 __all__ = ["Tool", "check_name", "explain"]
@@ -130,7 +131,9 @@ class Tool:
             raise ValueError(f"{name}: clients would drop this tool: {exc}.") from None
         return cls(definition, function, signature, output, concurrent, timeout, task, headers, executor)
 
-    def invocation(self, arguments: Mapping[str, Any], context: Context, table: ContentTable) -> Invocation:
+    def invocation(
+        self, arguments: Mapping[str, Any], context: Context, table: ContentTable, results: KeptResults
+    ) -> Invocation:
         """The call, its arguments checked; its value is the `CallToolResult`.
 
         Raises
@@ -154,7 +157,7 @@ class Tool:
             concurrent, timeout = True, None
         return Invocation(
             self.name,
-            converted(function, lambda value: self._result(value, table)),
+            converted(function, lambda value: self._result(value, table, results, request.sender)),
             bound,
             concurrent,
             timeout,
@@ -162,11 +165,14 @@ class Tool:
             log=lambda level, text: request.log(level, text, self.name),
         )
 
-    def _result(self, value: Any, table: ContentTable) -> types.CallToolResult:
+    def _result(
+        self, value: Any, table: ContentTable, results: KeptResults, sender: str
+    ) -> types.CallToolResult:
         if isinstance(value, types.CallToolResult):
             return value.model_copy(update={"content": [*value.content]})  # it stays the function's own
         structured = self.output.structured(value) if self.output else None
         content = table.convert(value)
+        results.add_rest(content.blocks, value, self.name, sender)
         result = types.CallToolResult(content=content.blocks)
         if structured is None:
             structured = content.structured
