@@ -30,6 +30,11 @@ MAX_QUESTIONS: Final = 32
 """Questions that one call may have open: more than a person would answer at once."""
 
 
+GATHER_SECONDS: Final = 0.01
+"""Questions asked together on a kernel's main thread arrive in several turns of the loop. The client should
+get them in one round, and a person does not notice the wait."""
+
+
 class _Question:
     """A question of the call, and its answer once there is one."""
 
@@ -135,6 +140,8 @@ class DetachedCall:
                 self._changed = anyio.Event()
                 await self._changed.wait()
                 await checkpoint()
+            if self._questions and not (self.done or self.as_task):
+                await anyio.sleep(GATHER_SECONDS)
 
     # -- what it asks ----------------------------------------------------------------------------
 

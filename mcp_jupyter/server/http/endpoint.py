@@ -76,10 +76,10 @@ class Endpoint:
                 self._running.pop(principal_id, None)
 
     def end(self, principal_id: str) -> None:
-        """End all that a principal has here: sessions, streams and requests under way."""
+        """End all that a principal has here: sessions, subscriptions and requests under way."""
         self.sessions.end(principal_id)
         for exchange in list(self._running.get(principal_id, ())):
-            exchange.fail("The credential is no longer valid.")
+            exchange.stop("The credential is no longer valid.")
 
     async def forget(self, principal_id: str) -> None:
         """Have the server give up what it keeps for a principal: calls that wait for answers, and tasks."""
@@ -95,8 +95,8 @@ class Endpoint:
                     lease.done()
 
     async def close(self) -> None:
-        """End everything. Requests under way are answered with an error."""
+        """End everything: subscriptions with their final result, other requests with an error."""
         self.sessions.close()
         for exchange in [exchange for own in self._running.values() for exchange in own]:
-            exchange.fail("The server is stopping.")
+            exchange.stop("The server is stopping.")
         await self.pool.close()

@@ -14,7 +14,14 @@ from typing import Final
 from ...errors import BacklogFull, FrameError, McpError
 from ...protocol import headers
 from ...protocol.codes import HEADER_MISMATCH, INTERNAL_ERROR, INVALID_PARAMS
-from ...protocol.eras import CLIENT_CAPABILITIES, PROTOCOL_VERSION, Era, is_modern, modern_era
+from ...protocol.eras import (
+    CLIENT_CAPABILITIES,
+    PROTOCOL_VERSION,
+    SUBSCRIPTION_ID,
+    Era,
+    is_modern,
+    modern_era,
+)
 from ...protocol.frames import ErrorResponse, Frame, Headers, Message, Notification, Request, Response
 from ...protocol.headers import GetAll, HeaderError
 from ...protocol.methods import LEGACY_VERSIONS
@@ -114,6 +121,18 @@ class ModernExchange(Exchange):
             error = McpError(INTERNAL_ERROR, message).to_dict()
             self._queue.append(Message.of(ErrorResponse(self.request.id, error)))
             self.end()
+
+    def stop(self, message: str) -> None:
+        """End it from outside: a subscription with its final result, any other request with an error.
+
+        Source: spec 2026-07-28, basic/utilities/subscriptions, on teardown by the server.
+        """
+        if self.request.method == "subscriptions/listen" and not self.ended:
+            result = {"resultType": "complete", "_meta": {SUBSCRIPTION_ID: self.request.id}}
+            self._queue.append(Message.of(Response(self.request.id, result)))
+            self.end()
+        else:
+            self.fail(message)
 
     # -- the channel's sink ------------------------------------------------------------------------
 

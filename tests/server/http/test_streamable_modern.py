@@ -217,6 +217,24 @@ async def test_listen_is_a_long_request(front: Front) -> None:
         assert await wire.chunk() == b""
 
 
+@pytest.mark.parametrize("revoked", [True, False])
+async def test_a_subscription_that_the_server_ends_has_a_final_result(mount: Mount, revoked: bool) -> None:
+    message = modern(0, "subscriptions/listen", {"notifications": {}})
+    async with mount(keepalive=0.05) as front, connect(front.port) as wire:
+        await wire.send_message(message, modern_headers(message))
+        assert (await wire.head()).status == 200
+        await wire.event()
+        assert (await wire.chunk()).startswith(b":")  # quiet streams are kept alive
+        if revoked:
+            front.endpoint.end("")
+        else:
+            await front.endpoint.close()
+        _, data = await wire.event()
+        result = {"resultType": "complete", "_meta": {f"{META}subscriptionId": 0}}
+        assert json.loads(data) == {"jsonrpc": "2.0", "id": 0, "result": result}
+        assert await wire.chunk() == b""
+
+
 async def test_a_server_that_dies_is_reported(front: Front) -> None:
     message = modern(1, "tools/call", {"name": "die"})
     again = modern(2, "tools/call", {"name": "echo", "arguments": {"text": "on"}})
