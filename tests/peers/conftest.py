@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import socket
 import subprocess
 from collections.abc import Callable, Iterator
@@ -40,6 +41,10 @@ def environments(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Environme
 
 def server_command(environments: Environments, kind: str, transport: str) -> list[str]:
     """How the server of a kind is started."""
+    if kind == "typescript":
+        # Node looks for packages beside the program.
+        program = shutil.copy(PROGRAMS / "server.mjs", environments.node.root)
+        return [str(environments.node.node), str(program), transport]
     if kind != "ours":
         return [*environments.program("server.py", kind), transport]
     options = [] if transport == "stdio" else [f"--{transport}", "--port", "0"]
