@@ -23,6 +23,7 @@ _COMMANDS: Final = (
     "call",
     "demo",
     "dev",
+    "export",
     "inspect",
     "install",
     "list",

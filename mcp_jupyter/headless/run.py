@@ -15,14 +15,14 @@ from pathlib import Path
 from typing import Any, Final
 
 import anyio
-import nbformat
 from jupyter_client.kernelspec import NoSuchKernel
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 
-from ..errors import McpJupyterError, NotebookNotFound
+from ..errors import NotebookNotFound
 from ..link.discovery import Discovery
 from ..link.files import ConnectionInfo
+from .document import HeadlessError, read_notebook
 from .parameters import with_parameters
 
 __all__ = ["CellFailed", "HeadlessError", "HeadlessNotebook", "run_notebook"]
@@ -36,15 +36,8 @@ LOAD_SECONDS: Final = 30.0
 STOP_SECONDS: Final = 10.0
 """For a kernel to end; then it is killed."""
 
-MAX_NOTEBOOK_BYTES: Final = 256 * 2**20
-"""Of a document with its outputs; it is read into memory."""
-
 _LOAD: Final = "%load_ext mcp_jupyter"
 _ANSI: Final = re.compile(r"\x1b\[[0-9;]*m")
-
-
-class HeadlessError(McpJupyterError):
-    """A notebook cannot be run: its file or its kernel."""
 
 
 class CellFailed(HeadlessError):
@@ -142,7 +135,7 @@ class HeadlessNotebook:
     # -- its parts -------------------------------------------------------------------------------
 
     def _prepared(self) -> NotebookClient:
-        notebook = with_parameters(_read(self._path), self._parameters)
+        notebook = with_parameters(read_notebook(self._path), self._parameters)
         named: dict[str, Any] = {} if self._kernel is None else {"kernel_name": self._kernel}
         resources = {"metadata": {"path": str(self._path.resolve().parent)}}
         return NotebookClient(
@@ -204,21 +197,6 @@ class HeadlessNotebook:
                 f"{self._path.name} has run, but its kernel serves nothing: a cell may have unloaded "
                 "mcp_jupyter."
             ) from None
-
-
-def _read(path: Path) -> nbformat.NotebookNode:
-    read: Any = nbformat.read
-    try:
-        if path.stat().st_size > MAX_NOTEBOOK_BYTES:
-            raise HeadlessError(f"{path} is larger than {MAX_NOTEBOOK_BYTES} bytes.")
-        notebook: nbformat.NotebookNode = read(path, as_version=4)
-    except HeadlessError:
-        raise
-    except OSError as exc:
-        raise HeadlessError(f"{path} cannot be read: {exc.strerror or exc}.") from None
-    except Exception as exc:  # noqa: BLE001 - whatever nbformat's readers of old formats raise
-        raise HeadlessError(f"{path} is no notebook: {str(exc).partition(chr(10))[0][:200]}") from None
-    return notebook
 
 
 @asynccontextmanager

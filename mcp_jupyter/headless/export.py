@@ -1,0 +1,299 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""A notebook as a plain Python script that serves what its cells offer.
+
+Owns what becomes of a cell's source: ours of the magics become decorators, the rest of IPython's has no
+place in a script and is left out, with a note. Runs nothing.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from argparse import Namespace
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from IPython.core.error import UsageError
+from IPython.core.inputtransformer2 import TransformerManager
+
+from ..errors import McpJupyterError
+from ..kernel.arguments import parse
+from ..kernel.magics import McpMagics
+from ..kernel.templates import text_prompt
+from .document import read_notebook
+
+__all__ = ["ExportError", "Exported", "export"]
+
+_SILENT: Final = frozenset({"mcp_status", "mcp_serve"})
+"""What says something in a notebook and means nothing in a script."""
+
+_EXTENSIONS: Final = frozenset({"load_ext", "unload_ext", "reload_ext"})
+
+_HINTS: Final = {
+    "read_only": "readOnlyHint",
+    "destructive": "destructiveHint",
+    "idempotent": "idempotentHint",
+    "open_world": "openWorldHint",
+}
+
+_TEXT: Final = '''
+
+def _text(value):
+    """A value as the text of a resource: data frames as CSV, all else as JSON."""
+    if hasattr(value, "to_csv"):
+        return value.to_csv(index=False)
+    if hasattr(value, "write_csv"):
+        return value.write_csv()
+    return value if isinstance(value, str) else json.dumps(value, default=str)
+'''
+
+
+class ExportError(McpJupyterError):
+    """A notebook cannot become a script; the message names the cell."""
+
+
+@dataclass
+class Exported:
+    """A script, and what a person should know of it: one line each."""
+
+    script: str
+    notes: list[str] = field(default_factory=list)
+
+
+def export(path: Path) -> Exported:
+    """Write a notebook as a script.
+
+    Raises
+    ------
+    HeadlessError
+        The file cannot be read.
+    ExportError
+        A cell has no form in a script: it awaits at its top level, or is not Python.
+    """
+    writer = _Writer(path.name)
+    sources = (cell.source for cell in read_notebook(path).cells if cell.cell_type == "code")
+    for number, source in enumerate((source for source in sources if source.strip()), 1):
+        writer.cell(number, source)
+    return Exported(writer.script(path.stem), writer.notes)
+
+
+class _Writer:
+    """Takes cells, gives the script."""
+
+    def __init__(self, name: str) -> None:
+        self.notes: list[str] = []
+        self._name = name
+        self._number = 0
+        self._parts: list[str] = []
+        self._transform = TransformerManager().transform_cell
+
+    def script(self, name: str) -> str:
+        """All of it."""
+        body = "\n\n\n".join(self._parts)
+        imports = ["from mcp_jupyter.server.fastmcp import FastMCP"]
+        if "ToolAnnotations(" in body:
+            imports.append("from mcp_jupyter.types import ToolAnnotations")
+        helper = _TEXT if "_text(" in body else ""
+        head = [f'"""Written from {self._name} by `jupyter mcp export`."""', ""]
+        head += ["import json", ""] if helper else []
+        head += [*imports, "", f"mcp = FastMCP({name!r})"]
+        tail = 'if __name__ == "__main__":\n    mcp.run()\n'
+        return "\n".join(head) + "\n" + helper + f"\n\n{body}\n\n\n{tail}"
+
+    def cell(self, number: int, source: str) -> None:
+        """Take one cell."""
+        self._number = number
+        first, _, body = source.lstrip("\n").partition("\n")
+        magic = re.fullmatch(r"%%(\w+)\s*(.*)", first.strip())
+        if magic is None:
+            text = self._plain(source)
+        elif (write := _CELLS.get(magic[1])) is not None:
+            text = write(self, magic[2], body)
+        else:
+            self._note(f"%%{magic[1]} has no place in a script; its cell is left out")
+            text = _commented(source)
+        if text.strip():
+            self._parts.append(f"# Cell {number}\n{text.strip()}")
+
+    def _note(self, text: str) -> None:
+        self.notes.append(f"Cell [{self._number}]: {text}.")
+
+    def _error(self, text: str) -> ExportError:
+        return ExportError(f"Cell [{self._number}] of {self._name}: {text}")
+
+    def _options(self, magic: Any, line: str) -> Namespace:
+        try:
+            found = parse(magic, line)
+        except UsageError as exc:
+            raise self._error(str(exc)) from None
+        if found is None:
+            raise self._error("it asks for --help, and serves nothing.")
+        return found
+
+    # -- Python ----------------------------------------------------------------------------------
+
+    def _tree(self, source: str) -> tuple[list[str], ast.Module]:
+        text = self._transform(source)
+        try:
+            tree = ast.parse(text)
+        except SyntaxError as exc:
+            raise self._error(f"it is not Python: {exc.msg}, line {exc.lineno}") from None
+        if any(_awaits(statement) for statement in tree.body):
+            raise self._error("it awaits at its top level, which a script cannot; put it into a function.")
+        return text.splitlines(), tree
+
+    def _plain(self, source: str, decorate: Callable[[str], str] | None = None) -> str:
+        """The source as a script has it; with a decorator over each public function."""
+        lines, tree = self._tree(source)
+        for statement in reversed(tree.body):
+            begin, end = statement.lineno - 1, statement.end_lineno
+            if _calls_ipython(statement):
+                lines[begin:end] = self._of_ipython(statement, lines[begin:end])
+            elif isinstance(statement, ast.ImportFrom) and statement.module == "mcp_jupyter":
+                lines[begin:end] = _imported(statement)
+            elif decorate is not None and (function := _public_function(statement)) is not None:
+                decorators = [item.lineno - 1 for item in function.decorator_list]
+                lines.insert(min([begin, *decorators]), decorate(function.name))
+        return "\n".join(lines)
+
+    def _of_ipython(self, statement: ast.stmt, lines: list[str]) -> list[str]:
+        """What becomes of a statement that IPython made of `%magic` or `!command`."""
+        name, line = _magic_in(statement)
+        if name in _SILENT or (name in _EXTENSIONS and line.strip() == "mcp_jupyter"):
+            return []
+        if name == "mcp_resource":
+            return self._variable(self._options(McpMagics.mcp_resource, line)).splitlines()
+        shown = f"%{name} {line}".strip() if name else ast.unparse(statement)
+        self._note(f"{shown} has no place in a script and is left out")
+        return _commented("\n".join(lines)).splitlines()
+
+    # -- what is served --------------------------------------------------------------------------
+
+    def _tool(self, line: str, body: str) -> str:
+        options = self._options(McpMagics.mcp_tool, line)
+        for name in ("concurrent", "timeout", "executor"):
+            if getattr(options, name, None):
+                self._note(f"--{name} is left out: in a script of its own nothing waits for a cell")
+        hints = ", ".join(f"{hint}=True" for name, hint in _HINTS.items() if getattr(options, name, False))
+        said = _said(options, "name", "title", "description")
+        if hints:
+            said["annotations"] = f"ToolAnnotations({hints})"
+        return self._plain(body, lambda _: f"@mcp.tool({_keywords(said)})")
+
+    def _resource(self, line: str, body: str) -> str:
+        options = self._options(McpMagics.mcp_resource, line)
+        if not options.what:
+            raise self._error("%%mcp_resource has no URI.")
+        said = {"uri": repr(options.what), **_said(options, "name", "title", "description", "mime_type")}
+        decorator = f"@mcp.resource({_keywords(said)})"
+        lines, tree = self._tree(body)
+        last = tree.body[-1] if tree.body else None
+        if not isinstance(last, ast.Expr):
+            return self._plain(body, lambda _: decorator)
+        before = self._plain("\n".join(lines[: last.lineno - 1])) if len(tree.body) > 1 else ""
+        value = ast.unparse(last.value)
+        function = f"{decorator}\ndef _resource_{self._number}():\n    return _text({value})"
+        return f"{before}\n\n\n{function}" if before.strip() else function
+
+    def _variable(self, options: Namespace) -> str:
+        if not options.what:
+            raise self._error("%mcp_resource names no variable.")
+        uri = f"notebook://variables/{options.what}"
+        said = {"uri": repr(uri), "name": repr(options.name or options.what)}
+        said |= _said(options, "description")
+        return (
+            f"\n@mcp.resource({_keywords(said)})\ndef _resource_{options.what}():\n"
+            f"    return _text({options.what})\n"
+        )
+
+    def _prompt(self, line: str, body: str) -> str:
+        options = self._options(McpMagics.mcp_prompt, line)
+        said = _said(options, "title", "description")
+        wanted = options.name or options.prompt
+        if wanted:
+            said = {"name": repr(wanted), **said}
+        decorator = f"@mcp.prompt({_keywords(said)})"
+        try:
+            is_code = any(_public_function(statement) for statement in ast.parse(body).body)
+        except SyntaxError:
+            is_code = False
+        if is_code:
+            return self._plain(body, lambda _: decorator)
+        try:
+            names = text_prompt(body).__signature__.parameters  # type: ignore[attr-defined]
+        except ValueError as exc:
+            raise self._error(f"%%mcp_prompt: {exc}") from None
+        parameters = ", ".join(f"{name}: str" for name in names)
+        values = ", ".join(f"{name}={name}" for name in names)
+        text = body.strip("\n")
+        head = f"{decorator}\ndef _prompt_{self._number}({parameters}) -> str:"
+        return f"{head}\n    return {text!r}.format({values})"
+
+
+_CELLS: Final[dict[str, Callable[[_Writer, str, str], str]]] = {
+    "mcp_tool": _Writer._tool,
+    "mcp_resource": _Writer._resource,
+    "mcp_prompt": _Writer._prompt,
+}
+
+
+def _said(options: Namespace, *names: str) -> dict[str, str]:
+    return {name: repr(getattr(options, name)) for name in names if getattr(options, name, None)}
+
+
+def _keywords(said: dict[str, str]) -> str:
+    return ", ".join(value if name == "uri" else f"{name}={value}" for name, value in said.items())
+
+
+def _commented(source: str) -> str:
+    return "\n".join(f"# {line}".rstrip() for line in source.splitlines())
+
+
+def _public_function(statement: ast.stmt) -> ast.FunctionDef | ast.AsyncFunctionDef | None:
+    if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef) and not statement.name.startswith("_"):
+        return statement
+    return None
+
+
+def _magic_in(statement: ast.stmt) -> tuple[str, str]:
+    """Name and line of the line magic that a statement is; empty when it is something else."""
+    call = statement.value if isinstance(statement, ast.Expr) else None
+    if isinstance(call, ast.Call):
+        words = [word.value for word in call.args if isinstance(word, ast.Constant)]
+        if len(words) == 2:
+            return str(words[0]), str(words[1])
+    return "", ""
+
+
+def _imported(statement: ast.ImportFrom) -> list[str]:
+    """`from mcp_jupyter import notebook`: the server has the same decorators."""
+    lines = [f"{name.asname or name.name} = mcp" for name in statement.names if name.name == "notebook"]
+    others = [name for name in statement.names if name.name != "notebook"]
+    if others:
+        lines.append(ast.unparse(ast.ImportFrom(statement.module, others, statement.level)))
+    return lines
+
+
+def _outside_functions(node: ast.AST) -> Iterator[ast.AST]:
+    yield node
+    for child in ast.iter_child_nodes(node):
+        if not isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+            yield from _outside_functions(child)
+
+
+def _awaits(statement: ast.stmt) -> bool:
+    if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef):
+        return False
+    kinds = ast.Await | ast.AsyncFor | ast.AsyncWith
+    return any(
+        isinstance(node, kinds) or (isinstance(node, ast.comprehension) and node.is_async)
+        for node in _outside_functions(statement)
+    )
+
+
+def _calls_ipython(statement: ast.stmt) -> bool:
+    if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+        return False
+    return any(isinstance(node, ast.Name) and node.id == "get_ipython" for node in ast.walk(statement))

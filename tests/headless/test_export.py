@@ -1,0 +1,124 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""A notebook as a script: what its cells become, and that it serves the same."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from mcp_jupyter import Client
+from mcp_jupyter.headless.document import HeadlessError
+from mcp_jupyter.headless.export import ExportError, export
+from tests.cli.support import JUPYTER_MCP
+
+pytestmark = pytest.mark.anyio
+
+QUICKSTART = Path(__file__).parents[2] / "notebooks" / "quickstart.ipynb"
+
+
+def script(write_notebook, *cells: str) -> str:
+    return export(write_notebook(*cells)).script
+
+
+async def served(tmp_path: Path, text: str) -> Client:
+    file = tmp_path / "server.py"
+    file.write_text(text)
+    return Client([sys.executable, str(file)])
+
+
+async def test_the_quickstart_serves_the_same_as_a_script(tmp_path):
+    async with await served(tmp_path, export(QUICKSTART).script) as client:
+        tools = {tool.name: tool for tool in await client.list_tools()}
+        assert tools.keys() == {"top_customers", "count_rows"}
+        assert tools["top_customers"].annotations.readOnlyHint
+        top = await client.call_tool("top_customers", {"n": 1})
+        assert "Curie" in top.content[0].text
+        text, _ = await client.read_resource("notebook://variables/sales")
+        assert text.splitlines()[:2] == ["customer,region,revenue", "Ada,north,1200.0"]
+        prompt = await client.get_prompt("summarise", {"region": "north"})
+        assert "the region north" in prompt.messages[0].content.text
+
+
+CELLS = [
+    "%load_ext mcp_jupyter",
+    "import os\n%matplotlib inline\nvalues = [1, 2]",
+    "%%mcp_tool --title Total --destructive\nfactor = 2\n\n@staticmethod\ndef _helper(): ...\n\n"
+    "async def total(n: int = 1) -> int:\n    return sum(values) * factor * n\n\n"
+    "def other() -> str:\n    return 'o'",
+    "%%mcp_resource data://doubled --mime-type application/json\n"
+    "double = [2 * value for value in values]\ndouble",
+    "%%mcp_resource data://{key}/item\ndef item(key: str) -> str:\n    return key",
+    "%mcp_resource values --description 'The values'",
+    "%%mcp_prompt\ndef ask(what: str) -> str:\n    return f'Ask {what}'",
+    "%%mcp_prompt plain\nBraces {{}} and {what}, {what}.",
+    "from mcp_jupyter import notebook\n\n@notebook.tool()\ndef decorated() -> str:\n    return 'd'",
+    "%mcp_status",
+]
+
+
+async def test_each_of_our_magics_becomes_a_decorator(tmp_path, write_notebook):
+    async with await served(tmp_path, script(write_notebook, *CELLS)) as client:
+        assert [tool.name for tool in await client.list_tools()] == ["total", "other", "decorated"]
+        assert (await client.call_tool("total", {"n": 2})).structuredContent == {"result": 12}
+        assert tuple(await client.read_resource("data://doubled")) == ("[2, 4]", "application/json")
+        assert (await client.read_resource("data://x/item")).contents[0].text == "x"
+        assert (await client.read_resource("notebook://variables/values")).contents[0].text == "[1, 2]"
+        assert (await client.get_prompt("ask", {"what": "me"})).messages[0].content.text == "Ask me"
+        plain = await client.get_prompt("plain", {"what": "x"})
+        assert plain.messages[0].content.text == "Braces {} and x, x."
+
+
+def test_what_has_no_place_in_a_script_is_left_out_and_named(write_notebook):
+    exported = export(
+        write_notebook("%matplotlib inline\nx = 1", "!ls", "%%bash\necho", "%mcp_serve --name a")
+    )
+    assert exported.notes == [
+        "Cell [1]: %matplotlib inline has no place in a script and is left out.",
+        "Cell [2]: get_ipython().system('ls') has no place in a script and is left out.",
+        "Cell [3]: %%bash has no place in a script; its cell is left out.",
+    ]
+    assert "\nx = 1\n" in exported.script
+    compile(exported.script, "script", "exec")
+
+
+@pytest.mark.parametrize(
+    ("cell", "said"),
+    [
+        ("await x", r"Cell \[2\] of analysis.ipynb: it awaits at its top level"),
+        ("[x async for x in y]", "it awaits at its top level"),
+        ("x = = 1", "it is not Python: invalid syntax, line 1"),
+        ("%%mcp_tool --nope\ndef f(): ...", "--nope"),
+        ("%%mcp_resource\n1", "has no URI"),
+        ("%mcp_resource", "names no variable"),
+        ("%%mcp_prompt p\n{0}", "is no plain name"),
+    ],
+)
+def test_a_cell_that_cannot_be_a_script_is_named(write_notebook, cell, said):
+    with pytest.raises(ExportError, match=said):
+        export(write_notebook("1", cell))
+
+
+def test_what_is_no_notebook_is_said(tmp_path):
+    with pytest.raises(HeadlessError, match="cannot be read"):
+        export(tmp_path / "none.ipynb")
+
+
+def test_the_command_writes_a_file_and_never_over_one(jupyter_dirs, tmp_path, write_notebook):
+    path, output = write_notebook(*CELLS), tmp_path / "server.py"
+
+    def run(*options: str) -> subprocess.CompletedProcess[str]:
+        command = [JUPYTER_MCP, "export", str(path), *options]
+        return subprocess.run(command, capture_output=True, text=True, timeout=60, env=jupyter_dirs.environ)
+
+    shown = run()
+    assert shown.returncode == 0
+    assert "Cell [2]: %matplotlib inline" in shown.stderr
+    assert run("-o", str(output)).returncode == 0
+    assert output.read_text() == shown.stdout
+    again = run("-o", str(output))
+    assert (again.returncode, again.stdout) == (1, "")
+    assert "is there already: use --force" in again.stderr
+    assert run("-o", str(output), "--force").returncode == 0
