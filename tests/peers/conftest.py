@@ -86,12 +86,13 @@ def target(environments: Environments) -> Iterator[Callable[[str, str], Any]]:
 
 
 @pytest.fixture(scope="session")
-def run_client(environments: Environments) -> Callable[[str, dict[str, Any]], Outcomes]:
+def run_client(environments: Environments) -> Callable[..., Outcomes]:
     """Run a client's process: it does all operations with each of the servers it is told of."""
 
-    def run(kind: str, wishes: dict[str, Any]) -> Outcomes:
+    def run(kind: str, wishes: dict[str, Any], environ: dict[str, str] | None = None) -> Outcomes:
         done = subprocess.run(
             environments.program("client.py", kind),
+            env=environ,
             input=json.dumps(wishes),
             capture_output=True,
             text=True,

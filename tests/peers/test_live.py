@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The clients with a notebook: tools in a live kernel, behind Jupyter Server, with a scoped token."""
+"""The clients with a notebook: tools in a live kernel, behind Jupyter Server and by `jupyter mcp attach`."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any
 
 import pytest
 
+from tests.cli.support import JUPYTER_MCP
 from tests.conftest import JupyterDirs
 from tests.live.parts import JupyterServer, jupyter_server
 
@@ -68,7 +68,7 @@ OPERATIONS = [
     *("a_definition", "a_call", "calls_at_once", "a_failing_tool", "arguments_that_do_not_fit", "a_prompt"),
     *("progress", "log_messages", "elicitation", "sampling", "roots", "a_changed_list", "cancellation"),
 ]
-WAYS = {"http legacy": "", "http modern": "", "sse legacy": "/sse"}
+WAYS = ["http legacy", "http modern", "sse legacy", "stdio legacy", "stdio modern"]
 CLIENTS = ["ours", "mcp1", "mcp2", "fastmcp"]
 
 
@@ -80,22 +80,24 @@ def jupyter(module_jupyter_dirs: JupyterDirs) -> Iterator[JupyterServer]:
 
 @pytest.mark.parametrize("client", CLIENTS)
 def test_a_client_uses_a_notebook(
-    jupyter: JupyterServer, run_client: Callable[[str, dict[str, Any]], Outcomes], client: str
+    jupyter: JupyterServer, run_client: Callable[..., Outcomes], client: str
 ) -> None:
     headers = {"Authorization": f"Bearer {jupyter.token('Live')}"}
+    attach = [JUPYTER_MCP, "attach", "Live"]  # the other way in: no token, but the user's own socket
+    targets = {"http": jupyter.endpoint("Live"), "sse": jupyter.endpoint("Live/sse"), "stdio": attach}
     wishes = {
         way: {
             "era": way.split()[1],
             "transport": way.split()[0],
-            "target": jupyter.endpoint("Live") + path,
-            "headers": headers,
+            "target": targets[way.split()[0]],
+            "headers": None if way.startswith("stdio") else headers,
             "leave_out": [name for name in TABLE if name not in OPERATIONS],
         }
-        for way, path in WAYS.items()
-        if (client, way) != ("mcp1", "http modern")
+        for way in WAYS
+        if client != "mcp1" or not way.endswith("modern")  # it knows no later version than 2025-11-25
     }
     expected = {name: TABLE[name][0] for name in OPERATIONS}
-    assert run_client(client, wishes) == dict.fromkeys(wishes, expected)
+    assert run_client(client, wishes, jupyter.dirs.environ) == dict.fromkeys(wishes, expected)
 
 
 @pytest.mark.parametrize("era", ["legacy", "modern"])

@@ -48,7 +48,7 @@ CANNOT: dict[tuple[str, str], dict[str, str]] = {
 
 @pytest.fixture(scope="module")
 def outcomes(
-    run_client: Callable[[str, dict[str, Any]], Outcomes], target: Callable[[str, str], Any]
+    run_client: Callable[..., Outcomes], target: Callable[[str, str], Any]
 ) -> Callable[[str, str], Outcomes]:
     """All that came of a client with a server; they are run when first asked for."""
 
