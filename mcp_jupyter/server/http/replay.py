@@ -25,8 +25,9 @@ __all__ = ["MAX_KEPT_BYTES", "MAX_KEPT_EVENTS", "RETRY_MILLISECONDS", "EventLog"
 MAX_KEPT_EVENTS: Final = 1024
 """Of one session: a client that comes back has missed seconds, not hours."""
 
-MAX_KEPT_BYTES: Final = 4 * 1024 * 1024
-"""Of one session: a result with a figure passes. A larger one that is lost has to be asked for again."""
+MAX_KEPT_BYTES: Final = 1024 * 1024
+"""Of one session, of which there may be hundreds: a result with a figure passes. A larger one that is lost has
+to be asked for again."""
 
 RETRY_MILLISECONDS: Final = 500
 """When a client may come back for a stream that was closed to free its connection."""
