@@ -118,8 +118,7 @@ class ExecutorCall:
         if scope.cancelled_caught and not submitted.done:
             raise ToolError(self._late(executor, submitted))
         try:
-            value = submitted.result()
-            return await anyio.to_thread.run_sync(value.open) if isinstance(value, Sent) else value
+            return await anyio.to_thread.run_sync(_opened, submitted.result())
         except Exception as exc:
             if (failure := self._failure(exc, job, submitted)) is not None:
                 raise failure from exc
@@ -164,7 +163,7 @@ class ExecutorCall:
                 f"A worker of {who} ended (killed, or out of memory?), and with it the call of {self._name}. "
                 f"The pool is broken for good: make a new one ({shown(error)})."
             )
-        if type(error).__name__ in _LOST:
+        if {type(error).__name__, getattr(error, "ename", None)} & _LOST:
             return ToolError(f"A worker of {who} ended in the middle of {self._name} ({shown(error)}).")
         if isinstance(error, CancelledError):
             return ToolError(f"{self._name} was cancelled in {who}: has it been shut down?")
@@ -275,6 +274,13 @@ class _Submitted:
             assert self._error is not None
             raise self._error
         return self.future.result(0)
+
+
+def _opened(value: Any) -> Any:
+    """What came back; from a view of several engines, one of each."""
+    if isinstance(value, list) and value and all(isinstance(item, Sent) for item in value):
+        return [item.open() for item in value]
+    return value.open() if isinstance(value, Sent) else value
 
 
 def _namespace(function: Callable[..., Any]) -> dict[str, Any] | None:
