@@ -15,10 +15,12 @@ from IPython.core.magic_arguments import MagicArgumentParser, magic_arguments
 from IPython.core.magic_arguments import argument as _argument
 
 __all__ = [
+    "BUDGET",
     "CALLING",
     "DESCRIBING",
     "HELP",
     "HINTS",
+    "INSPECT",
     "MIME_TYPE",
     "NAMES",
     "PROMPT",
@@ -49,6 +51,14 @@ def seconds(text: str) -> float:
     return value
 
 
+def characters(text: str) -> int:
+    """A number of characters, as an option takes it."""
+    value = int(text)
+    if not 1000 <= value <= 50_000_000:
+        raise argparse.ArgumentTypeError("give characters, 1000 to 50000000")
+    return value
+
+
 HELP = (argument("-h", "--help", action="store_true", help="show this text"),)
 DESCRIBING = (
     _text("--name", help="the name clients see (default: the function's)", metavar="NAME"),
@@ -71,6 +81,17 @@ HINTS = (
 
 WHAT = argument("what", nargs="?", help="a variable (line magic), or the URI to serve the cell's value under")
 MIME_TYPE = argument("--mime-type", metavar="TYPE", help="the MIME type (default: follows from the value)")
+INSPECT = argument(
+    "--inspect",
+    action="store_true",
+    help="let clients read the names of variables, and the cells that ran",
+)
+BUDGET = argument(
+    "--budget",
+    type=characters,
+    metavar="CHARACTERS",
+    help="of one result; of a larger one, a preview",
+)
 WATCH = argument(
     "--watch", action="store_true", help="tell subscribers after a cell that changed the variable"
 )

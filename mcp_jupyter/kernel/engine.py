@@ -27,6 +27,8 @@ from ..server.fastmcp import FastMCP
 from .content import kernel_table
 from .execution import KernelRunner
 from .identity import identify
+from .inspection import cells_resource, status_resource, variables_resource
+from .status import shown_resources
 from .variables import Variables
 
 __all__ = ["STATUS_KEY", "Engine"]
@@ -72,6 +74,7 @@ class Engine:
             post=self.post,
             status=lambda: {STATUS_KEY: self.status()},
         )
+        self._shell = shell
         self.variables = Variables(shell.user_ns, self.table, self.server)
         self._events = shell.events
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -81,6 +84,7 @@ class Engine:
         self._pid = os.getpid()
         self._lock = threading.Lock()
         self._posted: set[tuple[Any, ...]] = set()
+        self.server.add(status_resource(self._activity))
 
     # -- life ------------------------------------------------------------------------------------
 
@@ -206,7 +210,7 @@ class Engine:
     def status(self) -> dict[str, Any]:
         """What the notebook is doing and serves; from any thread."""
         activity = self._runner.activity
-        resources = self.server.resources
+        resources = shown_resources(self.server)
         return {
             "path": self._identity.path,
             "state": activity.state,
@@ -215,6 +219,20 @@ class Engine:
             "resources": len(resources),
             "prompts": len(self.server.prompts),
         }
+
+    def _activity(self) -> dict[str, Any]:
+        activity = self._runner.activity
+        return {
+            "name": self.name,
+            **self.status(),
+            "call": activity.call,
+            "seconds": activity.seconds,
+            "waiting": self._runner.waiting,
+        }
+
+    def inspect(self) -> None:
+        """Let clients read which variables there are, and the cells that ran."""
+        self.server.add(variables_resource(self._shell), cells_resource(self._shell))
 
 
 def _main_loop(shell: InteractiveShell) -> asyncio.AbstractEventLoop:

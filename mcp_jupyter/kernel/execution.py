@@ -94,6 +94,11 @@ class KernelRunner:
             return Activity(call.since, cell=cell.cell, call=call.name)
         return cell
 
+    @property
+    def waiting(self) -> int:
+        """Calls that wait for the main thread. Any thread."""
+        return len(self._waiting)
+
     # ----------------------------------------------------------------------------- the engine's thread
 
     async def run(self, invocation: Invocation) -> Outcome:

@@ -21,10 +21,12 @@ from ..server.fastmcp.prompts import Prompt
 from ..server.fastmcp.resources import Resource
 from ..server.fastmcp.tools import Tool
 from .arguments import (
+    BUDGET,
     CALLING,
     DESCRIBING,
     HELP,
     HINTS,
+    INSPECT,
     MIME_TYPE,
     NAMES,
     PROMPT,
@@ -37,7 +39,7 @@ from .arguments import (
 from .cards import Card, show, signature_text
 from .cells import Cell, run_cell
 from .engine import Engine
-from .status import status_card
+from .status import shown_resources, status_card
 from .templates import text_prompt
 
 if TYPE_CHECKING:
@@ -203,12 +205,12 @@ class McpMagics(Magics):
     def served_names(self) -> set[str]:
         """Everything that `%mcp_remove` takes."""
         server = self.engine.server
-        resources = server.resources
+        resources = shown_resources(server)
         return {*server.tools, *server.prompts, *resources} | {
-            resource.definition.name for resource in resources.values()
+            server.resources[uri].definition.name for uri in resources
         }
 
-    @magic(line_magic, (DESCRIBING[0],), HELP)
+    @magic(line_magic, (DESCRIBING[0], INSPECT, BUDGET), HELP)
     def mcp_serve(self, line: str) -> None:
         """Serve this notebook, if need be under another name: the last part of its URL."""
         args = parse(self.mcp_serve, line)
@@ -219,6 +221,10 @@ class McpMagics(Magics):
                 self.engine.rename(args.name)
         except LinkError as exc:
             raise UsageError(f"%mcp_serve: {exc}") from None
+        if args.inspect:
+            self.engine.inspect()
+        if args.budget is not None:
+            self.engine.server.result_budget = args.budget
         show(status_card(self.engine.name, self.engine.server))
 
     # -- what they share -------------------------------------------------------------------------

@@ -5,24 +5,29 @@ from __future__ import annotations
 
 from ..server.fastmcp import FastMCP
 from .cards import Card, signature_text
+from .inspection import STATUS_URI
 
-__all__ = ["status_card"]
+__all__ = ["shown_resources", "status_card"]
 
 
 def status_card(name: str, server: FastMCP) -> Card:
     """The card of `%mcp_status`."""
     lines = [
         *((tool.name, f"tool {signature_text(tool.function)}") for tool in server.tools.values()),
-        *((uri, "resource") for uri in _first_of_name(server)),
+        *((uri, "resource") for uri in shown_resources(server)),
         *((prompt.name, f"prompt {signature_text(prompt.function)}") for prompt in server.prompts.values()),
     ]
     note = "" if lines else "Nothing is served yet: put %%mcp_tool over a cell that defines a function."
     return Card(f"MCP server {name}", lines, note)
 
 
-def _first_of_name(server: FastMCP) -> list[str]:
-    """The URIs, without the templates of a variable that is there under its own."""
+def shown_resources(server: FastMCP) -> list[str]:
+    """The URIs that say what is served: without what every notebook has, and the templates of a variable
+    that is there under its own.
+    """
     seen: dict[str, str] = {}
     for uri, resource in server.resources.items():
+        if uri == STATUS_URI:
+            continue
         seen.setdefault(resource.definition.name if uri.startswith("notebook://") else uri, uri)
     return list(seen.values())

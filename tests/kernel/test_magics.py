@@ -187,7 +187,7 @@ async def test_a_variable_is_read_as_it_is_now(kernel):
     ran = kernel.run('%mcp_resource sales --description "What was sold"')
     assert ran.text == "MCP resource\n  notebook://variables/sales  DataFrame"
     async with kernel.connect() as client:
-        (listed,) = (await client.ask("resources/list"))["resources"]
+        *_, listed = (await client.ask("resources/list"))["resources"]
         assert (listed["name"], listed["description"]) == ("sales", "What was sold")
         read = {"uri": listed["uri"]}
         (content,) = (await client.ask("resources/read", read))["contents"]

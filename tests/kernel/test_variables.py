@@ -105,7 +105,7 @@ async def test_a_deleted_variable_is_said_to_be_gone_and_may_come_back(kernel):
     async with kernel.connect() as client:
         await kernel.arun("del sales")
         await client.hear("notifications/resources/list_changed")
-        (listed,) = (await client.ask("resources/list"))["resources"]
+        *_, listed = (await client.ask("resources/list"))["resources"]
         assert listed["description"].endswith("(It does not exist at present.)")
         with pytest.raises(McpError, match="'sales' does not exist"):
             await read(client, SALES)

@@ -58,7 +58,7 @@ async def test_a_host_lists_calls_and_reads(url, token, mode):
     async with sdk_client(mode, url, token) as client:
         assert await client.do("version") == MODES[mode]
         assert await client.do("tools") == ["total", "frame", "now"]
-        assert await client.do("resources") == ["notebook://variables/sales"]
+        assert await client.do("resources") == ["notebook://status", "notebook://variables/sales"]
         result = await client.do("call", name="total", arguments={"region": "s"})
         assert result["structuredContent"] == {"result": 2.5}
         result = await client.do("call", name="frame")
