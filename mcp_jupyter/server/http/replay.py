@@ -26,8 +26,8 @@ MAX_KEPT_EVENTS: Final = 1024
 """Of one session: a client that comes back has missed seconds, not hours."""
 
 MAX_KEPT_BYTES: Final = 1024 * 1024
-"""Of one session, of which there may be hundreds: a result with a figure passes. A larger one that is lost has
-to be asked for again."""
+"""Of one session, of which there may be hundreds: a result with a figure passes. A larger one that is lost
+has to be asked for again."""
 
 RETRY_MILLISECONDS: Final = 500
 """When a client may come back for a stream that was closed to free its connection."""
