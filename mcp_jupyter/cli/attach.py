@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""`jupyter mcp attach`: a live notebook as a server on stdio, for hosts that start their servers.
+"""`jupyter mcp attach`: one live notebook, or all, as a server on stdio, for hosts that start their servers.
 
-Owns which notebook it is. Needs no token: the kernel's socket is this user's own.
+Owns which notebook it is. Needs no token: the kernels' sockets are this user's own.
 """
 
 from __future__ import annotations
@@ -17,18 +17,35 @@ class _NotFound(click.ClickException):
     exit_code = 2
 
 
-@click.command("attach", short_help="Serve one live notebook on stdio.")
+@click.command("attach", short_help="Serve one live notebook, or all, on stdio.")
 @click.argument("name", required=False)
-def command(name: str | None) -> None:
+@click.option("--all", "everything", is_flag=True, help="Serve all live notebooks, those to come too.")
+def command(name: str | None, everything: bool) -> None:
     """Connect stdin and stdout to the live notebook NAME; the only one there is when left out.
+
+    With --all, the tools, resources and prompts of every live notebook are served under names that begin
+    with the notebook's, as in NAME_TOOL, while notebooks come and go.
 
     This is the command for hosts that start their servers, such as Claude Desktop. It ends when stdin is
     closed, and goes on when the kernel restarts.
     """
     import anyio
 
+    if everything and name is not None:
+        raise click.UsageError("Either NAME or --all: --all takes every notebook.")
     with reported():
-        anyio.run(_attach, name)
+        if everything:
+            anyio.run(_attach_all)
+        else:
+            anyio.run(_attach, name)
+
+
+async def _attach_all() -> None:
+    from ..hub.hub import Hub
+    from ..link.discovery import Discovery
+    from ..server.stdio import serve_stdio
+
+    await serve_stdio(Hub(Discovery()))
 
 
 async def _attach(name: str | None) -> None:

@@ -19,6 +19,7 @@ import logging
 import math
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
 from typing import Any, Protocol
 
 import anyio
@@ -59,11 +60,13 @@ class InboundRequest:
         As received; `params` is not validated.
     sender, headers
         Who sent it, and what came with it (see `Message`).
+    related : RequestId or None
+        Our request that it belongs to, where the channel says so.
     connection : Connection
         The conversation it came in on.
     """
 
-    __slots__ = ("answered", "connection", "headers", "id", "method", "params", "sender", "task")
+    __slots__ = ("answered", "connection", "headers", "id", "method", "params", "related", "sender", "task")
 
     def __init__(self, connection: Connection, request: Request, message: Message) -> None:
         self.connection = connection
@@ -72,6 +75,7 @@ class InboundRequest:
         self.params = request.params
         self.sender = message.sender
         self.headers = message.headers
+        self.related = message.related
         self.answered = False
         self.task: anyio.TaskHandle[None] | None = None
 
@@ -294,6 +298,7 @@ class Connection:
         related: RequestId | None = None,
         on_progress: ProgressCallback | None = None,
         request_id: str | None = None,
+        on_behalf: InboundRequest | None = None,
     ) -> dict[str, Any]:
         """Send a request and wait for its result.
 
@@ -307,6 +312,8 @@ class Connection:
             Awaited in this task, in order; asks the other side for progress.
         request_id : str, optional
             An id that the caller must know, never used before; numbers are given to all other requests.
+        on_behalf : InboundRequest, optional
+            A request of another conversation that this one passes on: its sender and headers go along.
 
         Raises
         ------
@@ -325,6 +332,8 @@ class Connection:
         if on_progress is not None:
             params = {**params, "_meta": {**params.get("_meta", {}), "progressToken": id_}}
         message = Message.of(Request(id_, method, params), related)
+        if on_behalf is not None:
+            message = replace(message, sender=on_behalf.sender, headers=on_behalf.headers)
         pending = self._pending[id_] = _Pending()
         try:
             self._channel.send(message)

@@ -27,7 +27,7 @@ from tornado.web import RequestHandler
 from ..protocol.origins import OriginRule
 from ..server.http.access import CHALLENGE, Guard, Principal, Refusal, bearer_token
 from ..server.http.door import Door
-from .grants import Grant, insufficient_scope
+from .grants import OWNER_ID, Grant, insufficient_scope
 from .manager import NotebookManager
 from .store import TokenFileError, TokenStore
 from .tokens import Token, TokenRefused, split
@@ -38,9 +38,6 @@ log = logging.getLogger(__name__)
 
 RESOURCE: Final = "mcp_jupyter"
 """What an Authorizer is asked about; the action on the machine door is "execute"."""
-
-OWNER_ID: Final = "jupyter-token"
-"""The principal of the Jupyter token, where it is accepted. No token of ours has such an id."""
 
 MAX_HOST_CHARS: Final = 260
 """A host name has 253 characters at most (RFC 1035), a port six with its colon."""
@@ -141,7 +138,7 @@ class TokenGuard:
             raise Refusal(403, f"Refused: {reason}.")
 
     async def admit(self, handler: RequestHandler) -> Principal:
-        """The bearer of a good token for the notebook in the URL."""
+        """The bearer of a good token, for the notebook in the URL where there is one."""
         assert isinstance(handler, JupyterHandler)
         _refuse_credentials_in_url(handler)
         text = bearer_token(handler)
@@ -150,11 +147,12 @@ class TokenGuard:
         if text is None:
             raise Refusal(401, f"A bearer token is required. {_HOW}", _UNAUTHORIZED)
         token = self._verified(text)
-        if not token.opens(handler.path_args[0]):
+        # At the hub there is no name in the URL: it shows a token what it opens, and nothing else.
+        if handler.path_args and not token.opens(handler.path_args[0]):
             raise insufficient_scope("This token does not open that notebook.")
         await self._ask_authorizer(handler, User(username=token.issuer))
         self._admitted(token)
-        return Grant.of(token)
+        return Grant.of(token) if handler.path_args else Principal(token.id)
 
     def _verified(self, text: str) -> Token:
         try:

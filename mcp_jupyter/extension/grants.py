@@ -16,7 +16,10 @@ from ..protocol.frames import Frame, Message, Request, Response
 from ..server.http.access import Principal, Refusal
 from .tokens import Token
 
-__all__ = ["Grant", "insufficient_scope"]
+__all__ = ["OWNER_ID", "Grant", "insufficient_scope"]
+
+OWNER_ID: Final = "jupyter-token"
+"""The principal of the Jupyter token, where it is accepted. No token of ours has such an id."""
 
 _INSUFFICIENT: Final = {"WWW-Authenticate": 'Bearer realm="mcp_jupyter", error="insufficient_scope"'}
 

@@ -13,7 +13,6 @@ from jupyter_server.auth.decorator import allow_unauthenticated
 from jupyter_server.base.handlers import APIHandler
 from tornado.web import RequestHandler
 
-from ..server.http.access import Refusal
 from ..server.http.door import DoorHandler
 from ..server.http.endpoint import Endpoint
 from ..server.http.sse import MessagesHandler, SseHandler
@@ -21,7 +20,15 @@ from ..server.http.streamable import StreamableHandler
 from .api import ServersHandler, TokenHandler, TokensHandler
 from .door import NotebookDoor
 
-__all__ = ["HubHandler", "NotebookHandler", "NotebookMessagesHandler", "NotebookSseHandler", "routes"]
+__all__ = [
+    "HubHandler",
+    "HubMessagesHandler",
+    "HubSseHandler",
+    "NotebookHandler",
+    "NotebookMessagesHandler",
+    "NotebookSseHandler",
+    "routes",
+]
 
 Route = tuple[str, type[RequestHandler], dict[str, Any]]
 
@@ -59,14 +66,34 @@ class NotebookMessagesHandler(_OfNotebook, MessagesHandler, APIHandler):  # type
     post = allow_unauthenticated(MessagesHandler.post)
 
 
-class HubHandler(DoorHandler, APIHandler):
-    """The URL without a notebook's name. It tells nobody which there are."""
+class _OfHub(DoorHandler):
+    """A handler of all live notebooks."""
 
-    SUPPORTED_METHODS = ("GET", "POST", "DELETE")
+    door: NotebookDoor
 
-    async def prepare(self) -> None:  # type: ignore[override]
-        """Refuse."""
-        raise Refusal(404, "Nothing is served here: the URL of a notebook ends with its name.")
+    async def find_endpoint(self) -> Endpoint:
+        """The hub's endpoint."""
+        return await self.door.notebooks.hub()
+
+
+class HubHandler(_OfHub, StreamableHandler, APIHandler):  # type: ignore[misc]
+    """Streamable HTTP of the hub."""
+
+    get = allow_unauthenticated(StreamableHandler.get)
+    post = allow_unauthenticated(StreamableHandler.post)
+    delete = allow_unauthenticated(StreamableHandler.delete)
+
+
+class HubSseHandler(_OfHub, SseHandler, APIHandler):  # type: ignore[misc]
+    """HTTP+SSE of the hub: the stream."""
+
+    get = allow_unauthenticated(SseHandler.get)
+
+
+class HubMessagesHandler(_OfHub, MessagesHandler, APIHandler):  # type: ignore[misc]
+    """HTTP+SSE of the hub: what a client posts."""
+
+    post = allow_unauthenticated(MessagesHandler.post)
 
 
 def routes(door: NotebookDoor, human: dict[str, Any]) -> list[Route]:
@@ -85,8 +112,10 @@ def routes(door: NotebookDoor, human: dict[str, Any]) -> list[Route]:
         (rf"{root}/api/servers", ServersHandler, human),
         (rf"{root}/api/tokens", TokensHandler, human),
         (rf"{root}/api/tokens/([^/]+)", TokenHandler, human),
+        (rf"{root}/?", HubHandler, machine),
+        (rf"{root}/sse/?", HubSseHandler, machine),
+        (rf"{root}/messages/?", HubMessagesHandler, machine),
         (rf"{name}/?", NotebookHandler, machine),
         (rf"{name}/sse/?", NotebookSseHandler, machine),
         (rf"{name}/messages/?", NotebookMessagesHandler, machine),
-        (rf"{root}/?", HubHandler, machine),
     ]

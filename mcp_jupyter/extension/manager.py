@@ -25,12 +25,15 @@ from anyio.abc import TaskGroup
 
 from ..engine.channel import Channel
 from ..errors import NotebookNotFound
+from ..hub.hub import Hub
+from ..hub.index import EVERYTHING, NOTHING, Scope
 from ..link.discovery import Discovery
 from ..link.files import ConnectionInfo, file_path
 from ..link.resume import ResumingLink
 from ..server.http.access import Refusal
 from ..server.http.endpoint import Endpoint
 from .census import Summary, census
+from .grants import OWNER_ID
 from .store import LAST_USED_EVERY, TokenFileError, TokenStore
 from .tokens import Token
 
@@ -83,10 +86,13 @@ class NotebookManager:
         self._manages = manages
         self._served: dict[str, _Served] = {}
         self._names: dict[str, _Served] = {}
+        self._hub = Hub(discovery, self._scope)
+        self._hub_endpoint = Endpoint("hub", self._hub.open)
         self._token_ids: set[str] = set()
         self._ended_ids: set[str] = set()
         self._owner: asyncio.Task[None] | None = None
         self._ready = asyncio.Event()
+        self._hub_runs: anyio.Event | None = None
         self._tasks: TaskGroup | None = None
 
     # -- what the doors ask ----------------------------------------------------------------------
@@ -111,6 +117,26 @@ class NotebookManager:
             raise Refusal(404, "There is no live notebook of that name.") from None
         return await self._serve(info)
 
+    async def hub(self) -> Endpoint:
+        """The endpoint of all live notebooks."""
+        await self._start()
+        if self._hub_runs is None:
+            assert self._tasks is not None
+            self._hub_runs = anyio.Event()
+            self._tasks.start_soon(self._run_hub, self._hub_runs)
+        await self._hub_runs.wait()
+        return self._hub_endpoint
+
+    def _scope(self, principal_id: str) -> Scope:
+        """What a principal may see and call at the hub."""
+        if principal_id == OWNER_ID:
+            return EVERYTHING
+        try:
+            token = self._store.get(principal_id)
+        except TokenFileError:
+            token = None
+        return NOTHING if token is None or token.refusal(self._store.now()) is not None else token
+
     async def servers(self) -> list[Summary]:
         """The live notebooks and what they say of themselves."""
         return await census(await self._discovery.live())
@@ -128,16 +154,17 @@ class NotebookManager:
             except TokenFileError:
                 token = None  # nobody can say that it is good
             if token is None or token.refusal(now) is not None:
-                for served in self._served.values():
-                    served.endpoint.end(token_id)
+                for endpoint in self._endpoints():
+                    endpoint.end(token_id)
                     if token_id not in self._ended_ids and self._tasks is not None:
-                        self._tasks.start_soon(served.endpoint.forget, token_id)
+                        self._tasks.start_soon(endpoint.forget, token_id)
                 self._ended_ids.add(token_id)
 
     async def close(self) -> None:
         """End every session, task and link."""
         for kernel_id in list(self._served):
             await self._forget(kernel_id)
+        await self._hub_endpoint.close()
         if self._owner is not None:
             self._owner.cancel()
             await asyncio.wait([self._owner], timeout=STOP_SECONDS)
@@ -145,6 +172,10 @@ class NotebookManager:
         await self._save_last_used()
 
     # -- endpoints -------------------------------------------------------------------------------
+
+    def _endpoints(self) -> list[Endpoint]:
+        own = [served.endpoint for served in self._served.values()]
+        return own if self._hub_runs is None else [*own, self._hub_endpoint]
 
     async def _serve(self, info: ConnectionInfo) -> Endpoint:
         await self._start()
@@ -198,6 +229,12 @@ class NotebookManager:
                 if now - saved >= LAST_USED_EVERY.total_seconds():
                     saved = now
                     await self._save_last_used()
+
+    async def _run_hub(self, runs: anyio.Event) -> None:
+        """Runs from the first use on: it follows all live notebooks."""
+        async with self._hub.running():
+            runs.set()
+            await anyio.sleep_forever()
 
     def _any_shut_down(self) -> bool:
         return any(served.managed and not self._manages(served.kernel_id) for served in self._served.values())

@@ -136,6 +136,33 @@ async def test_with_several_it_asks_which(jupyter_dirs: JupyterDirs, notebook: L
             assert f"{OTHER}, {NAME}" in ended.stderr.decode()
 
 
+async def test_all_notebooks_are_served_as_one(jupyter_dirs: JupyterDirs, notebook: Listener) -> None:
+    async with serve_notebook(OTHER, OTHER_KERNEL_ID), attach(jupyter_dirs, "--all") as host:
+        await host.send(modern(call(1, f"{NAME}_total", n=1)))
+        assert (await host.answer(1))["result"]["structuredContent"] == {"result": 10}
+        await host.send(INITIALIZE, INITIALIZED, call(2, f"{OTHER}_total", n=2))
+        await host.answer("init")
+        assert (await host.answer(2))["result"]["structuredContent"] == {"result": 20}
+        assert await host.close_stdin() == 0
+
+
+async def test_all_may_be_none_yet(jupyter_dirs: JupyterDirs) -> None:
+    async with attach(jupyter_dirs, "--all") as host:
+        await host.send(INITIALIZE, INITIALIZED)
+        await host.answer("init")
+        async with serve_notebook():
+            while (await host.receive())["method"] != "notifications/tools/list_changed":
+                pass
+            await host.send(call(2, f"{NAME}_total", n=2))
+            assert (await host.answer(2))["result"]["structuredContent"] == {"result": 20}
+
+
+async def test_a_name_or_all(jupyter_dirs: JupyterDirs) -> None:
+    ended = await run(jupyter_dirs, "attach", NAME, "--all")
+    assert ended.returncode == 2
+    assert b"Either NAME or --all" in ended.stderr
+
+
 async def test_it_ends_with_its_stdin(jupyter_dirs: JupyterDirs, notebook: Listener) -> None:
     ended = await run(jupyter_dirs, "attach")
     assert (ended.returncode, ended.stdout, ended.stderr) == (0, b"", b"")

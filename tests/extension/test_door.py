@@ -332,18 +332,6 @@ async def test_names_are_not_given_away(
         assert OTHER not in answer.text
 
 
-@pytest.mark.parametrize("path", ["mcp-jupyter", "mcp-jupyter/"])
-async def test_the_url_without_a_name_is_a_clear_404(
-    served: Served, notebook: Listener, client: httpx2.AsyncClient, path: str
-) -> None:
-    for headers in ({}, bearer(served.token())):
-        answer = await client.post(path, headers=JSON | headers, content=INITIALIZE)
-        assert answer.status_code == 404
-        assert "ends with its name" in answer.text
-        assert NAME not in answer.text
-        assert set_cookie_and_cors(answer.headers.multi_items()) == []
-
-
 async def test_a_token_sees_and_calls_its_own_tools_only(
     served: Served, notebook: Listener, client: httpx2.AsyncClient
 ) -> None:

@@ -16,7 +16,6 @@ from jupyter_server.auth import Authorizer
 from jupyter_server.utils import JupyterServerAuthWarning
 from tornado.routing import Rule
 
-from mcp_jupyter.extension import handlers
 from mcp_jupyter.link.listener import Listener
 from tests.conftest import JupyterDirs
 
@@ -41,16 +40,18 @@ pytestmark = pytest.mark.anyio
 PERSON = {"Authorization": f"token {JUPYTER_TOKEN}"}
 WISH = {"label": "x", "servers": [NAME], "tools": []}
 
-ROWS: dict[str, dict[str, tuple[str, str] | None]] = {
+ROWS: dict[str, dict[str, tuple[str, str]]] = {
     r"mcp-jupyter/api/servers": {"GET": ("read", "mcp_jupyter")},
     r"mcp-jupyter/api/tokens": {"GET": ("read", "mcp_jupyter"), "POST": ("write", "mcp_jupyter")},
     r"mcp-jupyter/api/tokens/([^/]+)": {"DELETE": ("write", "mcp_jupyter")},
     r"mcp-jupyter/([^/]+)/?": dict.fromkeys(("GET", "POST", "DELETE"), ("execute", "mcp_jupyter")),
     r"mcp-jupyter/([^/]+)/sse/?": {"GET": ("execute", "mcp_jupyter")},
     r"mcp-jupyter/([^/]+)/messages/?": {"POST": ("execute", "mcp_jupyter")},
-    r"mcp-jupyter/?": dict.fromkeys(("GET", "POST", "DELETE")),
+    r"mcp-jupyter/?": dict.fromkeys(("GET", "POST", "DELETE"), ("execute", "mcp_jupyter")),
+    r"mcp-jupyter/sse/?": {"GET": ("execute", "mcp_jupyter")},
+    r"mcp-jupyter/messages/?": {"POST": ("execute", "mcp_jupyter")},
 }
-"""Each route's verbs, and what an Authorizer is asked for each; None: nobody is let in at all."""
+"""Each route's verbs, and what an Authorizer is asked for each."""
 
 
 class Recorder(Authorizer):
@@ -98,8 +99,7 @@ async def test_every_route_has_a_row(served: Served) -> None:
     routes = own_routes(served)
     assert routes.keys() == ROWS.keys()
     for pattern, handler in routes.items():
-        expected = set() if handler is handlers.HubHandler else ROWS[pattern].keys() - set()
-        assert verbs(handler) - {"OPTIONS"} == expected, pattern
+        assert verbs(handler) - {"OPTIONS"} == ROWS[pattern].keys(), pattern
 
 
 def is_machine(pattern: str) -> bool:
@@ -128,11 +128,11 @@ async def test_the_authorizer_is_asked_and_has_the_last_word(
                 response = await client.send(request, stream=True)
                 await response.aclose()
                 assert not response.is_redirect
-                assert [entry[1:] for entry in recorder.asked] == ([asked] if asked else []), (pattern, verb)
+                assert [entry[1:] for entry in recorder.asked] == [asked], (pattern, verb)
                 if is_machine(pattern):
                     assert {entry[0] for entry in recorder.asked} <= {"ann"}
                     assert set_cookie_and_cors(response.headers.multi_items()) == []
-                if not answer and asked:
+                if not answer:
                     assert response.status_code == 403, (pattern, verb)
 
 

@@ -1,0 +1,290 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""One conversation of a host with the hub, in either era.
+
+Owns what the conversation remembers (legacy: version, introduction, log level; modern: open
+`subscriptions/listen` requests) and its ways to notebooks. Answers what is about all of them; everything
+else it passes on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
+
+import anyio
+from anyio.abc import TaskGroup
+
+from .. import types
+from .._version import __version__
+from ..engine.channel import Channel
+from ..engine.connection import Connection, InboundRequest
+from ..engine.tasks import owned_tasks
+from ..errors import McpError, McpJupyterError
+from ..link.resume import ResumingLink
+from ..protocol import codes
+from ..protocol.eras import Era, is_modern, modern_era, negotiate
+from ..protocol.frames import Notification, RequestId
+from ..protocol.methods import FORGET_SENDER, METHODS, MODERN_VERSIONS
+from ..server.context import LOG_LEVELS, TASKS_EXTENSION
+from ..server.parameters import parameters
+from .catalog import LIST_SECONDS, Notebook
+from .index import EVERYTHING, LISTS, Scope, Target
+from .listening import Listener, Part
+from .reach import Reach
+from .rewriting import Rewriting
+
+if TYPE_CHECKING:
+    from .hub import Hub
+
+__all__ = ["Conversation"]
+
+_INFO: Final = {"name": "mcp-jupyter-hub", "title": "Jupyter notebooks", "version": __version__}
+_INTRODUCTION: Final[Mapping[str, Any]] = {
+    "capabilities": {
+        "tools": {"listChanged": True},
+        "prompts": {"listChanged": True},
+        "resources": {"subscribe": True, "listChanged": True},
+        "completions": {},
+        "logging": {},
+    },
+    "instructions": "The live Jupyter notebooks of this user. Names begin with the notebook's, as in "
+    "NOTEBOOK_TOOL; each runs in its own kernel. Notebooks come and go: list again when a list has changed.",
+}
+_STANDARD: Final = frozenset(method.name for method in METHODS)
+_OPENING: Final = frozenset({"initialize", "ping"})
+_UNRELATED: Final = frozenset(
+    {
+        "notifications/message",
+        "notifications/resources/updated",
+        "notifications/elicitation/complete",
+        "notifications/progress",
+    }
+)
+"""What a notebook says outside of any request, and the host hears. Changes of lists are the catalogue's."""
+
+
+class Conversation:
+    """One conversation with one host.
+
+    Parameters
+    ----------
+    hub : Hub
+        Knows the notebooks.
+    channel : Channel
+        To the host; not yet started.
+    """
+
+    def __init__(self, hub: Hub, channel: Channel) -> None:
+        self._hub = hub
+        self._connection = Connection(channel, self)
+        self._tasks: TaskGroup | None = None
+        self._era: Era | None = None
+        self._opening: Mapping[str, Any] = {}
+        self._level: str | None = None
+        self._listeners: set[Listener] = set()
+        self._reaches: dict[tuple[str, str], Reach] = {}  # by kernel id and version
+        self._opened: dict[tuple[str, str], anyio.Lock] = {}
+
+    async def serve(self) -> None:
+        """Run it until it is closed."""
+        async with owned_tasks() as self._tasks:
+            await self._connection.serve()
+
+    def announce(self, kind: str) -> None:
+        """Tell the host that a list ("tools", "resources", "prompts") changed."""
+        method = f"notifications/{kind}/list_changed"
+        if self._era is not None:
+            self._connection.notify(method, {})
+        for listener in self._listeners:
+            if kind in listener.kinds:
+                listener.tell(method, {})
+
+    def leave(self, kernel_id: str) -> None:
+        """End the ways to a notebook that is gone for good."""
+        for key in [key for key in self._reaches if key[0] == kernel_id]:
+            self._reaches.pop(key).close()
+            del self._opened[key]
+
+    # -- the connection's handler ------------------------------------------------------------------
+
+    def notification(self, notification: Notification) -> None:
+        """Pass on what notebooks may want to know."""
+        if notification.method == "notifications/roots/list_changed":
+            for reach in self._legacy_reaches():
+                reach.notify(notification.method, notification.params)
+
+    async def request(self, call: InboundRequest) -> Any:
+        """Answer one request by the rules of the era it was made in, or pass it on."""
+        era = modern_era(call.params) if is_modern(call.method, call.params) else self._legacy_era(call)
+        of_era = call.method in era.client_requests or call.method in era.task_requests
+        if call.method in _STANDARD and not of_era:
+            raise McpError(codes.METHOD_NOT_FOUND, f"There is no method {call.method[:100]!r}.")
+        own = _OWN.get(call.method)
+        if own is None:
+            return await self._pass_on(call, era)
+        return era.complete(call.method, await own(self, call, era), _INFO)
+
+    def _legacy_era(self, call: InboundRequest) -> Era:
+        if self._era is not None:
+            if call.method == "initialize":
+                raise McpError(codes.INVALID_REQUEST, "This session is initialized already.")
+            return self._era
+        if call.method not in _OPENING:
+            raise McpError(codes.INVALID_REQUEST, "Send initialize before any other request.")
+        return negotiate(call.params.get("protocolVersion"))
+
+    def _scope(self, call: InboundRequest) -> Scope:
+        return self._hub.scope_of(call.sender)
+
+    # -- what is about all notebooks ---------------------------------------------------------------
+
+    async def _initialize(self, call: InboundRequest, era: Era) -> dict[str, Any]:
+        parameters(types.InitializeRequestParams, call.params)
+        self._era, self._opening = era, call.params
+        return {"protocolVersion": era.version, **_INTRODUCTION, "serverInfo": _INFO}
+
+    async def _discover(self, call: InboundRequest, era: Era) -> dict[str, Any]:
+        capabilities = {**_INTRODUCTION["capabilities"], "extensions": {TASKS_EXTENSION: {}}}
+        return {"supportedVersions": list(MODERN_VERSIONS), **_INTRODUCTION, "capabilities": capabilities}
+
+    async def _ping(self, call: InboundRequest, era: Era) -> dict[str, Any]:
+        return {}
+
+    async def _list(self, call: InboundRequest, era: Era) -> dict[str, Any]:
+        if call.params.get("cursor") is not None:
+            raise McpError(codes.INVALID_PARAMS, "There is one page only: send no cursor.")
+        index = await self._hub.fresh()
+        return index.listed(call.method, self._scope(call))
+
+    async def _set_level(self, call: InboundRequest, era: Era) -> dict[str, Any]:
+        level = call.params.get("level")
+        if level not in LOG_LEVELS:
+            raise McpError(codes.INVALID_PARAMS, f"level must be one of {', '.join(LOG_LEVELS)}.")
+        self._level = level
+        async with anyio.create_task_group() as tasks:
+            for reach in self._legacy_reaches():
+                tasks.start_soon(_quietly, partial(reach.set_level, level))
+        return {}
+
+    async def _forget(self, call: InboundRequest, era: Era) -> dict[str, Any]:
+        """Have each notebook give up what it keeps for the sender."""
+
+        async def forget(notebook: Notebook) -> None:
+            reach = await self._reach(notebook, era)
+            await reach.request(call, call.method, call.params, call.notify)
+
+        async with anyio.create_task_group() as tasks:
+            for notebook in self._hub.index.notebooks(EVERYTHING):
+                tasks.start_soon(_quietly, partial(forget, notebook))
+        return {}
+
+    async def _listen(self, call: InboundRequest, era: Era) -> dict[str, Any]:
+        wanted = call.params.get("notifications")
+        if not isinstance(wanted, dict):
+            raise McpError(codes.INVALID_PARAMS, "params.notifications must be an object.")
+        listener = Listener(call, wanted)
+        parts = listener.parts(await self._hub.fresh(), self._scope(call))
+        async with owned_tasks() as tasks:
+            for part in parts:
+                tasks.start_soon(_quietly, partial(self._listen_at, part.notebook, part, call, era))
+            with anyio.move_on_after(LIST_SECONDS):
+                for part in parts:
+                    await part.acknowledged.wait()
+            listener.acknowledge(parts)
+            self._listeners.add(listener)
+            try:
+                await self._hub.stopping()
+            finally:
+                self._listeners.discard(listener)
+        return {"_meta": listener.mark}
+
+    async def _listen_at(self, notebook: Notebook, part: Part, call: InboundRequest, era: Era) -> None:
+        try:
+            reach = await self._reach(notebook, era)
+            await reach.request(call, call.method, {**call.params, "notifications": part.wanted}, part.hear)
+        finally:
+            part.acknowledged.set()
+
+    # -- what is for one ---------------------------------------------------------------------------
+
+    async def _pass_on(self, call: InboundRequest, era: Era) -> Any:
+        target = await self._target(call, era)
+        words = Rewriting(target.notebook.label, target.notebook.kernel_id)
+
+        def hear(method: str, params: Mapping[str, Any]) -> None:
+            call.notify(method, words.notice(params))
+
+        try:
+            reach = await self._reach(target.notebook, era)
+            return words.result(call.method, await reach.request(call, call.method, target.params, hear))
+        except McpError:
+            raise
+        except McpJupyterError as exc:
+            raise McpError(codes.INTERNAL_ERROR, f"Notebook {target.notebook.label!r}: {exc}") from None
+
+    async def _target(self, call: InboundRequest, era: Era) -> Target:
+        wanted = call.method, call.params, self._scope(call), era
+        try:
+            return self._hub.index.target(*wanted)
+        except McpError:  # its notebook may have come just now
+            index = await self._hub.fresh()
+            return index.target(*wanted)
+
+    async def ask(self, method: str, params: Mapping[str, Any], related: RequestId | None) -> Any:
+        """Put a notebook's question to the host."""
+        return await self._connection.request(method, params, related=related)
+
+    def _heard(self, notebook: Notebook, method: str, params: Mapping[str, Any]) -> None:
+        if method in _UNRELATED:
+            self._connection.notify(method, Rewriting(notebook.label, notebook.kernel_id).notice(params))
+
+    # -- ways to notebooks ---------------------------------------------------------------------------
+
+    async def _reach(self, notebook: Notebook, era: Era) -> Reach:
+        """The way to a notebook for requests of one era; opened at the first."""
+        key = notebook.kernel_id, era.version
+        async with self._opened.setdefault(key, anyio.Lock()):
+            reach = self._reaches.get(key)
+            if reach is None or reach.is_closed:
+                reach = self._reaches[key] = await self._open(notebook, era)
+        return reach
+
+    async def _open(self, notebook: Notebook, era: Era) -> Reach:
+        assert self._tasks is not None
+        link = await ResumingLink.open(notebook.info, self._hub.discovery, self._tasks)
+        reach = Reach(link, self, partial(self._heard, notebook))
+        await self._tasks.start(reach.serve)
+        if not era.rounds:
+            introduced = False
+            try:
+                await reach.initialize({**self._opening, "protocolVersion": era.version}, self._level)
+                introduced = True
+            finally:
+                if not introduced:
+                    reach.close()
+        return reach
+
+    def _legacy_reaches(self) -> list[Reach]:
+        version = None if self._era is None else self._era.version
+        return [reach for key, reach in self._reaches.items() if key[1] == version and not reach.is_closed]
+
+
+async def _quietly(work: Callable[[], Awaitable[None]]) -> None:
+    """Do something at one notebook; that it cannot be done there is no matter of the others."""
+    with suppress(McpJupyterError):
+        await work()
+
+
+_Own = Callable[[Conversation, InboundRequest, Era], Awaitable[dict[str, Any]]]
+
+_OWN: Final[Mapping[str, _Own]] = {
+    "initialize": Conversation._initialize,
+    "server/discover": Conversation._discover,
+    "ping": Conversation._ping,
+    "logging/setLevel": Conversation._set_level,
+    "subscriptions/listen": Conversation._listen,
+    FORGET_SENDER: Conversation._forget,
+    **dict.fromkeys(LISTS, Conversation._list),
+}

@@ -1,0 +1,100 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""What things of a notebook are called in the hub, and the way back. Pure text: no list, no link.
+
+Source: spec 2025-11-25, server/tools ("Tool Names": 1 to 128 of `A-Za-z0-9_.-`); the model APIs behind the
+hosts take no dot and 64 characters.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final
+
+__all__ = ["MAX_NAME_CHARS", "NameTable", "hub_uri", "labels", "split_uri"]
+
+MAX_NAME_CHARS: Final = 64
+"""Hosts hand tool names to model APIs, which refuse longer ones."""
+
+_DIGEST_CHARS: Final = 8
+_UNUSUAL: Final = re.compile(r"[^A-Za-z0-9_-]", re.ASCII)
+_URI: Final = re.compile(r"hub://([^/]+)/(.+)", re.DOTALL)
+
+
+def labels(notebooks: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """What each notebook is called, by kernel id.
+
+    Parameters
+    ----------
+    notebooks : iterable of (name, kernel id)
+        Two notebooks that claimed one name at the same moment both get the head of their kernel's id.
+    """
+    found = sorted(notebooks)
+    count = Counter(name for name, _ in found)
+    return {id_: name if count[name] == 1 else f"{name}-{id_[:8]}" for name, id_ in found}
+
+
+def _joined(label: str, name: str) -> str:
+    return _UNUSUAL.sub("_", f"{label}_{name}")
+
+
+def _marked(label: str, name: str) -> str:
+    digest = hashlib.sha256(f"{label}\0{name}".encode("utf-8", "replace")).hexdigest()[:_DIGEST_CHARS]
+    return f"{_joined(label, name)[: MAX_NAME_CHARS - 1 - _DIGEST_CHARS]}_{digest}"
+
+
+class NameTable:
+    """The names of one kind of thing, tools or prompts, of all notebooks.
+
+    Parameters
+    ----------
+    notebooks : mapping of str to sequence of str
+        The things' own names by the notebook's label.
+    """
+
+    def __init__(self, notebooks: Mapping[str, Sequence[str]]) -> None:
+        own = [(label, name) for label, names in notebooks.items() for name in dict.fromkeys(names)]
+        count = Counter(_joined(*pair) for pair in own)
+        self._clashes = {joined for joined, owners in count.items() if owners > 1}
+        self._prefixes = sorted(((_joined(label, ""), label) for label in notebooks), key=_longest_first)
+        self._outside = {pair: self._name(pair) for pair in own}
+        self._inside = {outside: pair for pair, outside in self._outside.items()}
+
+    def _name(self, pair: tuple[str, str]) -> str:
+        joined = _joined(*pair)
+        return joined if len(joined) <= MAX_NAME_CHARS and joined not in self._clashes else _marked(*pair)
+
+    def outside(self, label: str, name: str) -> str:
+        """What a notebook's thing is called in the hub."""
+        return self._outside[label, name]
+
+    def inside(self, outside: str) -> tuple[str, str] | None:
+        """The notebook's label and the thing's own name.
+
+        A name that is not in the table, but begins with a notebook's, may be newer than the table: that
+        notebook will know. None when there is no such notebook, or several things were called so.
+        """
+        known = self._inside.get(outside)
+        if known is not None or outside in self._clashes:
+            return known
+        for prefix, label in self._prefixes:
+            if outside.startswith(prefix) and len(outside) > len(prefix):
+                return label, outside[len(prefix) :]
+        return None
+
+
+def _longest_first(item: tuple[str, str]) -> tuple[int, str]:
+    return -len(item[0]), item[1]
+
+
+def hub_uri(label: str, uri: str) -> str:
+    """A notebook's URI, or template of URIs, in the hub."""
+    return f"hub://{label}/{uri}"
+
+
+def split_uri(uri: str) -> tuple[str, str] | None:
+    """The notebook's label and its own URI; None when it is no URI of the hub."""
+    match = _URI.fullmatch(uri)
+    return None if match is None else (match[1], match[2])
