@@ -24,6 +24,9 @@ message on the wire has a limit too. Data frames are not concerned: they are sen
 _ATOMS: Final = frozenset({str, int, bool, float, bytes, type(None)})
 
 
+_PLAIN: Final = frozenset({list, tuple, set, frozenset})
+
+
 class TooManyParts(ToolError):
     """The value is too large to be written out."""
 
@@ -57,7 +60,7 @@ def collected(iterator: Iterator[Any]) -> list[Any]:
 
 
 def extent(value: Any) -> Extent:
-    """Measure a value. Takes 30 ms for the largest that is allowed.
+    """Measure a value. Takes 3 us for a small dict, 0.4 s for a third of a million lists.
 
     Raises
     ------
@@ -77,18 +80,28 @@ class _Measure:
         self._kept: list[Any] = []  # what was made here, so that no identity is used twice
 
     def parts(self, value: Any) -> int:
-        if isinstance(value, Iterator):
+        kind = type(value)
+        within: Iterable[Any]
+        if kind is dict:
+            within = value.values()
+        elif kind in _PLAIN:  # by class: to ask an abstract one takes longer than all the rest
+            within = value
+        elif isinstance(value, Iterator):
             self.iterators = True
             return 1
-        within = _within(value)
-        if isinstance(within, int):
-            return _bounded(within)
+        else:
+            found = _within(value)
+            if isinstance(found, int):
+                return _bounded(found)
+            within = found
         if (known := self._known.get(id(value))) is not None:
             return known
         self._known[id(value)] = total = 1
         self._kept.append(value)
         for part in within:
-            total = _bounded(total + (1 if type(part) in _ATOMS else self.parts(part)))
+            total += 1 if type(part) in _ATOMS else self.parts(part)
+            if total > MAX_PARTS:
+                raise TooManyParts
         self._known[id(value)] = total
         return total
 
