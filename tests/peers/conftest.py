@@ -8,6 +8,7 @@ import os
 import shutil
 import socket
 import subprocess
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -52,22 +53,56 @@ def server_command(environments: Environments, kind: str, transport: str) -> lis
 
 
 @contextmanager
-def listening(command: list[str], kind: str, transport: str) -> Iterator[str]:
-    """Run a server over HTTP, and give its URL once it says it."""
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
+def listening(
+    command: list[str], url_of: Callable[[subprocess.Popen[str]], str], environ: dict[str, str] | None = None
+) -> Iterator[str]:
+    """Run a server over HTTP, and give its URL once it has said where it is."""
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with subprocess.Popen(command, env=environ, text=True, **pipes) as process:
         assert process.stderr is not None
+        # What it says later is read too: a full pipe would hold it up.
+        reader = threading.Thread(target=process.stderr.read, daemon=True)
         try:
-            if kind == "ours":
-                line = process.stderr.readline()
-                assert line.startswith("Serving "), line + process.stderr.read()
-                yield line.split()[3]
-            else:
-                port = process.stdout.readline().strip()
-                assert port, process.stderr.read()
-                yield f"http://127.0.0.1:{port}{PATHS[transport]}"
+            url = url_of(process)
+            reader.start()
+            yield url
         finally:
             process.kill()
+            if reader.is_alive():
+                reader.join()
+
+
+def url_said(process: subprocess.Popen[str]) -> str:
+    """Ours says its URL on stderr."""
+    assert process.stderr is not None
+    line = process.stderr.readline()
+    assert line.startswith("Serving "), line + process.stderr.read()
+    return line.split()[3]
+
+
+def port_said(path: str) -> Callable[[subprocess.Popen[str]], str]:
+    """The programs of the peers say their port on stdout."""
+
+    def url(process: subprocess.Popen[str]) -> str:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        port = process.stdout.readline().strip()
+        assert port, process.stderr.read()
+        return f"http://127.0.0.1:{port}{path}"
+
+    return url
+
+
+def port_given(port: int, path: str) -> Callable[[subprocess.Popen[str]], str]:
+    """The everything-server is told its port, and repeats it on stderr."""
+
+    def url(process: subprocess.Popen[str]) -> str:
+        assert process.stderr is not None
+        ready = any(str(port) in line for line in iter(process.stderr.readline, ""))
+        assert ready, f"it ended with {process.wait()}"
+        return f"http://127.0.0.1:{port}{path}"
+
+    return url
 
 
 @pytest.fixture(scope="session")
@@ -80,7 +115,8 @@ def target(environments: Environments) -> Iterator[Callable[[str, str], Any]]:
             command = server_command(environments, kind, transport)
             if transport == "stdio":
                 return command
-            return stack.enter_context(listening(command, kind, transport))
+            url_of = url_said if kind == "ours" else port_said(PATHS[transport])
+            return stack.enter_context(listening(command, url_of))
 
         yield target_of
 
@@ -125,25 +161,6 @@ def everything(environments: Environments) -> Everything:
     return Everything(environments.node)
 
 
-@contextmanager
-def told_its_port(command: list[str]) -> Iterator[int]:
-    """Run a server that takes its port from the environment, and give the port once it listens."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-    environ = {**os.environ, "PORT": str(port)}
-    with subprocess.Popen(
-        command, env=environ, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
-    ) as process:
-        try:
-            assert process.stderr is not None
-            ready = any(str(port) in line for line in iter(process.stderr.readline, ""))
-            assert ready, f"it ended with {process.wait()}"
-            yield port
-        finally:
-            process.kill()
-
-
 @pytest.fixture(scope="session")
 def everything_url(everything: Everything) -> Iterator[Callable[[str], str]]:
     """Give the URL of the server over a transport; it is started when first asked for."""
@@ -152,8 +169,12 @@ def everything_url(everything: Everything) -> Iterator[Callable[[str], str]]:
 
         @cache
         def url(transport: str) -> str:
-            port = stack.enter_context(told_its_port(everything.command(transport)))
-            return f"http://127.0.0.1:{port}{paths[transport]}"
+            with socket.socket() as probe:
+                probe.bind(("127.0.0.1", 0))
+                port: int = probe.getsockname()[1]
+            url_of = port_given(port, paths[transport])
+            environ = {**os.environ, "PORT": str(port)}
+            return stack.enter_context(listening(everything.command(transport), url_of, environ))
 
         yield url
 
