@@ -193,7 +193,7 @@ class _Modern(Era):
         return MissingCapability(codes.MISSING_CLIENT_CAPABILITY, needed)
 
     def is_of_request(self, code: int) -> bool:
-        return code in (codes.MISSING_CLIENT_CAPABILITY, codes.HEADER_MISMATCH)
+        return code == codes.MISSING_CLIENT_CAPABILITY
 
     def question(self, params: Mapping[str, Any]) -> Mapping[str, Any]:
         return {name: value for name, value in params.items() if name != "elicitationId"}

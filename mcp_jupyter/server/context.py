@@ -12,7 +12,7 @@ from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Final
 
 from ..engine.connection import InboundRequest
-from ..errors import McpError
+from ..errors import McpError, MissingCapability, ProtocolError, UrlElicitationRequired
 from ..protocol.codes import HEADER_MISMATCH, INTERNAL_ERROR
 from ..protocol.eras import CLIENT_CAPABILITIES, LOG_LEVEL, Era
 from ..protocol.headers import HeaderError, check_params
@@ -126,7 +126,7 @@ class RequestContext:
 
         Raises
         ------
-        McpError
+        ProtocolError
             HEADER_MISMATCH, naming the header (spec 2026-07-28, basic/transports/streamable-http).
         """
         given = self._call.headers
@@ -137,7 +137,16 @@ class RequestContext:
                 expected, arguments, lambda name: [text for key, text in given if key == name.lower()]
             )
         except HeaderError as exc:
-            raise McpError(HEADER_MISMATCH, f"{exc}.") from None
+            raise ProtocolError(HEADER_MISMATCH, f"{exc}.") from None
+
+    def is_own(self, error: Exception) -> bool:
+        """Whether an error that came of a tool is this request's: a JSON-RPC error, no tool result.
+
+        An `McpError` of somebody else's, whom the tool asked in turn, is the tool's.
+        """
+        if isinstance(error, MissingCapability | UrlElicitationRequired):
+            return self.era.is_of_request(error.code)
+        return isinstance(error, ProtocolError)
 
     def close_stream(self) -> None:
         """End the HTTP response of this request before its answer; the client comes back for the rest.

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final, TypeVar
 
 from ... import types
-from ...errors import McpError, ProtocolError
+from ...errors import McpError
 from ...protocol import codes
 from ..content import ContentTable, from_bundle
 from ..context import RequestContext
@@ -132,7 +132,7 @@ class Handlers:
             self._results.fit(result, tool.name, request.sender, promised=tool.output is not None)
             return result
         except Exception as exc:
-            if _is_of_request(exc, request):
+            if request.is_own(exc):
                 raise
             # Words that an assistant can act on (spec, server/tools, "Error handling").
             text = types.TextContent(type="text", text=explain(tool.name, exc))
@@ -183,12 +183,6 @@ class Handlers:
             raise
         except Exception as exc:
             raise McpError(codes.INTERNAL_ERROR, explain(invocation.name, exc)) from exc
-
-
-def _is_of_request(error: Exception, request: RequestContext) -> bool:
-    return isinstance(error, ProtocolError) or (
-        isinstance(error, McpError) and request.era.is_of_request(error.code)
-    )
 
 
 def _named(kind: str, name: str, known: Mapping[str, T]) -> T:

@@ -109,7 +109,7 @@ class Decorators(abc.ABC):
                         tool.check_output(result)
                     return result
                 except Exception as exc:
-                    if isinstance(exc, McpError) and context.era.is_of_request(exc.code):
+                    if context.is_own(exc):
                         raise
                     text = types.TextContent(type="text", text=explained(exc))
                     return types.CallToolResult(content=[text], isError=True)

@@ -239,6 +239,22 @@ async def test_a_url_that_has_to_be_visited_first_is_an_error_of_its_own_in_2025
     assert result["content"][0]["text"] == "Visit https://example.org first."
 
 
+@both_eras
+@pytest.mark.parametrize("code", [-32021, -32042, -32020, -32603])
+async def test_an_error_of_a_server_that_the_tool_asked_is_the_tools(era, code):
+    mcp = FastMCP()
+
+    @mcp.tool()
+    async def ask_another() -> str:
+        raise McpError(code, "said the other")
+
+    client = Asked(era, {})
+    async with asked(mcp, client):
+        result = await client.call("ask_another")
+    assert result["isError"]
+    assert result["content"][0]["text"] == "said the other"
+
+
 class Colour(Enum):
     RED = "red"
     BLUE = "blue"
