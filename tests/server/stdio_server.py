@@ -38,7 +38,7 @@ async def lifespan(server: FastMCP) -> AsyncIterator[None]:
         note("ends")
 
 
-mcp = FastMCP("Stdio", lifespan=lifespan)
+mcp = FastMCP("Stdio", lifespan=lifespan, result_budget=10_000_000)
 
 
 @mcp.tool()
