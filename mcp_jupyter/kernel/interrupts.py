@@ -60,6 +60,7 @@ class InterruptGate:
         self._current: Interruptible | None = None
         self._previous: Any = None  # the handler that waits behind ours
         self._sent = False  # our signal is on its way
+        self._echo = 0.0  # until then a signal may be our second one, sent to wake the thread
         self._early = False  # a signal came before the call's first line
         self._begun = 0.0  # when the code that runs began
         self._handler = self._handle  # one object, so that it can be recognised
@@ -104,7 +105,7 @@ class InterruptGate:
         finally:
             with self._lock:
                 self._current = outer  # from here on no signal is sent
-            if self._sent:
+            if self._sent or time.monotonic() < self._echo:
                 self._await_signal()
             if replaced is not self._handler:
                 signal.signal(signal.SIGINT, signal.SIG_DFL if replaced is None else replaced)
@@ -112,6 +113,9 @@ class InterruptGate:
 
     def interrupt(self, call: Interruptible) -> bool:
         """Interrupt the code of this call, if it is what runs now.
+
+        A signal that comes in the moment before the thread goes to sleep does not wake it (nothing of Python
+        runs in between to see it): asked again, this sends it again.
 
         Returns
         -------
@@ -121,8 +125,10 @@ class InterruptGate:
         """
         with self._lock:
             reachable = signal.getsignal(signal.SIGINT) is self._handler
-            if self._current is not call or self._sent or not reachable:
+            if self._current is not call or not reachable:
                 return False
+            if self._sent:
+                self._echo = time.monotonic() + SIGNAL_SECONDS
             self._sent = True
             _send_sigint()
             return True
@@ -136,6 +142,8 @@ class InterruptGate:
     def _handle(self, signum: int, frame: FrameType | None) -> None:
         with self._lock:
             ours, self._sent = self._sent, False
+        if not ours and time.monotonic() < self._echo:
+            return
         if not ours and self._is_for_others(signum, frame):
             return
         if self._inside(frame):
@@ -165,6 +173,7 @@ class InterruptGate:
 
     def _await_signal(self) -> None:
         end = time.monotonic() + SIGNAL_SECONDS
+        time.sleep(0.0002)  # a signal that was sent is seen by then
         while self._sent:
             if time.monotonic() > end:
                 self._sent = False

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from mcp_jupyter.kernel import interrupts
 from mcp_jupyter.kernel.interrupts import BRIEF_SECONDS, InterruptGate
 
 
@@ -199,3 +200,49 @@ def race(gate: InterruptGate, interrupt: Callable[[Call], object]) -> None:
         thread.join()
     assert interrupted > 0
     assert gate.current is None
+
+
+def test_a_signal_that_woke_nobody_is_sent_again(
+    gate: InterruptGate, stops: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent: list[int] = []
+
+    def send() -> None:
+        if sent:
+            send_sigint()
+        sent.append(len(sent))
+
+    send_sigint = interrupts._send_sigint
+    monkeypatch.setattr(interrupts, "_send_sigint", send)
+    call = Call()
+    thread = beside(lambda: until(lambda: gate.interrupt(call) and len(sent) > 1))
+    with pytest.raises(KeyboardInterrupt):
+        gate.run(call, time.sleep, 60)
+    thread.join()
+    assert not call.interrupted
+
+
+def test_the_second_signal_is_taken_for_nobodys(gate: InterruptGate, stops: list[str]) -> None:
+    call, ready = Call(), threading.Event()
+
+    def twice() -> None:
+        ready.wait(10)
+        with gate._lock:  # the handler waits: as where the thread was about to wake
+            gate.interrupt(call)
+            gate.interrupt(call)
+
+    def caught() -> str:
+        try:
+            ready.set()
+            time.sleep(60)
+        except KeyboardInterrupt:
+            return "went on"
+        return "slept"
+
+    for _ in range(20):
+        ready.clear()
+        thread = beside(twice)
+        assert gate.run(call, caught) == "went on"
+        thread.join()
+    assert stops == []
+    assert not call.interrupted
