@@ -20,6 +20,7 @@ __all__ = [
     "DESCRIBING",
     "HELP",
     "HINTS",
+    "HTTP",
     "INSPECT",
     "MIME_TYPE",
     "NAMES",
@@ -56,6 +57,14 @@ def characters(text: str) -> int:
     value = int(text)
     if not 1000 <= value <= 50_000_000:
         raise argparse.ArgumentTypeError("give characters, 1000 to 50000000")
+    return value
+
+
+def port(text: str) -> int:
+    """A port, as an option takes it."""
+    value = int(text)
+    if not 0 <= value < 65536:
+        raise argparse.ArgumentTypeError("give a port, 0 to 65535")
     return value
 
 
@@ -97,6 +106,12 @@ WATCH = argument(
 )
 PROMPT = argument("prompt", nargs="?", metavar="NAME", help="the prompt's name, when the cell is plain text")
 NAMES = argument("names", nargs="*", metavar="NAME", help="tools, prompts, resources (also by URI)")
+
+
+HTTP = (
+    argument("--http", action="store_true", help="serve HTTP from the kernel too (no Jupyter Server)"),
+    argument("--port", type=port, metavar="PORT", help="where (default: a free one)"),
+)
 
 
 def magic(kind: Any, *groups: Iterable[Any]) -> Callable[[F], F]:

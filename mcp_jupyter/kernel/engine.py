@@ -22,6 +22,7 @@ from typing import Any, Final
 from IPython.core.interactiveshell import InteractiveShell
 
 from ..errors import LinkError
+from ..link.files import default_runtime_dir
 from ..link.listener import Listener
 from ..server.fastmcp import FastMCP
 from .content import kernel_table
@@ -84,6 +85,7 @@ class Engine:
         self._pid = os.getpid()
         self._lock = threading.Lock()
         self._posted: set[tuple[Any, ...]] = set()
+        self._has_http = False
         self.server.add(status_resource(self._activity))
 
     # -- life ------------------------------------------------------------------------------------
@@ -157,6 +159,21 @@ class Engine:
         assert self._listener is not None
         self._wait(self._listener.rename(name))
 
+    def serve_http(self, port: int) -> None:
+        """Serve over HTTP too, on this machine's loopback; the address and its token are in a file.
+
+        Parameters
+        ----------
+        port : int
+            0 takes a free one.
+
+        Raises
+        ------
+        LinkError
+            The port is taken; or it serves over HTTP already.
+        """
+        self._wait(self._serve_http(port))
+
     def _wait(self, coroutine: Coroutine[Any, Any, None]) -> None:
         if self._loop is None or self._thread is None:
             coroutine.close()
@@ -179,12 +196,36 @@ class Engine:
         who = self._identity
         async with (
             self.server.running(),
+            contextlib.AsyncExitStack() as self._fronts,
             Listener.open(
                 self.server.serve, name=who.name, kernel_id=who.kernel_id, path=who.path
             ) as self._listener,
         ):
             ready.set_result(None)
             await self._stop.wait()
+
+    async def _serve_http(self, port: int) -> None:
+        from .http import serve_kernel_http  # tornado's HTTP server is wanted by few
+
+        if self._has_http:
+            raise LinkError("This notebook serves over HTTP already.")
+        # In a task of its own: what is opened here must be closed where it was opened.
+        opened: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        task = asyncio.create_task(self._keep_http(port, opened, serve_kernel_http))
+        self._fronts.push_async_callback(asyncio.wait, [task])
+        await opened
+        self._has_http = True
+
+    async def _keep_http(self, port: int, opened: asyncio.Future[None], front: Callable[..., Any]) -> None:
+        assert self._stop is not None
+        try:
+            async with front(self.server, self._identity.kernel_id, port, default_runtime_dir()):
+                opened.set_result(None)
+                await self._stop.wait()
+        except LinkError as exc:
+            if opened.done():
+                raise
+            opened.set_exception(exc)
 
     def post(self, function: Callable[..., None], *args: Any) -> None:
         """Call a function on the engine's thread, soon; from any thread.

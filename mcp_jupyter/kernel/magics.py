@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from IPython.core.error import UsageError
@@ -26,6 +27,7 @@ from .arguments import (
     DESCRIBING,
     HELP,
     HINTS,
+    HTTP,
     INSPECT,
     MIME_TYPE,
     NAMES,
@@ -210,22 +212,30 @@ class McpMagics(Magics):
             server.resources[uri].definition.name for uri in resources
         }
 
-    @magic(line_magic, (DESCRIBING[0], INSPECT, BUDGET), HELP)
+    @magic(line_magic, (DESCRIBING[0], INSPECT, BUDGET), HTTP, HELP)
     def mcp_serve(self, line: str) -> None:
         """Serve this notebook, if need be under another name: the last part of its URL."""
         args = parse(self.mcp_serve, line)
         if args is None:
             return
+        if args.port is not None and not args.http:
+            raise UsageError("%mcp_serve: --port goes with --http")
         try:
             if args.name:
                 self.engine.rename(args.name)
+            if args.http:
+                self.engine.serve_http(args.port or 0)
         except LinkError as exc:
             raise UsageError(f"%mcp_serve: {exc}") from None
         if args.inspect:
             self.engine.inspect()
         if args.budget is not None:
             self.engine.server.result_budget = args.budget
-        show(status_card(self.engine.name, self.engine.server))
+        card = status_card(self.engine.name, self.engine.server)
+        if args.http:  # not the address: a cell's output has no port and no token
+            note = f"Also over HTTP: `jupyter mcp connect {self.engine.name}` in a terminal says how."
+            card = replace(card, note=note)
+        show(card)
 
     # -- what they share -------------------------------------------------------------------------
 

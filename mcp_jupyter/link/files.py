@@ -28,6 +28,7 @@ __all__ = [
     "Address",
     "ConnectionInfo",
     "Transport",
+    "check_private",
     "default_runtime_dir",
     "file_path",
     "is_own",
@@ -258,7 +259,7 @@ def read(path: Path) -> ConnectionInfo:
     flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
     try:
         with open(os.open(path, flags), "rb") as file:
-            _check_private(os.fstat(file.fileno()))
+            check_private(os.fstat(file.fileno()))
             data = file.read(MAX_FILE_BYTES + 1)
     except OSError as exc:
         raise LinkError(f"The connection file cannot be read: {exc.strerror}.") from exc
@@ -270,7 +271,14 @@ def read(path: Path) -> ConnectionInfo:
     return info
 
 
-def _check_private(status: os.stat_result) -> None:
+def check_private(status: os.stat_result) -> None:
+    """See that an open file is a plain one of this user's that nobody else may read.
+
+    Raises
+    ------
+    LinkError
+        It is not.
+    """
     if not stat.S_ISREG(status.st_mode):
         raise LinkError("The connection file is not a plain file.")
     if not is_own(status):
