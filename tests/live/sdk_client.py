@@ -4,7 +4,7 @@
 A program, not a test: `python sdk_client.py MODE URL [HEADER]`, MODE being legacy, auto or sse. Commands
 come on stdin as `{"do": verb, "as": key, ...}` and run side by side; each answer goes to stdout as
 `{"as": key, "ok": value}` or `{"as": key, "error": text}`; notifications and progress as
-`{"heard": method, ...}` and `{"progress": key, ...}`.
+`{"heard": method, ...}` and `{"progress": key, ...}`. Forms are agreed to: `{"asked": message}`.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from anyio.abc import TaskGroup
 from mcp import Client
 from mcp.client.sse import sse_client
 from mcp.client.streamable_http import streamable_http_client
+from mcp_types import ElicitResult
 
 
 def say(**line: Any) -> None:
@@ -95,6 +96,11 @@ async def hear(message: Any) -> None:
     say(heard=getattr(message, "method", type(message).__name__))
 
 
+async def agree(context: Any, params: Any) -> ElicitResult:
+    say(asked=params.message)
+    return ElicitResult(action="accept", content={"sure": True})
+
+
 async def main(mode: str, url: str) -> None:
     # The token is in the environment: what stands in argv, every user of the machine can read.
     token = os.environ.get("MCP_TEST_TOKEN")
@@ -105,7 +111,8 @@ async def main(mode: str, url: str) -> None:
             if mode == "sse"
             else streamable_http_client(url, http_client=http)
         )
-        client = Client(target, mode="legacy" if mode == "sse" else mode, message_handler=hear)
+        era = "legacy" if mode == "sse" else mode
+        client = Client(target, mode=era, message_handler=hear, elicitation_callback=agree)
         async with client, anyio.create_task_group() as tasks:
             say(connected=client.protocol_version)
             driver = Driver(client, tasks)
