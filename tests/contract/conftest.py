@@ -16,14 +16,14 @@ from mcp_jupyter.server.http.app import serve_http
 from tests.conftest import JupyterDirs
 from tests.live.parts import JupyterServer, jupyter_server
 
-from .library import library
+from .books import library
 
 ROOT = Path(__file__).parents[2]
 LOAD = f"""
 import sys
 sys.path.insert(0, {str(ROOT)!r})
 from mcp_jupyter import notebook
-from tests.contract.library import offer
+from tests.contract.books import offer
 offer(notebook)
 
 @notebook.tool()
@@ -64,7 +64,7 @@ def connect(request: pytest.FixtureRequest) -> Connect:
         if way == "memory":
             yield library()
         elif way == "stdio":
-            yield {"command": sys.executable, "args": ["-m", "tests.contract.library"]}
+            yield {"command": sys.executable, "args": ["-m", "tests.contract.books"]}
         elif way == "attach":
             args = ["-m", "mcp_jupyter.cli", "attach", "library"]
             yield {"command": sys.executable, "args": args, "env": jupyter.dirs.settings}

@@ -15,7 +15,7 @@ from mcp.client.stdio import stdio_client
 
 from mcp_jupyter.server.http.app import serve_http
 
-from .library import command, make_server
+from .lending import command, make_server
 
 pytestmark = pytest.mark.anyio
 

@@ -14,7 +14,7 @@ from mcp_jupyter.errors import McpError
 from mcp_jupyter.protocol import codes
 from mcp_jupyter.server.http.app import serve_http
 
-from .library import LoanParams, LoanResult, command, make_server
+from .lending import LoanParams, LoanResult, command, make_server
 
 pytestmark = pytest.mark.anyio
 
