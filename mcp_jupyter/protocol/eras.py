@@ -63,6 +63,10 @@ NEVER_CACHED: Final[Mapping[str, Any]] = {"ttlMs": 0, "cacheScope": "private"}
 """A notebook changes under the client's eyes: nothing may be used again without asking."""
 
 
+_BLOCKS_SINCE: Final = {"audio": "2025-03-26", "resource_link": "2025-06-18"}
+"""Types of content blocks that were not there from the beginning."""
+
+
 class Era(abc.ABC):
     """The rules of one version.
 
@@ -74,6 +78,8 @@ class Era(abc.ABC):
         Requests a client may send.
     server_requests : frozenset of str
         What a server may ask: requests of the legacy era, input requests of the modern one.
+    unknown_blocks : frozenset of str
+        Types of content blocks that came later.
     rounds : frozenset of str
         Methods in whose course the server asks by ending the round; empty where it sends requests.
     task_requests : frozenset of str
@@ -87,6 +93,7 @@ class Era(abc.ABC):
         self.version = version
         self.client_requests = methods_of(version, "client")
         self.server_requests = methods_of(version, "server")
+        self.unknown_blocks = frozenset(kind for kind, since in _BLOCKS_SINCE.items() if version < since)
 
     @abc.abstractmethod
     def complete(

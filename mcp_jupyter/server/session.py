@@ -21,6 +21,7 @@ from ..protocol.frames import Notification
 from ..protocol.methods import FORGET_SENDER, METHODS, MODERN_VERSIONS
 from .context import LOG_LEVELS, TASKS_EXTENSION, RequestContext, current_request
 from .models import InitializationOptions
+from .older import understood
 from .parameters import parameters
 
 if TYPE_CHECKING:
@@ -155,6 +156,8 @@ class ServerSession:
             result = await self.server.answer_in_rounds(call.method, call.params, context)
         else:
             result = await self.server.answer(call.method, call.params, context)
+        if era.unknown_blocks:
+            result = understood(result, era.unknown_blocks)
         return era.complete(call.method, result, self._introduced.info, self.server.cache_hints)
 
     def _legacy_era(self, call: InboundRequest) -> Era:
