@@ -12,6 +12,7 @@ from IPython.core.formatters import DisplayFormatter
 
 from ..server.content import Content, ContentTable, Image, Row, default_rows, from_bundle
 from ..server.content.mime import RICH_TYPES, type_of
+from .charts import chart
 
 __all__ = ["kernel_table"]
 
@@ -24,7 +25,7 @@ def kernel_table(formatter: DisplayFormatter) -> ContentTable:
     formatter : DisplayFormatter
         The shell's; knows the formatters that libraries registered.
     """
-    return ContentTable(default_rows(_figure, _rich(formatter)))
+    return ContentTable(default_rows(_figure, chart, _rich(formatter)))
 
 
 def _figure(value: Any) -> Content | None:

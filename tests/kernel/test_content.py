@@ -5,10 +5,13 @@ from __future__ import annotations
 
 import io
 import json
+import re
 from base64 import b64decode
 from typing import Any
 
 import matplotlib as mpl
+import numpy as np
+import pandas as pd
 import PIL.Image
 import pytest
 from IPython.core.formatters import DisplayFormatter
@@ -63,6 +66,31 @@ def test_figures_are_no_larger_than_a_model_looks_at(table, pyplot):
 def test_pillows_images_are_pictures(table):
     (block,) = table.convert(PIL.Image.new("RGB", (3000, 30))).blocks
     assert (block.mimeType, size(block.data)) == ("image/png", (MAX_IMAGE_SIDE, 16))
+
+
+def test_charts_of_plotly_are_their_specification_with_numbers(table):
+    from plotly import graph_objects as graphs
+
+    chart = graphs.Figure(graphs.Bar(x=["a", "b"], y=np.array([1.5, 2.5])))
+    content = table.convert(chart)
+    (block,) = content.blocks
+    (bar,) = json.loads(block.text)["data"]
+    assert (bar["type"], bar["x"], bar["y"]) == ("bar", ["a", "b"], [1.5, 2.5])
+    assert to_resource(chart, table).mime_type == "application/vnd.plotly.v1+json"
+    surface = graphs.Figure(graphs.Surface(z=np.arange(6.0).reshape(2, 3)))
+    (block,) = table.convert(surface).blocks
+    assert json.loads(block.text)["data"][0]["z"] == [[0, 1, 2], [3, 4, 5]]
+
+
+def test_charts_of_altair_are_their_specification(table):
+    import altair
+
+    frame = pd.DataFrame({"x": [1, 2], "y": [3, 4]})
+    bars = altair.Chart(frame).mark_bar().encode(x="x", y="y")
+    for chart in (bars, bars & bars, bars + bars):
+        (block,) = table.convert(chart).blocks
+        assert "vega-lite" in json.loads(block.text)["$schema"]
+        assert re.fullmatch(r"application/vnd.vegalite.v\d+\+json", to_resource(chart, table).mime_type)
 
 
 class Chart:

@@ -30,9 +30,10 @@ SETTINGS = {
 
 
 @pytest.fixture(scope="module")
-def dask_client() -> Iterator[Client]:
+def dask_client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
+    scratch = {"temporary-directory": str(tmp_path_factory.mktemp("dask"))}
     with (
-        dask.config.set(SETTINGS),
+        dask.config.set({**SETTINGS, **scratch}),
         LocalCluster(1, threads_per_worker=2, dashboard_address="127.0.0.1:0", silence_logs=50) as cluster,
         Client(cluster) as client,
     ):

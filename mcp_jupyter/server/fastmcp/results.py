@@ -118,6 +118,12 @@ class KeptResults:
                     result.model_fields_set.discard("structuredContent")  # else it is sent as null
         result.content = fitted
 
+    def forget(self, sender: str) -> None:
+        """Drop what is kept for a sender."""
+        with self._lock:
+            for key in [key for key, item in self._kept.items() if item.sender == sender]:
+                self._bytes -= self._kept.pop(key).size
+
     def _cut(self, block: Any, name: str, sender: str) -> list[Any]:
         value = _whole(block)
         data = value.data

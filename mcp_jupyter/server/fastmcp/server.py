@@ -122,6 +122,7 @@ class FastMCP:
         self._catalog = Catalog()
         table = content or ContentTable(default_rows())
         self._results = KeptResults(result_budget)
+        self._server.on_forget = self._results.forget
         self._handlers = Handlers(self._catalog, table, self._context, page_size, self._results)
         self._handlers.add_to(self._server)
 

@@ -145,6 +145,7 @@ class Server(Decorators, Generic[L]):
         self._task_after = task_after
         self._tasks = Tasks(self.info, self._task_changed)
         self._rounds: Rounds | None = None
+        self.on_forget: Callable[[str], None] = lambda sender: None
 
     # -- the table -------------------------------------------------------------------------------
 
@@ -344,10 +345,11 @@ class Server(Decorators, Generic[L]):
             session.announce(kind)
 
     def forget(self, sender: str) -> None:
-        """Give up what is kept for a sender: calls that wait for answers, and tasks."""
+        """Give up what is kept for a sender: calls that wait for answers, tasks, what `on_forget` knows."""
         self._tasks.forget(sender)
         if self._rounds is not None:
             self._rounds.forget(sender)
+        self.on_forget(sender)
 
     def _task_changed(self, task: Task) -> None:
         for session in list(self._sessions):

@@ -145,3 +145,12 @@ def test_the_oldest_goes_first():
     with pytest.raises(McpError, match="There is no resource"):
         read_as(results, "a", uris[0])
     assert read_as(results, "a", uris[1]).data == "text 1"
+
+
+def test_what_is_kept_for_one_sender_can_be_dropped():
+    results = KeptResults(1)
+    gone, stays = kept(results, "a", "text"), kept(results, "b", "text")
+    results.forget("a")
+    with pytest.raises(McpError, match="There is no resource"):
+        read_as(results, "a", gone)
+    assert read_as(results, "b", stays).data == "text"
