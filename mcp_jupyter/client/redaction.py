@@ -28,8 +28,11 @@ MAX_LEARNED: Final = 64
 _PLAIN: Final = frozenset({"accept", "accept-encoding", "connection", "user-agent"})
 """Headers that httpx2 sends of its own accord."""
 
-_FRAMING: Final = frozenset({"content-length", "content-type", "host", "last-event-id", "transfer-encoding"})
-"""Headers that a request on its way out has as well; the protocol's own begin with `mcp-`."""
+_FRAMING: Final = frozenset(
+    {"content-length", "content-type", "dpop", "host", "last-event-id", "transfer-encoding"}
+)
+"""Headers that a request on its way out has as well; the protocol's own begin with `mcp-`. A DPoP proof
+is good for one request and with its token only: to remember each would drive the tokens out."""
 
 
 class Redaction:

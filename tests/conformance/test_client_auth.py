@@ -26,9 +26,9 @@ REQUIRED = {
 }
 NOT_SCORED = (
     *("client-credentials-jwt", "client-credentials-basic", "enterprise-managed-authorization"),
-    "wif-jwt-bearer",
+    *("wif-jwt-bearer", "dpop", "dpop-nonce"),
 )
-"""Extensions, which belong to no version. DPoP is not done: its scenarios are not run."""
+"""Extensions, which belong to no version."""
 
 GIVES_UP = frozenset(
     (
@@ -53,5 +53,5 @@ def test_the_client_signs_in(suite: Suite, version: str, name: str, tmp_path: Pa
 
 
 @pytest.mark.parametrize("name", NOT_SCORED)
-def test_a_program_gets_a_token_without_a_person(suite: Suite, name: str, tmp_path: Path) -> None:
+def test_the_client_knows_the_extension(suite: Suite, name: str, tmp_path: Path) -> None:
     passes(suite, VERSIONS[-1], f"auth/{name}", tmp_path, options=["--force"])

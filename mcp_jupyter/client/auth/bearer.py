@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Requests with a bearer token, which is had, renewed and widened as the server asks for it.
+"""Requests with an access token, which is had, renewed and widened as the server asks for it.
 
 Owns when a token is sent (to the server's own origin only), who may fetch one (one at a time), and how often
 a refused request is tried again. Does not know how a token is granted; the subclasses do.
 
-Source: spec 2026-07-28, basic/authorization; RFC 6750.
+Source: spec 2026-07-28, basic/authorization; RFC 6750; RFC 9449.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import logging
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Generator, Iterable
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import anyio
@@ -25,6 +25,7 @@ from ..http import origin_of, server_url
 from .addresses import Hosts
 from .challenge import Challenge, challenge_of
 from .discovery import Discovery
+from .dpop import Proofs
 from .fetching import Fetcher
 from .grants import Party, Refused, exchange
 from .metadata import AuthorizationServer, ProtectedResource, wanted_scopes
@@ -66,11 +67,14 @@ class _Effort:
     """What was done for one request already."""
 
     refreshed: bool = False
+    has_nonce: bool = False
     authorized: int = 0
 
 
 class BearerAuth(httpx2.Auth, abc.ABC):
-    """Sends a bearer token with each request to one server, and gets one when the server asks for it.
+    """Sends an access token with each request to one server, and gets one when the server asks for it.
+
+    A token is bound to a key of ours where the authorization server can do that (DPoP), else to nothing.
 
     Parameters
     ----------
@@ -105,6 +109,7 @@ class BearerAuth(httpx2.Auth, abc.ABC):
             [server_url(url).host, *([server_url(issuer).host] if issuer else []), *trusted_hosts]
         )
         self.fetcher = Fetcher(self.hosts)
+        self.proofs = Proofs()
         self._discovery = Discovery(self.fetcher, url, issuer)
         self._origin = origin_of(server_url(url))
         self._scopes = tuple(scopes)
@@ -147,14 +152,20 @@ class BearerAuth(httpx2.Auth, abc.ABC):
         tokens, effort = await self._current(), _Effort()
         while True:
             if tokens is not None:
-                request.headers["Authorization"] = f"Bearer {tokens.access_token}"
+                self.proofs.authorize(request, tokens)
             response = yield request
+            learned = self.proofs.learn(request.url, response.headers)
             challenge = challenge_of(response)
             if tokens is not None and response.status_code != 401:
                 self._unproven_until = 0.0
             if challenge is None:
                 return
             await _settle(response)
+            if challenge.wants_nonce and tokens is not None and tokens.is_bound:
+                if effort.has_nonce or not learned:
+                    return  # no other token would help
+                effort.has_nonce = True
+                continue
             renewed = await self._renewed(tokens, challenge, effort)
             if renewed is None:
                 return
@@ -224,7 +235,13 @@ class BearerAuth(httpx2.Auth, abc.ABC):
                 party = await self.renewing_party(server, tokens)
                 if party is not None:
                     fresh = await exchange(
-                        self.fetcher, party, "refresh_token", tokens.scopes, tokens.refresh_token
+                        self.fetcher,
+                        self.proofs,
+                        party,
+                        "refresh_token",
+                        tokens.scopes,
+                        tokens.refresh_token,
+                        dpop_key=tokens.dpop_key,
                     )
             except Refused as exc:
                 log.info("A refresh token was refused: %s", exc)
@@ -269,9 +286,7 @@ class BearerAuth(httpx2.Auth, abc.ABC):
 
 def _spent(tokens: Tokens) -> Tokens:
     """Tokens whose refresh token is of no use: what was asked for is still worth knowing."""
-    return Tokens(
-        tokens.access_token, tokens.issuer, tokens.client_id, tokens.resource, None, 1.0, tokens.scopes
-    )
+    return replace(tokens, refresh_token=None, expires_at=1.0)
 
 
 async def _settle(response: httpx2.Response) -> None:

@@ -76,7 +76,9 @@ class ClientCredentials(BearerAuth):
 
     async def obtain(self, goal: Goal) -> Tokens:
         party = Party(goal.server, self._client, goal.resource, self._private_key, self._algorithm)
-        return await exchange(self.fetcher, party, "client_credentials", goal.scopes, send_scope=True)
+        return await exchange(
+            self.fetcher, self.proofs, party, "client_credentials", goal.scopes, send_scope=True
+        )
 
 
 class Assertion(BearerAuth):
@@ -119,5 +121,11 @@ class Assertion(BearerAuth):
         party = Party(goal.server, self._client, goal.resource)
         assertion = await self._assert(goal.server.issuer, goal.resource)
         return await exchange(
-            self.fetcher, party, _JWT_BEARER, goal.scopes, send_scope=True, grant={"assertion": assertion}
+            self.fetcher,
+            self.proofs,
+            party,
+            _JWT_BEARER,
+            goal.scopes,
+            send_scope=True,
+            grant={"assertion": assertion},
         )

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 import anyio
@@ -35,10 +35,11 @@ MAX_REDIRECTS: Final = 3
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a host answered: the status, and the JSON object of the body (empty when it was none)."""
+    """What a host answered: the status, the JSON object of the body (empty when it was none), the headers."""
 
     status: int
     document: Mapping[str, Any]
+    headers: httpx2.Headers = field(default_factory=httpx2.Headers)
 
 
 class Fetcher:
@@ -150,4 +151,5 @@ async def _read(response: httpx2.Response, where: str) -> tuple[Answer, str | No
         document = from_json(bytes(body))
     except ValueError:
         document = None
-    return Answer(response.status_code, document if isinstance(document, dict) else {}), None
+    said = document if isinstance(document, dict) else {}
+    return Answer(response.status_code, said, response.headers), None

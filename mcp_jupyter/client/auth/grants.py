@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Requests to the token endpoint, and what it answers.
 
-Owns client authentication (RFC 6749, 2.3; RFC 7523, 2.2) and the exchange of a grant for tokens. Does not
-know where a grant comes from.
+Owns client authentication (RFC 6749, 2.3; RFC 7523, 2.2) and the exchange of a grant for tokens, which are
+bound to a key where the server can do that (RFC 9449, 5). Does not know where a grant comes from.
 """
 
 from __future__ import annotations
@@ -21,6 +21,9 @@ from joserfc.jwk import import_key
 
 from ...errors import AuthorizationFailed
 from ..redaction import Redaction
+from .addresses import web_url
+from .challenge import NONCE_WANTED
+from .dpop import ALGORITHM, Proofs, new_key
 from .fetching import Fetcher
 from .metadata import AuthorizationServer
 from .records import ClientInformation, Tokens
@@ -86,12 +89,14 @@ def auth_method_for(client: ClientInformation, server: AuthorizationServer) -> s
 
 async def exchange(
     fetcher: Fetcher,
+    proofs: Proofs,
     party: Party,
     grant_type: str,
     scopes: tuple[str, ...],
     refresh_token: str | None = None,
     send_scope: bool = False,
     grant: Mapping[str, str] | None = None,
+    dpop_key: str | None = None,
 ) -> Tokens:
     """Exchange a grant for tokens.
 
@@ -105,6 +110,8 @@ async def exchange(
         Whether this request asks for the scopes, not one before it.
     grant : mapping, optional
         The grant's own parameters.
+    dpop_key : str, optional
+        What the refresh token is bound to; any other grant gets a new key.
 
     Raises
     ------
@@ -118,20 +125,44 @@ async def exchange(
         fields["refresh_token"] = refresh_token
     if send_scope and scopes:
         fields["scope"] = " ".join(scopes)
-    headers = {"Content-Type": "application/x-www-form-urlencoded"}
-    _authenticate(party, headers, fields)
-    body: str = prepare_token_request(grant_type, **fields)
-    answer = await fetcher.post(party.server.token_endpoint, "token endpoint", headers, body.encode())
-    if answer.status != 200:
-        raise _refusal(answer.status, answer.document, headers, fields)
+    if refresh_token is None and ALGORITHM in party.server.dpop_algorithms:
+        dpop_key = new_key()
+    document = await _asked(fetcher, proofs, party, grant_type, fields, dpop_key)
     return Tokens.read(
-        answer.document,
+        document,
         issuer=party.server.issuer,
         client_id=party.client.client_id,
         resource=party.resource,
         scopes=scopes,
         refresh_token=refresh_token,
+        dpop_key=dpop_key,
     )
+
+
+async def _asked(
+    fetcher: Fetcher,
+    proofs: Proofs,
+    party: Party,
+    grant_type: str,
+    fields: Mapping[str, Any],
+    dpop_key: str | None,
+) -> Mapping[str, Any]:
+    """The token endpoint's answer; it is asked once more when all that it lacked was a nonce."""
+    endpoint, has_nonce = party.server.token_endpoint, False
+    url = web_url(endpoint, "token endpoint")
+    while True:
+        headers, form = {"Content-Type": "application/x-www-form-urlencoded"}, dict(fields)
+        _authenticate(party, headers, form)  # each time: an assertion is good for one request
+        if dpop_key is not None:
+            headers["DPoP"] = proofs.sign(dpop_key, "POST", url)
+        body: str = prepare_token_request(grant_type, **form)
+        answer = await fetcher.post(endpoint, "token endpoint", headers, body.encode())
+        learned = dpop_key is not None and proofs.learn(url, answer.headers)
+        if answer.status == 200:
+            return answer.document
+        if has_nonce or not learned or answer.document.get("error") != NONCE_WANTED:
+            raise _refusal(answer.status, answer.document, headers, form)
+        has_nonce = True
 
 
 def _authenticate(party: Party, headers: dict[str, str], fields: dict[str, Any]) -> None:

@@ -73,6 +73,7 @@ class AuthorizationServer:
     has_s256: bool
     sends_iss: bool
     takes_metadata_documents: bool
+    dpop_algorithms: tuple[str, ...]
 
     @classmethod
     def read(cls, document: Mapping[str, Any], issuer: str) -> AuthorizationServer:
@@ -100,6 +101,7 @@ class AuthorizationServer:
             has_s256="S256" in _strings(document, "code_challenge_methods_supported", what),
             sends_iss=document.get("authorization_response_iss_parameter_supported") is True,
             takes_metadata_documents=document.get("client_id_metadata_document_supported") is True,
+            dpop_algorithms=_strings(document, "dpop_signing_alg_values_supported", what),  # RFC 9449, 5.1
         )
 
 

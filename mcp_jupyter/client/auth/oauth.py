@@ -146,7 +146,9 @@ class OAuth(BearerAuth):
         party = Party(server, client, goal.resource)
         grant = {"code": code, "redirect_uri": redirect_uri, "code_verifier": verifier}
         try:
-            return await exchange(self.fetcher, party, "authorization_code", goal.scopes, grant=grant)
+            return await exchange(
+                self.fetcher, self.proofs, party, "authorization_code", goal.scopes, grant=grant
+            )
         except Refused as exc:
             if exc.code == "invalid_client":
                 await self._registrar.forget(server.issuer)

@@ -82,6 +82,10 @@ class Tokens:
         In seconds since the epoch.
     scopes : tuple of str
         What was asked for.
+    dpop_key : str, optional
+        The private key (PEM) whose proofs went with the request for them: a renewal needs it too.
+    is_bound : bool
+        Whether the access token is of use with a proof of that key only (RFC 9449).
     """
 
     access_token: str = field(repr=False)
@@ -91,6 +95,8 @@ class Tokens:
     refresh_token: str | None = field(default=None, repr=False)
     expires_at: float | None = None
     scopes: tuple[str, ...] = ()
+    dpop_key: str | None = field(default=None, repr=False)
+    is_bound: bool = False
 
     @property
     def is_fresh(self) -> bool:
@@ -122,19 +128,21 @@ class Tokens:
         resource: str,
         scopes: tuple[str, ...],
         refresh_token: str | None = None,
+        dpop_key: str | None = None,
     ) -> Tokens:
         """From a token endpoint's answer (RFC 6749, 5.1). Without a new refresh token the old one stays.
 
         Raises
         ------
         AuthorizationFailed
-            It is no bearer token.
+            It is neither a bearer token nor, when `dpop_key` was shown, one that is bound to that.
         """
         access, kind = document.get("access_token"), document.get("token_type")
         if not isinstance(access, str) or not _TOKEN.fullmatch(access):
             raise AuthorizationFailed("The token endpoint gave no usable access token.")
-        if not isinstance(kind, str) or kind.lower() != "bearer":
-            raise AuthorizationFailed("The token endpoint gave a token of another type than Bearer.")
+        is_bound = dpop_key is not None and isinstance(kind, str) and kind.lower() == "dpop"
+        if not is_bound and (not isinstance(kind, str) or kind.lower() != "bearer"):
+            raise AuthorizationFailed("The token endpoint gave a token of a type that was not asked for.")
         lifetime, renewal = document.get("expires_in"), document.get("refresh_token")
         expires_at = None
         if isinstance(lifetime, int | float) and lifetime > 0:
@@ -147,4 +155,6 @@ class Tokens:
             refresh_token=renewal if isinstance(renewal, str) and renewal else refresh_token,
             expires_at=expires_at,
             scopes=scopes,
+            dpop_key=dpop_key,
+            is_bound=is_bound,
         )

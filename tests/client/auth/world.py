@@ -23,6 +23,8 @@ from tornado.web import Application, RequestHandler
 
 from mcp_jupyter.client.auth import AuthorizationResponse, OAuth
 
+from .proofs import Proof, proof_of
+
 REDIRECT_URI = "http://127.0.0.1:3000/callback"
 
 
@@ -31,7 +33,8 @@ class World:
     """What the two servers say, and what they were asked.
 
     `seen` holds (path, form or query) of what the authorization server was asked; `tokens` the scopes of each
-    token that the protected server takes.
+    token that the protected server takes. `proofs` are what came to either, by path, and all checked;
+    `keys` the thumbprint of each token that is bound to a key; `nonces` what proofs must hold at a path.
     """
 
     server: str = ""
@@ -49,6 +52,23 @@ class World:
     refusal: dict[str, str] | None = None
     routes: dict[str, Callable[[RequestHandler], None]] = field(default_factory=dict)
     granted: dict[str, Any] = field(default_factory=dict)
+    proofs: list[tuple[str, Proof]] = field(default_factory=list)
+    keys: dict[str, str] = field(default_factory=dict)
+    nonces: dict[str, str] = field(default_factory=dict)
+
+    def proven(self, path: str) -> list[Proof]:
+        """The proofs that came to one endpoint."""
+        return [proof for at, proof in self.proofs if at == path]
+
+    def _proof(self, handler: RequestHandler, token: str | None = None) -> Proof | None:
+        """A request's proof; None when it has none, or lacks the nonce, which is told."""
+        if "DPoP" not in handler.request.headers:
+            return None
+        proof, path = proof_of(handler.request, token), handler.request.path
+        self.proofs.append((path, proof))
+        if path in self.nonces:
+            handler.set_header("DPoP-Nonce", self.nonces[path])
+        return proof if proof.claims.get("nonce") == self.nonces.get(path) else None
 
     def asked(self, path: str) -> list[dict[str, str]]:
         """What came to one endpoint of the authorization server."""
@@ -96,8 +116,13 @@ class World:
     def _serve(self, handler: RequestHandler) -> None:
         header = handler.request.headers.get("Authorization")
         self.headers.append(header)
-        scopes = self.tokens.get((header or "").removeprefix("Bearer "))
-        if scopes is None:
+        scheme, _, token = (header or "").partition(" ")
+        scopes = self.tokens.get(token) if scheme == ("DPoP" if token in self.keys else "Bearer") else None
+        proof = self._proof(handler, token)
+        if scopes is not None and token in self.keys and proof is None:
+            handler.set_status(401)
+            handler.set_header("WWW-Authenticate", 'DPoP algs="ES256", error="use_dpop_nonce"')
+        elif scopes is None or (proof and proof.thumbprint != self.keys[token]):
             handler.set_status(401)
             handler.set_header("WWW-Authenticate", self.challenge)
             handler.finish("who are you?")
@@ -158,15 +183,22 @@ class World:
             handler.set_status(400)
             handler.finish(self.refusal)
             return
+        bound_by = self._proof(handler)
+        if bound_by is None and "DPoP" in handler.request.headers:
+            handler.set_status(400)
+            handler.finish({"error": "use_dpop_nonce"})
+            return
         number = len(self.asked("/token"))
         token = {
             "access_token": f"access-token-number-{number}",
-            "token_type": "bearer",
+            "token_type": "DPoP" if bound_by else "bearer",
             "expires_in": 3600,
             "refresh_token": f"refresh-token-number-{number}",
             **self.token,
         }
         self.tokens[token["access_token"]] = set((form.get("scope") or self.granted.get("scope", "")).split())
+        if bound_by is not None and token["token_type"] == "DPoP":
+            self.keys[token["access_token"]] = bound_by.thumbprint
         handler.finish(token)
 
 
