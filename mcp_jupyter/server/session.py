@@ -8,7 +8,7 @@ All other methods go to the server's table of handlers. It does not know what a 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from .. import types
@@ -113,12 +113,15 @@ class ServerSession:
                 listener.tell(method, {})
 
     def resource_updated(self, uri: str) -> None:
-        """Tell the client, if it subscribed, that the resource `uri` has a new value."""
-        if uri in self._subscribed:
-            self._connection.notify("notifications/resources/updated", {"uri": uri})
+        """Tell the client, if it subscribed, that the resource `uri` has a new value.
+
+        So have its parts under a query (`uri?offset=100`).
+        """
+        for subscribed in _parts(uri, self._subscribed):
+            self._connection.notify("notifications/resources/updated", {"uri": subscribed})
         for listener in self._listeners:
-            if uri in listener.uris:
-                listener.tell("notifications/resources/updated", {"uri": uri})
+            for subscribed in _parts(uri, listener.uris):
+                listener.tell("notifications/resources/updated", {"uri": subscribed})
 
     def task_changed(self, task: Task) -> None:
         """Tell the client, if it listens, how a task of its own stands."""
@@ -239,6 +242,10 @@ _OWN: Final = {
     "resources/unsubscribe": "_unsubscribe",
     "subscriptions/listen": "_listen",
 }
+
+
+def _parts(uri: str, subscribed: Collection[str]) -> list[str]:
+    return [other for other in subscribed if other == uri or other.startswith(f"{uri}?")]
 
 
 def _texts(wanted: Any) -> frozenset[str]:

@@ -154,6 +154,21 @@ async def test_subscribers_are_told_of_updates_of_their_resource_only():
         assert client.heard == []
 
 
+async def test_the_pages_of_a_resource_change_with_it():
+    mcp, page = server(), "data://x?offset=100&limit=100"
+    async with connected(mcp) as client, anyio.create_task_group() as tasks:
+        await client.ask("resources/subscribe", {"uri": page})
+        await client.ask("resources/subscribe", {"uri": "data://xy"})
+        listen = {"notifications": {"resourceSubscriptions": [page]}}
+        tasks.start_soon(client.modern, "subscriptions/listen", listen)
+        await client.hear("notifications/subscriptions/acknowledged")
+        mcp.resource_updated("data://x")
+        for _ in range(2):
+            assert (await client.hear("notifications/resources/updated")).params["uri"] == page
+        assert client.heard == []
+        tasks.cancel_scope.cancel()
+
+
 async def test_a_listener_hears_what_it_asked_for_under_its_own_id():
     mcp = server()
     async with connected(mcp, initialize=None) as client, anyio.create_task_group() as tasks:
