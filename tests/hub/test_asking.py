@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""What a notebook asks reaches the host through the hub, and the answer goes back to that notebook."""
+
+from __future__ import annotations
+
+import anyio
+import pytest
+
+from mcp_jupyter import ClientSession, types
+from mcp_jupyter.engine.channel import memory_pair
+from mcp_jupyter.engine.halves import halves
+from mcp_jupyter.hub.hub import Hub
+from mcp_jupyter.server.fastmcp import Context, FastMCP
+
+from .notebooks import Notebooks
+
+pytestmark = pytest.mark.anyio
+
+
+def consulting(word: str) -> FastMCP:
+    mcp = FastMCP(word)
+
+    @mcp.tool()
+    async def consult(ctx: Context) -> str:
+        said = await ctx.sample(f"{word}?")
+        roots = await ctx.list_roots()
+        return f"{word}: {said.content.text}, {roots[0].uri}"
+
+    return mcp
+
+
+async def model(params: types.CreateMessageRequestParams) -> types.CreateMessageResult:
+    content = types.TextContent(text=f"to {params.messages[0].content.text}")
+    return types.CreateMessageResult(role="assistant", content=content, model="m")
+
+
+async def roots() -> types.ListRootsResult:
+    return types.ListRootsResult(roots=[types.Root(uri="file:///data")])
+
+
+@pytest.mark.parametrize("modern", [False, True], ids=["legacy", "modern"])
+async def test_sampling_and_roots_pass(hub: Hub, notebooks: Notebooks, modern: bool) -> None:
+    for name in "ab":
+        await notebooks.start(name, consulting(name))
+    near, far = memory_pair()
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(hub.serve, far)
+        async with ClientSession(
+            *halves(near), sampling_callback=model, list_roots_callback=roots
+        ) as session:
+            await (session.discover() if modern else session.initialize())
+            with anyio.fail_after(10):
+                while {tool.name for tool in (await session.list_tools()).tools} != {
+                    "a_consult",
+                    "b_consult",
+                }:
+                    await anyio.sleep(0.01)
+            for name in "ab":
+                result = await session.call_tool(f"{name}_consult")
+                assert result.content[0].text == f"{name}: to {name}?, file:///data"
+        tasks.cancel_scope.cancel()
