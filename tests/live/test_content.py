@@ -76,7 +76,7 @@ def frame(blocks: list[dict[str, Any]], given: Any) -> bool:
 
 
 def link(blocks: list[dict[str, Any]], given: Any) -> bool:
-    return blocks[0]["type"] == "resource_link" and blocks[0]["uri"].endswith("/data.csv")
+    return blocks[-1]["type"] == "resource_link" and blocks[-1]["uri"].endswith("/data.csv")
 
 
 def chart(key: str) -> Check:
