@@ -93,7 +93,18 @@ async def test_a_nonce_that_comes_with_a_good_answer_is_the_next_one() -> None:
     assert [proof.claims.get("nonce") for proof in w.proven("/mcp")] == [None, "first", "first", "second"]
 
 
-async def test_a_server_whose_nonce_is_never_right_is_asked_twice_and_nobody_signs_in_again() -> None:
+async def test_a_bound_token_that_is_followed_by_a_bearer_token_takes_its_proof_along() -> None:
+    async with binding_world() as w, client(w.oauth()) as http:
+        await http.get(w.server)
+        w.tokens.clear()  # revoked
+        w.token = {"token_type": "Bearer"}
+        assert (await http.get(w.server)).text == "welcome"
+    assert w.headers[-2:] == ["DPoP access-token-number-1", "Bearer access-token-number-2"]
+    assert len(w.proven("/mcp")) == 2
+
+
+@pytest.mark.parametrize("is_told", [True, False])
+async def test_a_server_whose_nonce_is_never_right_is_asked_twice_at_most(is_told: bool) -> None:
     async with binding_world() as w, client(w.oauth()) as http:
         await http.get(w.server)
         asked = []
@@ -101,12 +112,13 @@ async def test_a_server_whose_nonce_is_never_right_is_asked_twice_and_nobody_sig
         def never(handler: RequestHandler) -> None:
             asked.append(handler.request.headers["DPoP"])
             handler.set_status(401)
-            handler.set_header("DPoP-Nonce", f"nonce-{len(asked)}")
+            if is_told:
+                handler.set_header("DPoP-Nonce", f"nonce-{len(asked)}")
             handler.set_header("WWW-Authenticate", 'Bearer, DPoP error="use_dpop_nonce"')
 
         w.routes["/mcp"] = never
         assert (await http.get(w.server)).status_code == 401
-    assert len(asked) == 2
+    assert len(asked) == (2 if is_told else 1)
     assert len(w.asked("/authorize")) == len(w.asked("/token")) == 1
 
 
