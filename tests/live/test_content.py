@@ -115,7 +115,7 @@ ROWS: list[tuple[str, str, str, Check]] = [
         "pathlib.Path('data.csv')",
         "typing.Any",
         "path",
-        lambda blocks, given: blocks[0]["type"] == "resource_link",
+        link,
     ),
     ("Image(data=b'\\x89PNG..', format='png')", "Image", "image", picture()),
     ("Audio(data=b'RIFF', format='wav')", "Audio", "audio", picture("audio/wav", b"RIFF")),
