@@ -113,7 +113,7 @@ class KernelRunner:
         """
         if not self._open:
             raise ToolError("This notebook serves no calls any more.")
-        if len(self._calls) >= MAX_CALLS:
+        if len(self._calls) >= MAX_CALLS and not invocation.always:
             raise ToolError(f"{MAX_CALLS} calls are waiting or running in this kernel; try again later.")
         loop = asyncio.get_running_loop()
         call = Call(invocation, loop)

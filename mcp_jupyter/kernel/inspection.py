@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any, Final
 
 from IPython.core.interactiveshell import InteractiveShell
@@ -39,7 +40,7 @@ def status_resource(status: Callable[[], Mapping[str, Any]]) -> Resource:
     async def read() -> Mapping[str, Any]:
         return status()
 
-    return Resource.of(
+    resource = Resource.of(
         STATUS_URI,
         read,
         name="status",
@@ -47,6 +48,7 @@ def status_resource(status: Callable[[], Mapping[str, Any]]) -> Resource:
         mime_type="application/json",
         concurrent=True,
     )
+    return replace(resource, always=True)
 
 
 def variables_resource(shell: InteractiveShell) -> Resource:

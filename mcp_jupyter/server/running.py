@@ -51,6 +51,8 @@ class Invocation:
         Keyword arguments, validated.
     concurrent : bool
         Run at once, beside whatever else runs, instead of in turn.
+    always : bool
+        Run however many others there are: for what says how things stand.
     timeout : float, optional
         Seconds from now; over it, a `ToolError`.
     report : callable
@@ -64,6 +66,7 @@ class Invocation:
     arguments: Mapping[str, Any] = field(default_factory=dict)
     concurrent: bool = False
     timeout: float | None = None
+    always: bool = False
     report: Callable[[str], None] = _unheard
     log: Callable[[str, str], None] = _unheard
 

@@ -208,9 +208,15 @@ class DrivenKernel:
     # calls
 
     def call(
-        self, name: str, *, concurrent: bool = False, timeout: float | None = None, **arguments: Any
+        self,
+        name: str,
+        *,
+        concurrent: bool = False,
+        always: bool = False,
+        timeout: float | None = None,
+        **arguments: Any,
     ) -> Pending:
-        options = {"concurrent": concurrent, "timeout": timeout}
+        options = {"concurrent": concurrent, "always": always, "timeout": timeout}
         return self._request("call", name=name, arguments=arguments, **options)
 
     def call_and_cancel(self, name: str, after: float, **arguments: Any) -> Pending:

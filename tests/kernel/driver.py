@@ -86,6 +86,7 @@ class Driver:
             self._namespace[request["name"]],
             request["arguments"],
             concurrent=request.get("concurrent", False),
+            always=request.get("always", False),
             timeout=request.get("timeout"),
             report=lambda text: send(report=text),
             log=lambda level, text: send(log=[level, text]),

@@ -3,13 +3,14 @@
 
 from __future__ import annotations
 
-from base64 import b64encode
+from base64 import b64decode, b64encode
 from collections.abc import Mapping
 from typing import Any, Final
 
 from pydantic_core import to_json
 
 from ...types import AudioContent, ImageContent, TextContent
+from .media import scaled
 
 __all__ = ["RICH_TYPES", "from_bundle", "type_of"]
 
@@ -52,10 +53,20 @@ def _block(mime: str, data: Any) -> Any:
     if mime == "image/svg+xml":
         return ImageContent(type="image", data=b64encode(_bytes(data)).decode("ascii"), mimeType=mime)
     if mime.startswith(("image/", "audio/")):
-        encoded = b64encode(data).decode("ascii") if isinstance(data, bytes) else data.replace("\n", "")
+        encoded = _encoded(data, mime)
         kind = ImageContent if mime.startswith("image/") else AudioContent
         return kind(data=encoded, mimeType=mime)
     return TextContent(type="text", text=str(data))
+
+
+def _encoded(data: str | bytes, mime: str) -> str:
+    """Media as base64 on one line; an image no larger than a model looks at."""
+    text = "" if isinstance(data, bytes) else data.replace("\n", "")
+    try:
+        raw = data if isinstance(data, bytes) else b64decode(text, validate=True)
+    except ValueError:  # no base64: its reader will say so
+        return text
+    return b64encode(scaled(raw, mime)).decode("ascii")
 
 
 def _bytes(data: str | bytes) -> bytes:

@@ -33,7 +33,7 @@ class Resource:
         As the lists give it; built once.
     template : UriTemplate
         A plain URI is a template without variables.
-    concurrent : bool
+    concurrent, always : bool
         See `Invocation`.
     """
 
@@ -43,6 +43,7 @@ class Resource:
     signature: Signature
     mime_type: str | None
     concurrent: bool = False
+    always: bool = False
 
     @property
     def uri(self) -> str:
@@ -114,7 +115,9 @@ class Resource:
             bound[self.signature.injected] = context
         function = converted(self.function, lambda value: self._result(uri, value, table))
         report = context.request_context.waiting
-        return Invocation(self.definition.name, function, bound, self.concurrent, report=report)
+        return Invocation(
+            self.definition.name, function, bound, self.concurrent, always=self.always, report=report
+        )
 
     def _result(self, uri: str, value: Any, table: ContentTable) -> types.ReadResourceResult:
         if isinstance(value, types.ReadResourceResult):

@@ -3,9 +3,14 @@
 
 from __future__ import annotations
 
+import io
+from base64 import b64decode, b64encode
+
+import PIL.Image
 import pytest
 
 from mcp_jupyter.server.content import from_bundle
+from mcp_jupyter.server.content.media import MAX_IMAGE_SIDE
 
 
 @pytest.mark.parametrize(
@@ -32,3 +37,18 @@ def test_the_most_useful_form_is_taken(bundle, kind, said):
 @pytest.mark.parametrize("bundle", [{}, {"application/vnd.own": 1}])
 def test_a_bundle_with_nothing_to_read(bundle):
     assert from_bundle(bundle) == []
+
+
+@pytest.mark.parametrize("kind", ["png", "jpeg"])
+def test_a_displayed_image_is_no_larger_than_a_model_looks_at(kind):
+    target = io.BytesIO()
+    PIL.Image.new("RGB", (4000, 40)).save(target, kind)
+    for data in (target.getvalue(), b64encode(target.getvalue()).decode()):
+        (block,) = from_bundle({f"image/{kind}": data})
+        with PIL.Image.open(io.BytesIO(b64decode(block.data))) as image:
+            assert image.size == (MAX_IMAGE_SIDE, 16)
+
+
+def test_an_image_that_is_none_is_sent_as_it_came():
+    (block,) = from_bundle({"image/png": "*no\nbase64*"})
+    assert block.data == "*nobase64*"
