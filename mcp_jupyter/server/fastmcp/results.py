@@ -41,6 +41,12 @@ MAX_ITEM_BYTES: Final = 32 * 2**20
 """A text or picture that is kept: as base64, it still fits into one message of a link."""
 
 
+_TOO_LARGE: Final = (
+    "What {} returned is larger than the {} characters that one result may have, and its output schema "
+    "allows no part of it. Ask for less, or read the whole as the resource below."
+)
+
+
 @dataclass(frozen=True, slots=True)
 class _Kept:
     """A frame, or text or bytes with their type; whose it is and how large."""
@@ -99,8 +105,8 @@ class KeptResults:
         Parameters
         ----------
         promised : bool
-            Whether the tool has an output schema: then its structured content stays whole, since it must
-            keep to that (spec, server/tools, "Output Schema").
+            Whether the tool has an output schema. A part of a text keeps to that; of anything else it would
+            not (spec, server/tools, "Output Schema"), so the result is an error that says what to do.
         """
         left = self.budget
         if sum(map(_size, result.content)) <= left:
@@ -112,11 +118,24 @@ class KeptResults:
                 left -= size
                 fitted.append(block)
             else:
-                fitted.extend(self._cut(block, name, sender))
-                if not promised and block.type == "text" and result.structuredContent is not None:
-                    result.structuredContent = None  # the same once more
-                    result.model_fields_set.discard("structuredContent")  # else it is sent as null
+                cut = self._cut(block, name, sender)
+                fitted.extend(cut)
+                if block.type == "text" and result.structuredContent is not None:
+                    self._cut_structured(result, cut[0].text, name, fitted, promised)
         result.content = fitted
+
+    def _cut_structured(
+        self, result: types.CallToolResult, preview: str, name: str, fitted: list[Any], promised: bool
+    ) -> None:
+        """What a text that was cut says is structured too: the same once more."""
+        if promised and _is_text(result.structuredContent):
+            result.structuredContent = {"result": preview}  # part of a text is a text
+            return
+        result.structuredContent = None
+        result.model_fields_set.discard("structuredContent")  # else it is sent as null
+        if promised:
+            result.isError = True
+            fitted.insert(0, types.TextContent(text=_TOO_LARGE.format(name, self.budget)))
 
     def forget(self, sender: str) -> None:
         """Drop what is kept for a sender."""
@@ -188,6 +207,12 @@ def _whole(block: Any) -> ResourceValue:
     if isinstance(item, types.TextResourceContents):
         return ResourceValue(item.text, item.mimeType or "text/plain")
     return ResourceValue(b64decode(item.blob), item.mimeType or "application/octet-stream")
+
+
+def _is_text(structured: Any) -> bool:
+    return (
+        isinstance(structured, dict) and structured.keys() == {"result"} and type(structured["result"]) is str
+    )
 
 
 def _link(uri: str, name: str, about: str | None, mime_type: str, size: int) -> types.ResourceLink:

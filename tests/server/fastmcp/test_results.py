@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 from base64 import b64decode
 from typing import Any
 
@@ -71,7 +72,20 @@ async def test_a_text_over_the_budget_is_its_beginning_and_a_link(era):
         assert (await read(client, link["uri"]))["text"] == text
 
 
-async def test_what_is_structured_goes_with_its_text_unless_it_was_promised():
+async def test_of_a_promised_text_the_beginning_is_sent_twice():
+    def give() -> str:
+        return "x" * 5000
+
+    mcp = FastMCP(result_budget=4000)
+    mcp.add_tool(give)
+    async with speaking(mcp) as client:
+        result = await client.call("give")
+    assert not result.get("isError")
+    assert result["structuredContent"] == {"result": result["content"][0]["text"]}
+    assert result["content"][1]["type"] == "resource_link"
+
+
+async def test_what_is_structured_goes_with_its_text_and_is_an_error_where_it_was_promised():
     value = {"text": "x" * 5000}
 
     def give() -> dict[str, str]:
@@ -83,7 +97,13 @@ async def test_what_is_structured_goes_with_its_text_unless_it_was_promised():
         free = await client.call("give")
         assert "structuredContent" not in free
         assert free["content"][1]["mimeType"] == "application/json"
-        assert (await client.call("promised"))["structuredContent"] == value
+        promised = await client.call("promised")
+        assert promised["isError"]
+        assert "structuredContent" not in promised
+        why, preview, link = promised["content"]
+        assert why["text"].startswith("What promised returned is larger than the 4000 characters")
+        assert preview["text"].startswith('{"text":"xxx')
+        assert json.loads((await read(client, link["uri"]))["text"]) == value
 
 
 async def test_a_picture_over_the_budget_is_a_link_and_small_blocks_stay():
