@@ -38,6 +38,7 @@ PROTOCOL = {
 """What the two versions require of a client, but for authorization. A test compares."""
 
 NOT_SCORED = [(version, "json-schema-2020-12-preservation") for version in VERSIONS]
+OLDER = [("2025-06-18", "initialize"), ("2025-06-18", "tools_call")]
 
 
 def passes(
@@ -80,7 +81,7 @@ def test_no_required_scenario_is_left_out(suite: Suite, version: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("version", "scenario"), [(v, name) for v in VERSIONS for name in PROTOCOL[v]] + NOT_SCORED
+    ("version", "scenario"), [(v, name) for v in VERSIONS for name in PROTOCOL[v]] + NOT_SCORED + OLDER
 )
 def test_the_client_passes(suite: Suite, version: str, scenario: str, tmp_path: Path) -> None:
     passes(suite, version, scenario, tmp_path)

@@ -95,6 +95,7 @@ ROWS: list[tuple[str, str, str, Check]] = [
     ("np.float64('nan')", "float", "nan", structured({"result": None})),
     ("[float('inf'), 1.0]", "list[float]", "inf", structured({"result": [None, 1.0]})),
     ("plt.plot([1, 2])[0].figure", "typing.Any", "figure", picture()),
+    ("plt.plot([1, 2]) and None", "typing.Any", "open_figure", picture()),
     ("PIL.Image.new('RGB', (2, 2))", "typing.Any", "pil", picture()),
     ("go.Figure(go.Bar(y=[1]))", "typing.Any", "plotly", chart("data")),
     ("altair.Chart(pd.DataFrame(columns)).mark_bar()", "typing.Any", "altair", chart("$schema")),
