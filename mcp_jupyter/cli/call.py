@@ -15,7 +15,7 @@ from .target import TargetCommand, Where, ask, on_target, say
 if TYPE_CHECKING:
     from .. import types
     from ..client.client import Client
-    from .arguments import Pairs
+    from ..client.pairs import Pairs
 
 __all__ = ["command"]
 
@@ -51,7 +51,7 @@ def command(
     jupyter mcp call sales top_customers n=3 region=north
     jupyter mcp call server.py plot --output plot.png
     """  # noqa: D301 - click reads the backspace
-    from .arguments import split_pairs
+    from ..client.pairs import split_pairs
 
     arguments = _object(given)
     try:
@@ -84,8 +84,8 @@ def _object(given: str | None) -> dict[str, Any]:
 
 async def _meant(client: Client, tool: str, pairs: Pairs) -> dict[str, Any]:
     """The arguments that `pairs` mean to this tool."""
+    from ..client.pairs import parse_arguments
     from ..errors import McpJupyterError
-    from .arguments import parse_arguments
 
     tools = {each.name: each for each in await client.list_tools()}
     if tool not in tools:

@@ -12,7 +12,7 @@ from .target import TargetCommand, Where, ask, on_target
 if TYPE_CHECKING:
     from .. import types
     from ..client.client import Client
-    from .arguments import Pairs
+    from ..client.pairs import Pairs
 
 __all__ = ["command"]
 
@@ -28,7 +28,7 @@ def command(where: Where, name: str, words: tuple[str, ...], as_json: bool) -> N
     \b
     jupyter mcp prompt sales summarise region=north
     """  # noqa: D301 - click reads the backspace
-    from .arguments import split_pairs
+    from ..client.pairs import split_pairs
     from .terminal import dumped
 
     try:
@@ -50,8 +50,8 @@ def command(where: Where, name: str, words: tuple[str, ...], as_json: bool) -> N
 
 async def _check(client: Client, name: str, pairs: Pairs) -> None:
     """Refuse arguments that the prompt does not have: a server ignores them."""
+    from ..client.pairs import parse_arguments
     from ..errors import McpJupyterError
-    from .arguments import parse_arguments
 
     for prompt in await client.list_prompts():
         if prompt.name == name and prompt.arguments:

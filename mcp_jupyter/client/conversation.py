@@ -145,6 +145,11 @@ class Conversation:
         return None if self.era is None else self.era.version
 
     @property
+    def reason(self) -> str:
+        """Why the conversation ended, in the transport's words; empty where it has none."""
+        return self._channel.reason if isinstance(self._channel, ClientChannel) else ""
+
+    @property
     def is_modern(self) -> bool:
         """Whether each request carries version and capabilities."""
         return self._envelope is not None
@@ -270,8 +275,7 @@ class Conversation:
                 method, self._enveloped(params), on_progress=on_progress, request_id=request_id
             )
         except ConnectionClosed as exc:
-            reason = self._channel.reason if isinstance(self._channel, ClientChannel) else ""
-            raise ConnectionClosed(reason or str(exc)) from None
+            raise ConnectionClosed(self.reason or str(exc)) from None
 
     def _adopt_version(self, error: McpError) -> bool:
         """Take up the newest modern version that both know, where the error says what the server does."""

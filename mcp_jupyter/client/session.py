@@ -145,6 +145,17 @@ class ClientSession:
         """The version that is spoken; None before `initialize` or `discover`."""
         return self._conversation.version
 
+    async def wait_closed(self) -> str:
+        """Wait until the conversation is over, whoever ended it.
+
+        Returns
+        -------
+        str
+            Why, in the transport's words; empty when this side ended it.
+        """
+        await self._conversation.connection.wait_closed()
+        return self._conversation.reason
+
     # -- opening -------------------------------------------------------------------------------
 
     async def initialize(self) -> types.InitializeResult:

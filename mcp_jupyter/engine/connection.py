@@ -204,6 +204,10 @@ class Connection:
         """Whether the conversation is over."""
         return self._over.is_set()
 
+    async def wait_closed(self) -> None:
+        """Wait until the conversation is over."""
+        await self._over.wait()
+
     # -- what arrives: the channel's sink ------------------------------------------------------
 
     def message(self, message: Message) -> None:

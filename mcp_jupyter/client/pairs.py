@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""`key=value` on the command line as arguments of a tool, by the tool's input schema.
+"""`key=value`, as a person types it, as arguments of a tool, by the tool's input schema.
 
 Pure; knows no server. Whether the arguments are right as a whole is for the server to say: here a text
 becomes the value it most plainly means.
@@ -13,7 +13,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
-__all__ = ["Pairs", "parse_arguments", "split_pairs"]
+__all__ = ["Pairs", "parse_arguments", "parse_value", "split_pairs"]
 
 Pairs = dict[str, str]
 
@@ -76,7 +76,7 @@ def parse_arguments(pairs: Pairs, schema: Mapping[str, Any]) -> dict[str, Any]:
     for key, text in pairs.items():
         if key not in known and not is_open:
             raise ValueError(f"There is no argument {key!r}. {_listing(known)}")
-        arguments[key] = _value(key, text, known.get(key), schema)
+        arguments[key] = parse_value(key, text, known.get(key), schema)
     return arguments
 
 
@@ -86,7 +86,25 @@ def _listing(known: Mapping[str, Any]) -> str:
     return f"There are: {', '.join(names[:MAX_NAMED])}{more}."
 
 
-def _value(key: str, text: str, schema: Any, root: Mapping[str, Any]) -> Any:
+def parse_value(key: str, text: str, schema: Any, root: Mapping[str, Any]) -> Any:
+    """The value that a text means to one argument (see `parse_arguments`).
+
+    Parameters
+    ----------
+    key : str
+        The argument, for the message.
+    text : str
+        What was typed.
+    schema
+        The argument's own; None when nothing is known of it.
+    root : mapping
+        The document that references in it point into.
+
+    Raises
+    ------
+    ValueError
+        The text cannot be a value of it.
+    """
     kinds: set[str] = set()
     for part in _parts(schema, root):
         values = part.get("enum", [part["const"]] if "const" in part else [])

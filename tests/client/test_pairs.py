@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mcp_jupyter.cli.arguments import parse_arguments, split_pairs
+from mcp_jupyter.client.pairs import parse_arguments, split_pairs
 
 
 def meant(text: str, schema: Any, **more: Any) -> Any:
