@@ -16,6 +16,7 @@ into one of these at one named boundary.
     ├── BacklogFull             the other side does not read and its queue is full
     ├── UncheckableSchema       a JSON Schema that nothing can be checked against within bounds
     ├── AuthorizationFailed     no token could be had for a server
+    │   └── MetadataAbsent      it publishes no metadata, which its version requires
     ├── ConfigError             a file of servers cannot be used as it is
     └── LinkError               no kernel can be reached
         └── NotebookNotFound    no live notebook has that name
@@ -37,6 +38,7 @@ __all__ = [
     "LinkError",
     "McpError",
     "McpJupyterError",
+    "MetadataAbsent",
     "MissingCapability",
     "NotebookNotFound",
     "ProtocolError",
@@ -156,6 +158,10 @@ class UncheckableSchema(McpJupyterError):
 
 class AuthorizationFailed(McpJupyterError):
     """No token could be had for a server; the message says at which step, and never holds a secret."""
+
+
+class MetadataAbsent(AuthorizationFailed):
+    """No metadata is published, which the request's version requires: an older one may do without."""
 
 
 class ConfigError(McpJupyterError, ValueError):

@@ -186,6 +186,8 @@ async def _over_streamable(
         assert isinstance(channel, HttpChannel)
 
         def may_go_on() -> bool:
+            if channel.lacks_metadata:
+                return True  # a legacy version may do without
             # Without a status there was no answer, and there will be none to another question.
             return channel.status is not None and channel.status not in DENIED
 

@@ -21,7 +21,7 @@ import anyio.to_thread
 import httpx2
 from anyio.abc import TaskGroup
 
-from ..errors import McpError
+from ..errors import McpError, MetadataAbsent
 from ..protocol.codes import INTERNAL_ERROR, INVALID_REQUEST
 from ..protocol.frames import Message, Request, RequestId, parse
 from ..protocol.headers import HeaderError
@@ -162,6 +162,9 @@ class HttpChannel(ClientChannel, abc.ABC):
     status : int, optional
         The HTTP status that the last request was answered with, None when it got no answer. Of use while
         there is one request at a time: at the opening.
+    lacks_metadata : bool
+        The last request got no credentials for want of metadata, without which only a version before its own
+        can be used.
     calls : dict
         The requests being POSTed or answered, and the scopes of their tasks.
     flushed : anyio.Event
@@ -175,6 +178,7 @@ class HttpChannel(ClientChannel, abc.ABC):
         self.url = url
         self.where = origin_of(self.url)
         self.status: int | None = None
+        self.lacks_metadata = False
         self.calls: dict[RequestId, tuple[Request, anyio.CancelScope]] = {}
         self.flushed = anyio.Event()
         self.client = client
@@ -234,7 +238,7 @@ class HttpChannel(ClientChannel, abc.ABC):
     async def _work(self, message: Message, request: Request, scope: anyio.CancelScope) -> None:
         try:
             with scope:
-                self.status = None
+                self.status, self.lacks_metadata = None, False
                 async with self._limiter, aclosing(await self._opened(message)) as response:
                     self.status = response.status_code
                     await self.answer(request, response)
@@ -298,6 +302,7 @@ class HttpChannel(ClientChannel, abc.ABC):
         except (McpError, *FOREIGN):
             raise
         except Exception as exc:
+            self.lacks_metadata = isinstance(exc, MetadataAbsent)
             words = self.secrets.quote(str(exc)) or type(exc).__name__
             raise self._error(f"Getting credentials for {self.where} failed: {words}") from exc
 

@@ -17,7 +17,7 @@ import httpx2
 from ...errors import AuthorizationFailed
 from ..streams import printable
 
-__all__ = ["Hosts", "is_public", "web_url"]
+__all__ = ["Hosts", "is_loopback", "is_public", "web_url"]
 
 _NAT64: Final = ipaddress.ip_network("64:ff9b::/96")
 
@@ -54,7 +54,8 @@ def is_public(address: str) -> bool:
     return ip.is_global and not ip.is_multicast
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Whether a host name or address means this machine."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
@@ -72,12 +73,12 @@ class Hosts:
 
     def __init__(self, named: Iterable[str]) -> None:
         self._named = {host.lower() for host in named}
-        self._loopback = any(_is_loopback(host) for host in self._named)
+        self._loopback = any(is_loopback(host) for host in self._named)
 
     def is_named(self, url: httpx2.URL) -> bool:
         """Whether the person named the URL's host."""
         host = url.host.lower()
-        return host in self._named or (self._loopback and _is_loopback(host))
+        return host in self._named or (self._loopback and is_loopback(host))
 
     def check(self, url: httpx2.URL) -> None:
         """Refuse plain http for a host that the person did not name (spec, "Communication Security").

@@ -21,6 +21,7 @@ import anyio
 import httpx2
 
 from ...errors import AuthorizationFailed
+from ...protocol.headers import PROTOCOL_VERSION
 from ..http import origin_of, server_url
 from .addresses import Hosts
 from .challenge import Challenge, challenge_of
@@ -64,8 +65,9 @@ class Goal:
 
 @dataclass(slots=True)
 class _Effort:
-    """What was done for one request already."""
+    """What was done for one request already, and the protocol version it names."""
 
+    version: str | None
     refreshed: bool = False
     has_nonce: bool = False
     authorized: int = 0
@@ -149,7 +151,8 @@ class BearerAuth(httpx2.Auth, abc.ABC):
         if origin_of(request.url) != self._origin:
             yield request  # no business of ours, and no token
             return
-        tokens, effort = await self._current(), _Effort()
+        effort = _Effort(request.headers.get(PROTOCOL_VERSION))
+        tokens = await self._current(effort)
         while True:
             if tokens is not None:
                 self.proofs.authorize(request, tokens)
@@ -173,7 +176,7 @@ class BearerAuth(httpx2.Auth, abc.ABC):
 
     # -- having a token ------------------------------------------------------------------------
 
-    async def _current(self) -> Tokens | None:
+    async def _current(self, effort: _Effort) -> Tokens | None:
         """The token to try, refreshed when its time is over; waits while one is being fetched."""
         if self._loaded and not self._lock.locked() and (self._tokens is None or self._tokens.is_fresh):
             return self._tokens
@@ -184,7 +187,7 @@ class BearerAuth(httpx2.Auth, abc.ABC):
             tokens = self._tokens
             if tokens is None or tokens.is_fresh:
                 return tokens
-            return await self._refreshed(tokens)
+            return await self._refreshed(tokens, effort)
 
     async def _renewed(self, used: Tokens | None, challenge: Challenge, effort: _Effort) -> Tokens | None:
         """Another token than the one that was refused; None when the refusal has to stand."""
@@ -194,13 +197,13 @@ class BearerAuth(httpx2.Auth, abc.ABC):
                 return now  # somebody else has fetched it meanwhile
             if used is not None and not challenge.insufficient and not effort.refreshed:
                 effort.refreshed = True
-                fresh = await self._refreshed(used)
+                fresh = await self._refreshed(used, effort)
                 if fresh is not None:
                     return fresh
             if not self._may_help(challenge, effort):
                 return None
             effort.authorized += 1
-            return await self._authorized(challenge)
+            return await self._authorized(challenge, effort)
 
     def _may_help(self, challenge: Challenge, effort: _Effort) -> bool:
         """Whether a new authorization could change the answer."""
@@ -208,9 +211,9 @@ class BearerAuth(httpx2.Auth, abc.ABC):
             return effort.authorized < MAX_AUTHORIZATIONS and not self._asked.issuperset(challenge.scopes)
         return effort.authorized == 0 and time.monotonic() >= self._unproven_until
 
-    async def _authorized(self, challenge: Challenge) -> Tokens:
+    async def _authorized(self, challenge: Challenge, effort: _Effort) -> Tokens:
         resource = await self._discovery.resource(challenge.resource_metadata)
-        server = await self._discovery.server(resource)
+        server = await self._discovery.server(resource, effort.version)
         goal = Goal(server, resource.resource, self._wanted(challenge, resource, server))
         tokens = await self.obtain(goal)
         self._asked.update(goal.scopes)
@@ -226,12 +229,12 @@ class BearerAuth(httpx2.Auth, abc.ABC):
         besides = before.scopes if before is not None and before.issuer == server.issuer else ()
         return wanted_scopes(challenge.scopes, resource.scopes_supported, self._scopes, besides=besides)
 
-    async def _refreshed(self, tokens: Tokens) -> Tokens | None:
+    async def _refreshed(self, tokens: Tokens, effort: _Effort) -> Tokens | None:
         """Tokens from a refresh token; None, and no tokens any more, when it gives none."""
         fresh = None
         if tokens.refresh_token is not None:
             try:
-                server = await self._discovery.known(tokens.issuer)
+                server = await self._discovery.known(tokens.issuer, effort.version)
                 party = await self.renewing_party(server, tokens)
                 if party is not None:
                     fresh = await exchange(

@@ -32,11 +32,12 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class ProtectedResource:
-    """What a server says of itself (RFC 9728, section 2)."""
+    """What a server says of itself (RFC 9728, section 2), or what is assumed of it."""
 
     resource: str
     authorization_servers: tuple[str, ...]
     scopes_supported: tuple[str, ...] = ()
+    is_published: bool = True
 
     @classmethod
     def read(cls, document: Mapping[str, Any], server_url: str) -> ProtectedResource:
@@ -62,7 +63,7 @@ class ProtectedResource:
 
 @dataclass(frozen=True, slots=True)
 class AuthorizationServer:
-    """What an authorization server says of itself (RFC 8414, section 2)."""
+    """What an authorization server says of itself (RFC 8414, section 2), or what is assumed of it."""
 
     issuer: str
     token_endpoint: str
@@ -74,6 +75,7 @@ class AuthorizationServer:
     sends_iss: bool
     takes_metadata_documents: bool
     dpop_algorithms: tuple[str, ...]
+    is_published: bool = True
 
     @classmethod
     def read(cls, document: Mapping[str, Any], issuer: str) -> AuthorizationServer:

@@ -113,6 +113,11 @@ class Registrar:
             {"Content-Type": "application/json"},
             json.dumps(wish).encode(),
         )
+        if answer.status == 404 and not server.is_published:
+            raise AuthorizationFailed(
+                f"{printable(server.issuer, 120)} publishes no metadata and registers no client: is it an "
+                "authorization server at all? It may want a token that is got elsewhere."
+            )
         return _registered(answer, redirect_uri)
 
 
