@@ -32,10 +32,9 @@ NOT_SCORED = (
 
 OLDER = [
     *(("2025-06-18", f"token-endpoint-auth-{kind}") for kind in ("basic", "post", "none")),
-    ("2025-03-26", "2025-03-26-oauth-metadata-backcompat"),
+    *(("2025-03-26", f"2025-03-26-oauth-{name}") for name in ("metadata-backcompat", "endpoint-fallback")),
 ]
-"""Versions without a frozen set. `2025-03-26-oauth-endpoint-fallback` is missing: the client does not sign in
-where an authorization server publishes no metadata."""
+"""Versions without a frozen set."""
 
 GIVES_UP = frozenset(
     (
