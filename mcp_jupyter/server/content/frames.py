@@ -24,6 +24,7 @@ __all__ = [
     "kinds",
     "labels",
     "nbytes",
+    "page_rows",
     "rows_of",
     "to_csv",
     "to_markdown",
@@ -86,8 +87,7 @@ def to_page(value: Any, *, offset: int = 0, limit: int = MAX_ROWS, cells: int = 
     for, its text. There are fewer rows when they are so wide that they have more than `cells` cells.
     """
     total = len(value)
-    width = len(getattr(value, "columns", ())) or 1
-    end = offset + min(limit, max(1, cells // width))
+    end = offset + page_rows(value, offset, limit, cells)
     # Only these rows are looked at, however long the frame is.
     labels, rows = (
         _pandas_table(value, value.iloc[offset:end]) if hasattr(value, "iloc") else _table(value[offset:end])
@@ -98,6 +98,12 @@ def to_page(value: Any, *, offset: int = 0, limit: int = MAX_ROWS, cells: int = 
         "total": total,
         "truncated": offset > 0 or offset + len(rows) < total,
     }
+
+
+def page_rows(value: Any, offset: int, limit: int, cells: int) -> int:
+    """How many rows a page from `offset` on has (see `to_page`)."""
+    columns = len(getattr(value, "columns", ())) or 1
+    return max(0, min(limit, max(1, cells // columns), len(value) - offset))
 
 
 def _pandas_table(whole: Any, part: Any) -> tuple[list[Any], list[Any]]:

@@ -71,20 +71,19 @@ def read_rows(
     labels = frames.labels(value)
     chosen = labels if columns is None else _chosen(columns, labels)
     narrow, order = _narrowed(value, labels, chosen)
+    count = frames.page_rows(narrow, offset, limit, MAX_RESOURCE_CELLS)
+    total = len(narrow)
+    meta = {"offset": offset, "rows": count, "total": total, "truncated": offset > 0 or count < total}
+    if format not in _WRITERS:
+        # As the library has them: no value becomes Python's.
+        return ResourceValue(
+            _binary(frames.rows_of(narrow, offset, offset + count), format), MIME_TYPES[format], meta
+        )
     page = frames.to_page(narrow, offset=offset, limit=limit, cells=MAX_RESOURCE_CELLS)
     page["columns"] = chosen
     if order is not None:
         page["rows"] = [[row[at] for at in order] for row in page["rows"]]
-    meta = {
-        "offset": offset,
-        "rows": len(page["rows"]),
-        "total": page["total"],
-        "truncated": page["truncated"],
-    }
-    if format in _WRITERS:
-        return ResourceValue(_WRITERS[format](page), MIME_TYPES[format], meta)
-    rows = frames.rows_of(narrow, offset, offset + len(page["rows"]))
-    return ResourceValue(_binary(rows, format), MIME_TYPES[format], meta)
+    return ResourceValue(_WRITERS[format](page), MIME_TYPES[format], meta)
 
 
 def _chosen(columns: str, labels: Sequence[str]) -> list[str]:
