@@ -18,11 +18,6 @@ from mcp_jupyter.protocol.limits import MAX_IN_FLIGHT
 pytestmark = pytest.mark.anyio
 
 
-@pytest.fixture(params=["asyncio", "trio"])
-def anyio_backend(request):
-    return request.param
-
-
 class Echo:
     """Answers with its params; `methods` gives some methods an answer of their own."""
 
