@@ -14,10 +14,14 @@ from urllib.parse import urlsplit
 
 import anyio
 from jupyter_server.extension.application import ExtensionApp
+from jupyter_server.serverapp import ServerApp
 from traitlets import Bool, Float, List, TraitError, Unicode, validate
 from traitlets.utils.bunch import Bunch
 
+from ..errors import LinkError
+from ..link.callback_url import announce, callback_under, is_callback_url, withdraw
 from ..link.discovery import Discovery
+from ..link.files import default_runtime_dir
 from ..protocol.origins import OriginRule, loopback
 from .door import NotebookDoor, TokenGuard
 from .handlers import routes
@@ -70,6 +74,20 @@ class McpJupyterApp(ExtensionApp):
         help="How many days a token for MCP clients is good when its maker does not say.",
     ).tag(config=True)
 
+    callback_url = Unicode(
+        help="""
+        Where browsers reach this server's mcp-jupyter/api/oauth/callback, at which the sign-in of a notebook
+        ends (`%mcp_connect --oauth`). To be set behind a proxy or hub whose public address this server does
+        not know: https://hub.example.com/user/ann/mcp-jupyter/api/oauth/callback
+        """,
+    ).tag(config=True)
+
+    @validate("callback_url")
+    def _only_callback_url(self, proposal: Bunch) -> str:
+        if proposal.value and not is_callback_url(proposal.value):
+            raise TraitError("McpJupyterApp.callback_url must be a plain http(s) URL, without a query.")
+        return str(proposal.value)
+
     @validate("allowed_origins")
     def _only_origins(self, proposal: Bunch) -> list[str]:
         try:
@@ -115,6 +133,19 @@ class McpJupyterApp(ExtensionApp):
         candidates = [f"{scheme}://{host}" for scheme in (own.scheme, shown.scheme) for host in hosts]
         return OriginRule([*filter(_is_origin, candidates), *self.allowed_origins])
 
+    @cached_property
+    def callback(self) -> str | None:
+        """Where browsers bring the answer to a sign-in; None under a hub with no public address."""
+        assert self.serverapp is not None
+        if self.callback_url:
+            return self.callback_url
+        if not os.environ.get("JUPYTERHUB_SERVICE_PREFIX"):
+            url = callback_under(self.url)
+        else:
+            hub = urlsplit(os.environ.get("JUPYTERHUB_PUBLIC_URL", ""))
+            url = callback_under(f"{hub.scheme}://{hub.netloc}{self.serverapp.base_url}")
+        return url if is_callback_url(url) else None  # the address of a Unix socket is none
+
     # -- wiring ----------------------------------------------------------------------------------
 
     def initialize_settings(self) -> None:
@@ -133,9 +164,9 @@ class McpJupyterApp(ExtensionApp):
         self.door = NotebookDoor(guard, notebooks)
         # What this package logs goes where the server's own log goes.
         self._log_parent, _package_log.parent = _package_log.parent, self.serverapp.log
-        # "key" is scrubbed by default already; this holds should that change.
+        # All of these are scrubbed by default already; this holds should that change.
         scrubbed = self.settings.get("extra_log_scrub_param_keys", [])
-        self.settings["extra_log_scrub_param_keys"] = [*scrubbed, "session_key"]
+        self.settings["extra_log_scrub_param_keys"] = [*scrubbed, "session_key", "code", "state"]
 
     def initialize_handlers(self) -> None:
         """Add the routes of both doors."""
@@ -149,8 +180,17 @@ class McpJupyterApp(ExtensionApp):
         }
         self.handlers.extend(routes(self.door, human))
 
+    async def _start_jupyter_server_extension(self, serverapp: ServerApp) -> None:
+        """Tell kernels where browsers reach this server, now that it listens."""
+        if self.callback is not None:
+            try:
+                announce(self.callback, default_runtime_dir())
+            except LinkError as exc:
+                self.log.warning("Notebooks cannot sign in through this server: %s", exc)
+
     async def stop_extension(self) -> None:
         """End every session, stream, link and task."""
+        withdraw(default_runtime_dir())
         if self.notebooks is None:
             return
         await self.notebooks.close()

@@ -13,11 +13,13 @@ from jupyter_server.auth.decorator import allow_unauthenticated
 from jupyter_server.base.handlers import APIHandler
 from tornado.web import RequestHandler
 
+from ..link.callback_url import CALLBACK_PATH
 from ..server.http.door import DoorHandler
 from ..server.http.endpoint import Endpoint
 from ..server.http.sse import MessagesHandler, SseHandler
 from ..server.http.streamable import StreamableHandler
 from .api import ServersHandler, TokenHandler, TokensHandler
+from .callback import CallbackHandler
 from .door import NotebookDoor
 
 __all__ = [
@@ -112,6 +114,7 @@ def routes(door: NotebookDoor, human: dict[str, Any]) -> list[Route]:
         (rf"{root}/api/servers", ServersHandler, human),
         (rf"{root}/api/tokens", TokensHandler, human),
         (rf"{root}/api/tokens/([^/]+)", TokenHandler, human),
+        (rf"/{CALLBACK_PATH}", CallbackHandler, human),
         (rf"{root}/?", HubHandler, machine),
         (rf"{root}/sse/?", HubSseHandler, machine),
         (rf"{root}/messages/?", HubMessagesHandler, machine),

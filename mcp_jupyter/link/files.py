@@ -34,11 +34,13 @@ __all__ = [
     "is_own",
     "make_private_directory",
     "read",
+    "read_private",
     "remove",
     "remove_socket",
     "scan",
     "socket_name",
     "write",
+    "write_private",
 ]
 
 log = logging.getLogger(__name__)
@@ -214,20 +216,32 @@ def write(info: ConnectionInfo, runtime_dir: Path) -> Path:
     """
     make_private_directory(runtime_dir)
     path = file_path(info.kernel_id, runtime_dir)
-    new = runtime_dir / f".mcp-{secrets.token_hex(8)}.tmp"
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0)
     try:
         if os.path.lexists(path) and not stat.S_ISREG(path.lstat().st_mode):
             raise LinkError(f"{path} is in the way: it is not a plain file. Remove it.")
-        with open(os.open(new, flags, 0o600), "wb") as file:
-            file.write(info.to_json())
-        new.replace(path)
+        write_private(path, info.to_json())
     except OSError as exc:
         raise LinkError(f"The connection file {path} cannot be written: {exc.strerror}.") from exc
+    return path
+
+
+def write_private(path: Path, data: bytes) -> None:
+    """Put a file in its place, at once or not at all, for this user's eyes only.
+
+    Raises
+    ------
+    OSError
+        When it cannot be written.
+    """
+    new = path.with_name(f".mcp-{secrets.token_hex(8)}.tmp")
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0)
+    try:
+        with open(os.open(new, flags, 0o600), "wb") as file:
+            file.write(data)
+        new.replace(path)
     finally:
         with suppress(OSError):
             new.unlink()
-    return path
 
 
 def make_private_directory(directory: Path) -> None:
@@ -255,12 +269,8 @@ def read(path: Path) -> ConnectionInfo:
         When it cannot be read, is a link or no plain file, belongs to somebody else, can be read by
         somebody else, or does not hold what it must.
     """
-    # O_NONBLOCK: a named pipe in its place must not make us wait.
-    flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
     try:
-        with open(os.open(path, flags), "rb") as file:
-            check_private(os.fstat(file.fileno()))
-            data = file.read(MAX_FILE_BYTES + 1)
+        data = read_private(path, MAX_FILE_BYTES + 1)
     except OSError as exc:
         raise LinkError(f"The connection file cannot be read: {exc.strerror}.") from exc
     if len(data) > MAX_FILE_BYTES:
@@ -269,6 +279,23 @@ def read(path: Path) -> ConnectionInfo:
     if path.name != file_path(info.kernel_id, path.parent).name:
         raise LinkError("The connection file is not named for its kernel.")
     return info
+
+
+def read_private(path: Path, limit: int) -> bytes:
+    """The first `limit` bytes of a plain file of this user's that nobody else may read.
+
+    Raises
+    ------
+    OSError
+        When it cannot be read, or is a link.
+    LinkError
+        When it is no such file.
+    """
+    # O_NONBLOCK: a named pipe in its place must not make us wait.
+    flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+    with open(os.open(path, flags), "rb") as file:
+        check_private(os.fstat(file.fileno()))
+        return file.read(limit)
 
 
 def check_private(status: os.stat_result) -> None:

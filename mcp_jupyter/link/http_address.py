@@ -6,18 +6,16 @@ The token is shown nowhere else: whoever may read the file is the user whose ker
 
 from __future__ import annotations
 
-import os
 import re
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from jupyter_core.paths import secure_write
 from pydantic_core import from_json, to_json
 
 from ..errors import LinkError
-from .files import check_private
+from .files import read_private, write_private
 
 __all__ = ["HttpAddress", "forget_http", "read_http", "write_http"]
 
@@ -61,11 +59,8 @@ def write_http(address: HttpAddress, kernel_id: str, runtime_dir: Path) -> None:
         It cannot be written.
     """
     path = _path(kernel_id, runtime_dir)
-    begun = path.with_suffix(".http.new")
     try:
-        with secure_write(os.fspath(begun), binary=True) as file:
-            file.write(to_json({"port": address.port, "token": address.token}))
-        begun.replace(path)
+        write_private(path, to_json({"port": address.port, "token": address.token}))
     except OSError as exc:
         raise LinkError(f"{path} cannot be written: {exc.strerror or exc}.") from None
 
@@ -78,11 +73,8 @@ def read_http(kernel_id: str, runtime_dir: Path) -> HttpAddress | None:
     LinkError
         It is somebody else's, open to others, or not ours.
     """
-    flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
     try:
-        with open(os.open(_path(kernel_id, runtime_dir), flags), "rb") as file:
-            check_private(os.fstat(file.fileno()))
-            data = file.read(MAX_FILE_BYTES)
+        data = read_private(_path(kernel_id, runtime_dir), MAX_FILE_BYTES)
     except FileNotFoundError:
         return None
     except OSError as exc:

@@ -44,6 +44,7 @@ ROWS: dict[str, dict[str, tuple[str, str]]] = {
     r"mcp-jupyter/api/servers": {"GET": ("read", "mcp_jupyter")},
     r"mcp-jupyter/api/tokens": {"GET": ("read", "mcp_jupyter"), "POST": ("write", "mcp_jupyter")},
     r"mcp-jupyter/api/tokens/([^/]+)": {"DELETE": ("write", "mcp_jupyter")},
+    r"mcp-jupyter/api/oauth/callback": {"GET": ("execute", "mcp_jupyter")},
     r"mcp-jupyter/([^/]+)/?": dict.fromkeys(("GET", "POST", "DELETE"), ("execute", "mcp_jupyter")),
     r"mcp-jupyter/([^/]+)/sse/?": {"GET": ("execute", "mcp_jupyter")},
     r"mcp-jupyter/([^/]+)/messages/?": {"POST": ("execute", "mcp_jupyter")},

@@ -1,0 +1,115 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The human door: who comes in, and what is read of a request.
+
+Jupyter's own authentication and XSRF protection, and its Authorizer; a token of ours opens nothing here.
+Knows nothing of what people want; the handlers do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from types import TracebackType
+from typing import Any, Final, Literal, TypeVar, cast
+
+from jupyter_server.auth.decorator import authorized
+from jupyter_server.base.handlers import APIHandler
+from tornado import web
+
+from ..protocol.origins import OriginRule
+from .door import RESOURCE
+from .manager import NotebookManager
+from .store import TokenStore
+from .tokens import split
+
+__all__ = ["HumanHandler", "allowed"]
+
+MAX_BODY_BYTES: Final = 64 * 1024
+"""The longest wish for a token, several times over. Checked before Jupyter would gather the body."""
+
+_VerbT = TypeVar("_VerbT", bound=Callable[..., Any])
+
+
+def allowed(action: Literal["read", "write", "execute"]) -> Callable[[_VerbT], _VerbT]:
+    """Let in who is logged in and may do `action`.
+
+    Both arguments of `authorized` are given: without them it remembers those of its first use.
+    """
+
+    def decorate(verb: _VerbT) -> _VerbT:
+        checked: _VerbT = authorized(action, resource=RESOURCE)(verb)
+        return cast(_VerbT, web.authenticated(checked))
+
+    return decorate
+
+
+@web.stream_request_body
+class HumanHandler(APIHandler):
+    """Base: lets people in, not tokens, and reads a small body."""
+
+    def initialize(
+        self,
+        notebooks: NotebookManager,
+        store: TokenStore,
+        origins: Callable[[], OriginRule],
+        url: Callable[[], str],
+        audience: Callable[[], str],
+        default_days: float,
+    ) -> None:
+        """Take what the route carries.
+
+        Parameters
+        ----------
+        url : callable
+            The server's base URL as clients know it, with a slash at its end.
+        audience : callable
+            What ties a token to this server.
+        default_days : float
+            How long a token is good when its maker does not say.
+        """
+        self.notebooks = notebooks
+        self.store = store
+        self.url = url
+        self.audience = audience
+        self.default_days = default_days
+        self._origins = origins
+        self.body = bytearray()
+
+    async def prepare(self) -> None:  # type: ignore[override]
+        """Refuse what no person sends; all else is Jupyter's to decide."""
+        headers = self.request.headers
+        credentials = [part for value in headers.get_list("Authorization") for part in value.split()]
+        if any(split(credential) is not None for credential in credentials):
+            raise web.HTTPError(403, "A token for MCP clients opens nothing here.")
+        reason = self.origin_refusal()
+        if reason is not None:
+            raise web.HTTPError(403, f"Refused: {reason}.")
+        await super().prepare()
+        length = headers.get("Content-Length", "0")
+        if not length.isdecimal() or int(length[:20]) > MAX_BODY_BYTES:
+            raise web.HTTPError(413, f"A body may have {MAX_BODY_BYTES} bytes at most.")
+        self.request.connection.set_max_body_size(MAX_BODY_BYTES)  # type: ignore[union-attr]
+
+    def origin_refusal(self) -> str | None:
+        """Why a request does not come from where people are; None when it may.
+
+        Jupyter's own rule comes later; this one holds whatever `allow_origin` says.
+        """
+        headers = self.request.headers
+        origins = headers.get_list("Origin")
+        if len(origins) == 1 and origins[0].partition("://")[2] == self.request.host:
+            origins = []  # the very host it was sent to, as behind a proxy
+        return self._origins().check(origins, headers.get_list("Sec-Fetch-Site"))
+
+    def data_received(self, chunk: bytes) -> None:
+        """Keep a piece of the body."""
+        self.body += chunk
+
+    def log_exception(
+        self,
+        typ: type[BaseException] | None,
+        value: BaseException | None,
+        tb: TracebackType | None,
+    ) -> None:
+        """Log what is a fault of ours. Without the URL's query: somebody may have put a token there."""
+        if not isinstance(value, web.HTTPError):
+            self.log.error("%s %s failed", self.request.method, self.request.path, exc_info=value)

@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Where the Jupyter Server that started a kernel takes answers: said in a file, believed when it can be."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from mcp_jupyter.link.callback_url import announce, announced, callback_under, is_callback_url, withdraw
+
+URL = "http://localhost:8888/base/mcp-jupyter/api/oauth/callback"
+STARTED = {"JPY_PARENT_PID": str(os.getpid())}
+
+
+def test_a_kernel_finds_the_server_that_started_it(tmp_path: Path) -> None:
+    announce(callback_under("http://localhost:8888/base/"), tmp_path)
+    assert announced(tmp_path, STARTED) == URL
+    withdraw(tmp_path)
+    assert announced(tmp_path, STARTED) is None
+
+
+@pytest.mark.parametrize("environ", [{}, {"JPY_PARENT_PID": "1"}, {"JPY_PARENT_PID": "../x"}])
+def test_another_server_is_not_taken(environ: dict[str, str], tmp_path: Path) -> None:
+    announce(URL, tmp_path)
+    assert announced(tmp_path, environ) is None
+
+
+def test_where_jupyter_says_no_process_the_parent_is_asked(tmp_path: Path) -> None:
+    announce(URL, tmp_path)
+    (file,) = tmp_path.iterdir()
+    file.rename(file.with_name(f"mcp-callback-{os.getppid()}.url"))
+    assert announced(tmp_path, {"JPY_PARENT_PID": "4711"}) == URL
+
+
+def test_what_others_may_have_written_is_not_believed(tmp_path: Path) -> None:
+    announce(URL, tmp_path)
+    (file,) = tmp_path.iterdir()
+    file.chmod(0o666)
+    assert announced(tmp_path, STARTED) is None
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "",
+        "/callback",
+        "javascript:alert(1)",
+        "http:///callback",
+        "http://ann:secret@localhost/callback",
+        "https://hub.example/callback?a=b",
+        "https://hub.example/callback#a",
+        "https://hub.example:99999/callback",
+        "https://hub.example/call back",
+        "https://hub.example/\n",
+        "https://hüb.example/",
+        "https://hub.example/" + "a" * 3000,
+    ],
+)
+def test_what_cannot_be_one_is_not_used(url: str, tmp_path: Path) -> None:
+    assert not is_callback_url(url)
+    announce("x", tmp_path)
+    (file,) = tmp_path.iterdir()
+    file.write_text(url)
+    assert announced(tmp_path, STARTED) is None
