@@ -12,10 +12,12 @@ from typing import Any
 import pytest
 
 from mcp_jupyter import Client
+from mcp_jupyter.client import client as client_module
 from mcp_jupyter.server.http.app import serve_http
 from tests.conftest import JupyterDirs
 from tests.live.parts import JupyterServer, jupyter_server
 
+from . import linked
 from .books import library
 
 ROOT = Path(__file__).parents[2]
@@ -33,7 +35,7 @@ async def publish() -> str:
     return "published"
 """
 
-WAYS = ("memory", "stdio", "http", "sse", "attach", "jupyter", "jupyter-sse")
+WAYS = ("memory", "stdio", "link", "http", "sse", "attach", "jupyter", "jupyter-sse")
 CASES = [(way, era) for way in WAYS for era in ("legacy", "modern") if "sse" not in way or era == "legacy"]
 
 Connect = Callable[..., AbstractAsyncContextManager[Client]]
@@ -52,6 +54,9 @@ def connect(request: pytest.FixtureRequest) -> Connect:
     way, era = request.param
     jupyter = request.getfixturevalue("jupyter") if way in ("attach", "jupyter", "jupyter-sse") else None
     token = jupyter.token("library") if jupyter else ""
+    if way == "link":
+        # A `Client` has no name for a link: it takes whatever its transports connect it to.
+        request.getfixturevalue("monkeypatch").setattr(client_module, "connected", linked.connected)
 
     @asynccontextmanager
     async def http(sse: bool) -> AsyncIterator[dict[str, Any]]:
@@ -61,7 +66,7 @@ def connect(request: pytest.FixtureRequest) -> Connect:
 
     @asynccontextmanager
     async def target() -> AsyncIterator[Any]:
-        if way == "memory":
+        if way in ("memory", "link"):
             yield library()
         elif way == "stdio":
             yield {"command": sys.executable, "args": ["-m", "tests.contract.books"]}
