@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What is served in every test of this folder: by a script (`python -m tests.contract.books`), in memory, over a link,
-over HTTP, and from a notebook. Each function is about one part of the protocol.
+"""What is served in every test of this folder: by a script (`python -m tests.contract.books`), in memory,
+over a link, over HTTP, and from a notebook. Each function is about one part of the protocol.
 """
 
 from __future__ import annotations
