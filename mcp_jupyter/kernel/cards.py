@@ -18,19 +18,19 @@ from typing import Annotated, Any, Final, get_args, get_origin
 
 from IPython.display import display
 
-__all__ = ["Card", "show", "signature_text"]
+__all__ = ["FRAME", "NOTE", "Card", "show", "signature_text"]
 
 MAX_TEXT_CHARS: Final = 160
 """What is said of one thing fits on a line or two; the whole of it is in the cell above the card."""
 
 # Each of these is on the list of JupyterLab's sanitiser, in the way it is written. They undo what
 # notebooks do to every table: stripes, right alignment, centring.
-_FRAME: Final = "border-left:3px solid #f37726;padding:2px 10px;margin:2px 0"
+FRAME: Final = "border-left:3px solid #f37726;padding:2px 10px;margin:2px 0"
 _TABLE: Final = "margin:0;border-collapse:collapse"
 _ROW: Final = "background:transparent"
 _NAME: Final = "padding:2px 12px 2px 0;text-align:left;vertical-align:top;white-space:nowrap"
 _TEXT: Final = "padding:2px 0;text-align:left;vertical-align:top;opacity:.75"
-_NOTE: Final = "opacity:.75"
+NOTE: Final = "opacity:.75"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +62,8 @@ class Card:
             for name, text in self.lines
         )
         table = f'<table style="{_TABLE}"><tbody>{rows}</tbody></table>' if rows else ""
-        note = f'<div style="{_NOTE}">{html.escape(self.note)}</div>' if self.note else ""
-        return f'<div style="{_FRAME}"><strong>{html.escape(self.heading)}</strong>{table}{note}</div>'
+        note = f'<div style="{NOTE}">{html.escape(self.note)}</div>' if self.note else ""
+        return f'<div style="{FRAME}"><strong>{html.escape(self.heading)}</strong>{table}{note}</div>'
 
 
 def show(card: Card) -> None:
