@@ -3,7 +3,7 @@
 
 Owns the way there and back: finding executor and function when called, waiting, giving up, and what is said
 when either end fails. To a `Runner` it is an async function. Knows no protocol, and no executor beyond
-`concurrent.futures`; what travels is `remote`'s.
+`concurrent.futures` but for a few names; what travels is `remote`'s, which engines there are `engines`'.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ import anyio
 import anyio.to_thread
 
 from ..errors import ToolError
+from .engines import is_view, lost, refusal
 from .mailbox import mailbox
 from .posting import Poster
 from .remote import RemoteCall, RemoteContext, Sent, pack, shown
@@ -37,6 +38,10 @@ __all__ = ["ExecutorCall", "check"]
 
 CANCEL_SECONDS: Final = 2.0
 """An executor elsewhere (Dask) is asked over the network to give up a call; it may not answer."""
+
+WATCH_SECONDS: Final = 6.0
+"""How often the engines of a view are looked for. Of a call on an engine that died, ipyparallel itself tells
+5 s later: that is the better word."""
 
 _LOST: Final = frozenset({"KilledWorker", "EngineError"})
 """What Dask and ipyparallel call a worker that ended in mid-call. By name: neither need be installed."""
@@ -117,6 +122,11 @@ class ExecutorCall:
                     await box.silence()
         if scope.cancelled_caught and not submitted.done:
             raise ToolError(self._late(executor, submitted))
+        if submitted.lost and not submitted.done:
+            raise ToolError(
+                f"The call of {self._name} does not end in the executor {self._shown}: {submitted.lost} "
+                "What waits there may still run then."
+            )
         try:
             return await anyio.to_thread.run_sync(_opened, submitted.result())
         except Exception as exc:
@@ -163,14 +173,16 @@ class ExecutorCall:
                 f"A worker of {who} ended (killed, or out of memory?), and with it the call of {self._name}. "
                 f"The pool is broken for good: make a new one ({shown(error)})."
             )
-        if {type(error).__name__, getattr(error, "ename", None)} & _LOST:
-            return ToolError(f"A worker of {who} ended in the middle of {self._name} ({shown(error)}).")
+        if _kinds(error) & _LOST:
+            return ToolError(
+                f"A worker of {who} ended (killed, or out of memory?) in the middle of {self._name} "
+                f"({' '.join(shown(error).split())})."
+            )
         if isinstance(error, CancelledError):
             return ToolError(f"{self._name} was cancelled in {who}: has it been shut down?")
         if submitted.future is None:
-            return ToolError(
-                f"The executor {self._shown} does not take the call of {self._name} ({shown(error)})."
-            )
+            why = f": {error}" if isinstance(error, ToolError) else f" ({shown(error)})."
+            return ToolError(f"The executor {self._shown} does not take the call of {self._name}{why}")
         return None
 
 
@@ -219,11 +231,22 @@ class Job:
 
 
 class _Submitted:
-    """A job in the hands of an executor."""
+    """A job in the hands of an executor.
+
+    Attributes
+    ----------
+    future : Future or None
+        What the executor gave for it.
+    dropped : bool
+        Whether it was given up, and the executor told so.
+    lost : str
+        Why nothing will come of it, where nothing is left that could run it.
+    """
 
     def __init__(self, executor: Any, job: Job) -> None:
         self.future: Future[Any] | None = None
         self.dropped = False
+        self.lost = ""
         self._executor = executor
         self._job = job
         self._error: Exception | None = None
@@ -246,13 +269,30 @@ class _Submitted:
             # Not on the loop's thread: it may start processes, pickle much or talk to a scheduler.
             await anyio.to_thread.run_sync(self._submit, tell, abandon_on_cancel=True)
             if self.future is not None:
-                await ended.wait()
+                await self._wait(ended)
         finally:
             if self.future is None or not self.future.done():
                 await self._give_up()
 
+    async def _wait(self, ended: anyio.Event) -> None:
+        if not is_view(self._executor):
+            await ended.wait()
+            return
+        before = ""
+        while not ended.is_set():
+            with anyio.move_on_after(WATCH_SECONDS):
+                await ended.wait()
+                return
+            now = lost(self._executor)
+            if before and now:  # twice: an engine that is started anew is there by then
+                self.lost = now
+                return
+            before = now
+
     def _submit(self, tell: Callable[[object], None]) -> None:
         try:
+            if is_view(self._executor) and (refused := refusal(self._executor)):
+                raise ToolError(refused)
             future = self._executor.submit(self._job)
             future.add_done_callback(tell)
         except Exception as exc:  # noqa: BLE001 - whatever an executor raises
@@ -274,6 +314,16 @@ class _Submitted:
             assert self._error is not None
             raise self._error
         return self.future.result(0)
+
+
+def _kinds(error: Exception) -> set[str]:
+    """The names of an exception: its own, those that it had in a worker."""
+    kinds = {type(error).__name__, getattr(error, "ename", None) or ""}
+    if (
+        "CompositeError" in kinds
+    ):  # of ipyparallel, from several engines: a tuple that begins with it for each
+        kinds.update(each[0] for each in getattr(error, "elist", ()))
+    return kinds
 
 
 def _opened(value: Any) -> Any:
