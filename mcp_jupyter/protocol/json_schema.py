@@ -75,8 +75,14 @@ class JsonSchema:
         # A registry that retrieves nothing: jsonschema's default one would open URLs.
         self._validator = dialect(schema, registry=Registry())
 
-    def problems(self, value: Any) -> list[str]:
+    def problems(self, value: Any, part: Mapping[str, Any] | bool | None = None) -> list[str]:
         """What does not fit, the first `MAX_PROBLEMS`; empty when the value fits.
+
+        Parameters
+        ----------
+        part : mapping or bool, optional
+            Check against this instead: a schema that stands in this one, or is made of what does. Its
+            references lead into this one.
 
         Raises
         ------
@@ -84,9 +90,10 @@ class JsonSchema:
             A reference leads out of the schema, a pattern has no bound on its time, or the check took too
             long.
         """
+        validator = self._validator if part is None else self._validator.evolve(schema=part)
         reset = _deadline.set(thread_time() + MAX_CHECK_SECONDS)
         try:
-            return [_shown(error) for error in islice(self._validator.iter_errors(value), MAX_PROBLEMS)]
+            return [_shown(error) for error in islice(validator.iter_errors(value), MAX_PROBLEMS)]
         except Unresolvable as exc:
             raise UncheckableSchema(f"A reference leads nowhere in it: {_short(str(exc.ref))}") from None
         except RecursionError:

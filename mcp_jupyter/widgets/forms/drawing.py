@@ -1,0 +1,313 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Simple fields as widgets: each shows an entry, and writes into it what a person does.
+
+Of the kernel's main thread. The entry is the truth: a widget is drawn from it and may be thrown away.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import UTC, date, datetime
+from typing import Any, Final
+
+import ipywidgets as widgets
+
+from .choices import ChoiceEntry, SwitchEntry
+from .entries import Entry, NumberEntry, Presence, TextEntry
+from .page import Area, Page
+from .problems import Problem
+from .texts import hint, note_html, option_text
+
+__all__ = ["ChoiceDrawn", "Drawn", "SwitchDrawn", "TextDrawn", "choice_of", "choices", "chosen"]
+
+_LONG: Final = 200
+"""Characters a text may have before it gets several lines."""
+
+_LONG_NAMES: Final = frozenset(
+    {"body", "code", "content", "markdown", "message", "prompt", "query", "script", "sql", "text"}
+)
+"""Properties that hold long texts, whether or not their schema says so."""
+
+_YEARS: Final = range(1000, 9000)
+"""Years that a browser's calendar shows and time zones do not push out of Python's."""
+
+
+def _moment(text: str) -> datetime:
+    value = datetime.fromisoformat(text)
+    if value.tzinfo is None:
+        raise ValueError("without a zone it is no moment")
+    return value
+
+
+_CALENDARS: Final[Mapping[str, tuple[Callable[[str], Any], Any]]] = {
+    "date": (date.fromisoformat, widgets.DatePicker),
+    "date-time": (_moment, widgets.DatetimePicker),
+}
+
+_CHOOSE = -1
+_NULL = -2
+
+
+class Drawn:
+    """A field as widgets. On its own it draws JSON text, which every entry may turn to.
+
+    Parameters
+    ----------
+    entry : Entry
+        What is shown.
+    label : str
+        The server's, not yet inert.
+
+    Attributes
+    ----------
+    widget : ipywidgets.VBox
+        Stays the same whatever is entered.
+    """
+
+    def __init__(self, entry: Entry, page: Page, label: str) -> None:
+        self.entry = entry
+        self.page = page
+        self.label = label
+        self.areas = [Area(page)]
+        self.note = page.make(widgets.HTML)
+        self.widget = page.make(widgets.VBox)
+        self.show_problems(())
+        self.draw()
+
+    @property
+    def area(self) -> Area:
+        """What is drawn anew with the field."""
+        return self.areas[0]
+
+    def draw(self) -> None:
+        """Show what is entered."""
+        for area in reversed(self.areas):
+            area.clear()
+        content = self._content() if self.entry.raw is None else self._raw_content()
+        self.widget.children = [*content, self.note]
+
+    @property
+    def full_label(self) -> str:
+        """The label, with what may not be said by a sign or a colour alone."""
+        return f"{self.label or 'value'} (required)" if self.entry.about.required else self.label
+
+    @property
+    def within(self) -> Iterator[Drawn]:
+        """The field itself and all within it."""
+        yield self
+        for area in self.areas:
+            for drawn in area.drawn:
+                yield from drawn.within
+
+    def show_problems(self, problems: Sequence[Problem]) -> None:
+        """Show which of a form's problems are this field's; none takes them away."""
+        own = [
+            f"{self.label}: {problem.text}" if self.label else problem.text
+            for problem in problems
+            if problem.of is self.entry
+        ]
+        parts = [self.entry.about.help, hint(self.entry.about.plain)]
+        self.note.value = note_html("\n".join(part for part in parts if part), own)
+        self.note.layout = self.page.wide if self.note.value else self.page.hidden
+
+    def close(self) -> None:
+        """Close all widgets."""
+        for area in self.areas:
+            area.clear()
+        self.note.close()
+        self.widget.close()
+
+    def _content(self) -> list[Any]:
+        """Make the widgets of this kind of field."""
+        raise NotImplementedError
+
+    def _raw_content(self) -> list[Any]:
+        about = self.entry.about
+        box = self.area.control(
+            widgets.Textarea,
+            f"{self.full_label}, JSON",
+            value=self.entry.raw,
+            placeholder='JSON, as 12, "text" or {"a": 1}; '
+            + ("required" if about.required else "empty: left out"),
+            continuous_update=False,
+            rows=min(10, max(2, (self.entry.raw or "").count("\n") + 1)),
+        )
+        box.observe(self._raw_written, "value")
+        if self.entry.always_raw:
+            return [box]
+        return [box, self.area.button(f"Empty {self.label} and use fields", self._use_fields)]
+
+    def _raw_written(self, change: Any) -> None:
+        self.entry.write_raw(change["new"])
+        self.page.changed()
+
+    def _use_fields(self) -> None:
+        self.entry.start()
+        self.draw()
+        self.page.changed()
+
+
+class TextDrawn(Drawn):
+    """A text, a number, a date: one line, several, hidden, or a calendar."""
+
+    entry: TextEntry
+
+    def _content(self) -> list[Any]:
+        self._box = self._calendar() or self._line()
+        self._box.observe(self._written, "value")
+        self._blank: Any = None
+        if self._shows_blank:
+            self._blank = self.area.control(
+                widgets.Dropdown, f"{self.label}, when empty", options=self._meanings(), value=self._meaning
+            )
+            self._blank.observe(self._blank_chosen, "value")
+            return [self._box, self._blank]
+        return [self._box]
+
+    @property
+    def _shows_blank(self) -> bool:
+        about = self.entry.about
+        return len(self.entry.blanks) > 1 and (self.page.shows_blanks or (about.required and about.nullable))
+
+    def _calendar(self) -> Any:
+        """A date's or a moment's widget, unless the text is none it can show."""
+        name = self.entry.about.plain.get("format")
+        if isinstance(self.entry, NumberEntry) or not isinstance(name, str) or name not in _CALENDARS:
+            return None
+        read, kind = _CALENDARS[name]
+        try:
+            value = read(self.entry.text) if self.entry.text else None
+        except ValueError:
+            return None
+        if value is not None and value.year not in _YEARS:
+            return None
+        return self.area.control(kind, self.full_label, value=value)
+
+    def _line(self) -> Any:
+        about = self.entry.about
+        traits = {"value": self.entry.text, "placeholder": self._placeholder, "continuous_update": False}
+        if about.plain.get("format") == "password" or about.plain.get("writeOnly") is True:
+            return self.area.control(widgets.Password, self.full_label, **traits)
+        if self._is_long:
+            return self.area.control(widgets.Textarea, self.full_label, rows=4, **traits)
+        return self.area.control(widgets.Text, self.full_label, **traits)
+
+    @property
+    def _is_long(self) -> bool:
+        entry, plain = self.entry, self.entry.about.plain
+        if isinstance(entry, NumberEntry) or "format" in plain:
+            return "\n" in entry.text or "\r" in entry.text
+        bound = plain.get("maxLength")
+        named = self.label.lower() in _LONG_NAMES and bound is None
+        return (
+            named
+            or len(entry.text) > _LONG
+            or "\n" in entry.text
+            or "\r" in entry.text
+            or (bound or 0) > _LONG
+        )
+
+    @property
+    def _meaning(self) -> Presence:
+        return self.entry.presence if not self.entry.text else Presence.LEFT_OUT
+
+    def _meanings(self) -> list[tuple[str, Presence]]:
+        without = "required, still to be given" if self.entry.about.required else "left out"
+        words = {Presence.LEFT_OUT: without, Presence.GIVEN: "empty text", Presence.NULL: "null"}
+        return [(words[meaning], meaning) for meaning in self.entry.blanks]
+
+    @property
+    def _placeholder(self) -> str:
+        words = {meaning: text for text, meaning in self._meanings()}
+        return (
+            "required"
+            if self.entry.about.required and self._meaning is Presence.LEFT_OUT
+            else words[self._meaning]
+        )
+
+    def _written(self, change: Any) -> None:
+        self.entry.write(_text_of(change["new"]))
+        self._show_meaning()
+        self.page.changed()
+
+    def _blank_chosen(self, change: Any) -> None:
+        self.entry.set_blank(change["new"])
+        self._show_meaning()
+        self.page.changed()
+
+    def _show_meaning(self) -> None:
+        if self._box.has_trait("placeholder"):
+            self._box.placeholder = self._placeholder
+        if self._blank is not None:
+            self._blank.value = self._meaning
+
+
+def _text_of(value: Any) -> str:
+    """What a widget holds, as the entry's text."""
+    if value is None:
+        return ""
+    if isinstance(value, datetime):
+        moment = value.astimezone(UTC).replace(tzinfo=None)
+        return moment.isoformat(timespec="auto") + "Z"
+    return value.isoformat() if isinstance(value, date) else str(value)
+
+
+class SwitchDrawn(Drawn):
+    """A checkbox."""
+
+    entry: SwitchEntry
+
+    def _content(self) -> list[Any]:
+        box = self.area.control(widgets.Checkbox, self.label, value=self.entry.on)
+        box.observe(self._written, "value")
+        return [box]
+
+    def _written(self, change: Any) -> None:
+        self.entry.write(change["new"])
+        self.page.changed()
+
+
+class ChoiceDrawn(Drawn):
+    """A list of which one is chosen."""
+
+    entry: ChoiceEntry
+
+    def _content(self) -> list[Any]:
+        entry = self.entry
+        box = self.area.control(
+            widgets.Dropdown,
+            self.full_label,
+            options=choices(entry, [text for text, _ in entry.options]),
+            value=choice_of(entry, entry.chosen),
+        )
+        box.observe(self._chosen, "value")
+        return [box]
+
+    def _chosen(self, change: Any) -> None:
+        self.entry.choose(*chosen(change["new"]))
+        self.page.changed()
+
+
+# -- a choice, or none ---------------------------------------------------------------------------------
+
+
+def choices(entry: Entry, texts: Sequence[str]) -> list[tuple[str, int]]:
+    """The options of a choice: none, null where that may be, and what there is."""
+    options = [("(choose)" if entry.about.required else "(left out)", _CHOOSE)]
+    if entry.about.nullable:
+        options.append(("null", _NULL))
+    return options + [(option_text(text), index) for index, text in enumerate(texts)]
+
+
+def choice_of(entry: Entry, index: int | None) -> int:
+    """Which option shows what is chosen."""
+    if index is not None:
+        return index
+    return _NULL if entry.presence is Presence.NULL else _CHOOSE
+
+
+def chosen(option: int) -> tuple[int | None, Presence]:
+    """What an option chooses."""
+    if option >= 0:
+        return option, Presence.GIVEN
+    return None, Presence.NULL if option == _NULL else Presence.LEFT_OUT
