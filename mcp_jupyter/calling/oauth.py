@@ -23,7 +23,7 @@ import html
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 from urllib.parse import parse_qs, urlsplit
 
 import anyio
@@ -40,6 +40,8 @@ from ..link.files import default_runtime_dir, make_private_directory
 from ..link.sign_in import collect, expect, forget
 
 __all__ = ["CellSignIn", "SignInCard", "storage_of"]
+
+T = TypeVar("T")
 
 SIGN_IN_SECONDS: Final = 285.0
 """For a person to sign in: less than the five minutes of the request that waits, whose message says less."""
@@ -194,41 +196,48 @@ class _CellOAuth(OAuth):
         self._display = show
         self._through_jupyter = callback_url is not None
         self._runtime_dir = runtime_dir
-        self._asked_at: str | None = None
-        self._state = ""
+        self._state = self._host = ""  # of the sign-in under way, once its link is shown
 
     async def obtain(self, goal: Goal) -> Tokens:
-        self._asked_at, outcome = None, "The sign-in at {} did not succeed."
+        outcome = "The sign-in at {} did not succeed."
         try:
             tokens = await super().obtain(goal)
             outcome = "Signed in at {}."
         finally:
-            if self._through_jupyter and self._state:
-                forget(self._state, self._runtime_dir)
-                self._state = ""
-            if self._asked_at is not None:  # else no link was shown
-                self._display(Card(outcome.format(self._asked_at)))
+            self._end(outcome)
         return tokens
+
+    def _end(self, outcome: str) -> None:
+        """Wait no longer, and put how it ended in the place of the link, if there was one."""
+        if self._state:
+            forget(self._state, self._runtime_dir)
+        if self._host:
+            self._display(Card(outcome.format(self._host)))
+        self._state = self._host = ""
 
     async def _ask(self, url: str) -> None:
         """Show the link; the answer is waited for before it can come."""
         card = SignInCard(str(httpx2.URL(url)), self._through_jupyter)
         if self._through_jupyter:
             self._state = parse_qs(urlsplit(url).query)["state"][-1]  # ours is the last, whatever came before
-            await self._at_link(expect, self._state, SIGN_IN_SECONDS)
-        self._asked_at = card.host
+            await self._at_link(lambda: expect(self._state, SIGN_IN_SECONDS, self._runtime_dir))
+        self._host = card.host
         self._display(card)
 
     async def _answer(self) -> AuthorizationResponse:
         """What the browser brought to the Jupyter Server; `OAuth` bounds the wait."""
+
+        def look() -> str | None:
+            return collect(self._state, self._runtime_dir)
+
         # There is nothing to be woken by: the two processes share a directory, and nothing else.
-        while (query := await self._at_link(collect, self._state)) is None:  # noqa: ASYNC110
+        while (query := await self._at_link(look)) is None:  # noqa: ASYNC110
             await anyio.sleep(POLL_SECONDS)
         return AuthorizationResponse.from_url(f"?{query}")
 
-    async def _at_link(self, function: Callable[..., Any], *arguments: object) -> Any:
+    async def _at_link(self, function: Callable[[], T]) -> T:
         try:
-            return await anyio.to_thread.run_sync(function, *arguments, self._runtime_dir)
+            return await anyio.to_thread.run_sync(function)
         except LinkError as exc:
             raise AuthorizationFailed(str(exc)) from None
 

@@ -1,18 +1,18 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Where each host keeps its MCP servers, and the shape of an entry there.
+"""How each host is told of a server: the shape of an entry, and what its name may be.
 
-Owns what was looked up in the hosts' own documentation (November 2026). Opens no file.
+Owns what only writing needs. Where the hosts keep their servers is `client.hosts`'s. Opens no file.
 """
 
 from __future__ import annotations
 
-import os
 import re
-import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
+
+from ..client import hosts as places
 
 __all__ = ["HOSTS", "Host"]
 
@@ -28,24 +28,39 @@ class Host:
 
     Attributes
     ----------
-    key, title : str
-        For the command line; for people.
-    member : str
-        Of the configuration, which holds the entries.
-    locate : callable
-        Where the configuration is for this user on this platform.
+    place : mcp_jupyter.client.hosts.Host
+        What it is called, and where it is configured.
     typed : bool
         Whether an entry says that it is for stdio.
     next_step : str
         What makes the host take it up.
     """
 
-    key: str
-    title: str
-    member: str
-    locate: Callable[[], Path]
+    place: places.Host
     typed: bool
     next_step: str
+
+    @property
+    def key(self) -> str:
+        """For the command line."""
+        return self.place.key
+
+    @property
+    def title(self) -> str:
+        """For people."""
+        return self.place.title
+
+    @property
+    def member(self) -> str:
+        """Of the configuration, which holds the entries."""
+        return self.place.member
+
+    def locate(self) -> Path:
+        """Where an entry is written: into the person's own file.
+
+        Not into a project's, which is shared: the entry names a Python of this machine, and perhaps a token.
+        """
+        return self.place.locate()
 
     def entry(self, command: Sequence[str], env: Mapping[str, str]) -> dict[str, Any]:
         """How this host is told to start a server."""
@@ -69,58 +84,13 @@ class Host:
         return name
 
 
-def _application_support(*parts: str) -> Path:
-    """Where desktop applications keep what is configured."""
-    if sys.platform == "win32":
-        base = Path(os.environ.get("APPDATA") or Path.home() / "AppData" / "Roaming")
-    elif sys.platform == "darwin":
-        base = Path.home() / "Library" / "Application Support"
-    else:
-        base = Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config")
-    return base.joinpath(*parts)
-
-
-def _claude_desktop() -> Path:
-    return _application_support("Claude", "claude_desktop_config.json")
-
-
-def _claude_code() -> Path:
-    # The user's own file and not a project's .mcp.json: that one is shared, and this entry names a Python
-    # of this machine, and perhaps a token.
-    return Path(os.environ.get("CLAUDE_CONFIG_DIR") or Path.home()) / ".claude.json"
-
-
-def _cursor() -> Path:
-    return Path.home() / ".cursor" / "mcp.json"
-
-
-def _vscode() -> Path:
-    return _application_support("Code", "User", "mcp.json")
-
-
 HOSTS: Final = {
     host.key: host
     for host in (
-        Host(
-            "claude-desktop",
-            "Claude Desktop",
-            "mcpServers",
-            _claude_desktop,
-            False,
-            "Restart Claude Desktop.",
-        ),
-        Host(
-            "claude-code",
-            "Claude Code",
-            "mcpServers",
-            _claude_code,
-            True,
-            "Start a new session of Claude Code.",
-        ),
-        Host(
-            "cursor", "Cursor", "mcpServers", _cursor, False, "Switch it on in Cursor's settings, under MCP."
-        ),
-        Host("vscode", "VS Code", "servers", _vscode, True, "Start it with `MCP: List Servers` in VS Code."),
+        Host(places.HOSTS["claude-desktop"], False, "Restart Claude Desktop."),
+        Host(places.HOSTS["claude-code"], True, "Start a new session of Claude Code."),
+        Host(places.HOSTS["cursor"], False, "Switch it on in Cursor's settings, under MCP."),
+        Host(places.HOSTS["vscode"], True, "Start it with `MCP: List Servers` in VS Code."),
     )
 }
 """By key. The first is the one when none is named."""

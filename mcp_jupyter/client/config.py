@@ -34,7 +34,7 @@ from .stdio import StdioServerParameters
 from .streams import printable
 from .targets import HttpServerParameters
 
-__all__ = ["ServerEntry", "entry_of", "is_project_file", "load_servers"]
+__all__ = ["ServerEntry", "checked", "entry_of", "is_project_file", "load_servers"]
 
 MAX_SHOWN_CHARS: Final = 80
 """Of a name in a message."""
@@ -236,15 +236,27 @@ def _entries(value: Any, shown: str, root: Path, is_project: bool) -> dict[str, 
     entries = value[keys[0]]
     if not isinstance(entries, Mapping):
         raise ConfigError(f"{shown}: {keys[0]} must be an object of entries by name.")
-    return {
-        str(name): _entry(
-            str(name), entry, f"{shown}, server {printable(str(name), MAX_SHOWN_CHARS)!r}", root, is_project
-        )
-        for name, entry in entries.items()
-    }
+    return {str(name): checked(str(name), entry, shown, root, is_project) for name, entry in entries.items()}
 
 
-def _entry(name: str, members: Any, place: str, root: Path, is_project: bool) -> ServerEntry:
+def checked(name: str, members: Any, shown: str, root: Path, is_project: bool) -> ServerEntry:
+    """One entry, checked in form.
+
+    Parameters
+    ----------
+    name, members
+        What the file calls it, and says of it.
+    shown : str
+        What messages call the file.
+    root, is_project
+        See `ServerEntry`.
+
+    Raises
+    ------
+    ConfigError
+        It has no form that can be used.
+    """
+    place = f"{shown}, server {printable(name, MAX_SHOWN_CHARS)!r}"
     if not isinstance(members, Mapping):
         raise ConfigError(f"{place}: it must be an object.")
     kind = _type(members, place)

@@ -1,0 +1,182 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""What a person has agreed to start: the same definition once, a changed one again (T32)."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mcp_jupyter.client.config import ServerEntry, load_servers
+from mcp_jupyter.client.consent import MAX_CONSENTS, MAX_FILE_BYTES, MAX_SHOWN_CHARS, Consent, default_path
+from mcp_jupyter.errors import ConfigError
+from tests.conftest import JupyterDirs
+
+GIT = {"command": "uvx", "args": ["server-git", "--repository", "."], "env": {"A": "1"}}
+WEB = {"type": "http", "url": "https://example.com/mcp", "headers": {"Authorization": "Bearer ${TOKEN}"}}
+
+
+def entry(folder: Path, members: dict[str, Any], name: str = "git") -> ServerEntry:
+    """An entry of a project's file."""
+    folder.mkdir(exist_ok=True)
+    path = folder / ".mcp.json"
+    path.write_text(json.dumps({"mcpServers": {name: members}}))
+    return load_servers(path)[name]
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return tmp_path / "data" / "mcp_jupyter" / "consents.json"
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    return tmp_path / "project"
+
+
+@pytest.mark.parametrize("members", [GIT, WEB])
+def test_consent_is_given_once(members: dict[str, Any], project: Path, file: Path) -> None:
+    consent = Consent.of(entry(project, members), file)
+    assert not consent.is_known()
+    consent.remember()
+    consent.remember()
+    assert Consent.of(entry(project, members), file).is_known()
+    assert len(json.loads(file.read_text())["digests"]) == 1
+
+
+@pytest.mark.parametrize(
+    ("members", "change"),
+    [
+        (GIT, {"command": "/tmp/uvx"}),
+        (GIT, {"args": ["server-git", "--repository", "/"]}),
+        (GIT, {"args": ["server-git --repository ."]}),
+        (GIT, {"env": {"A": "2"}}),
+        (GIT, {"env": {"A": "1", "B": ""}}),
+        (GIT, {"env": {}}),
+        (GIT, {"envFile": ".env"}),
+        (GIT, {"cwd": ".."}),
+        (WEB, {"url": "https://evil.example/mcp"}),
+        (WEB, {"type": "sse"}),
+        (WEB, {"headers": {"Authorization": "Bearer ${GITHUB_TOKEN}"}}),
+    ],
+)
+def test_a_change_of_what_runs_asks_again(
+    members: dict[str, Any], change: dict[str, Any], project: Path, file: Path
+) -> None:
+    Consent.of(entry(project, members), file).remember()
+    assert not Consent.of(entry(project, members | change), file).is_known()
+    assert Consent.of(entry(project, members), file).is_known(), "changed back, it is what was agreed to"
+
+
+def test_another_project_asks_for_itself(tmp_path: Path, project: Path, file: Path) -> None:
+    Consent.of(entry(project, GIT), file).remember()
+    assert not Consent.of(entry(tmp_path / "other", GIT), file).is_known()
+
+
+def test_what_does_not_decide_what_runs_asks_nothing(project: Path, file: Path) -> None:
+    Consent.of(entry(project, GIT), file).remember()
+    reordered = {"gallery": True, **dict(reversed(GIT.items()))}
+    assert Consent.of(entry(project, reordered, name="renamed"), file).is_known()
+
+
+def test_it_is_kept_with_jupyters_data_for_this_user_alone(jupyter_dirs: JupyterDirs, project: Path) -> None:
+    before = os.umask(0)
+    try:
+        Consent.of(entry(project, GIT)).remember()
+    finally:
+        os.umask(before)
+    path = default_path()
+    assert path == jupyter_dirs.data / "mcp_jupyter" / "consents.json"
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert path.parent.stat().st_mode & 0o777 == 0o700
+    assert [*path.parent.iterdir()] == [path]
+
+
+def test_the_oldest_go_first(project: Path, file: Path) -> None:
+    first = Consent.of(entry(project, GIT), file)
+    first.remember()
+    many = [f"{number:064x}" for number in range(MAX_CONSENTS)]
+    file.write_text(json.dumps({"version": 1, "digests": [first.digest, *many[1:]]}))
+    new = Consent.of(entry(project, WEB), file)
+    new.remember()
+    assert (first.is_known(), new.is_known()) == (False, True)
+    assert len(json.loads(file.read_text())["digests"]) == MAX_CONSENTS
+
+
+# -- the file is hostile ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"[]",
+        b"null",
+        b'{"version": 1}',
+        b'{"version": 2, "digests": []}',
+        b'{"version": 1, "digests": {}}',
+        b'{"version": 1, "digests": ["x"]}',
+        b'{"version": 1, "digests": [1]}',
+        b'{"version": 1, "digests": ["' + b"0" * 64 + b'\\n"]}',
+        b"\xff\xfe",
+        b"[" * 100_000,
+        b'{"version": 1, "digests": [' + b" " * MAX_FILE_BYTES + b"]}",
+    ],
+)
+def test_a_damaged_file_is_refused(content: bytes, project: Path, file: Path) -> None:
+    consent = Consent.of(entry(project, GIT), file)
+    consent.remember()
+    file.write_bytes(content)
+    for use in (consent.is_known, consent.remember):
+        with pytest.raises(ConfigError, match=r"is damaged\. Remove it"):
+            use()
+    assert file.read_bytes() == content
+
+
+@pytest.mark.parametrize("mode", [0o666, 0o660, 0o644, 0o602])
+def test_what_others_may_have_written_counts_for_nothing(mode: int, project: Path, file: Path) -> None:
+    consent = Consent.of(entry(project, GIT), file)
+    consent.remember()
+    file.chmod(mode)
+    with pytest.raises(ConfigError, match="by other users"):
+        consent.is_known()
+
+
+def test_a_link_or_a_pipe_is_not_read(project: Path, file: Path) -> None:
+    consent = Consent.of(entry(project, GIT), file)
+    consent.remember()
+    target = file.rename(file.with_name("elsewhere"))
+    file.symlink_to(target)
+    with pytest.raises(ConfigError, match="cannot be read"):
+        consent.is_known()
+    file.unlink()
+    os.mkfifo(file, 0o600)
+    with pytest.raises(ConfigError, match="no plain file"):
+        consent.is_known()
+
+
+# -- what the person sees --------------------------------------------------------------------------
+
+
+def test_the_summary_says_what_runs_and_no_value_of_a_variable(project: Path) -> None:
+    secret = GIT | {"env": {"TOKEN": "canary-4b1d"}, "cwd": "sub", "args": ["a b", "", "c"]}
+    summary = Consent.of(entry(project, secret)).summary
+    assert summary == 'uvx "a b" "" c, in sub, with TOKEN set'
+    summary = Consent.of(entry(project, WEB)).summary
+    assert summary == "https://example.com/mcp, with Authorization sent"
+
+
+@pytest.mark.parametrize("poison", ["\x1b[2K", "\u202e", "\u200b", "\n", "\t", "\U000e0041"])
+def test_the_summary_hides_nothing(poison: str, project: Path) -> None:
+    members = {"command": "safe", "args": [f"x{poison}y"], "env": {f"A{poison}": ""}}
+    summary = Consent.of(entry(project, members)).summary
+    assert poison not in summary
+    assert "\\" in summary
+
+
+def test_what_is_cut_is_said_to_be(project: Path) -> None:
+    members = {"command": "safe", "args": ["a" * MAX_SHOWN_CHARS, "--evil"]}
+    assert Consent.of(entry(project, members)).summary.endswith("characters more: read the file)")
