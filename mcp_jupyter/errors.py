@@ -18,6 +18,8 @@ into one of these at one named boundary.
     ├── AuthorizationFailed     no token could be had for a server
     │   └── MetadataAbsent      it publishes no metadata, which its version requires
     ├── ConfigError             a file of servers cannot be used as it is
+    ├── CassetteError           a recording of calls cannot be read, or kept
+    │   └── CassetteMiss        what is asked was not recorded
     └── LinkError               no kernel can be reached
         └── NotebookNotFound    no live notebook has that name
 """
@@ -32,6 +34,8 @@ from .protocol.codes import URL_ELICITATION_REQUIRED
 __all__ = [
     "AuthorizationFailed",
     "BacklogFull",
+    "CassetteError",
+    "CassetteMiss",
     "ConfigError",
     "ConnectionClosed",
     "FrameError",
@@ -166,6 +170,14 @@ class MetadataAbsent(AuthorizationFailed):
 
 class ConfigError(McpJupyterError, ValueError):
     """A file of servers, or an entry of it, cannot be used as it is; the message says where."""
+
+
+class CassetteError(McpJupyterError):
+    """A recording of calls cannot be read, or cannot be kept; the message says which and why."""
+
+
+class CassetteMiss(CassetteError):
+    """What is asked was not recorded; the message shows what comes nearest."""
 
 
 class LinkError(McpJupyterError):

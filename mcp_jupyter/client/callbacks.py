@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 import anyio
@@ -24,6 +24,7 @@ from ..protocol.limits import MAX_STREAM_BACKLOG
 from .answering import Answerer, Callback, RequestContext, malformed
 from .elicitation import Elicitor
 from .streams import printable
+from .tape import Tape
 
 if TYPE_CHECKING:
     from .session import ClientSession
@@ -38,6 +39,8 @@ MAX_SHOWN_CHARS: Final = 200
 
 MAX_AT_ONCE: Final = 8
 """Input requests of one round that are answered at the same time; a person sees no more at once."""
+
+_LOG: Final = "notifications/message"
 
 _NOTIFICATIONS: Final[Mapping[str, type[types.Notification]]] = {
     "notifications/tools/list_changed": types.ToolListChangedNotification,
@@ -74,6 +77,11 @@ class Callbacks:
         Told first, of notifications that are about them.
     change : function, optional
         Called with the notifications that `message` is for, as they arrive and not in turn.
+
+    Attributes
+    ----------
+    tape : Tape or None
+        Told of the server's notifications, and of its questions once they are answered.
     """
 
     def __init__(
@@ -88,6 +96,7 @@ class Callbacks:
         subscriptions: Subscriptions,
         change: Callable[[Notification], None] | None,
     ) -> None:
+        self.tape: Tape | None = None
         self._session = session
         self._subscriptions = subscriptions
         self._answerers: dict[str, Answerer] = {}
@@ -120,7 +129,8 @@ class Callbacks:
         answerer = self._answerers.get(call.method)
         if answerer is None:
             raise McpError(METHOD_NOT_FOUND, f"This client does not offer {_shown(call.method)}.")
-        return await answerer(RequestContext(self._session, call.id, call.meta), call.params)
+        answering = answerer(RequestContext(self._session, call.id, call.meta), call.params)
+        return await self._kept(call.method, call.params, answering)
 
     async def fulfil(self, requests: Mapping[str, Any]) -> dict[str, Any]:
         """Answer the input requests of one round, `MAX_AT_ONCE` of them at a time (2026-07-28).
@@ -174,20 +184,35 @@ class Callbacks:
         meta = params.get("_meta")
         context = RequestContext(self._session, key, meta if isinstance(meta, dict) else {})
         try:
-            return await self._answerers[method](context, params)
+            return await self._kept(method, params, self._answerers[method](context, params))
         except (McpError, anyio.get_cancelled_exc_class()):
             raise
         except BaseException as exc:
             words = printable(f"{type(exc).__name__}: {exc}", MAX_SHOWN_CHARS)
             raise McpError(INTERNAL_ERROR, f"The {_CALLBACK_OF[method]} failed: {words}") from exc
 
+    async def _kept(self, method: str, params: Mapping[str, Any], answering: Awaitable[Any]) -> Any:
+        """An answer, of which the tape is told."""
+        asked = {"asked": method, "params": params}
+        try:
+            answer = await answering
+        except McpError as exc:
+            if self.tape is not None:
+                self.tape.heard(asked | {"refused": exc.to_dict()})
+            raise
+        if self.tape is not None:
+            self.tape.heard(asked | {"answered": answer})
+        return answer
+
     def notification(self, notification: Notification) -> None:
         """Keep a notification for `run`, when there is somebody to hand it to."""
         if self._subscriptions.notice(notification):
             return
+        if self.tape is not None and (notification.method == _LOG or notification.method in _NOTIFICATIONS):
+            self.tape.heard({"notification": notification.method, "params": notification.params})
         if self._change is not None and notification.method in _NOTIFICATIONS:
             self._change(notification)
-        wanted = self._logging if notification.method == "notifications/message" else self._message
+        wanted = self._logging if notification.method == _LOG else self._message
         if wanted is not None:
             self._waiting.append(notification)
             self._arrived.set()
@@ -198,15 +223,21 @@ class Callbacks:
             await self._arrived.wait()
             self._arrived = anyio.Event()
             while self._waiting:
-                await self._hand_out(self._waiting.popleft())
+                await self._call(self._waiting.popleft())
 
-    async def _hand_out(self, notification: Notification) -> None:
+    async def hand_out(self, notification: Notification) -> None:
+        """Hand out one notification now, before those that wait."""
+        if self._change is not None and notification.method in _NOTIFICATIONS:
+            self._change(notification)
+        await self._call(notification)
+
+    async def _call(self, notification: Notification) -> None:
         try:
-            if notification.method == "notifications/message":
-                assert self._logging is not None
-                await self._logging(types.LoggingMessageNotificationParams.from_wire(notification.params))
-            elif (model := _NOTIFICATIONS.get(notification.method)) is not None:
-                assert self._message is not None
+            if notification.method == _LOG:
+                if self._logging is not None:
+                    params = types.LoggingMessageNotificationParams.from_wire(notification.params)
+                    await self._logging(params)
+            elif (model := _NOTIFICATIONS.get(notification.method)) is not None and self._message is not None:
                 wire = {"method": notification.method, "params": notification.params}
                 await self._message(model.from_wire(wire))
         except ValidationError as exc:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Self, TypeVar, get_args
@@ -27,11 +27,13 @@ from .callbacks import Callback
 from .connecting import EraChoice, Opened, connected
 from .session import READ_TIMEOUT_SECONDS, ClientSession, ReadResourceResult
 from .streams import ReadHalf, WriteHalf
-from .targets import HttpServerParameters, Target, server_of
+from .targets import HttpServerParameters, Server, Target, server_of
 from .watching import ResourceWatches
 
 if TYPE_CHECKING:
     import httpx2
+
+    from .cassettes import Track
 
 __all__ = ["Client"]
 
@@ -75,6 +77,9 @@ class Client:
     client_info, logging_callback, message_handler, sampling_callback, elicitation_callback, \
 list_roots_callback : optional
         As for `ClientSession`.
+    cassette : Track, optional
+        Records what is called, or answers from what was recorded (`mcp_jupyter.client.cassettes`). For a
+        replay nothing is opened, and the target, which may be None, is not looked at.
 
     Raises
     ------
@@ -93,7 +98,7 @@ list_roots_callback : optional
 
     def __init__(
         self,
-        target: Target,
+        target: Target | None,
         *,
         name: str | None = None,
         headers: Mapping[str, str] | None = None,
@@ -108,12 +113,18 @@ list_roots_callback : optional
         sampling_callback: Callback | None = None,
         elicitation_callback: Callback | None = None,
         list_roots_callback: Callback | None = None,
+        cassette: Track | None = None,
     ) -> None:
         if era not in get_args(EraChoice):
             raise ValueError(f"era must be one of {', '.join(get_args(EraChoice))}, not {era!r}.")
-        self._server = server_of(target, name=name, headers=headers, env=env, cwd=cwd)
-        if auth is not None and not isinstance(self._server, HttpServerParameters):
-            raise ValueError("auth= is for a URL.")
+        self._cassette = cassette
+        self._server: Server | None = None
+        if cassette is None or cassette.mode != "replay":
+            if target is None:
+                raise ValueError("target=None is for a replay.")
+            self._server = server_of(target, name=name, headers=headers, env=env, cwd=cwd)
+            if auth is not None and not isinstance(self._server, HttpServerParameters):
+                raise ValueError("auth= is for a URL.")
         self._auth = auth
         self._era = era
         self._session_options: dict[str, Any] = {
@@ -134,7 +145,10 @@ list_roots_callback : optional
         if self._opened is not None:
             raise RuntimeError("This client is open already; make another one.")
         async with AsyncExitStack() as stack:
-            opening = connected(self._server, self._new_session, era=self._era, auth=self._auth)
+            if self._cassette is None:
+                opening = self._connected()
+            else:
+                opening = self._cassette.connected(self._connected, self._new_session)
             self._opened = await stack.enter_async_context(opening)
             self._life = stack.pop_all()
         if isinstance(self._opened.result, types.DiscoverResult):
@@ -149,6 +163,10 @@ list_roots_callback : optional
         self._opened = self._watches = None
         self._cache.clear()
         return await self._life.__aexit__(kind, value, trace)
+
+    def _connected(self) -> AbstractAsyncContextManager[Opened]:
+        assert self._server is not None, "only a replay does without"
+        return connected(self._server, self._new_session, era=self._era, auth=self._auth)
 
     def _new_session(self, read: ReadHalf, write: WriteHalf) -> ClientSession:
         return ClientSession(read, write, change_listener=self._changed, **self._session_options)

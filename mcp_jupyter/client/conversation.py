@@ -37,6 +37,7 @@ from .callbacks import Callbacks
 from .param_headers import ParamHeaders
 from .rounds import in_rounds
 from .streams import SESSION_ENDED, ClientChannel, printable
+from .tape import Question, Tape
 
 __all__ = ["Conversation"]
 
@@ -96,6 +97,7 @@ class Conversation:
         self._log_level = log_level
         self._level_set = False
         self._envelope: dict[str, Any] | None = None
+        self._tape: Tape | None = None
         self._session = 0  # how many legacy sessions there were before this one
         self._renewing = anyio.Lock()
 
@@ -138,6 +140,29 @@ class Conversation:
             self.era, self._envelope = before
             raise
         return result
+
+    def resume(self, opening: types.InitializeResult | types.DiscoverResult, version: str) -> None:
+        """Be as after an opening that was recorded.
+
+        Raises
+        ------
+        McpError
+            It is in a version that this client does not know.
+        """
+        is_modern = isinstance(opening, types.DiscoverResult)
+        known = MODERN_VERSIONS if is_modern else LEGACY_VERSIONS
+        if version not in known:
+            raise _unsupported([version], known)
+        if is_modern:
+            self._speak(version)
+        else:
+            self.era = era_of(version)
+
+    def play_through(self, tape: Tape) -> None:
+        """Let a tape stand between this side and the server from now on."""
+        self._tape = self._callbacks.tape = tape
+        if isinstance(self._channel, ClientChannel):
+            self._channel.tell_secrets(tape.keep_secret)
 
     @property
     def version(self) -> str | None:
@@ -204,13 +229,30 @@ class Conversation:
         self.check(method)
         seconds = self.timeout if timeout is None else timeout
 
-        async def ask(asked: Mapping[str, Any]) -> dict[str, Any]:
-            return await self._persistently(method, asked, on_progress, remedy)
+        async def live(on_progress: ProgressCallback | None) -> dict[str, Any]:
+            async def ask(asked: Mapping[str, Any]) -> dict[str, Any]:
+                return await self._persistently(method, asked, on_progress, remedy)
+
+            return await in_rounds(method, params, ask, self._callbacks.fulfil)
 
         with anyio.move_on_after(seconds):
-            wire = await in_rounds(method, params, ask, self._callbacks.fulfil)
-            return _read(method, wire, model)
+            return _read(method, await self.exchange(method, params, live, on_progress), model)
         raise _late(method, seconds)
+
+    async def exchange(
+        self,
+        method: str,
+        params: Mapping[str, Any],
+        live: Callable[[ProgressCallback | None], Awaitable[dict[str, Any]]],
+        on_progress: ProgressCallback | None = None,
+    ) -> dict[str, Any]:
+        """The answer of the server, or of the tape where there is one."""
+        if self._tape is None:
+            return await live(on_progress)
+        callbacks = self._callbacks
+        return await self._tape.exchange(
+            Question(method, params, live, on_progress, callbacks.hand_out, callbacks.notification)
+        )
 
     def check(self, method: str) -> None:
         """Raise when `method` cannot be asked now: no opening yet, or the version lacks it.

@@ -11,7 +11,7 @@ import abc
 import http
 import logging
 import ssl
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import aclosing, asynccontextmanager
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Any, Final
@@ -186,6 +186,9 @@ class HttpChannel(ClientChannel, abc.ABC):
         self.secrets = Redaction(client.headers, self.url)
         if client.auth is not None:
             client.event_hooks = {"request": [self.secrets.learn]}
+
+    def tell_secrets(self, listener: Callable[[str], None]) -> None:
+        self.secrets.tell(listener)
 
     # -- what differs between the transports ---------------------------------------------------
 

@@ -28,6 +28,7 @@ from .callbacks import Callback, Callbacks
 from .conversation import Conversation
 from .streams import ReadHalf, WriteHalf, joined
 from .subscriptions import Subscription, Subscriptions
+from .tape import Tape
 
 __all__ = ["ClientSession", "ReadResourceResult"]
 
@@ -179,6 +180,20 @@ class ClientSession:
             an error `initialize` may still succeed.
         """
         return await self._conversation.discover()
+
+    def resume(self, opening: types.InitializeResult | types.DiscoverResult, version: str) -> None:
+        """Be as after an opening that was recorded, in place of `initialize` or `discover`.
+
+        Raises
+        ------
+        McpError
+            It is in a version that this client does not know.
+        """
+        self._conversation.resume(opening, version)
+
+    def play_through(self, tape: Tape) -> None:
+        """Let a tape stand between this session and its server from now on: it keeps, or it answers."""
+        self._conversation.play_through(tape)
 
     async def send_ping(self, *, timeout: float | None = None) -> types.EmptyResult:
         """Ask whether the server is there (legacy versions)."""

@@ -15,7 +15,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Final, TextIO
@@ -66,6 +66,9 @@ LAST_WORDS_BYTES: Final = 4096
 
 MAX_SHOWN_CHARS: Final = 500
 """Of these shown in the explanation."""
+
+MIN_SECRET_CHARS: Final = 8
+"""A shorter variable (as in `DEBUG=1`) is no secret, and leaving it out would garble a recording."""
 
 READ_BYTES: Final = 65536
 """One read; a pipe holds no more."""
@@ -133,7 +136,7 @@ async def stdio_client(
         The command cannot be started.
     """
     process = await _start(server)
-    child = _Child(process, errlog)
+    child = _Child(process, errlog, server.env or {})
     try:
         async with owned_tasks() as tasks:
             for task in (child.read, child.write, child.read_errors):
@@ -170,13 +173,19 @@ def _environment(given: Mapping[str, str] | None) -> dict[str, str]:
 class _Child(ClientChannel):
     """The channel over one process."""
 
-    def __init__(self, process: Process, errlog: TextIO | None) -> None:
+    def __init__(self, process: Process, errlog: TextIO | None, env: Mapping[str, str]) -> None:
         super().__init__()
+        self._env = env
         self._process = process
         self._errlog = errlog
         self._written = anyio.Event()
         self._errors_read = anyio.Event()
         self._last_words = bytearray()
+
+    def tell_secrets(self, listener: Callable[[str], None]) -> None:
+        for value in self._env.values():
+            if len(value) >= MIN_SECRET_CHARS:
+                listener(value)
 
     async def write(self) -> None:
         """Send the outbox."""

@@ -8,6 +8,7 @@ events in a channel's life; it does not know what carries the bytes.
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
 import anyio
@@ -99,6 +100,9 @@ class ClientChannel(Channel):
     def close(self) -> None:
         """End the conversation; what is in the outbox is still sent."""
         self.lost("")
+
+    def tell_secrets(self, listener: Callable[[str], None]) -> None:
+        """Tell of everything secret that this transport sends or starts a server with, now and later."""
 
     # -- the transport's side ------------------------------------------------------------------
 

@@ -112,7 +112,14 @@ class Subscriptions:
         subscription = self._open[id_] = Subscription()
         try:
             async with owned_tasks() as tasks:  # they end with the body, which cancels the request
-                tasks.start_soon(_hold, conversation, id_, wanted, subscription)
+
+                async def live(_on_progress: object) -> dict[str, Any]:
+                    tasks.start_soon(_hold, conversation, id_, wanted, subscription)
+                    await subscription._opened(timeout)
+                    return {"notifications": subscription.granted.model_dump(exclude_none=True)}
+
+                answer = await conversation.exchange(_LISTEN, {"notifications": wanted}, live)
+                subscription._acknowledge(answer)
                 await subscription._opened(timeout)
                 yield subscription
         finally:

@@ -1,0 +1,338 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""A cassette: one file beside a notebook, with a track for each server the notebook calls.
+
+Owns the mode, when the file is written, and whose recording stands when two write it. What is recorded and
+how it is played is `recorder`'s and `replayer`'s.
+
+All of it belongs to one thread: that of the event loop whose clients are given its tracks. What two processes
+record of different servers is merged in the file; of the same server the last one to write stands.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from pathlib import Path
+from typing import Final, Literal, Self, TypeAlias, get_args
+
+import anyio
+from pydantic import ValidationError
+
+from ... import types
+from ...engine.halves import halves
+from ...engine.tasks import owned_tasks
+from ...errors import CassetteError, ConfigError
+from ..answering import malformed
+from ..connecting import Opened, SessionFactory
+from ..session import ClientSession
+from ..streams import printable
+from ..tape import NoServer
+from .canonical import plain
+from .file import CassetteFile
+from .recorder import Recorder
+from .recording import MAX_SERVERS, Opening, Recording, parse, render
+from .redactor import Redactor
+from .replayer import Replayer
+
+__all__ = ["Cassette", "Mode", "Track", "cassette_path", "mode_from_environment"]
+
+log = logging.getLogger(__name__)
+
+Mode: TypeAlias = Literal["off", "record", "replay"]
+
+_Connect: TypeAlias = Callable[[], AbstractAsyncContextManager[Opened]]
+
+VARIABLE: Final = "MCP_JUPYTER_CASSETTES"
+
+SAVE_SECONDS: Final = 0.5
+"""From the first call that is not saved yet to the next writing: what a crash may cost."""
+
+REST_PER_SAVE: Final = 20
+"""Times as long as a writing took nothing is written: a long recording must not keep its loop busy."""
+
+MAX_ALIAS_CHARS: Final = 200
+MAX_SHOWN_CHARS: Final = 80
+MAX_NAMED: Final = 20
+"""Of an alias; of it in a message; aliases that a message lists."""
+
+
+def mode_from_environment() -> Mode:
+    """What MCP_JUPYTER_CASSETTES says; "off" when it is not set.
+
+    Raises
+    ------
+    ConfigError
+        It says something else.
+    """
+    said = os.environ.get(VARIABLE, "").strip().lower()
+    for mode in get_args(Mode):
+        if said == mode or (not said and mode == "off"):
+            return mode  # type: ignore[no-any-return]
+    raise ConfigError(f"{VARIABLE} must be record, replay or off, not {printable(said, MAX_SHOWN_CHARS)!r}.")
+
+
+def cassette_path(notebook_path: Path) -> Path:
+    """Where a notebook's cassette is: `analysis.cassette.json` beside `analysis.ipynb`."""
+    return notebook_path.with_name(f"{notebook_path.stem}.cassette.json")
+
+
+class Cassette:
+    """All recordings of one notebook. Make it with `open`.
+
+    Parameters
+    ----------
+    file : CassetteFile
+    mode : {"off", "record", "replay"}
+    redactor : Redactor
+    """
+
+    def __init__(self, file: CassetteFile, mode: Mode, redactor: Redactor) -> None:
+        self.mode: Mode = mode
+        self.redactor = redactor
+        self._file = file
+        self._there: dict[str, Recording] = {}
+        self._recorders: dict[str, Recorder] = {}
+        if mode != "off":
+            self._read()
+
+    @classmethod
+    def open(
+        cls,
+        path: str | os.PathLike[str],
+        mode: Mode,
+        *,
+        secrets: Iterable[str] = (),
+        redact: Iterable[str] = (),
+    ) -> Self:
+        """Open a cassette.
+
+        Parameters
+        ----------
+        path
+            See `cassette_path`.
+        mode : {"off", "record", "replay"}
+            "record" begins with what is there: a server's recording is replaced once that server has
+            answered anew, and those of other servers stay. "replay" changes nothing.
+        secrets : iterable of str
+            Never written, in any of their usual encodings. What the client knows (headers, variables for a
+            command, tokens) need not be repeated here.
+        redact : iterable of str
+            Regular expressions of more that is never written.
+
+        Raises
+        ------
+        CassetteError
+            There is no such file to replay, or what is there is no cassette.
+        ConfigError
+            The mode is none, or a pattern cannot be used.
+        """
+        if mode not in get_args(Mode):
+            raise ConfigError(f"A cassette's mode must be record, replay or off, not {mode!r}.")
+        return cls(CassetteFile(Path(path)), mode, Redactor(secrets, redact))
+
+    @property
+    def path(self) -> Path:
+        """Where it is."""
+        return self._file.path
+
+    @property
+    def recordings(self) -> dict[str, Recording]:
+        """What there is of each server, by alias."""
+        mine = {alias: recorder.recording for alias, recorder in self._recorders.items()}
+        return self._there | {alias: recording for alias, recording in mine.items() if recording.interactions}
+
+    def track(self, alias: str) -> Track:
+        """The part for one server, to be given to ``Client(cassette=...)``.
+
+        Raises
+        ------
+        CassetteError
+            To be replayed, and there is no recording of such a server.
+        """
+        if not alias or len(alias) > MAX_ALIAS_CHARS:
+            raise CassetteError(f"A server's name in a cassette has 1 to {MAX_ALIAS_CHARS} characters.")
+        if self.mode == "replay" and alias not in self._there:
+            names = [printable(name, MAX_SHOWN_CHARS) for name in sorted(self._there)[:MAX_NAMED]]
+            raise CassetteError(
+                f"{self._file.shown} has no recording of {printable(alias, MAX_SHOWN_CHARS)!r}; it has "
+                f"{', '.join(names) or 'none at all'}. Record it with {VARIABLE}=record."
+            )
+        return Track(self, alias)
+
+    def save(self) -> None:
+        """Write what was recorded here. Of servers that were not, what another process wrote stays.
+
+        Clients that record see to it themselves: soon after each call, and when they close.
+
+        Raises
+        ------
+        CassetteError
+            It cannot be written.
+        """
+        if self.mode != "record":
+            return
+        if self._file.is_changed:
+            self._read()
+        for recorder in self._recorders.values():
+            recorder.refresh()
+        recordings = self.recordings
+        if len(recordings) > MAX_SERVERS:
+            raise CassetteError(f"{self._file.shown} would have more than {MAX_SERVERS} servers.")
+        if recordings:
+            self._file.write(render(recordings).encode())
+
+    def _read(self) -> None:
+        content = self._file.read()
+        if content is None and self.mode == "replay":
+            raise CassetteError(
+                f"There is no recording {self._file.shown}. Record it with {VARIABLE}=record."
+            )
+        self._there = {} if content is None else parse(content, self._file.shown)
+
+    def record(self, alias: str, opening: Opening, kept: Callable[[], None]) -> Recorder:
+        """Begin to record a server anew; what there is of it stays until the first call is answered.
+
+        Parameters
+        ----------
+        kept : function
+            Called whenever there is something to be saved.
+        """
+        before = self.recordings.get(alias)
+        if before is not None:
+            self._there[alias] = before  # until the new one has something to show
+        made = self._recorders[alias] = Recorder(alias, opening, before, self.redactor, kept)
+        return made
+
+
+class Track:
+    """One server in a cassette. From `Cassette.track`; a client has it to itself.
+
+    Attributes
+    ----------
+    alias : str
+        The server's name.
+    drift : list of str
+        While recording: how the tools differ from those recorded before.
+    """
+
+    def __init__(self, cassette: Cassette, alias: str) -> None:
+        self.alias = alias
+        self._cassette = cassette
+        self._recorder: Recorder | None = None
+
+    @property
+    def mode(self) -> Mode:
+        """The cassette's."""
+        return self._cassette.mode
+
+    @property
+    def drift(self) -> list[str]:
+        return [] if self._recorder is None else list(self._recorder.drift)
+
+    @property
+    def recording(self) -> Recording | None:
+        """What there is of this server."""
+        return self._cassette.recordings.get(self.alias)
+
+    def keep_secret(self, text: str) -> None:
+        """Leave `text` out of what is written from now on, also where it stands already."""
+        if self._recorder is None:
+            self._cassette.redactor.keep(text)
+        else:
+            self._recorder.keep_secret(text)
+
+    @asynccontextmanager
+    async def connected(self, connect: _Connect, new_session: SessionFactory) -> AsyncIterator[Opened]:
+        """A session that is recorded, or one that is played: what `Client` opens in place of its own.
+
+        Parameters
+        ----------
+        connect : callable
+            Opens the real one. Not called for a replay.
+        new_session : callable
+            Makes a session of a pair.
+        """
+        opening: AbstractAsyncContextManager[Opened]
+        if self.mode == "replay":
+            opening = self._replayed(new_session)
+        elif self.mode == "record":
+            opening = self._recorded(connect)
+        else:
+            opening = connect()
+        async with opening as opened:
+            yield opened
+
+    @asynccontextmanager
+    async def _recorded(self, connect: _Connect) -> AsyncIterator[Opened]:
+        cassette = self._cassette
+        saver = _Saver(cassette)
+        try:
+            async with owned_tasks() as tasks, connect() as opened:
+                version = opened.session.protocol_version
+                assert version is not None, "a session that was opened has one"
+                is_legacy = isinstance(opened.result, types.InitializeResult)
+                method = "initialize" if is_legacy else "server/discover"
+                opening = Opening(method, version, cassette.redactor.value(plain(opened.result)))
+                self._recorder = cassette.record(self.alias, opening, saver.want)
+                opened.session.play_through(self._recorder)
+                tasks.start_soon(saver.run)
+                yield opened
+        finally:
+            saver.finish()
+
+    @asynccontextmanager
+    async def _replayed(self, new_session: SessionFactory) -> AsyncIterator[Opened]:
+        recording = self.recording
+        assert recording is not None, "checked when the track was made"
+        async with new_session(*halves(NoServer())) as session:
+            yield _opened(session, recording, self.alias, self._cassette.redactor)
+
+
+def _opened(session: ClientSession, recording: Recording, alias: str, redactor: Redactor) -> Opened:
+    opening = recording.opening
+    model = types.InitializeResult if opening.method == "initialize" else types.DiscoverResult
+    try:
+        result = model.from_wire(opening.result)
+    except ValidationError as exc:
+        raise CassetteError(malformed(f"The recorded opening of {printable(alias, 80)!r} is", exc)) from None
+    session.resume(result, opening.version)
+    session.play_through(Replayer(alias, recording, redactor))
+    return Opened(session, result)
+
+
+class _Saver:
+    """Writes a cassette while it grows: soon, but not for each call. A task of the client's that records."""
+
+    def __init__(self, cassette: Cassette) -> None:
+        self._wanted = anyio.Event()
+        self._cassette = cassette
+
+    def want(self) -> None:
+        """Have it saved soon."""
+        self._wanted.set()
+
+    def finish(self) -> None:
+        """Save what is not saved yet."""
+        if self._wanted.is_set():
+            self._save()
+
+    async def run(self) -> None:
+        """Save whenever something was recorded, until cancelled."""
+        rest = SAVE_SECONDS
+        while True:
+            await self._wanted.wait()
+            await anyio.sleep(rest)
+            self._wanted = anyio.Event()
+            began = time.monotonic()
+            self._save()
+            rest = max(SAVE_SECONDS, REST_PER_SAVE * (time.monotonic() - began))
+
+    def _save(self) -> None:
+        """Save now; calls go on when that fails, and what was wrong is logged."""
+        try:
+            self._cassette.save()
+        except CassetteError as exc:
+            log.warning("The recording is not saved: %s", exc)

@@ -1,0 +1,124 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""How a server's tools differ from the recorded ones, in lines that can be read.
+
+Pure. What a recording has a redaction mark for is not compared.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final
+
+from ..streams import printable
+from .canonical import matches
+
+__all__ = ["drift"]
+
+MAX_SHOWN_CHARS: Final = 120
+"""Of a name or a type."""
+
+MAX_LINES: Final = 200
+"""Of one report: a server that is another one altogether."""
+
+
+def drift(recorded: Sequence[Mapping[str, Any]], now: Sequence[Mapping[str, Any]]) -> list[str]:
+    """What changed.
+
+    Parameters
+    ----------
+    recorded, now
+        Tools as on the wire.
+
+    Returns
+    -------
+    list of str
+        A line for each difference, tools in the recorded order and new ones last; empty when there is none.
+    """
+    before, after = _by_name(recorded), _by_name(now)
+    lines = []
+    for name, tool in before.items():
+        if name not in after:
+            lines.append(f"{_shown(name)}: the tool is gone")
+        else:
+            lines += [f"{_shown(name)}: {difference}" for difference in _tool(tool, after[name])]
+    lines += [f"{_shown(name)}: the tool is new" for name in after if name not in before]
+    if len(lines) > MAX_LINES:
+        lines[MAX_LINES:] = [f"and {len(lines) - MAX_LINES} more"]
+    return lines
+
+
+def _by_name(tools: Sequence[Mapping[str, Any]]) -> dict[str, Mapping[str, Any]]:
+    return {tool["name"]: tool for tool in tools if isinstance(tool.get("name"), str)}
+
+
+def _tool(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[str]:
+    schemas = _table(old.get("inputSchema")), _table(new.get("inputSchema"))
+    arguments = list(_arguments(*schemas))
+    yield from arguments
+    if not arguments and not matches(*schemas):
+        yield "the input schema changed"
+    if not matches(old.get("outputSchema"), new.get("outputSchema")):
+        yield "the output schema changed"
+    for name in ("title", "description"):
+        if not matches(old.get(name), new.get(name)):
+            yield f"the {name} changed"
+    before, after = _table(old.get("annotations")), _table(new.get("annotations"))
+    for name in sorted({*before, *after}):
+        if not matches(before.get(name), after.get(name)):
+            was, now = _json(before.get(name)), _json(after.get(name))
+            yield f"the annotation {_shown(name)} was {was}, and is {now}"
+
+
+def _arguments(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[str]:
+    before, after = _table(old.get("properties")), _table(new.get("properties"))
+    was_needed, is_needed = _names(old.get("required")), _names(new.get("required"))
+    for name in before:
+        if name not in after:
+            yield f"the argument {_shown(name)} is gone"
+    for name, schema in after.items():
+        shown = f"argument {_shown(name)}"
+        if name not in before:
+            kind = "required" if name in is_needed else "optional"
+            yield f"the {shown} ({kind}, {_type(schema)}) is new"
+            continue
+        if name in is_needed - was_needed:
+            yield f"the {shown} is required now"
+        if name in was_needed - is_needed:
+            yield f"the {shown} is optional now"
+        yield from _argument(shown, _table(before[name]), _table(schema))
+
+
+def _argument(shown: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[str]:
+    if matches(old, new):
+        return
+    changed = sorted(key for key in {*old, *new} if not matches(old.get(key), new.get(key)))
+    was, now = _type(old), _type(new)
+    if was != now:
+        yield f"the {shown} was {was}, and is {now}"
+    elif changed == ["description"]:
+        yield f"the description of the {shown} changed"
+    else:
+        yield f"the {shown} changed ({_shown(', '.join(changed))})"
+
+
+def _type(schema: Any) -> str:
+    table = _table(schema)
+    kind = table.get("type", table.get("anyOf", table.get("$ref", "of any type")))
+    return kind if isinstance(kind, str) and len(kind) < MAX_SHOWN_CHARS else _json(kind)
+
+
+def _table(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _names(value: Any) -> set[str]:
+    return {name for name in value if isinstance(name, str)} if isinstance(value, list) else set()
+
+
+def _json(value: Any) -> str:
+    return _shown(json.dumps(value))
+
+
+def _shown(text: str) -> str:
+    return printable(text, MAX_SHOWN_CHARS)

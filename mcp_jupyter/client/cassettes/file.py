@@ -1,0 +1,123 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""A cassette on disk: read within bounds, replaced whole, for its owner's eyes only.
+
+Owns what makes a file unfit to be read or replaced, and when another process has changed it. Does not know
+what is in it.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import stat
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+from ...errors import CassetteError
+from ..streams import printable
+
+__all__ = ["MAX_FILE_BYTES", "CassetteFile"]
+
+MAX_FILE_BYTES: Final = 64 * 1024 * 1024
+"""A run with a few plots has one or two MiB; more than this no repository should hold."""
+
+MAX_SHOWN_CHARS: Final = 300
+"""Of a path in a message."""
+
+_State = tuple[int, int, int]
+
+
+class CassetteFile:
+    """A path, and what was last seen there.
+
+    Parameters
+    ----------
+    path : Path
+        Its folder must exist.
+
+    Attributes
+    ----------
+    shown : str
+        What messages call it.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.shown = printable(os.fspath(path), MAX_SHOWN_CHARS)
+        self._seen: _State | None = None
+
+    @property
+    def is_changed(self) -> bool:
+        """Whether somebody else has written it since it was last read or written here."""
+        try:
+            return _state(self.path.lstat()) != self._seen
+        except FileNotFoundError:
+            return self._seen is not None
+        except (OSError, ValueError):
+            return True
+
+    def read(self) -> bytes | None:
+        """Its contents; None when there is no such file.
+
+        Raises
+        ------
+        CassetteError
+            It cannot be read, is a link or no plain file, or has more than `MAX_FILE_BYTES`.
+        """
+        # O_NONBLOCK: a named pipe in its place must not make us wait.
+        flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+        try:
+            before = self.path.lstat()
+            if not stat.S_ISREG(before.st_mode):
+                raise CassetteError(f"{self.shown} is no plain file (a link, perhaps), so it is not read.")
+            with open(os.open(self.path, flags | getattr(os, "O_BINARY", 0)), "rb") as file:
+                status = os.fstat(file.fileno())
+                if not stat.S_ISREG(status.st_mode):
+                    raise CassetteError(f"{self.shown} is no plain file, so it is not read.")
+                content = file.read(MAX_FILE_BYTES + 1) if status.st_size <= MAX_FILE_BYTES else None
+        except FileNotFoundError:
+            self._seen = None
+            return None
+        except (OSError, ValueError) as exc:
+            raise CassetteError(f"{self.shown} cannot be read: {_why(exc)}.") from None
+        if content is None or len(content) > MAX_FILE_BYTES:
+            raise CassetteError(f"{self.shown} has more than {MAX_FILE_BYTES} bytes, so it is not read.")
+        self._seen = _state(status)
+        return content
+
+    def write(self, content: bytes) -> None:
+        """Put `content` in its place, at once or not at all, with mode 0600.
+
+        Raises
+        ------
+        CassetteError
+            It cannot be written, or is a link or no plain file.
+        """
+        if len(content) > MAX_FILE_BYTES:
+            raise CassetteError(
+                f"{self.shown} would have more than {MAX_FILE_BYTES} bytes; it is not written."
+            )
+        new = self.path.with_name(f".{secrets.token_hex(8)}.tmp")
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0)
+        try:
+            if os.path.lexists(self.path) and not stat.S_ISREG(self.path.lstat().st_mode):
+                raise CassetteError(f"{self.shown} is no plain file (a link, perhaps): it is not replaced.")
+            with open(os.open(new, flags | getattr(os, "O_BINARY", 0), 0o600), "wb") as file:
+                file.write(content)
+                file.flush()
+                self._seen = _state(os.fstat(file.fileno()))
+            new.replace(self.path)
+        except (OSError, ValueError) as exc:
+            raise CassetteError(f"{self.shown} cannot be written: {_why(exc)}.") from None
+        finally:
+            with suppress(OSError, ValueError):
+                new.unlink()
+
+
+def _state(status: os.stat_result) -> _State:
+    return status.st_ino, status.st_mtime_ns, status.st_size
+
+
+def _why(error: OSError | ValueError) -> str:
+    return (error.strerror if isinstance(error, OSError) else None) or type(error).__name__

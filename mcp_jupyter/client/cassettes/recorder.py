@@ -1,0 +1,237 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The tape that keeps what passes between a session and its server, without its secrets.
+
+Owns which event belongs to which call, and what is not kept: calls that were cancelled or timed out, and what
+is beyond the limits. A failure to keep something never fails a call. Does not know where it is kept.
+"""
+
+from __future__ import annotations
+
+import logging
+from bisect import insort
+from collections.abc import Callable
+from operator import attrgetter
+from typing import Any, Final
+
+from ...engine.connection import ProgressCallback
+from ...errors import McpError
+from ..streams import printable
+from ..tape import Event, Question
+from .canonical import canonical, plain
+from .drift import drift
+from .recording import MAX_EVENTS, MAX_INTERACTIONS, Interaction, Opening, Recording, listed_tools, text_of
+from .redactor import Redactor, TooDeep
+
+__all__ = ["Recorder"]
+
+log = logging.getLogger(__name__)
+
+MAX_BYTES: Final = 48 * 1024 * 1024
+"""Of one server's calls: three quarters of what a file may have, so that others have room."""
+
+MAX_SHOWN_CHARS: Final = 80
+"""Of an alias in the log."""
+
+SCHEMAS_IN: Final = frozenset({"tools/list"})
+"""Methods whose results hold schemas, in which a property called `password` is no secret."""
+
+
+class Recorder:
+    """Keeps one conversation. Belongs to the event loop of its session.
+
+    Parameters
+    ----------
+    alias : str
+        The server's.
+    opening : Opening
+        How the conversation began; without its secrets.
+    before : Recording or None
+        What there was of this server, to compare the tools with.
+    redactor : Redactor
+        The cassette's.
+    kept : function
+        Called whenever there is something new to be saved.
+
+    Attributes
+    ----------
+    recording : Recording
+        What was kept. It grows.
+    drift : list of str
+        How the server's tools differ from those recorded before, once they have been listed.
+    """
+
+    def __init__(
+        self,
+        alias: str,
+        opening: Opening,
+        before: Recording | None,
+        redactor: Redactor,
+        kept: Callable[[], None],
+    ) -> None:
+        self.recording = Recording(opening)
+        self.drift: list[str] = []
+        self._alias = printable(alias, MAX_SHOWN_CHARS)
+        self._tools_before = None if before is None else listed_tools(before)
+        self._schemas = {str(tool.get("name")): tool for tool in self._tools_before or []}
+        self._is_listed = False
+        self._redactor = redactor
+        self._generation = redactor.generation
+        self._kept = kept
+        self._under_way: list[Interaction] = []
+        self._early: list[Event] = []  # before the first call
+        self._bytes = self._begun_calls = 0
+        self._warned = False
+
+    # -- the tape ------------------------------------------------------------------------------
+
+    async def exchange(self, question: Question) -> dict[str, Any]:
+        call = self._begun(question)
+        if call is None:
+            return await question.live(question.on_progress)
+        try:
+            result = await question.live(self._progress(call, question.on_progress))
+        except McpError as exc:
+            self._settle(call, error=exc.to_dict())
+            raise
+        except BaseException:  # cancelled, timed out or cut off: no answer that could be given again
+            self._drop(call)
+            raise
+        self._settle(call, result=result)
+        return result
+
+    def heard(self, event: Event) -> None:
+        try:
+            kept = self._redacted_event(plain(event))
+        except (TypeError, TooDeep) as exc:
+            self._warn(f"an event is left out: {exc}")
+            return
+        calls = self.recording.interactions
+        if self._under_way:
+            self._add(self._under_way[-1].events, kept)
+        elif not calls:
+            self._add(self._early, kept)
+        elif "notification" in kept:
+            self._add(calls[-1].afterwards, kept)
+            calls[-1].text = None
+            self._kept()
+
+    def keep_secret(self, text: str) -> None:
+        self._redactor.keep(text)
+        self._kept()
+
+    def refresh(self) -> None:
+        """Look at all that is kept once more, when secrets were learned since."""
+        while self._generation != self._redactor.generation:
+            self._generation = self._redactor.generation
+            again = self._redactor.again
+            opening = self.recording.opening
+            self._early = again(self._early)
+            self.recording.opening = Opening(opening.method, opening.version, again(opening.result))
+            for call in [*self.recording.interactions, *self._under_way]:
+                call.params, call.result, call.error = map(again, (call.params, call.result, call.error))
+                call.events, call.afterwards = again(call.events), again(call.afterwards)
+                call.text = None
+
+    # -- what is kept --------------------------------------------------------------------------
+
+    def _begun(self, question: Question) -> Interaction | None:
+        """A call that is now under way; None when it is not kept."""
+        if len(self.recording.interactions) + len(self._under_way) >= MAX_INTERACTIONS:
+            self._warn(f"it has {MAX_INTERACTIONS} calls, and takes no more")
+            return None
+        try:
+            params = canonical(question.method, question.params)
+            call = Interaction(question.method, self._redactor.params(question.method, params, self._schemas))
+        except (TypeError, TooDeep) as exc:
+            self._warn(f"a call of {printable(question.method, MAX_SHOWN_CHARS)} is left out: {exc}")
+            return None
+        self._begun_calls += 1
+        call.number = self._begun_calls
+        call.events, self._early = self._early, []
+        self._under_way.append(call)
+        return call
+
+    def _progress(self, call: Interaction, on_progress: ProgressCallback | None) -> ProgressCallback | None:
+        if on_progress is None:
+            return None
+
+        async def progressed(progress: float, total: float | None, message: str | None) -> None:
+            step = {"progress": progress, "total": total, "message": message}
+            event = {name: value for name, value in step.items() if value is not None}
+            self._add(call.events, self._redactor.value(plain(event)))
+            await on_progress(progress, total, message)
+
+        return progressed
+
+    def _settle(
+        self, call: Interaction, *, result: dict[str, Any] | None = None, error: dict[str, Any] | None = None
+    ) -> None:
+        try:
+            if result is None:
+                call.error = self._redactor.value(plain(error))
+            else:
+                call.result = self._redactor.value(plain(result), schemas=call.method in SCHEMAS_IN)
+        except (TypeError, TooDeep) as exc:
+            self._warn(f"the answer to {printable(call.method, MAX_SHOWN_CHARS)} is left out: {exc}")
+            self._drop(call)
+            return
+        size = len(text_of(call))
+        if self._bytes + size > MAX_BYTES:
+            self._warn(f"it has {MAX_BYTES} bytes, and takes no more")
+            self._drop(call)
+            return
+        self._bytes += size
+        self._under_way.remove(call)
+        insort(self.recording.interactions, call, key=attrgetter("number"))
+        self._look_at_tools(call)
+        self._kept()
+
+    def _drop(self, call: Interaction) -> None:
+        self._under_way.remove(call)
+        for event in call.events:
+            if "notification" in event:  # it may have been meant for all
+                self.heard(event)
+
+    def _add(self, events: list[Event], event: Event) -> None:
+        if len(events) < MAX_EVENTS:
+            events.append(event)
+
+    def _redacted_event(self, event: Event) -> Event:
+        redactor = self._redactor
+        if "asked" not in event:
+            kept = redactor.value(event)
+        else:
+            params = redactor.value(event["params"], schemas=True)
+            kept = {"asked": event["asked"], "params": params}
+            if "refused" in event:
+                kept["refused"] = redactor.value(event["refused"])
+            else:
+                form = event["params"].get("requestedSchema") if isinstance(event["params"], dict) else None
+                schema = {"properties": {"content": form}}
+                kept["answered"] = redactor.value(event["answered"], schema)
+        assert isinstance(kept, dict)
+        return kept
+
+    # -- the tools -----------------------------------------------------------------------------
+
+    def _look_at_tools(self, call: Interaction) -> None:
+        """Learn the schemas of the first listing, and compare them with those of before."""
+        if self._is_listed or call.method != "tools/list":
+            return
+        tools = listed_tools(self.recording)
+        if tools is None:
+            return
+        self._is_listed = True
+        self._schemas = {str(tool.get("name")): tool for tool in tools}
+        for earlier in self.recording.interactions:
+            earlier.params = self._redactor.params(earlier.method, earlier.params, self._schemas)
+            earlier.text = None
+        if self._tools_before is not None:
+            self.drift = drift(self._tools_before, tools)
+            for line in self.drift:
+                log.warning("The tools of %s are not those recorded before: %s", self._alias, line)
+
+    def _warn(self, words: str) -> None:
+        if not self._warned:
+            self._warned = True
+            log.warning("The recording of %s is not whole (said once): %s.", self._alias, words)

@@ -1,0 +1,294 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""What a cassette holds: recordings of servers, and their form as JSON.
+
+Owns the members of the file, their order and every check of what a file says: nothing of it is trusted. Does
+not know where the file is, nor what is a secret.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from pydantic_core import from_json
+
+from ...errors import CassetteError
+from ..streams import printable
+from ..tape import Event
+from .canonical import pretty
+
+__all__ = [
+    "MAX_DEPTH",
+    "MAX_EVENTS",
+    "MAX_INTERACTIONS",
+    "Interaction",
+    "Opening",
+    "Recording",
+    "listed_tools",
+    "parse",
+    "render",
+    "text_of",
+]
+
+VERSION: Final = 1
+"""Of the form; a reader refuses one it does not know."""
+
+MAX_DEPTH: Final = 150
+"""Of one message's JSON: the parser goes to 200, of which the file's own form takes some."""
+
+MAX_INTERACTIONS: Final = 10_000
+"""Of one server: a notebook's run has dozens, and nobody reviews more."""
+
+MAX_EVENTS: Final = 1_000
+"""Of one call, before its answer or after it: more progress than this nobody looks at."""
+
+MAX_SERVERS: Final = 100
+"""Of one notebook."""
+
+MAX_SHOWN_CHARS: Final = 80
+"""Of a name in a message."""
+
+_OPENINGS: Final = ("initialize", "server/discover")
+
+
+@dataclass(slots=True)
+class Interaction:
+    """One call: what was asked and what came of it.
+
+    Attributes
+    ----------
+    method, params
+        Canonical.
+    events : list of Event
+        What happened before the answer, in order.
+    result, error : dict or None
+        The answer: one of the two.
+    afterwards : list of Event
+        What happened after it, before the next call.
+    text : str or None
+        The whole as it stands in the file, where that is known.
+    number : int
+        Its place in the order of calls.
+    """
+
+    method: str
+    params: dict[str, Any]
+    events: list[Event] = field(default_factory=list)
+    result: dict[str, Any] | None = None
+    error: dict[str, Any] | None = None
+    afterwards: list[Event] = field(default_factory=list)
+    text: str | None = None
+    number: int = 0
+
+    def to_dict(self) -> dict[str, Any]:
+        """Its form in the file."""
+        answer = {"error": self.error} if self.result is None else {"result": self.result}
+        return {
+            "method": self.method,
+            "params": self.params,
+            **({"events": self.events} if self.events else {}),
+            **answer,
+            **({"afterwards": self.afterwards} if self.afterwards else {}),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """How a conversation began.
+
+    Attributes
+    ----------
+    method : str
+        `initialize` or `server/discover`.
+    version : str
+        The protocol version that was spoken then.
+    result : dict
+        What the server said.
+    """
+
+    method: str
+    version: str
+    result: dict[str, Any]
+
+
+@dataclass(slots=True)
+class Recording:
+    """One conversation with one server, from its opening on."""
+
+    opening: Opening
+    interactions: list[Interaction] = field(default_factory=list)
+
+
+def listed_tools(recording: Recording) -> list[dict[str, Any]] | None:
+    """The tools of the first listing, all its pages; None when the recording has no whole one."""
+    tools: list[dict[str, Any]] = []
+    expected = None
+    for interaction in recording.interactions:
+        if interaction.method != "tools/list" or interaction.result is None:
+            continue
+        if interaction.params.get("cursor") != expected:
+            continue
+        page = interaction.result.get("tools")
+        tools += [tool for tool in page if isinstance(tool, dict)] if isinstance(page, list) else []
+        expected = interaction.result.get("nextCursor")
+        if expected is None:
+            return tools
+    return None
+
+
+# -- to text -----------------------------------------------------------------------------------------------
+
+
+def render(recordings: Mapping[str, Recording]) -> str:
+    """The contents of a file. Calls whose text is known are not written anew: that is what takes time."""
+    servers = ",\n".join(_server(alias, recordings[alias]) for alias in sorted(recordings))
+    inner = f"{{\n{servers}\n  }}" if servers else "{}"
+    return f'{{\n  "cassette": {VERSION},\n  "servers": {inner}\n}}\n'
+
+
+def _server(alias: str, recording: Recording) -> str:
+    opening = recording.opening
+    shown = {"method": opening.method, "version": opening.version, "result": opening.result}
+    calls = ",\n".join(map(text_of, recording.interactions))
+    inner = f"[\n{calls}\n      ]" if calls else "[]"
+    return (
+        f"    {pretty(alias)}: {{\n"
+        f'      "opening": {_indented(shown, 6)},\n'
+        f'      "interactions": {inner}\n'
+        "    }"
+    )
+
+
+def text_of(interaction: Interaction) -> str:
+    """A call as it stands in a file."""
+    if interaction.text is None:
+        interaction.text = " " * 8 + _indented(interaction.to_dict(), 8)
+    return interaction.text
+
+
+def _indented(value: Any, columns: int) -> str:
+    return pretty(value).replace("\n", "\n" + " " * columns)  # no text of JSON holds a line's end
+
+
+# -- from text ---------------------------------------------------------------------------------------------
+
+
+def parse(content: bytes, shown: str) -> dict[str, Recording]:
+    """The recordings in a file, by the alias of their server.
+
+    Parameters
+    ----------
+    shown : str
+        What messages call the file.
+
+    Raises
+    ------
+    CassetteError
+        It is no cassette; the message says at which place.
+    """
+    try:
+        value = from_json(content, allow_inf_nan=False)
+    except ValueError as exc:
+        raise CassetteError(f"{shown} is no cassette: {printable(str(exc), MAX_SHOWN_CHARS)}.") from None
+    reader = _Reader(shown)
+    top = reader.table(value, "the file")
+    if top.get("cassette") != VERSION or isinstance(top["cassette"], bool):
+        reader.refuse("cassette", f"{VERSION}, the version this package reads")
+    servers = reader.table(top.get("servers"), "servers")
+    if len(servers) > MAX_SERVERS:
+        reader.refuse("servers", f"of at most {MAX_SERVERS} members")
+    return {alias: reader.recording(server, alias) for alias, server in servers.items()}
+
+
+class _Reader:
+    """Takes a file apart, and says where it is not what it should be."""
+
+    def __init__(self, shown: str) -> None:
+        self._shown = shown
+
+    def refuse(self, place: str, wanted: str) -> None:
+        raise CassetteError(
+            f"{self._shown} is no cassette: {printable(place, 2 * MAX_SHOWN_CHARS)} must be {wanted}."
+        )
+
+    def table(self, value: Any, place: str) -> dict[str, Any]:
+        if not isinstance(value, dict):
+            self.refuse(place, "a JSON object")
+        assert isinstance(value, dict)
+        return value
+
+    def items(self, value: Any, place: str, limit: int) -> list[Any]:
+        if not isinstance(value, list) or len(value) > limit:
+            self.refuse(place, f"a list of at most {limit} items")
+        assert isinstance(value, list)
+        return value
+
+    def text(self, value: Any, place: str) -> str:
+        if not isinstance(value, str):
+            self.refuse(place, "a text")
+        assert isinstance(value, str)
+        return value
+
+    def recording(self, value: Any, alias: str) -> Recording:
+        place = f"servers.{printable(alias, MAX_SHOWN_CHARS)}"
+        server = self.table(value, place)
+        opening = self.table(server.get("opening"), f"{place}.opening")
+        if opening.get("method") not in _OPENINGS:
+            self.refuse(f"{place}.opening.method", " or ".join(_OPENINGS))
+        calls = self.items(server.get("interactions"), f"{place}.interactions", MAX_INTERACTIONS)
+        return Recording(
+            Opening(
+                opening["method"],
+                self.text(opening.get("version"), f"{place}.opening.version"),
+                self.table(opening.get("result"), f"{place}.opening.result"),
+            ),
+            [self.interaction(call, f"{place}.interactions[{index}]") for index, call in enumerate(calls)],
+        )
+
+    def interaction(self, value: Any, place: str) -> Interaction:
+        call = self.table(value, place)
+        if ("result" in call) == ("error" in call):
+            self.refuse(place, "an object with either result or error")
+        made = Interaction(
+            self.text(call.get("method"), f"{place}.method"),
+            self.table(call.get("params"), f"{place}.params"),
+        )
+        if "result" in call:
+            made.result = self.table(call["result"], f"{place}.result")
+        else:
+            made.error = self.error(call["error"], f"{place}.error")
+        made.events = self.events(call.get("events", []), f"{place}.events")
+        made.afterwards = self.events(call.get("afterwards", []), f"{place}.afterwards")
+        return made
+
+    def error(self, value: Any, place: str) -> dict[str, Any]:
+        error = self.table(value, place)
+        if type(error.get("code")) is not int:
+            self.refuse(f"{place}.code", "a whole number")
+        self.text(error.get("message"), f"{place}.message")
+        return error
+
+    def events(self, value: Any, place: str) -> list[Event]:
+        events = self.items(value, place, MAX_EVENTS)
+        for index, event in enumerate(events):
+            self.event(self.table(event, f"{place}[{index}]"), f"{place}[{index}]")
+        return events
+
+    def event(self, event: Event, place: str) -> None:
+        if "progress" in event:
+            for name in ("progress", "total"):
+                if not _is_number(event.get(name, 0)):
+                    self.refuse(f"{place}.{name}", "a number")
+            self.text(event.get("message", ""), f"{place}.message")
+        elif "notification" in event:
+            self.text(event["notification"], f"{place}.notification")
+            self.table(event.get("params", {}), f"{place}.params")
+        elif "asked" in event:
+            self.text(event["asked"], f"{place}.asked")
+        else:
+            self.refuse(place, "an object with progress, notification or asked")
+
+
+def _is_number(value: Any) -> bool:
+    return type(value) in (int, float)

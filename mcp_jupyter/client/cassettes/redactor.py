@@ -1,0 +1,335 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""What must not be kept of a call: secrets, by their place and by their value.
+
+Owns which names and schemas mean a secret, in which forms a known secret is looked for, and the mark that
+takes its place. It is told values by whoever knows them (the transport, the person), and learns those that it
+finds by their place, so that they are left out everywhere else too. Knows no file.
+
+By place: the value of a member, argument, query parameter or header with a telling name, and what a schema
+calls `format: password` or `writeOnly`. By value: in plain, percent-encoded, base64 (at any offset) and as it
+stands in JSON. It errs on the side of leaving out.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import pairwise
+from typing import Any, Final
+from urllib.parse import quote, quote_plus
+
+from pydantic_core import from_json
+
+from ...errors import ConfigError
+from .canonical import MARK
+from .recording import MAX_DEPTH
+from .schemas import is_secret, members_of, parts
+
+__all__ = ["Redactor", "TooDeep"]
+
+MIN_SECRET_CHARS: Final = 4
+"""A shorter one is in every second text; by its place it is still left out."""
+
+MIN_NESTED_CHARS: Final = 8
+"""Of texts within a secret object, of which most are secrets and some are not (`{"user": "ada"}`)."""
+
+MIN_BASE64_CHARS: Final = 8
+"""Of the part of an encoded secret that is the same wherever it stands: less is in images by chance."""
+
+MAX_SECRETS: Final = 1_000
+"""Of one cassette, counting those that are found by their place."""
+
+MAX_PATTERNS: Final = 50
+MAX_PATTERN_CHARS: Final = 500
+"""A pattern for one kind of key fits in a line."""
+
+MAX_JSON_CHARS: Final = 1 << 20
+"""Of a text that is looked into because it may be JSON."""
+
+_WORDS: Final = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|[0-9]+")
+
+_SECRET_WORDS: Final = frozenset(
+    {
+        "apikey", "auth", "authorization", "bearer", "cookie", "cookies", "credential", "credentials", "jwt",
+        "otp", "passphrase", "passwd", "password", "passwords", "pwd", "secret", "secrets", "token", "tokens",
+    }
+)  # fmt: skip
+_SECRET_PAIRS: Final = frozenset(
+    {
+        ("access", "key"), ("api", "key"), ("encryption", "key"), ("pass", "word"), ("private", "key"),
+        ("session", "id"), ("session", "key"), ("signing", "key"), ("ssh", "key"),
+    }
+)  # fmt: skip
+_COUNTED: Final = frozenset({"token", "tokens"})
+"""With a number they are counts (`max_tokens`), not credentials."""
+
+_HEADER_LINE: Final = re.compile(
+    r"(?i)\b((?:proxy-)?authorization|mcp-session-id|x-api-key|(?:set-)?cookie)(\s{0,4}[:=]\s{0,4})"
+    r"(?:[A-Za-z]{1,20} )?[^\s\"',]{8,}"
+)
+_BEARER: Final = re.compile(r"(?i)\b(bearer )[\w.~+/=-]{8,}")
+_QUERY: Final = re.compile(r"([?&#;])([\w.~%-]{1,60})=([^&#;\s\"'<>]+)")
+
+
+class TooDeep(ValueError):
+    """The value has more levels than a cassette can hold."""
+
+
+class Redactor:
+    """What one cassette leaves out.
+
+    Parameters
+    ----------
+    secrets : iterable of str
+        Known ones; shorter than `MIN_SECRET_CHARS` they are ignored.
+    patterns : iterable of str
+        Regular expressions of the person's own for what else is a secret.
+
+    Attributes
+    ----------
+    generation : int
+        Rises with each secret learned: what was redacted before has to be looked at again.
+
+    Raises
+    ------
+    ConfigError
+        A pattern cannot be used.
+    """
+
+    def __init__(self, secrets: Iterable[str] = (), patterns: Iterable[str] = ()) -> None:
+        self.generation = 0
+        self._secrets: set[str] = set()
+        self._forms: list[str] = []
+        self._patterns = [_compiled(pattern) for pattern in patterns]
+        if len(self._patterns) > MAX_PATTERNS:
+            raise ConfigError(f"redact= has more than {MAX_PATTERNS} patterns.")
+        for secret in secrets:
+            self.keep(secret)
+
+    def keep(self, secret: str) -> None:
+        """Leave `secret` out from now on."""
+        if len(secret) < MIN_SECRET_CHARS or secret in self._secrets or secret in MARK or MARK in secret:
+            return
+        if len(self._secrets) < MAX_SECRETS:
+            self._secrets.add(secret)
+            self._forms = sorted({*self._forms, *_forms(secret)}, key=len, reverse=True)
+            self.generation += 1
+
+    # -- by value ------------------------------------------------------------------------------
+
+    def text(self, text: str) -> str:
+        """`text` with the mark in place of each known secret, and of what a pattern finds."""
+        for form in self._forms:
+            if form in text:
+                text = text.replace(form, MARK)
+        for pattern in self._patterns:
+            text = pattern.sub(MARK, text)
+        text = _HEADER_LINE.sub(lambda found: found[1] + found[2] + MARK, text)
+        text = _BEARER.sub(lambda found: found[1] + MARK, text)
+        return _QUERY.sub(_query, text)
+
+    def again(self, value: Any) -> Any:
+        """Look at what was redacted before once more, for what was learned since."""
+        if isinstance(value, str):
+            return self.text(value)
+        if isinstance(value, dict):
+            return {self.text(key): self.again(item) for key, item in value.items()}
+        if isinstance(value, list):
+            return [self.again(item) for item in value]
+        return self._scalar(value)
+
+    def _scalar(self, value: Any) -> Any:
+        if type(value) in (int, float) and self._secrets and str(value) in self._secrets:
+            return MARK
+        return value
+
+    # -- by place ------------------------------------------------------------------------------
+
+    def value(self, value: Any, schema: Any = None, *, schemas: bool = False) -> Any:
+        """A copy of JSON without its secrets.
+
+        Parameters
+        ----------
+        schema : mapping, optional
+            JSON Schema of the value, which may say what is secret in it.
+        schemas : bool
+            Whether members called `inputSchema`, `outputSchema` and `requestedSchema` are schemas: their
+            properties have telling names, and are no secrets.
+
+        Raises
+        ------
+        TooDeep
+            It has more than `MAX_DEPTH` levels.
+        """
+        return self._value(value, parts(schema, schema), schema, schemas, 0)
+
+    def params(
+        self, method: str, params: Mapping[str, Any], tools: Mapping[str, Mapping[str, Any]]
+    ) -> dict[str, Any]:
+        """A copy of a call's params without their secrets.
+
+        Parameters
+        ----------
+        tools : mapping
+            Tools by name, as on the wire, for what their schemas say is secret.
+        """
+        if method == "tools/call" and isinstance(name := params.get("name"), str):
+            inner = tools.get(name, {}).get("inputSchema")
+            described = parts({"properties": {"arguments": inner}}, inner)
+            made = self._value(params, described, inner, False, 0)
+        else:
+            made = self.value(params)
+        assert isinstance(made, dict)
+        return made
+
+    def _value(self, value: Any, described: list[Any], root: Any, schemas: bool, depth: int) -> Any:
+        if depth > MAX_DEPTH:
+            raise TooDeep(f"It has more than {MAX_DEPTH} levels.")
+        if isinstance(value, str):
+            self._look_into(value)
+            return self.text(value)
+        if isinstance(value, list):
+            inner = members_of(described, None, root)
+            return [self._value(item, inner, root, schemas, depth + 1) for item in value]
+        if not isinstance(value, dict):
+            return self._scalar(value)
+        paired = value.get("name", value.get("key"))
+        made = {}
+        for key, item in value.items():
+            inner = members_of(described, key, root)
+            if schemas and key in ("inputSchema", "outputSchema", "requestedSchema"):
+                made[key] = self._schema(item, False, depth + 1)
+            elif (
+                _tells(key, item)
+                or any(map(is_secret, inner))
+                or (key == "value" and isinstance(paired, str) and _tells(paired, item))
+            ):
+                made[self.text(key)] = self._hidden(item)
+            else:
+                made[self.text(key)] = self._value(item, inner, root, schemas, depth + 1)
+        return made
+
+    def _hidden(self, value: Any) -> Any:
+        """The mark for a value whose place is secret; and what was there is a secret everywhere."""
+        if value is None or value == "" or isinstance(value, bool):
+            return value
+        for text in _texts(value):
+            if text is value or len(text) >= MIN_NESTED_CHARS:
+                self.keep(text)
+        return MARK
+
+    def _schema(self, node: Any, hide: bool, depth: int) -> Any:
+        """A copy of a JSON Schema, in which the example values of secret properties are left out."""
+        if depth > MAX_DEPTH:
+            raise TooDeep(f"It has more than {MAX_DEPTH} levels.")
+        if isinstance(node, list):
+            return [self._schema(item, hide, depth + 1) for item in node]
+        if not isinstance(node, dict):
+            return self._scalar(node) if not isinstance(node, str) else self.text(node)
+        hide = hide or is_secret(node)
+        made = {}
+        for key, item in node.items():
+            if key == "properties" and isinstance(item, dict):
+                made[key] = {
+                    self.text(name): self._schema(sub, _tells(name, ""), depth + 2)
+                    for name, sub in item.items()
+                }
+            elif hide and key in ("const", "default", "example", "examples"):
+                made[key] = self._hidden(item)
+            else:
+                made[self.text(key)] = self._schema(item, False, depth + 1)
+        return made
+
+    def _look_into(self, text: str) -> None:
+        """Learn the secrets in a text that is JSON: results often say the same in both forms."""
+        if text[:1] in ("{", "[") and len(text) <= MAX_JSON_CHARS:
+            try:
+                inner = from_json(text)
+            except ValueError:
+                return
+            for secret in _by_name(inner):
+                self.keep(secret)
+
+
+# -- names -------------------------------------------------------------------------------------------------
+
+
+def _tells(name: str, value: Any) -> bool:
+    """Whether a name says that its value is a secret."""
+    words = [word.lower() for word in _WORDS.findall(name)]
+    found = {word for word in words if word in _SECRET_WORDS}
+    if type(value) in (int, float):
+        found -= _COUNTED
+    return bool(found) or any(pair in _SECRET_PAIRS for pair in pairwise(words))
+
+
+def _query(found: re.Match[str]) -> str:
+    mark, name, value = found.groups()
+    return f"{mark}{name}={MARK if _tells(name, value) else value}"
+
+
+def _by_name(value: Any) -> Iterator[str]:
+    if isinstance(value, dict):
+        for key, item in value.items():
+            if _tells(key, item) and isinstance(item, str):
+                yield item
+            else:
+                yield from _by_name(item)
+    elif isinstance(value, list):
+        for item in value:
+            yield from _by_name(item)
+
+
+def _texts(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        for item in value.values():
+            yield from _texts(item)
+    elif isinstance(value, list):
+        for item in value:
+            yield from _texts(item)
+    elif type(value) in (int, float):
+        yield str(value)
+
+
+# -- forms -------------------------------------------------------------------------------------------------
+
+
+def _forms(secret: str) -> set[str]:
+    """How a secret may be written."""
+    data = secret.encode("utf-8", "surrogatepass")
+    escaped = {quote(data, safe=""), quote(data), quote_plus(data)}
+    forms = {secret, *escaped, *(re.sub("%[0-9A-F]{2}", _lower, text) for text in escaped)}
+    forms |= {json.dumps(secret, ensure_ascii=flag)[1:-1] for flag in (True, False)}
+    forms |= {json.dumps(json.dumps(secret)[1:-1])[1:-1]}
+    for offset in range(3):
+        core = _base64_core(data, offset)
+        if len(core) >= MIN_BASE64_CHARS:
+            forms |= {core, core.replace("+", "-").replace("/", "_")}
+    return forms
+
+
+def _lower(found: re.Match[str]) -> str:
+    return found[0].lower()
+
+
+def _base64_core(data: bytes, offset: int) -> str:
+    """The part of an encoding that `data` alone decides, when it begins `offset` bytes into a group."""
+    encoded = base64.b64encode(bytes(offset) + data).decode().rstrip("=")
+    first = (0, 2, 3)[offset]
+    return encoded[first : len(encoded) - ((offset + len(data)) % 3 != 0)]
+
+
+def _compiled(pattern: str) -> re.Pattern[str]:
+    if len(pattern) > MAX_PATTERN_CHARS:
+        raise ConfigError(f"A pattern of redact= has more than {MAX_PATTERN_CHARS} characters.")
+    try:
+        made = re.compile(pattern)
+    except (re.error, RecursionError, OverflowError) as exc:
+        raise ConfigError(f"A pattern of redact= is no regular expression: {exc}.") from None
+    if made.match(""):
+        raise ConfigError("A pattern of redact= matches the empty text, so it would match everywhere.")
+    return made
