@@ -14,17 +14,19 @@ from collections.abc import Mapping
 from difflib import get_close_matches
 from functools import lru_cache
 from keyword import iskeyword
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from pydantic_core import from_json, to_json
 
 from ..errors import McpJupyterError, UncheckableSchema
-from ..protocol.json_schema import JsonSchema
 from ..server.content import frames, plain, readable
 from ..server.content.extent import MAX_PARTS
 from ..types import Tool
 from .schemas import Arguments, Schema, arguments_of, type_text
 from .text import clean, is_clean, one_line
+
+if TYPE_CHECKING:
+    from ..protocol.json_schema import JsonSchema
 
 __all__ = ["NOT_GIVEN", "checked", "is_plain_name", "signature_of"]
 
@@ -129,6 +131,8 @@ def checked(tool: Tool, kwargs: Mapping[str, Any]) -> dict[str, Any]:
 @lru_cache(maxsize=128)
 def _compiled(schema: bytes) -> JsonSchema:
     """By content: a tool that is called in a loop is read once."""
+    from ..protocol.json_schema import JsonSchema  # slow to import: jsonschema may bring a grammar of IRIs
+
     return JsonSchema(from_json(schema))
 
 
