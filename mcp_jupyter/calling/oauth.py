@@ -167,7 +167,7 @@ class CellSignIn:
         elif not is_callback_url(callback_url):
             raise ConfigError(
                 "The callback must be the http(s) URL at which browsers reach your Jupyter Server, with "
-                f"/{CALLBACK_PATH} at its end and no query."
+                f"/{CALLBACK_PATH} at its end."
             )
         storage = storage or storage_of(alias)
         self.auth = _CellOAuth(show, server_url, callback_url, runtime_dir, storage=storage, **known)

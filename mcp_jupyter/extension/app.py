@@ -19,7 +19,7 @@ from traitlets import Bool, Float, List, TraitError, Unicode, validate
 from traitlets.utils.bunch import Bunch
 
 from ..errors import LinkError
-from ..link.callback_url import announce, callback_under, is_callback_url, withdraw
+from ..link.callback_url import CALLBACK_PATH, announce, callback_under, is_callback_url, withdraw
 from ..link.discovery import Discovery
 from ..link.files import default_runtime_dir
 from ..protocol.origins import OriginRule, loopback
@@ -85,7 +85,9 @@ class McpJupyterApp(ExtensionApp):
     @validate("callback_url")
     def _only_callback_url(self, proposal: Bunch) -> str:
         if proposal.value and not is_callback_url(proposal.value):
-            raise TraitError("McpJupyterApp.callback_url must be a plain http(s) URL, without a query.")
+            raise TraitError(
+                f"McpJupyterApp.callback_url must be an http(s) URL that ends with /{CALLBACK_PATH}."
+            )
         return str(proposal.value)
 
     @validate("allowed_origins")

@@ -32,7 +32,10 @@ def callback_under(base_url: str) -> str:
 
 
 def is_callback_url(url: str) -> bool:
-    """Whether a URL can be one: http(s), a host, no credential, nothing after the path (RFC 6749, 3.1.2)."""
+    """Whether a URL can be one: http(s), a host, no credential, our path, and nothing after it.
+
+    Source: RFC 6749, 3.1.2.
+    """
     if len(url) > MAX_URL_CHARS or not (url.isascii() and url.isprintable()) or set(url) & set(' "<>\\'):
         return False
     try:
@@ -41,7 +44,8 @@ def is_callback_url(url: str) -> bool:
     except ValueError:
         return False
     is_plain = not ("@" in parts.netloc or "?" in url or "#" in url)
-    return parts.scheme in ("http", "https") and bool(parts.hostname) and port_is_one and is_plain
+    is_ours = parts.path.endswith(f"/{CALLBACK_PATH}")
+    return parts.scheme in ("http", "https") and bool(parts.hostname) and port_is_one and is_plain and is_ours
 
 
 def announce(url: str, runtime_dir: Path) -> None:
