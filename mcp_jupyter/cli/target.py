@@ -8,7 +8,6 @@ Owns how TARGET is read and what is said when nobody is reached. What is asked i
 from __future__ import annotations
 
 import os
-import re
 import sys
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
@@ -35,9 +34,6 @@ _AFTER: Final = "-"
 """What TARGET is when the server is the command line after `--`."""
 
 _COMMAND_LINE: Final = "mcp_jupyter.command_line"
-
-_HEADER: Final = re.compile(r"(?P<name>[!#$%&'*+.^_`|~0-9A-Za-z-]+)[ \t]*:(?P<value>[\t -~]*)")
-"""A name and a value that can be sent (RFC 9110, 5.1 and 5.5)."""
 
 _HELP: Final = """\b
 TARGET is one of
@@ -118,13 +114,12 @@ def on_target(function: Callable[Concatenate[Where, P], None]) -> Callable[..., 
 
 
 def _headers(lines: tuple[str, ...]) -> dict[str, str]:
-    headers: dict[str, str] = {}
-    for line in lines:
-        found = _HEADER.fullmatch(line)
-        if found is None:  # it may hold a token: not shown
-            raise click.UsageError("A header is written as 'Name: value', in ASCII and in one line.")
-        headers[found["name"]] = found["value"].strip()
-    return headers
+    from ..client.pairs import split_headers
+
+    try:
+        return split_headers(lines)
+    except ValueError as exc:
+        raise click.UsageError(str(exc)) from None
 
 
 def ask(where: Where, question: Callable[[Client], Awaitable[T]], **options: Any) -> T:

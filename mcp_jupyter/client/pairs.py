@@ -13,7 +13,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
-__all__ = ["Pairs", "parse_arguments", "parse_value", "split_pairs"]
+__all__ = ["Pairs", "parse_arguments", "parse_value", "split_headers", "split_pairs"]
 
 Pairs = dict[str, str]
 
@@ -22,6 +22,9 @@ MAX_DEPTH: Final = 8
 
 MAX_NAMED: Final = 20
 """Names that a message lists."""
+
+_HEADER: Final = re.compile(r"(?P<name>[!#$%&'*+.^_`|~0-9A-Za-z-]+)[ \t]*:(?P<value>[\t -~]*)")
+"""A name and a value that can be sent (RFC 9110, 5.1 and 5.5)."""
 
 _INTEGER: Final = re.compile(r"[+-]?\d{1,1000}", re.ASCII)
 
@@ -51,6 +54,23 @@ def split_pairs(words: Sequence[str]) -> Pairs:
             raise ValueError(f"{key} is given twice.")
         pairs[key] = value
     return pairs
+
+
+def split_headers(lines: Sequence[str]) -> dict[str, str]:
+    """`Name: value` lines as a mapping.
+
+    Raises
+    ------
+    ValueError
+        A line is no header; it may hold a token, so it is not shown.
+    """
+    headers: dict[str, str] = {}
+    for line in lines:
+        found = _HEADER.fullmatch(line)
+        if found is None:
+            raise ValueError("A header is written as 'Name: value', in ASCII and in one line.")
+        headers[found["name"]] = found["value"].strip()
+    return headers
 
 
 def parse_arguments(pairs: Pairs, schema: Mapping[str, Any]) -> dict[str, Any]:

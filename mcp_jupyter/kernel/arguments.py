@@ -27,9 +27,13 @@ __all__ = [
     "PROMPT",
     "WATCH",
     "WHAT",
+    "argument",
     "magic",
     "no_such",
     "parse",
+    "parse_words",
+    "seconds",
+    "words_of",
 ]
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -114,7 +118,7 @@ HTTP = (
 )
 
 
-def magic(kind: Any, *groups: Iterable[Any]) -> Callable[[F], F]:
+def magic(kind: Any, *groups: Iterable[Any], expand: bool = False) -> Callable[[F], F]:
     """Make a method a magic with options.
 
     Parameters
@@ -123,6 +127,9 @@ def magic(kind: Any, *groups: Iterable[Any]) -> Callable[[F], F]:
         IPython's `line_magic`, `cell_magic` or `line_cell_magic`.
     *groups
         The options, in the order of the help text.
+    expand : bool
+        Whether `$name` and `{expression}` in its line are filled in, as IPython does. Not where braces are
+        a URI template's: data://{name} must not become data://1.
     """
 
     def decorate(method: F) -> F:
@@ -130,9 +137,8 @@ def magic(kind: Any, *groups: Iterable[Any]) -> Callable[[F], F]:
         # Decorators apply from the inside out; argparse shows them from the outside in.
         for option in reversed([option for group in groups for option in group]):
             found = option(found)
-        # Braces in a line are a URI template's, not IPython's: data://{name} must not become data://1.
-        complete: F = no_var_expand(magic_arguments()(found))
-        return complete
+        complete: F = magic_arguments()(found)
+        return complete if expand else no_var_expand(complete)
 
     return decorate
 
@@ -145,19 +151,40 @@ def parse(magic: Callable[..., Any], line: str) -> argparse.Namespace | None:
     UsageError
         One line: what is wrong with the options.
     """
-    parser: MagicArgumentParser = magic.parser  # type: ignore[attr-defined]
-    name = _shown(parser.prog)
+    return parse_words(magic, words_of(magic, line))
+
+
+def words_of(magic: Callable[..., Any], line: str) -> list[str]:
+    """A magic's line in words, as a shell would split it.
+
+    Raises
+    ------
+    UsageError
+        A quotation does not end.
+    """
     try:
-        words = shlex.split(line)
-        if {"-h", "--help"} & set(words):
-            print(parser.format_help())
-            return None
+        return shlex.split(line)
+    except ValueError as exc:
+        # The line is not repeated: it may hold a token.
+        raise UsageError(f"{_name_of(magic)}: {str(exc).lower()} in the line") from None
+
+
+def parse_words(magic: Callable[..., Any], words: list[str]) -> argparse.Namespace | None:
+    """A magic's words (see `parse`)."""
+    parser: MagicArgumentParser = magic.parser  # type: ignore[attr-defined]
+    if {"-h", "--help"} & set(words):
+        print(parser.format_help())
+        return None
+    try:
         found: argparse.Namespace = parser.parse_args(words)
     except UsageError as exc:
+        name = _name_of(magic)
         raise UsageError(f"{name}: {exc} (see {name} --help)") from None
-    except ValueError as exc:
-        raise UsageError(f"{name}: {str(exc).lower()} in {line!r}") from None
     return found
+
+
+def _name_of(magic: Callable[..., Any]) -> str:
+    return _shown(magic.parser.prog)  # type: ignore[attr-defined]
 
 
 def _shown(name: str) -> str:

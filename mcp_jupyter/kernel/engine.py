@@ -64,7 +64,8 @@ class Engine:
 
     def __init__(self, shell: InteractiveShell) -> None:
         self._identity = identify(shell.user_ns)
-        self._runner = KernelRunner(shell, _main_loop(shell))
+        self._main_loop = _main_loop(shell)
+        self._runner = KernelRunner(shell, self._main_loop)
         assert shell.display_formatter is not None
         self.table = kernel_table(shell.display_formatter)
         self.server = FastMCP(
@@ -240,6 +241,11 @@ class Engine:
             self._posted.add(call)
         with contextlib.suppress(RuntimeError):  # the loop is closed: nobody is left to be told
             self._loop.call_soon_threadsafe(self._serve_posted, call)
+
+    def post_to_main(self, function: Callable[[], None]) -> None:
+        """Call a function on the kernel's main thread, between cells; from any thread."""
+        with contextlib.suppress(RuntimeError):  # the loop is closed: the kernel ends
+            self._main_loop.call_soon_threadsafe(function)
 
     def _serve_posted(self, call: tuple[Any, ...]) -> None:
         with self._lock:

@@ -3,17 +3,22 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeVar
 
 from IPython.core.error import UsageError
 from IPython.core.interactiveshell import InteractiveShell
+from IPython.core.magic import Magics
 
+from ..calling.connections import Connections
+from ..calling.magics import CallingMagics
 from ..errors import LinkError
 from .completion import Completion
 from .engine import Engine
 from .magics import McpMagics
 
 __all__ = ["engine_of", "load_ipython_extension", "unload_ipython_extension"]
+
+M = TypeVar("M", bound=Magics)
 
 
 def load_ipython_extension(shell: InteractiveShell) -> None:
@@ -31,27 +36,38 @@ def load_ipython_extension(shell: InteractiveShell) -> None:
         engine.start()
     except LinkError as exc:
         raise UsageError(str(exc)) from None
-    magics = McpMagics(shell, engine)
-    shell.register_magics(magics)
+    calling = CallingMagics(shell, Connections(engine.post_to_main))
+    magics = McpMagics(shell, engine, calling.connections)
+    shell.register_magics(magics, calling)
     magics.completion = Completion(engine, magics)
     shell.Completer.custom_matchers.append(magics.completion.matcher)
 
 
 def unload_ipython_extension(shell: InteractiveShell) -> None:
-    """Stop the engine and take the magics back."""
-    manager = shell.magics_manager
-    magics = manager.registry.pop(McpMagics.__name__, None)
-    if not isinstance(magics, McpMagics):
+    """Disconnect all servers, stop the engine and take the magics back."""
+    calling, magics = _removed(shell, CallingMagics), _removed(shell, McpMagics)
+    if calling is not None:
+        calling.connections.close()
+    if magics is None:
         return
     if magics.completion is not None:
         shell.Completer.custom_matchers.remove(magics.completion.matcher)
-    for kind in ("line", "cell"):
-        for name in magics.magics[kind]:
-            manager.magics[kind].pop(name, None)
+    magics.engine.stop()
+
+
+def _removed(shell: InteractiveShell, kind: type[M]) -> M | None:
+    """Take the magics of one class back; None when they are not registered."""
+    manager = shell.magics_manager
+    magics = manager.registry.pop(kind.__name__, None)
+    if not isinstance(magics, kind):
+        return None
+    for cut in ("line", "cell"):
+        for name in magics.magics[cut]:
+            manager.magics[cut].pop(name, None)
     registered: list[Any] = shell.configurables
     if magics in registered:
         registered.remove(magics)
-    magics.engine.stop()
+    return magics
 
 
 def engine_of(shell: InteractiveShell) -> Engine | None:

@@ -17,6 +17,8 @@ from IPython.core.interactiveshell import InteractiveShell
 from IPython.core.magic import Magics, cell_magic, line_cell_magic, line_magic, magics_class
 
 from .. import types
+from ..calling.connections import Connections
+from ..calling.magics import connections_card
 from ..errors import LinkError
 from ..server.fastmcp.prompts import Prompt
 from ..server.fastmcp.resources import Resource
@@ -58,15 +60,18 @@ class McpMagics(Magics):
     ----------
     engine : Engine
         What they register with.
+    connections : Connections
+        The servers this notebook calls, for `%mcp_status`.
     completion : Completion or None
         The completer that was registered for them.
     """
 
     shell: InteractiveShell
 
-    def __init__(self, shell: InteractiveShell, engine: Engine) -> None:
+    def __init__(self, shell: InteractiveShell, engine: Engine, connections: Connections) -> None:
         super().__init__(shell)
         self.engine = engine
+        self.connections = connections
         self.completion: Completion | None = None
 
     # -- tools -----------------------------------------------------------------------------------
@@ -185,9 +190,11 @@ class McpMagics(Magics):
 
     @magic(line_magic, HELP)
     def mcp_status(self, line: str) -> None:
-        """Show what this notebook serves."""
+        """Show what this notebook serves, and which servers it is connected to."""
         if parse(self.mcp_status, line) is not None:
             show(status_card(self.engine.name, self.engine.server))
+            if len(self.connections):
+                show(connections_card(self.connections))
 
     @magic(line_magic, (NAMES,), HELP)
     def mcp_remove(self, line: str) -> None:

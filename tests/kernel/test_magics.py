@@ -295,7 +295,7 @@ MISTAKES = {
     "%%mcp_tool\nx = 1": "%%mcp_tool: the cell defines no public function",
     "%%mcp_tool --nme x\ndef f(): pass": "%mcp_tool: unrecognized arguments: --nme x (see %mcp_tool --help)",
     "%%mcp_tool --timeout -3\ndef f(): pass": "%mcp_tool: argument --timeout: give seconds, more than 0",
-    '%%mcp_tool --name "x\ndef f(): pass': "%mcp_tool: no closing quotation in '--name \"x'",
+    '%%mcp_tool --name "x\ndef f(): pass': "%mcp_tool: no closing quotation in the line",
     "%%mcp_tool --name x\ndef f(): pass\ndef g(): pass": "%%mcp_tool: the cell defines f, g, but",
     '%%mcp_tool --name "a b"\ndef f(): pass': "%%mcp_tool: 'a b' is not a name that every host takes",
     "%%mcp_tool --read-only --destructive\ndef f(): pass": "%%mcp_tool: a tool cannot be both",

@@ -1,0 +1,181 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""One request to a server, under way on the background loop: its progress, its end, its cancellation.
+
+Owns how what happens on the loop's thread becomes visible to others. Knows no transport, and does not draw.
+
+Threads: `run` is for the loop's thread; all else is for any thread. Listeners are called on the loop's
+thread and must only hand on (to a queue, or to the main thread's loop).
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final, TypeAlias
+
+import anyio
+
+from ..errors import ConnectionClosed, McpJupyterError
+from .text import clean
+
+__all__ = ["MAX_CALLS", "Call", "CallCancelled", "Progress", "Work"]
+
+MAX_CALLS: Final = 64
+"""Under way at one server: a person starts a few; a loop that starts more without waiting has gone wrong."""
+
+MAX_MESSAGE_CHARS: Final = 200
+"""Of a progress message: it is shown on one line."""
+
+
+class CallCancelled(McpJupyterError):
+    """The person cancelled a call; the server was told."""
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a call is, as the server says: `total` and `message` may be missing."""
+
+    value: float
+    total: float | None = None
+    message: str = ""
+
+    @property
+    def fraction(self) -> float | None:
+        """From 0 to 1; None where no end is known."""
+        return min(max(self.value / self.total, 0.0), 1.0) if self.total and self.total > 0 else None
+
+
+Report: TypeAlias = Callable[[float, float | None, str | None], Awaitable[None]]
+
+Work: TypeAlias = Callable[[Report], Awaitable[Any]]
+"""The request itself: given where to report progress, it returns what the caller gets."""
+
+
+class Call:
+    """A request under way.
+
+    Parameters
+    ----------
+    what : str
+        The method, as in "tools/call".
+    name : str
+        The tool, prompt or URI.
+    arguments : mapping
+    work : async function
+        See `Work`.
+
+    Attributes
+    ----------
+    started : float
+        `time.monotonic` of its start, in seconds.
+    ended : float or None
+        The same of its end.
+    progress : Progress or None
+        What the server said last.
+    """
+
+    def __init__(self, what: str, name: str, arguments: Mapping[str, Any], work: Work) -> None:
+        self.what = what
+        self.name = name
+        self.arguments = dict(arguments)
+        self.started = time.monotonic()
+        self.ended: float | None = None
+        self.progress: Progress | None = None
+        self._work = work
+        self._value: Any = None
+        self._error: BaseException | None = None
+        self._done = threading.Event()
+        self._scope: anyio.CancelScope | None = None
+        self._is_cancelled = False
+        self._post: Callable[..., None] | None = None
+        self._listeners: tuple[Callable[[Call], None], ...] = ()
+        self._lock = threading.Lock()
+
+    @property
+    def seconds(self) -> float:
+        """How long it has been, or was, under way."""
+        return (self.ended or time.monotonic()) - self.started
+
+    def done(self) -> bool:
+        """Whether it has ended."""
+        return self._done.is_set()
+
+    def result(self) -> Any:
+        """What it gave; to be asked once it is done.
+
+        Raises
+        ------
+        ToolError, McpError, RequestTimeout, ConnectionClosed, CallCancelled
+            What it ended with instead.
+        """
+        if not self._done.is_set():
+            raise RuntimeError("The call is still under way.")
+        if self._error is not None:
+            raise self._error.with_traceback(None)
+        return self._value
+
+    @property
+    def error(self) -> BaseException | None:
+        """What it failed with; None while it is under way, and when it did not fail."""
+        return self._error
+
+    def cancel(self) -> None:
+        """Stop it, and tell the server. Idempotent."""
+        self._is_cancelled = True
+        if self._post is not None:
+            self._post(self._cancel)
+
+    def wait(self, seconds: float) -> bool:
+        """Wait for its end for so long; whether it has ended."""
+        return self._done.wait(seconds)
+
+    def add_listener(self, listener: Callable[[Call], None]) -> None:
+        """Have a function called at each change; at once, when it has ended already."""
+        with self._lock:
+            self._listeners = (*self._listeners, listener)
+            is_over = self._done.is_set()
+        if is_over:
+            listener(self)
+
+    # -- the loop's thread -----------------------------------------------------------------------
+
+    def starts_on(self, post: Callable[..., None]) -> None:
+        """Say how to reach the loop's thread; called before `run`."""
+        self._post = post
+
+    async def run(self) -> None:
+        """Do the work. Whatever it raises is kept for the caller: this is the boundary."""
+        try:
+            with anyio.CancelScope() as self._scope:
+                if self._is_cancelled:
+                    self._scope.cancel()
+                self._value = await self._work(self._report)
+            if self._scope.cancelled_caught:
+                self._error = CallCancelled(f"{self.name} was cancelled.")
+        except anyio.get_cancelled_exc_class():
+            self._error = ConnectionClosed("The connection was closed during the call.")
+            raise
+        except BaseException as exc:  # noqa: BLE001 - the boundary
+            self._error = exc
+        finally:
+            self._scope = None
+            self.ended = time.monotonic()
+            with self._lock:
+                self._done.set()
+            self._changed()
+
+    def _cancel(self) -> None:
+        if self._scope is not None:
+            self._scope.cancel()
+
+    async def _report(self, value: float, total: float | None, message: str | None) -> None:
+        is_total = isinstance(total, int | float) and not isinstance(total, bool)
+        said = clean(message, limit=MAX_MESSAGE_CHARS) if isinstance(message, str) else ""
+        self.progress = Progress(value, total if is_total else None, " ".join(said.split()))
+        self._changed()
+
+    def _changed(self) -> None:
+        for listener in self._listeners:
+            listener(self)

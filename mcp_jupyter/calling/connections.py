@@ -1,0 +1,184 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The connected servers of one notebook, by their names in it.
+
+Owns which name is which server, the thread they share, and which cassettes are open. Main thread only.
+
+Most notebooks that load the extension call nobody: what a connection needs is imported by the first one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from ..errors import ConfigError
+
+if TYPE_CHECKING:
+    import httpx2
+
+    from ..client.cassettes import Cassette, Mode
+    from ..client.targets import Target
+    from .background import Background
+    from .connected import ConnectedServer, PostToMain
+
+__all__ = ["Connections", "Recording", "Wanted"]
+
+OPEN_SECONDS: Final = 60.0
+"""`npx` and `uvx` may have to download a server first."""
+
+SIGN_IN_SECONDS: Final = 330.0
+"""A person signs in meanwhile: five minutes, and the opening itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """Whether calls are recorded or replayed, and where.
+
+    Attributes
+    ----------
+    mode : {"off", "record", "replay"}
+    path : Path or None
+        The cassette; needed unless `mode` is "off".
+    redact : sequence of str
+        Patterns (regular expressions) of what must not be written, beside what is known to be secret.
+    """
+
+    mode: Mode = "off"
+    path: Path | None = None
+    redact: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A connection as it was asked for.
+
+    Attributes
+    ----------
+    target
+        See `mcp_jupyter.Client`; it is not used on replay.
+    options : mapping
+        Further arguments of `Client`.
+    sign_in : callable, optional
+        Makes the `httpx2.Auth` of a person who signs in; given how to show them something.
+    sampling : function, optional
+        See `Keeper`.
+    roots : sequence of Path
+    recording : Recording
+    """
+
+    target: Target | None
+    options: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    sign_in: Callable[[Callable[[object], None]], httpx2.Auth] | None = None
+    sampling: Callable[..., Any] | None = None
+    roots: Sequence[Path] = ()
+    recording: Recording = field(default_factory=Recording)
+
+
+class Connections:
+    """The servers of one notebook.
+
+    Parameters
+    ----------
+    post : callable
+        See `PostToMain`.
+    """
+
+    def __init__(self, post: PostToMain) -> None:
+        self._post = post
+        self._background: Background | None = None
+        self._servers: dict[str, ConnectedServer] = {}
+        self._cassettes: dict[tuple[Path, str], Cassette] = {}
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(sorted(self._servers))
+
+    def __len__(self) -> int:
+        return len(self._servers)
+
+    def __getitem__(self, alias: str) -> ConnectedServer:
+        return self._servers[alias]
+
+    def __contains__(self, alias: object) -> bool:
+        return alias in self._servers
+
+    @property
+    def servers(self) -> Mapping[str, ConnectedServer]:
+        """The servers by name."""
+        return dict(self._servers)
+
+    def connect(self, alias: str, wanted: Wanted) -> ConnectedServer:
+        """Connect a server under a name; one that has the name is disconnected first.
+
+        Raises
+        ------
+        ValueError, ConfigError, CassetteError
+            The target, an option or the cassette cannot be used.
+        McpError, RequestTimeout, ConnectionClosed, OSError
+            The server cannot be reached.
+        """
+        from ..client.client import Client
+        from .background import Background
+        from .connected import ConnectedServer
+
+        self.disconnect(alias)
+        if self._background is None:
+            self._background = Background()
+        options = dict(wanted.options)
+        track = None
+        if wanted.recording.mode != "off":
+            track = options["cassette"] = self._cassette(wanted.recording).track(alias)
+        is_live = wanted.recording.mode != "replay"
+
+        def make_client(**callbacks: Any) -> Client:
+            auth = wanted.sign_in(server.questions.show) if wanted.sign_in and is_live else None
+            return Client(wanted.target if is_live else None, auth=auth, **options, **callbacks)
+
+        server = ConnectedServer(
+            alias,
+            make_client,
+            self._background,
+            self._post,
+            sampling=wanted.sampling,
+            roots=tuple(wanted.roots),
+        )
+        server.open(SIGN_IN_SECONDS if wanted.sign_in else OPEN_SECONDS)
+        self._servers[alias] = server
+        for line in track.drift if track is not None else ():
+            server.log.add("warning", f"drift: {line}")
+        return server
+
+    def disconnect(self, alias: str) -> ConnectedServer | None:
+        """Disconnect a server; None when there is none of that name."""
+        server = self._servers.pop(alias, None)
+        if server is not None:
+            server.close()
+            self._save()
+        return server
+
+    def close(self) -> None:
+        """Disconnect all, and end their thread."""
+        for alias in list(self._servers):
+            self.disconnect(alias)
+        if self._background is not None:
+            self._background.stop()
+
+    def _cassette(self, recording: Recording) -> Cassette:
+        from ..client.cassettes import Cassette
+
+        if recording.path is None:
+            raise ConfigError(
+                "The notebook's file is not known here, nor then its cassette: give --cassette FILE."
+            )
+        key = (recording.path, recording.mode)
+        if recording.mode == "replay" or key not in self._cassettes:
+            self._cassettes[key] = Cassette.open(
+                recording.path, recording.mode, redact=tuple(recording.redact)
+            )
+        return self._cassettes[key]
+
+    def _save(self) -> None:
+        for (_, mode), cassette in self._cassettes.items():
+            if mode == "record":
+                cassette.save()

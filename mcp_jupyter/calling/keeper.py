@@ -1,0 +1,252 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Holds one server's connection open on the background loop, and keeps its lists up to date.
+
+Owns the `Client` from its opening to its end, and what is answered in the person's name without asking
+(roots, a sampling function). Knows no cell and draws nothing.
+
+Threads: everything here is for the background loop's thread, except that the attributes of values
+(`lists`, `state`, `reason`) may be read from any: they are immutable and replaced as a whole.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, Final, Literal, Protocol, TypeVar
+
+import anyio
+import anyio.to_thread
+
+from .. import types
+from ..client.client import Client
+from ..engine.tasks import owned_tasks
+from ..errors import ConnectionClosed, McpError, RequestTimeout
+from .log import LogBook
+from .questions import Questions
+
+__all__ = ["Keeper", "Lists", "MakeClient", "State"]
+
+State = Literal["opening", "open", "closed", "failed"]
+
+RELIST_SECONDS: Final = 0.5
+"""Lists are read anew at most this often, however often a server says that they changed."""
+
+MAX_REASON_CHARS: Final = 1000
+"""Of why a connection ended."""
+
+_LISTS: Final = ("tools", "resources", "templates", "prompts")
+
+_CHANGED: Final[Mapping[type[types.Notification], tuple[str, ...]]] = {
+    types.ToolListChangedNotification: ("tools",),
+    types.ResourceListChangedNotification: ("resources", "templates"),
+    types.PromptListChangedNotification: ("prompts",),
+}
+
+_T = TypeVar("_T")
+
+
+class MakeClient(Protocol):
+    """Makes the client of one server: its target and options are known, the callbacks come."""
+
+    def __call__(self, **callbacks: Any) -> Client: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Lists:
+    """What a server has, as last listed."""
+
+    tools: Mapping[str, types.Tool] = field(default_factory=lambda: MappingProxyType({}))
+    resources: tuple[types.Resource, ...] = ()
+    templates: tuple[types.ResourceTemplate, ...] = ()
+    prompts: tuple[types.Prompt, ...] = ()
+
+
+class Keeper:
+    """Holds one connection.
+
+    Parameters
+    ----------
+    make_client : callable
+        See `MakeClient`.
+    questions : Questions
+        Where the server's questions go.
+    log : LogBook
+        Where its messages go.
+    changed : callable
+        Told, on the loop's thread, that "lists", "state" or "log" changed.
+    sampling : function, optional
+        Answers `sampling/createMessage`: takes `types.CreateMessageRequestParams`, gives a text or a
+        `types.CreateMessageResult`. One that is not async runs in a worker thread.
+    roots : sequence of Path
+        Folders the server may be told of.
+
+    Attributes
+    ----------
+    client : Client or None
+        While it is open.
+    lists : Lists
+    state : {"opening", "open", "closed", "failed"}
+    reason : str
+        Why it failed.
+    """
+
+    def __init__(
+        self,
+        make_client: MakeClient,
+        questions: Questions,
+        log: LogBook,
+        changed: Callable[[str], None],
+        *,
+        sampling: Callable[..., Any] | None = None,
+        roots: Sequence[Path] = (),
+    ) -> None:
+        self._make_client = make_client
+        self._questions = questions
+        self._log = log
+        self._changed = changed
+        self._sampling = sampling
+        self._roots = tuple(roots)
+        self._closing: anyio.Event | None = None
+        self._stale: set[str] = set()
+        self._is_stale: anyio.Event | None = None
+        self.client: Client | None = None
+        self.lists = Lists()
+        self.state: State = "opening"
+        self.reason = ""
+
+    # -- life ------------------------------------------------------------------------------------
+
+    async def live(self, opened: Future[None]) -> None:
+        """Open the connection, hold it until `close` or its own end, and take leave."""
+        self._closing, self._is_stale = anyio.Event(), anyio.Event()
+        try:
+            async with self._client() as client, owned_tasks() as tasks:
+                self.client = client
+                for name in _LISTS:
+                    await self._list(name)
+                self._set("open")
+                opened.set_result(None)
+                for work in (self._watch, self._hear, self._follow):
+                    tasks.start_soon(work, client)
+                await self._closing.wait()
+            self._set("failed" if self.reason else "closed")
+        except BaseException as exc:
+            self.reason = self.reason or f"{type(exc).__name__}: {exc}"[:MAX_REASON_CHARS]
+            self._set("closed" if isinstance(exc, anyio.get_cancelled_exc_class()) else "failed")
+            if not opened.done():
+                opened.set_exception(exc)
+            if isinstance(exc, anyio.get_cancelled_exc_class()):
+                raise
+        finally:
+            self.client = None
+
+    def close(self) -> None:
+        """Ask for the end. Idempotent."""
+        if self._closing is not None:
+            self._closing.set()
+
+    def _client(self) -> Client:
+        callbacks: dict[str, Any] = {
+            "elicitation_callback": self._questions.elicitation,
+            "sampling_callback": self._questions.sampling if self._sampling is None else self._sample,
+            "logging_callback": self._logged,
+            "message_handler": self._message,
+        }
+        if self._roots:
+            callbacks["list_roots_callback"] = self._list_roots
+        return self._make_client(**callbacks)
+
+    async def _watch(self, client: Client) -> None:
+        """Notice that the server is gone, also while nothing is asked."""
+        reason = await client.session.wait_closed()
+        self.reason = (reason or "The server closed the connection.")[:MAX_REASON_CHARS]
+        self.close()
+
+    def _set(self, state: State) -> None:
+        if state != self.state:
+            self.state = state
+            self._log.add("state", f"{state}: {self.reason}" if self.reason else state)
+            self._changed("state")
+
+    # -- lists -----------------------------------------------------------------------------------
+
+    async def _hear(self, client: Client) -> None:
+        """Be told of changed lists; a server that cannot tell is asked no more."""
+        try:
+            async with client.subscribed(tools=True, prompts=True, resources=True):
+                await anyio.sleep_forever()
+        except (McpError, RequestTimeout, ConnectionClosed) as exc:
+            self._log.add("debug", f"Changes of lists are not told: {exc}")
+
+    async def _follow(self, client: Client) -> None:
+        """Read anew what changed."""
+        while True:
+            assert self._is_stale is not None
+            await self._is_stale.wait()
+            self._is_stale = anyio.Event()
+            stale, self._stale = sorted(self._stale), set()
+            for name in stale:
+                await self._list(name)
+            self._changed("lists")
+            await anyio.sleep(RELIST_SECONDS)
+
+    async def _list(self, name: str) -> None:
+        """Read one list, where the server has such; its failure costs that list only."""
+        client = self.client
+        assert client is not None
+        has = client.server_capabilities
+        try:
+            if name == "tools" and has.tools is not None:
+                tools = await client.list_tools()
+                found: Any = MappingProxyType({tool.name: tool for tool in tools})
+            elif name == "resources" and has.resources is not None:
+                found = tuple(await client.list_resources())
+            elif name == "templates" and has.resources is not None:
+                found = tuple(await client.list_resource_templates())
+            elif name == "prompts" and has.prompts is not None:
+                found = tuple(await client.list_prompts())
+            else:
+                return
+        except (McpError, RequestTimeout) as exc:
+            self._log.add("warning", f"The {name} could not be listed: {exc}")
+            return
+        self.lists = replace(self.lists, **{name: found})
+
+    async def _message(self, notification: types.Notification) -> None:
+        names = _CHANGED.get(type(notification), ())
+        if names and self._is_stale is not None:
+            self._stale.update(names)
+            self._is_stale.set()
+        if isinstance(notification, types.ResourceUpdatedNotification):
+            self._log.add("info", f"changed: {notification.params.uri}")
+            self._changed("log")
+
+    # -- what the server says and asks ---------------------------------------------------------------
+
+    async def _logged(self, params: types.LoggingMessageNotificationParams) -> None:
+        said = params.data if isinstance(params.data, str) else repr(params.data)
+        self._log.add(params.level, f"{params.logger}: {said}" if params.logger else said)
+        self._changed("log")
+
+    async def _list_roots(self) -> types.ListRootsResult:
+        roots = [types.Root(uri=root.absolute().as_uri(), name=root.name or None) for root in self._roots]
+        return types.ListRootsResult(roots=roots)
+
+    async def _sample(self, params: types.CreateMessageRequestParams) -> types.CreateMessageResult:
+        assert self._sampling is not None
+        answer = await _run(self._sampling, params)
+        if isinstance(answer, types.CreateMessageResult):
+            return answer
+        said = types.TextContent(type="text", text=str(answer))
+        return types.CreateMessageResult(role="assistant", content=said, model="a function of the notebook")
+
+
+async def _run(function: Callable[..., Any], params: types.CreateMessageRequestParams) -> Any:
+    if inspect.iscoroutinefunction(function):
+        return await function(params)
+    answer = await anyio.to_thread.run_sync(function, params, abandon_on_cancel=True)
+    return await answer if isinstance(answer, Awaitable) else answer

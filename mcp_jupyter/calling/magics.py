@@ -1,0 +1,239 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The magics that call other servers: `%mcp_connect`, `%mcp_call`, and their kin.
+
+Each reads its line, asks the `Connections`, and shows a card or the result. Main thread only.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Final
+
+from IPython.core.error import UsageError
+from IPython.core.interactiveshell import InteractiveShell
+from IPython.core.magic import Magics, line_cell_magic, line_magic, magics_class
+
+from ..errors import McpJupyterError, ToolError
+from ..kernel.arguments import HELP, magic, no_such, parse, parse_words, words_of
+from ..kernel.cards import Card, show
+from ..kernel.identity import identify
+from .arguments import ALIAS, CALL, CASSETTE, INTO, PROMPT, READ, SERVER, TARGET, split_target
+from .connections import Connections
+from .text import clean
+
+if TYPE_CHECKING:
+    from .. import types
+    from .connected import ConnectedServer
+
+__all__ = ["CallingMagics", "connections_card"]
+
+MAX_LISTED: Final = 25
+"""Tools that a card lists; the panel has all of them."""
+
+MAX_MESSAGE_CHARS: Final = 600
+"""Of what a server or a transport says of its failure."""
+
+
+@magics_class
+class CallingMagics(Magics):
+    """The magics of one shell.
+
+    Attributes
+    ----------
+    connections : Connections
+    """
+
+    shell: InteractiveShell
+
+    def __init__(self, shell: InteractiveShell, connections: Connections) -> None:
+        super().__init__(shell)
+        self.connections = connections
+
+    @magic(line_magic, (ALIAS,), SERVER, TARGET, CASSETTE, HELP, expand=True)
+    def mcp_connect(self, line: str) -> None:
+        """Connect a server: %mcp_connect NAME URL, or NAME COMMAND ARG..., or NAME --config FILE."""
+        __tracebackhide__ = True
+        ours, target = split_target(self.mcp_connect.parser, words_of(self.mcp_connect, line))  # type: ignore[attr-defined]
+        args = parse_words(self.mcp_connect, ours)
+        if args is None:
+            return
+        from .wanted import wanted_of
+
+        alias = self._alias(args.alias)
+        with _one_line("%mcp_connect"):
+            notebook = identify(self.shell.user_ns).path
+            wanted = wanted_of(alias, args, target, self.shell.user_ns, notebook)
+            server = self.connections.connect(alias, wanted)
+        self.shell.push({alias: server}, interactive=True)
+        show(_server_card(server))
+
+    @magic(line_cell_magic, CALL, INTO, HELP, expand=True)
+    def mcp_call(self, line: str, cell: str | None = None) -> Any:
+        """Call a tool: %mcp_call NAME TOOL key=value ...; or, over a cell, with its JSON or YAML."""
+        __tracebackhide__ = True
+        args = parse(self.mcp_call, line)
+        if args is None:
+            return None
+        server = self._server("%mcp_call", args.alias)
+        if args.tool not in server.definitions:
+            raise no_such("tool", args.tool, server.definitions)
+        from ..client.pairs import parse_arguments, split_pairs
+
+        with _one_line("%mcp_call"):
+            schema = server.definitions[args.tool].inputSchema
+            arguments = parse_arguments(split_pairs(args.pairs), schema)
+            if cell is not None:
+                arguments = {**_body(cell), **arguments}
+            result = server.call(args.tool, arguments, timeout=args.timeout)
+        if args.json and args.into is None:
+            print(json.dumps(_wire(result.raw), indent=2, ensure_ascii=False))
+            return None
+        return self._given(args, result)
+
+    @magic(line_magic, READ, INTO, HELP, expand=True)
+    def mcp_read(self, line: str) -> Any:
+        """Read a resource: %mcp_read NAME URI."""
+        __tracebackhide__ = True
+        args = parse(self.mcp_read, line)
+        if args is None:
+            return None
+        server = self._server("%mcp_read", args.alias)
+        with _one_line("%mcp_read"):
+            result = server.read(args.uri)
+        return self._given(args, result)
+
+    @magic(line_magic, PROMPT, INTO, HELP, expand=True)
+    def mcp_prompt(self, line: str) -> Any:
+        """Get a prompt: %mcp_prompt NAME PROMPT key=value ..."""
+        __tracebackhide__ = True
+        args = parse(self.mcp_prompt, line)
+        if args is None:
+            return None
+        server = self._server("%mcp_prompt", args.alias)
+        known = [prompt.name for prompt in server.prompts]
+        if args.prompt not in known:
+            raise no_such("prompt", args.prompt, known)
+        from ..client.pairs import split_pairs
+
+        with _one_line("%mcp_prompt"):
+            result = server.prompt(args.prompt, **split_pairs(args.pairs))
+        return self._given(args, result)
+
+    @magic(line_magic, (ALIAS,), HELP)
+    def mcp_disconnect(self, line: str) -> None:
+        """Disconnect a server, and take its name out of the notebook."""
+        __tracebackhide__ = True
+        args = parse(self.mcp_disconnect, line)
+        if args is None:
+            return
+        if args.alias is None:
+            raise UsageError("%mcp_disconnect: say which, as in %mcp_disconnect weather")
+        server = self._server("%mcp_disconnect", args.alias)
+        self.connections.disconnect(args.alias)
+        self.shell.drop_by_id({args.alias: server})
+        show(Card(f"Disconnected: {args.alias}"))
+
+    # -- what they share -------------------------------------------------------------------------
+
+    def _alias(self, alias: str | None) -> str:
+        if alias is None:
+            raise UsageError(
+                "%mcp_connect: give a name and a server, as in %mcp_connect weather https://example.com/mcp"
+            )
+        if not alias.isidentifier():
+            raise UsageError(f"%mcp_connect: {alias!r} is no name for a variable, which the server will be")
+        there = self.shell.user_ns.get(alias)
+        if there is not None and not _is_server(there):
+            kind = type(there).__name__
+            raise UsageError(
+                f"%mcp_connect: {alias} is a variable already ({kind}); choose another name, or del it"
+            )
+        return alias
+
+    def _server(self, who: str, alias: str) -> ConnectedServer:
+        if alias in self.connections:
+            return self.connections[alias]
+        if not len(self.connections):
+            raise UsageError(f"{who}: no server is connected yet: %mcp_connect {alias} URL|COMMAND")
+        raise no_such("connected server", alias, self.connections)
+
+    def _given(self, args: argparse.Namespace, result: Any) -> Any:
+        if args.into is None:
+            return result
+        if not args.into.isidentifier():
+            raise UsageError(f"--into takes the name of a variable, which {args.into!r} is not")
+        self.shell.push({args.into: result}, interactive=True)
+        return None
+
+
+@contextmanager
+def _one_line(who: str) -> Iterator[None]:
+    """What goes wrong with a server as one line; a tool's own failure stays what it is."""
+    __tracebackhide__ = True
+    try:
+        yield
+    except (UsageError, ToolError):
+        raise
+    except OSError as exc:
+        text = f"{exc.filename or 'it'} cannot be started: {exc.strerror or exc}"
+        raise UsageError(f"{who}: {clean(text, limit=MAX_MESSAGE_CHARS)}") from None
+    except (McpJupyterError, ValueError, TypeError) as exc:
+        raise UsageError(f"{who}: {clean(str(exc), limit=MAX_MESSAGE_CHARS)}") from None
+
+
+def _body(cell: str) -> Mapping[str, Any]:
+    """The arguments that a cell's JSON or YAML means."""
+    import yaml
+
+    try:
+        said = json.loads(cell) if cell.lstrip().startswith("{") else yaml.safe_load(cell)
+    except (ValueError, yaml.YAMLError) as exc:
+        raise ValueError(f"the cell is neither JSON nor YAML: {exc}") from None
+    if said is None:
+        return {}
+    if not isinstance(said, dict) or not all(isinstance(key, str) for key in said):
+        raise ValueError("the cell must be an object: names and values, as in `city: Paris`")
+    return said
+
+
+def _wire(result: types.CallToolResult) -> Any:
+    return result.model_dump(by_alias=True, exclude_none=True, mode="json")
+
+
+def _server_card(server: ConnectedServer) -> Card:
+    lines = _tool_lines(server)
+    more = len(server.definitions) - len(lines)
+    note = f"and {more} more: see {server.alias}.tools" if more > 0 else ""
+    return Card(f"Connected: {server.alias}", lines, note)
+
+
+def _is_server(value: object) -> bool:
+    from .connected import ConnectedServer
+
+    return isinstance(value, ConnectedServer)
+
+
+def _tool_lines(server: ConnectedServer) -> list[tuple[str, str]]:
+    from .signatures import signature_of
+
+    return [
+        (clean(name, limit=100), str(signature_of(tool)))
+        for name, tool in list(server.definitions.items())[:MAX_LISTED]
+    ]
+
+
+def connections_card(connections: Connections) -> Card:
+    """The connected servers, for `%mcp_status`."""
+    return Card("Connected servers", [(alias, _summary(connections[alias])) for alias in connections])
+
+
+def _summary(server: ConnectedServer) -> str:
+    counts = {
+        "tools": len(server.definitions),
+        "resources": len(server.resources),
+        "prompts": len(server.prompts),
+    }
+    return "; ".join([server.state, ", ".join(f"{count} {what}" for what, count in counts.items() if count)])

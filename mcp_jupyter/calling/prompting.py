@@ -1,0 +1,171 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""A server's question as prompts in a cell that blocks: one line to type for each field.
+
+Owns the words of these prompts. The same questions as forms are drawn in `mcp_jupyter.widgets`.
+Main thread only.
+"""
+
+from __future__ import annotations
+
+import getpass
+from collections.abc import Mapping
+from typing import Any, Final
+
+from IPython.core.error import StdinNotImplementedError
+
+from ..client.pairs import parse_value
+from .questions import Question
+from .text import clean
+
+__all__ = ["put"]
+
+MAX_TRIES: Final = 5
+"""Of one question: whoever has not answered by then closes it and calls again."""
+
+MAX_LINE_CHARS: Final = 300
+"""Of a field's title and description."""
+
+MAX_CHOICES: Final = 20
+"""Choices that a prompt lists."""
+
+_WAYS_OUT: Final = "or type /decline or /cancel"
+
+
+class _LeftError(Exception):
+    """The person chose a way out."""
+
+    def __init__(self, decline: bool) -> None:
+        super().__init__()
+        self.decline = decline
+
+
+def put(question: Question) -> None:
+    """Put a question to the person, and settle it.
+
+    Where nobody can type (a notebook that runs without a front end) it is cancelled.
+
+    Raises
+    ------
+    KeyboardInterrupt
+        The person interrupted; the question is left to whoever cancels the call.
+    """
+    if question.is_settled:
+        return
+    try:
+        _ask(question)
+    except _LeftError as left:
+        if left.decline:
+            question.decline()
+        else:
+            question.cancel()
+    except (StdinNotImplementedError, EOFError):
+        question.cancel()
+
+
+def _ask(question: Question) -> None:
+    print(f"{question.server} asks: {question.message}")
+    if question.kind == "url":
+        print(f"Visit {clean(question.url)} yourself if you trust it.")
+        _line(f"Press Enter when you are done, {_WAYS_OUT}: ")
+        question.accept()
+    elif question.kind == "sampling":
+        question.accept(_line(f"Your answer, {_WAYS_OUT}: "))
+    else:
+        _ask_form(question)
+
+
+def _ask_form(question: Question) -> None:
+    fields = question.schema.get("properties")
+    fields = fields if isinstance(fields, Mapping) else {}
+    if not fields:
+        _line(f"Press Enter to agree, {_WAYS_OUT}: ")
+        question.accept({})
+        return
+    print(f"(Leave a line empty for the default, {_WAYS_OUT}.)")
+    required = question.schema.get("required")
+    for _ in range(MAX_TRIES):
+        content: dict[str, Any] = {}
+        for name, field in fields.items():
+            needed = isinstance(required, list) and name in required
+            _ask_field(str(name), field if isinstance(field, Mapping) else {}, needed, content)
+        try:
+            question.accept(content)
+        except ValueError as exc:
+            print(f"That does not fit: {clean(str(exc), limit=MAX_LINE_CHARS)}")
+        else:
+            return
+    question.cancel()
+
+
+def _ask_field(name: str, field: Mapping[str, Any], needed: bool, content: dict[str, Any]) -> None:
+    """Ask for one field; what is left empty takes its default, or is left out."""
+    text = _prompt_of(name, field, needed)
+    for _ in range(MAX_TRIES):
+        typed = _line(text, secret=field.get("format") == "password")
+        if not typed:
+            if "default" in field:
+                content[name] = field["default"]
+            if "default" in field or not needed:
+                return
+            print(f"{clean(name, limit=MAX_LINE_CHARS)} is needed.")
+            continue
+        try:
+            content[name] = _value(name, typed, field)
+        except ValueError as exc:
+            print(clean(str(exc), limit=MAX_LINE_CHARS))
+        else:
+            return
+    raise _LeftError(decline=False)
+
+
+def _value(name: str, typed: str, field: Mapping[str, Any]) -> Any:
+    titles = {title: value for value, title in _choices(field)}
+    if field.get("type") == "array":
+        parts = [part.strip() for part in typed.split(",") if part.strip()]
+        return [titles.get(part, part) for part in parts]
+    if field.get("type") == "boolean" and typed.lower() in ("y", "yes", "n", "no"):
+        return typed.lower().startswith("y")
+    return titles[typed] if typed in titles else parse_value(name, typed, field, field)
+
+
+def _choices(field: Mapping[str, Any]) -> list[tuple[Any, str]]:
+    """The values of an enum with their titles, in each of the forms that the protocol has had."""
+    items = field.get("items")
+    if field.get("type") == "array" and isinstance(items, Mapping):
+        field = items
+    for keyword in ("oneOf", "anyOf"):
+        options = field.get(keyword)
+        if isinstance(options, list):
+            return [
+                (each["const"], str(each.get("title", each["const"])))
+                for each in options
+                if isinstance(each, Mapping) and "const" in each
+            ]
+    values, names = field.get("enum"), field.get("enumNames")
+    if not isinstance(values, list):
+        return []
+    named = names if isinstance(names, list) and len(names) == len(values) else values
+    return [(value, str(name)) for value, name in zip(values, named, strict=True)]
+
+
+def _prompt_of(name: str, field: Mapping[str, Any], needed: bool) -> str:
+    notes = [str(field["description"])] if field.get("description") else []
+    if choices := _choices(field):
+        several = "some of" if field.get("type") == "array" else "one of"
+        notes.append(f"{several} {', '.join(title for _, title in choices[:MAX_CHOICES])}")
+    elif field.get("type") == "boolean":
+        notes.append("yes or no")
+    if "default" in field:
+        notes.append(f"default {field['default']!r}")
+    elif not needed:
+        notes.append("optional")
+    title = str(field.get("title") or name)
+    said = f"{title} ({'; '.join(notes)}): " if notes else f"{title}: "
+    return clean(" ".join(said.split()), limit=MAX_LINE_CHARS) + " "
+
+
+def _line(text: str, *, secret: bool = False) -> str:
+    typed = (getpass.getpass(text) if secret else input(text)).strip()
+    if typed in ("/decline", "/cancel"):
+        raise _LeftError(decline=typed == "/decline")
+    return typed

@@ -1,0 +1,150 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""From the options of `%mcp_connect` to the connection that is wanted. Connects nothing."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..client.pairs import split_headers, split_pairs
+from .connections import Recording, Wanted
+
+if TYPE_CHECKING:
+    import httpx2
+
+    from ..client.config import ServerEntry
+
+__all__ = ["wanted_of"]
+
+
+def wanted_of(
+    alias: str,
+    args: argparse.Namespace,
+    target: Sequence[str],
+    namespace: Mapping[str, Any],
+    notebook: str | None,
+) -> Wanted:
+    """What the line asks for.
+
+    Parameters
+    ----------
+    alias : str
+        The server's name.
+    args
+        The options.
+    target : sequence of str
+        The words of the target; empty when a file of servers says it.
+    namespace : mapping
+        Where a sampling function is looked up.
+    notebook : str or None
+        The notebook's path, where that is known: its cassette lies beside it.
+
+    Raises
+    ------
+    ValueError, ConfigError
+        An option is wrong or does not fit; one line.
+    """
+    recording = _recording(args, notebook)
+    options: dict[str, Any] = {}
+    if args.timeout is not None:
+        options["read_timeout_seconds"] = args.timeout
+    found: Any = None
+    if recording.mode != "replay":  # a replay needs no target, no credential and no file
+        found = _target(alias, args, target)
+        if args.header:
+            options["headers"] = split_headers(args.header)
+        if args.env:
+            options["env"] = split_pairs(args.env)
+    return Wanted(
+        found,
+        options,
+        sign_in=_sign_in(args, found) if args.oauth and recording.mode != "replay" else None,
+        sampling=_sampling(args.sampling, namespace),
+        roots=args.root or (),
+        recording=recording,
+    )
+
+
+def _target(alias: str, args: argparse.Namespace, words: Sequence[str]) -> Any:
+    if sum((bool(words), bool(args.config), bool(args.host))) != 1:
+        raise ValueError(
+            "give one of a URL, a command, --config FILE or --from HOST, as in "
+            "%mcp_connect weather https://example.com/mcp"
+        )
+    if words and words[0].startswith(("http://", "https://")):
+        if len(words) > 1:
+            raise ValueError(f"after the URL there is {words[1]!r}, which is no option of %mcp_connect")
+        return words[0]
+    if words:
+        return list(words)
+    entries = _entries(args)
+    entry = entries.get(args.server or alias)
+    if entry is None and args.server is None and len(entries) == 1:
+        entry = next(iter(entries.values()))
+    if entry is None:
+        known = ", ".join(sorted(entries)) or "none"
+        raise ValueError(f"there is no server {args.server or alias!r} there (known: {known}): give --server")
+    _check_consent(entry, args.trust)
+    return entry.server()
+
+
+def _entries(args: argparse.Namespace) -> Mapping[str, ServerEntry]:
+    if args.config:
+        from ..client.config import load_servers
+
+        return load_servers(Path(args.config))
+    from ..client.hosts import entries_of_host
+
+    return entries_of_host(args.host, Path.cwd())
+
+
+def _check_consent(entry: ServerEntry, is_trusted: bool) -> None:
+    """What came with a project is started only once the person has seen it (SECURITY, T32)."""
+    if not entry.is_project:
+        return
+    from ..client.consent import Consent
+
+    consent = Consent.of(entry)
+    if is_trusted:
+        consent.remember()
+    elif not consent.is_known():
+        raise ValueError(
+            f"{entry.place} came with a project, and would connect to: {consent.summary}. "
+            "If that is what you want, add --trust; you are asked again when it changes."
+        )
+
+
+def _recording(args: argparse.Namespace, notebook: str | None) -> Recording:
+    from ..client.cassettes import cassette_path, mode_from_environment
+
+    if args.record and args.replay:
+        raise ValueError("give --record or --replay, not both")
+    mode = "record" if args.record else "replay" if args.replay else mode_from_environment()
+    path = args.cassette
+    if path is None and notebook is not None:
+        path = cassette_path(Path(notebook))
+    return Recording(mode, path, tuple(args.redact or ()))
+
+
+def _sampling(name: str | None, namespace: Mapping[str, Any]) -> Callable[..., Any] | None:
+    if name is None:
+        return None
+    function = namespace.get(name)
+    if not callable(function):
+        raise ValueError(f"--sampling takes the name of a function, which {name!r} is not")
+    return function  # type: ignore[no-any-return]
+
+
+def _sign_in(args: argparse.Namespace, target: Any) -> Callable[[Callable[[object], None]], httpx2.Auth]:
+    url = target if isinstance(target, str) else getattr(target, "url", None)
+    if url is None:
+        raise ValueError("--oauth is for a URL")
+
+    def sign_in(show: Callable[[object], None]) -> httpx2.Auth:
+        from .oauth import CellSignIn
+
+        return CellSignIn(show, url, callback_url=args.callback).auth
+
+    return sign_in

@@ -1,0 +1,228 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The magics that call servers, in a real kernel, against a server in a process of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import signal
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from tests.kernel.live import live_kernel
+
+ROOT = Path(__file__).parents[2]
+COMMAND = f"{shlex.quote(sys.executable)} -m tests.calling.servers"
+
+
+@pytest.fixture(scope="module")
+def kernel(module_jupyter_dirs):
+    dirs = module_jupyter_dirs
+    with live_kernel(dirs.runtime, dirs.environ, "work/calls.ipynb") as kernel:
+        ran = kernel.run(f"import os; os.chdir({str(ROOT)!r})\n%load_ext mcp_jupyter")
+        assert not ran.error
+        yield kernel
+
+
+@pytest.fixture
+def weather(kernel):
+    ran = kernel.run(f"%mcp_connect weather {COMMAND}")
+    assert ran.error == ""
+    yield ran
+    kernel.run("%mcp_disconnect weather")
+
+
+# -- connecting -----------------------------------------------------------------------------------
+
+
+def test_a_connected_server_is_a_name_with_its_tools_shown(kernel, weather):
+    lines = weather.text.splitlines()
+    assert lines[0] == "Connected: weather"
+    forecast = next(line for line in lines if line.startswith("  forecast"))
+    assert forecast.endswith(
+        "(*, city: str, unit: Literal['celsius', 'fahrenheit'] = 'celsius', days: int = 1)"
+    )
+    assert kernel.run("print(weather.tools.forecast(city='Paris'))").error == ""
+
+
+def test_opened_in_one_cell_closed_in_another(kernel):
+    assert kernel.run(f"%mcp_connect weather {COMMAND}").error == ""
+    assert (
+        "Connected servers\n  weather  open; 10 tools, 1 resources, 1 prompts"
+        in kernel.run("%mcp_status").text
+    )
+    assert kernel.run("%mcp_disconnect weather").text == "Disconnected: weather"
+    assert kernel.run("weather").error == "NameError: name 'weather' is not defined"
+    assert "Connected servers" not in kernel.run("%mcp_status").text
+
+
+def test_options_for_a_command_stand_before_it(kernel):
+    line = f"%mcp_connect --root {ROOT / 'tests'} here --timeout 20 {COMMAND}"
+    assert kernel.run(line).error == ""
+    assert kernel.run("print(here.tools.folders().data)").printed == "{'result': ['tests']}\n"
+    kernel.run("%mcp_disconnect here")
+
+
+def test_variables_of_the_notebook_are_filled_in(kernel):
+    kernel.run(f"command = {COMMAND!r}\nenvironment = 'secret-value-1'")
+    assert kernel.run("%mcp_connect weather --env WHO=$environment {command}").error == ""
+    kernel.run("city = 'Oslo'")
+    ran = kernel.run("%mcp_call weather forecast city=$city days={1 + 1}")
+    assert ran.result["text/plain"] == "Oslo: sunny, 20, 2 d"
+    kernel.run("%mcp_disconnect weather")
+
+
+def test_an_entry_of_a_file_of_servers(kernel, tmp_path):
+    words = shlex.split(COMMAND)
+    servers = {"mcpServers": {"weather": {"command": words[0], "args": words[1:]}, "other": {"command": "x"}}}
+    file = tmp_path / "servers.json"
+    file.write_text(json.dumps(servers | {}))
+    entry = servers["mcpServers"]["weather"] | {"cwd": str(ROOT)}
+    file.write_text(json.dumps({"mcpServers": {"weather": entry, "other": {"command": "x"}}}))
+    assert kernel.run(f"%mcp_connect weather --config {file}").error == ""
+    assert kernel.run(f"%mcp_connect w2 --config {file} --server weather").error == ""
+    ran = kernel.run(f"%mcp_connect w3 --config {file}")
+    assert ran.error.startswith(
+        "UsageError: %mcp_connect: there is no server 'w3' there (known: other, weather)"
+    )
+    kernel.run("%mcp_disconnect weather\n%mcp_disconnect w2")
+
+
+def test_what_came_with_a_project_is_started_once_the_person_has_seen_it(kernel, tmp_path):
+    words = shlex.split(COMMAND)
+    file = tmp_path / ".mcp.json"
+
+    def write(*more: str) -> None:
+        entry = {"command": words[0], "args": [*words[1:], *more], "cwd": str(ROOT)}
+        file.write_text(json.dumps({"mcpServers": {"weather": entry}}))
+
+    write()
+    ran = kernel.run(f"%mcp_connect weather --config {file}")
+    assert "came with a project" in ran.error
+    assert "tests.calling.servers" in ran.error
+    assert kernel.run(f"%mcp_connect weather --config {file} --trust").error == ""
+    assert kernel.run(f"%mcp_connect weather --config {file}").error == ""
+    write("--changed")
+    assert "came with a project" in kernel.run(f"%mcp_connect weather --config {file}").error
+    kernel.run("%mcp_disconnect weather")
+
+
+MISTAKES = {
+    "%mcp_connect": "%mcp_connect: give a name and a server",
+    "%mcp_connect weather": "%mcp_connect: give one of a URL, a command",
+    "%mcp_connect 2x http://localhost": "%mcp_connect: '2x' is no name for a variable",
+    "%mcp_connect mine http://localhost": "%mcp_connect: mine is a variable already (int)",
+    "%mcp_connect a no-such-program-at-all": "%mcp_connect: no-such-program-at-all cannot be started",
+    "%mcp_connect a http://localhost:9/mcp": "%mcp_connect: ",
+    "%mcp_connect a http://localhost:9 more": "%mcp_connect: after the URL there is 'more'",
+    "%mcp_connect a http://localhost:9 --headr x": "%mcp_connect: unrecognized arguments: --headr",
+    "%mcp_connect a http://localhost:9 --header secret": "%mcp_connect: A header is written as 'Name: value'",
+    "%mcp_connect a ls --oauth": "%mcp_connect: after",
+    "%mcp_connect --oauth a ls": "%mcp_connect: --oauth is for a URL",
+    "%mcp_connect --record --replay a ls": "%mcp_connect: give --record or --replay",
+    "%mcp_connect --sampling mine a ls": "%mcp_connect: --sampling takes the name of a function",
+    "%mcp_call nobody tool": "%mcp_call: no server is connected yet",
+    "%mcp_disconnect": "%mcp_disconnect: say which",
+}
+
+
+@pytest.mark.parametrize("line", [line for line in MISTAKES if line != "%mcp_connect a ls --oauth"])
+def test_a_mistake_is_one_clear_line(kernel, line):
+    kernel.run("mine = 1")
+    error = kernel.run(line).error
+    assert error.startswith(f"UsageError: {MISTAKES[line]}"), error
+    assert "\n" not in error
+    assert "secret" not in error
+
+
+# -- calling --------------------------------------------------------------------------------------
+
+
+def test_a_call_shows_its_result(kernel, weather):
+    assert kernel.run("%mcp_call weather forecast city=Paris").result["text/plain"] == "Paris: sunny, 20, 1 d"
+
+
+def test_a_cell_of_json_or_yaml_has_the_arguments(kernel, weather):
+    ran = kernel.run('%%mcp_call weather forecast\n{"city": "Rome", "days": 4}')
+    assert ran.result["text/plain"] == "Rome: sunny, 20, 4 d"
+    ran = kernel.run("%%mcp_call weather forecast\ncity: Rome\ndays: 5")
+    assert ran.result["text/plain"] == "Rome: sunny, 20, 5 d"
+    ran = kernel.run("%%mcp_call weather forecast\n- Rome")
+    assert ran.error.startswith("UsageError: %mcp_call: the cell must be an object")
+
+
+def test_a_result_goes_into_a_variable(kernel, weather):
+    ran = kernel.run("%mcp_call weather stations n=3 --into found")
+    assert ran.result is None
+    assert kernel.run("print(found.data)").printed == "{'stations': [0, 1, 2]}\n"
+
+
+def test_a_result_as_json(kernel, weather):
+    ran = kernel.run("%mcp_call weather stations n=2 --json")
+    assert json.loads(ran.printed)["structuredContent"] == {"stations": [0, 1]}
+
+
+def test_resources_and_prompts(kernel, weather):
+    assert kernel.run("%mcp_read weather weather://stations/Rome").result["text/plain"] == "station of Rome"
+    assert kernel.run("%mcp_read weather weather://stations --into s").result is None
+    assert kernel.run("print(len(s.df()))").error == ""
+    assert "pack for Rome" in kernel.run("%mcp_prompt weather pack city=Rome").result["text/plain"]
+
+
+def test_a_tool_that_fails_is_a_readable_error(kernel, weather):
+    ran = kernel.run("%mcp_call weather broken why=rain")
+    assert ran.error.startswith("ToolError")
+    assert "no weather today: rain" in ran.error
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("%mcp_call weather forecst city=x", "there is no tool 'forecst'. Did you mean forecast?"),
+        ("%mcp_call wether forecast", "there is no connected server 'wether'. Did you mean weather?"),
+        ("%mcp_call weather forecast days=many", "%mcp_call: days must be a whole number"),
+        ("%mcp_call weather forecast town=x", "%mcp_call: There is no argument 'town'"),
+        ("%mcp_prompt weather pakc", "there is no prompt 'pakc'. Did you mean pack?"),
+    ],
+)
+def test_names_and_values_are_checked(kernel, weather, line, said):
+    assert kernel.run(line).error.startswith(f"UsageError: {said}")
+
+
+def test_async_cells_await(kernel, weather):
+    ran = kernel.run(
+        "import asyncio\n"
+        "both = await asyncio.gather(*(weather.aio.tools.forecast(city=c) for c in ('A', 'B')))\n"
+        "print([result.text for result in both])"
+    )
+    assert ran.printed == "['A: sunny, 20, 1 d', 'B: sunny, 20, 1 d']\n"
+
+
+def test_an_interrupted_cell_ends_and_the_server_goes_on(kernel, weather):
+    pid = kernel.manager.provisioner.pid
+    timer = threading.Timer(1.0, os.kill, (pid, signal.SIGINT))
+    timer.start()
+    ran = kernel.run("weather.tools.forever()")
+    timer.join()
+    assert ran.error.startswith("KeyboardInterrupt")
+    assert kernel.run("%mcp_call weather forecast city=Paris").error == ""
+
+
+def test_a_server_that_dies_costs_its_calls_only(kernel):
+    kernel.run(f"x = 41\n%mcp_connect mortal {COMMAND}")
+    assert kernel.run("mortal.tools.die()").error.startswith("ConnectionClosed")
+    assert kernel.run("print(x + 1)").printed == "42\n"
+    assert "run its %mcp_connect again" in kernel.run("mortal.tools.forecast(city='x')").error
+    kernel.run("%mcp_disconnect mortal")
+
+
+def test_unloading_disconnects(kernel):
+    kernel.run(f"%mcp_connect weather {COMMAND}")
+    assert kernel.run("%unload_ext mcp_jupyter").error == ""
+    assert "not found" in kernel.run("%mcp_call weather forecast city=x").printed
+    assert kernel.run("print(weather.state)").printed == "closed\n"
+    assert kernel.run("%load_ext mcp_jupyter").error == ""
