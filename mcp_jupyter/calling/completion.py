@@ -126,8 +126,7 @@ class Completion:
         found = self._at(place.text[: bracket.before])
         if bracket.kind == "[" and isinstance(found, Mapping) and place.string is not None:
             typed = place.text[bracket.before + 1 :].lstrip()
-            names = (_quoted(name, typed[:1], after) for name in found)
-            return _result(typed, [name for name in names if name is not None], token, "function")
+            return _result(typed, _all_quoted(found, typed[:1], after), token, "function")
         if bracket.kind == "(" and isinstance(found, Tool):
             return _arguments(found, place, after, token)
         return _nothing()
@@ -171,8 +170,8 @@ def _arguments(tool: Tool, place: Place, after: str, token: str) -> SimpleMatche
     typed = place.text[begun:]
     if place.string is None and (name := _NAME.match(typed)):
         ends = [*given, begun][1:]
-        texts = (place.text[start:end] for start, end in zip(given, ends, strict=True))
-        used = {match[1] for text in texts if (match := _VALUE.match(text))}
+        others = (place.text[start:end] for start, end in zip(given, ends, strict=True))
+        used = {match[1] for text in others if (match := _VALUE.match(text))}
         free = [each for each in arguments.properties if is_plain_name(each) and each not in used]
         ordered = sorted(free, key=lambda each: each not in arguments.required)
         return _result(name[1], [f"{each}=" for each in ordered], token, "param")
@@ -195,6 +194,11 @@ def _python(value: Any, quote: str, after: str) -> str | None:
     if isinstance(value, str):
         return _quoted(value, quote or '"', after if quote else "")
     return None if quote else repr(value)
+
+
+def _all_quoted(texts: Iterable[str], quote: str, after: str) -> list[str]:
+    found = [_quoted(text, quote, after) for text in texts]
+    return [text for text in found if text is not None]
 
 
 def _quoted(text: str, quote: str, after: str) -> str | None:

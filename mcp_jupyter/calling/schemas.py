@@ -112,16 +112,14 @@ def resolved(schema: Any, root: Schema) -> Schema:
     schema = _mapping(schema)
     for _ in range(MAX_HOPS):
         inner = _list(schema.get("allOf"))
-        if "$ref" in schema:
+        followed = "$ref" if "$ref" in schema else "allOf"
+        if followed == "$ref":
             target = _target(schema["$ref"], root)
         elif len(inner) == 1 and "properties" not in schema:  # how pydantic puts words beside a reference
             target = _mapping(inner[0])
         else:
             return {**schema, **beside} if beside else schema
-        beside = {
-            **{name: value for name, value in schema.items() if name not in ("$ref", "allOf")},
-            **beside,
-        }
+        beside = {**{name: value for name, value in schema.items() if name != followed}, **beside}
         schema = target
     return beside
 

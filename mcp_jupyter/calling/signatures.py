@@ -8,6 +8,7 @@ become JSON as the other direction makes it (a data frame is a list of records).
 from __future__ import annotations
 
 import inspect
+import os
 import reprlib
 import unicodedata
 from collections.abc import Mapping
@@ -178,7 +179,7 @@ def _problem(text: str) -> str:
 
 def _json(name: str, value: Any) -> Any:
     try:
-        return plain(value, _frame)
+        return plain(value, _other)
     except (TypeError, ValueError) as exc:
         kind = TypeError if isinstance(exc, TypeError) else ValueError
         raise kind(f"{one_line(name)}: {exc}") from None
@@ -188,8 +189,10 @@ def _json(name: str, value: Any) -> Any:
         ) from None
 
 
-def _frame(value: Any) -> Any:
-    """A data frame as a list of records, a series as a list; others have no JSON form."""
+def _other(value: Any) -> Any:
+    """A data frame as a list of records, a series as a list, a path as text; others have no JSON form."""
+    if isinstance(value, os.PathLike):
+        return os.fspath(value)
     if not frames.is_frame(value):
         raise TypeError(f"a {type(value).__name__} has no JSON form: pass text, numbers, lists or dicts")
     cells = len(value) * max(1, frames.width(value))

@@ -157,7 +157,7 @@ def test_names_come_required_first_and_each_once(shell: InteractiveShell) -> Non
     ],
 )
 def test_other_code_is_left_to_others(shell: InteractiveShell, code: str) -> None:
-    ours = ("forecast", "unit=", "city=")
+    ours = (".forecast", "unit=", "city=")
     assert not [line for line in lines_after(shell, code) if line.endswith(ours)]
 
 
