@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import anyio
 import pytest
+from mcp import ClientSession
+from mcp.client.sse import sse_client
 
 from mcp_jupyter import Client
 from mcp_jupyter.errors import McpError
@@ -19,6 +21,7 @@ pytestmark = pytest.mark.anyio
 
 NOISE = "import os, sys\nprint('printed')\nos.write(1, b'no message\\n')\nos.system('echo from a child')"
 TOOL = "%%mcp_tool\ndef total() -> int:\n    return sum(values)"
+MORE = "%%mcp_tool\ndef more(n: int) -> int:\n    values.append(n)\n    print('added', n)\n    return 2"
 
 
 def served(dirs, path, *options: str) -> Client:
@@ -42,6 +45,34 @@ async def test_a_notebook_is_served_over_http_until_told_to_stop(jupyter_dirs, w
     async with serving(jupyter_dirs, str(path), "--http", "--port", "0") as (process, url, _):
         async with Client(url) as one, Client(url, era="legacy") as other:
             assert (await text(one), await text(other)) == ("1", "1")
+        process.terminate()
+        with anyio.fail_after(SECONDS):
+            assert await process.wait() == 0
+    assert list(jupyter_dirs.runtime.glob("*")) == []
+
+
+async def test_a_notebook_is_served_over_sse_to_the_official_client_and_to_ours(jupyter_dirs, write_notebook):
+    path = write_notebook("values = [1]", TOOL, MORE)
+    logged = []
+
+    async def keep(message):
+        logged.append((message.level, message.data))
+
+    async with serving(jupyter_dirs, str(path), "--sse", "--port", "0") as (process, url, _):
+        assert url.endswith("/sse")
+        with anyio.fail_after(SECONDS):
+            async with (
+                sse_client(url) as streams,
+                ClientSession(*streams, logging_callback=keep) as official,
+                Client(url) as ours,
+            ):
+                assert (await official.initialize()).server_info.name == "analysis"
+                assert [tool.name for tool in (await official.list_tools()).tools] == ["total", "more"]
+                result = await official.call_tool("more", {"n": 41})
+                assert result.structured_content == {"result": 2}
+                assert await text(ours) == "42"  # of the same kernel
+                while ("info", "added 41") not in logged:
+                    await anyio.sleep(0.01)
         process.terminate()
         with anyio.fail_after(SECONDS):
             assert await process.wait() == 0
