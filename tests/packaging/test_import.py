@@ -29,6 +29,12 @@ def test_import_loads_the_standard_library_only() -> None:
     assert loaded_by("import mcp_jupyter") - nothing - set(sys.stdlib_module_names) == {"mcp_jupyter"}
 
 
+def test_loading_the_extension_imports_nothing_slow() -> None:
+    # jsonschema alone may take seconds: it builds a grammar of IRIs where that package is installed.
+    slow = {"authlib", "jsonschema", "matplotlib", "pandas", "polars", "pyarrow"}
+    assert loaded_by("import mcp_jupyter.kernel.extension") & slow == set()
+
+
 @pytest.mark.parametrize("name", mcp_jupyter.__all__)
 def test_every_public_name_is_found(name: str) -> None:
     assert getattr(mcp_jupyter, name) is not None
