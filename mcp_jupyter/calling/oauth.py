@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import hashlib
 import html
+import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,6 +30,7 @@ from urllib.parse import parse_qs, urlsplit
 import anyio
 import anyio.to_thread
 import httpx2
+from IPython.display import display
 
 from ..client.auth import AuthorizationResponse, FileStorage, OAuth, Storage, Tokens
 from ..client.auth.addresses import is_loopback
@@ -39,7 +41,7 @@ from ..link.callback_url import CALLBACK_PATH, announced, is_callback_url
 from ..link.files import default_runtime_dir, make_private_directory
 from ..link.sign_in import collect, expect, forget
 
-__all__ = ["CellSignIn", "SignInCard", "storage_of"]
+__all__ = ["CellSignIn", "InPlace", "SignInCard", "storage_of"]
 
 T = TypeVar("T")
 
@@ -94,6 +96,28 @@ class SignInCard:
         return f'<div style="{FRAME}"><strong>{link}</strong>{note}</div>'
 
 
+@dataclass(frozen=True, slots=True)
+class InPlace:
+    """Something that `display` puts in the place of what the same sign-in showed before.
+
+    Attributes
+    ----------
+    thing : object
+        What is seen.
+    display_id : str
+        The place; it is in no saved notebook.
+    is_first : bool
+        Whether there is nothing yet.
+    """
+
+    thing: SignInCard | Card
+    display_id: str
+    is_first: bool
+
+    def _ipython_display_(self) -> None:
+        display(self.thing, display_id=self.display_id, update=not self.is_first)
+
+
 def storage_of(alias: str) -> FileStorage:
     """Where the tokens of a connection are kept: under its name, so that two may be two accounts of a server.
 
@@ -116,8 +140,8 @@ class CellSignIn:
     Parameters
     ----------
     show : callable
-        Shows an object in the cell, in place of the one it showed before. Called on the background loop's
-        thread, at most twice a sign-in.
+        Has an object displayed in the cell. Called on the background loop's thread, twice a sign-in: with the
+        link, and with what comes in its place.
     server_url : str
         The server's.
     alias : str
@@ -196,7 +220,8 @@ class _CellOAuth(OAuth):
         self._display = show
         self._through_jupyter = callback_url is not None
         self._runtime_dir = runtime_dir
-        self._state = self._host = ""  # of the sign-in under way, once its link is shown
+        # Of the sign-in under way, once its link is shown:
+        self._state = self._host = self._display_id = ""
 
     async def obtain(self, goal: Goal) -> Tokens:
         outcome = "The sign-in at {} did not succeed."
@@ -212,7 +237,7 @@ class _CellOAuth(OAuth):
         if self._state:
             forget(self._state, self._runtime_dir)
         if self._host:
-            self._display(Card(outcome.format(self._host)))
+            self._display(InPlace(Card(outcome.format(self._host)), self._display_id, is_first=False))
         self._state = self._host = ""
 
     async def _ask(self, url: str) -> None:
@@ -221,8 +246,8 @@ class _CellOAuth(OAuth):
         if self._through_jupyter:
             self._state = parse_qs(urlsplit(url).query)["state"][-1]  # ours is the last, whatever came before
             await self._at_link(lambda: expect(self._state, SIGN_IN_SECONDS, self._runtime_dir))
-        self._host = card.host
-        self._display(card)
+        self._host, self._display_id = card.host, secrets.token_hex(16)
+        self._display(InPlace(card, self._display_id, is_first=True))
 
     async def _answer(self) -> AuthorizationResponse:
         """What the browser brought to the Jupyter Server; `OAuth` bounds the wait."""

@@ -25,8 +25,7 @@ import httpx2
 from IPython.display import display
 from mcp_jupyter.calling.oauth import CellSignIn
 
-shown = display(None, display_id=True)
-async with httpx2.AsyncClient(auth=CellSignIn(shown.update, URL).auth, trust_env=False, timeout=60) as http:
+async with httpx2.AsyncClient(auth=CellSignIn(display, URL).auth, trust_env=False, timeout=60) as http:
     print((await http.get(URL)).text)
 """
 

@@ -4,16 +4,18 @@
 from __future__ import annotations
 
 import html
+import json
 import os
 import re
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any
 
 import anyio
 import httpx2
 import pytest
+from tornado.web import RequestHandler
 
-from mcp_jupyter.calling.oauth import CellSignIn, SignInCard, storage_of
+from mcp_jupyter.calling.oauth import CellSignIn, InPlace, SignInCard, storage_of
 from mcp_jupyter.client.auth import MemoryStorage
 from mcp_jupyter.errors import AuthorizationFailed, ConfigError
 from mcp_jupyter.link.callback_url import CALLBACK_PATH
@@ -22,7 +24,7 @@ from tests.conftest import JupyterDirs
 from tests.extension.support import JUPYTER_TOKEN, Served, run_server
 from tests.kernel.live import in_thread
 from tests.live.parts import JUPYTER_TOKEN as TOKEN_OF_PROCESS
-from tests.live.parts import jupyter_server
+from tests.live.parts import Notebook, jupyter_server
 
 pytestmark = pytest.mark.anyio
 
@@ -44,8 +46,10 @@ class Cell:
         self.shown: list[Any] = []
         self._changed = anyio.Event()
 
-    def show(self, thing: object) -> None:
-        self.shown.append(thing)
+    def show(self, shown: object) -> None:
+        assert isinstance(shown, InPlace)
+        assert shown.is_first == (not self.shown)
+        self.shown.append(shown.thing)
         self._changed.set()
 
     async def link(self) -> str:
@@ -270,57 +274,93 @@ async def test_what_the_authorization_server_says_is_text(jupyter: Served) -> No
 
 # -- the whole way ---------------------------------------------------------------------------------
 
-CELL = """
-import httpx2, pathlib
-from mcp_jupyter.calling.oauth import CellSignIn
 
-def show(thing):
-    file = pathlib.Path("shown.html.new")
-    file.write_text(thing._repr_html_())
-    file.replace("shown.html")
+class Outputs:
+    """The outputs of a cell that runs, as a notebook would save them."""
 
-async with httpx2.AsyncClient(auth=CellSignIn(show, URL).auth, trust_env=False, timeout=30) as http:
-    print((await http.get(URL)).text)
-"""
+    def __init__(self) -> None:
+        self.html: dict[object, str] = {}
+        self.printed = ""
+
+    def take(self, message: Mapping[str, Any]) -> None:
+        """Take a message of the kernel's."""
+        content = message["content"]
+        if message["msg_type"] in ("display_data", "update_display_data"):
+            place = content["transient"].get("display_id", len(self.html))
+            self.html[place] = content["data"].get("text/html", "") + content["data"]["text/plain"]
+        self.printed += content.get("text", "")
+
+    @property
+    def saved(self) -> str:
+        """All that is there now."""
+        return "\n".join(self.html.values()) + self.printed
+
+
+def speaks_mcp(w: World) -> Callable[[RequestHandler], None]:
+    """A server with one tool, for who has a token."""
+    server = {"name": "weather", "version": "1"}
+    results = {
+        "initialize": {"protocolVersion": "2025-06-18", "capabilities": {"tools": {}}, "serverInfo": server},
+        "tools/list": {"tools": [{"name": "forecast", "inputSchema": {"type": "object"}}]},
+    }
+
+    def answer(handler: RequestHandler) -> None:
+        message = json.loads(handler.request.body or b'{"method": ""}')
+        if handler.request.headers.get("Authorization", "").removeprefix("Bearer ") not in w.tokens:
+            handler.set_status(401)
+            handler.set_header("WWW-Authenticate", w.challenge)
+        elif message["method"] in results:
+            handler.finish({"jsonrpc": "2.0", "id": message["id"], "result": results[message["method"]]})
+        elif "id" in message:
+            error = {"code": -32601, "message": "There is no such method."}
+            handler.finish({"jsonrpc": "2.0", "id": message["id"], "error": error})
+        else:
+            handler.set_status(202 if message["method"] else 405)
+
+    return answer
 
 
 @pytest.mark.slow
 async def test_a_kernel_a_jupyter_server_and_a_browser_are_three_processes(jupyter_dirs: JupyterDirs) -> None:
-    async with world() as w, anyio.create_task_group() as tasks:
-        printed: list[str] = []
+    async with world() as w:
+        w.routes["/mcp"] = speaks_mcp(w)
+        outputs = Outputs()
         with jupyter_server(jupyter_dirs) as server:
-            opened = server.notebook("signs-in.ipynb")
+            opened = server.notebook("signs-in.ipynb", "%load_ext mcp_jupyter")
             notebook = await in_thread(opened.__enter__)
             try:
-
-                async def run() -> None:
-                    ran = await notebook.arun(CELL.replace("URL", repr(w.server)))
-                    printed.append(ran.printed + ran.error)
-
-                tasks.start_soon(run)
-                await _browse(w, server.url, jupyter_dirs, printed)
-                with anyio.fail_after(ANSWER_SECONDS):
-                    while not printed:
-                        await anyio.sleep(0.02)
+                async with anyio.create_task_group() as tasks:
+                    tasks.start_soon(
+                        in_thread, _run, notebook, f"%mcp_connect weather {w.server} --oauth", outputs
+                    )
+                    await _browse(server.url, outputs)
+                assert (await notebook.arun("weather.definitions.keys()")).result is not None
             finally:
                 await in_thread(opened.__exit__, None, None, None)
         log = server.log.read_text()
-    assert printed == ["welcome\n"]
-    assert "Signed in at 127.0.0.1." in (jupyter_dirs.notebooks / "shown.html").read_text()
-    assert w.asked("/authorize")[0]["state"] not in log
+    (question,) = w.asked("/authorize")
+    assert "Signed in at 127.0.0.1." in outputs.saved
+    assert "forecast" in outputs.saved
+    assert question["state"] not in outputs.saved
+    assert question["state"] not in log
     assert "the-code-of-this-sign-in" not in log
     assert [path.name for path in jupyter_dirs.runtime.glob("mcp-*") if path.suffix != ".json"] == []
 
 
-async def _browse(w: World, url: str, dirs: JupyterDirs, printed: list[str]) -> None:
+def _run(notebook: Notebook, source: str, outputs: Outputs) -> None:
+    reply = notebook.client.execute_interactive(
+        source, timeout=ANSWER_SECONDS, output_hook=outputs.take, allow_stdin=False
+    )
+    assert reply["content"]["status"] == "ok", reply["content"]
+
+
+async def _browse(url: str, outputs: Outputs) -> None:
     """Follow the link, in a browser that is logged in to Jupyter by its cookie."""
-    shown = dirs.notebooks / "shown.html"
     with anyio.fail_after(ANSWER_SECONDS):
-        while not shown.exists() and not printed:
+        while "href" not in outputs.saved:
             await anyio.sleep(0.02)
-    assert not printed, printed
     async with httpx2.AsyncClient(follow_redirects=True, timeout=20, trust_env=False) as browser:
         await browser.get(f"{url}api/status", headers={"Authorization": f"token {TOKEN_OF_PROCESS}"})
-        page = await browser.get(href(shown.read_text()))
+        page = await browser.get(href(outputs.saved))
     assert page.status_code == 200
     assert str(page.url).startswith(f"{url}{CALLBACK_PATH}?")
