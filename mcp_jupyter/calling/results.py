@@ -24,7 +24,7 @@ from ..types import (
     Tool,
 )
 from .media import decoded
-from .showing import Bundle, Shown, bundles_of, harmless_markdown, page_bundle, text_of
+from .showing import Bundle, Shown, bundles_of, harmless_markdown, joined, page_bundle, text_of
 from .signatures import signature_of
 from .tables import frame_of, frame_of_csv, is_page
 from .text import clean, one_line
@@ -216,12 +216,8 @@ class PromptResult(Shown):
         bundles: list[Bundle] = []
         for message in self.raw.messages:
             (bundle,) = bundles_of([message.content])
-            said = {**bundle, "text/plain": f"{message.role}: {bundle['text/plain']}"}
-            if bundles and set(bundles[-1]) == set(said) == {"text/plain"}:
-                bundles[-1]["text/plain"] += f"\n{said['text/plain']}"
-            else:
-                bundles.append(said)
-        return bundles or [{"text/plain": "(an empty prompt)"}]
+            bundles.append({**bundle, "text/plain": f"{message.role}: {bundle['text/plain']}"})
+        return joined(bundles) or [{"text/plain": "(an empty prompt)"}]
 
 
 class ToolError(errors.ToolError):

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import groupby
 from typing import Any, Final
 
 from ..protocol.frames import dumps
@@ -26,13 +27,16 @@ from .media import audio_bundle, decoded, image_bundle
 from .tables import is_page
 from .text import clean, one_line
 
-__all__ = ["Shown", "bundles_of", "harmless_markdown", "page_bundle", "text_of"]
+__all__ = ["Shown", "bundles_of", "harmless_markdown", "joined", "page_bundle", "text_of"]
 
 MAX_TABLE_ROWS: Final = 20
 """Rows of a table in an output; `.df()` has all that were sent."""
 
 MAX_TABLE_COLUMNS: Final = 50
 """Columns of it."""
+
+MAX_SHOWN_PARTS: Final = 50
+"""Outputs of one result: images, and texts between them."""
 
 Bundle = dict[str, Any]
 
@@ -49,14 +53,19 @@ def text_of(blocks: Iterable[Any]) -> list[str]:
 
 def bundles_of(blocks: Iterable[Any]) -> list[Bundle]:
     """The displays of blocks of content: one for each image and sound, one for the text between them."""
-    bundles: list[Bundle] = []
-    for block in blocks:
-        bundle = _bundle(block)
-        if bundles and set(bundles[-1]) == set(bundle) == {"text/plain"}:
-            bundles[-1]["text/plain"] = clean(f"{bundles[-1]['text/plain']}\n{bundle['text/plain']}")
+    return joined([_bundle(block) for block in blocks])
+
+
+def joined(bundles: Sequence[Bundle]) -> list[Bundle]:
+    """Bundles with those of text only that follow each other made one; not more than are shown."""
+    found: list[Bundle] = []
+    for is_text, run in groupby(bundles, key=lambda bundle: len(bundle) == 1):
+        if is_text:
+            found.append({"text/plain": clean("\n".join(bundle["text/plain"] for bundle in run))})
         else:
-            bundles.append(bundle)
-    return bundles
+            found += run
+    more = len(found) - MAX_SHOWN_PARTS
+    return [*found[:MAX_SHOWN_PARTS], {"text/plain": f"... and {more} more parts"}] if more > 0 else found
 
 
 def _bundle(block: Any) -> Bundle:
@@ -64,11 +73,7 @@ def _bundle(block: Any) -> Bundle:
         block = block.resource
     if isinstance(block, TextContent | TextResourceContents):
         return {"text/plain": clean(block.text)}
-    if isinstance(block, ResourceLink):
-        return {"text/plain": _link(block)}
-    if isinstance(block, ImageContent | AudioContent | BlobResourceContents):
-        return _media(block)
-    return {"text/plain": f"[{one_line(str(getattr(block, 'type', 'content')))}]"}
+    return {"text/plain": _link(block)} if isinstance(block, ResourceLink) else _media(block)
 
 
 def _link(link: ResourceLink) -> str:
@@ -114,6 +119,10 @@ class Shown:
     def _bundles(self) -> Sequence[Bundle]:
         raise NotImplementedError
 
+    def bundles(self) -> tuple[Bundle, ...]:
+        """What is displayed, one after the other: a text or another form for each MIME type."""
+        return tuple(self._bundles())
+
     def __repr__(self) -> str:
         return "\n".join(bundle["text/plain"] for bundle in self._bundles())
 
@@ -140,9 +149,9 @@ _ACTIVE: Final = re.compile(
     r"<(?=[A-Za-z/!?])"  # HTML, and links in angle brackets
     r"|&(?=[#A-Za-z])"  # entities, which would bring back what is replaced here
     r"|\$"  # TeX, which has links and styles
-    r"|\\(?=\\*(?:[(\[]|begin|end))"  # the same
-    r"|!(?=\\*\[)"  # images, which a page would fetch: they become links
-    r"|(?<=javascript)(?:\s|\\)*+:|(?<=vbscript)(?:\s|\\)*+:|(?<=data)(?:\s|\\)*+:",  # URLs that run
+    r"|(?<!\\)\\++(?=[(\[]|begin|end)"  # the same
+    r"|!(?=\[)"  # images, which a page would fetch: they become links
+    r"|(?<=javascript)[\s\\]*+:|(?<=vbscript)[\s\\]*+:",  # links that run something
     re.IGNORECASE,
 )
 _DIAGRAM: Final = re.compile(r"(?<=[`~]{3})([ \t]*)mermaid", re.IGNORECASE)

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Completion of calls, through the completer of a real shell."""
 
-import atexit
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,6 +13,8 @@ from IPython.core.interactiveshell import InteractiveShell
 from mcp_jupyter.calling.completion import Completion, complete_line
 from mcp_jupyter.calling.tools import Tools
 from mcp_jupyter.types import Prompt, PromptArgument, Resource, ResourceTemplate, Tool
+
+from .shells import shell_in
 
 FORECAST = Tool(
     name="forecast",
@@ -64,17 +66,19 @@ class Trap:
 
 
 @pytest.fixture(scope="module", params=[True, False], ids=["jedi", "no jedi"])
-def shell(request: pytest.FixtureRequest) -> Iterator[InteractiveShell]:
-    shell = InteractiveShell()
-    shell.Completer.use_jedi = request.param
+def shell(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[InteractiveShell]:
     server = Server()
     tools = Tools(lambda: server.definitions, lambda name, arguments: None)
-    shell.user_ns.update(weather=server, trap=Trap(), tools=tools, forecast=tools.forecast)
-    completion = Completion(shell.user_ns, lambda: {"weather": server}, {"%mcp_call": ["--into", "--json"]})
-    shell.Completer.custom_matchers.append(completion.matcher)
-    yield shell
-    atexit.unregister(shell.atexit_operations)
-    shell.atexit_operations()
+    with shell_in(tmp_path_factory.mktemp("ipython")) as shell:
+        shell.Completer.use_jedi = request.param
+        shell.user_ns.update(weather=server, trap=Trap(), tools=tools, forecast=tools.forecast)
+        completion = Completion(
+            shell.user_ns, lambda: {"weather": server}, {"%mcp_call": ["--into", "--json"]}
+        )
+        shell.Completer.custom_matchers.append(completion.matcher)
+        yield shell
 
 
 def lines_after(shell: InteractiveShell, code: str) -> list[str]:
@@ -161,20 +165,14 @@ def test_other_code_is_left_to_others(shell: InteractiveShell, code: str) -> Non
     assert not [line for line in lines_after(shell, code) if line.endswith(ours)]
 
 
-def test_hostile_names_and_values_are_not_offered() -> None:
-    server = Server(definitions={
-        "a\u202eb": ALERTS,
-        "ok": Tool(name="ok", inputSchema={"properties": {"v": {"enum": ["x\x1b[0m", 'q"', "fine"]}}}),
-    })  # fmt: skip
-    shell = InteractiveShell()
-    shell.user_ns["evil"] = server
-    shell.Completer.custom_matchers.append(Completion(shell.user_ns, lambda: {"evil": server}).matcher)
-    try:
+def test_hostile_names_and_values_are_not_offered(tmp_path: Path) -> None:
+    values = {"v": {"enum": ["x\x1b[0m", 'q"', "fine"]}}
+    server = Server({"a\u202eb": ALERTS, "ok": Tool(name="ok", inputSchema={"properties": values})})
+    with shell_in(tmp_path) as shell:
+        shell.user_ns["evil"] = server
+        shell.Completer.custom_matchers.append(Completion(shell.user_ns, lambda: {"evil": server}).matcher)
         assert lines_after(shell, 'evil.tools["|') == ['evil.tools["ok"']
         assert lines_after(shell, 'evil.tools.ok(v="|') == ['evil.tools.ok(v="fine"']
-    finally:
-        atexit.unregister(shell.atexit_operations)
-        shell.atexit_operations()
 
 
 def test_a_word_with_a_space_is_quoted_on_a_line() -> None:
