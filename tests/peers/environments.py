@@ -10,7 +10,7 @@ import shutil
 import subprocess
 import sys
 import venv
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -52,13 +52,13 @@ class Environments:
 
 
 @contextmanager
-def installing(root: Path) -> Iterator[Environments]:
+def installing(root: Path, requirements: Mapping[str, str] = REQUIREMENTS) -> Iterator[Environments]:
     """Begin all installations below `root`; what they put there is removed at the end."""
     with ExitStack() as stack:
         pool = stack.enter_context(ThreadPoolExecutor())
         pythons = {
             kind: pool.submit(_python_with, requirement, root / kind)
-            for kind, requirement in REQUIREMENTS.items()
+            for kind, requirement in requirements.items()
         }
         folder = root / "npm"
         folder.mkdir()
@@ -67,17 +67,18 @@ def installing(root: Path) -> Iterator[Environments]:
             yield Environments(pythons, node)
         finally:
             pool.shutdown()
-            for kind in REQUIREMENTS:
+            for kind in requirements:
                 shutil.rmtree(root / kind, ignore_errors=True)
 
 
-def _python_with(requirement: str, folder: Path) -> str:
+def _python_with(requirements: str, folder: Path) -> str:
     venv.create(folder)  # without pip: the tests' own pip installs into it
     python = folder / ("Scripts" if sys.platform == "win32" else "bin") / "python"
     # Most of a library is never imported, so compiling it all would be the longer part of the installation.
     options = ["--quiet", "--disable-pip-version-check", "--no-compile", "--only-binary", ":all:"]
-    command: list[Any] = [sys.executable, "-m", "pip", "--python", python, "install", *options, requirement]
+    command: list[Any] = [sys.executable, "-m", "pip", "--python", python, "install", *options]
+    command += requirements.split()
     done = subprocess.run(command, capture_output=True, text=True, timeout=INSTALL_SECONDS)
     if done.returncode:
-        raise RuntimeError(f"pip could not install {requirement}:\n{done.stderr}")
+        raise RuntimeError(f"pip could not install {requirements}:\n{done.stderr}")
     return str(python)

@@ -37,6 +37,13 @@ def test_each_problem_has_its_place():
     ]
 
 
+def test_a_part_is_checked_with_references_into_the_whole():
+    whole = JsonSchema({"$defs": {"age": {"type": "integer"}}, "type": "object"})
+    assert whole.problems(36, {"$ref": "#/$defs/age"}) == []
+    assert whole.problems("old", {"$ref": "#/$defs/age"}) == ["$: 'old' is not of type 'integer'"]
+    assert whole.problems({}, False) != []
+
+
 def test_the_first_problems_are_enough_and_each_is_short():
     found = problems({"type": "array", "items": {"type": "integer"}}, ["x" * 10_000] * 100)
     assert len(found) == 5

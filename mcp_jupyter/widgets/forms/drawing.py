@@ -12,11 +12,12 @@ from typing import Any, Final
 
 import ipywidgets as widgets
 
+from ...calling.text import one_line
 from .choices import ChoiceEntry, SwitchEntry
 from .entries import Entry, NumberEntry, Presence, TextEntry
 from .page import Area, Page
 from .problems import Problem
-from .texts import hint, note_html, option_text
+from .texts import MAX_LABEL_CHARS, hint, note_html, option_text
 
 __all__ = ["ChoiceDrawn", "Drawn", "SwitchDrawn", "TextDrawn", "choice_of", "choices", "chosen"]
 
@@ -89,7 +90,12 @@ class Drawn:
     @property
     def full_label(self) -> str:
         """The label, with what may not be said by a sign or a colour alone."""
-        return f"{self.label or 'value'} (required)" if self.entry.about.required else self.label
+        return f"{self.short_label} (required)" if self.entry.about.required else self.label
+
+    @property
+    def short_label(self) -> str:
+        """The label, with room for some words of ours after it."""
+        return one_line(self.label, MAX_LABEL_CHARS - 20) or "value"
 
     @property
     def within(self) -> Iterator[Drawn]:
@@ -135,7 +141,7 @@ class Drawn:
         box.observe(self._raw_written, "value")
         if self.entry.always_raw:
             return [box]
-        return [box, self.area.button(f"Empty {self.label} and use fields", self._use_fields)]
+        return [box, self.area.button(f"Use fields again for {self.short_label}", self._use_fields)]
 
     def _raw_written(self, change: Any) -> None:
         self.entry.write_raw(change["new"])
@@ -158,7 +164,10 @@ class TextDrawn(Drawn):
         self._blank: Any = None
         if self._shows_blank:
             self._blank = self.area.control(
-                widgets.Dropdown, f"{self.label}, when empty", options=self._meanings(), value=self._meaning
+                widgets.Dropdown,
+                f"{self.short_label}, when empty",
+                options=self._meanings(),
+                value=self._meaning,
             )
             self._blank.observe(self._blank_chosen, "value")
             return [self._box, self._blank]

@@ -62,7 +62,7 @@ class GroupDrawn(Drawn):
         )
         self.chooser = self.area.control(
             widgets.Dropdown,
-            f"{self.label} is",
+            f"{self.short_label} is",
             options=[(words[presence], presence) for presence in possible],
             value=self.entry.presence if self.entry.presence in possible else Presence.GIVEN,
         )
@@ -120,7 +120,9 @@ class ObjectDrawn(GroupDrawn):
         if not self.entry.may_add:
             return []
         return [
-            self.area.button(f"Add a property to {self.label}" if self.label else "Add a property", self._add)
+            self.area.button(
+                f"Add a property to {self.short_label}" if self.label else "Add a property", self._add
+            )
         ]
 
     def _named(self, row: Row, name: str) -> None:
@@ -148,7 +150,7 @@ class ListDrawn(GroupDrawn):
         return [self._row(number, entry) for number, entry in enumerate(self.entry.items, 1)]
 
     def _row(self, number: int, entry: Entry) -> Any:
-        label = f"{self.label} {number}" if self.label else f"item {number}"
+        label = f"{self.short_label} {number}"
         item = self.body.draw(entry, label)
         actions = [self.body.button(f"Remove {label}", lambda: self._remove(entry))]
         if number > 1:
@@ -159,7 +161,7 @@ class ListDrawn(GroupDrawn):
         return self.body.make(widgets.VBox, children=[item.widget, buttons])
 
     def _foot(self) -> list[Any]:
-        self.adder = self.area.button(f"Add to {self.label}" if self.label else "Add an item", self._add)
+        self.adder = self.area.button(f"Add to {self.short_label}", self._add)
         return [self.adder]
 
     def _add(self) -> None:
@@ -229,7 +231,9 @@ class VariantDrawn(GroupDrawn):
         if self.entry.entry is None or self.entry.chosen is None:
             return []
         label = self.entry.options[self.entry.chosen][0]
-        return [self.body.draw(self.entry.entry, f"{self.label}: {label}" if self.label else label).widget]
+        return [
+            self.body.draw(self.entry.entry, f"{self.short_label}: {label}" if self.label else label).widget
+        ]
 
     def _kind_chosen(self, change: Any) -> None:
         self.entry.choose(*chosen(change["new"]))

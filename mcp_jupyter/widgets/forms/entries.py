@@ -31,6 +31,9 @@ __all__ = [
 LEFT_OUT: Final = object()
 """In place of a value: the field has none."""
 
+MAX_JSON_LINE: Final = 60
+"""Characters of JSON shown on one line; more stands on a line each."""
+
 
 class Presence(StrEnum):
     """Whether a field has a value."""
@@ -299,7 +302,9 @@ def _number(text: str) -> int | float | None:
 
 
 def _json_text(value: Any) -> str:
-    text = json.dumps(value, indent=2, ensure_ascii=False)
+    text = json.dumps(value, ensure_ascii=False)
+    if len(text) > MAX_JSON_LINE:
+        text = json.dumps(value, indent=2, ensure_ascii=False)
     return text if _is_encodable(text) else json.dumps(value, indent=2)
 
 
@@ -313,4 +318,4 @@ def _refused(constant: str) -> Any:
 
 
 def _reason(exc: ValueError) -> str:
-    return exc.msg if isinstance(exc, json.JSONDecodeError) else "a number cannot be read"
+    return exc.msg if isinstance(exc, json.JSONDecodeError) else str(exc)

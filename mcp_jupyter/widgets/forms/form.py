@@ -74,6 +74,12 @@ class SchemaForm:
             raise FormError(problems)
         return value
 
+    @property
+    def entered(self) -> Any:
+        """What was entered so far, without what is missing or cannot be read; it may not fit the schema."""
+        value, _ = self._read()
+        return None if value is LEFT_OUT else value
+
     def set(self, value: Any) -> None:
         """Show a JSON value in place of what was entered.
 

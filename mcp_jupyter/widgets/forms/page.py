@@ -83,7 +83,7 @@ class Area:
 
     def button(self, text: str, pressed: Callable[[], None]) -> Any:
         """Make a button."""
-        said = option_text(text)
+        said = label_text(text)
         button = self.make(widgets.Button, description=said, tooltip=said, layout=self._page.narrow)
         button.on_click(lambda _: pressed())
         return button

@@ -1,0 +1,311 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Which field a schema gets, and what may be entered in it: the model alone, without a widget."""
+
+from __future__ import annotations
+
+import time
+import urllib.request
+from typing import Any
+
+import pytest
+
+from mcp_jupyter.widgets.forms.building import MAX_DEPTH, MAX_FIELDS, build
+from mcp_jupyter.widgets.forms.choices import ChoiceEntry, ManyEntry, SwitchEntry
+from mcp_jupyter.widgets.forms.entries import Entry, NumberEntry, Presence, TextEntry
+from mcp_jupyter.widgets.forms.groups import MAX_ROWS, ListEntry, ObjectEntry, VariantEntry
+from mcp_jupyter.widgets.forms.problems import Problem
+
+TITLED = {"oneOf": [{"const": "c", "title": "Celsius"}, {"const": "f", "title": "Fahrenheit"}]}
+CIRCLE = {"type": "object", "properties": {"kind": {"const": "circle"}, "r": {"type": "number"}}}
+SQUARE = {"type": "object", "title": "A square", "properties": {"side": {"type": "number"}}}
+SHAPES = {"oneOf": [{**CIRCLE, "required": ["kind"]}, {**SQUARE, "required": ["side"]}]}
+WITH_A = {"type": "object", "properties": {"a": {}}, "if": {"required": ["a"]}}
+
+
+def of(properties: dict[str, Any], **rest: Any) -> Any:
+    entry = build({"type": "object", "properties": properties, **rest})
+    assert isinstance(entry, ObjectEntry)
+    return entry
+
+
+def read(entry: Entry) -> tuple[Any, list[str]]:
+    problems: list[Problem] = []
+    value = entry.read((), problems)
+    return value, [str(problem) for problem in problems]
+
+
+@pytest.mark.parametrize(
+    ("schema", "kind"),
+    [
+        ({"type": "string", "format": "date"}, TextEntry),
+        ({"type": "integer"}, NumberEntry),
+        ({"type": "number", "exclusiveMinimum": 0}, NumberEntry),
+        ({"type": "boolean"}, SwitchEntry),
+        ({"type": ["boolean", "null"]}, ChoiceEntry),
+        ({"enum": ["a", 1, None]}, ChoiceEntry),
+        (TITLED, ChoiceEntry),
+        ({"type": "array", "items": TITLED}, ManyEntry),
+        ({"type": "array", "items": {"type": "string"}}, ListEntry),
+        ({"type": "object", "additionalProperties": {"type": "integer"}}, ObjectEntry),
+        ({"anyOf": [{"type": "string"}, {"type": "null"}]}, TextEntry),
+        ({"anyOf": [TITLED, {"type": "null"}]}, ChoiceEntry),
+        (SHAPES, VariantEntry),
+        ({"type": ["string", "integer"]}, VariantEntry),
+        ({"allOf": [{"type": "string"}, {"maxLength": 3}]}, TextEntry),
+        ({"$ref": "#/$defs/name"}, TextEntry),
+        (
+            {"type": "object", "properties": {"a": {}}, "anyOf": [{"required": ["a"]}, {"not": {}}]},
+            ObjectEntry,
+        ),
+        (
+            {
+                "type": "object",
+                "properties": {"a": {}},
+                "if": {"required": ["a"]},
+                "then": {"required": ["b"]},
+            },
+            ObjectEntry,
+        ),
+        # beyond every field
+        ({}, Entry),
+        (True, Entry),
+        ({"type": "object"}, Entry),
+        ({"type": "array"}, Entry),
+        ({"type": "array", "prefixItems": [{"type": "string"}]}, Entry),
+        ({"type": "object", "patternProperties": {"^x": {"type": "string"}}}, Entry),
+        (
+            {
+                "type": "object",
+                "properties": {"a": {}},
+                "if": {"required": ["a"]},
+                "then": {"properties": {"b": {}}},
+            },
+            Entry,
+        ),
+        ({"$ref": "https://example.com/schema"}, Entry),
+        ({"$ref": "#/$defs/nothing"}, Entry),
+        ({"$ref": "#/$defs/loop"}, Entry),
+        ({"allOf": [{"type": "string", "pattern": "a"}, {"pattern": "b"}]}, Entry),
+    ],
+)
+def test_the_kind_of_field(schema: Any, kind: type[Entry]) -> None:
+    defs = {"name": {"type": "string"}, "loop": {"$ref": "#/$defs/loop"}}
+    entry = build({"type": "object", "properties": {"field": schema}, "required": ["field"], "$defs": defs})
+    assert isinstance(entry, ObjectEntry)
+    assert type(entry.fields["field"]) is kind
+
+
+@pytest.mark.parametrize(
+    ("schema", "value", "said"),
+    [
+        ({"type": "string", "minLength": 2}, "a", "must have at least 2 characters"),
+        ({"type": "string", "pattern": "^a+$"}, "b", "must match the pattern ^a+$"),
+        ({"type": "string", "format": "email"}, "nobody", "must be an e-mail address, as name@example.com"),
+        ({"type": "string", "format": "date"}, "2026-02-30", "must be a date, as 2026-01-31"),
+        ({"type": "string", "format": "uri"}, "here", "must be a URI, as https://example.com/"),
+        ({"type": "integer", "maximum": 3}, 4, "must be at most 3"),
+        ({"type": "number", "exclusiveMinimum": 0}, 0, "must be more than 0"),
+        ({"type": "integer", "multipleOf": 5}, 7, "must be a multiple of 5"),
+        ({"type": "array", "items": {"type": "string"}, "minItems": 1}, [], "[] should be non-empty"),
+        ({"type": "integer"}, "four", "'four' is not of type 'integer'"),
+    ],
+)
+def test_what_does_not_fit_is_said(schema: Any, value: Any, said: str) -> None:
+    entry = of({"field": schema})
+    entry.set({"field": value})
+    assert read(entry)[1] == [f"field: {said}"]
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [("12", 12), (" -3 ", -3), ("1.5", 1.5), ("1e3", 1000.0), (".5", 0.5), ("9" * 30, int("9" * 30))],
+)
+def test_numbers_as_people_write_them(text: str, value: float) -> None:
+    entry = of({"n": {"type": "number"}})
+    entry.fields["n"].write(text)
+    assert read(entry) == ({"n": value}, [])
+
+
+@pytest.mark.parametrize("text", ["one", "1,5", "0x10", "NaN", "inf", "1e999", "1_000", "٣", "9" * 5000])
+def test_what_is_no_number(text: str) -> None:
+    entry = of({"n": {"type": "number"}})
+    entry.fields["n"].write(text)
+    assert read(entry)[1] == ["n: must be a number, as 1.5"]
+
+
+def test_each_problem_names_its_field() -> None:
+    place = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}
+    entry = of({"home": place, "stops": {"type": "array", "items": place}}, required=["home"])
+    entry.fields["stops"].add()
+    assert read(entry)[1] == ["home.city: required", "stops[0].city: required"]
+
+
+def test_left_out_null_and_empty_are_three_things() -> None:
+    entry = of({"name": {"type": ["string", "null"]}})
+    name = entry.fields["name"]
+    assert name.blanks == [Presence.LEFT_OUT, Presence.GIVEN, Presence.NULL]
+    for meaning, value in [
+        (Presence.LEFT_OUT, {}),
+        (Presence.NULL, {"name": None}),
+        (Presence.GIVEN, {"name": ""}),
+    ]:
+        name.set_blank(meaning)
+        assert read(entry) == (value, [])
+    name.write("Ada")
+    assert read(entry) == ({"name": "Ada"}, [])
+    name.write("")
+    assert read(entry) == ({}, [])
+
+
+def test_a_required_text_left_empty_is_missing_until_it_is_said_to_be_empty() -> None:
+    entry = of({"city": {"type": "string"}}, required=["city"])
+    assert read(entry)[1] == ["city: required"]
+    entry.fields["city"].set_blank(Presence.GIVEN)
+    assert read(entry) == ({"city": ""}, [])
+
+
+def test_defaults_are_filled_in_where_they_fit() -> None:
+    entry = of(
+        {
+            "n": {"type": "integer", "default": 3},
+            "bad": {"type": "string", "default": None},
+            "worse": {"type": "integer", "maximum": 1, "default": 2},
+            "many": {"type": "array", "items": {"enum": ["a", "b"]}, "default": ["b"]},
+            "within": {"type": "object", "properties": {"x": {"type": "string", "default": "y"}}},
+        },
+        required=["within"],
+    )
+    assert read(entry) == ({"n": 3, "many": ["b"], "within": {"x": "y"}}, [])
+
+
+def test_a_schema_may_contain_itself() -> None:
+    tree = {"type": "object", "properties": {"name": {"type": "string"}, "next": {"$ref": "#"}}}
+    entry = build(tree)
+    value: dict[str, Any] = {"name": "leaf"}
+    for _ in range(20):
+        value = {"next": value}
+    entry.set(value)
+    assert read(entry) == (value, [])
+    assert entry.size <= 2 * MAX_DEPTH + 3
+
+
+def test_a_schema_that_wants_itself_ends() -> None:
+    assert (
+        build({"type": "object", "properties": {"next": {"$ref": "#"}}, "required": ["next"]}).size
+        < MAX_FIELDS
+    )
+
+
+def test_fields_are_limited() -> None:
+    wide = {f"f{index}": {"type": "string"} for index in range(150)}
+    entry = of({name: {"type": "object", "properties": wide} for name in "abcde"}, required=list("abcde"))
+    assert entry.size <= MAX_FIELDS
+    assert [type(field) for field in entry.fields.values()] == [ObjectEntry, Entry, Entry, Entry, Entry]
+
+
+def test_rows_are_limited_and_removed_ones_make_room() -> None:
+    entry = of({"tags": {"type": "array", "items": {"type": "string"}}})
+    tags = entry.fields["tags"]
+    for _ in range(10 * MAX_FIELDS):
+        tags.remove(tags.add())
+    tags.set(["x"] * MAX_ROWS)
+    assert len(tags.items) == MAX_ROWS
+    assert not tags.can_add()
+    entry.set({"tags": ["x"] * (MAX_ROWS + 1)})
+    assert entry.fields["tags"].raw is not None
+    assert read(entry)[0] == {"tags": ["x"] * (MAX_ROWS + 1)}
+
+
+def test_references_that_double_each_time_are_given_up() -> None:
+    defs = {f"d{n}": {"allOf": [{"$ref": f"#/$defs/d{n + 1}"}] * 2} for n in range(40)}
+    before = time.thread_time()
+    entry = of({"x": {"$ref": "#/$defs/d0"}}, **{"$defs": {**defs, "d40": {"type": "string"}}})
+    assert time.thread_time() - before < 1
+    assert type(entry.fields["x"]) is Entry
+
+
+def test_nothing_is_fetched(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[Any] = []
+    monkeypatch.setattr(urllib.request, "urlopen", lambda *args, **kwargs: asked.append(args))
+    entry = of({"x": {"$ref": "http://127.0.0.1:9/schema.json"}})
+    entry.set({"x": [1]})
+    assert read(entry) == ({"x": [1]}, [])
+    assert asked == []
+
+
+def test_a_pattern_without_bounds_is_left_to_the_server() -> None:
+    entry = of({"x": {"type": "string", "pattern": r"^(?=a)(a+)+\1$"}})
+    entry.set({"x": "a" * 10_000 + "b"})
+    assert read(entry)[1] == []
+
+
+def test_a_secret_is_in_no_problem() -> None:
+    secret = {"type": "string", "format": "password", "minLength": 20}
+    within = {
+        "type": "object",
+        "properties": {"key": secret},
+        "minProperties": 2,
+        "additionalProperties": False,
+    }
+    entry = of({"key": secret, "more": within, "keys": {"type": "array", "items": secret, "maxItems": 0}})
+    entry.set({"key": "hunter2", "more": {"key": "hunter2" * 3}, "keys": ["hunter2" * 3]})
+    _, problems = read(entry)
+    assert len(problems) == 3
+    assert "hunter2" not in str(problems)
+
+
+def test_json_is_checked_where_it_is_entered() -> None:
+    entry = of({"any": {"type": "array", "contains": {"const": 1}}})
+    entry.fields["any"].write_raw("[1, ")
+    assert read(entry)[1][0].startswith('any: must be JSON, as 12, "text" or {"a": 1} (line 1, column')
+    entry.fields["any"].write_raw("[2]")
+    assert read(entry)[1] == ["any: [2] does not contain items matching the given schema"]
+    entry.fields["any"].write_raw("NaN")
+    assert "NaN is no JSON" in read(entry)[1][0]
+    entry.fields["any"].write_raw("[" * 100_000)
+    assert read(entry)[1] == ["any: is nested too deep"]
+    entry.fields["any"].write_raw(" ")
+    assert read(entry) == ({}, [])
+
+
+def test_alternatives_are_told_apart() -> None:
+    entry = of({"shape": SHAPES})
+    entry.set({"shape": {"side": 2}})
+    shape = entry.fields["shape"]
+    assert [text for text, _ in shape.options] == ["kind: circle", "A square"]
+    assert shape.chosen == 1
+    shape.choose(0)
+    shape.entry.fields["r"].write("3")
+    assert read(entry) == ({"shape": {"kind": "circle", "r": 3}}, [])
+
+
+def test_items_move() -> None:
+    entry = build({"type": "array", "items": {"type": "string"}})
+    assert isinstance(entry, ListEntry)
+    entry.set(["a", "b", "c"])
+    entry.move(entry.items[2], -1)
+    entry.move(entry.items[0], -1)
+    entry.remove(entry.items[0])
+    assert read(entry) == (["c", "b"], [])
+
+
+def test_choices_keep_the_order_they_were_made_in() -> None:
+    entry = build({"type": "array", "items": TITLED})
+    assert isinstance(entry, ManyEntry)
+    entry.choose(1, True)
+    entry.choose(0, True)
+    assert read(entry) == (["f", "c"], [])
+
+
+def test_properties_with_names_of_ones_own() -> None:
+    entry = of(
+        {"counts": {"type": "object", "additionalProperties": {"type": "integer"}}}, required=["counts"]
+    )
+    counts = entry.fields["counts"]
+    for key, text in [("a", "1"), ("a", "2"), ("", "3")]:
+        row = counts.add()
+        row.key = key
+        row.entry.write(text)
+    assert read(entry)[1] == ["counts.a: is there twice", "counts: a property has no name"]
+    counts.rows[1].key, counts.rows[2].key = "b", "c"
+    assert read(entry) == ({"counts": {"a": 1, "b": 2, "c": 3}}, [])

@@ -1,0 +1,264 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Forms as widgets: real ipywidgets, changed as a front end changes them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, date, datetime
+from typing import Any
+
+import ipywidgets as widgets
+import pytest
+
+from mcp_jupyter.widgets.forms import FormError, SchemaForm
+
+EVIL = (
+    "<img src=x onerror=alert(1)> $\\href{javascript:alert(1)}{x}$ \x1b]8;;http://evil\x07\u202egnp.\\(x\\)"
+)
+PLACE = {"type": "object", "properties": {"street": {"type": "string"}}, "required": ["street"]}
+
+
+@pytest.fixture
+def form_of(made: list[SchemaForm]) -> Any:
+    def form_of(properties: dict[str, Any], **rest: Any) -> SchemaForm:
+        made.append(SchemaForm({"type": "object", "properties": properties, **rest}))
+        return made[-1]
+
+    return form_of
+
+
+def all_of(widget: Any) -> Iterator[Any]:
+    """What is displayed, hidden things left out."""
+    if widget.layout.display == "none":
+        return
+    yield widget
+    for child in getattr(widget, "children", ()):
+        yield from all_of(child)
+
+
+def named(form: SchemaForm, label: str) -> Any:
+    (found,) = [widget for widget in all_of(form.widget) if getattr(widget, "description", None) == label]
+    return found
+
+
+def notes(form: SchemaForm) -> str:
+    return "\n".join(widget.value for widget in all_of(form.widget) if isinstance(widget, widgets.HTML))
+
+
+@pytest.mark.parametrize(
+    ("schema", "kind", "entered", "value"),
+    [
+        ({"type": "string"}, widgets.Text, "Oslo", "Oslo"),
+        ({"type": "string", "maxLength": 5000}, widgets.Textarea, "a\nb", "a\nb"),
+        ({"type": "string", "format": "password"}, widgets.Password, "pw", "pw"),
+        ({"type": "string", "format": "date"}, widgets.DatePicker, date(2026, 1, 31), "2026-01-31"),
+        (
+            {"type": "string", "format": "date-time"},
+            widgets.DatetimePicker,
+            datetime(2026, 1, 31, 9, 30, tzinfo=UTC),
+            "2026-01-31T09:30:00Z",
+        ),
+        ({"type": "string", "format": "time"}, widgets.Text, "09:30:00", "09:30:00"),
+        ({"type": "integer"}, widgets.Text, "12", 12),
+        ({"enum": ["a", "b"]}, widgets.Dropdown, 1, "b"),
+        ({"type": "boolean"}, widgets.Dropdown, 0, True),
+        ({}, widgets.Textarea, '{"a": [1]}', {"a": [1]}),
+    ],
+)
+def test_what_is_entered_is_the_value(form_of: Any, schema: Any, kind: Any, entered: Any, value: Any) -> None:
+    form = form_of({"field": schema})
+    label = "field, JSON" if schema == {} else "field"
+    control = named(form, label)
+    assert type(control) is kind
+    control.value = entered
+    assert form.value() == {"field": value}
+    form.set({"field": value})
+    assert named(form, label).value == entered
+
+
+def test_what_is_required_says_so_and_has_its_problem_beside_it(form_of: Any) -> None:
+    form = form_of({"city": {"type": "string"}, "n": {"type": "integer", "minimum": 1}}, required=["city"])
+    named(form, "n").value = "0"
+    with pytest.raises(FormError) as caught:
+        form.value()
+    assert str(caught.value) == "city: required\nn: must be at least 1"
+    assert form.problems() == ["city: required", "n: must be at least 1"]
+    assert 'role="alert"' in notes(form)
+    assert "Problem: city: required" in notes(form)
+    named(form, "city (required)").value = "Oslo"
+    assert "city: required" not in notes(form)
+    assert "Problem: n: must be at least 1" in notes(form)
+    named(form, "n").value = "1"
+    assert form.value() == {"city": "Oslo", "n": 1}
+    assert "Problem" not in notes(form)
+
+
+def test_what_an_empty_text_means_can_be_said(form_of: Any) -> None:
+    form = form_of({"name": {"type": ["string", "null"]}})
+    assert named(form, "name").placeholder == "left out"
+    named(form, "Say what empty fields mean: left out, empty text, null").value = True
+    meaning = named(form, "name, when empty")
+    assert [text for text, _ in meaning.options] == ["left out", "empty text", "null"]
+    for text, value in [("null", {"name": None}), ("empty text", {"name": ""}), ("left out", {})]:
+        meaning.label = text
+        assert form.value() == value
+        assert named(form, "name").placeholder == text
+
+
+def test_a_group_is_left_out_until_it_is_given(form_of: Any) -> None:
+    form = form_of({"home": PLACE})
+    assert form.value() == {}
+    named(form, "home is").label = "given"
+    assert form.problems() == ["home.street: required"]
+    named(form, "street (required)").value = "High Street"
+    assert form.value() == {"home": {"street": "High Street"}}
+    named(form, "home is").label = "left out"
+    assert form.value() == {}
+
+
+def test_rows_are_added_moved_and_removed(form_of: Any) -> None:
+    form = form_of({"tags": {"type": "array", "items": {"type": "string"}}})
+    for number, text in enumerate(["a", "b", "c"], 1):
+        named(form, "Add to tags").click()
+        named(form, f"tags {number} (required)").value = text
+    named(form, "Move tags 3 up").click()
+    named(form, "Remove tags 1").click()
+    assert form.value() == {"tags": ["c", "b"]}
+    assert named(form, "tags 1 (required)").value == "c"
+
+
+def test_several_are_chosen(form_of: Any) -> None:
+    form = form_of({"units": {"type": "array", "items": {"enum": ["C", "F"]}}})
+    named(form, "F").value = True
+    assert form.value() == {"units": ["F"]}
+    named(form, "F").value = False
+    assert form.value() == {"units": []}
+    named(form, "units is").label = "left out"
+    assert form.value() == {}
+
+
+def test_alternatives_have_a_form_each(form_of: Any) -> None:
+    form = form_of(
+        {"where": {"anyOf": [{"type": "string", "title": "By name"}, {**PLACE, "title": "Place"}]}}
+    )
+    named(form, "where, as").label = "Place"
+    named(form, "street (required)").value = "High Street"
+    assert form.value() == {"where": {"street": "High Street"}}
+    named(form, "where, as").label = "By name"
+    named(form, "where: By name (required)").value = "here"
+    assert form.value() == {"where": "here"}
+
+
+def test_properties_of_any_name(form_of: Any) -> None:
+    form = form_of({"env": {"type": "object", "additionalProperties": {"type": "string"}}})
+    named(form, "Add a property to env").click()
+    named(form, "name 1").value = "HOME"
+    named(form, "value 1 (required)").value = "/root"
+    assert form.value() == {"env": {"HOME": "/root"}}
+    named(form, "Remove 1").click()
+    assert form.value() == {"env": {}}
+
+
+def test_what_a_field_cannot_show_is_json_until_the_fields_are_wanted(form_of: Any) -> None:
+    form = form_of({"n": {"type": "integer"}})
+    form.set({"n": "four"})
+    assert named(form, "n, JSON").value == '"four"'
+    assert form.problems() == ["n: 'four' is not of type 'integer'"]
+    named(form, "Use fields again for n").click()
+    assert form.value() == {}
+
+
+def test_changes_are_told(form_of: Any) -> None:
+    form = form_of({"a": {"type": "string"}})
+    told: list[Any] = []
+    form.on_change(lambda changed: told.append(changed.value()))
+    named(form, "a").value = "x"
+    form.set({"a": "y"})
+    assert told == [{"a": "x"}, {"a": "y"}]
+
+
+def test_while_it_is_disabled_nothing_can_be_changed(form_of: Any) -> None:
+    form = form_of({"tags": {"type": "array", "items": {"type": "string"}}, "a": {"type": "string"}})
+    form.disabled = True
+    form.set({"tags": ["x"]})
+    controls = [widget for widget in all_of(form.widget) if widget.has_trait("disabled")]
+    assert len(controls) >= 5
+    assert all(widget.disabled for widget in controls)
+    form.disabled = False
+    assert not any(widget.disabled for widget in controls)
+
+
+def test_only_json_can_be_set(form_of: Any) -> None:
+    form = form_of({})
+    for value in ({"a": float("nan")}, {"a": object()}):
+        with pytest.raises((TypeError, ValueError)):
+            form.set(value)
+
+
+def test_a_servers_texts_are_inert(form_of: Any) -> None:
+    schema = {"title": EVIL, "description": EVIL}
+    form = form_of(
+        {
+            EVIL: {"type": "string", **schema},
+            "switch": {"type": "boolean", **schema},
+            "choice": {"oneOf": [{"const": 1, "title": EVIL}, {"const": EVIL}], **schema},
+            "many": {"type": "array", "items": {"enum": [EVIL]}, **schema},
+            "list": {"type": "array", "items": {"type": "integer", **schema}, **schema},
+            "variant": {"anyOf": [{"type": "integer", **schema}, {"type": "boolean"}], **schema},
+            "map": {"type": "object", "additionalProperties": {"type": "string"}, **schema},
+            "any": schema,
+        },
+        required=["switch", EVIL],
+    )
+    form.set({"switch": True, "list": [1], "variant": 1, "map": {EVIL: EVIL}})
+    with pytest.raises(FormError):
+        form.value()
+    for widget in all_of(form.widget):
+        assert getattr(widget, "description_allow_html", False) is False
+        assert not isinstance(widget, widgets.Label | widgets.HTMLMath)
+        if isinstance(widget, widgets.HTML):
+            assert "<img" not in widget.value
+        shown = getattr(widget, "description", "")
+        assert shown.count("$") < 2
+        assert "\\" not in shown
+        texts = [shown, widget.tooltip or "", getattr(widget, "placeholder", "")]
+        texts += [label for label, _ in getattr(widget, "options", ())]
+        texts += [widget.value] if isinstance(widget, widgets.HTML) else []
+        assert not any(char in text for text in texts for char in "\x1b\x07\u202e")
+
+
+def test_everything_that_takes_input_has_a_name(form_of: Any) -> None:
+    form = form_of(
+        {
+            "a": {"type": "string"},
+            "tags": {"type": "array", "items": {"type": "string"}},
+            "units": {"type": "array", "items": {"enum": ["C"]}},
+            "env": {"type": "object", "additionalProperties": {}},
+            "home": PLACE,
+            "any": {},
+        },
+        required=["tags", "home"],
+    )
+    form.set({"tags": ["x", "y"], "env": {"a": 1}, "home": {}})
+    names = [widget.description for widget in all_of(form.widget) if widget.has_trait("disabled")]
+    assert all(names)
+    assert len(set(names)) == len(names)
+
+
+@pytest.mark.parametrize(
+    "schema", [True, False, None, 3, "x", [], {}, {"type": "nothing"}, {"properties": 5}]
+)
+def test_a_schema_that_is_none_gets_a_json_field(made: list[SchemaForm], schema: Any) -> None:
+    form = SchemaForm(schema, label="value")
+    made.append(form)
+    (box,) = [widget for widget in all_of(form.widget) if isinstance(widget, widgets.Textarea)]
+    box.value = '{"a": 1}'
+    assert (form.problems() == []) is (schema is not False)
+
+
+def test_a_closed_form_leaves_no_widget(made: list[SchemaForm]) -> None:
+    form = SchemaForm({"type": "object", "properties": {"home": PLACE, "any": {}}})
+    made.append(form)  # what is left is looked at when the test ends
+    form.set({"home": {"street": "x"}, "more": [1]})
+    form.set({})
+    form.focus()

@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Properties of the model: what is set is what is read, and no schema breaks it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import strategies as st
+
+from mcp_jupyter.protocol.json_schema import JsonSchema
+from mcp_jupyter.widgets.forms.building import MAX_FIELDS, build
+from mcp_jupyter.widgets.forms.choices import same
+from mcp_jupyter.widgets.forms.problems import Problem
+
+from .generated import Case, cases, hostile_schemas, json_values
+
+PATIENT = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow], max_examples=300)
+
+
+@PATIENT
+@given(st.data(), cases())
+def test_what_fits_is_read_as_it_was_set(data: st.DataObject, case: Case) -> None:
+    value = data.draw(case.values)
+    assume(not JsonSchema(case.schema).problems(value))
+    entry = build(case.schema)
+    for _ in range(2):  # the second time over the first
+        entry.set(value)
+        problems: list[Problem] = []
+        assert same(entry.read((), problems), value)
+        assert [str(problem) for problem in problems] == []
+
+
+@PATIENT
+@given(cases())
+def test_what_a_form_begins_with_fits_or_has_problems(case: Case) -> None:
+    problems: list[Problem] = []
+    value = build(case.schema).read((), problems)
+    assert problems or JsonSchema(case.schema).problems(value) == []
+
+
+@PATIENT
+@given(hostile_schemas(), json_values())
+def test_no_schema_breaks_a_form(schema: Any, value: Any) -> None:
+    entry = build(schema, "label")
+    entry.read((), [])
+    entry.set(value)
+    problems: list[Problem] = []
+    read = entry.read((), problems)
+    assert problems or same(read, value)
+    assert entry.size <= MAX_FIELDS + 10
+    assert all(str(problem) for problem in problems)
