@@ -21,6 +21,7 @@ __all__ = ["main", "reported"]
 _COMMANDS: Final = (
     "attach",
     "call",
+    "cassette",
     "connect",
     "demo",
     "dev",

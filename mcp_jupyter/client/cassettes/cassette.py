@@ -95,6 +95,8 @@ class Cassette:
         self._file = file
         self._there: dict[str, Recording] = {}
         self._recorders: dict[str, Recorder] = {}
+        if mode == "record" and not file.path.parent.is_dir():
+            raise CassetteError(f"{file.shown} cannot be written: there is no such folder.")
         if mode != "off":
             self._read()
 

@@ -16,7 +16,7 @@ from ..streams import printable
 from .canonical import pretty, veiled
 from .recording import Interaction
 
-__all__ = ["miss"]
+__all__ = ["difference", "miss"]
 
 MAX_CANDIDATES: Final = 200
 """Recorded calls that are compared: each comparison takes a moment."""
@@ -73,7 +73,7 @@ def miss(alias: str, method: str, params: dict[str, Any], recorded: Iterable[Int
     found = _nearest(params, nearest or same)
     return CassetteMiss(
         f"{asked} with these params is not in {server}. The nearest call that is there:\n"
-        f"{_diff(found.params, veiled(found.params, params))}\n{_REMEDY}"
+        f"{difference(found.params, params, 'asked')}\n{_REMEDY}"
     )
 
 
@@ -94,10 +94,18 @@ def _short(params: dict[str, Any]) -> list[str]:
     return json.dumps(params, ensure_ascii=False, indent=0)[:MAX_COMPARED_CHARS].split()
 
 
-def _diff(recorded: dict[str, Any], asked: dict[str, Any]) -> str:
+def difference(recorded: Any, given: Any, title: str) -> str:
+    """What differs in two values, as a diff; what is redacted in the recording does not.
+
+    Parameters
+    ----------
+    title : str
+        What `given` is.
+    """
+    given = veiled(recorded, given)
     lines = list(
         difflib.unified_diff(
-            pretty(recorded).splitlines(), pretty(asked).splitlines(), "recorded", "asked", lineterm=""
+            pretty(recorded).splitlines(), pretty(given).splitlines(), "recorded", title, lineterm=""
         )
     )
     shown = [line if len(line) <= MAX_LINE_CHARS else f"{line[: MAX_LINE_CHARS - 3]}..." for line in lines]

@@ -19,7 +19,16 @@ from ..streams import printable
 from ..tape import Event, Question
 from .canonical import canonical, plain
 from .drift import drift
-from .recording import MAX_EVENTS, MAX_INTERACTIONS, Interaction, Opening, Recording, listed_tools, text_of
+from .recording import (
+    MAX_EVENTS,
+    MAX_INTERACTIONS,
+    Interaction,
+    Opening,
+    Recording,
+    is_event,
+    listed_tools,
+    text_of,
+)
 from .redactor import Redactor, TooDeep
 
 __all__ = ["Recorder"]
@@ -193,7 +202,7 @@ class Recorder:
                 self.heard(event)
 
     def _add(self, events: list[Event], event: Event) -> None:
-        if len(events) < MAX_EVENTS:
+        if len(events) < MAX_EVENTS and is_event(event):
             events.append(event)
 
     def _redacted_event(self, event: Event) -> Event:

@@ -25,6 +25,7 @@ __all__ = [
     "Interaction",
     "Opening",
     "Recording",
+    "is_event",
     "listed_tools",
     "parse",
     "render",
@@ -199,6 +200,15 @@ def parse(content: bytes, shown: str) -> dict[str, Recording]:
     if len(servers) > MAX_SERVERS:
         reader.refuse("servers", f"of at most {MAX_SERVERS} members")
     return {alias: reader.recording(server, alias) for alias, server in servers.items()}
+
+
+def is_event(value: Event) -> bool:
+    """Whether something is an event as a file may have it."""
+    try:
+        _Reader("").event(value, "")
+    except CassetteError:
+        return False
+    return True
 
 
 class _Reader:

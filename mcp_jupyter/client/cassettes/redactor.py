@@ -13,12 +13,13 @@ stands in JSON. It errs on the side of leaving out.
 from __future__ import annotations
 
 import base64
+import html
 import json
+import logging
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import pairwise
 from typing import Any, Final
-from urllib.parse import quote, quote_plus
 
 from pydantic_core import from_json
 
@@ -29,6 +30,8 @@ from .schemas import is_secret, members_of, parts
 
 __all__ = ["Redactor", "TooDeep"]
 
+log = logging.getLogger(__name__)
+
 MIN_SECRET_CHARS: Final = 4
 """A shorter one is in every second text; by its place it is still left out."""
 
@@ -38,8 +41,11 @@ MIN_NESTED_CHARS: Final = 8
 MIN_BASE64_CHARS: Final = 8
 """Of the part of an encoded secret that is the same wherever it stands: less is in images by chance."""
 
-MAX_SECRETS: Final = 1_000
-"""Of one cassette, counting those that are found by their place."""
+MAX_FOUND: Final = 200
+"""Secrets found by their place that are looked for everywhere else too: each costs time for every text."""
+
+MIN_DIGITS: Final = 8
+"""Of a secret that is a number: a shorter one is a count or a year as often."""
 
 MAX_PATTERNS: Final = 50
 MAX_PATTERN_CHARS: Final = 500
@@ -64,6 +70,9 @@ _SECRET_PAIRS: Final = frozenset(
 )  # fmt: skip
 _COUNTED: Final = frozenset({"token", "tokens"})
 """With a number they are counts (`max_tokens`), not credentials."""
+
+_ESCAPES: Final = re.compile(r"[%\\&+]")
+"""What a text has in which something is escaped."""
 
 _HEADER_LINE: Final = re.compile(
     r"(?i)\b((?:proxy-)?authorization|mcp-session-id|x-api-key|(?:set-)?cookie)(\s{0,4}[:=]\s{0,4})"
@@ -101,7 +110,10 @@ class Redactor:
     def __init__(self, secrets: Iterable[str] = (), patterns: Iterable[str] = ()) -> None:
         self.generation = 0
         self._secrets: set[str] = set()
-        self._forms: list[str] = []
+        self._forms: set[str] = set()
+        self._longest_first: list[str] | None = None  # of the forms
+        self._escaped: list[re.Pattern[str]] = []
+        self._found = 0
         self._patterns = [_compiled(pattern) for pattern in patterns]
         if len(self._patterns) > MAX_PATTERNS:
             raise ConfigError(f"redact= has more than {MAX_PATTERNS} patterns.")
@@ -112,18 +124,33 @@ class Redactor:
         """Leave `secret` out from now on."""
         if len(secret) < MIN_SECRET_CHARS or secret in self._secrets or secret in MARK or MARK in secret:
             return
-        if len(self._secrets) < MAX_SECRETS:
-            self._secrets.add(secret)
-            self._forms = sorted({*self._forms, *_forms(secret)}, key=len, reverse=True)
-            self.generation += 1
+        self._secrets.add(secret)
+        self._forms |= _forms(secret)
+        self._longest_first = None
+        self._escaped = sorted([*self._escaped, _escaped(secret)], key=_length, reverse=True)
+        self.generation += 1
+
+    def _learn(self, secret: str) -> None:
+        """Keep what was found by its place."""
+        if secret not in self._secrets:
+            self._found += 1
+            if self._found <= MAX_FOUND:
+                self.keep(secret)
+            elif self._found == MAX_FOUND + 1:
+                log.warning("More than %d secrets: further ones are redacted in their place only.", MAX_FOUND)
 
     # -- by value ------------------------------------------------------------------------------
 
     def text(self, text: str) -> str:
         """`text` with the mark in place of each known secret, and of what a pattern finds."""
-        for form in self._forms:
+        if self._longest_first is None:
+            self._longest_first = sorted(self._forms, key=len, reverse=True)
+        for form in self._longest_first:
             if form in text:
                 text = text.replace(form, MARK)
+        if _ESCAPES.search(text) is not None:
+            for escaped in self._escaped:
+                text = escaped.sub(MARK, text)
         for pattern in self._patterns:
             text = pattern.sub(MARK, text)
         text = _HEADER_LINE.sub(lambda found: found[1] + found[2] + MARK, text)
@@ -135,15 +162,19 @@ class Redactor:
         if isinstance(value, str):
             return self.text(value)
         if isinstance(value, dict):
-            return {self.text(key): self.again(item) for key, item in value.items()}
+            return {
+                self.text(key): item if _is_count(key, item) else self.again(item)
+                for key, item in value.items()
+            }
         if isinstance(value, list):
             return [self.again(item) for item in value]
         return self._scalar(value)
 
     def _scalar(self, value: Any) -> Any:
-        if type(value) in (int, float) and self._secrets and str(value) in self._secrets:
-            return MARK
-        return value
+        if type(value) not in (int, float) or not self._secrets:
+            return value
+        digits = str(value)
+        return MARK if len(digits) >= MIN_DIGITS and digits in self._secrets else value
 
     # -- by place ------------------------------------------------------------------------------
 
@@ -192,6 +223,8 @@ class Redactor:
             return self.text(value)
         if isinstance(value, list):
             inner = members_of(described, None, root)
+            if any(map(is_secret, inner)):
+                return self._hidden(value)
             return [self._value(item, inner, root, schemas, depth + 1) for item in value]
         if not isinstance(value, dict):
             return self._scalar(value)
@@ -201,6 +234,8 @@ class Redactor:
             inner = members_of(described, key, root)
             if schemas and key in ("inputSchema", "outputSchema", "requestedSchema"):
                 made[key] = self._schema(item, False, depth + 1)
+            elif _is_count(key, item):
+                made[key] = item
             elif (
                 _tells(key, item)
                 or any(map(is_secret, inner))
@@ -211,13 +246,17 @@ class Redactor:
                 made[self.text(key)] = self._value(item, inner, root, schemas, depth + 1)
         return made
 
-    def _hidden(self, value: Any) -> Any:
-        """The mark for a value whose place is secret; and what was there is a secret everywhere."""
+    def _hidden(self, value: Any, least: int = MIN_SECRET_CHARS) -> Any:
+        """The mark for a value whose place is secret, or for all in it; and it is a secret everywhere."""
+        if isinstance(value, dict):
+            return {self.text(key): self._hidden(item, MIN_NESTED_CHARS) for key, item in value.items()}
+        if isinstance(value, list):
+            return [self._hidden(item, least) for item in value]
         if value is None or value == "" or isinstance(value, bool):
             return value
-        for text in _texts(value):
-            if text is value or len(text) >= MIN_NESTED_CHARS:
-                self.keep(text)
+        text = str(value)
+        if len(text) >= least:
+            self._learn(text)
         return MARK
 
     def _schema(self, node: Any, hide: bool, depth: int) -> Any:
@@ -250,7 +289,7 @@ class Redactor:
             except ValueError:
                 return
             for secret in _by_name(inner):
-                self.keep(secret)
+                self._learn(secret)
 
 
 # -- names -------------------------------------------------------------------------------------------------
@@ -263,6 +302,11 @@ def _tells(name: str, value: Any) -> bool:
     if type(value) in (int, float):
         found -= _COUNTED
     return bool(found) or any(pair in _SECRET_PAIRS for pair in pairwise(words))
+
+
+def _is_count(name: str, value: Any) -> bool:
+    """Whether this is a number of the protocol's own, without which a recording could not be read."""
+    return name in ("code", "progress", "total") and type(value) in (int, float)
 
 
 def _query(found: re.Match[str]) -> str:
@@ -282,29 +326,13 @@ def _by_name(value: Any) -> Iterator[str]:
             yield from _by_name(item)
 
 
-def _texts(value: Any) -> Iterator[str]:
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, Mapping):
-        for item in value.values():
-            yield from _texts(item)
-    elif isinstance(value, list):
-        for item in value:
-            yield from _texts(item)
-    elif type(value) in (int, float):
-        yield str(value)
-
-
 # -- forms -------------------------------------------------------------------------------------------------
 
 
 def _forms(secret: str) -> set[str]:
-    """How a secret may be written."""
+    """A secret in plain and in base64, at any offset and in both alphabets."""
     data = secret.encode("utf-8", "surrogatepass")
-    escaped = {quote(data, safe=""), quote(data), quote_plus(data)}
-    forms = {secret, *escaped, *(re.sub("%[0-9A-F]{2}", _lower, text) for text in escaped)}
-    forms |= {json.dumps(secret, ensure_ascii=flag)[1:-1] for flag in (True, False)}
-    forms |= {json.dumps(json.dumps(secret)[1:-1])[1:-1]}
+    forms = {secret}
     for offset in range(3):
         core = _base64_core(data, offset)
         if len(core) >= MIN_BASE64_CHARS:
@@ -312,8 +340,31 @@ def _forms(secret: str) -> set[str]:
     return forms
 
 
-def _lower(found: re.Match[str]) -> str:
-    return found[0].lower()
+def _escaped(secret: str) -> re.Pattern[str]:
+    """A secret in which any characters are escaped, as in a URL, in JSON (within JSON) or in HTML.
+
+    What encodes for URLs differs in which characters it leaves alone, and so does what writes JSON.
+    """
+    return re.compile("".join(f"(?:{'|'.join(_written(char))})" for char in secret))
+
+
+def _written(char: str) -> Iterator[str]:
+    yield re.escape(char)
+    data = char.encode("utf-8", "surrogatepass")
+    yield "(?i:" + "".join(f"%{byte:02x}" for byte in data) + ")"
+    units = char.encode("utf-16-be", "surrogatepass").hex()
+    yield "(?i:" + "".join(rf"\\{{1,4}}u{units[at : at + 4]}" for at in range(0, len(units), 4)) + ")"
+    short = json.dumps(char)[1:-1] if char != "/" else r"\/"
+    if short != char and "u" not in short:
+        yield r"\\{1,8}" + re.escape(short[1:])
+    if char == " ":
+        yield r"\+"
+    if (entity := html.escape(char)) != char:
+        yield re.escape(entity)
+
+
+def _length(pattern: re.Pattern[str]) -> int:
+    return len(pattern.pattern)
 
 
 def _base64_core(data: bytes, offset: int) -> str:

@@ -1,0 +1,313 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""No secret is in a cassette: canaries in every place and encoding, and what is left out to be safe (T40)."""
+
+from __future__ import annotations
+
+import base64
+import html
+import json
+import logging
+import re
+import sys
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, quote_plus
+
+import httpx2
+import pytest
+from pydantic import BaseModel
+
+from mcp_jupyter import Client, types
+from mcp_jupyter.client import StdioServerParameters
+from mcp_jupyter.client.cassettes import Cassette
+from mcp_jupyter.client.cassettes.canonical import MARK
+from mcp_jupyter.client.cassettes.redactor import MAX_FOUND, Redactor
+from mcp_jupyter.errors import ConfigError, McpError
+from mcp_jupyter.server.fastmcp import Context, FastMCP
+from mcp_jupyter.server.http.app import serve_http
+
+from .support import ALIAS, calls_in, recording, replaying
+
+pytestmark = pytest.mark.anyio
+
+CANARY = 'ca"na/ry+Ø 7f3c9d21'
+"""With all that the encodings change."""
+
+
+def encoded(secret: str) -> dict[str, str]:
+    data = secret.encode()
+    return {
+        "plain": secret,
+        "url": quote(secret, safe=""),
+        "url, plus": quote_plus(secret),
+        "url, lower": re.sub("%..", lambda found: found[0].lower(), quote(secret, safe="")),
+        "json": json.dumps(secret),
+        "json, unicode": json.dumps(secret, ensure_ascii=False),
+        "json in json": json.dumps(json.dumps(secret)),
+        "html": html.escape(secret),
+        "url, some": quote(secret, safe="+ /"),
+        **{f"base64 at {at}": base64.b64encode(b"x" * at + data + b"tail").decode() for at in range(3)},
+        **{f"base64url at {at}": base64.urlsafe_b64encode(b"y" * at + data).decode() for at in range(3)},
+    }
+
+
+def leaks(text: str, secret: str) -> list[str]:
+    """Say in which forms a text holds a secret; of base64 a part that nothing else decides is looked for."""
+    found = []
+    for name, form in encoded(secret).items():
+        core = form.strip('"')
+        core = core[4:-8] if name.startswith("base64") else core
+        in_json = [json.dumps(core, ensure_ascii=flag)[1:-1] for flag in (True, False)]
+        if any(shape in text for shape in (core, *in_json)):
+            found.append(name)
+    return found
+
+
+def test_the_search_finds_what_leaks() -> None:
+    for name, form in encoded(CANARY).items():
+        assert name in leaks(json.dumps({"a": f"before {form} after"}, ensure_ascii=False), CANARY)
+
+
+@pytest.mark.parametrize("form", encoded(CANARY))
+def test_every_encoding_of_a_known_secret_is_left_out(form: str) -> None:
+    text = Redactor([CANARY]).text(f"before {encoded(CANARY)[form]} after")
+    assert leaks(text, CANARY) == []
+    assert text.startswith("before ")
+    assert text.endswith(" after")
+    assert MARK in text
+
+
+class Answer(BaseModel):
+    code: str
+
+
+def everything(secret: str) -> FastMCP:
+    """Make a server that repeats a secret in all that it says."""
+    forms = " | ".join(encoded(secret).values())
+    mcp = FastMCP("leaky", instructions=f"Say {forms}.")
+
+    @mcp.tool(description=f"Login with {forms}")
+    async def login(name: str, ctx: Context, hint: str = secret) -> dict[str, Any]:
+        await ctx.report_progress(1, 2, f"progress {forms}")
+        await ctx.info(f"log {forms}")
+        said = await ctx.elicit(f"Is it {forms}?", schema=Answer)
+        return {"said": forms, "nested": [{secret: secret}], "answer": said.action}
+
+    @mcp.tool()
+    def fail() -> str:
+        raise ValueError(forms)
+
+    @mcp.resource(f"note://{quote(secret, safe='')}", mime_type="text/plain", description=forms)
+    def note() -> str:
+        return forms
+
+    @mcp.prompt(description=forms)
+    def ask() -> str:
+        return forms
+
+    return mcp
+
+
+async def answer(params: Any) -> types.ElicitResult:
+    return types.ElicitResult(action="accept", content={"code": CANARY})
+
+
+async def talk(client: Client, secret: str) -> None:
+    """Have a secret said in every place that a cassette has."""
+
+    async def progress(*_: Any) -> None: ...
+
+    await client.list_tools()
+    await client.call_tool("login", {"name": secret}, progress_callback=progress)
+    await client.call_tool("login", {"name": encoded(secret)["base64 at 1"], "hint": "h"})
+    await client.call_tool("fail")
+    with pytest.raises(McpError):
+        await client.call_tool(secret)
+    await client.read_resource((await client.list_resources())[0].uri)
+    with pytest.raises(McpError):
+        await client.read_resource(f"nothing://{quote(secret, safe='')}")
+    await client.list_prompts()
+    await client.get_prompt("ask")
+
+
+@pytest.mark.parametrize("era", ["auto", "legacy"])
+@pytest.mark.parametrize("late", [False, True], ids=["known before", "learned last"])
+async def test_no_canary_is_in_the_file(era: Any, late: bool, tmp_path: Path) -> None:
+    path = tmp_path / "n.cassette.json"
+    options = {"logging_callback": answer, "elicitation_callback": answer}
+    track = Cassette.open(path, "record", secrets=[] if late else [CANARY]).track(ALIAS)
+    async with Client(everything(CANARY), cassette=track, era=era, **options) as client:
+        await talk(client, CANARY)
+        if late:
+            track.keep_secret(CANARY)
+    assert leaks(path.read_text(), CANARY) == []
+    places = {event for call in calls_in(path) for event in call.get("events", []) for event in event}
+    assert {"progress", "notification", "asked"} <= places
+    async with replaying(path, **options) as client:
+        await talk(client, "another secret than then")
+
+
+async def test_what_the_transport_sends_is_left_out(tmp_path: Path) -> None:
+    path = tmp_path / "n.cassette.json"
+    password = base64.b64encode(f"ada:{CANARY}".encode()).decode()
+    headers = {"Authorization": f"Basic {password}", "X-Other": "other-canary-1"}
+    async with serve_http(everything(CANARY), port=0) as port:
+        url = f"http://127.0.0.1:{port}/mcp?key=query-canary-2"
+        async with recording(url, path, headers=headers, elicitation_callback=answer) as client:
+            await client.call_tool("login", {"name": f"other-canary-1 query-canary-2 {password}"})
+            await client.call_tool("fail")
+    text = path.read_text()
+    assert leaks(text, CANARY) == []
+    for secret in ("other-canary-1", "query-canary-2", password):
+        assert leaks(text, secret) == []
+
+
+async def test_what_auth_adds_later_is_left_out(tmp_path: Path) -> None:
+    class Token(httpx2.Auth):
+        number = 0
+
+        async def async_auth_flow(self, request: httpx2.Request) -> Any:
+            self.number += 1
+            request.headers["Authorization"] = f"Bearer token-canary-{self.number:06}"
+            yield request
+
+    path, auth = tmp_path / "n.cassette.json", Token()
+    async with serve_http(everything(CANARY), port=0) as port:
+        target = f"http://127.0.0.1:{port}/mcp"
+        async with recording(target, path, auth=auth, elicitation_callback=answer) as client:
+            for _ in range(3):
+                await client.call_tool("login", {"name": f"token-canary-{auth.number:06}"})
+    assert "token-canary" not in path.read_text()
+    assert len(calls_in(path)) == 3
+
+
+async def test_variables_of_a_child_are_left_out(tmp_path: Path) -> None:
+    path, root = tmp_path / "n.cassette.json", Path(__file__).parents[3]
+    env = {"PYTHONPATH": str(root), "SOME_KEY": CANARY}
+    command = StdioServerParameters(
+        command=sys.executable, args=["-m", "tests.client.our_server"], env=env, cwd=root
+    )
+    async with recording(command, path) as client:
+        result = await client.call_tool("variable", {"name": "SOME_KEY"})
+        assert result.structuredContent == {"result": CANARY}
+    assert leaks(path.read_text(), CANARY) == []
+    async with replaying(path) as client:
+        assert (await client.call_tool("variable", {"name": "SOME_KEY"})).structuredContent == {
+            "result": MARK
+        }
+
+
+# -- by place ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["password", "Password", "db_password", "accessToken", "access-token", "API_KEY", "apikey", "x-api-key",
+     "clientSecret", "Authorization", "Cookie", "Mcp-Session-Id", "private_key", "credentials", "passwd"],
+)  # fmt: skip
+def test_telling_names(name: str) -> None:
+    redactor = Redactor()
+    value = {"a": [{name: "hush-hush", "other": "it said hush-hush"}]}
+    kept = redactor.again(redactor.value(value))
+    assert kept == {"a": [{name: MARK, "other": f"it said {MARK}"}]}
+
+
+@pytest.mark.parametrize("name", ["name", "key", "author", "max_tokens", "passage", "monkey", "idea"])
+def test_names_that_tell_nothing(name: str) -> None:
+    assert Redactor().value({name: 12}) == {name: 12}
+
+
+def test_shapes_stay() -> None:
+    value = {"credentials": {"user": "ada", "keys": ["k", 1, None, True], "more": {}}, "token": None}
+    hidden = {"user": MARK, "keys": [MARK, MARK, None, True], "more": {}}
+    assert Redactor().value(value) == {"credentials": hidden, "token": None}
+
+
+def test_pairs_of_name_and_value() -> None:
+    pair = {"name": "password", "value": "hush"}
+    assert Redactor().value({"argument": pair}) == {"argument": {"name": "password", "value": MARK}}
+
+
+@pytest.mark.parametrize(
+    ("text", "kept"),
+    [
+        ("https://example.com/a?token=abc&x=1", f"https://example.com/a?token={MARK}&x=1"),
+        ("Authorization: Bearer abcdefgh", f"Authorization: {MARK}"),
+        ("it sent Bearer abcdefghijk", f"it sent Bearer {MARK}"),
+        ('{"a": {"password": "hush-hush"}}', f'{{"a": {{"password": "{MARK}"}}}}'),
+    ],
+)
+def test_secrets_within_texts(text: str, kept: str) -> None:
+    assert Redactor().value(text) == kept
+    assert Redactor().value(kept) == kept
+
+
+def test_what_a_schema_calls_secret() -> None:
+    hidden = {"type": "string", "format": "password"}
+    schema = {
+        "properties": {
+            "pin": {"writeOnly": True}, "one": {"$ref": "#/$defs/Hidden"}, "plain": {"type": "string"},
+            "list": {"items": {"anyOf": [{"type": "null"}, hidden]}}, "inner": {"properties": {"x": hidden}},
+        },
+        "$defs": {"Hidden": hidden, "Loop": {"$ref": "#/$defs/Loop"}},
+    }  # fmt: skip
+    tools = {"t": {"name": "t", "inputSchema": schema}}
+    arguments = {"pin": 1234, "one": "o", "plain": "p", "list": [["l"], "m"], "inner": {"x": "i", "y": "j"}}
+    kept = Redactor().params("tools/call", {"name": "t", "arguments": arguments}, tools)
+    assert kept["arguments"] == {
+        "pin": MARK, "one": MARK, "plain": "p", "list": [[MARK], MARK], "inner": {"x": MARK, "y": "j"},
+    }  # fmt: skip
+
+
+def test_definitions_stay_usable() -> None:
+    schema = {
+        "properties": {"password": {"type": "string", "default": "hush-hush"}, "token": {"type": "object"}}
+    }
+    page = {"tools": [{"name": "t", "inputSchema": schema}]}
+    kept = Redactor().value(page, schemas=True)
+    properties = kept["tools"][0]["inputSchema"]["properties"]
+    assert properties == {"password": {"type": "string", "default": MARK}, "token": {"type": "object"}}
+
+
+async def test_a_replay_needs_no_secret(tmp_path: Path) -> None:
+    mcp = FastMCP("door")
+
+    @mcp.tool()
+    def enter(user: str, password: str) -> str:
+        return f"{user} came in with {password}"
+
+    path = tmp_path / "n.cassette.json"
+    async with recording(mcp, path) as client:
+        await client.list_tools()
+        await client.call_tool("enter", {"user": "ada", "password": "hunter2"})
+    assert "hunter2" not in path.read_text()
+    async with replaying(path) as client:
+        result = await client.call_tool("enter", {"user": "ada", "password": "anything"})
+    assert result.content == [types.TextContent(text=f"ada came in with {MARK}")]
+
+
+async def test_patterns_of_ones_own(tmp_path: Path) -> None:
+    mcp = FastMCP("keys")
+
+    @mcp.tool()
+    def show() -> str:
+        return "keys sk-abc123 and sk-def456"
+
+    path = tmp_path / "n.cassette.json"
+    async with recording(mcp, path, redact=[r"sk-[a-z0-9]+"]) as client:
+        await client.call_tool("show")
+    assert calls_in(path)[0]["result"]["content"][0]["text"] == f"keys {MARK} and {MARK}"
+
+
+@pytest.mark.parametrize("pattern", ["(", "x" * 501, "a*"])
+def test_patterns_that_cannot_be_used(pattern: str) -> None:
+    with pytest.raises(ConfigError, match=r"redact="):
+        Redactor(patterns=[pattern])
+
+
+def test_what_is_found_is_bounded_and_said(caplog: pytest.LogCaptureFixture) -> None:
+    redactor = Redactor()
+    with caplog.at_level(logging.WARNING):
+        for number in range(MAX_FOUND + 10):
+            assert redactor.value({"password": f"hush-{number:05}"}) == {"password": MARK}
+    assert len(caplog.records) == 1
