@@ -179,6 +179,10 @@ class CassetteError(McpJupyterError):
 class CassetteMiss(CassetteError):
     """What is asked was not recorded; the message shows what comes nearest."""
 
+    def _render_traceback_(self) -> list[str]:
+        """How a notebook shows it: the difference, without the frames it came through."""
+        return [f"{type(self).__name__}: {self}"]
+
 
 class LinkError(McpJupyterError):
     """No kernel can be reached."""

@@ -43,6 +43,7 @@ TARGET = (
     argument("--header", action="append", metavar="'NAME: VALUE'", help="send it to the URL"),
     argument("--oauth", action="store_true", help="sign in in the browser"),
     argument("--callback", metavar="URL", help="where the browser comes back to, behind a proxy"),
+    argument("--client-id", metavar="ID", help="for a sign-in service that this client is registered with"),
     argument("--env", action="append", metavar="KEY=VALUE", help="set it for the command"),
     argument("--root", action="append", type=Path, metavar="DIR", help="a folder the server may know of"),
     argument("--sampling", metavar="FUNCTION", help="answers the server's sampling requests"),

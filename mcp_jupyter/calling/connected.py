@@ -11,7 +11,7 @@ kernel's main thread.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -71,6 +71,8 @@ class ConnectedServer:
         The same for async code: ``await weather.aio.tools.forecast(city="Paris")``.
     log : LogBook
     questions : Questions
+    drift : sequence of str
+        While recording: how its tools differ from those recorded before.
     """
 
     def __init__(
@@ -99,6 +101,7 @@ class ConnectedServer:
         self.panel: Any = None  # made by `widgets` when it is first displayed; all displays show the one
         self.tools = Tools(lambda: self.definitions, self.call)
         self.aio = Aio(self)
+        self.drift: Sequence[str] = ()
 
     # -- life ------------------------------------------------------------------------------------
 

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The connected servers of one notebook, by their names in it.
 
-Owns which name is which server, the thread they share, and which cassettes are open. Main thread only.
+Owns which name is which server, the thread they share, and which cassettes are open. Main thread only;
+cassettes belong to the thread of the connections.
 
 Most notebooks that load the extension call nobody: what a connection needs is imported by the first one.
 """
@@ -18,7 +19,7 @@ from ..errors import ConfigError
 if TYPE_CHECKING:
     import httpx2
 
-    from ..client.cassettes import Cassette, Mode
+    from ..client.cassettes import Cassette, Mode, Track
     from ..client.targets import Target
     from .background import Background
     from .connected import ConnectedServer, PostToMain
@@ -125,15 +126,17 @@ class Connections:
         self.disconnect(alias)
         if self._background is None:
             self._background = Background()
-        options = dict(wanted.options)
-        track = None
-        if wanted.recording.mode != "off":
-            track = options["cassette"] = self._cassette(wanted.recording).track(alias)
-        is_live = wanted.recording.mode != "replay"
+        mode = wanted.recording.mode
+        tracks: list[Track] = []
 
         def make_client(**callbacks: Any) -> Client:
-            auth = wanted.sign_in(server.questions.show) if wanted.sign_in and is_live else None
-            return Client(wanted.target if is_live else None, auth=auth, **options, **callbacks)
+            if mode != "off":
+                tracks.append(self._cassette(wanted.recording).track(alias))
+            track = tracks[0] if tracks else None
+            if mode == "replay":  # no target, no credential
+                return Client(None, cassette=track, **callbacks)
+            auth = wanted.sign_in(server.questions.show) if wanted.sign_in else None
+            return Client(wanted.target, auth=auth, cassette=track, **wanted.options, **callbacks)
 
         server = ConnectedServer(
             alias,
@@ -145,8 +148,7 @@ class Connections:
         )
         server.open(SIGN_IN_SECONDS if wanted.sign_in else OPEN_SECONDS)
         self._servers[alias] = server
-        for line in track.drift if track is not None else ():
-            server.log.add("warning", f"drift: {line}")
+        server.drift = tuple(tracks[0].drift) if tracks else ()
         return server
 
     def disconnect(self, alias: str) -> ConnectedServer | None:
@@ -154,7 +156,6 @@ class Connections:
         server = self._servers.pop(alias, None)
         if server is not None:
             server.close()
-            self._save()
         return server
 
     def close(self) -> None:
@@ -177,8 +178,3 @@ class Connections:
                 recording.path, recording.mode, redact=tuple(recording.redact)
             )
         return self._cassettes[key]
-
-    def _save(self) -> None:
-        for (_, mode), cassette in self._cassettes.items():
-            if mode == "record":
-                cassette.save()

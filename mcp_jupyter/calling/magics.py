@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
@@ -16,7 +17,7 @@ from IPython.core.error import UsageError
 from IPython.core.interactiveshell import InteractiveShell
 from IPython.core.magic import Magics, line_cell_magic, line_magic, magics_class
 
-from ..errors import McpJupyterError, ToolError
+from ..errors import CassetteMiss, McpJupyterError, ToolError
 from ..kernel.arguments import HELP, magic, no_such, parse, parse_words, words_of
 from ..kernel.cards import Card, show
 from ..kernel.identity import identify
@@ -68,6 +69,8 @@ class CallingMagics(Magics):
             wanted = wanted_of(alias, args, target, self.shell.user_ns, notebook)
             server = self.connections.connect(alias, wanted)
         self.shell.push({alias: server}, interactive=True)
+        for line in server.drift:
+            print(f"{alias} is not what was recorded before: {clean(line)}", file=sys.stderr)
         show(_server_card(server))
 
     @magic(line_cell_magic, CALL, INTO, HELP, expand=True)
@@ -175,7 +178,7 @@ def _one_line(who: str) -> Iterator[None]:
     __tracebackhide__ = True
     try:
         yield
-    except (UsageError, ToolError):
+    except (UsageError, ToolError, CassetteMiss):
         raise
     except OSError as exc:
         text = f"{exc.filename or 'it'} cannot be started: {exc.strerror or exc}"

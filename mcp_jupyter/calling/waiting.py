@@ -16,7 +16,7 @@ import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import Future
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, Final, TypeAlias
 
 from IPython.display import display
@@ -60,6 +60,7 @@ def wait(call: Call, questions: Questions, alias: str) -> Any:
                 _handle(mailbox)
                 line.show(call.progress)
         line.show(call.progress)  # of a call that was quicker than the loop
+        _handle_rest(mailbox)
     except BaseException:
         call.cancel()
         call.wait(CANCEL_SECONDS)
@@ -87,6 +88,7 @@ def wait_opened(opened: Future[None], questions: Questions, timeout: float, alia
             if time.monotonic() > end:
                 raise RequestTimeout(f"{alias} did not answer within {timeout:g} s.")
             _handle(mailbox)
+        _handle_rest(mailbox)
     opened.result()
 
 
@@ -100,10 +102,18 @@ def _asking(questions: Questions, mailbox: Mailbox) -> Iterator[None]:
 
 
 def _handle(mailbox: Mailbox) -> None:
-    try:
-        item = mailbox.get(timeout=POLL_SECONDS)
-    except queue.Empty:
-        return
+    with suppress(queue.Empty):
+        _put(mailbox.get(timeout=POLL_SECONDS))
+
+
+def _handle_rest(mailbox: Mailbox) -> None:
+    """Show what came with the end; questions are settled by then."""
+    with suppress(queue.Empty):
+        while True:
+            _put(mailbox.get_nowait())
+
+
+def _put(item: Question | Notice | None) -> None:
     if isinstance(item, Notice):
         display(item.thing)
     elif item is not None:

@@ -60,7 +60,7 @@ def wanted_of(
     return Wanted(
         found,
         options,
-        sign_in=_sign_in(args, found) if args.oauth and recording.mode != "replay" else None,
+        sign_in=_sign_in(alias, args, found) if args.oauth and recording.mode != "replay" else None,
         sampling=_sampling(args.sampling, namespace),
         roots=args.root or (),
         recording=recording,
@@ -137,7 +137,9 @@ def _sampling(name: str | None, namespace: Mapping[str, Any]) -> Callable[..., A
     return function  # type: ignore[no-any-return]
 
 
-def _sign_in(args: argparse.Namespace, target: Any) -> Callable[[Callable[[object], None]], httpx2.Auth]:
+def _sign_in(
+    alias: str, args: argparse.Namespace, target: Any
+) -> Callable[[Callable[[object], None]], httpx2.Auth]:
     url = target if isinstance(target, str) else getattr(target, "url", None)
     if url is None:
         raise ValueError("--oauth is for a URL")
@@ -145,6 +147,7 @@ def _sign_in(args: argparse.Namespace, target: Any) -> Callable[[Callable[[objec
     def sign_in(show: Callable[[object], None]) -> httpx2.Auth:
         from .oauth import CellSignIn
 
-        return CellSignIn(show, url, callback_url=args.callback).auth
+        client = {"client_id": args.client_id} if args.client_id else {}
+        return CellSignIn(show, url, alias=alias, callback_url=args.callback, **client).auth
 
     return sign_in
