@@ -11,21 +11,23 @@ import html
 from collections.abc import Iterable, Sequence
 from typing import Final
 
+from ..kernel.cards import FRAME, NOTE
 from .text import clean, one_line
 
-__all__ = ["inert", "listing", "table"]
+__all__ = ["MAX_NAME_CHARS", "inert", "listing", "table"]
 
 MAX_CELL_CHARS: Final = 200
 """Of one cell of a table."""
 
+MAX_NAME_CHARS: Final = 500
+"""Of what a line of a card is about, which may be a whole signature."""
+
 # Each of these is on the list of JupyterLab's sanitiser; see `kernel.cards`.
-_FRAME: Final = "border-left:3px solid #f37726;padding:2px 10px;margin:2px 0"
 _TABLE: Final = "margin:0;border-collapse:collapse"
 _ROW: Final = "background:transparent"
 _NAME: Final = "padding:2px 12px 2px 0;text-align:left;vertical-align:top"
 _TEXT: Final = "padding:2px 0;text-align:left;vertical-align:top;opacity:.75"
 _CELL: Final = "padding:2px 12px 2px 0;text-align:left;vertical-align:top"
-_NOTE: Final = "opacity:.75"
 _CODE: Final = "background:transparent;padding:0;font-family:inherit;white-space:pre-wrap"
 
 
@@ -37,12 +39,13 @@ def inert(text: str) -> str:
 def listing(heading: str, lines: Iterable[tuple[str, str]], note: str = "") -> str:
     """A card: a heading, and lines of a name and what is said of it."""
     rows = "".join(
-        f'<tr style="{_ROW}"><td style="{_NAME}"><code>{html.escape(one_line(name))}</code></td>'
+        f'<tr style="{_ROW}"><td style="{_NAME}">'
+        f"<code>{html.escape(one_line(name, MAX_NAME_CHARS))}</code></td>"
         f'<td style="{_TEXT}">{inert(one_line(text))}</td></tr>'
         for name, text in lines
     )
     body = f'<table style="{_TABLE}"><tbody>{rows}</tbody></table>' if rows else ""
-    return f'<div style="{_FRAME}"><strong>{inert(heading)}</strong>{body}{_note(note)}</div>'
+    return f'<div style="{FRAME}"><strong>{inert(heading)}</strong>{body}{_note(note)}</div>'
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[str]], note: str = "") -> str:
@@ -61,4 +64,4 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[str]], note: str = "")
 
 
 def _note(text: str) -> str:
-    return f'<div style="{_NOTE}">{inert(text)}</div>' if text else ""
+    return f'<div style="{NOTE}">{inert(text)}</div>' if text else ""

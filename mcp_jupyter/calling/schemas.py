@@ -93,8 +93,8 @@ def arguments_of(tool: Tool) -> Arguments:
             for name, schema in _mapping(alternative.get("properties")).items():
                 properties.setdefault(str(name), resolved(schema, root))
             is_open = is_open or _is_open(alternative)
-    nothing_said = not properties and root.get("additionalProperties") is not False
-    return Arguments(properties, tuple(required), is_open or nothing_said or bool(parts))
+    says_nothing = not properties and not {"properties", "additionalProperties"} & root.keys()
+    return Arguments(properties, tuple(required), is_open or says_nothing or bool(parts))
 
 
 def _is_open(schema: Schema) -> bool:

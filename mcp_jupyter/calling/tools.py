@@ -16,7 +16,7 @@ from textwrap import indent
 from typing import Any, Final
 
 from ..types import Tool
-from .inert import listing
+from .inert import MAX_NAME_CHARS, listing
 from .schemas import arguments_of, type_text
 from .signatures import checked, signature_of
 from .text import clean, one_line
@@ -78,12 +78,15 @@ class Tools:
         self._call = call
 
     def __getattr__(self, name: str) -> ToolFunction:
-        if not name.startswith("_"):
-            names = attribute_names(self._definitions())
-            if name in names:
-                return self._function(names[name])
+        if name.startswith("_"):  # of Python or IPython, which ask for many
+            raise AttributeError(f"There is no tool {name!r}.")
+        definitions = self._definitions()
+        if name in definitions and _attribute(name) == name:
+            return self._function(name)
+        names = attribute_names(definitions)
+        if name not in names:
             raise AttributeError(_unknown(name, names))
-        raise AttributeError(f"There is no tool {name!r}.")
+        return self._function(names[name])
 
     def __getitem__(self, name: str) -> ToolFunction:
         """A tool by its exact name, or as `tool_schemas` calls it."""
@@ -126,7 +129,7 @@ class Tools:
 
     def __repr__(self) -> str:
         heading, lines, note = self._lines()
-        rows = [f"  {one_line(name)}  {text}".rstrip() for name, text in lines]
+        rows = [f"  {one_line(name, MAX_NAME_CHARS)}  {text}".rstrip() for name, text in lines]
         return "\n".join([heading, *rows, *([note] if note else [])])
 
     def _repr_html_(self) -> str:
@@ -209,7 +212,7 @@ def docstring(tool: Tool) -> str:
     for name, schema in list(arguments.properties.items())[:MAX_LISTED]:
         optional = "" if name in arguments.required else ", optional"
         lines.append(f"{one_line(name)} : {type_text(schema, tool.inputSchema)}{optional}")
-        about = schema.get("description") or schema.get("title")
+        about = schema.get("description")
         if isinstance(about, str):
             lines.append(indent(clean(about.strip(), MAX_DOC_CHARS // 10), "    "))
     if lines:

@@ -220,7 +220,8 @@ def test_outputs_of_one_result_are_bounded() -> None:
 
 POISON = (
     "\x1b[2J\x1b]8;;https://evil.example\x1b\\x\x1b]8;;\x1b\\\u202e\u200b\U000e0041"
-    "<img src=x onerror=alert(1)><button data-commandlinker-command='x'>![x](https://evil.example/pixel)<svg onload=alert(1)>"
+    "<img src=x onerror=alert(1)><button data-commandlinker-command='x'>"
+    "![x](https://evil.example/pixel)<svg onload=alert(1)>"
     "$\\href{javascript:alert(1)}{x}$"
 )
 HOSTILE = TextResourceContents(uri=POISON, mimeType="text/html", text=POISON)

@@ -195,6 +195,8 @@ def test_other_arguments_are_taken_where_the_schema_says_so() -> None:
     with pytest.raises(ValueError, match="other: 'x' is not of type 'integer'"):
         checked(open_tool, {"other": "x"})
     assert checked(Tool(name="t", inputSchema={"type": "object"}), {"any": 1}) == {"any": 1}
+    with pytest.raises(TypeError, match=r"takes no argument 'any'\. It takes none"):
+        checked(tool(), {"any": 1})
 
 
 @pytest.mark.parametrize(

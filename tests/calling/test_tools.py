@@ -1,13 +1,16 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The tools of a server as functions."""
 
+import datetime
 import inspect
-from typing import Any
+from typing import Annotated, Any, Literal
 
+import pydantic
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from IPython.core.oinspect import Inspector
+from mcp.server import MCPServer
 
 from mcp_jupyter.calling.tools import Tools, attribute_names
 from mcp_jupyter.types import Tool
@@ -124,6 +127,40 @@ def test_the_list_displays_signatures_and_first_lines() -> None:
     tools = tools_of(defined("get-alerts", description="Alerts.\nMore."))
     assert repr(tools) == "1 tool\n  get_alerts(city: str, unit: Literal['c', 'f'] = 'c')  Alerts."
     assert repr(tools["get-alerts"]) == "get-alerts(city: str, unit: Literal['c', 'f'] = 'c')"
+
+
+class Point(pydantic.BaseModel):
+    x: float
+    y: float = 0
+
+
+def near(
+    point: Point,
+    kind: Literal["park", "pool"] = "park",
+    since: datetime.datetime | None = None,
+    limit: Annotated[int, pydantic.Field(description="How many.", ge=1)] = 10,
+    others: list[Point] | None = None,
+) -> str:
+    """What is near a point."""
+    return "nothing"
+
+
+@pytest.mark.anyio
+async def test_the_schemas_of_the_official_sdk_read_well() -> None:
+    server = MCPServer("places")
+    server.tool()(near)
+    listed = [each.model_dump(by_alias=True, mode="json") for each in await server.list_tools()]
+    tools = tools_of({each["name"]: Tool.from_wire(each) for each in listed})
+    assert repr(tools.near) == (
+        "near(point: dict, kind: Literal['park', 'pool'] = 'park', since: str | None = None, "
+        "limit: int = 10, others: list[dict] | None = None)"
+    )
+    _, sent = tools.near(point=Point(x=1), since=datetime.datetime(2026, 1, 2), others=(Point(x=2),))
+    assert sent == {
+        "point": {"x": 1, "y": 0}, "since": "2026-01-02T00:00:00", "others": [{"x": 2, "y": 0}],
+    }  # fmt: skip
+    with pytest.raises(ValueError, match="point: 'x' is a required property\nlimit: 0 is less than"):
+        tools.near(point={"y": 1}, limit=0)
 
 
 POISON = "\x1b[2J\u202e<img src=x onerror=alert(1)> ![x](https://evil.example/p) $\\href{javascript:1}{x}$"
