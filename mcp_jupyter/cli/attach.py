@@ -50,9 +50,9 @@ async def _attach_all() -> None:
 
 async def _attach(name: str | None) -> None:
     from ..errors import NotebookNotFound
+    from ..link.attached import AttachedNotebook
     from ..link.discovery import Discovery
     from ..server.stdio import serve_stdio
-    from .bridge import AttachedNotebook
 
     discovery = Discovery()
     try:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from ..headless.run import CellFailed, HeadlessNotebook
-    from .bridge import AttachedNotebook
+    from ..link.attached import AttachedNotebook
 
 __all__ = ["NotebookOptions", "served_notebook"]
 
@@ -71,8 +71,8 @@ async def served_notebook(
     from ..engine.tasks import owned_tasks
     from ..headless.parameters import parse_parameters
     from ..headless.run import run_notebook
+    from ..link.attached import AttachedNotebook
     from ..link.discovery import Discovery
-    from .bridge import AttachedNotebook
 
     discovery = Discovery()
     say(f"Running {path.name} ...")

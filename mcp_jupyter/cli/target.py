@@ -184,8 +184,8 @@ async def _client_target(where: Where) -> tuple[Any, dict[str, Any]]:
 
         # The person's own file sees what it would see started by hand.
         return run_command(ServerFile.parse(target)), {"env": dict(os.environ)}
+    from ..link.attached import AttachedNotebook
     from ..link.discovery import Discovery
-    from .bridge import AttachedNotebook
     from .notebooks import find_notebook
 
     discovery = Discovery()

@@ -16,10 +16,10 @@ from anyio.abc import TaskGroup
 from ..engine.channel import Channel
 from ..engine.tasks import owned_tasks
 from ..errors import ConnectionClosed, FrameError
-from ..link.discovery import Discovery
-from ..link.files import ConnectionInfo
-from ..link.resume import ResumingLink
 from ..protocol.frames import ErrorResponse, Message
+from .discovery import Discovery
+from .files import ConnectionInfo
+from .resume import ResumingLink
 
 __all__ = ["AttachedNotebook"]
 
