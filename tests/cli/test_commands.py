@@ -20,7 +20,20 @@ from .support import JUPYTER_MCP, run
 
 pytestmark = pytest.mark.anyio
 
-COMMANDS = ["attach", "call", "demo", "dev", "inspect", "install", "list", "prompt", "read", "run", "token"]
+COMMANDS = [
+    "attach",
+    "call",
+    "cassette",
+    "demo",
+    "dev",
+    "inspect",
+    "install",
+    "list",
+    "prompt",
+    "read",
+    "run",
+    "token",
+]
 
 
 # -- help ------------------------------------------------------------------------------------------

@@ -17,6 +17,7 @@ import html
 import json
 import logging
 import re
+import string
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import pairwise
 from typing import Any, Final
@@ -71,6 +72,8 @@ _SECRET_PAIRS: Final = frozenset(
 _COUNTED: Final = frozenset({"token", "tokens"})
 """With a number they are counts (`max_tokens`), not credentials."""
 
+_BASE64: Final = string.ascii_letters + string.digits + "+/-_"
+
 _ESCAPES: Final = re.compile(r"[%\\&+]")
 """What a text has in which something is escaped."""
 
@@ -110,8 +113,8 @@ class Redactor:
     def __init__(self, secrets: Iterable[str] = (), patterns: Iterable[str] = ()) -> None:
         self.generation = 0
         self._secrets: set[str] = set()
-        self._forms: set[str] = set()
-        self._longest_first: list[str] | None = None  # of the forms
+        self._longest_first: list[str] | None = None  # of the secrets
+        self._encoded: set[str] = set()
         self._escaped: list[re.Pattern[str]] = []
         self._found = 0
         self._patterns = [_compiled(pattern) for pattern in patterns]
@@ -125,7 +128,7 @@ class Redactor:
         if len(secret) < MIN_SECRET_CHARS or secret in self._secrets or secret in MARK or MARK in secret:
             return
         self._secrets.add(secret)
-        self._forms |= _forms(secret)
+        self._encoded |= _encoded(secret)
         self._longest_first = None
         self._escaped = sorted([*self._escaped, _escaped(secret)], key=_length, reverse=True)
         self.generation += 1
@@ -143,11 +146,13 @@ class Redactor:
 
     def text(self, text: str) -> str:
         """`text` with the mark in place of each known secret, and of what a pattern finds."""
+        for core in self._encoded:
+            while (at := text.find(core)) >= 0:
+                text = _without_run(text, at, at + len(core))
         if self._longest_first is None:
-            self._longest_first = sorted(self._forms, key=len, reverse=True)
-        for form in self._longest_first:
-            if form in text:
-                text = text.replace(form, MARK)
+            self._longest_first = sorted(self._secrets, key=len, reverse=True)
+        for secret in self._longest_first:
+            text = text.replace(secret, MARK)
         if _ESCAPES.search(text) is not None:
             for escaped in self._escaped:
                 text = escaped.sub(MARK, text)
@@ -329,15 +334,20 @@ def _by_name(value: Any) -> Iterator[str]:
 # -- forms -------------------------------------------------------------------------------------------------
 
 
-def _forms(secret: str) -> set[str]:
-    """A secret in plain and in base64, at any offset and in both alphabets."""
+def _encoded(secret: str) -> set[str]:
+    """What shows that base64, of either alphabet, has a secret in it, at any offset."""
     data = secret.encode("utf-8", "surrogatepass")
-    forms = {secret}
-    for offset in range(3):
-        core = _base64_core(data, offset)
-        if len(core) >= MIN_BASE64_CHARS:
-            forms |= {core, core.replace("+", "-").replace("/", "_")}
-    return forms
+    cores = [_base64_core(data, offset) for offset in range(3)]
+    long = [core for core in cores if len(core) >= MIN_BASE64_CHARS and core not in MARK]
+    return {*long, *(core.replace("+", "-").replace("/", "_") for core in long)}
+
+
+def _without_run(text: str, start: int, end: int) -> str:
+    """The mark for all of the base64 around a place: its neighbours hold bits of the secret too."""
+    while start and text[start - 1] in _BASE64:
+        start -= 1
+    rest = text[end:].lstrip(_BASE64)
+    return f"{text[:start]}{MARK}{rest.lstrip('=')}"
 
 
 def _escaped(secret: str) -> re.Pattern[str]:

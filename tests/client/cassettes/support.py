@@ -48,8 +48,8 @@ def written(*calls: dict[str, Any], alias: str = ALIAS) -> str:
     return json.dumps({"cassette": 1, "servers": {alias: {"opening": opening, "interactions": [*calls]}}})
 
 
-def counting_server() -> FastMCP:
-    """Make a server whose answers differ each time."""
+def counting_server(*, with_unit: bool = False) -> FastMCP:
+    """Make a server whose answers differ each time; a later version of it wants a unit."""
     mcp = FastMCP("counting")
     counts: dict[str, int] = {}
 
@@ -58,8 +58,11 @@ def counting_server() -> FastMCP:
         counts[name] = counts.get(name, 0) + 1
         return counts[name]
 
-    @mcp.tool()
     def forecast(city: str, days: int = 1) -> str:
         return f"{city}: {days}"
 
+    def forecast_in(city: str, unit: str, days: int = 1) -> str:
+        return f"{city}: {days} {unit}"
+
+    mcp.add_tool(forecast_in if with_unit else forecast, name="forecast")
     return mcp

@@ -1,0 +1,236 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""What is kept, when it is written, and what stands when two write."""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+from pathlib import Path
+from typing import Any
+
+import anyio
+import pytest
+
+from mcp_jupyter import Client
+from mcp_jupyter.client.cassettes import Cassette
+from mcp_jupyter.client.cassettes import cassette as cassette_module
+from mcp_jupyter.client.cassettes import recorder as recorder_module
+from mcp_jupyter.errors import RequestTimeout
+from mcp_jupyter.server.fastmcp import Context, FastMCP
+
+from .support import ALIAS, calls_in, counting_server, recording, replaying, written
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "n.cassette.json"
+
+
+def slow_server() -> FastMCP:
+    mcp = FastMCP("slow")
+
+    @mcp.tool()
+    async def never(ctx: Context) -> str:
+        mcp.add_tool(lambda: "new", name="new")
+        await ctx.info("waiting")
+        await anyio.sleep_forever()
+        raise AssertionError
+
+    @mcp.tool()
+    def quick() -> str:
+        return "done"
+
+    return mcp
+
+
+async def test_calls_without_an_answer_are_no_answers(path: Path) -> None:
+    async with recording(slow_server(), path) as client:
+        with pytest.raises(RequestTimeout):
+            await client.call_tool("never", timeout=0.1)
+        with anyio.move_on_after(0.1):
+            await client.call_tool("never")
+        await client.call_tool("quick")
+    assert [call["params"]["name"] for call in calls_in(path)] == ["quick"]
+
+
+async def test_the_form_of_the_file(path: Path) -> None:
+    async with recording(counting_server(), path) as client:
+        await client.call_tool("forecast", {"days": 2, "city": "Zürich"})
+    text = path.read_text()
+    content = json.loads(text)
+    assert list(content) == ["cassette", "servers"]
+    assert list(content["servers"][ALIAS]) == ["opening", "interactions"]
+    assert list(content["servers"][ALIAS]["opening"]) == ["method", "version", "result"]
+    (call,) = calls_in(path)
+    assert list(call) == ["method", "params", "result"]
+    assert list(call["params"]["arguments"]) == ["city", "days"]
+    assert text == json.dumps(content, indent=2, ensure_ascii=False) + "\n"
+
+
+async def test_a_server_is_recorded_anew_once_it_has_answered(path: Path) -> None:
+    async with recording(counting_server(), path) as client:
+        await client.call_tool("count", {"name": "a"})
+    async with recording(counting_server(), path, alias="other") as client:
+        await client.call_tool("count", {"name": "b"})
+    async with recording(counting_server(), path):
+        pass
+    assert [call["params"]["arguments"] for call in calls_in(path)] == [{"name": "a"}]
+    async with recording(counting_server(), path) as client:
+        await client.call_tool("count", {"name": "c"})
+    assert [call["params"]["arguments"] for call in calls_in(path)] == [{"name": "c"}]
+    assert [call["params"]["arguments"] for call in calls_in(path, "other")] == [{"name": "b"}]
+
+
+async def test_two_that_record_at_once_keep_what_is_of_others(path: Path) -> None:
+    one, two = Cassette.open(path, "record"), Cassette.open(path, "record")
+    async with (
+        Client(counting_server(), cassette=one.track("a")) as first,
+        Client(counting_server(), cassette=two.track("b")) as second,
+    ):
+        await first.call_tool("count", {"name": "one"})
+        await second.call_tool("count", {"name": "two"})
+        one.save()
+        two.save()
+        await first.call_tool("count", {"name": "three"})
+    assert [len(calls_in(path, alias)) for alias in "ab"] == [2, 1]
+
+
+async def test_of_the_same_server_the_last_one_to_write_stands(path: Path) -> None:
+    one, two = Cassette.open(path, "record"), Cassette.open(path, "record")
+    async with Client(counting_server(), cassette=two.track(ALIAS)) as second:
+        await second.call_tool("count", {"name": "two"})
+        async with Client(counting_server(), cassette=one.track(ALIAS)) as first:
+            await first.call_tool("count", {"name": "one"})
+    assert [call["params"]["arguments"]["name"] for call in calls_in(path)] == ["two"]
+
+
+async def test_notebooks_with_the_same_alias_do_not_mix(tmp_path: Path) -> None:
+    paths = [tmp_path / f"{name}.cassette.json" for name in "ab"]
+    for path in paths:
+        async with recording(counting_server(), path) as client:
+            await client.call_tool("count", {"name": path.stem})
+    assert [calls_in(path)[0]["params"]["arguments"]["name"] for path in paths] == [
+        "a.cassette",
+        "b.cassette",
+    ]
+
+
+async def test_it_is_saved_while_calls_go_on(path: Path) -> None:
+    async with recording(counting_server(), path) as client:
+        await client.call_tool("count", {"name": "a"})
+        with anyio.fail_after(5):
+            while not path.exists():
+                await anyio.sleep(0.01)
+        assert len(calls_in(path)) == 1
+
+
+async def test_saving_costs_little_however_many_calls_there_are(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    saves: list[float] = []
+    save = Cassette.save
+
+    def counted(self: Cassette) -> None:
+        began = time.perf_counter()
+        save(self)
+        saves.append(time.perf_counter() - began)
+
+    monkeypatch.setattr(Cassette, "save", counted)
+    began = time.perf_counter()
+    async with recording(counting_server(), path) as client:
+        for number in range(2000):
+            await client.call_tool("forecast", {"city": str(number)})
+    took = time.perf_counter() - began
+    assert len(calls_in(path)) == 2000
+    assert len(saves) <= took / cassette_module.SAVE_SECONDS + 2
+    assert sum(saves) < 0.25 * took + 0.5
+
+
+async def test_what_changed_meanwhile_is_kept_with_the_call_before(path: Path) -> None:
+    mcp, heard = counting_server(), anyio.Event()
+
+    async def handler(_notification: Any) -> None:
+        heard.set()
+
+    async with recording(mcp, path, era="legacy", message_handler=handler) as client:
+        await client.call_tool("count", {"name": "a"})
+        mcp.add_tool(lambda: "new", name="new")
+        with anyio.fail_after(5):
+            await heard.wait()
+    assert calls_in(path)[-1]["afterwards"] == [
+        {"notification": "notifications/tools/list_changed", "params": {}}
+    ]
+    heard = anyio.Event()
+    async with replaying(path, message_handler=handler) as client:
+        await client.call_tool("count", {"name": "a"})
+        with anyio.fail_after(5):
+            await heard.wait()
+
+
+async def test_drift_is_told_when_tools_are_listed(path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    async with recording(counting_server(), path) as client:
+        await client.list_tools()
+    changed = counting_server(with_unit=True)
+    track = Cassette.open(path, "record").track(ALIAS)
+    async with Client(changed, cassette=track) as client:
+        assert track.drift == []
+        with caplog.at_level(logging.WARNING):
+            await client.list_tools()
+    assert track.drift == ["forecast: the argument unit (required, string) is new"]
+    assert track.drift[0] in caplog.text
+    track = Cassette.open(path, "record").track(ALIAS)
+    async with Client(changed, cassette=track) as client:
+        await client.list_tools()
+    assert track.drift == []
+
+
+async def test_what_is_beyond_the_limits_is_left_out_and_said_once(
+    path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(recorder_module, "MAX_INTERACTIONS", 3)
+    with caplog.at_level(logging.WARNING):
+        async with recording(counting_server(), path) as client:
+            for _ in range(6):
+                await client.call_tool("count", {"name": "a"})
+    assert len(calls_in(path)) == 3
+    assert len(caplog.records) == 1
+
+
+async def test_what_no_reader_could_read_is_left_out(path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    mcp = FastMCP("deep")
+
+    @mcp.tool()
+    def dig(levels: int) -> dict[str, Any]:
+        made: Any = "bottom"
+        for _ in range(levels):
+            made = [made]
+        return {"made": made}
+
+    with caplog.at_level(logging.WARNING):
+        async with recording(mcp, path) as client:
+            for levels in (50, 170):
+                assert not (await client.call_tool("dig", {"levels": levels})).isError
+    assert [call["params"]["arguments"]["levels"] for call in calls_in(path)] == [50]
+    assert "not whole" in caplog.text
+    async with replaying(path) as client:
+        await client.call_tool("dig", {"levels": 50})
+
+
+async def test_a_file_that_cannot_be_written_fails_no_call(
+    path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.WARNING):
+        async with recording(counting_server(), path) as client:
+            path.mkdir()
+            assert not (await client.call_tool("count", {"name": "a"})).isError
+    assert "The recording is not saved" in caplog.text
+
+
+async def test_what_is_there_is_read_first(path: Path) -> None:
+    path.write_text(written(alias="old"))
+    async with recording(counting_server(), path) as client:
+        await client.call_tool("count", {"name": "a"})
+    assert sorted(json.loads(path.read_text())["servers"]) == ["old", ALIAS]
