@@ -40,6 +40,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Conversation"]
 
+BACK_SECONDS: Final = 5.0
+"""For a notebook that is listed again: a conversation's own link to it finds it a moment later."""
+
 _INFO: Final = {"name": "mcp-jupyter-hub", "title": "Jupyter notebooks", "version": __version__}
 _INTRODUCTION: Final[Mapping[str, Any]] = {
     "capabilities": {
@@ -85,6 +88,7 @@ class Conversation:
         self._level: str | None = None
         self._listeners: set[Listener] = set()
         self._reaches: dict[tuple[str, str], Reach] = {}  # by kernel id and version
+        self._links: dict[tuple[str, str], ResumingLink] = {}
         self._opened: dict[tuple[str, str], anyio.Lock] = {}
 
     async def serve(self) -> None:
@@ -105,7 +109,7 @@ class Conversation:
         """End the ways to a notebook that is gone for good."""
         for key in [key for key in self._reaches if key[0] == kernel_id]:
             self._reaches.pop(key).close()
-            del self._opened[key]
+            del self._links[key], self._opened[key]
 
     # -- the connection's handler ------------------------------------------------------------------
 
@@ -248,10 +252,15 @@ class Conversation:
         async with self._opened.setdefault(key, anyio.Lock()):
             reach = self._reaches.get(key)
             if reach is None or reach.is_closed:
-                reach = self._reaches[key] = await self._open(notebook, era)
+                self._links[key], reach = await self._open(notebook, era)
+                self._reaches[key] = reach
+            link = self._links[key]
+        if link.is_away and notebook.live:
+            with anyio.move_on_after(BACK_SECONDS):
+                await link.back()
         return reach
 
-    async def _open(self, notebook: Notebook, era: Era) -> Reach:
+    async def _open(self, notebook: Notebook, era: Era) -> tuple[ResumingLink, Reach]:
         assert self._tasks is not None
         link = await ResumingLink.open(notebook.info, self._hub.discovery, self._tasks)
         reach = Reach(link, self, partial(self._heard, notebook))
@@ -264,7 +273,7 @@ class Conversation:
             finally:
                 if not introduced:
                     reach.close()
-        return reach
+        return link, reach
 
     def _legacy_reaches(self) -> list[Reach]:
         version = None if self._era is None else self._era.version

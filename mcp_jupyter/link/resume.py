@@ -206,6 +206,8 @@ class ResumingLink(Channel):
         self._closed = False
         self._scope = anyio.CancelScope()
         self._lost = anyio.Event()
+        self._back = anyio.Event()
+        self._back.set()
         self._ids = itertools.count(1)
         self._prefix = f"resume-{secrets.token_hex(4)}-"  # no client's id is like that
         self._first = _Present(self, channel)
@@ -253,6 +255,15 @@ class ResumingLink(Channel):
             raise ConnectionClosed("The link to the notebook is closed.")
         self._kernel.send(message)
 
+    @property
+    def is_away(self) -> bool:
+        """Whether nobody serves."""
+        return not self._back.is_set()
+
+    async def back(self) -> None:
+        """Wait until a kernel serves, or the link is closed. Whoever asks bounds the wait."""
+        await self._back.wait()
+
     async def drain(self) -> None:
         """Wait until the kernel keeps up."""
         await self._kernel.drain()
@@ -263,6 +274,7 @@ class ResumingLink(Channel):
             return
         self._closed = True
         self._scope.cancel()
+        self._back.set()
         self._kernel.close()
         if self._sink is not None:
             self._sink.closed()
@@ -283,6 +295,7 @@ class ResumingLink(Channel):
         if self._closed or self._kernel is not kernel:
             return
         self._kernel = _Absent(self)
+        self._back = anyio.Event()
         self._lost.set()
         error = McpError(INTERNAL_ERROR, _LOST.format(self.name)).to_dict()
         for id_ in unanswered:
@@ -324,6 +337,7 @@ class ResumingLink(Channel):
             self.name = info.name
             self._kernel = kernel
             self._lost = anyio.Event()
+            self._back.set()
         finally:
             if self._kernel is not kernel:
                 kernel.close()

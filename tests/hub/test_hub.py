@@ -10,7 +10,7 @@ from mcp_jupyter.errors import McpError
 from mcp_jupyter.hub.hub import Hub
 from mcp_jupyter.link.discovery import Discovery
 
-from .notebooks import MODERN, Notebooks, host_of
+from .notebooks import BOUND, MODERN, Notebooks, host_of
 
 pytestmark = pytest.mark.anyio
 
@@ -143,6 +143,20 @@ async def test_notebooks_come_and_go(hub: Hub, notebooks: Notebooks) -> None:
             with pytest.raises(McpError, match="No live notebook"):
                 await host.call("a_say")
             host.heard.clear()
+
+
+async def test_a_notebook_that_is_listed_again_can_be_called_at_once(hub: Hub, notebooks: Notebooks) -> None:
+    await notebooks.start("a")
+    async with host_of(hub, initialize=True) as host:
+        await host.names()
+        await host.call("a_say")
+        await notebooks.stop("a")
+        await host.hear("notifications/tools/list_changed")
+        await notebooks.start("a")
+        with anyio.fail_after(BOUND):
+            while not await host.names():
+                await anyio.lowlevel.checkpoint()
+        assert (await host.call("a_say"))["content"][0]["text"] == "a"
 
 
 async def test_a_tool_that_is_new_in_a_notebook_is_heard_of(hub: Hub, notebooks: Notebooks) -> None:
