@@ -81,6 +81,8 @@ async def each(client: SdkClient, tool: str, names: set[str]) -> dict[str, objec
     """What a tool of every notebook answers, all called at once."""
     keys = {name: await client.begin("call", name=f"{name}_{tool}") for name in sorted(names)}
     answers = {name: await client.answer(key) for name, key in keys.items()}
+    wrong = {name: answer for name, answer in answers.items() if "ok" not in answer}
+    assert not wrong
     return {name: answer["ok"]["structuredContent"]["result"] for name, answer in answers.items()}
 
 
