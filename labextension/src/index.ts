@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /**
- * Activation only: the panel is made, put into the shell and given a command.
+ * Activation only: the panel is made, put into the shell and given a command; notebooks take cells from kernels.
  *
  * JupyterLab and Notebook 7 alike: what only one of them has is optional.
  */
@@ -14,6 +14,7 @@ import { ICommandPalette } from '@jupyterlab/apputils';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 
 import { listServers } from './api';
+import { insertOnRequest } from './cells';
 import { mcpIcon } from './icon';
 import { ServersPanel } from './panel';
 import { CommandIDs, PLUGIN_ID, TRANSLATION_DOMAIN } from './tokens';
@@ -50,6 +51,8 @@ const plugin: JupyterFrontEndPlugin<void> = {
       execute: () => app.shell.activateById(panel.id)
     });
     palette?.addItem({ command: CommandIDs.open, category: 'MCP' });
+
+    insertOnRequest(app.docRegistry);
   }
 };
 

@@ -24,6 +24,12 @@ export const POLL_MILLISECONDS = 2_000;
 /** How slow polling gets while the server does not answer: soon enough after it was restarted. */
 export const SLOWEST_POLL_MILLISECONDS = 15_000;
 
+/** The comm target at which a kernel asks for a new cell (`mcp_jupyter/widgets/inserting.py`). */
+export const INSERT_TARGET = 'mcp-jupyter.insert';
+
+/** The longest code that is put into a cell: more than anybody reads, and too little to slow the page down. */
+export const MAX_CODE_CHARS = 100_000;
+
 export namespace CommandIDs {
   /** Show the panel. */
   export const open = 'mcp-jupyter:open';
