@@ -39,9 +39,20 @@ class Page:
         self.disabled = False
         self.shows_blanks = False
         # Shared: each layout and style is a widget with a comm of its own.
-        self.wide = widgets.Layout(width="100%", max_width="56em")
-        self.narrow = widgets.Layout(width="auto")
-        self.inset = widgets.Layout(width="100%", padding="0 0 0 10px", border_left=_LINE)
+        # A width of 100 % would not leave room for the margins that front ends put around a widget.
+        self.wide = widgets.Layout(width="auto", max_width="56em")
+        # The label above, so that it is whole, also where the page is narrow.
+        self.field = widgets.Layout(
+            width="auto",
+            max_width="56em",
+            height="auto",
+            display="grid",
+            grid_template_columns="minmax(0, 1fr)",
+            grid_auto_rows="minmax(28px, auto)",
+            align_items="stretch",
+        )
+        self.narrow = widgets.Layout(width="auto", align_self="flex-start")
+        self.inset = widgets.Layout(width="auto", padding="0 0 0 10px", border_left=_LINE)
         self.hidden = widgets.Layout(display="none")
         self._styles: dict[Any, Any] = {}
 
@@ -53,14 +64,14 @@ class Page:
         if kind not in self._styles and widget.has_trait("style"):
             self._styles[kind] = widget.style
             if widget.style.has_trait("description_width"):
-                widget.style.description_width = "13em"
+                widget.style.description_width = "fit-content"
         if widget.has_trait("disabled"):
             widget.disabled = self.disabled
         return widget
 
     def close(self) -> None:
         """Close what is shared."""
-        for shared in (self.wide, self.narrow, self.inset, self.hidden, *self._styles.values()):
+        for shared in (self.wide, self.field, self.narrow, self.inset, self.hidden, *self._styles.values()):
             shared.close()
 
 
@@ -79,6 +90,8 @@ class Area:
 
     def control(self, kind: Any, label: str, **traits: Any) -> Any:
         """Make a widget that a person fills in; its label is the description, which names it to a reader."""
+        if kind is not widgets.Checkbox:
+            traits["layout"] = self._page.field
         return self.make(kind, description=label_text(label), tooltip=option_text(label), **traits)
 
     def button(self, text: str, pressed: Callable[[], None]) -> Any:
