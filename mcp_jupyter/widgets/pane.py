@@ -1,0 +1,173 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""One pane: a list of items, the chosen one's form, its request under way, and the history.
+
+The same for tools, resources and prompts; what differs is in `items`. Main thread only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Final
+
+import ipywidgets as widgets
+
+from ..calling.calls import Call
+from ..errors import UncheckableSchema
+from ..protocol.json_schema import JsonSchema
+from .forms import SchemaForm
+from .history import Asked, History
+from .items import Item
+from .picker import Picker
+from .pieces import WIDE, close_all, heading, muted, row, said, show, text
+from .underway import Underway, outcome_of
+
+__all__ = ["Pane"]
+
+MAX_REMEMBERED: Final = 20
+"""Forms whose values are kept while another item is shown."""
+
+_LIST: Final = {"width": "auto", "flex": "1 1 200px", "max_width": "320px", "margin": "0 16px 8px 0"}
+_DETAIL: Final = {"width": "auto", "flex": "4 1 360px", "min_width": "0"}
+_ABOUT: Final = {"max_height": "180px", "overflow": "auto", "margin": "2px 2px 8px 2px"}
+
+
+class Pane:
+    """What a person does with one kind of thing that a server has.
+
+    Parameters
+    ----------
+    what : str
+        What the items are, in the plural.
+    verb : str
+        What is done with one.
+    items : function
+        Gives the items there are now.
+
+    Attributes
+    ----------
+    widget : ipywidgets.VBox
+    """
+
+    def __init__(self, what: str, verb: str, items: Callable[[], Sequence[Item]]) -> None:
+        self._items = items
+        self._item: Item | None = None
+        self._form: SchemaForm | None = None
+        self._asked: tuple[Item, Any] | None = None
+        self._values: dict[str, Any] = {}
+        self._heading = text()
+        self._about = text(**_ABOUT)
+        self._change = text()
+        self._form_box = widgets.VBox(layout=WIDE)
+        self._underway = Underway(verb, self._start, self._ended)
+        self._history = History(self._again)
+        self._detail = widgets.VBox(
+            [self._heading, self._about, self._change, self._form_box, self._underway.widget],
+            layout=_DETAIL,
+        )
+        self._picker = Picker(what, self._picked)
+        self._picker.widget.layout = widgets.Layout(**_LIST)
+        columns = row(self._picker.widget, self._detail, align_items="flex-start")
+        self.widget = widgets.VBox([columns, self._history.widget], layout=WIDE)
+        self.refresh()
+
+    @property
+    def count(self) -> int:
+        """How many items there are."""
+        return len(self._items())
+
+    def refresh(self) -> None:
+        """Show the items there are now."""
+        self._picker.show(self._items())
+
+    def look(self) -> None:
+        """Look what became of the request under way."""
+        self._underway.look()
+
+    def set_open(self, is_open: bool) -> None:
+        """Say whether the server can be asked."""
+        self._underway.set_open(is_open)
+
+    def close(self) -> None:
+        """Close all."""
+        self._underway.close()
+        if self._form is not None:
+            self._form.close()
+        self._history.close()
+        self._picker.close()
+        close_all(self.widget)
+
+    # -- the chosen item -------------------------------------------------------------------------
+
+    def _picked(self, item: Item | None) -> None:
+        before, self._item = self._item, item
+        self._detail.layout.display = "none" if item is None else None
+        if item is None or item == before:
+            return
+        show(self._heading, heading(item.name, item.title if item.title != item.name else ""))
+        show(self._about, said(item.about))
+        is_same = before is not None and before.key == item.key
+        if not is_same:
+            show(self._change, "")
+            if not self._underway.is_running:
+                self._underway.forget()
+        if not is_same or before is None or before.schema != item.schema:
+            self._draw_form(before, item)
+            show(self._change, muted("Its form has changed at the server.") if is_same else "")
+
+    def _draw_form(self, before: Item | None, item: Item) -> None:
+        """Draw the item's form; what was typed before stays where it still fits."""
+        if before is not None and self._form is not None:
+            self._remember(before, self._form)
+        old, form = self._form, SchemaForm(item.schema)
+        if item.key in self._values:
+            form.set(_fitting(item, self._values[item.key]))
+        self._form = form
+        self._form_box.children = (form.widget,)
+        if old is not None:
+            old.close()
+
+    def _remember(self, item: Item, form: SchemaForm) -> None:
+        self._values.pop(item.key, None)
+        self._values[item.key] = form.entered
+        while len(self._values) > MAX_REMEMBERED:
+            del self._values[next(iter(self._values))]
+
+    # -- its request -----------------------------------------------------------------------------
+
+    def _start(self) -> Call:
+        item, form = self._item, self._form
+        if item is None or form is None:
+            raise ValueError("Nothing is chosen.")
+        arguments = form.value()
+        if not isinstance(arguments, dict):
+            raise ValueError("What is filled in must be an object: names and values.")
+        call = item.start(arguments)
+        self._asked = (item, arguments)
+        return call
+
+    def _ended(self, call: Call) -> None:
+        if self._asked is not None:
+            item, arguments = self._asked
+            self._history.add(Asked(item, arguments, outcome_of(call)))
+
+    def _again(self, asked: Asked) -> None:
+        """Fill the form in as it was."""
+        if not self._picker.pick(asked.item.key):
+            show(self._change, muted(f"{asked.item.name} is no longer there."))
+            return
+        if self._form is not None:
+            self._form.set(asked.arguments)
+            self._form.focus()
+
+
+def _fitting(item: Item, values: Any) -> Any:
+    """Of values that were typed for another form, what fits this one."""
+    if not isinstance(values, dict):
+        return {}
+    schema = JsonSchema({**item.schema, "required": []})
+    known = item.schema.get("properties")
+    names = [name for name in values if not isinstance(known, dict) or name in known]
+    try:
+        return {name: values[name] for name in names if not schema.problems({name: values[name]})}
+    except UncheckableSchema:
+        return {name: values[name] for name in names}

@@ -1,0 +1,184 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The panel of a connected server: its state, what it asks, and a pane each for what it has.
+
+Owns which pane hears of which change, and when the panel takes the server's questions. A server has one
+panel, however often it is displayed: all its views show the same, and a cell that is run again brings back
+what was typed. Main thread only, but for `_take`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any, Final
+
+import ipywidgets as widgets
+from IPython.core.interactiveshell import InteractiveShell
+
+from ..calling.connected import ConnectedServer, Event
+from ..calling.questions import Notice, Question
+from .items import prompts_of, resources_of, tools_of
+from .log_pane import LogPane
+from .pane import Pane
+from .pieces import WIDE, close_all, failure, heading, muted, show, text
+from .questions import QuestionForm
+
+__all__ = ["Panel", "panel_of"]
+
+_FRAME: Final = {**WIDE, "max_width": "1100px"}
+_HEAD: Final = {"padding": "4px 0 8px 0"}
+_LOG: Final = 3
+"""The place of the log among the tabs."""
+
+
+def panel_of(server: ConnectedServer) -> Any:
+    """The panel of a server, a widget; made when it is first wanted."""
+    if server.panel is None or server.panel.is_closed:
+        server.panel = Panel(server)
+    return server.panel
+
+
+class Panel(widgets.VBox):  # type: ignore[misc]
+    """What a person sees of a connected server.
+
+    Parameters
+    ----------
+    server : ConnectedServer
+    """
+
+    def __init__(self, server: ConnectedServer) -> None:
+        self._server = server
+        self._loop = asyncio.get_running_loop()
+        self._takes = False
+        self._questions: dict[Question, QuestionForm] = {}
+        self._panes = (
+            Pane("Tools", "Call", lambda: tools_of(server)),
+            Pane("Resources", "Read", lambda: resources_of(server)),
+            Pane("Prompts", "Get", lambda: prompts_of(server)),
+        )
+        self._log = LogPane(server.log)
+        self._title = text()
+        self._trouble = text()
+        self._notice = widgets.Output(layout={**WIDE, "display": "none"})
+        self._asked = widgets.VBox(layout={**WIDE, "display": "none"})
+        self._tabs = widgets.Tab([*(pane.widget for pane in self._panes), self._log.widget], layout=WIDE)
+        self._tabs.titles = ("Tools", "Resources", "Prompts", "Log")
+        self._tabs.observe(self._chosen, "selected_index")
+        head = widgets.VBox([self._title, self._trouble, self._notice], layout={**WIDE, **_HEAD})
+        # Views are counted only where the count begins with a number.
+        super().__init__([head, self._asked, self._tabs], layout=_FRAME, _view_count=0)
+        self.add_class("mcp-jupyter-panel")
+        self.observe(lambda _: self._take_or_leave(), "_view_count")
+        server.add_listener(self._heard)
+        for event in ("lists", "state", "questions"):
+            self._heard(event)
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether it can be displayed no more."""
+        return self.comm is None
+
+    def close(self) -> None:
+        """Close all widgets, and hear of the server no more. Requests under way in it are cancelled."""
+        if self.is_closed:
+            return
+        self._server.remove_listener(self._heard)
+        for form in self._questions.values():
+            form.close()
+        for pane in (*self._panes, self._log):
+            pane.close()
+        for child in self.children:
+            close_all(child)
+        self.layout.close()
+        super().close()
+        self._take_or_leave()
+
+    def __repr__(self) -> str:
+        """What a page shows that has no widgets; the same from run to run."""
+        return repr(self._server)
+
+    # -- what happens at the server ------------------------------------------------------------------
+
+    def _heard(self, event: Event) -> None:
+        _HEARD[event](self)
+
+    def _lists_changed(self) -> None:
+        for pane in self._panes:
+            pane.refresh()
+        self._draw_title()
+
+    def _state_changed(self) -> None:
+        self._draw_title()
+        for pane in self._panes:
+            pane.set_open(self._server.is_open)
+        self._take_or_leave()
+        self._log.refresh()
+
+    def _draw_title(self) -> None:
+        state, _, reason = self._server.state.partition(": ")
+        counts = [_count(pane.count, noun) for pane, noun in zip(self._panes, _NOUNS, strict=True)]
+        detail = f"{state} · {', '.join(counts)}"
+        show(self._title, heading(self._server.alias, detail, _SIGNS.get(state, "●"), state == "open"))
+        if state == "failed":
+            show(self._trouble, failure("The connection failed. Run its %mcp_connect again.", reason))
+        elif state == "closed":
+            show(self._trouble, muted("Disconnected. What was asked for stays here, and can become cells."))
+
+    def _log_changed(self) -> None:
+        self._log.refresh()
+
+    def _calls_changed(self) -> None:
+        for pane in self._panes:
+            pane.look()
+        self._log.refresh()
+
+    # -- what the server asks --------------------------------------------------------------------------
+
+    def _take_or_leave(self) -> None:
+        """Take the server's questions while somebody can see this."""
+        wanted = self._server.is_open and not self.is_closed and bool(self._view_count)
+        if wanted and not self._takes:
+            self._server.questions.add_taker(self._take)
+        elif self._takes and not wanted:
+            self._server.questions.remove_taker(self._take)
+        self._takes = wanted
+
+    def _take(self, item: Question | Notice) -> None:
+        """On the background loop's thread. Questions that wait are drawn in any case."""
+        if isinstance(item, Notice) and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._show_notice, item.thing)
+
+    def _show_notice(self, thing: object) -> None:
+        formatter = InteractiveShell.instance().display_formatter
+        if self.is_closed or formatter is None:
+            return
+        data, metadata = formatter.format(thing)
+        self._notice.outputs = ({"output_type": "display_data", "data": data, "metadata": metadata},)
+        self._notice.layout.display = None
+
+    def _questions_changed(self) -> None:
+        pending = self._server.questions.pending
+        for question in [each for each in self._questions if each not in pending]:
+            self._questions.pop(question).close()
+        for question in pending:
+            if question not in self._questions:
+                self._questions[question] = QuestionForm(question)
+        self._asked.children = tuple(form.widget for form in self._questions.values())
+        self._asked.layout.display = None if self._questions else "none"
+
+    def _chosen(self, change: Any) -> None:
+        self._log.set_seen(change["new"] == _LOG)
+
+
+_HEARD: Final = {
+    "lists": Panel._lists_changed,
+    "state": Panel._state_changed,
+    "log": Panel._log_changed,
+    "calls": Panel._calls_changed,
+    "questions": Panel._questions_changed,
+}
+_SIGNS: Final = {"open": "●", "opening": "◌", "closed": "○", "failed": "✕"}
+_NOUNS: Final = ("tool", "resource", "prompt")
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

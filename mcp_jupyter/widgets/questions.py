@@ -1,0 +1,207 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""A server's question as a form: what it says, fields or a place to write, and always two ways to say no.
+
+Owns the words around a question and which addresses become links. Main thread only, but for the news that a
+question was settled elsewhere, which is handed over.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import html
+import re
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+import ipywidgets as widgets
+
+from ..calling.questions import Question
+from ..calling.text import clean, one_line
+from ..client.auth.addresses import is_loopback
+from .forms import FormError, SchemaForm
+from .pieces import WIDE, button, close_all, failure, heading, muted, row, said, show, status, text
+
+__all__ = ["QuestionForm", "link_host", "question_form"]
+
+MAX_URL_CHARS: Final = 2000
+"""Of an address that is shown."""
+
+_FRAME: Final = {
+    **WIDE,
+    "border_left": "4px solid var(--jp-brand-color1, #1976d2)",
+    "padding": "6px 12px",
+    "margin": "4px 0 8px 0",
+}
+_MESSAGE: Final = {"max_height": "240px", "overflow": "auto", "margin": "4px 2px"}
+
+
+def question_form(question: Question) -> Any:
+    """A widget with which a person answers a question."""
+    return QuestionForm(question).widget
+
+
+class QuestionForm:
+    """A form for one question; it goes inert once the question is settled, wherever that happens.
+
+    Parameters
+    ----------
+    question : Question
+
+    Attributes
+    ----------
+    widget : ipywidgets.VBox
+    """
+
+    def __init__(self, question: Question) -> None:
+        self._question = question
+        self._form: SchemaForm | None = None
+        self._own_words = ""
+        self._problem = text()
+        self._outcome = text()
+        body, accept, self._accept, verb = _KINDS[question.kind](self)
+        self._body = body
+        self._buttons = row(
+            button(accept, verb, self._accepted, primary=True),
+            button("Decline", "Say no to the server", self._declined),
+            button("Cancel", "Close the question without an answer", self._cancelled),
+            padding="6px 0 0 0",
+        )
+        title = text(heading(f"{question.server} asks", _ASKS[question.kind]))
+        message = text(said(question.message), **_MESSAGE)
+        self.widget = widgets.VBox(
+            [title, message, body, self._problem, self._buttons, self._outcome], layout=_FRAME
+        )
+        loop = asyncio.get_running_loop()
+        question.on_settled(lambda: _hand_over(loop, self._settled))
+
+    def close(self) -> None:
+        """Close all. The question itself stays as it is."""
+        if self._form is not None:
+            self._form.close()
+        close_all(self.widget)
+
+    # -- the three kinds ---------------------------------------------------------------------------
+
+    def _elicitation(self) -> tuple[Any, str, Callable[[], None], str]:
+        form = self._form = SchemaForm(self._question.schema)
+
+        def accept() -> None:
+            content = form.value()
+            self._question.accept(content if isinstance(content, Mapping) else {})
+
+        return form.widget, "Accept", accept, "Send what is filled in to the server"
+
+    def _url(self) -> tuple[Any, str, Callable[[], None], str]:
+        return (
+            text(_address_html(self._question.url)),
+            "I am done",
+            self._question.accept,
+            "Tell the server that you were there",
+        )
+
+    def _sampling(self) -> tuple[Any, str, Callable[[], None], str]:
+        answer = widgets.Textarea(
+            placeholder="Your answer, in place of a model's",
+            tooltip="Your answer",
+            rows=4,
+            layout={**WIDE, "max_width": "56em"},
+        )
+
+        def accept() -> None:
+            if not answer.value.strip():
+                raise ValueError("Write an answer, or decline.")
+            self._question.accept(answer.value)
+
+        return answer, "Send", accept, "Send this answer to the server"
+
+    # -- what the person does ------------------------------------------------------------------------
+
+    def _accepted(self) -> None:
+        self._own_words = "You answered."
+        try:
+            self._accept()
+        except FormError:  # the fields say so themselves
+            self._own_words = ""
+            show(self._problem, failure("Something is missing or does not fit."))
+        except ValueError as exc:
+            self._own_words = ""
+            show(self._problem, failure(str(exc)))
+
+    def _declined(self) -> None:
+        self._own_words = "You declined."
+        self._question.decline()
+
+    def _cancelled(self) -> None:
+        self._own_words = "You closed it without an answer."
+        self._question.cancel()
+
+    def _settled(self) -> None:
+        """Say how it ended, and let nothing be entered any more."""
+        if self._outcome.comm is None:
+            return  # closed meanwhile
+        show(self._problem, "")
+        show(self._outcome, status(self._own_words or "This question is no longer asked."))
+        self._buttons.layout.display = "none"
+        self._body.layout.display = "none"
+
+
+_KINDS: Final[Mapping[str, Callable[[QuestionForm], tuple[Any, str, Callable[[], None], str]]]] = {
+    "elicitation": QuestionForm._elicitation,
+    "url": QuestionForm._url,
+    "sampling": QuestionForm._sampling,
+}
+_ASKS: Final = {
+    "elicitation": "for something to be filled in",
+    "url": "you to visit a page",
+    "sampling": "for a text that a model would write",
+}
+
+
+def _hand_over(loop: asyncio.AbstractEventLoop, function: Callable[[], None]) -> None:
+    """Have it called on the main thread; from any thread."""
+    if not loop.is_closed():
+        loop.call_soon_threadsafe(function)
+
+
+# -- addresses -------------------------------------------------------------------------------------------
+
+_PLAIN: Final = re.compile(r"[A-Za-z0-9\-._~:/?#\[\]@!$&'()*+,;=%]+")
+"""What a URL may consist of (RFC 3986). Browsers read a backslash as a slash, so that is not among them."""
+
+
+def link_host(url: str) -> str | None:
+    """The host that a link to `url` leads to; None when there should be no link.
+
+    Only https, and http to this machine; nothing before the host that could be taken for it.
+    """
+    if not _PLAIN.fullmatch(url):
+        return None
+    try:
+        parts = urlsplit(url)
+        host = parts.hostname
+    except ValueError:
+        return None
+    if not host or "@" in parts.netloc:
+        return None
+    is_allowed = parts.scheme == "https" or (parts.scheme == "http" and is_loopback(host))
+    return host if is_allowed else None
+
+
+def _address_html(url: str) -> str:
+    host = link_host(url)
+    shown = said(clean(url, limit=MAX_URL_CHARS))
+    if host is None:
+        return shown + muted(_NO_LINK)
+    name = html.escape(one_line(host, 255))
+    link = (
+        f'<a href="{html.escape(url)}" target="_blank" rel="noopener noreferrer" style="{_LINK}">'
+        f"Open {name} in a new tab</a>"
+    )
+    return f"{shown}<div style='margin:6px 0'>It leads to <strong><code>{name}</code></strong>: {link}</div>"
+
+
+_LINK: Final = "color:var(--jp-content-link-color,#1976d2);text-decoration:underline"
+_NO_LINK: Final = (
+    "There is no link to this address, for it is not a plain https one. Do not visit it unless you know why."
+)

@@ -1,0 +1,209 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""One request as a person sees it: the button that starts it, its progress, the way to stop it, its end.
+
+Owns what is drawn of a `Call`. Knows neither forms nor servers. Main thread only.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any, Final
+
+import ipywidgets as widgets
+
+from ..calling.calls import Call, CallCancelled, Progress
+from ..calling.text import clean, one_line
+from ..errors import McpJupyterError
+from .forms import FormError
+from .pieces import WIDE, button, close_all, failure, muted, row, show, status, text
+
+__all__ = ["Underway", "outcome_of"]
+
+LOOK_SECONDS: Final = 0.5
+"""How often progress and elapsed time are drawn while a call runs, however often a server reports."""
+
+MAX_ERROR_CHARS: Final = 4000
+"""Of what is said of a failure."""
+
+_RESULT: Final = {
+    "width": "auto",
+    "max_height": "420px",
+    "overflow": "auto",
+    "border": "1px solid var(--jp-border-color2, #e0e0e0)",
+    "margin": "0 2px",
+    "padding": "4px",
+}
+_BAR: Final = "width:160px;height:8px;vertical-align:middle;accent-color:var(--jp-brand-color1,#1976d2)"
+
+
+class Underway:
+    """A request that a person starts, one at a time.
+
+    Parameters
+    ----------
+    verb : str
+        What the button says.
+    start : function
+        Starts it. What keeps it from starting is a `FormError`, another `ValueError` or an
+        `McpJupyterError`.
+    ended : function
+        Told of the call that ended.
+    extra : sequence of widgets
+        Buttons beside ours.
+
+    Attributes
+    ----------
+    widget : ipywidgets.VBox
+    """
+
+    def __init__(
+        self, verb: str, start: Callable[[], Call], ended: Callable[[Call], None], *extra: Any
+    ) -> None:
+        self._verb = verb
+        self._start = start
+        self._ended = ended
+        self._call: Call | None = None
+        self._progress: Progress | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._is_open = True
+        self.button = button(verb, f"{verb} with what is filled in above", self.begin, primary=True)
+        self.cancel_button = button("Cancel", "Stop what is under way, and tell the server", self._cancel)
+        self._bar = text(flex="0 0 auto", margin="0 0 0 8px")
+        self._note = text(flex="1 1 14em", margin="0 0 0 8px")
+        self._result = widgets.Output(layout={**_RESULT, "display": "none"})
+        buttons = row(self.button, self.cancel_button, *extra, self._bar, self._note, padding="8px 0 4px 0")
+        self.widget = widgets.VBox([buttons, self._result], layout=WIDE)
+        self._enable()
+
+    @property
+    def is_running(self) -> bool:
+        """Whether a request is under way."""
+        return self._call is not None
+
+    def begin(self) -> None:
+        """Start the request, unless one is under way."""
+        if self._call is not None or not self._is_open:
+            return
+        self.forget()
+        try:
+            self._call = self._start()
+        except FormError as exc:
+            self._fail("Something is missing or does not fit.", str(exc))
+        except (McpJupyterError, ValueError) as exc:
+            self._fail(f"{self._verb} is not possible.", str(exc))
+        else:
+            self._progress = None
+            self._enable()
+            self._look()
+
+    def look(self) -> None:
+        """Look whether the request has ended; its progress is drawn in its own time."""
+        if self._call is not None and self._call.done():
+            self._end(self._call)
+
+    def forget(self) -> None:
+        """Show no result and no outcome any more."""
+        show(self._note, "")
+        show(self._bar, "")
+        self._result.outputs = ()
+        self._result.layout.display = "none"
+
+    def set_open(self, is_open: bool) -> None:
+        """Say whether anything can be started."""
+        self._is_open = is_open
+        self._enable()
+
+    def close(self) -> None:
+        """Close all; a request under way is cancelled, for nobody will see its end."""
+        self._stop_timer()
+        if self._call is not None:
+            self._call.cancel()
+        self._call = None
+        close_all(self.widget)
+
+    # -- while it runs ---------------------------------------------------------------------------
+
+    def _cancel(self) -> None:
+        if self._call is not None:
+            self._call.cancel()
+
+    def _enable(self) -> None:
+        running = self._call is not None
+        self.button.disabled = running or not self._is_open
+        self.cancel_button.disabled = not running
+        self.cancel_button.layout.display = None if running else "none"
+
+    def _look(self) -> None:
+        """Draw how far it is, and look again."""
+        self._timer = None
+        call = self._call
+        if call is None:
+            return
+        if call.done():
+            self._end(call)
+            return
+        if call.progress is not self._progress or not self._bar.value:
+            self._progress = call.progress
+            show(self._bar, _bar_html(call.progress))
+        show(self._note, _running_html(call))
+        self._timer = asyncio.get_running_loop().call_later(LOOK_SECONDS, self._look)
+
+    def _stop_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = None
+
+    # -- its end ---------------------------------------------------------------------------------
+
+    def _end(self, call: Call) -> None:
+        self._stop_timer()
+        self._call = None
+        self._enable()
+        show(self._bar, "")
+        error = call.error
+        if error is None:
+            self._show_result(call.result())
+            show(self._note, status(f"✓ {outcome_of(call)}"))
+        elif isinstance(error, CallCancelled):
+            show(self._note, status(outcome_of(call)))
+        else:
+            self._fail(outcome_of(call), str(error) or type(error).__name__)
+        self._ended(call)
+
+    def _show_result(self, result: Any) -> None:
+        self._result.outputs = tuple(
+            {"output_type": "display_data", "data": bundle, "metadata": {}} for bundle in result.bundles()
+        )
+        self._result.layout.display = None
+
+    def _fail(self, what: str, why: str) -> None:
+        show(self._note, failure(what, clean(why, limit=MAX_ERROR_CHARS)))
+
+
+def outcome_of(call: Call) -> str:
+    """How a call ended, and after how long."""
+    if call.error is None:
+        return f"Done after {call.seconds:.1f} s"
+    if isinstance(call.error, CallCancelled):
+        return f"Cancelled after {call.seconds:.1f} s"
+    return f"Failed after {call.seconds:.1f} s"
+
+
+def _bar_html(progress: Progress | None) -> str:
+    """A bar; where no end is known it moves without saying how far it is, and so it tells a screen reader."""
+    fraction = None if progress is None else progress.fraction
+    value = "" if fraction is None else f' value="{fraction:.3f}"'
+    return f'<progress aria-label="Progress" max="1"{value} style="{_BAR}"></progress>'
+
+
+def _running_html(call: Call) -> str:
+    progress = call.progress
+    parts = [f"{call.seconds:.1f} s"]
+    if progress is not None:
+        amount = f"{progress.value:g}"
+        if progress.total is not None:
+            amount += f" of {progress.total:g}"
+        parts.append(amount)
+        parts += [one_line(progress.message)] * bool(progress.message)
+    return muted(" · ".join(parts))
