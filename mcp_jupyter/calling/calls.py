@@ -17,10 +17,10 @@ from typing import Any, Final, TypeAlias
 
 import anyio
 
-from ..errors import ConnectionClosed, McpJupyterError
+from ..errors import ConnectionClosed, McpError, McpJupyterError
 from .text import clean
 
-__all__ = ["MAX_CALLS", "Call", "CallCancelled", "Progress", "Work"]
+__all__ = ["MAX_CALLS", "Call", "CallCancelled", "Progress", "Report", "ServerError", "Work"]
 
 MAX_CALLS: Final = 64
 """Under way at one server: a person starts a few; a loop that starts more without waiting has gone wrong."""
@@ -29,8 +29,19 @@ MAX_MESSAGE_CHARS: Final = 200
 """Of a progress message: it is shown on one line."""
 
 
+MAX_ERROR_CHARS: Final = 4000
+"""Of a server's error in a message."""
+
+
 class CallCancelled(McpJupyterError):
     """The person cancelled a call; the server was told."""
+
+
+class ServerError(McpError):
+    """A server's error, its words fit to be shown; `code` and `data` are as it sent them."""
+
+    def __init__(self, error: McpError) -> None:
+        super().__init__(error.code, clean(error.message, limit=MAX_ERROR_CHARS), error.data)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,9 +118,10 @@ class Call:
 
         Raises
         ------
-        ToolError, McpError, RequestTimeout, ConnectionClosed, CallCancelled
+        ToolError, ServerError, RequestTimeout, ConnectionClosed, CallCancelled
             What it ended with instead.
         """
+        __tracebackhide__ = True
         if not self._done.is_set():
             raise RuntimeError("The call is still under way.")
         if self._error is not None:
@@ -157,6 +169,8 @@ class Call:
         except anyio.get_cancelled_exc_class():
             self._error = ConnectionClosed("The connection was closed during the call.")
             raise
+        except McpError as exc:
+            self._error = ServerError(exc)
         except BaseException as exc:  # noqa: BLE001 - the boundary
             self._error = exc
         finally:

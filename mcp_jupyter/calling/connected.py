@@ -16,6 +16,8 @@ from concurrent.futures import Future
 from pathlib import Path
 from typing import Any, Final, Literal
 
+import anyio.to_thread
+
 from .. import types
 from ..client.client import Client
 from ..errors import ConnectionClosed
@@ -197,20 +199,24 @@ class ConnectedServer:
         McpError, RequestTimeout, ConnectionClosed
             The server refuses, is silent, or is gone.
         """
+        __tracebackhide__ = True
         result: CallResult = self._wait(self.start_call(name, arguments or {}, timeout=timeout))
         return result
 
     def read(self, uri: str) -> ReadResult:
         """Read a resource and wait."""
+        __tracebackhide__ = True
         result: ReadResult = self._wait(self.start_read(uri))
         return result
 
     def prompt(self, name: str, /, **arguments: str) -> PromptResult:
         """Get a prompt, filled in, and wait."""
+        __tracebackhide__ = True
         result: PromptResult = self._wait(self.start_prompt(name, arguments))
         return result
 
     def _wait(self, call: Call) -> Any:
+        __tracebackhide__ = True
         return wait(call, self.questions, self.alias)
 
     # -- not blocking ----------------------------------------------------------------------------
@@ -229,6 +235,8 @@ class ConnectedServer:
             result = CallResult(raw, self.definitions.get(name))
             if raw.isError:
                 raise ToolError(result, name=name, server=self.alias)
+            if await anyio.to_thread.run_sync(lambda: result.problems):  # beside the loop: it takes its time
+                self.log.add("warning", f"{name}: the answer does not fit the tool's output schema")
             return result
 
         return self._start("tools/call", name, arguments, work)
@@ -349,22 +357,26 @@ class Aio:
         self, name: str, arguments: Mapping[str, Any] | None = None, *, timeout: float | None = None
     ) -> CallResult:
         """Call a tool (see `ConnectedServer.call`)."""
+        __tracebackhide__ = True
         result: CallResult = await _ended(self._server.start_call(name, arguments or {}, timeout=timeout))
         return result
 
     async def read(self, uri: str) -> ReadResult:
         """Read a resource."""
+        __tracebackhide__ = True
         result: ReadResult = await _ended(self._server.start_read(uri))
         return result
 
     async def prompt(self, name: str, /, **arguments: str) -> PromptResult:
         """Get a prompt, filled in."""
+        __tracebackhide__ = True
         result: PromptResult = await _ended(self._server.start_prompt(name, arguments))
         return result
 
 
 async def _ended(call: Call) -> Any:
     """The result of a call, awaited on the caller's own loop."""
+    __tracebackhide__ = True
     loop = asyncio.get_running_loop()
     over = asyncio.Event()
 

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import html
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 from ..kernel.cards import FRAME, NOTE
 from .text import clean, one_line
 
-__all__ = ["MAX_NAME_CHARS", "inert", "listing", "table"]
+__all__ = ["Listing", "inert", "listing", "table"]
 
 MAX_CELL_CHARS: Final = 200
 """Of one cell of a table."""
@@ -46,6 +47,31 @@ def listing(heading: str, lines: Iterable[tuple[str, str]], note: str = "") -> s
     )
     body = f'<table style="{_TABLE}"><tbody>{rows}</tbody></table>' if rows else ""
     return f'<div style="{FRAME}"><strong>{inert(heading)}</strong>{body}{_note(note)}</div>'
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """The same to be displayed: as a card, and as text.
+
+    Attributes
+    ----------
+    heading : str
+    lines : sequence of (str, str)
+        What it is about, and what is said of it.
+    note : str
+    """
+
+    heading: str
+    lines: Sequence[tuple[str, str]]
+    note: str = ""
+
+    def __repr__(self) -> str:
+        """The card as text."""
+        rows = [f"  {one_line(name, MAX_NAME_CHARS)}  {one_line(text)}".rstrip() for name, text in self.lines]
+        return "\n".join([self.heading, *rows, *([self.note] if self.note else [])])
+
+    def _repr_html_(self) -> str:
+        return listing(self.heading, self.lines, self.note)
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[str]], note: str = "") -> str:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 from IPython.core.error import UsageError
 from IPython.core.interactiveshell import InteractiveShell
 from IPython.core.magic import Magics, line_cell_magic, line_magic, magics_class
+from IPython.display import display
 
 from ..errors import CassetteMiss, McpJupyterError, ToolError
 from ..kernel.arguments import HELP, magic, no_such, parse, parse_words, words_of
@@ -27,12 +28,10 @@ from .text import clean
 
 if TYPE_CHECKING:
     from .. import types
+    from .completion import Completion
     from .connected import ConnectedServer
 
 __all__ = ["CallingMagics", "connections_card"]
-
-MAX_LISTED: Final = 25
-"""Tools that a card lists; the panel has all of them."""
 
 MAX_MESSAGE_CHARS: Final = 600
 """Of what a server or a transport says of its failure."""
@@ -45,6 +44,8 @@ class CallingMagics(Magics):
     Attributes
     ----------
     connections : Connections
+    completion : Completion or None
+        The completer that is registered once a server is connected.
     """
 
     shell: InteractiveShell
@@ -52,6 +53,7 @@ class CallingMagics(Magics):
     def __init__(self, shell: InteractiveShell, connections: Connections) -> None:
         super().__init__(shell)
         self.connections = connections
+        self.completion: Completion | None = None
 
     @magic(line_magic, (ALIAS,), SERVER, TARGET, CASSETTE, HELP, expand=True)
     def mcp_connect(self, line: str) -> None:
@@ -61,6 +63,7 @@ class CallingMagics(Magics):
         args = parse_words(self.mcp_connect, ours)
         if args is None:
             return
+        from .tools import card_of
         from .wanted import wanted_of
 
         alias = self._alias(args.alias)
@@ -71,7 +74,8 @@ class CallingMagics(Magics):
         self.shell.push({alias: server}, interactive=True)
         for line in server.drift:
             print(f"{alias} is not what was recorded before: {clean(line)}", file=sys.stderr)
-        show(_server_card(server))
+        self._complete()
+        display(card_of(server.definitions, f"Connected: {alias}"))
 
     @magic(line_cell_magic, CALL, INTO, HELP, expand=True)
     def mcp_call(self, line: str, cell: str | None = None) -> Any:
@@ -141,6 +145,26 @@ class CallingMagics(Magics):
 
     # -- what they share -------------------------------------------------------------------------
 
+    def _complete(self) -> None:
+        """Complete calls from the first connection on."""
+        if self.completion is None:
+            from .completion import Completion
+
+            options = {f"%{name}": self._options(name) for name in self.magics["line"]}
+            self.completion = Completion(self.shell.user_ns, lambda: self.connections.servers, options)
+            self.shell.Completer.custom_matchers.append(self.completion.matcher)
+
+    def _options(self, name: str) -> list[str]:
+        parser = getattr(self, name).parser
+        return [flag for action in parser._actions for flag in action.option_strings]
+
+    def close(self) -> None:
+        """Disconnect all servers, and complete no more."""
+        if self.completion is not None:
+            self.shell.Completer.custom_matchers.remove(self.completion.matcher)
+            self.completion = None
+        self.connections.close()
+
     def _alias(self, alias: str | None) -> str:
         if alias is None:
             raise UsageError(
@@ -206,26 +230,10 @@ def _wire(result: types.CallToolResult) -> Any:
     return result.model_dump(by_alias=True, exclude_none=True, mode="json")
 
 
-def _server_card(server: ConnectedServer) -> Card:
-    lines = _tool_lines(server)
-    more = len(server.definitions) - len(lines)
-    note = f"and {more} more: see {server.alias}.tools" if more > 0 else ""
-    return Card(f"Connected: {server.alias}", lines, note)
-
-
 def _is_server(value: object) -> bool:
     from .connected import ConnectedServer
 
     return isinstance(value, ConnectedServer)
-
-
-def _tool_lines(server: ConnectedServer) -> list[tuple[str, str]]:
-    from .signatures import signature_of
-
-    return [
-        (clean(name, limit=100), str(signature_of(tool)))
-        for name, tool in list(server.definitions.items())[:MAX_LISTED]
-    ]
 
 
 def connections_card(connections: Connections) -> Card:

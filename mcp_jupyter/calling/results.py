@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cached_property
 from typing import Any, Final
 
 from pydantic_core import from_json, to_json
 
 from .. import errors
+from ..errors import UncheckableSchema
 from ..types import (
     BlobResourceContents,
     CallToolResult,
@@ -25,7 +27,7 @@ from ..types import (
 )
 from .media import decoded
 from .showing import Bundle, Shown, bundles_of, harmless_markdown, joined, page_bundle, text_of
-from .signatures import signature_of
+from .signatures import compiled, signature_of
 from .tables import frame_of, frame_of_csv, is_page
 from .text import clean, one_line
 
@@ -94,6 +96,19 @@ class CallResult(Shown):
             return self.raw.structuredContent
         return _data(text_of(self.raw.content))
 
+    @cached_property
+    def problems(self) -> list[str]:
+        """How the answer differs from what the tool's output schema promises; empty when it fits."""
+        promised = self.tool.outputSchema if self.tool else None
+        if promised is None or self.raw.isError:
+            return []
+        if "structuredContent" not in self.raw.model_fields_set:
+            return ["there is no structured content"]
+        try:
+            return compiled(promised).problems(self.raw.structuredContent)
+        except UncheckableSchema as exc:
+            return [f"the schema cannot be used: {exc}"]
+
     def df(self, key: str | None = None) -> Any:
         """The result as a pandas data frame.
 
@@ -121,6 +136,13 @@ class CallResult(Shown):
         return Markdown(self.text)
 
     def _bundles(self) -> list[Bundle]:
+        bundles = self._content_bundles()
+        if self.problems:
+            said = f"(does not fit the tool's output schema: {'; '.join(map(one_line, self.problems))})"
+            bundles = joined([*bundles, {"text/plain": said}])
+        return bundles
+
+    def _content_bundles(self) -> list[Bundle]:
         bundles = bundles_of(self.raw.content)
         structured = self.raw.structuredContent
         if "structuredContent" not in self.raw.model_fields_set:

@@ -29,7 +29,7 @@ from .text import clean, is_clean, one_line
 if TYPE_CHECKING:
     from ..protocol.json_schema import JsonSchema
 
-__all__ = ["NOT_GIVEN", "checked", "is_plain_name", "signature_of"]
+__all__ = ["NOT_GIVEN", "checked", "compiled", "is_plain_name", "signature_of"]
 
 MAX_PARAMETERS: Final = 100
 """Shown in a signature; further ones are taken, too."""
@@ -118,7 +118,7 @@ def checked(tool: Tool, kwargs: Mapping[str, Any]) -> dict[str, Any]:
     """
     values = {name: _json(name, value) for name, value in kwargs.items() if value is not NOT_GIVEN}
     try:
-        schema = _compiled(to_json(tool.inputSchema, inf_nan_mode="constants"))
+        schema = compiled(tool.inputSchema)
         arguments = arguments_of(tool)
         _check_names(tool, arguments, values)
         problems = schema.problems(values)
@@ -127,6 +127,17 @@ def checked(tool: Tool, kwargs: Mapping[str, Any]) -> dict[str, Any]:
     if problems:
         raise ValueError("\n".join(map(_problem, problems)))
     return values
+
+
+def compiled(schema: Mapping[str, Any]) -> JsonSchema:
+    """A tool's schema, ready to check values.
+
+    Raises
+    ------
+    UncheckableSchema
+        It is none, or exceeds a bound.
+    """
+    return _compiled(to_json(schema, inf_nan_mode="constants"))
 
 
 @lru_cache(maxsize=128)

@@ -16,13 +16,13 @@ from textwrap import indent
 from typing import Any, Final
 
 from ..types import Tool
-from .inert import MAX_NAME_CHARS, listing
+from .inert import Listing
 from .schemas import arguments_of, type_text
 from .signatures import checked, signature_of
 from .text import clean, one_line
 from .tool_schemas import fitted_names
 
-__all__ = ["ToolFunction", "Tools", "attribute_names"]
+__all__ = ["ToolFunction", "Tools", "attribute_names", "card_of"]
 
 MAX_LISTED: Final = 100
 """Tools in a card: more than any one server that we know has, but for a few."""
@@ -116,24 +116,23 @@ class Tools:
     def _ipython_key_completions_(self) -> list[str]:
         return list(self._definitions())
 
-    def _lines(self) -> tuple[str, list[tuple[str, str]], str]:
-        definitions = self._definitions()
-        names = list(attribute_names(definitions).items())
-        lines = [
-            (f"{attribute}{_short_signature(definitions[name])}", _summary(definitions[name]))
-            for attribute, name in names[:MAX_LISTED]
-        ]
-        heading = f"{len(names)} tool{'' if len(names) == 1 else 's'}"
-        more = len(names) - len(lines)
-        return heading, lines, f"... and {more} more" if more else ""
-
     def __repr__(self) -> str:
-        heading, lines, note = self._lines()
-        rows = [f"  {one_line(name, MAX_NAME_CHARS)}  {text}".rstrip() for name, text in lines]
-        return "\n".join([heading, *rows, *([note] if note else [])])
+        return repr(card_of(self._definitions()))
 
     def _repr_html_(self) -> str:
-        return listing(*self._lines())
+        return card_of(self._definitions())._repr_html_()
+
+
+def card_of(definitions: Mapping[str, Tool], heading: str | None = None) -> Listing:
+    """Tools as a card, under a heading or their number."""
+    names = list(attribute_names(definitions).items())
+    lines = [
+        (f"{attribute}{_short_signature(definitions[name])}", _summary(definitions[name]))
+        for attribute, name in names[:MAX_LISTED]
+    ]
+    counted = f"{len(names)} tool{'' if len(names) == 1 else 's'}"
+    more = len(names) - len(lines)
+    return Listing(heading or counted, lines, f"... and {more} more" if more else "")
 
 
 class ToolFunction:
@@ -176,6 +175,7 @@ class ToolFunction:
         ValueError
             A value does not fit the tool's schema.
         """
+        __tracebackhide__ = True
         if args:
             first = next(iter(signature_of(self.definition).parameters), None)
             hint = f": {one_line(self.__name__)}({first}=...)" if first and first != "arguments" else ""

@@ -51,6 +51,7 @@ def wait(call: Call, questions: Questions, alias: str) -> Any:
     ToolError, McpError, RequestTimeout, ConnectionClosed
         What the call ended with.
     """
+    __tracebackhide__ = True  # of the frames from the cell to the error, the cell is what a person looks for
     mailbox: Mailbox = queue.SimpleQueue()
     call.add_listener(lambda _: mailbox.put(None))
     line = _ProgressLine(f"{alias}.{call.name}")

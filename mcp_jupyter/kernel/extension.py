@@ -47,7 +47,7 @@ def unload_ipython_extension(shell: InteractiveShell) -> None:
     """Disconnect all servers, stop the engine and take the magics back."""
     calling, magics = _removed(shell, CallingMagics), _removed(shell, McpMagics)
     if calling is not None:
-        calling.connections.close()
+        calling.close()
     if magics is None:
         return
     if magics.completion is not None:

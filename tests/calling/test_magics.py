@@ -42,11 +42,18 @@ def weather(kernel):
 def test_a_connected_server_is_a_name_with_its_tools_shown(kernel, weather):
     lines = weather.text.splitlines()
     assert lines[0] == "Connected: weather"
-    forecast = next(line for line in lines if line.startswith("  forecast"))
-    assert forecast.endswith(
-        "(*, city: str, unit: Literal['celsius', 'fahrenheit'] = 'celsius', days: int = 1)"
-    )
+    forecast = next(line for line in lines if line.startswith("  forecast("))
+    signature = "(city: str, unit: Literal['celsius', 'fahrenheit'] = 'celsius', days: int = 1)"
+    assert forecast == f"  forecast{signature}  The weather of the next days."
     assert kernel.run("print(weather.tools.forecast(city='Paris'))").error == ""
+
+
+def test_tools_and_their_arguments_complete(kernel, weather):
+    assert "weather.tools.forecast" in kernel.complete("weather.tools.fore")
+    assert "city=" in " ".join(kernel.complete("weather.tools.forecast(c"))
+    assert any("celsius" in match for match in kernel.complete('weather.tools.forecast(unit="ce'))
+    assert "forecast" in kernel.complete("%mcp_call weather fore")
+    assert "--into" in kernel.complete("%mcp_call weather --in")
 
 
 def test_opened_in_one_cell_closed_in_another(kernel):
