@@ -108,7 +108,7 @@ class _Builder:
             return ChoiceEntry(about, self._rules, titled)
         if len(variants) > MAX_VARIANTS:
             return None
-        labels = _told_apart([_name_of(self._reader.plain(variant) or {}) for variant in variants])
+        labels = [_name_of(self._reader.plain(variant) or {}) for variant in variants]
         return self._variants(about, list(zip(labels, variants, strict=True)))
 
     def _titled(self, variants: Sequence[Any]) -> list[tuple[str, Any]] | None:
@@ -267,11 +267,3 @@ def _name_of(plain: Plain) -> str:
 
 def _shown(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value)
-
-
-def _told_apart(labels: Sequence[str]) -> list[str]:
-    """Labels with a number where there are several of one."""
-    return [
-        f"{label} ({labels[: index + 1].count(label)})" if labels.count(label) > 1 else label
-        for index, label in enumerate(labels)
-    ]

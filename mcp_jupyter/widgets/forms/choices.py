@@ -60,8 +60,8 @@ class ChoiceEntry(Entry):
 
     def choose(self, index: int | None, without: Presence = Presence.LEFT_OUT) -> None:
         """Choose an option, or none: then the field is left out or null."""
+        self._reset(without if index is None else Presence.GIVEN)
         self.chosen = index
-        self.presence = without if index is None else Presence.GIVEN
 
     def _forget(self) -> None:
         self.chosen = None

@@ -14,12 +14,13 @@ import ipywidgets as widgets
 
 from ...calling.text import one_line
 from .choices import ChoiceEntry, SwitchEntry
+from .choosers import Marks, Picker
 from .entries import Entry, NumberEntry, Presence, TextEntry
 from .page import Area, Page
 from .problems import Problem
-from .texts import MAX_LABEL_CHARS, hint, note_html, option_text
+from .texts import MAX_LABEL_CHARS, hint, note_html
 
-__all__ = ["ChoiceDrawn", "Drawn", "SwitchDrawn", "TextDrawn", "choice_of", "choices", "chosen"]
+__all__ = ["ChoiceDrawn", "Drawn", "SwitchDrawn", "TextDrawn", "choice_picker"]
 
 _LONG: Final = 200
 """Characters a text may have before it gets several lines."""
@@ -45,8 +46,8 @@ _CALENDARS: Final[Mapping[str, tuple[Callable[[str], Any], Any]]] = {
     "date-time": (_moment, widgets.DatetimePicker),
 }
 
-_CHOOSE = -1
-_NULL = -2
+_NULL: Final = -1
+"""Null, among the numbers of options."""
 
 
 class Drawn:
@@ -72,7 +73,6 @@ class Drawn:
         self.areas = [Area(page)]
         self.note = page.make(widgets.HTML)
         self.widget = page.make(widgets.VBox)
-        self.show_problems(())
         self.draw()
 
     @property
@@ -85,12 +85,18 @@ class Drawn:
         for area in reversed(self.areas):
             area.clear()
         content = self._content() if self.entry.raw is None else self._raw_content()
+        self.show_problems(())
         self.widget.children = [*content, self.note]
 
     @property
     def full_label(self) -> str:
         """The label, with what may not be said by a sign or a colour alone."""
         return f"{self.short_label} (required)" if self.entry.about.required else self.label
+
+    @property
+    def hint(self) -> str:
+        """What fits, in short."""
+        return hint(self.entry.about.plain)
 
     @property
     def short_label(self) -> str:
@@ -112,9 +118,13 @@ class Drawn:
             for problem in problems
             if problem.of is self.entry
         ]
-        parts = [self.entry.about.help, hint(self.entry.about.plain)]
+        parts = [self.entry.about.help, "" if self.entry.raw is not None else self.hint]
         self.note.value = note_html("\n".join(part for part in parts if part), own)
         self.note.layout = self.page.wide if self.note.value else self.page.hidden
+
+    def changed(self) -> None:
+        """Say that a person changed the entry."""
+        self.page.changed()
 
     def close(self) -> None:
         """Close all widgets."""
@@ -161,17 +171,14 @@ class TextDrawn(Drawn):
     def _content(self) -> list[Any]:
         self._box = self._calendar() or self._line()
         self._box.observe(self._written, "value")
-        self._blank: Any = None
-        if self._shows_blank:
-            self._blank = self.area.control(
-                widgets.Dropdown,
-                f"{self.short_label}, when empty",
-                options=self._meanings(),
-                value=self._meaning,
-            )
-            self._blank.observe(self._blank_chosen, "value")
-            return [self._box, self._blank]
-        return [self._box]
+        self._marks: Marks[Presence] | None = None
+        if not self._shows_blank:
+            return [self._box]
+        words = {Presence.GIVEN: "is an empty text", Presence.NULL: "is null"}
+        choices = [(f"{self.short_label} {words[blank]}", blank) for blank in self.entry.blanks[1:]]
+        self._marks = Marks(self.area, choices, Presence.LEFT_OUT, self._blank_chosen)
+        self._marks.show(self._meaning)
+        return [self._box, *self._marks.boxes]
 
     @property
     def _shows_blank(self) -> bool:
@@ -220,35 +227,27 @@ class TextDrawn(Drawn):
     def _meaning(self) -> Presence:
         return self.entry.presence if not self.entry.text else Presence.LEFT_OUT
 
-    def _meanings(self) -> list[tuple[str, Presence]]:
-        without = "required, still to be given" if self.entry.about.required else "left out"
-        words = {Presence.LEFT_OUT: without, Presence.GIVEN: "empty text", Presence.NULL: "null"}
-        return [(words[meaning], meaning) for meaning in self.entry.blanks]
-
     @property
     def _placeholder(self) -> str:
-        words = {meaning: text for text, meaning in self._meanings()}
-        return (
-            "required"
-            if self.entry.about.required and self._meaning is Presence.LEFT_OUT
-            else words[self._meaning]
-        )
+        without = "required" if self.entry.about.required else "left out"
+        words = {Presence.LEFT_OUT: without, Presence.GIVEN: "empty text", Presence.NULL: "null"}
+        return words[self._meaning]
 
     def _written(self, change: Any) -> None:
         self.entry.write(_text_of(change["new"]))
         self._show_meaning()
         self.page.changed()
 
-    def _blank_chosen(self, change: Any) -> None:
-        self.entry.set_blank(change["new"])
+    def _blank_chosen(self, meaning: Presence) -> None:
+        self.entry.set_blank(meaning)
         self._show_meaning()
         self.page.changed()
 
     def _show_meaning(self) -> None:
         if self._box.has_trait("placeholder"):
             self._box.placeholder = self._placeholder
-        if self._blank is not None:
-            self._blank.value = self._meaning
+        if self._marks is not None:
+            self._marks.show(self._meaning)
 
 
 def _text_of(value: Any) -> str:
@@ -277,46 +276,40 @@ class SwitchDrawn(Drawn):
 
 
 class ChoiceDrawn(Drawn):
-    """A list of which one is chosen."""
+    """A text in which one of several values is chosen."""
 
     entry: ChoiceEntry
 
     def _content(self) -> list[Any]:
-        entry = self.entry
-        box = self.area.control(
-            widgets.Dropdown,
-            self.full_label,
-            options=choices(entry, [text for text, _ in entry.options]),
-            value=choice_of(entry, entry.chosen),
-        )
-        box.observe(self._chosen, "value")
-        return [box]
+        texts = [text for text, _ in self.entry.options]
+        self.picker = choice_picker(self, self.full_label, texts, self.entry.chosen)
+        return [self.picker.box]
 
-    def _chosen(self, change: Any) -> None:
-        self.entry.choose(*chosen(change["new"]))
-        self.page.changed()
+    @property
+    def hint(self) -> str:
+        return self.picker.hint
 
 
-# -- a choice, or none ---------------------------------------------------------------------------------
-
-
-def choices(entry: Entry, texts: Sequence[str]) -> list[tuple[str, int]]:
-    """The options of a choice: none, null where that may be, and what there is."""
-    options = [("(choose)" if entry.about.required else "(left out)", _CHOOSE)]
+def choice_picker(drawn: Drawn, label: str, texts: Sequence[str], chosen: int | None) -> Picker[int]:
+    """Choose an option of an entry, or null, or nothing."""
+    entry: Any = drawn.entry
+    choices = list(zip(texts, range(len(texts)), strict=True))
     if entry.about.nullable:
-        options.append(("null", _NULL))
-    return options + [(option_text(text), index) for index, text in enumerate(texts)]
+        choices.append(("null", _NULL))
 
+    def picked(option: int | None) -> None:
+        if option == _NULL:
+            entry.choose(None, Presence.NULL)
+        else:
+            entry.choose(option)
+        drawn.changed()
 
-def choice_of(entry: Entry, index: int | None) -> int:
-    """Which option shows what is chosen."""
-    if index is not None:
-        return index
-    return _NULL if entry.presence is Presence.NULL else _CHOOSE
+    def missed(text: str) -> None:
+        entry.choose(None)
+        entry.slip = text
+        drawn.changed()
 
-
-def chosen(option: int) -> tuple[int | None, Presence]:
-    """What an option chooses."""
-    if option >= 0:
-        return option, Presence.GIVEN
-    return None, Presence.NULL if option == _NULL else Presence.LEFT_OUT
+    without = "required" if entry.about.required else "left out"
+    picker = Picker(drawn.area, label, choices, picked, missed, without)
+    picker.show(_NULL if entry.presence is Presence.NULL else chosen)
+    return picker

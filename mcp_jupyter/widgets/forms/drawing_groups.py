@@ -13,7 +13,8 @@ from typing import Any, Final
 import ipywidgets as widgets
 
 from .choices import ChoiceEntry, ManyEntry, SwitchEntry
-from .drawing import ChoiceDrawn, Drawn, SwitchDrawn, TextDrawn, choice_of, choices, chosen
+from .choosers import Marks
+from .drawing import ChoiceDrawn, Drawn, SwitchDrawn, TextDrawn, choice_picker
 from .entries import Entry, Presence, TextEntry
 from .groups import ListEntry, ObjectEntry, Row, VariantEntry
 from .page import Area, Page
@@ -34,10 +35,10 @@ class GroupDrawn(Drawn):
     """What groups have in common: a legend, a chooser of whether there is a value, and a body."""
 
     entry: Any
-    chooser: Any
+    marks: Marks[Presence] | None
 
     def _content(self) -> list[Any]:
-        self.chooser = None
+        self.marks = None
         if len(self.areas) == 1:
             self.areas.append(Area(self.page))
         self.box = self.area.make(widgets.VBox)
@@ -56,36 +57,29 @@ class GroupDrawn(Drawn):
         about = self.entry.about
         if about.required and not about.nullable:
             return head
-        words = {Presence.LEFT_OUT: "left out", Presence.GIVEN: "given", Presence.NULL: "null"}
-        possible = (
-            [Presence.GIVEN] + [Presence.LEFT_OUT] * (not about.required) + [Presence.NULL] * about.nullable
-        )
-        self.chooser = self.area.control(
-            widgets.Dropdown,
-            f"{self.short_label} is",
-            options=[(words[presence], presence) for presence in possible],
-            value=self.entry.presence if self.entry.presence in possible else Presence.GIVEN,
-        )
-        self.chooser.observe(self._presence_chosen, "value")
-        return [*head, self.chooser]
+        given = [(f"Give {self.short_label}", Presence.GIVEN)] * (not about.required)
+        null = [(f"{self.short_label} is null", Presence.NULL)] * about.nullable
+        resting = Presence.GIVEN if about.required else Presence.LEFT_OUT
+        self.marks = Marks(self.area, given + null, resting, self._presence_chosen)
+        self._show_presence()
+        return [*head, *self.marks.boxes]
 
     def _foot(self) -> list[Any]:
         return []
 
-    def _presence_chosen(self, change: Any) -> None:
-        if change["new"] is not self.entry.presence:
-            self.entry.give(change["new"])
-            self.changed()
+    def _presence_chosen(self, presence: Presence) -> None:
+        self.entry.give(presence)
+        self.changed()
 
     def changed(self) -> None:
-        """Draw the body anew, after the entry changed."""
+        """Draw the body anew, after a person changed the entry."""
         self._fill()
         self._show_presence()
         self.page.changed()
 
     def _show_presence(self) -> None:
-        if self.chooser is not None:
-            self.chooser.value = self.entry.presence
+        if self.marks is not None:
+            self.marks.show(self.entry.presence)
 
     def _fill(self) -> None:
         self.box.children = ()
@@ -217,15 +211,13 @@ class VariantDrawn(GroupDrawn):
     entry: VariantEntry
 
     def _head(self) -> list[Any]:
-        entry = self.entry
-        self.kind = self.area.control(
-            widgets.Dropdown,
-            f"{self.full_label}, as",
-            options=choices(entry, [text for text, _ in entry.options]),
-            value=choice_of(entry, entry.chosen),
-        )
-        self.kind.observe(self._kind_chosen, "value")
-        return [self.kind]
+        texts = [text for text, _ in self.entry.options]
+        self.picker = choice_picker(self, f"{self.full_label}, as", texts, self.entry.chosen)
+        return [self.picker.box]
+
+    @property
+    def hint(self) -> str:
+        return self.picker.hint
 
     def _within(self) -> list[Any]:
         if self.entry.entry is None or self.entry.chosen is None:
@@ -234,10 +226,6 @@ class VariantDrawn(GroupDrawn):
         return [
             self.body.draw(self.entry.entry, f"{self.short_label}: {label}" if self.label else label).widget
         ]
-
-    def _kind_chosen(self, change: Any) -> None:
-        self.entry.choose(*chosen(change["new"]))
-        self.changed()
 
 
 _KINDS: Final[dict[type[Entry], Callable[[Any, Page, str], Drawn]]] = {

@@ -82,6 +82,8 @@ class Entry:
         Whether it has a value.
     raw : str or None
         JSON text that stands for the value; None while the field itself shows it.
+    slip : str
+        What was written in place of a choice and is none.
     """
 
     always_raw = True
@@ -91,6 +93,7 @@ class Entry:
         self.rules = rules
         self.presence = Presence.LEFT_OUT
         self.raw: str | None = None
+        self.slip = ""
 
     # -- values in ------------------------------------------------------------------------------
 
@@ -121,6 +124,7 @@ class Entry:
 
     def _reset(self, presence: Presence) -> None:
         self.raw = "" if self.always_raw else None
+        self.slip = ""
         self.presence = presence
         self._forget()
 
@@ -133,6 +137,9 @@ class Entry:
 
     def read(self, path: Path, problems: list[Problem]) -> Any:
         """The value or `LEFT_OUT`; what is wrong with it is added to `problems`."""
+        if self.slip:
+            self._wrong(path, f"there is no choice {self.slip!r}", problems)
+            return LEFT_OUT
         if self.presence is Presence.NULL:
             return None
         if self.presence is Presence.LEFT_OUT:

@@ -60,8 +60,8 @@ def notes(form: SchemaForm) -> str:
         ),
         ({"type": "string", "format": "time"}, widgets.Text, "09:30:00", "09:30:00"),
         ({"type": "integer"}, widgets.Text, "12", 12),
-        ({"enum": ["a", "b"]}, widgets.Dropdown, 1, "b"),
-        ({"type": "boolean"}, widgets.Dropdown, 0, True),
+        ({"enum": ["a", "b"]}, widgets.Combobox, "b", "b"),
+        ({"type": "boolean"}, widgets.Combobox, "yes", True),
         ({}, widgets.Textarea, '{"a": [1]}', {"a": [1]}),
     ],
 )
@@ -97,22 +97,50 @@ def test_what_an_empty_text_means_can_be_said(form_of: Any) -> None:
     form = form_of({"name": {"type": ["string", "null"]}})
     assert named(form, "name").placeholder == "left out"
     named(form, "Say what empty fields mean: left out, empty text, null").value = True
-    meaning = named(form, "name, when empty")
-    assert [text for text, _ in meaning.options] == ["left out", "empty text", "null"]
-    for text, value in [("null", {"name": None}), ("empty text", {"name": ""}), ("left out", {})]:
-        meaning.label = text
+    for label, value, shown in [
+        ("name is null", {"name": None}, "null"),
+        ("name is an empty text", {"name": ""}, "empty text"),
+    ]:
+        named(form, label).value = True
         assert form.value() == value
-        assert named(form, "name").placeholder == text
+        assert named(form, "name").placeholder == shown
+    assert named(form, "name is null").value is False
+    named(form, "name is an empty text").value = False
+    assert form.value() == {}
+    named(form, "name is null").value = True
+    named(form, "name").value = "Ada"
+    assert named(form, "name is null").value is False
+    assert form.value() == {"name": "Ada"}
+
+
+def test_a_choice_is_written_or_begun(form_of: Any) -> None:
+    options = [{"const": 1, "title": "One"}, {"const": 2, "title": "Two"}, {"const": 3, "title": "Two"}]
+    form = form_of({"n": {"oneOf": [*options, {"type": "null"}]}})
+    box = named(form, "n")
+    assert box.options == ("One", "Two", "Two (2)", "null")
+    assert "one of: One, Two, Two (2), null" in notes(form)
+    for text, shown, value in [
+        ("o", "One", 1),
+        ("two (", "Two (2)", 3),
+        ("Two", "Two", 2),
+        ("null", "null", None),
+    ]:
+        box.value = text
+        assert (box.value, form.value()) == (shown, {"n": value})
+    box.value = "T"
+    assert form.problems() == ["n: there is no choice 'T'"]
+    box.value = ""
+    assert form.value() == {}
 
 
 def test_a_group_is_left_out_until_it_is_given(form_of: Any) -> None:
     form = form_of({"home": PLACE})
     assert form.value() == {}
-    named(form, "home is").label = "given"
+    named(form, "Give home").value = True
     assert form.problems() == ["home.street: required"]
     named(form, "street (required)").value = "High Street"
     assert form.value() == {"home": {"street": "High Street"}}
-    named(form, "home is").label = "left out"
+    named(form, "Give home").value = False
     assert form.value() == {}
 
 
@@ -133,7 +161,7 @@ def test_several_are_chosen(form_of: Any) -> None:
     assert form.value() == {"units": ["F"]}
     named(form, "F").value = False
     assert form.value() == {"units": []}
-    named(form, "units is").label = "left out"
+    named(form, "Give units").value = False
     assert form.value() == {}
 
 
@@ -141,10 +169,10 @@ def test_alternatives_have_a_form_each(form_of: Any) -> None:
     form = form_of(
         {"where": {"anyOf": [{"type": "string", "title": "By name"}, {**PLACE, "title": "Place"}]}}
     )
-    named(form, "where, as").label = "Place"
+    named(form, "where, as").value = "place"
     named(form, "street (required)").value = "High Street"
     assert form.value() == {"where": {"street": "High Street"}}
-    named(form, "where, as").label = "By name"
+    named(form, "where, as").value = "By name"
     named(form, "where: By name (required)").value = "here"
     assert form.value() == {"where": "here"}
 
@@ -222,7 +250,7 @@ def test_a_servers_texts_are_inert(form_of: Any) -> None:
         assert shown.count("$") < 2
         assert "\\" not in shown
         texts = [shown, widget.tooltip or "", getattr(widget, "placeholder", "")]
-        texts += [label for label, _ in getattr(widget, "options", ())]
+        texts += getattr(widget, "options", ())
         texts += [widget.value] if isinstance(widget, widgets.HTML) else []
         assert not any(char in text for text in texts for char in "\x1b\x07\u202e")
 
