@@ -19,6 +19,7 @@ import anyio
 
 from ..errors import ConnectionClosed, McpError, McpJupyterError
 from .text import clean
+from .tracebacks import short_traceback
 
 __all__ = ["MAX_CALLS", "Call", "CallCancelled", "Progress", "Report", "ServerError", "Work"]
 
@@ -42,6 +43,10 @@ class ServerError(McpError):
 
     def __init__(self, error: McpError) -> None:
         super().__init__(error.code, clean(error.message, limit=MAX_ERROR_CHARS), error.data)
+
+    def _render_traceback_(self) -> list[str]:
+        first, *more = str(self).split("\n")
+        return short_traceback(self, [f"McpError {self.code}: {first}", *more])
 
 
 @dataclass(frozen=True, slots=True)

@@ -154,6 +154,13 @@ class ConnectedServer:
         keeper = self._keeper
         return f"failed: {clean(keeper.reason)}" if keeper.state == "failed" else keeper.state
 
+    @property
+    def summary(self) -> str:
+        """Its state and how much it has, on one line."""
+        lists = {"tool": self.definitions, "resource": self.resources, "prompt": self.prompts}
+        counts = [f"{len(each)} {what}{'s' * (len(each) != 1)}" for what, each in lists.items() if each]
+        return "; ".join([self.state, ", ".join(counts) or "nothing to call"])
+
     # -- what it has -----------------------------------------------------------------------------
 
     @property
@@ -326,10 +333,7 @@ class ConnectedServer:
     # -- what a person sees ------------------------------------------------------------------------
 
     def __repr__(self) -> str:
-        has = [f"{len(self.definitions)} tools"]
-        has += [f"{len(self.resources)} resources"] * bool(self.resources)
-        has += [f"{len(self.prompts)} prompts"] * bool(self.prompts)
-        return f"<MCP server {self.alias}: {self.state}; {', '.join(has)}>"
+        return f"<MCP server {self.alias}: {self.summary}>"
 
     def _ipython_display_(self) -> None:
         """Show the panel."""

@@ -238,13 +238,4 @@ def _is_server(value: object) -> bool:
 
 def connections_card(connections: Connections) -> Card:
     """The connected servers, for `%mcp_status`."""
-    return Card("Connected servers", [(alias, _summary(connections[alias])) for alias in connections])
-
-
-def _summary(server: ConnectedServer) -> str:
-    counts = {
-        "tools": len(server.definitions),
-        "resources": len(server.resources),
-        "prompts": len(server.prompts),
-    }
-    return "; ".join([server.state, ", ".join(f"{count} {what}" for what, count in counts.items() if count)])
+    return Card("Connected servers", [(alias, connections[alias].summary) for alias in connections])

@@ -30,6 +30,7 @@ from .showing import Bundle, Shown, bundles_of, harmless_markdown, joined, page_
 from .signatures import compiled, signature_of
 from .tables import frame_of, frame_of_csv, is_page
 from .text import clean, one_line
+from .tracebacks import short_traceback
 
 __all__ = ["CallResult", "Markdown", "PromptResult", "ReadResult", "ToolError"]
 
@@ -270,7 +271,7 @@ class ToolError(errors.ToolError):
         if self.result.tool is not None and _ABOUT_ARGUMENTS.search(str(self)):
             signature = str(signature_of(self.result.tool)).replace("(*, ", "(", 1)
             lines += ["", f"It is called as {one_line(self.result.tool.name)}{signature}"]
-        return lines
+        return short_traceback(self, lines)
 
 
 _ABOUT_ARGUMENTS: Final = re.compile(

@@ -25,6 +25,7 @@ from ..server.content.extent import MAX_PARTS
 from ..types import Tool
 from .schemas import Arguments, Schema, arguments_of, type_text
 from .text import clean, is_clean, one_line
+from .tracebacks import ArgumentTypeError, ArgumentValueError
 
 if TYPE_CHECKING:
     from ..protocol.json_schema import JsonSchema
@@ -125,7 +126,7 @@ def checked(tool: Tool, kwargs: Mapping[str, Any]) -> dict[str, Any]:
     except UncheckableSchema:
         return values
     if problems:
-        raise ValueError("\n".join(map(_problem, problems)))
+        raise ArgumentValueError("\n".join(map(_problem, problems)))
     return values
 
 
@@ -154,11 +155,11 @@ def _check_names(tool: Tool, arguments: Arguments, values: Mapping[str, Any]) ->
         if given not in arguments.properties and given not in arguments.required and not arguments.is_open:
             close = get_close_matches(given, arguments.properties, n=3)
             hint = f"Did you mean {_joined(close, ' or ')}?" if close else _takes(arguments)
-            raise TypeError(f"{name}() takes no argument {one_line(given)!r}. {hint}")
+            raise ArgumentTypeError(f"{name}() takes no argument {one_line(given)!r}. {hint}")
     missing = [each for each in arguments.required if each not in values]
     if missing:
         texts = [_described(each, arguments.properties.get(each, {}), tool) for each in missing[:MAX_NAMED]]
-        raise TypeError(f"{name}() needs {_joined(texts, ' and ')}.")
+        raise ArgumentTypeError(f"{name}() needs {_joined(texts, ' and ')}.")
 
 
 def _takes(arguments: Arguments) -> str:
@@ -192,7 +193,7 @@ def _json(name: str, value: Any) -> Any:
     try:
         return plain(value, _other)
     except (TypeError, ValueError) as exc:
-        kind = TypeError if isinstance(exc, TypeError) else ValueError
+        kind = ArgumentTypeError if isinstance(exc, TypeError) else ArgumentValueError
         raise kind(f"{one_line(name)}: {exc}") from None
     except McpJupyterError:  # of too many parts; its message is for who returns a value
         raise ValueError(

@@ -21,6 +21,7 @@ from .schemas import arguments_of, type_text
 from .signatures import checked, signature_of
 from .text import clean, one_line
 from .tool_schemas import fitted_names
+from .tracebacks import ArgumentTypeError
 
 __all__ = ["ToolFunction", "Tools", "attribute_names", "card_of"]
 
@@ -179,7 +180,7 @@ class ToolFunction:
         if args:
             first = next(iter(signature_of(self.definition).parameters), None)
             hint = f": {one_line(self.__name__)}({first}=...)" if first and first != "arguments" else ""
-            raise TypeError(f"{one_line(self.__name__)}() takes named arguments only{hint}.")
+            raise ArgumentTypeError(f"{one_line(self.__name__)}() takes named arguments only{hint}.")
         return self._call(self.__name__, checked(self.definition, kwargs))
 
     def __repr__(self) -> str:

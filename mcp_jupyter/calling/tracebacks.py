@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""What a cell shows of an error in a call: the lines of the person's own code, and what was said.
+
+IPython asks an exception for its `_render_traceback_`. The stack through this package, to where the answer
+was read, says nothing about what went wrong at the server.
+"""
+
+from __future__ import annotations
+
+import traceback
+from pathlib import Path
+from typing import Final
+
+__all__ = ["ArgumentTypeError", "ArgumentValueError", "short_traceback"]
+
+MAX_FRAMES: Final = 5
+"""Of the person's code: the innermost."""
+
+MAX_LINE_CHARS: Final = 200
+"""Of a line of code."""
+
+_OURS: Final = str(Path(__file__).parents[1])
+_INFRASTRUCTURE: Final = ("/IPython/", "/ipykernel/", "/asyncio/", "/concurrent/futures/")
+
+
+def short_traceback(error: BaseException, lines: list[str]) -> list[str]:
+    """A heading, the person's lines on the way to the error, and the rest of what is to be said.
+
+    Parameters
+    ----------
+    error : BaseException
+        As it was raised.
+    lines : list of str
+        What to say; the first line is the heading.
+    """
+    frames = [each for each in traceback.extract_tb(error.__traceback__) if _is_the_persons(each.filename)]
+    code = [f"  {_place(each)}{(each.line or '').strip()[:MAX_LINE_CHARS]}" for each in frames[-MAX_FRAMES:]]
+    return [lines[0], *code, *lines[1:]]
+
+
+def _is_the_persons(filename: str) -> bool:
+    name = filename.replace("\\", "/")
+    return not filename.startswith(_OURS) and not any(part in name for part in _INFRASTRUCTURE)
+
+
+def _place(frame: traceback.FrameSummary) -> str:
+    is_cell = frame.filename.startswith("<") or "ipykernel_" in frame.filename
+    where = "line" if is_cell else f"{Path(frame.filename).name}, line"
+    return f"{where} {frame.lineno}: "
+
+
+class _ArgumentError(Exception):
+    """An argument of a tool is wrong; nothing was sent."""
+
+    def _render_traceback_(self) -> list[str]:
+        kind = "TypeError" if isinstance(self, TypeError) else "ValueError"
+        first, *more = str(self).split("\n")
+        return short_traceback(self, [f"{kind}: {first}", *more])
+
+
+class ArgumentTypeError(_ArgumentError, TypeError):
+    """An argument is missing, unknown or not named, or has no JSON form."""
+
+
+class ArgumentValueError(_ArgumentError, ValueError):
+    """A value does not fit the tool's schema."""
