@@ -15,7 +15,7 @@ def shown(server, source: str, kind: type[BaseException]) -> list[str]:
     linecache.cache[name] = (len(source), None, source.splitlines(True), name)
     with pytest.raises(kind) as caught:
         exec(compile(source, name, "exec"), {"weather": server})  # noqa: S102 - as a cell is run
-    return caught.value._render_traceback_()
+    return [line for line in caught.value._render_traceback_() if "test_tracebacks.py" not in line]
 
 
 def test_a_failed_tool_is_shown_with_the_line_that_called_it(server):
