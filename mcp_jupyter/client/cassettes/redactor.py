@@ -12,13 +12,10 @@ stands in JSON. It errs on the side of leaving out.
 
 from __future__ import annotations
 
-import base64
-import html
-import json
 import logging
 import re
-import string
 from collections.abc import Iterable, Iterator, Mapping
+from functools import lru_cache
 from itertools import pairwise
 from typing import Any, Final
 
@@ -26,6 +23,7 @@ from pydantic_core import from_json
 
 from ...errors import ConfigError
 from .canonical import MARK
+from .known import KnownSecrets
 from .recording import MAX_DEPTH
 from .schemas import is_secret, members_of, parts
 
@@ -39,9 +37,6 @@ MIN_SECRET_CHARS: Final = 4
 MIN_NESTED_CHARS: Final = 8
 """Of texts within a secret object, of which most are secrets and some are not (`{"user": "ada"}`)."""
 
-MIN_BASE64_CHARS: Final = 8
-"""Of the part of an encoded secret that is the same wherever it stands: less is in images by chance."""
-
 MAX_FOUND: Final = 200
 """Secrets found by their place that are looked for everywhere else too: each costs time for every text."""
 
@@ -51,6 +46,12 @@ MIN_DIGITS: Final = 8
 MAX_PATTERNS: Final = 50
 MAX_PATTERN_CHARS: Final = 500
 """A pattern for one kind of key fits in a line."""
+
+MAX_NAMES: Final = 1_024
+"""That are remembered with what they tell: rows of a table repeat theirs."""
+
+MAX_NAME_CHARS: Final = 200
+"""Of a name that are looked at: what is longer names nothing."""
 
 MAX_JSON_CHARS: Final = 1 << 20
 """Of a text that is looked into because it may be JSON."""
@@ -71,11 +72,6 @@ _SECRET_PAIRS: Final = frozenset(
 )  # fmt: skip
 _COUNTED: Final = frozenset({"token", "tokens"})
 """With a number they are counts (`max_tokens`), not credentials."""
-
-_BASE64: Final = string.ascii_letters + string.digits + "+/-_"
-
-_ESCAPES: Final = re.compile(r"[%\\&+]")
-"""What a text has in which something is escaped."""
 
 _HEADER_LINE: Final = re.compile(
     r"(?i)\b((?:proxy-)?authorization|mcp-session-id|x-api-key|(?:set-)?cookie)(\s{0,4}[:=]\s{0,4})"
@@ -112,10 +108,7 @@ class Redactor:
 
     def __init__(self, secrets: Iterable[str] = (), patterns: Iterable[str] = ()) -> None:
         self.generation = 0
-        self._secrets: set[str] = set()
-        self._longest_first: list[str] | None = None  # of the secrets
-        self._encoded: set[str] = set()
-        self._escaped: list[re.Pattern[str]] = []
+        self._known = KnownSecrets()
         self._found = 0
         self._patterns = [_compiled(pattern) for pattern in patterns]
         if len(self._patterns) > MAX_PATTERNS:
@@ -125,17 +118,12 @@ class Redactor:
 
     def keep(self, secret: str) -> None:
         """Leave `secret` out from now on."""
-        if len(secret) < MIN_SECRET_CHARS or secret in self._secrets or secret in MARK or MARK in secret:
-            return
-        self._secrets.add(secret)
-        self._encoded |= _encoded(secret)
-        self._longest_first = None
-        self._escaped = sorted([*self._escaped, _escaped(secret)], key=_length, reverse=True)
-        self.generation += 1
+        if len(secret) >= MIN_SECRET_CHARS and self._known.add(secret):
+            self.generation += 1
 
     def _learn(self, secret: str) -> None:
         """Keep what was found by its place."""
-        if secret not in self._secrets:
+        if secret not in self._known:
             self._found += 1
             if self._found <= MAX_FOUND:
                 self.keep(secret)
@@ -146,21 +134,14 @@ class Redactor:
 
     def text(self, text: str) -> str:
         """`text` with the mark in place of each known secret, and of what a pattern finds."""
-        for core in self._encoded:
-            while (at := text.find(core)) >= 0:
-                text = _without_run(text, at, at + len(core))
-        if self._longest_first is None:
-            self._longest_first = sorted(self._secrets, key=len, reverse=True)
-        for secret in self._longest_first:
-            text = text.replace(secret, MARK)
-        if _ESCAPES.search(text) is not None:
-            for escaped in self._escaped:
-                text = escaped.sub(MARK, text)
+        text = self._known.without(text)
         for pattern in self._patterns:
             text = pattern.sub(MARK, text)
-        text = _HEADER_LINE.sub(lambda found: found[1] + found[2] + MARK, text)
-        text = _BEARER.sub(lambda found: found[1] + MARK, text)
-        return _QUERY.sub(_query, text)
+        if ":" in text or "=" in text:
+            text = _HEADER_LINE.sub(lambda found: found[1] + found[2] + MARK, text)
+        if "=" in text:
+            text = _QUERY.sub(_query, text)
+        return _BEARER.sub(lambda found: found[1] + MARK, text) if " " in text else text
 
     def again(self, value: Any) -> Any:
         """Look at what was redacted before once more, for what was learned since."""
@@ -176,10 +157,10 @@ class Redactor:
         return self._scalar(value)
 
     def _scalar(self, value: Any) -> Any:
-        if type(value) not in (int, float) or not self._secrets:
+        if type(value) not in (int, float) or not self._known:
             return value
         digits = str(value)
-        return MARK if len(digits) >= MIN_DIGITS and digits in self._secrets else value
+        return MARK if len(digits) >= MIN_DIGITS and digits in self._known else value
 
     # -- by place ------------------------------------------------------------------------------
 
@@ -302,11 +283,16 @@ class Redactor:
 
 def _tells(name: str, value: Any) -> bool:
     """Whether a name says that its value is a secret."""
+    telling = _telling(name[:MAX_NAME_CHARS])
+    return bool(telling - _COUNTED if type(value) in (int, float) else telling)
+
+
+@lru_cache(MAX_NAMES)
+def _telling(name: str) -> frozenset[str]:
+    """The words of a name that tell of a secret."""
     words = [word.lower() for word in _WORDS.findall(name)]
-    found = {word for word in words if word in _SECRET_WORDS}
-    if type(value) in (int, float):
-        found -= _COUNTED
-    return bool(found) or any(pair in _SECRET_PAIRS for pair in pairwise(words))
+    pairs = {" ".join(pair) for pair in pairwise(words) if pair in _SECRET_PAIRS}
+    return frozenset(pairs.union(word for word in words if word in _SECRET_WORDS))
 
 
 def _is_count(name: str, value: Any) -> bool:
@@ -331,57 +317,7 @@ def _by_name(value: Any) -> Iterator[str]:
             yield from _by_name(item)
 
 
-# -- forms -------------------------------------------------------------------------------------------------
-
-
-def _encoded(secret: str) -> set[str]:
-    """What shows that base64, of either alphabet, has a secret in it, at any offset."""
-    data = secret.encode("utf-8", "surrogatepass")
-    cores = [_base64_core(data, offset) for offset in range(3)]
-    long = [core for core in cores if len(core) >= MIN_BASE64_CHARS and core not in MARK]
-    return {*long, *(core.replace("+", "-").replace("/", "_") for core in long)}
-
-
-def _without_run(text: str, start: int, end: int) -> str:
-    """The mark for all of the base64 around a place: its neighbours hold bits of the secret too."""
-    while start and text[start - 1] in _BASE64:
-        start -= 1
-    rest = text[end:].lstrip(_BASE64)
-    return f"{text[:start]}{MARK}{rest.lstrip('=')}"
-
-
-def _escaped(secret: str) -> re.Pattern[str]:
-    """A secret in which any characters are escaped, as in a URL, in JSON (within JSON) or in HTML.
-
-    What encodes for URLs differs in which characters it leaves alone, and so does what writes JSON.
-    """
-    return re.compile("".join(f"(?:{'|'.join(_written(char))})" for char in secret))
-
-
-def _written(char: str) -> Iterator[str]:
-    yield re.escape(char)
-    data = char.encode("utf-8", "surrogatepass")
-    yield "(?i:" + "".join(f"%{byte:02x}" for byte in data) + ")"
-    units = char.encode("utf-16-be", "surrogatepass").hex()
-    yield "(?i:" + "".join(rf"\\{{1,4}}u{units[at : at + 4]}" for at in range(0, len(units), 4)) + ")"
-    short = json.dumps(char)[1:-1] if char != "/" else r"\/"
-    if short != char and "u" not in short:
-        yield r"\\{1,8}" + re.escape(short[1:])
-    if char == " ":
-        yield r"\+"
-    if (entity := html.escape(char)) != char:
-        yield re.escape(entity)
-
-
-def _length(pattern: re.Pattern[str]) -> int:
-    return len(pattern.pattern)
-
-
-def _base64_core(data: bytes, offset: int) -> str:
-    """The part of an encoding that `data` alone decides, when it begins `offset` bytes into a group."""
-    encoded = base64.b64encode(bytes(offset) + data).decode().rstrip("=")
-    first = (0, 2, 3)[offset]
-    return encoded[first : len(encoded) - ((offset + len(data)) % 3 != 0)]
+# -- patterns ----------------------------------------------------------------------------------------------
 
 
 def _compiled(pattern: str) -> re.Pattern[str]:
