@@ -16,6 +16,7 @@ import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 import { listServers } from './api';
 import { insertOnRequest } from './cells';
 import { mcpIcon } from './icon';
+import { keepPlainKeys } from './keys';
 import { ServersPanel } from './panel';
 import { CommandIDs, PLUGIN_ID, TRANSLATION_DOMAIN } from './tokens';
 
@@ -53,6 +54,7 @@ const plugin: JupyterFrontEndPlugin<void> = {
     palette?.addItem({ command: CommandIDs.open, category: 'MCP' });
 
     insertOnRequest(app.docRegistry);
+    keepPlainKeys(document);
   }
 };
 

@@ -24,6 +24,9 @@ export const POLL_MILLISECONDS = 2_000;
 /** How slow polling gets while the server does not answer: soon enough after it was restarted. */
 export const SLOWEST_POLL_MILLISECONDS = 15_000;
 
+/** The class of the widgets of a connected server (`mcp_jupyter/widgets/pieces.py`). */
+export const WIDGET_CLASS = 'mcp-jupyter-widget';
+
 /** The comm target at which a kernel asks for a new cell (`mcp_jupyter/widgets/inserting.py`). */
 export const INSERT_TARGET = 'mcp-jupyter.insert';
 
