@@ -18,7 +18,7 @@ import ipywidgets as widgets
 from ..calling.text import one_line
 from .inserting import Inserter
 from .items import Item
-from .pieces import WIDE, button, close_all, heading, muted, row, show, status, text
+from .pieces import WIDE, button, close_all, labelled, muted, row, show, status, text
 
 __all__ = ["Asked", "History"]
 
@@ -84,8 +84,8 @@ class History:
         self._entries: deque[Asked] = deque(maxlen=MAX_ENTRIES)
         self._again = again
         self._inserter = Inserter(self._inserted)
-        self._list = widgets.Select(tooltip="Earlier requests", layout={**WIDE, "height": "auto"})
-        self._code = widgets.Textarea(tooltip="The request as code", layout={**WIDE, "display": "none"})
+        self._list = labelled(widgets.Select, "History", options=())
+        self._code = labelled(widgets.Textarea, "Code", layout={"display": "none"})
         self._code.add_class("mcp-jupyter-code")
         self._note = text()
         buttons = row(
@@ -98,7 +98,7 @@ class History:
             self._note,
         )
         self.widget = widgets.VBox(
-            [text(heading("History")), self._list, buttons, self._code],
+            [self._list, buttons, self._code],
             layout={**_FRAME, "display": "none"},
         )
 
@@ -135,4 +135,4 @@ class History:
     def _show_code(self, code: str) -> None:
         self._code.value = code
         self._code.rows = min(code.count("\n") + 1, MAX_CODE_LINES)
-        self._code.layout.display = None if code else "none"
+        self._code.layout.display = "grid" if code else "none"

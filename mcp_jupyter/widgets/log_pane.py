@@ -33,7 +33,7 @@ _CHOICES: Final[dict[str, Callable[[LogLine], bool]]] = {
     "calls and questions": lambda line: line.kind in ("call", "question"),
 }
 
-_LINES: Final = {**WIDE, "max_height": "360px", "overflow": "auto"}
+_LINES: Final = {**WIDE, "margin": "8px 0 0 0", "max_height": "360px", "overflow": "auto"}
 _CODE: Final = (
     "background:transparent;padding:0;white-space:pre-wrap;overflow-wrap:anywhere;"
     "font-size:var(--jp-code-font-size,13px)"

@@ -87,6 +87,10 @@ class Pane:
         """Say whether the server can be asked."""
         self._underway.set_open(is_open)
 
+    def focus(self) -> None:
+        """Put the keyboard's focus on what starts a request."""
+        self._underway.focus()
+
     def close(self) -> None:
         """Close all."""
         self._underway.close()

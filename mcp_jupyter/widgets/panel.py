@@ -19,7 +19,7 @@ from ..calling.questions import Notice, Question
 from .items import prompts_of, resources_of, tools_of
 from .log_pane import LogPane
 from .pane import Pane
-from .pieces import WIDE, close_all, failure, heading, muted, show, text
+from .pieces import WIDE, close_all, failure, framed, heading, muted, show, text
 from .questions import QuestionForm
 
 __all__ = ["Panel", "panel_of"]
@@ -66,7 +66,7 @@ class Panel(widgets.VBox):  # type: ignore[misc]
         head = widgets.VBox([self._title, self._trouble, self._notice], layout={**WIDE, **_HEAD})
         # Views are counted only where the count begins with a number.
         super().__init__([head, self._asked, self._tabs], layout=_FRAME, _view_count=0)
-        self.add_class("mcp-jupyter-panel")
+        framed(self).add_class("mcp-jupyter-panel")
         self.observe(lambda _: self._take_or_leave(), "_view_count")
         server.add_listener(self._heard)
         for event in ("lists", "state", "questions"):
@@ -157,13 +157,21 @@ class Panel(widgets.VBox):  # type: ignore[misc]
 
     def _questions_changed(self) -> None:
         pending = self._server.questions.pending
-        for question in [each for each in self._questions if each not in pending]:
-            self._questions.pop(question).close()
+        gone = [self._questions.pop(each) for each in list(self._questions) if each not in pending]
         for question in pending:
             if question not in self._questions:
                 self._questions[question] = QuestionForm(question)
         self._asked.children = tuple(form.widget for form in self._questions.values())
         self._asked.layout.display = None if self._questions else "none"
+        for form in gone:
+            form.close()
+        if any(form.was_used for form in gone):  # the button that had the keyboard's focus is gone
+            self._focus()
+
+    def _focus(self) -> None:
+        place = self._tabs.selected_index
+        if place is not None and place < len(self._panes):
+            self._panes[place].focus()
 
     def _chosen(self, change: Any) -> None:
         self._log.set_seen(change["new"] == _LOG)

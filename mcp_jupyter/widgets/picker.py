@@ -11,7 +11,7 @@ import ipywidgets as widgets
 from ..calling.text import one_line
 from .forms.texts import option_text
 from .items import Item
-from .pieces import WIDE, close_all, muted, show, text
+from .pieces import WIDE, close_all, labelled, muted, show, text
 
 __all__ = ["Picker"]
 
@@ -47,12 +47,13 @@ class Picker:
         self._shown: Sequence[Item] = ()
         self._key: str | None = None
         self._is_drawing = False
-        self._filter = widgets.Text(
-            placeholder=f"Filter {what.lower()}",
+        self._filter = labelled(
+            widgets.Text,
+            "Filter",
+            placeholder="words of a name or description",
             tooltip=f"Show the {what.lower()} with these words in their name or description",
-            layout=WIDE,
         )
-        self._list = widgets.Select(options=(), tooltip=what, layout={**WIDE, "height": "auto"})
+        self._list = labelled(widgets.Select, what, options=())
         self._none = text()
         self._filter.observe(lambda _: self._draw(), "value")
         self._list.observe(self._chosen, "index")
@@ -94,8 +95,8 @@ class Picker:
         finally:
             self._is_drawing = False
         self._list.rows = max(2, min(len(options), MAX_ROWS))
-        self._filter.layout.display = None if len(self._items) >= FILTER_FROM else "none"
-        self._list.layout.display = None if options else "none"
+        self._filter.layout.display = "grid" if len(self._items) >= FILTER_FROM else "none"
+        self._list.layout.display = "grid" if options else "none"
         show(self._none, muted(self._why_empty(len(found))))
         self._tell(index)
 

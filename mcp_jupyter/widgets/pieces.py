@@ -17,10 +17,13 @@ from ..calling.text import one_line
 
 __all__ = [
     "WIDE",
+    "announced",
     "button",
     "close_all",
     "failure",
+    "framed",
     "heading",
+    "labelled",
     "muted",
     "row",
     "said",
@@ -53,7 +56,7 @@ def show(widget: Any, value: str) -> None:
 
 def heading(title: str, detail: str = "", sign: str = "", good: bool = True) -> str:
     """A heading of foreign text, and beside it, after a sign in colour, less of a heading."""
-    more = f'<span style="{_QUIET}">{inert(one_line(detail, 400))}</span>' if detail else ""
+    more = f'<span style="{_QUIET}">{inert(one_line(detail, 200))}</span>' if detail else ""
     mark = f'<span aria-hidden="true" style="{_GOOD if good else _BAD}">{html.escape(sign)}</span>'
     return (
         f'<div style="{_BLOCK}"><strong role="heading" aria-level="3">{inert(one_line(title))}</strong>'
@@ -85,6 +88,22 @@ def failure(value: str, detail: str = "") -> str:
     )
 
 
+_LABELLED: Final = {
+    **WIDE,
+    "height": "auto",
+    "display": "grid",
+    "grid_template_columns": "minmax(0, 1fr)",
+    "align_items": "stretch",
+}
+"""Of a widget whose label stands above it."""
+
+
+def labelled(kind: Any, label: str, **traits: Any) -> Any:
+    """A widget with a label of our own above it, which is its name to a screen reader too."""
+    layout = {**_LABELLED, **traits.pop("layout", {})}
+    return kind(description=label, style={"description_width": "fit-content"}, layout=layout, **traits)
+
+
 def button(label: str, about: str, pressed: Callable[[], None], *, primary: bool = False) -> Any:
     """A button; what it does in full is its tooltip, which screen readers read too."""
     made = widgets.Button(
@@ -95,6 +114,20 @@ def button(label: str, about: str, pressed: Callable[[], None], *, primary: bool
     )
     made.on_click(lambda _: pressed())
     return made
+
+
+def announced(value: str) -> str:
+    """HTML that a screen reader says at once when it appears."""
+    return f'<div role="alert">{value}</div>'
+
+
+def framed(widget: Any) -> Any:
+    """Mark the whole of what a person works in: plain keys are then its own, not the notebook's commands.
+
+    See `labextension/src/keys.ts`; without our extension a key may be taken for a command.
+    """
+    widget.add_class("mcp-jupyter-widget")
+    return widget
 
 
 def row(*children: Any, **layout: Any) -> Any:

@@ -20,7 +20,22 @@ from ..calling.questions import Question
 from ..calling.text import clean, one_line
 from ..client.auth.addresses import is_loopback
 from .forms import FormError, SchemaForm
-from .pieces import WIDE, button, close_all, failure, heading, muted, row, said, show, status, text
+from .pieces import (
+    WIDE,
+    announced,
+    button,
+    close_all,
+    failure,
+    framed,
+    heading,
+    labelled,
+    muted,
+    row,
+    said,
+    show,
+    status,
+    text,
+)
 
 __all__ = ["QuestionForm", "link_host", "question_form"]
 
@@ -67,13 +82,17 @@ class QuestionForm:
             button("Cancel", "Close the question without an answer", self._cancelled),
             padding="6px 0 0 0",
         )
-        title = text(heading(f"{question.server} asks", _ASKS[question.kind]))
+        title = text(announced(heading(f"{question.server} asks", _ASKS[question.kind])))
         message = text(said(question.message), **_MESSAGE)
-        self.widget = widgets.VBox(
-            [title, message, body, self._problem, self._buttons, self._outcome], layout=_FRAME
-        )
+        parts = [title, message, body, self._problem, self._buttons, self._outcome]
+        self.widget = framed(widgets.VBox(parts, layout=_FRAME))
         loop = asyncio.get_running_loop()
         question.on_settled(lambda: _hand_over(loop, self._settled))
+
+    @property
+    def was_used(self) -> bool:
+        """Whether the person settled the question here."""
+        return bool(self._own_words)
 
     def close(self) -> None:
         """Close all. The question itself stays as it is."""
@@ -101,11 +120,12 @@ class QuestionForm:
         )
 
     def _sampling(self) -> tuple[Any, str, Callable[[], None], str]:
-        answer = widgets.Textarea(
-            placeholder="Your answer, in place of a model's",
-            tooltip="Your answer",
+        answer = labelled(
+            widgets.Textarea,
+            "Your answer",
+            placeholder="in place of a model's",
             rows=4,
-            layout={**WIDE, "max_width": "56em"},
+            layout={"max_width": "56em"},
         )
 
         def accept() -> None:

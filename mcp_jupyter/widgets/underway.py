@@ -26,6 +26,7 @@ LOOK_SECONDS: Final = 0.5
 MAX_ERROR_CHARS: Final = 4000
 """Of what is said of a failure."""
 
+_FAILURE: Final = {"max_height": "240px", "overflow": "auto", "margin": "2px 2px 6px 2px"}
 _RESULT: Final = {
     "width": "auto",
     "max_height": "420px",
@@ -71,9 +72,10 @@ class Underway:
         self.cancel_button = button("Cancel", "Stop what is under way, and tell the server", self._cancel)
         self._bar = text(flex="0 0 auto", margin="0 0 0 8px")
         self._note = text(flex="1 1 14em", margin="0 0 0 8px")
+        self._failure = text(**_FAILURE)
         self._result = widgets.Output(layout={**_RESULT, "display": "none"})
         buttons = row(self.button, self.cancel_button, *extra, self._bar, self._note, padding="8px 0 4px 0")
-        self.widget = widgets.VBox([buttons, self._result], layout=WIDE)
+        self.widget = widgets.VBox([buttons, self._failure, self._result], layout=WIDE)
         self._enable()
 
     @property
@@ -105,6 +107,7 @@ class Underway:
     def forget(self) -> None:
         """Show no result and no outcome any more."""
         show(self._note, "")
+        show(self._failure, "")
         show(self._bar, "")
         self._result.outputs = ()
         self._result.layout.display = "none"
@@ -113,6 +116,10 @@ class Underway:
         """Say whether anything can be started."""
         self._is_open = is_open
         self._enable()
+
+    def focus(self) -> None:
+        """Put the keyboard's focus on the button."""
+        self.button.focus()
 
     def close(self) -> None:
         """Close all; a request under way is cancelled, for nobody will see its end."""
@@ -130,7 +137,8 @@ class Underway:
 
     def _enable(self) -> None:
         running = self._call is not None
-        self.button.disabled = running or not self._is_open
+        self.button.disabled = not self._is_open  # not while it runs: it would lose the keyboard's focus
+        self.button.button_style = "" if running else "primary"
         self.cancel_button.disabled = not running
         self.cancel_button.layout.display = None if running else "none"
 
@@ -167,6 +175,7 @@ class Underway:
             show(self._note, status(f"✓ {outcome_of(call)}"))
         elif isinstance(error, CallCancelled):
             show(self._note, status(outcome_of(call)))
+            self.focus()  # "Cancel", which had it, is gone
         else:
             self._fail(outcome_of(call), str(error) or type(error).__name__)
         self._ended(call)
@@ -178,7 +187,8 @@ class Underway:
         self._result.layout.display = None
 
     def _fail(self, what: str, why: str) -> None:
-        show(self._note, failure(what, clean(why, limit=MAX_ERROR_CHARS)))
+        show(self._note, "")
+        show(self._failure, failure(what, clean(why, limit=MAX_ERROR_CHARS)))
 
 
 def outcome_of(call: Call) -> str:
