@@ -2,8 +2,8 @@
 """Forms from any JSON Schema, on core ipywidgets.
 
 Two halves. The model is pure: `schemas` reads a schema, `building` chooses a kind of entry for each part,
-`entries` and `groups` hold what was entered, `rules` checks it. The drawing shows a model and writes into it:
-`drawing`, `drawing_groups`, `texts`; `form` is the whole. A server's texts are shown, never interpreted.
+`entries`, `choices` and `groups` hold what was entered, `rules` checks it. The drawing shows a model and
+writes into it: `page`, `choosers`, `drawing`, `drawing_groups`, `texts`. `form` is the whole. A server's texts are shown, never interpreted.
 """
 
 from .form import SchemaForm

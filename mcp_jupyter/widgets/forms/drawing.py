@@ -118,7 +118,7 @@ class Drawn:
             for problem in problems
             if problem.of is self.entry
         ]
-        parts = [self.entry.about.help, "" if self.entry.raw is not None else self.hint]
+        parts = [self.entry.about.help, self.hint if self.entry.raw is None else self._raw_hint]
         self.note.value = note_html("\n".join(part for part in parts if part), own)
         self.note.layout = self.page.wide if self.note.value else self.page.hidden
 
@@ -136,6 +136,11 @@ class Drawn:
     def _content(self) -> list[Any]:
         """Make the widgets of this kind of field."""
         raise NotImplementedError
+
+    @property
+    def _raw_hint(self) -> str:
+        reason = self.entry.rules.reason
+        return f"Not checked here, only by the server: {reason}" if reason else ""
 
     def _raw_content(self) -> list[Any]:
         about = self.entry.about
@@ -202,7 +207,7 @@ class TextDrawn(Drawn):
     def _line(self) -> Any:
         about = self.entry.about
         traits = {"value": self.entry.text, "placeholder": self._placeholder, "continuous_update": False}
-        if about.plain.get("format") == "password" or about.plain.get("writeOnly") is True:
+        if about.is_secret:
             return self.area.control(widgets.Password, self.full_label, **traits)
         if self._is_long:
             return self.area.control(widgets.Textarea, self.full_label, rows=4, **traits)

@@ -17,7 +17,7 @@ from enum import StrEnum
 from typing import Any, Final
 
 from .problems import Path, Problem
-from .rules import Rules, format_problem
+from .rules import Rules, format_problem, is_secret
 
 __all__ = [
     "LEFT_OUT",
@@ -64,6 +64,11 @@ class About:
     required: bool = True
     nullable: bool = False
     default: Any = LEFT_OUT
+
+    @property
+    def is_secret(self) -> bool:
+        """Whether what is entered must not be shown."""
+        return is_secret(self.plain)
 
 
 class Entry:
@@ -188,10 +193,10 @@ class Entry:
 
     @property
     def holds_secret(self) -> bool:
-        """Whether what is entered must not be shown."""
-        return self.about.plain.get("format") == "password" or any(
-            part.holds_secret for _, part in self.parts
-        )
+        """Whether it is a secret, or one is within, or may be in its JSON text."""
+        if self.raw is not None and self.rules.has_secret:
+            return True
+        return self.about.is_secret or any(part.holds_secret for _, part in self.parts)
 
     # -- what each kind of field says -----------------------------------------------------------
 

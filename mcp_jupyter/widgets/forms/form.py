@@ -16,7 +16,6 @@ from .entries import LEFT_OUT
 from .groups import GroupEntry
 from .page import Page
 from .problems import FormError, Problem
-from .texts import note_html
 
 __all__ = ["SchemaForm"]
 
@@ -53,9 +52,6 @@ class SchemaForm:
         )
         self._blanks.observe(self._show_blanks, "value")
         self.widget = self._page.make(widgets.VBox, children=[self._drawn.widget, self._blanks])
-        reason = self._entry.rules.reason
-        if reason is not None:
-            self._drawn.note.value = note_html(f"Not checked here, only by the server: {reason}", ())
 
     # -- the value ------------------------------------------------------------------------------
 

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import date, datetime, time
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from ...errors import UncheckableSchema
 from ...protocol.json_schema import JsonSchema
 
-__all__ = ["Rules", "format_problem"]
+__all__ = ["Rules", "format_problem", "is_secret"]
 
 
 class Rules:
@@ -26,11 +26,14 @@ class Rules:
     ----------
     reason : str or None
         Why nothing can be checked here; the server still does.
+    has_secret : bool
+        Whether some part of the whole is a secret.
     """
 
     def __init__(self, schema: Any) -> None:
         self._whole: JsonSchema | None = None
         self.reason: str | None = None
+        self.has_secret = False
         if isinstance(schema, bool):
             schema = {} if schema else {"not": {}}
         if not isinstance(schema, Mapping):
@@ -38,6 +41,7 @@ class Rules:
             return
         try:
             self._whole = JsonSchema(schema)
+            self.has_secret = any(map(is_secret, _parts(schema)))
         except UncheckableSchema as exc:
             self.reason = str(exc)
 
@@ -63,6 +67,20 @@ class Rules:
             for keyword, words in _BOUNDS.items()
             if keyword in plain and not self.fits({keyword: plain[keyword]}, value)
         ]
+
+
+def is_secret(schema: Mapping[str, Any]) -> bool:
+    """Whether what a schema describes must not be shown."""
+    return schema.get("format") == "password" or schema.get("writeOnly") is True
+
+
+def _parts(schema: Any) -> Iterator[Mapping[str, Any]]:
+    """All objects in a schema, which has been measured."""
+    if isinstance(schema, Mapping):
+        yield schema
+    within = schema.values() if isinstance(schema, Mapping) else schema if isinstance(schema, list) else ()
+    for part in within:
+        yield from _parts(part)
 
 
 _BOUNDS: Final = {

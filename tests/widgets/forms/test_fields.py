@@ -251,6 +251,9 @@ def test_a_secret_is_in_no_problem() -> None:
     entry.set({"key": "hunter2", "more": {"key": "hunter2" * 3}, "keys": ["hunter2" * 3]})
     _, problems = read(entry)
     assert len(problems) == 3
+    entry.set({"more": {"key": "hunter2", "": "JSON, for its name is empty"}})
+    problems += read(entry)[1]
+    assert len(problems) == 5
     assert "hunter2" not in str(problems)
 
 

@@ -196,6 +196,12 @@ def test_what_a_field_cannot_show_is_json_until_the_fields_are_wanted(form_of: A
     assert form.value() == {}
 
 
+def test_what_was_entered_so_far_is_there_before_it_fits(form_of: Any) -> None:
+    form = form_of({"a": {"type": "string"}, "n": {"type": "integer"}}, required=["a"])
+    named(form, "n").value = "3"
+    assert form.entered == {"n": 3}
+
+
 def test_changes_are_told(form_of: Any) -> None:
     form = form_of({"a": {"type": "string"}})
     told: list[Any] = []
@@ -280,6 +286,7 @@ def test_a_schema_that_is_none_gets_a_json_field(made: list[SchemaForm], schema:
     form = SchemaForm(schema, label="value")
     made.append(form)
     (box,) = [widget for widget in all_of(form.widget) if isinstance(widget, widgets.Textarea)]
+    assert ("Not checked here" in notes(form)) is (not isinstance(schema, bool) and schema != {})
     box.value = '{"a": 1}'
     assert (form.problems() == []) is (schema is not False)
 
