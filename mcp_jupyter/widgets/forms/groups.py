@@ -22,6 +22,9 @@ MAX_ROWS: Final = 100
 MAX_FIRST_ROWS: Final = 5
 """Rows a list begins with because its schema wants them."""
 
+MAX_TRIES: Final = 3
+"""Alternatives that fit a value and are tried: each may hold alternatives again, which multiplies."""
+
 
 class Maker(Protocol):
     """Makes the entries within one entry; knows how deep that is, and how many fields there are."""
@@ -284,11 +287,18 @@ class VariantEntry(GroupEntry):
         self.chosen = self.entry = None
 
     def _take(self, value: Any) -> bool:
-        for index, (_, schema) in enumerate(self.options):
-            if self.rules.fits(schema, value):
-                self._new_entry(index).set(value)
+        fitting = [index for index, (_, schema) in enumerate(self.options) if self.rules.fits(schema, value)]
+        # Formats are no part of whether a value fits, but of what a field takes.
+        for index in fitting[:MAX_TRIES]:
+            problems: list[Problem] = []
+            self._new_entry(index).set(value)
+            self._assemble((), problems)
+            if not problems:
                 return True
-        return False
+            self._forget()
+        if fitting:
+            self._new_entry(fitting[0]).set(value)
+        return bool(fitting)
 
     def _assemble(self, path: Path, problems: list[Problem]) -> Any:
         assert self.entry is not None

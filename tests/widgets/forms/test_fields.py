@@ -282,6 +282,14 @@ def test_alternatives_are_told_apart() -> None:
     assert read(entry) == ({"shape": {"kind": "circle", "r": 3}}, [])
 
 
+def test_an_alternative_whose_format_fits_is_preferred() -> None:
+    entry = of({"when": {"anyOf": [{"type": "string", "format": "date"}, {"type": "string"}]}})
+    for value, chosen in [("2026-01-31", 0), ("tomorrow", 1)]:
+        entry.set({"when": value})
+        assert entry.fields["when"].chosen == chosen
+        assert read(entry) == ({"when": value}, [])
+
+
 def test_items_move() -> None:
     entry = build({"type": "array", "items": {"type": "string"}})
     assert isinstance(entry, ListEntry)
