@@ -17,6 +17,7 @@ into one of these at one named boundary.
     ├── UncheckableSchema       a JSON Schema that nothing can be checked against within bounds
     ├── AuthorizationFailed     no token could be had for a server
     │   └── MetadataAbsent      it publishes no metadata, which its version requires
+    ├── DefinitionChanged       a server's tool is not what it was when the person had a look at it
     ├── ConfigError             a file of servers cannot be used as it is
     ├── CassetteError           a recording of calls cannot be read, or kept
     │   └── CassetteMiss        what is asked was not recorded
@@ -38,6 +39,7 @@ __all__ = [
     "CassetteMiss",
     "ConfigError",
     "ConnectionClosed",
+    "DefinitionChanged",
     "FrameError",
     "LinkError",
     "McpError",
@@ -175,13 +177,17 @@ class ConfigError(McpJupyterError, ValueError):
 class CassetteError(McpJupyterError):
     """A recording of calls cannot be read, or cannot be kept; the message says which and why."""
 
+    def _render_traceback_(self) -> list[str]:
+        """How a notebook shows it: what was wrong, without the frames it came through."""
+        return [f"{type(self).__name__}: {self}"]
+
 
 class CassetteMiss(CassetteError):
     """What is asked was not recorded; the message shows what comes nearest."""
 
-    def _render_traceback_(self) -> list[str]:
-        """How a notebook shows it: the difference, without the frames it came through."""
-        return [f"{type(self).__name__}: {self}"]
+
+class DefinitionChanged(McpJupyterError):
+    """A server's tool is not what it was when the person connected; nothing was called."""
 
 
 class LinkError(McpJupyterError):

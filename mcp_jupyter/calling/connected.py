@@ -20,7 +20,7 @@ import anyio.to_thread
 
 from .. import types
 from ..client.client import Client
-from ..errors import ConnectionClosed
+from ..errors import ConnectionClosed, DefinitionChanged
 from .background import Background
 from .calls import MAX_CALLS, Call, Report, Work
 from .keeper import Keeper, MakeClient
@@ -183,6 +183,19 @@ class ConnectedServer:
         """Its prompts, as last listed."""
         return list(self._keeper.lists.prompts)
 
+    @property
+    def changed(self) -> Mapping[str, Sequence[str]]:
+        """Tools that are not what they were when the connection was made, and how they differ.
+
+        They are not called until `accept_changes`.
+        """
+        return self._keeper.changed
+
+    def accept_changes(self, *names: str) -> None:
+        """Take these tools (all, without any name) for what they are now."""
+        wanted = names or tuple(self.changed)
+        self._background.spawn(self._keeper.accept_changes, wanted, name="accept").result(CLOSE_SECONDS)
+
     def tool_schemas(self, style: Literal["anthropic", "openai"]) -> list[dict[str, Any]]:
         """Its tools as a model's API takes them, for a loop of one's own."""
         return tool_schemas(self.definitions, style)
@@ -235,7 +248,14 @@ class ConnectedServer:
         ------
         ConnectionClosed
             The server is not connected, or too many calls are under way.
+        DefinitionChanged
+            The tool is not what it was (see `changed`).
         """
+        if name in self.changed:
+            raise DefinitionChanged(
+                f"{self.alias}: {'; '.join(map(clean, self.changed[name]))}, since you connected. "
+                f"Look at {self.alias}.tools[{name!r}]; if it is well, {self.alias}.accept_changes({name!r})."
+            )
 
         async def work(client: Client, report: Report) -> CallResult:
             raw = await client.call_tool(name, arguments, timeout=timeout, progress_callback=report)

@@ -11,7 +11,7 @@ Threads: everything here is for the background loop's thread, except that the at
 from __future__ import annotations
 
 import inspect
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -22,6 +22,7 @@ import anyio
 import anyio.to_thread
 
 from .. import types
+from ..client.cassettes.drift import drift
 from ..client.client import Client
 from ..engine.tasks import owned_tasks
 from ..errors import ConnectionClosed, McpError, RequestTimeout
@@ -92,6 +93,9 @@ class Keeper:
     state : {"opening", "open", "closed", "failed"}
     reason : str
         Why it failed.
+    changed : mapping of str to sequence of str
+        Tools that are no longer what they were when the person first had them, and how they differ. A server
+        whose tools looked harmless may have turned (SECURITY, T34).
     """
 
     def __init__(
@@ -117,6 +121,8 @@ class Keeper:
         self.lists = Lists()
         self.state: State = "opening"
         self.reason = ""
+        self.changed: Mapping[str, tuple[str, ...]] = MappingProxyType({})
+        self._pinned: dict[str, types.Tool] = {}
 
     # -- life ------------------------------------------------------------------------------------
 
@@ -203,6 +209,7 @@ class Keeper:
             if name == "tools" and has.tools is not None:
                 tools = await client.list_tools()
                 found: Any = MappingProxyType({tool.name: tool for tool in tools})
+                self._compare(found)
             elif name == "resources" and has.resources is not None:
                 found = tuple(await client.list_resources())
             elif name == "templates" and has.resources is not None:
@@ -215,6 +222,23 @@ class Keeper:
             self._log.add("warning", f"The {name} could not be listed: {exc}")
             return
         self.lists = replace(self.lists, **{name: found})
+
+    def _compare(self, tools: Mapping[str, types.Tool]) -> None:
+        """Hold tools against what they were at first."""
+        changed: dict[str, tuple[str, ...]] = {}
+        for name, tool in tools.items():
+            pinned = self._pinned.setdefault(name, tool)
+            if pinned != tool and (lines := drift([_wire(pinned)], [_wire(tool)])):
+                changed[name] = tuple(lines)
+        for name in changed.keys() - self.changed.keys():
+            self._log.add("warning", "; ".join(changed[name]))
+        self.changed = MappingProxyType(changed)
+
+    async def accept_changes(self, names: Collection[str]) -> None:
+        """Take tools for what they are now."""
+        self._pinned |= {name: tool for name, tool in self.lists.tools.items() if name in names}
+        self._compare(self.lists.tools)
+        self._changed("lists")
 
     async def _message(self, notification: types.Notification) -> None:
         names = _CHANGED.get(type(notification), ())
@@ -243,6 +267,10 @@ class Keeper:
             return answer
         said = types.TextContent(type="text", text=str(answer))
         return types.CreateMessageResult(role="assistant", content=said, model="a function of the notebook")
+
+
+def _wire(tool: types.Tool) -> dict[str, Any]:
+    return tool.model_dump(by_alias=True, exclude_none=True, mode="json")
 
 
 async def _run(function: Callable[..., Any], params: types.CreateMessageRequestParams) -> Any:

@@ -18,13 +18,14 @@ from IPython.core.interactiveshell import InteractiveShell
 from IPython.core.magic import Magics, line_cell_magic, line_magic, magics_class
 from IPython.display import display
 
-from ..errors import CassetteMiss, McpJupyterError, ToolError
+from ..errors import CassetteError, McpJupyterError, ToolError
 from ..kernel.arguments import HELP, magic, no_such, parse, parse_words, words_of
 from ..kernel.cards import Card, show
 from ..kernel.identity import identify
 from .arguments import ALIAS, CALL, CASSETTE, INTO, PROMPT, READ, SERVER, TARGET, split_target
 from .connections import Connections
 from .text import clean
+from .tracebacks import ServerFailed
 
 if TYPE_CHECKING:
     from .. import types
@@ -202,13 +203,15 @@ def _one_line(who: str) -> Iterator[None]:
     __tracebackhide__ = True
     try:
         yield
-    except (UsageError, ToolError, CassetteMiss):
+    except (UsageError, ToolError, CassetteError):
         raise
     except OSError as exc:
         text = f"{exc.filename or 'it'} cannot be started: {exc.strerror or exc}"
-        raise UsageError(f"{who}: {clean(text, limit=MAX_MESSAGE_CHARS)}") from None
-    except (McpJupyterError, ValueError, TypeError) as exc:
+        raise ServerFailed(f"{who}: {clean(text, limit=MAX_MESSAGE_CHARS)}") from None
+    except (ValueError, TypeError) as exc:
         raise UsageError(f"{who}: {clean(str(exc), limit=MAX_MESSAGE_CHARS)}") from None
+    except McpJupyterError as exc:
+        raise ServerFailed(f"{who}: {clean(str(exc), limit=MAX_MESSAGE_CHARS)}") from None
 
 
 def _body(cell: str) -> Mapping[str, Any]:

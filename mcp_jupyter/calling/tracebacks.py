@@ -11,7 +11,9 @@ import traceback
 from pathlib import Path
 from typing import Final
 
-__all__ = ["ArgumentTypeError", "ArgumentValueError", "short_traceback"]
+from ..errors import McpJupyterError
+
+__all__ = ["ArgumentTypeError", "ArgumentValueError", "ServerFailed", "short_traceback"]
 
 MAX_FRAMES: Final = 5
 """Of the person's code: the innermost."""
@@ -64,3 +66,14 @@ class ArgumentTypeError(_ArgumentError, TypeError):
 
 class ArgumentValueError(_ArgumentError, ValueError):
     """A value does not fit the tool's schema."""
+
+
+class ServerFailed(McpJupyterError):
+    """A server that a magic calls cannot be reached, or refuses; one line in the cell.
+
+    No `UsageError`: of that a front end gets no error message, and runners that look for one (nbmake, nbval)
+    take the cell for a good one.
+    """
+
+    def _render_traceback_(self) -> list[str]:
+        return [f"{type(self).__name__}: {self}"]

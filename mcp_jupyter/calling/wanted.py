@@ -95,7 +95,7 @@ def _entries(args: argparse.Namespace) -> Mapping[str, ServerEntry]:
         from ..client.config import load_servers
 
         return load_servers(Path(args.config))
-    from ..client.hosts import entries_of_host
+    from ..client.host_entries import entries_of_host
 
     return entries_of_host(args.host, Path.cwd())
 

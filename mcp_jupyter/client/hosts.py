@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Where each host keeps its MCP servers, and the entries that it would use in a folder.
+"""Where each host keeps its MCP servers.
 
 Owns what was looked up in the hosts' own documentation (November 2026): the places, on each platform, and
-which entry counts when two have one name. What an entry means is `config`'s; writing one, the command line's.
+which counts most. Opens no file: what is in them is `host_entries`'s; writing, the command line's.
 
 | host | for a project | for the person |
 |---|---|---|
@@ -19,20 +19,17 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from ..errors import ConfigError
-from .config import ServerEntry, checked, is_project_file
-from .json_files import parsed, read_file
-from .streams import printable
 
-__all__ = ["HOSTS", "Entries", "Host", "entries_of_host", "files_of"]
+__all__ = ["HOSTS", "Host", "files_of", "folders", "host_of"]
 
-MAX_SHOWN_CHARS: Final = 240
-"""Of a path in a message."""
+MAX_NAME_CHARS: Final = 80
+"""Of a name in a message."""
 
 MAX_FOLDERS: Final = 32
 """Above a folder: no repository is deeper."""
@@ -103,42 +100,6 @@ HOSTS: Final = {
 """By key."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Found:
-    """An entry as it stands in a file."""
-
-    members: Any
-    shown: str
-    root: Path
-    is_project: bool
-
-
-class Entries(Mapping[str, ServerEntry]):
-    """A host's servers by name. An entry is checked when it is taken: one that is wrong spoils no other."""
-
-    def __init__(self, found: Mapping[str, _Found]) -> None:
-        self._found = found
-
-    def __getitem__(self, name: str) -> ServerEntry:
-        """The entry of that name.
-
-        Raises
-        ------
-        KeyError
-            There is none.
-        ConfigError
-            It has no form that can be used.
-        """
-        found = self._found[name]
-        return checked(name, found.members, found.shown, found.root, found.is_project)
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._found)
-
-    def __len__(self) -> int:
-        return len(self._found)
-
-
 def files_of(host: str, folder: Path) -> list[Path]:
     """Where a host looks for its servers when it works in a folder; what counts most comes first.
 
@@ -147,66 +108,15 @@ def files_of(host: str, folder: Path) -> list[Path]:
     ConfigError
         There is no such host.
     """
-    known = _host(host)
+    known = host_of(host)
     own = known.locate()
     if known.project_file is None:
         return [own]
-    projects = [above / known.project_file for above in _folders(folder)]
+    projects = [above / known.project_file for above in folders(folder)]
     return [*(path for path in projects if path != own), own]
 
 
-def entries_of_host(host: str, folder: Path) -> Entries:
-    """The servers that a host has when it works in a folder; of those with one name, the one it would use.
-
-    Raises
-    ------
-    ConfigError
-        There is no such host, none of its files is there, or one of them cannot be read.
-    """
-    known = _host(host)
-    files = [path for path in files_of(host, folder) if path.is_file()]
-    if not files:
-        places = ", ".join(map(_shown, files_of(host, folder)))
-        raise ConfigError(f"{known.title} has no file of servers. Looked for: {places}.")
-    found: dict[str, _Found] = {}
-    for shown, root, entries, is_project in _tables(known, files, folder):
-        if not isinstance(entries, Mapping):
-            raise ConfigError(f"{shown}: {known.member} must be an object of entries by name.")
-        for name, members in entries.items():
-            found.setdefault(str(name), _Found(members, shown, root, is_project))
-    return Entries(found)
-
-
-def _tables(host: Host, files: Sequence[Path], folder: Path) -> Iterator[tuple[str, Path, Any, bool]]:
-    """What is in a host's files, what counts most first: (file, root, entries, is_project)."""
-    own = host.locate()
-    if host.by_folder and own in files:
-        projects = _object(own).get("projects")
-        for above in _folders(folder):
-            for settings in _of_folder(projects, above):
-                yield _shown(own), above, settings.get(host.member, {}), False
-    for path in files:
-        root = folder if path == own else path.parents[_depth(host)]
-        # A file without the member has none: hosts keep other settings there too.
-        yield _shown(path), root, _object(path).get(host.member, {}), path != own and is_project_file(path)
-
-
-def _of_folder(projects: Any, folder: Path) -> Iterator[Mapping[str, Any]]:
-    """The settings for a folder, in what Claude Code knows of folders."""
-    if isinstance(projects, Mapping):
-        for key, settings in projects.items():
-            if isinstance(settings, Mapping) and "\0" not in key and Path(key) == folder:
-                yield settings
-
-
-def _object(path: Path) -> Mapping[str, Any]:
-    value = parsed(read_file(path, _shown(path)), _shown(path))
-    if not isinstance(value, Mapping):
-        raise ConfigError(f"{_shown(path)} must be a JSON object.")
-    return value
-
-
-def _folders(folder: Path) -> list[Path]:
+def folders(folder: Path) -> list[Path]:
     """A folder and those above it up to the root of its repository; without one, only itself."""
     folder = folder.absolute()
     above = [folder, *folder.parents][:MAX_FOLDERS]
@@ -214,16 +124,14 @@ def _folders(folder: Path) -> list[Path]:
     return above[: roots[0] + 1] if roots else [folder]
 
 
-def _depth(host: Host) -> int:
-    """How far below a project's folder its file is."""
-    return len(Path(host.project_file or "").parts) - 1
+def host_of(key: str) -> Host:
+    """The host of that key.
 
-
-def _shown(path: Path) -> str:
-    return printable(os.fspath(path), MAX_SHOWN_CHARS)
-
-
-def _host(key: str) -> Host:
+    Raises
+    ------
+    ConfigError
+        There is none.
+    """
     if key not in HOSTS:
-        raise ConfigError(f"There is no host {printable(key, 80)!r}. There are: {', '.join(HOSTS)}.")
+        raise ConfigError(f"There is no host {key[:MAX_NAME_CHARS]!r}. There are: {', '.join(HOSTS)}.")
     return HOSTS[key]

@@ -16,7 +16,7 @@ from .completion import Completion
 from .engine import Engine
 from .magics import McpMagics
 
-__all__ = ["engine_of", "load_ipython_extension", "unload_ipython_extension"]
+__all__ = ["connections_of", "engine_of", "load_ipython_extension", "unload_ipython_extension"]
 
 M = TypeVar("M", bound=Magics)
 
@@ -74,3 +74,9 @@ def engine_of(shell: InteractiveShell) -> Engine | None:
     """The engine of a shell that has the extension loaded, else None."""
     magics = shell.magics_manager.registry.get(McpMagics.__name__)
     return magics.engine if isinstance(magics, McpMagics) else None
+
+
+def connections_of(shell: InteractiveShell) -> Connections | None:
+    """The servers that a shell with the extension loaded is connected to, else None."""
+    calling = shell.magics_manager.registry.get(CallingMagics.__name__)
+    return calling.connections if isinstance(calling, CallingMagics) else None

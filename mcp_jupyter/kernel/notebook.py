@@ -6,17 +6,35 @@ Every function here acts on the notebook it is called in, and loads the extensio
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, TypeVar
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from IPython.core.getipython import get_ipython
 
 from .cards import Card
 from .engine import Engine
-from .extension import engine_of, load_ipython_extension
+from .extension import connections_of, engine_of, load_ipython_extension
+from .identity import identify
 from .status import status_card
 
-__all__ = ["completion", "prompt", "remove", "resource", "serve", "status", "tool", "updated", "variable"]
+if TYPE_CHECKING:
+    from ..calling.connected import ConnectedServer
+    from ..client.cassettes import Mode
+    from ..client.targets import Target
+
+__all__ = [
+    "completion",
+    "connect",
+    "prompt",
+    "remove",
+    "resource",
+    "serve",
+    "status",
+    "tool",
+    "updated",
+    "variable",
+]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -78,6 +96,53 @@ def updated(variable: str) -> None:
 def remove(name: str) -> list[str]:
     """Stop serving what has that name or URI; returns the kinds that were removed."""
     return _engine().remove(name)
+
+
+def connect(
+    name: str,
+    target: Target | None = None,
+    *,
+    mode: Mode | None = None,
+    cassette: Path | None = None,
+    sampling: Callable[..., Any] | None = None,
+    roots: Sequence[Path] = (),
+    **options: Any,
+) -> ConnectedServer:
+    """Connect a server, as `%mcp_connect` does; the name is used in messages and recordings.
+
+    Parameters
+    ----------
+    target
+        As for `mcp_jupyter.Client`, with its further arguments as options; None is for a replay.
+    mode : {"off", "record", "replay"}, optional
+        By default what MCP_JUPYTER_CASSETTES says.
+    cassette : Path, optional
+        By default beside the notebook.
+    sampling : function, optional
+        Answers the server's sampling requests.
+    roots : sequence of Path
+        Folders the server may know of.
+
+    Raises
+    ------
+    McpJupyterError, OSError, ValueError
+        It cannot be connected.
+    """
+    from ..calling.connections import Recording, Wanted
+    from ..client.cassettes import cassette_path, mode_from_environment
+
+    _engine()
+    shell = get_ipython()
+    assert shell is not None
+    path = identify(shell.user_ns).path
+    recording = Recording(
+        mode_from_environment() if mode is None else mode,
+        cassette or (None if path is None else cassette_path(Path(path))),
+    )
+    connections = connections_of(shell)
+    assert connections is not None
+    wanted = Wanted(target, options, sampling=sampling, roots=roots, recording=recording)
+    return connections.connect(name, wanted)
 
 
 def serve(name: str | None = None) -> Card:

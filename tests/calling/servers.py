@@ -100,6 +100,13 @@ def _add_life(mcp: FastMCP) -> None:
         return name
 
     @mcp.tool()
+    def turn(name: str, description: str) -> str:
+        """Give a tool another description."""
+        mcp.remove(name)
+        mcp.add_tool(lambda: "turned", name=name, description=description)
+        return name
+
+    @mcp.tool()
     def die() -> str:
         """End the process."""
         os._exit(3)

@@ -59,7 +59,7 @@ def test_tools_and_their_arguments_complete(kernel, weather):
 def test_opened_in_one_cell_closed_in_another(kernel):
     assert kernel.run(f"%mcp_connect weather {COMMAND}").error == ""
     assert (
-        "Connected servers\n  weather  open; 10 tools, 1 resource, 1 prompt" in kernel.run("%mcp_status").text
+        "Connected servers\n  weather  open; 11 tools, 1 resource, 1 prompt" in kernel.run("%mcp_status").text
     )
     assert kernel.run("%mcp_disconnect weather").text == "Disconnected: weather"
     assert kernel.run("weather").error == "NameError: name 'weather' is not defined"
@@ -122,8 +122,6 @@ MISTAKES = {
     "%mcp_connect weather": "%mcp_connect: give one of a URL, a command",
     "%mcp_connect 2x http://localhost": "%mcp_connect: '2x' is no name for a variable",
     "%mcp_connect mine http://localhost": "%mcp_connect: mine is a variable already (int)",
-    "%mcp_connect a no-such-program-at-all": "%mcp_connect: no-such-program-at-all cannot be started",
-    "%mcp_connect a http://localhost:9/mcp": "%mcp_connect: ",
     "%mcp_connect a http://localhost:9 more": "%mcp_connect: after the URL there is 'more'",
     "%mcp_connect a http://localhost:9 --headr x": "%mcp_connect: unrecognized arguments: --headr",
     "%mcp_connect a http://localhost:9 --header secret": "%mcp_connect: A header is written as 'Name: value'",
@@ -143,6 +141,18 @@ def test_a_mistake_is_one_clear_line(kernel, line):
     assert error.startswith(f"UsageError: {MISTAKES[line]}"), error
     assert "\n" not in error
     assert "secret" not in error
+
+
+@pytest.mark.parametrize(
+    ("target", "said"),
+    [("no-such-program-at-all", "no-such-program-at-all cannot be started"), ("http://localhost:9/mcp", "")],
+)
+def test_a_server_that_cannot_be_reached_is_one_line_and_an_error_for_those_who_run_notebooks(
+    kernel, target, said
+):
+    error = kernel.run(f"%mcp_connect a {target}").error
+    assert error.startswith(f"ServerFailed: %mcp_connect: {said}"), error
+    assert "\n" not in error
 
 
 # -- calling --------------------------------------------------------------------------------------

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from mcp_jupyter.cli import hosts as writing
-from mcp_jupyter.client.hosts import HOSTS, entries_of_host, files_of
+from mcp_jupyter.client.host_entries import entries_of_host
+from mcp_jupyter.client.hosts import HOSTS, files_of
 from mcp_jupyter.client.stdio import StdioServerParameters
 from mcp_jupyter.errors import ConfigError
 

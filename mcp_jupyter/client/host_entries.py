@@ -1,0 +1,120 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The servers that a host would use in a folder, read from its files.
+
+Owns which entry counts when two have one name. Where files are is `hosts`, what an entry means is `config`.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from ..errors import ConfigError
+from .config import ServerEntry, checked, is_project_file
+from .hosts import Host, files_of, folders, host_of
+from .json_files import parsed, read_file
+from .streams import printable
+
+__all__ = ["Entries", "entries_of_host"]
+
+MAX_SHOWN_CHARS: Final = 240
+"""Of a path in a message."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """An entry as it stands in a file."""
+
+    members: Any
+    shown: str
+    root: Path
+    is_project: bool
+
+
+class Entries(Mapping[str, ServerEntry]):
+    """A host's servers by name. An entry is checked when it is taken: one that is wrong spoils no other."""
+
+    def __init__(self, found: Mapping[str, _Found]) -> None:
+        self._found = found
+
+    def __getitem__(self, name: str) -> ServerEntry:
+        """The entry of that name.
+
+        Raises
+        ------
+        KeyError
+            There is none.
+        ConfigError
+            It has no form that can be used.
+        """
+        found = self._found[name]
+        return checked(name, found.members, found.shown, found.root, found.is_project)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._found)
+
+    def __len__(self) -> int:
+        return len(self._found)
+
+
+def entries_of_host(host: str, folder: Path) -> Entries:
+    """The servers that a host has when it works in a folder; of those with one name, the one it would use.
+
+    Raises
+    ------
+    ConfigError
+        There is no such host, none of its files is there, or one of them cannot be read.
+    """
+    known = host_of(host)
+    files = [path for path in files_of(host, folder) if path.is_file()]
+    if not files:
+        places = ", ".join(map(_shown, files_of(host, folder)))
+        raise ConfigError(f"{known.title} has no file of servers. Looked for: {places}.")
+    found: dict[str, _Found] = {}
+    for shown, root, entries, is_project in _tables(known, files, folder):
+        if not isinstance(entries, Mapping):
+            raise ConfigError(f"{shown}: {known.member} must be an object of entries by name.")
+        for name, members in entries.items():
+            found.setdefault(str(name), _Found(members, shown, root, is_project))
+    return Entries(found)
+
+
+def _tables(host: Host, files: Sequence[Path], folder: Path) -> Iterator[tuple[str, Path, Any, bool]]:
+    """What is in a host's files, what counts most first: (file, root, entries, is_project)."""
+    own = host.locate()
+    if host.by_folder and own in files:
+        projects = _object(own).get("projects")
+        for above in folders(folder):
+            for settings in _of_folder(projects, above):
+                yield _shown(own), above, settings.get(host.member, {}), False
+    for path in files:
+        root = folder if path == own else path.parents[_depth(host)]
+        # A file without the member has none: hosts keep other settings there too.
+        yield _shown(path), root, _object(path).get(host.member, {}), path != own and is_project_file(path)
+
+
+def _of_folder(projects: Any, folder: Path) -> Iterator[Mapping[str, Any]]:
+    """The settings for a folder, in what Claude Code knows of folders."""
+    if isinstance(projects, Mapping):
+        for key, settings in projects.items():
+            if isinstance(settings, Mapping) and "\0" not in key and Path(key) == folder:
+                yield settings
+
+
+def _object(path: Path) -> Mapping[str, Any]:
+    value = parsed(read_file(path, _shown(path)), _shown(path))
+    if not isinstance(value, Mapping):
+        raise ConfigError(f"{_shown(path)} must be a JSON object.")
+    return value
+
+
+def _depth(host: Host) -> int:
+    """How far below a project's folder its file is."""
+    return len(Path(host.project_file or "").parts) - 1
+
+
+def _shown(path: Path) -> str:
+    return printable(os.fspath(path), MAX_SHOWN_CHARS)
