@@ -43,7 +43,11 @@ __all__ = ["Connection", "Handler", "InboundRequest", "ProgressCallback"]
 log = logging.getLogger(__name__)
 
 ProgressCallback = Callable[[float, float | None, str | None], Awaitable[None]]
-"""Called with (progress, total or None, message or None) for each progress notification."""
+"""Called with (progress, total or None, message or None) for each progress notification.
+
+Awaited in turn, so perhaps after what came later. One that has to know the order of arrival has an attribute
+`arrived`, a function called with the notification's params at once; it must neither wait nor raise.
+"""
 
 CANCELLED = "notifications/cancelled"
 PROGRESS = "notifications/progress"
@@ -118,10 +122,11 @@ class Handler(Protocol):
 class _Pending:
     """A request of ours that waits for its answer. Progress runs in the task that waits."""
 
-    __slots__ = ("answer", "progress", "wakeup")
+    __slots__ = ("answer", "arrived", "progress", "wakeup")
 
-    def __init__(self) -> None:
+    def __init__(self, on_progress: ProgressCallback | None) -> None:
         self.wakeup = anyio.Event()
+        self.arrived: Callable[[Mapping[str, Any]], None] | None = getattr(on_progress, "arrived", None)
         self.answer: Response | ErrorResponse | Exception | None = None
         # A flood of progress costs its oldest members, never memory.
         self.progress: deque[Mapping[str, Any]] = deque(maxlen=MAX_STREAM_BACKLOG)
@@ -132,6 +137,8 @@ class _Pending:
             self.wakeup.set()
 
     def report(self, params: Mapping[str, Any]) -> None:
+        if self.arrived is not None:
+            self.arrived(params)
         self.progress.append(params)
         self.wakeup.set()
 
@@ -338,7 +345,7 @@ class Connection:
         message = Message.of(Request(id_, method, params), related)
         if on_behalf is not None:
             message = replace(message, sender=on_behalf.sender, headers=on_behalf.headers)
-        pending = self._pending[id_] = _Pending()
+        pending = self._pending[id_] = _Pending(on_progress)
         try:
             self._channel.send(message)
             with anyio.fail_after(timeout):

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 from bisect import insort
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from operator import attrgetter
 from typing import Any, Final
 
@@ -43,6 +43,20 @@ MAX_SHOWN_CHARS: Final = 80
 
 SCHEMAS_IN: Final = frozenset({"tools/list"})
 """Methods whose results hold schemas, in which a property called `password` is no secret."""
+
+
+_STEP: Final = ("progress", "total", "message")
+
+
+class _Noted:
+    """A progress callback that has each step noted when it arrives, in the order of all that arrives."""
+
+    def __init__(self, on_progress: ProgressCallback, arrived: Callable[[Mapping[str, Any]], None]) -> None:
+        self._on_progress = on_progress
+        self.arrived = arrived
+
+    async def __call__(self, progress: float, total: float | None, message: str | None) -> None:
+        await self._on_progress(progress, total, message)
 
 
 class Recorder:
@@ -164,13 +178,14 @@ class Recorder:
         if on_progress is None:
             return None
 
-        async def progressed(progress: float, total: float | None, message: str | None) -> None:
-            step = {"progress": progress, "total": total, "message": message}
-            event = {name: value for name, value in step.items() if value is not None}
-            self._add(call.events, self._redactor.value(plain(event)))
-            await on_progress(progress, total, message)
+        def arrived(params: Mapping[str, Any]) -> None:
+            event = {name: params[name] for name in _STEP if params.get(name) is not None}
+            try:
+                self._add(call.events, self._redactor.value(plain(event)))
+            except (TypeError, TooDeep) as exc:
+                self._warn(f"an event is left out: {exc}")
 
-        return progressed
+        return _Noted(on_progress, arrived)
 
     def _settle(
         self, call: Interaction, *, result: dict[str, Any] | None = None, error: dict[str, Any] | None = None
