@@ -16,8 +16,6 @@ from concurrent.futures import Future
 from pathlib import Path
 from typing import Any, Final, Literal
 
-import anyio.to_thread
-
 from .. import types
 from ..client.client import Client
 from ..errors import ConnectionClosed, DefinitionChanged
@@ -221,6 +219,15 @@ class ConnectedServer:
         """
         __tracebackhide__ = True
         result: CallResult = self._wait(self.start_call(name, arguments or {}, timeout=timeout))
+        return self.checked(result, name)
+
+    def checked(self, result: CallResult, name: str) -> CallResult:
+        """A tool's answer, of which the log says when it is not what the tool promised.
+
+        On the caller's thread: a check may take its time, which is not the other servers'.
+        """
+        if result.problems:
+            self.log.add("warning", f"{name}: the answer does not fit the tool's output schema")
         return result
 
     def read(self, uri: str) -> ReadResult:
@@ -262,8 +269,6 @@ class ConnectedServer:
             result = CallResult(raw, self.definitions.get(name))
             if raw.isError:
                 raise ToolError(result, name=name, server=self.alias)
-            if await anyio.to_thread.run_sync(lambda: result.problems):  # beside the loop: it takes its time
-                self.log.add("warning", f"{name}: the answer does not fit the tool's output schema")
             return result
 
         return self._start("tools/call", name, arguments, work)
@@ -383,7 +388,7 @@ class Aio:
         """Call a tool (see `ConnectedServer.call`)."""
         __tracebackhide__ = True
         result: CallResult = await _ended(self._server.start_call(name, arguments or {}, timeout=timeout))
-        return result
+        return self._server.checked(result, name)
 
     async def read(self, uri: str) -> ReadResult:
         """Read a resource."""
