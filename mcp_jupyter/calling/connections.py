@@ -9,12 +9,14 @@ Most notebooks that load the extension call nobody: what a connection needs is i
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from ..errors import ConfigError
+from ..errors import CassetteError, ConnectionClosed
 
 if TYPE_CHECKING:
     import httpx2
@@ -31,6 +33,11 @@ OPEN_SECONDS: Final = 60.0
 
 SIGN_IN_SECONDS: Final = 330.0
 """A person signs in meanwhile: five minutes, and the opening itself."""
+
+SAVE_SECONDS: Final = 10.0
+"""For recordings to be written at the end of a cell: the largest that is allowed takes less."""
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +97,7 @@ class Connections:
         self._post = post
         self._background: Background | None = None
         self._servers: dict[str, ConnectedServer] = {}
-        self._cassettes: dict[tuple[Path, str], Cassette] = {}
+        self._cassettes: dict[tuple[Path, str, tuple[str, ...]], Cassette] = {}
 
     def __iter__(self) -> Iterator[str]:
         return iter(sorted(self._servers))
@@ -169,12 +176,26 @@ class Connections:
         from ..client.cassettes import Cassette
 
         if recording.path is None:
-            raise ConfigError(
+            raise CassetteError(
                 "The notebook's file is not known here, nor then its cassette: give --cassette FILE."
             )
-        key = (recording.path, recording.mode)
+        redact = tuple(recording.redact)
+        key = (recording.path, recording.mode, redact)
         if recording.mode == "replay" or key not in self._cassettes:
-            self._cassettes[key] = Cassette.open(
-                recording.path, recording.mode, redact=tuple(recording.redact)
-            )
+            self._cassettes[key] = Cassette.open(recording.path, recording.mode, redact=redact)
         return self._cassettes[key]
+
+    def save(self) -> None:
+        """Write what was recorded and is not written yet: after a cell the kernel may be killed."""
+        if self._background is None or all(cassette.is_saved for cassette in self._cassettes.values()):
+            return
+        with suppress(TimeoutError, ConnectionClosed):  # it is tried again, soon and at the end
+            self._background.spawn(self._save, name="save recordings").result(SAVE_SECONDS)
+
+    async def _save(self) -> None:
+        for cassette in self._cassettes.values():
+            if not cassette.is_saved:
+                try:
+                    cassette.save()
+                except CassetteError as exc:
+                    log.warning("The recording is not saved: %s", exc)

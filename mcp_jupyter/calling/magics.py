@@ -55,6 +55,10 @@ class CallingMagics(Magics):
         super().__init__(shell)
         self.connections = connections
         self.completion: Completion | None = None
+        shell.events.register("post_run_cell", self._after_cell)
+
+    def _after_cell(self, _: object) -> None:
+        self.connections.save()
 
     @magic(line_magic, (ALIAS,), SERVER, TARGET, CASSETTE, HELP, expand=True)
     def mcp_connect(self, line: str) -> None:
@@ -161,6 +165,7 @@ class CallingMagics(Magics):
 
     def close(self) -> None:
         """Disconnect all servers, and complete no more."""
+        self.shell.events.unregister("post_run_cell", self._after_cell)
         if self.completion is not None:
             self.shell.Completer.custom_matchers.remove(self.completion.matcher)
             self.completion = None

@@ -112,6 +112,17 @@ def test_two_notebooks_with_the_same_name_for_a_server_have_their_own_recordings
             assert kernel.run(f"%mcp_call weather forecast city={other}").error.startswith("CassetteMiss")
 
 
+def test_a_kernel_that_is_killed_after_a_cell_has_left_the_cells_calls(jupyter_dirs, tmp_path, server):
+    path = tmp_path / "analysis.ipynb"
+    environ = {**jupyter_dirs.environ, "MCP_JUPYTER_CASSETTES": "record"}
+    with live_kernel(jupyter_dirs.runtime, environ, str(path)) as kernel:
+        kernel.run("%load_ext mcp_jupyter")
+        recorded = run(kernel, server)
+    server.unlink()
+    with notebook(jupyter_dirs, path, "replay") as kernel:
+        assert run(kernel, server) == recorded
+
+
 def test_a_secret_never_reaches_the_recording(jupyter_dirs, tmp_path, server):
     path = tmp_path / "analysis.ipynb"
     with notebook(jupyter_dirs, path, "record") as kernel:
@@ -143,8 +154,7 @@ def test_without_a_notebooks_file_the_cassette_is_to_be_named(jupyter_dirs, tmp_
         kernel.run("%load_ext mcp_jupyter")
         ran = kernel.run(f"%mcp_connect weather --record {sys.executable} {server}")
     assert ran.error == (
-        "UsageError: %mcp_connect: The notebook's file is not known here, nor then its cassette: "
-        "give --cassette FILE."
+        "CassetteError: The notebook's file is not known here, nor then its cassette: give --cassette FILE."
     )
 
 

@@ -87,11 +87,17 @@ class Cassette:
     file : CassetteFile
     mode : {"off", "record", "replay"}
     redactor : Redactor
+
+    Attributes
+    ----------
+    is_saved : bool
+        Whether all that was recorded is in the file.
     """
 
     def __init__(self, file: CassetteFile, mode: Mode, redactor: Redactor) -> None:
         self.mode: Mode = mode
         self.redactor = redactor
+        self.is_saved = True
         self._file = file
         self._there: dict[str, Recording] = {}
         self._recorders: dict[str, Recorder] = {}
@@ -185,6 +191,7 @@ class Cassette:
             raise CassetteError(f"{self._file.shown} would have more than {MAX_SERVERS} servers.")
         if recordings:
             self._file.write(render(recordings).encode())
+        self.is_saved = True
 
     def _read(self) -> None:
         content = self._file.read()
@@ -314,6 +321,7 @@ class _Saver:
 
     def want(self) -> None:
         """Have it saved soon."""
+        self._cassette.is_saved = False
         self._wanted.set()
 
     def finish(self) -> None:
