@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import re
+import uuid
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -93,8 +94,7 @@ class HeadlessNotebook:
             The file, the kernel, or (`CellFailed`) a cell.
         """
         client = self._client = self._prepared()
-        client.km = client.create_kernel_manager()
-        environ = {**os.environ, "JPY_SESSION_NAME": str(self._path.resolve())}
+        environ = self._managed(client)
         try:
             await client.async_start_new_kernel(env=environ)
             await client.async_start_new_kernel_client()
@@ -141,6 +141,15 @@ class HeadlessNotebook:
         return NotebookClient(
             notebook, timeout=None, startup_timeout=START_SECONDS, resources=resources, **named
         )
+
+    def _managed(self, client: NotebookClient) -> dict[str, str]:
+        """Give the client a manager whose kernel leaves its files where we look; the kernel's environment."""
+        folder = self._discovery.runtime_dir
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        client.km = client.create_kernel_manager()
+        client.km.connection_file = str(folder / f"kernel-{uuid.uuid4()}.json")
+        named = {"JPY_SESSION_NAME": str(self._path.resolve()), "JUPYTER_RUNTIME_DIR": str(folder)}
+        return {**os.environ, **named}
 
     async def _run(self, client: NotebookClient) -> None:
         await self._load(client)
@@ -221,7 +230,7 @@ async def run_notebook(
     allow_errors : bool
         Go on after a cell that fails.
     discovery : Discovery, optional
-        Where the kernel is looked for.
+        Where the kernel leaves its files, and is looked for.
 
     Raises
     ------

@@ -16,6 +16,8 @@ __all__ = ["Identity", "identify"]
 _CONNECTION_FILE: Final = re.compile(r"kernel-(?P<id>[A-Za-z0-9_\-]{1,128})\.json")
 _KERNEL_ID: Final = re.compile(r"[A-Za-z0-9_\-]{1,128}")
 
+_IN_NAMESPACE: Final = ("__vsc_ipynb_file__", "PAPERMILL_INPUT_PATH")
+
 
 @dataclass(frozen=True, slots=True)
 class Identity:
@@ -34,10 +36,12 @@ def identify(namespace: Mapping[str, Any]) -> Identity:
     """The identity of the kernel this process is.
 
     The kernel's id is in the name of its connection file. The notebook's path is in `JPY_SESSION_NAME`
-    (Jupyter Server sets it) or in `__vsc_ipynb_file__` of the namespace (VS Code does).
+    (Jupyter Server sets it), or in the namespace: `__vsc_ipynb_file__` (VS Code), `PAPERMILL_INPUT_PATH`
+    (``papermill --inject-paths``).
     """
-    path = os.environ.get("JPY_SESSION_NAME") or namespace.get("__vsc_ipynb_file__")
-    return Identity(_kernel_id(), path if isinstance(path, str) else None)
+    said = [os.environ.get("JPY_SESSION_NAME"), *(namespace.get(name) for name in _IN_NAMESPACE)]
+    paths = [path for path in said if path and isinstance(path, str)]
+    return Identity(_kernel_id(), paths[0] if paths else None)
 
 
 def _kernel_id() -> str:

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Tests of `mcp_jupyter.kernel`."""
+"""The pytest plugin, in runs of pytest of its own."""

@@ -1,0 +1,251 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The pytest plugin: fixtures that run notebooks and call servers, and the place of a notebook's recording.
+
+Owns the fixtures' names, the option and what a failure says. Knows no kernel and no connection: what does is
+imported when a test asks for it, since every run of pytest in the environment loads this module.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Generator, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import pytest
+
+if TYPE_CHECKING:
+    from ..calling.connected import ConnectedServer
+    from ..client.cassettes import Track
+    from ..client.targets import Target
+    from .recordings import Recordings
+
+__all__ = [
+    "mcp_cassette",
+    "mcp_client",
+    "mcp_notebook",
+    "pytest_addoption",
+    "pytest_configure",
+    "pytest_runtest_protocol",
+]
+
+CASSETTES: Final = "MCP_JUPYTER_CASSETTES"
+"""What kernels and clients read (`mcp_jupyter.client.cassettes`)."""
+
+SESSION_NAME: Final = "JPY_SESSION_NAME"
+"""What tells a kernel which notebook it runs, as Jupyter Server does."""
+
+_HOW: Final = "For a test that is: pytest --mcp-cassettes=record"
+
+
+# -- the run -----------------------------------------------------------------------------------------------
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add ``--mcp-cassettes``."""
+    parser.getgroup("mcp_jupyter", "Model Context Protocol").addoption(
+        "--mcp-cassettes",
+        choices=("record", "replay", "off"),
+        default=None,
+        help=(
+            "Record the calls to MCP servers, replay them, or do neither, in notebooks and fixtures. By "
+            f"default as {CASSETTES} says; without it fixtures replay, and notebooks call their servers."
+        ),
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Let kernels, which are processes of their own, know of the option."""
+    mode = config.getoption("--mcp-cassettes")
+    if mode is not None:
+        stack = ExitStack()
+        stack.enter_context(_environ(CASSETTES, mode))
+        config.add_cleanup(stack.close)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """Tell the kernel of nbval or nbmake which notebook it runs: the recording is found by that."""
+    if item.path.suffix != ".ipynb":
+        return (yield)
+    with _environ(SESSION_NAME, str(item.path)):
+        return (yield)
+
+
+@contextmanager
+def _environ(name: str, value: str) -> Iterator[None]:
+    before = os.environ.get(name)
+    os.environ[name] = value
+    try:
+        yield
+    finally:
+        if before is None:
+            os.environ.pop(name, None)
+        else:
+            os.environ[name] = before
+
+
+# -- fixtures ----------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def mcp_notebook(request: pytest.FixtureRequest) -> Iterator[Callable[..., ConnectedServer]]:
+    """Runs a notebook in a kernel of its own, and gives a connected client of what it serves.
+
+    ``mcp_notebook(path, *, parameters=None, kernel=None, timeout=300.0)``. The kernel ends with the test.
+
+    Parameters
+    ----------
+    path : path
+        Relative to the folder of the test's file, or else to pytest's root folder.
+    parameters : mapping, optional
+        Variables for the notebook; they take the place of those in the cell that is tagged "parameters".
+    kernel : str, optional
+        A kernel's name, instead of the notebook's own.
+    timeout : float
+        Seconds for the notebook to run.
+
+    Returns
+    -------
+    mcp_jupyter.calling.connected.ConnectedServer
+        As `%mcp_connect` makes it: ``.tools.total(year=2026).df()``, ``.read(uri)``, ``.prompt(name)``.
+
+    Examples
+    --------
+    >>> def test_revenue(mcp_notebook):
+    ...     sales = mcp_notebook("analysis.ipynb", parameters={"year": 2026})
+    ...     assert sales.tools.top_customers(n=3).df().revenue.is_monotonic_decreasing
+
+    Notes
+    -----
+    To share one run among the tests of a module, write a fixture of that scope around
+    `mcp_jupyter.testing.notebooks.running_notebook`, which this is made of.
+    """
+    with ExitStack() as stack:
+
+        def run(path: str | os.PathLike[str], **options: Any) -> ConnectedServer:
+            __tracebackhide__ = True
+            from ..headless.document import HeadlessError
+            from .notebooks import running_notebook
+
+            found = _notebook(path, request)
+            try:
+                return stack.enter_context(running_notebook(found, **options))
+            except HeadlessError as exc:
+                account = getattr(exc, "account", "")
+                failure = f"{exc}\n\n{account}" if account else str(exc)
+            pytest.fail(failure, pytrace=False)
+
+        yield run
+
+
+def _notebook(path: str | os.PathLike[str], request: pytest.FixtureRequest) -> Path:
+    __tracebackhide__ = True
+    folders = dict.fromkeys((request.path.parent, request.config.rootpath))
+    for folder in folders:
+        if (folder / path).is_file():
+            return folder / path
+    pytest.fail(f"There is no notebook {os.fspath(path)} in {' or '.join(map(str, folders))}.", pytrace=False)
+
+
+@pytest.fixture
+def mcp_client(request: pytest.FixtureRequest) -> Iterator[Callable[..., ConnectedServer]]:
+    """Connects a server for a plain test function; it is disconnected when the test ends.
+
+    ``mcp_client(target, *, cassette=None, redact=(), **options)``.
+
+    Parameters
+    ----------
+    target
+        As for `mcp_jupyter.Client`: a URL, a command, a server object such as `FastMCP`, a file of servers.
+    cassette : str, optional
+        A name for the server. Its calls are then replayed from the recording of this test (see
+        `mcp_cassette`), or recorded; without a name they are made.
+    redact : sequence of str
+        Regular expressions of what must not be recorded, beside what is known to be secret.
+    **options
+        Of `mcp_jupyter.Client`, such as `headers`, `env` and `elicitation_callback`. Without a callback the
+        server is told that nobody can be asked.
+
+    Returns
+    -------
+    mcp_jupyter.calling.connected.ConnectedServer
+        As `%mcp_connect` makes it.
+
+    Examples
+    --------
+    >>> def test_forecast(mcp_client):
+    ...     weather = mcp_client("https://example.com/mcp", cassette="weather")
+    ...     assert weather.tools.forecast(city="Paris").data["celsius"] > -90
+    """
+    from .servers import Servers
+
+    servers, recordings = Servers(), _recordings(request)
+
+    def connect(
+        target: Target, *, cassette: str | None = None, redact: tuple[str, ...] = (), **options: Any
+    ) -> ConnectedServer:
+        __tracebackhide__ = True
+        from ..errors import CassetteError
+
+        def track() -> Track | None:
+            return None if cassette is None else recordings.track(cassette, redact)
+
+        try:
+            return servers.connect(cassette or "server", target, track=track, **options)
+        except CassetteError as exc:
+            failure = f"{exc} {_HOW}."
+        pytest.fail(failure, pytrace=False)
+
+    try:
+        yield connect
+    finally:
+        servers.close()
+
+
+@pytest.fixture
+def mcp_cassette(request: pytest.FixtureRequest) -> Callable[..., Track]:
+    """A recording for a `Client` of one's own, in an async test: ``mcp_cassette(name, *, redact=())``.
+
+    The calls of each test are recorded under its own name, in `test_weather.cassette.json` beside
+    `test_weather.py`. They are replayed from there, and a test without a recording fails: no test calls a
+    server unawares. ``pytest --mcp-cassettes=record`` makes the calls and records them, ``off`` makes them.
+
+    Parameters
+    ----------
+    name : str
+        A name for the server; each in a test has its own.
+    redact : sequence of str
+        See `mcp_client`.
+
+    Returns
+    -------
+    mcp_jupyter.client.cassettes.Track
+
+    Examples
+    --------
+    >>> async def test_forecast(mcp_cassette):
+    ...     async with Client("https://example.com/mcp", cassette=mcp_cassette("weather")) as client:
+    ...         result = await client.call_tool("forecast", {"city": "Paris"})
+    """
+    recordings = _recordings(request)
+
+    def track(name: str, *, redact: tuple[str, ...] = ()) -> Track:
+        __tracebackhide__ = True
+        from ..errors import CassetteError
+
+        try:
+            return recordings.track(name, redact)
+        except CassetteError as exc:
+            failure = f"{exc} {_HOW}."
+        pytest.fail(failure, pytrace=False)
+
+    return track
+
+
+def _recordings(request: pytest.FixtureRequest) -> Recordings:
+    from .recordings import Recordings
+
+    test = request.node.nodeid.partition("::")[2]
+    return Recordings(request.path, test)
