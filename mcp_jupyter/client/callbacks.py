@@ -122,6 +122,11 @@ class Callbacks:
         """What the client declares: what there are callbacks for."""
         return self._capabilities
 
+    @property
+    def takes_urls(self) -> bool:
+        """Whether the person may be sent to a URL."""
+        return "url" in self._capabilities.get("elicitation", {})
+
     async def request(self, call: InboundRequest) -> Any:
         """Answer one request of the server's (legacy versions)."""
         if call.method == "ping":

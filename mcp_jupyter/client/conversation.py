@@ -20,7 +20,12 @@ from .. import types
 from ..engine.channel import Channel
 from ..engine.connection import Connection, ProgressCallback
 from ..errors import ConnectionClosed, McpError, RequestTimeout
-from ..protocol.codes import INTERNAL_ERROR, METHOD_NOT_FOUND, UNSUPPORTED_PROTOCOL_VERSION
+from ..protocol.codes import (
+    INTERNAL_ERROR,
+    METHOD_NOT_FOUND,
+    UNSUPPORTED_PROTOCOL_VERSION,
+    URL_ELICITATION_REQUIRED,
+)
 from ..protocol.eras import (
     CLIENT_CAPABILITIES,
     CLIENT_INFO,
@@ -45,6 +50,9 @@ log = logging.getLogger(__name__)
 
 MAX_SHOWN_CHARS: Final = 64
 """Of a word of the server's in an error message."""
+
+MAX_VISITS: Final = 8
+"""URLs of one error that the person is sent to."""
 
 Remedy: TypeAlias = Callable[[McpError], Awaitable[bool]]
 
@@ -292,7 +300,9 @@ class Conversation:
         try:
             return await self.send(method, params, on_progress)
         except McpError as exc:
-            mended = self._adopt_version(exc) or await self._renew(exc, session)
+            mended = (
+                self._adopt_version(exc) or await self._renew(exc, session) or await self._have_visited(exc)
+            )
             if not mended and (remedy is None or not await remedy(exc)):
                 raise
         return await self.send(method, params, on_progress)
@@ -340,6 +350,24 @@ class Conversation:
         await self._open_anew(session)
         return True
 
+    async def _have_visited(self, error: McpError) -> bool:
+        """Have the person visit the URLs that the error names; whether they did, so that to ask again helps.
+
+        Source: spec 2025-11-25, client/elicitation, "URL Elicitation Required Error".
+        """
+        if error.code != URL_ELICITATION_REQUIRED or self.is_modern:
+            return False
+        asked = error.data.get("elicitations") if isinstance(error.data, dict) else None
+        if not isinstance(asked, list) or not asked or not self._callbacks.takes_urls:
+            return False
+        answers = await self._callbacks.fulfil(
+            {
+                str(number): {"method": "elicitation/create", "params": _visit(params)}
+                for number, params in enumerate(asked[:MAX_VISITS])
+            }
+        )
+        return all(answer.action == "accept" for answer in answers.values())
+
     async def keep_session(self) -> None:
         """Open the session anew also when it ends while nothing is asked: somebody may wait to be told."""
         while isinstance(self._channel, ClientChannel):
@@ -381,6 +409,10 @@ def _read(method: str, wire: Mapping[str, Any], model: type[_Result]) -> _Result
         return model.from_wire(wire)
     except ValidationError as exc:
         raise McpError(INTERNAL_ERROR, malformed(f"The server's answer to {method} is", exc)) from None
+
+
+def _visit(params: Any) -> Any:
+    return params | {"mode": "url"} if isinstance(params, dict) else params
 
 
 def _late(method: str, timeout: float) -> RequestTimeout:
