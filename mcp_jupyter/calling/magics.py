@@ -62,7 +62,7 @@ class CallingMagics(Magics):
 
     @magic(line_magic, (ALIAS,), SERVER, TARGET, CASSETTE, HELP, expand=True)
     def mcp_connect(self, line: str) -> None:
-        """Connect a server: %mcp_connect NAME URL, or NAME COMMAND ARG..., or NAME --config FILE."""
+        """Connect a server: %mcp_connect NAME URL, NAME COMMAND ARG..., or NAME other.ipynb (live)."""
         __tracebackhide__ = True
         ours, target = split_target(self.mcp_connect.parser, words_of(self.mcp_connect, line))  # type: ignore[attr-defined]
         args = parse_words(self.mcp_connect, ours)
@@ -73,8 +73,8 @@ class CallingMagics(Magics):
 
         alias = self._alias(args.alias)
         with _one_line("%mcp_connect"):
-            notebook = identify(self.shell.user_ns).path
-            wanted = wanted_of(alias, args, target, self.shell.user_ns, notebook)
+            identity = identify(self.shell.user_ns)
+            wanted = wanted_of(alias, args, target, self.shell.user_ns, identity)
             server = self.connections.connect(alias, wanted)
         self.shell.push({alias: server}, interactive=True)
         for line in server.drift:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import httpx2
 
     from ..client.config import ServerEntry
+    from ..kernel.identity import Identity
 
 __all__ = ["wanted_of"]
 
@@ -24,7 +25,7 @@ def wanted_of(
     args: argparse.Namespace,
     target: Sequence[str],
     namespace: Mapping[str, Any],
-    notebook: str | None,
+    identity: Identity,
 ) -> Wanted:
     """What the line asks for.
 
@@ -38,21 +39,21 @@ def wanted_of(
         The words of the target; empty when a file of servers says it.
     namespace : mapping
         Where a sampling function is looked up.
-    notebook : str or None
-        The notebook's path, where that is known: its cassette lies beside it.
+    identity : Identity
+        This notebook's: its cassette lies beside it.
 
     Raises
     ------
     ValueError, ConfigError
         An option is wrong or does not fit; one line.
     """
-    recording = _recording(args, notebook)
+    recording = _recording(args, identity.path)
     options: dict[str, Any] = {}
     if args.timeout is not None:
         options["read_timeout_seconds"] = args.timeout
     found: Any = None
     if recording.mode != "replay":  # a replay needs no target, no credential and no file
-        found = _target(alias, args, target)
+        found = _target(alias, args, target, identity)
         if args.header:
             options["headers"] = split_headers(args.header)
         if args.env:
@@ -67,7 +68,7 @@ def wanted_of(
     )
 
 
-def _target(alias: str, args: argparse.Namespace, words: Sequence[str]) -> Any:
+def _target(alias: str, args: argparse.Namespace, words: Sequence[str], identity: Identity) -> Any:
     if sum((bool(words), bool(args.config), bool(args.host))) != 1:
         raise ValueError(
             "give one of a URL, a command, --config FILE or --from HOST, as in "
@@ -77,6 +78,10 @@ def _target(alias: str, args: argparse.Namespace, words: Sequence[str]) -> Any:
         if len(words) > 1:
             raise ValueError(f"after the URL there is {words[1]!r}, which is no option of %mcp_connect")
         return words[0]
+    if words and words[0].endswith(".ipynb"):
+        from ..link.attached import NotebookNamed
+
+        return NotebookNamed(words[0], identity.kernel_id)
     if words:
         return list(words)
     entries = _entries(args)

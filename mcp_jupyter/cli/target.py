@@ -186,7 +186,7 @@ async def _client_target(where: Where) -> tuple[Any, dict[str, Any]]:
         return run_command(ServerFile.parse(target)), {"env": dict(os.environ)}
     from ..link.attached import AttachedNotebook
     from ..link.discovery import Discovery
-    from .notebooks import find_notebook
+    from ..link.finding import find_notebook
 
     discovery = Discovery()
     return AttachedNotebook(await find_notebook(target, discovery), discovery), {}

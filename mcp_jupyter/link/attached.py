@@ -15,13 +15,14 @@ from anyio.abc import TaskGroup
 
 from ..engine.channel import Channel
 from ..engine.tasks import owned_tasks
-from ..errors import ConnectionClosed, FrameError
+from ..errors import ConnectionClosed, FrameError, LinkError
 from ..protocol.frames import ErrorResponse, Message
 from .discovery import Discovery
 from .files import ConnectionInfo
+from .finding import find_notebook
 from .resume import ResumingLink
 
-__all__ = ["AttachedNotebook"]
+__all__ = ["AttachedNotebook", "NotebookNamed"]
 
 
 class AttachedNotebook:
@@ -56,6 +57,46 @@ class AttachedNotebook:
         """
         assert self._tasks is not None
         await _join(channel, await ResumingLink.open(self._info, self._discovery, self._tasks))
+
+
+class NotebookNamed:
+    """The same for a notebook that is known by its name or file, and looked for when it is wanted.
+
+    Parameters
+    ----------
+    text : str
+        See `find_notebook`.
+    own_kernel : str
+        The id of the kernel that asks. Its own notebook is refused: a call would wait for the cell that makes
+        it, and that cell for the call.
+    """
+
+    def __init__(self, text: str, own_kernel: str) -> None:
+        self._text = text
+        self._own_kernel = own_kernel
+        self._attached: AttachedNotebook | None = None
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Find the notebook, and stand around its conversations.
+
+        Raises
+        ------
+        LinkError
+            There is no such live notebook, or it is the one that asks.
+        """
+        discovery = Discovery()
+        info = await find_notebook(self._text, discovery)
+        if info.kernel_id == self._own_kernel:
+            raise LinkError(f"{self._text} is this notebook itself; call its functions as they are.")
+        self._attached = AttachedNotebook(info, discovery)
+        async with self._attached.running():
+            yield
+
+    async def serve(self, channel: Channel) -> None:
+        """Run one conversation until it is closed; call it within `running`."""
+        assert self._attached is not None
+        await self._attached.serve(channel)
 
 
 class _Half:

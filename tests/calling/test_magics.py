@@ -155,6 +155,29 @@ def test_a_server_that_cannot_be_reached_is_one_line_and_an_error_for_those_who_
     assert "\n" not in error
 
 
+def test_another_live_notebook_is_called_like_any_server(kernel, module_jupyter_dirs, tmp_path):
+    dirs = module_jupyter_dirs
+    file = tmp_path / "other.ipynb"
+    file.touch()
+    with live_kernel(dirs.runtime, dirs.environ, str(file)) as other:
+        other.run("%load_ext mcp_jupyter\nrate = 2")
+        other.run("%%mcp_tool\ndef exchanged(amount: int) -> int: return amount * rate")
+        assert kernel.run(f"%mcp_connect other {file}").error == ""
+        assert kernel.run("print(other.tools.exchanged(amount=21).text)").printed == "42\n"
+        kernel.run("%mcp_disconnect other")
+    assert "is not live" in kernel.run(f"%mcp_connect other {file}").error
+
+
+def test_a_notebook_does_not_connect_to_itself(module_jupyter_dirs, tmp_path):
+    dirs = module_jupyter_dirs
+    file = tmp_path / "self.ipynb"
+    file.touch()
+    with live_kernel(dirs.runtime, dirs.environ, str(file)) as kernel:
+        kernel.run("%load_ext mcp_jupyter")
+        ran = kernel.run(f"%mcp_connect me {file}")
+    assert "is this notebook itself" in ran.error
+
+
 # -- calling --------------------------------------------------------------------------------------
 
 

@@ -12,8 +12,8 @@ import anyio
 from ..errors import NotebookNotFound
 
 if TYPE_CHECKING:
-    from ..link.discovery import Discovery
-    from ..link.files import ConnectionInfo
+    from .discovery import Discovery
+    from .files import ConnectionInfo
 
 __all__ = ["find_notebook"]
 
