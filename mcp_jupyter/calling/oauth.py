@@ -38,8 +38,9 @@ from ..client.auth.bearer import Goal
 from ..errors import AuthorizationFailed, ConfigError, LinkError
 from ..kernel.cards import FRAME, NOTE, Card
 from ..link.callback_url import CALLBACK_PATH, announced, is_callback_url
-from ..link.files import default_runtime_dir, make_private_directory
+from ..link.files import default_runtime_dir
 from ..link.sign_in import collect, expect, forget
+from ..private_files import make_private_directory
 
 __all__ = ["CellSignIn", "InPlace", "SignInCard", "storage_of"]
 
@@ -130,7 +131,10 @@ def storage_of(alias: str) -> FileStorage:
 
     name = hashlib.sha256(alias.encode()).hexdigest()[:16]
     directory = Path(jupyter_data_dir()) / "mcp_jupyter" / "sign-ins" / name
-    make_private_directory(directory)
+    try:
+        make_private_directory(directory)
+    except OSError as exc:
+        raise LinkError(f"The directory {directory} cannot be made: {exc.strerror}.") from None
     return FileStorage(directory)
 
 

@@ -15,10 +15,6 @@ import hashlib
 import json
 import os
 import re
-import secrets
-import stat
-import sys
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -26,6 +22,7 @@ from typing import Any, Final
 from pydantic_core import from_json, to_json
 
 from ..errors import ConfigError
+from ..private_files import make_private_directory, read_private, write_private
 from .config import ServerEntry
 from .streams import printable
 
@@ -44,7 +41,6 @@ _WHAT_RUNS: Final = ("type", "command", "args", "env", "envFile", "cwd", "url", 
 """The members of an entry that mean something to us."""
 
 _DIGEST: Final = re.compile(r"[0-9a-f]{64}")
-_OTHERS_MAY: Final = stat.S_IRWXG | stat.S_IRWXO
 
 
 def default_path() -> Path:
@@ -144,17 +140,16 @@ def _load(path: Path) -> list[str]:
     ConfigError
         Somebody else can have written it, or it is not ours.
     """
-    flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
     try:
-        with open(os.open(path, flags), "rb") as file:
-            _check_private(path, os.fstat(file.fileno()))
-            data = file.read(MAX_FILE_BYTES + 1)
+        data = read_private(path, MAX_FILE_BYTES)
     except FileNotFoundError:
         return []
     except OSError as exc:
-        raise ConfigError(f"{path} cannot be read: {exc.strerror}.") from None
+        raise ConfigError(
+            f"{path} is not used ({exc.strerror}). Remove it: you will be asked anew."
+        ) from None
     try:
-        content: Any = from_json(data) if len(data) <= MAX_FILE_BYTES else None
+        content: Any = from_json(data)
     except ValueError:
         content = None
     digests = content.get("digests") if isinstance(content, dict) and content.get("version") == 1 else None
@@ -167,29 +162,9 @@ def _is_digest(value: Any) -> bool:
     return isinstance(value, str) and _DIGEST.fullmatch(value) is not None
 
 
-def _check_private(path: Path, status: os.stat_result) -> None:
-    if not stat.S_ISREG(status.st_mode):
-        raise ConfigError(f"{path} is no plain file. Remove it.")
-    if sys.platform == "win32":  # owners and modes do not mean there what they mean here
-        return
-    if status.st_uid != os.geteuid() or status.st_mode & _OTHERS_MAY:
-        raise ConfigError(
-            f"{path} can be read or written by other users: what it remembers is not used. Remove it: "
-            "you will be asked anew."
-        )
-
-
 def _replace(path: Path, digests: list[str]) -> None:
-    new = path.with_name(f".{secrets.token_hex(8)}.tmp")
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0)
     try:
-        path.parent.parent.mkdir(parents=True, exist_ok=True)
-        path.parent.mkdir(mode=0o700, exist_ok=True)
-        with open(os.open(new, flags, 0o600), "wb") as file:
-            file.write(to_json({"version": 1, "digests": digests}))
-        new.replace(path)
+        make_private_directory(path.parent)
+        write_private(path, to_json({"version": 1, "digests": digests}))
     except OSError as exc:
         raise ConfigError(f"{path} cannot be written: {exc.strerror}.") from None
-    finally:
-        with suppress(OSError):
-            new.unlink()

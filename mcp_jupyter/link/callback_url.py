@@ -15,7 +15,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from ..errors import LinkError
-from .files import make_private_directory, read_private, write_private
+from ..private_files import make_private_directory, read_private, write_private
 
 __all__ = ["CALLBACK_PATH", "announce", "announced", "callback_under", "is_callback_url", "withdraw"]
 
@@ -56,9 +56,9 @@ def announce(url: str, runtime_dir: Path) -> None:
     LinkError
         The runtime directory cannot be written.
     """
-    make_private_directory(runtime_dir)
     path = _path(os.getpid(), runtime_dir)
     try:
+        make_private_directory(runtime_dir)
         write_private(path, url.encode())
     except OSError as exc:
         raise LinkError(f"{path} cannot be written: {exc.strerror}.") from None
@@ -83,7 +83,7 @@ def announced(runtime_dir: Path, environ: Mapping[str, str] | None = None) -> st
     starters = [int(said)] if said.isdecimal() and len(said) < 20 else []
     for pid in (*starters, os.getppid()):
         with suppress(OSError, LinkError, UnicodeDecodeError):
-            url = read_private(_path(pid, runtime_dir), MAX_URL_CHARS + 1).decode("ascii")
+            url = read_private(_path(pid, runtime_dir), MAX_URL_CHARS).decode("ascii")
             if is_callback_url(url):
                 return url
     return None

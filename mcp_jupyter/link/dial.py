@@ -15,8 +15,9 @@ from typing import Final, TypeVar
 import anyio
 
 from ..errors import LinkError
+from ..private_files import is_own
 from .channel import LinkChannel
-from .files import ConnectionInfo, is_own
+from .files import ConnectionInfo
 from .wire import greeting
 
 __all__ = ["DIAL_SECONDS", "PROBE_SECONDS", "Liveness", "dial", "probe"]

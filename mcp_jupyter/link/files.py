@@ -12,7 +12,6 @@ import os
 import re
 import secrets
 import stat
-import sys
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, fields
@@ -20,6 +19,7 @@ from pathlib import Path
 from typing import Any, Final, Literal, TypeAlias
 
 from ..errors import FrameError, LinkError
+from ..private_files import is_own, make_private_directory, read_private, write_private
 from ..protocol.frames import dumps, parse
 from .names import is_name
 
@@ -28,19 +28,14 @@ __all__ = [
     "Address",
     "ConnectionInfo",
     "Transport",
-    "check_private",
     "default_runtime_dir",
     "file_path",
-    "is_own",
-    "make_private_directory",
     "read",
-    "read_private",
     "remove",
     "remove_socket",
     "scan",
     "socket_name",
     "write",
-    "write_private",
 ]
 
 log = logging.getLogger(__name__)
@@ -60,7 +55,6 @@ _SOCKET: Final = re.compile(r"mcp-[0-9a-f]{16}\.sock", re.ASCII)
 _KEY: Final = re.compile(r"[0-9a-f]{64}", re.ASCII)
 _MAX_PATH_CHARS: Final = 4096
 _LOOPBACK: Final = frozenset({"127.0.0.1", "::1"})
-_OTHERS_MAY: Final = stat.S_IRWXG | stat.S_IRWXO
 
 
 def socket_name() -> str:
@@ -201,11 +195,6 @@ def file_path(kernel_id: str, runtime_dir: Path) -> Path:
     return runtime_dir / f"mcp-{kernel_id}.json"
 
 
-def is_own(status: os.stat_result) -> bool:
-    """Whether a file belongs to the user of this process."""
-    return sys.platform == "win32" or status.st_uid == os.geteuid()
-
-
 def write(info: ConnectionInfo, runtime_dir: Path) -> Path:
     """Write the connection file: at once or not at all, and for this user's eyes only.
 
@@ -214,50 +203,13 @@ def write(info: ConnectionInfo, runtime_dir: Path) -> Path:
     LinkError
         When it cannot be written, or something that is no plain file is in its place.
     """
-    make_private_directory(runtime_dir)
     path = file_path(info.kernel_id, runtime_dir)
     try:
-        if os.path.lexists(path) and not stat.S_ISREG(path.lstat().st_mode):
-            raise LinkError(f"{path} is in the way: it is not a plain file. Remove it.")
+        make_private_directory(runtime_dir)
         write_private(path, info.to_json())
     except OSError as exc:
         raise LinkError(f"The connection file {path} cannot be written: {exc.strerror}.") from exc
     return path
-
-
-def write_private(path: Path, data: bytes) -> None:
-    """Put a file in its place, at once or not at all, for this user's eyes only.
-
-    Raises
-    ------
-    OSError
-        When it cannot be written.
-    """
-    new = path.with_name(f".mcp-{secrets.token_hex(8)}.tmp")
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0)
-    try:
-        with open(os.open(new, flags, 0o600), "wb") as file:
-            file.write(data)
-        new.replace(path)
-    finally:
-        with suppress(OSError):
-            new.unlink()
-
-
-def make_private_directory(directory: Path) -> None:
-    """Make a directory, and those above it that are missing, for this user only.
-
-    Raises
-    ------
-    LinkError
-        When that cannot be done.
-    """
-    try:
-        for folder in reversed((directory, *directory.parents)):
-            if not folder.exists():
-                folder.mkdir(mode=0o700, exist_ok=True)
-    except OSError as exc:
-        raise LinkError(f"The directory {directory} cannot be made: {exc.strerror}.") from exc
 
 
 def read(path: Path) -> ConnectionInfo:
@@ -270,48 +222,13 @@ def read(path: Path) -> ConnectionInfo:
         somebody else, or does not hold what it must.
     """
     try:
-        data = read_private(path, MAX_FILE_BYTES + 1)
+        data = read_private(path, MAX_FILE_BYTES)
     except OSError as exc:
         raise LinkError(f"The connection file cannot be read: {exc.strerror}.") from exc
-    if len(data) > MAX_FILE_BYTES:
-        raise LinkError("The connection file is too large.")
     info = ConnectionInfo.from_json(data)
     if path.name != file_path(info.kernel_id, path.parent).name:
         raise LinkError("The connection file is not named for its kernel.")
     return info
-
-
-def read_private(path: Path, limit: int) -> bytes:
-    """The first `limit` bytes of a plain file of this user's that nobody else may read.
-
-    Raises
-    ------
-    OSError
-        When it cannot be read, or is a link.
-    LinkError
-        When it is no such file.
-    """
-    # O_NONBLOCK: a named pipe in its place must not make us wait.
-    flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
-    with open(os.open(path, flags), "rb") as file:
-        check_private(os.fstat(file.fileno()))
-        return file.read(limit)
-
-
-def check_private(status: os.stat_result) -> None:
-    """See that an open file is a plain one of this user's that nobody else may read.
-
-    Raises
-    ------
-    LinkError
-        It is not.
-    """
-    if not stat.S_ISREG(status.st_mode):
-        raise LinkError("The connection file is not a plain file.")
-    if not is_own(status):
-        raise LinkError("The connection file belongs to another user.")
-    if sys.platform != "win32" and status.st_mode & _OTHERS_MAY:
-        raise LinkError("The connection file is open to other users.")
 
 
 def remove(info: ConnectionInfo, runtime_dir: Path) -> None:

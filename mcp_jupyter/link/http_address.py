@@ -15,7 +15,7 @@ from typing import Final
 from pydantic_core import from_json, to_json
 
 from ..errors import LinkError
-from .files import read_private, write_private
+from ..private_files import read_private, write_private
 
 __all__ = ["HttpAddress", "forget_http", "read_http", "write_http"]
 

@@ -27,9 +27,11 @@ from anyio.abc import TaskGroup
 
 from ..engine.callbacks import registering_callbacks
 from ..engine.channel import Channel
+from ..errors import LinkError
+from ..private_files import make_private_directory
 from .channel import LinkChannel
 from .discovery import Discovery
-from .files import ConnectionInfo, Transport, make_private_directory, remove, scan, write
+from .files import ConnectionInfo, Transport, remove, scan, write
 from .names import claim_name
 from .sockets import forget_after_fork, listening_socket
 from .wire import key_of
@@ -174,7 +176,10 @@ class Listener:
             When there is no place to listen, or the connection file cannot be written.
         """
         directory = runtime_dir or Discovery().runtime_dir
-        make_private_directory(directory)
+        try:
+            make_private_directory(directory)
+        except OSError as exc:
+            raise LinkError(f"The directory {directory} cannot be made: {exc.strerror}.") from exc
         with listening_socket(directory, transport) as (sock, kind, address):
             info = ConnectionInfo(
                 name=claim_name(name, kernel_id, ()),

@@ -28,7 +28,7 @@ from typing import Final
 from urllib.parse import parse_qs
 
 from ..errors import LinkError
-from .files import make_private_directory, read_private, write_private
+from ..private_files import make_private_directory, read_private, write_private
 
 __all__ = ["collect", "deliver", "expect", "forget"]
 
@@ -59,11 +59,11 @@ def expect(state: str, seconds: float, runtime_dir: Path) -> None:
     LinkError
         The runtime directory cannot be written.
     """
-    make_private_directory(runtime_dir)
     for path in _left_behind(runtime_dir):
         path.unlink(missing_ok=True)
     path = _path(state, _WAITING, runtime_dir)
     try:
+        make_private_directory(runtime_dir)
         write_private(path, str(time.time() + seconds).encode())
     except OSError as exc:
         raise LinkError(f"{path} cannot be written: {exc.strerror}.") from None

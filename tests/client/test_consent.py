@@ -131,7 +131,7 @@ def test_a_damaged_file_is_refused(content: bytes, project: Path, file: Path) ->
     consent.remember()
     file.write_bytes(content)
     for use in (consent.is_known, consent.remember):
-        with pytest.raises(ConfigError, match=r"is damaged\. Remove it"):
+        with pytest.raises(ConfigError, match="Remove it"):
             use()
     assert file.read_bytes() == content
 
@@ -141,7 +141,7 @@ def test_what_others_may_have_written_counts_for_nothing(mode: int, project: Pat
     consent = Consent.of(entry(project, GIT), file)
     consent.remember()
     file.chmod(mode)
-    with pytest.raises(ConfigError, match="by other users"):
+    with pytest.raises(ConfigError, match="open to other users"):
         consent.is_known()
 
 
@@ -150,7 +150,7 @@ def test_a_link_or_a_pipe_is_not_read(project: Path, file: Path) -> None:
     consent.remember()
     target = file.rename(file.with_name("elsewhere"))
     file.symlink_to(target)
-    with pytest.raises(ConfigError, match="cannot be read"):
+    with pytest.raises(ConfigError, match="no plain file"):
         consent.is_known()
     file.unlink()
     os.mkfifo(file, 0o600)

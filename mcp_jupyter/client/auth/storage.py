@@ -9,17 +9,14 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import secrets
-import stat
-import sys
 from collections.abc import Mapping
-from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final, Protocol
 
 import anyio.to_thread
 
 from ...errors import AuthorizationFailed
+from ...private_files import make_private_directory, read_private, write_private
 from .records import ClientInformation, Tokens
 
 __all__ = ["FileStorage", "MemoryStorage", "Storage"]
@@ -108,17 +105,12 @@ def _made(make: Any, data: Mapping[str, Any]) -> Any:
 
 
 def _load(path: Path, key: str) -> Mapping[str, Any] | None:
-    flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
     try:
-        with open(os.open(path, flags), "rb") as file:
-            status = os.fstat(file.fileno())
-            if not stat.S_ISREG(status.st_mode) or (sys.platform != "win32" and status.st_mode & 0o077):
-                raise AuthorizationFailed(f"{path} holds tokens and is open to other users. Remove it.")
-            content = json.loads(file.read(MAX_FILE_BYTES))
+        content = json.loads(read_private(path, MAX_FILE_BYTES))
     except FileNotFoundError:
         return None
     except OSError as exc:
-        raise AuthorizationFailed(f"{path} cannot be read: {exc.strerror}.") from None
+        raise AuthorizationFailed(f"{path} cannot be read: {exc.strerror}. Remove it.") from None
     except ValueError:
         return None
     record = content.get("record") if isinstance(content, dict) and content.get("key") == key else None
@@ -126,18 +118,11 @@ def _load(path: Path, key: str) -> Mapping[str, Any] | None:
 
 
 def _save(path: Path, key: str, record: Mapping[str, Any] | None) -> None:
-    new = path.with_name(f".{secrets.token_hex(8)}.tmp")
     try:
         if record is None:
             path.unlink(missing_ok=True)
             return
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0)
-        with open(os.open(new, flags, 0o600), "w", encoding="utf-8") as file:
-            json.dump({"key": key, "record": record}, file)
-        new.replace(path)
+        make_private_directory(path.parent)
+        write_private(path, json.dumps({"key": key, "record": record}).encode())
     except OSError as exc:
         raise AuthorizationFailed(f"{path} cannot be written: {exc.strerror}.") from None
-    finally:
-        with suppress(OSError):
-            new.unlink()

@@ -8,13 +8,11 @@ what is in it.
 from __future__ import annotations
 
 import os
-import secrets
-import stat
-from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
 from ...errors import CassetteError
+from ...private_files import read_plain, write_private
 from ..streams import printable
 
 __all__ = ["MAX_FILE_BYTES", "CassetteFile"]
@@ -65,24 +63,13 @@ class CassetteFile:
         CassetteError
             It cannot be read, is a link or no plain file, or has more than `MAX_FILE_BYTES`.
         """
-        # O_NONBLOCK: a named pipe in its place must not make us wait.
-        flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
         try:
-            before = self.path.lstat()
-            if not stat.S_ISREG(before.st_mode):
-                raise CassetteError(f"{self.shown} is no plain file (a link, perhaps), so it is not read.")
-            with open(os.open(self.path, flags | getattr(os, "O_BINARY", 0)), "rb") as file:
-                status = os.fstat(file.fileno())
-                if not stat.S_ISREG(status.st_mode):
-                    raise CassetteError(f"{self.shown} is no plain file, so it is not read.")
-                content = file.read(MAX_FILE_BYTES + 1) if status.st_size <= MAX_FILE_BYTES else None
+            content, status = read_plain(self.path, MAX_FILE_BYTES)
         except FileNotFoundError:
             self._seen = None
             return None
         except (OSError, ValueError) as exc:
-            raise CassetteError(f"{self.shown} cannot be read: {_why(exc)}.") from None
-        if content is None or len(content) > MAX_FILE_BYTES:
-            raise CassetteError(f"{self.shown} has more than {MAX_FILE_BYTES} bytes, so it is not read.")
+            raise CassetteError(f"{self.shown} is not read: {_why(exc)}.") from None
         self._seen = _state(status)
         return content
 
@@ -98,21 +85,10 @@ class CassetteFile:
             raise CassetteError(
                 f"{self.shown} would have more than {MAX_FILE_BYTES} bytes; it is not written."
             )
-        new = self.path.with_name(f".{secrets.token_hex(8)}.tmp")
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0)
         try:
-            if os.path.lexists(self.path) and not stat.S_ISREG(self.path.lstat().st_mode):
-                raise CassetteError(f"{self.shown} is no plain file (a link, perhaps): it is not replaced.")
-            with open(os.open(new, flags | getattr(os, "O_BINARY", 0), 0o600), "wb") as file:
-                file.write(content)
-                file.flush()
-                self._seen = _state(os.fstat(file.fileno()))
-            new.replace(self.path)
+            self._seen = _state(write_private(self.path, content))
         except (OSError, ValueError) as exc:
-            raise CassetteError(f"{self.shown} cannot be written: {_why(exc)}.") from None
-        finally:
-            with suppress(OSError, ValueError):
-                new.unlink()
+            raise CassetteError(f"{self.shown} is not written: {_why(exc)}.") from None
 
 
 def _state(status: os.stat_result) -> _State:
