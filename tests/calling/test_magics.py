@@ -117,6 +117,22 @@ def test_what_came_with_a_project_is_started_once_the_person_has_seen_it(kernel,
     kernel.run("%mcp_disconnect weather")
 
 
+def test_the_servers_that_a_host_has_already(kernel, tmp_path):
+    words = shlex.split(COMMAND)
+    file = tmp_path / ".cursor" / "mcp.json"
+    file.parent.mkdir()
+    entry = {"command": words[0], "args": words[1:], "cwd": str(ROOT)}
+    file.write_text(json.dumps({"mcpServers": {"weather": entry}}))
+    kernel.run(f"os.chdir({str(tmp_path)!r})")
+    try:
+        assert "came with a project" in kernel.run("%mcp_connect weather --from cursor").error
+        assert kernel.run("%mcp_connect sky --from cursor --server weather --trust").error == ""
+        assert "There is no host 'notepad'" in kernel.run("%mcp_connect weather --from notepad").error
+        assert "has no file of servers" in kernel.run("%mcp_connect weather --from vscode").error
+    finally:
+        kernel.run(f"os.chdir({str(ROOT)!r})\n%mcp_disconnect sky")
+
+
 MISTAKES = {
     "%mcp_connect": "%mcp_connect: give a name and a server",
     "%mcp_connect weather": "%mcp_connect: give one of a URL, a command",
