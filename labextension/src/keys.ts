@@ -18,8 +18,12 @@ export function keepPlainKeys(document: Document): void {
 
 function decide(event: KeyboardEvent): void {
   const target = event.target;
-  if (target instanceof Element && target.closest(`.${WIDGET_CLASS}`) !== null) {
-    const isCommand = event.ctrlKey || event.metaKey || event.altKey || event.key === 'Escape';
-    target.toggleAttribute(SUPPRESS, !isCommand);
+  if (!(target instanceof Element) || target.closest(`.${WIDGET_CLASS}`) === null) {
+    return;
+  }
+  const isCommand = event.ctrlKey || event.metaKey || event.altKey;
+  target.toggleAttribute(SUPPRESS, !isCommand);
+  if (event.key === 'Escape') {
+    target.closest<HTMLElement>('.jp-Cell')?.focus();
   }
 }

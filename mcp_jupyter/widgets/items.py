@@ -6,7 +6,7 @@ Tools, resources and prompts differ here, and nowhere above.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -34,6 +34,10 @@ class Item:
         Given what was filled in, asks the server.
     code : function
         Given the same, the Python that asks.
+    changes : sequence of str
+        How it differs from what it was when the connection was made; it is not asked for until `accept`.
+    accept : function
+        Takes it for what it is now.
     """
 
     key: str
@@ -43,6 +47,8 @@ class Item:
     code: Callable[[Mapping[str, Any]], str] = field(compare=False)
     title: str = ""
     about: str = ""
+    changes: Sequence[str] = ()
+    accept: Callable[[], None] = field(default=lambda: None, compare=False)
 
 
 def tools_of(server: ConnectedServer) -> list[Item]:
@@ -60,6 +66,8 @@ def _tool(server: ConnectedServer, names: list[str], tool: types.Tool) -> Item:
         code=lambda arguments: call_code(server.alias, tool.name, names, arguments, tool.inputSchema),
         title=tool.title or "",
         about=tool.description or "",
+        changes=tuple(server.changed.get(tool.name, ())),
+        accept=lambda: server.accept_changes(tool.name),
     )
 
 

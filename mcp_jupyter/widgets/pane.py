@@ -18,7 +18,7 @@ from .forms import SchemaForm
 from .history import Asked, History
 from .items import Item
 from .picker import Picker
-from .pieces import WIDE, close_all, heading, muted, row, said, show, text
+from .pieces import WIDE, button, close_all, failure, heading, muted, row, said, show, text
 from .underway import Underway, outcome_of
 
 __all__ = ["Pane"]
@@ -26,6 +26,7 @@ __all__ = ["Pane"]
 MAX_REMEMBERED: Final = 20
 """Forms whose values are kept while another item is shown."""
 
+_CHANGED: Final = "This is not what it was when you connected."
 _LIST: Final = {"width": "auto", "flex": "1 1 200px", "max_width": "320px", "margin": "0 16px 8px 0"}
 _DETAIL: Final = {"width": "auto", "flex": "4 1 360px", "min_width": "0"}
 _ABOUT: Final = {"max_height": "180px", "overflow": "auto", "margin": "2px 2px 8px 2px"}
@@ -56,16 +57,27 @@ class Pane:
         self._values: dict[str, Any] = {}
         self._heading = text()
         self._about = text(**_ABOUT)
+        self._is_open = True
+        self._is_accepting = False
         self._change = text()
+        self._accept = button(
+            "Use it as it is now", "Take this tool for what it is now, and call it again", self._accepted
+        )
         self._form_box = widgets.VBox(layout=WIDE)
         self._underway = Underway(verb, self._start, self._ended)
         self._history = History(self._again)
         self._detail = widgets.VBox(
-            [self._heading, self._about, self._change, self._form_box, self._underway.widget],
+            [
+                self._heading,
+                self._about,
+                self._change,
+                self._accept,
+                self._form_box,
+                self._underway.widget,
+            ],
             layout=_DETAIL,
         )
-        self._picker = Picker(what, self._picked)
-        self._picker.widget.layout = widgets.Layout(**_LIST)
+        self._picker = Picker(what, self._picked, **_LIST)
         columns = row(self._picker.widget, self._detail, align_items="flex-start")
         self.widget = widgets.VBox([columns, self._history.widget], layout=WIDE)
         self.refresh()
@@ -85,7 +97,8 @@ class Pane:
 
     def set_open(self, is_open: bool) -> None:
         """Say whether the server can be asked."""
-        self._underway.set_open(is_open)
+        self._is_open = is_open
+        self._enable()
 
     def focus(self) -> None:
         """Put the keyboard's focus on what starts a request."""
@@ -109,14 +122,25 @@ class Pane:
             return
         show(self._heading, heading(item.name, item.title if item.title != item.name else ""))
         show(self._about, said(item.about))
+        show(self._change, failure(_CHANGED, "\n".join(item.changes)) if item.changes else "")
+        self._accept.layout.display = None if item.changes else "none"
+        self._enable()
+        if self._is_accepting and not item.changes:
+            self._is_accepting = False
+            self.focus()  # the button to agree, which had it, is gone
         is_same = before is not None and before.key == item.key
-        if not is_same:
-            show(self._change, "")
-            if not self._underway.is_running:
-                self._underway.forget()
+        if not is_same and not self._underway.is_running:
+            self._underway.forget()
         if not is_same or before is None or before.schema != item.schema:
             self._draw_form(before, item)
-            show(self._change, muted("Its form has changed at the server.") if is_same else "")
+
+    def _accepted(self) -> None:
+        if self._item is not None:
+            self._is_accepting = True
+            self._item.accept()
+
+    def _enable(self) -> None:
+        self._underway.set_open(self._is_open and not (self._item and self._item.changes))
 
     def _draw_form(self, before: Item | None, item: Item) -> None:
         """Draw the item's form; what was typed before stays where it still fits."""

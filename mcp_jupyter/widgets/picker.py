@@ -11,7 +11,7 @@ import ipywidgets as widgets
 from ..calling.text import one_line
 from .forms.texts import option_text
 from .items import Item
-from .pieces import WIDE, close_all, labelled, muted, show, text
+from .pieces import close_all, labelled, muted, show, text
 
 __all__ = ["Picker"]
 
@@ -34,13 +34,15 @@ class Picker:
         What they are, in the plural.
     picked : function
         Told of the item that was chosen, None where there is none.
+    **layout : str
+        Of the widget.
 
     Attributes
     ----------
     widget : ipywidgets.VBox
     """
 
-    def __init__(self, what: str, picked: Callable[[Item | None], None]) -> None:
+    def __init__(self, what: str, picked: Callable[[Item | None], None], **layout: str) -> None:
         self._what = what
         self._picked = picked
         self._items: Sequence[Item] = ()
@@ -57,7 +59,7 @@ class Picker:
         self._none = text()
         self._filter.observe(lambda _: self._draw(), "value")
         self._list.observe(self._chosen, "index")
-        self.widget = widgets.VBox([self._filter, self._list, self._none], layout=WIDE)
+        self.widget = widgets.VBox([self._filter, self._list, self._none], layout=layout)
         self._draw()
 
     def show(self, items: Sequence[Item]) -> None:
