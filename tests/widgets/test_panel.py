@@ -1,0 +1,207 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The panel of a connected server, used by its labels."""
+
+from __future__ import annotations
+
+import pytest
+from ipywidgets.widgets.widget import _instances as open_widgets
+
+from mcp_jupyter.calling.connected import ConnectedServer
+from mcp_jupyter.calling.connections import Connections
+from mcp_jupyter.widgets.panel import panel_of
+
+from .person import Person
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_it_says_what_the_server_is_and_has(server: ConnectedServer, person: Person) -> None:
+    assert "weather" in person.text
+    assert f"open · {len(server.definitions)} tools, 2 resources, 1 prompt" in person.text
+    assert "forecast" in person.options("Tools")
+    assert repr(panel_of(server)) == repr(server)
+
+
+async def test_a_tool_is_called_with_what_is_filled_in(person: Person) -> None:
+    person.choose("Tools", "forecast")
+    person.fill("city (required)", "Oslo")
+    person.press("Call")
+    await person.reads("Oslo: sunny, 20, 1 d")
+    assert "✓ Done after" in person.text
+
+
+async def test_what_is_missing_is_said_and_nothing_is_called(server: ConnectedServer, person: Person) -> None:
+    person.choose("Tools", "forecast")
+    person.press("Call")
+    assert "Something is missing or does not fit." in person.text
+    assert "city: required" in person.text
+    assert "forecast" not in repr(server.log)
+
+
+async def test_a_failure_is_readable(person: Person) -> None:
+    person.choose("Tools", "broken")
+    person.fill("why (required)", "fog")
+    person.press("Call")
+    await person.reads("no weather today: fog")
+    assert "Failed after" in person.text
+
+
+async def test_a_call_is_cancelled_and_the_next_can_be_made(person: Person) -> None:
+    person.choose("Tools", "forever")
+    assert not person.can_press("Cancel")
+    person.press("Call")
+    assert "<progress " in person.html
+    person.press("Cancel")
+    await person.reads("Cancelled after")
+    assert "<progress " not in person.html
+    person.choose("Tools", "measure")
+    person.press("Call")
+    await person.reads("measured")
+
+
+async def test_one_call_at_a_time(server: ConnectedServer, person: Person) -> None:
+    person.choose("Tools", "forever")
+    person.press("Call")
+    person.press("Call")
+    assert repr(server.log).count("call: forever") == 1
+    person.press("Cancel")
+    await person.reads("Cancelled after")
+
+
+async def test_resources_are_read_and_templates_filled_in(person: Person) -> None:
+    person.choose("Resources", "all_stations")
+    person.press("Read")
+    await person.reads("2,Oslo")
+    person.choose("Resources", "station {…}")
+    resources = person.tab("Resources")
+    resources.fill("city (required)", "New York")
+    resources.press("Read")
+    await person.reads("station of New York")
+
+
+async def test_a_prompt_is_shown_with_its_roles(person: Person) -> None:
+    prompts = person.tab("Prompts")
+    prompts.fill("city (required)", "Oslo")
+    prompts.press("Get")
+    await prompts.reads("user: What should I pack for Oslo?")
+
+
+async def test_values_are_kept_while_another_tool_is_shown(person: Person) -> None:
+    person.choose("Tools", "forecast")
+    person.fill("city (required)", "Oslo")
+    person.choose("Tools", "measure")
+    person.choose("Tools", "forecast")
+    assert person.entered("city (required)") == "Oslo"
+
+
+# -- questions ---------------------------------------------------------------------------------------------
+
+
+async def test_a_question_is_put_above_the_panes_and_goes_when_it_is_answered(person: Person) -> None:
+    person.choose("Tools", "book")
+    person.press("Call")
+    await person.reads("Where do you want to go?")
+    person.fill("city (required)", "Oslo")
+    person.press("Accept")
+    await person.reads("2 nights in Oslo")
+    assert "Where do you want to go?" not in person.text
+
+
+async def test_a_cancelled_call_takes_its_question_with_it(person: Person) -> None:
+    person.choose("Tools", "book")
+    person.press("Call")
+    await person.reads("Where do you want to go?")
+    person.tab("Tools").press("Cancel")
+    await person.until(lambda: "Where do you want to go?" not in person.text)
+
+
+async def test_questions_are_taken_while_somebody_looks(server: ConnectedServer) -> None:
+    panel = panel_of(server)
+    before = len(server.questions._takers)
+    panel._view_count = 1
+    assert len(server.questions._takers) == before + 1
+    panel._view_count = 2
+    assert len(server.questions._takers) == before + 1
+    panel._view_count = 0
+    assert len(server.questions._takers) == before
+    panel._view_count = 1
+    panel.close()
+    assert len(server.questions._takers) == before
+
+
+# -- history -----------------------------------------------------------------------------------------------
+
+
+async def test_history_fills_the_form_in_and_becomes_code(person: Person) -> None:
+    person.choose("Tools", "forecast")
+    person.fill("city (required)", "Oslo")
+    person.press("Call")
+    await person.reads("Oslo: sunny")
+    person.fill("city (required)", "Bergen")
+    person.press("Again")
+    assert person.entered("city (required)") == "Oslo"
+    person.press("Insert as code")
+    assert person.entered("Code") == "weather.tools.forecast(city='Oslo', unit='celsius', days=1)"
+
+
+async def test_history_is_bounded(person: Person) -> None:
+    person.choose("Tools", "stations")
+    person.fill("n (required)", "1")
+    for number in range(22):
+        person.press("Call")
+        await person.until(lambda: not person.can_press("Cancel"))
+        assert len(person.options("History")) == min(number + 1, 20)
+
+
+# -- what changes at the server ----------------------------------------------------------------------------
+
+
+async def test_a_new_tool_appears_and_what_was_typed_stays(server: ConnectedServer, person: Person) -> None:
+    before = len(server.definitions)
+    person.choose("Tools", "learn")
+    person.fill("name (required)", "fresh")
+    person.press("Call")
+    await person.until(lambda: "fresh" in person.options("Tools"))
+    assert person.entered("name (required)") == "fresh"
+    assert f"{before + 1} tools" in person.text
+
+
+async def test_a_server_that_is_disconnected_leaves_a_panel_to_read(
+    connections: Connections, person: Person
+) -> None:
+    person.choose("Tools", "forever")
+    person.press("Call")
+    connections.disconnect("weather")
+    await person.reads("Disconnected.")
+    await person.reads("Failed after")
+    assert not person.can_press("Call")
+    assert not person.can_press("Cancel")
+    person.press("Insert as code")
+    assert person.entered("Code") == "weather.tools.forever()"
+
+
+# -- its life ----------------------------------------------------------------------------------------------
+
+
+async def test_a_server_has_one_panel_until_that_is_closed(server: ConnectedServer) -> None:
+    first = panel_of(server)
+    assert panel_of(server) is first
+    first.close()
+    second = panel_of(server)
+    assert second is not first
+    second.close()
+
+
+async def test_closing_leaves_no_widget_and_no_listener(server: ConnectedServer) -> None:
+    before = set(open_widgets)
+    panel = panel_of(server)
+    panel._view_count = 1
+    person = Person(panel)
+    person.choose("Tools", "forecast")
+    person.choose("Tools", "book")
+    person.press("Call")
+    await person.reads("Where do you want to go?")
+    panel.close()
+    panel.close()
+    assert set(open_widgets) - before == set()
+    assert server._listeners == []
