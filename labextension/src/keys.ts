@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /**
  * Plain keys in the widgets of a connected server are the widgets' own. To a notebook, a letter typed in a list
- * or on a button is a command: `b` adds a cell, `d d` deletes one. Keys with Ctrl, Alt or Command, and Escape,
- * stay commands.
+ * or on a button is a command: `b` adds a cell, `d d` deletes one. Keys with Ctrl, Alt or Command stay
+ * commands, and Escape leads back to the cell.
  */
 
 import { WIDGET_CLASS } from './tokens';

@@ -63,6 +63,7 @@ class Pane:
         self._accept = button(
             "Use it as it is now", "Take this tool for what it is now, and call it again", self._accepted
         )
+        self._accept.layout.align_self = "flex-start"
         self._form_box = widgets.VBox(layout=WIDE)
         self._underway = Underway(verb, self._start, self._ended)
         self._history = History(self._again)

@@ -254,6 +254,23 @@ def test_a_call_becomes_a_cell_below_that_runs(notebook: Page, trips: Locator, t
     expect(cell.locator(".jp-OutputArea-output")).to_contain_text('O"slo\\, day 1: sunny')
 
 
+def test_without_our_extension_the_code_is_there_to_copy(
+    jupyter: Jupyter, browser: Browser, tmp_path: Path
+) -> None:
+    write_notebook(jupyter, "copy.ipynb", empty_notebook())
+    with window(browser, height=PANEL_HEIGHT) as page:
+        page.route("**/extensions/mcp-jupyter/**", lambda route: route.abort())
+        open_notebook(page, jupyter, "copy.ipynb")
+        connect(page, "trips", "trips_server.py")
+        panel = show(page, "trips")
+        call(panel, "cancellations")
+        expect(panel.get_by_role("status")).to_contain_text("Done after")
+        panel.get_by_role("button", name="Insert as code").click()
+        expect(panel.get_by_role("textbox", name="Code")).to_have_value("trips.tools.cancellations()")
+        expect(panel).to_contain_text("To copy:")
+        page.screenshot(path=tmp_path / "copy.png")
+
+
 # -- servers that misbehave --------------------------------------------------------------------------------
 
 
