@@ -258,7 +258,7 @@ class Redactor:
         for key, item in node.items():
             if key == "properties" and isinstance(item, dict):
                 made[key] = {
-                    self.text(name): self._schema(sub, _tells(name, ""), depth + 2)
+                    self.text(name): self._schema(sub, _tells(name, _kind_of(sub)), depth + 2)
                     for name, sub in item.items()
                 }
             elif hide and key in ("const", "default", "example", "examples"):
@@ -293,6 +293,12 @@ def _telling(name: str) -> frozenset[str]:
     words = [word.lower() for word in _WORDS.findall(name)]
     pairs = {" ".join(pair) for pair in pairwise(words) if pair in _SECRET_PAIRS}
     return frozenset(pairs.union(word for word in words if word in _SECRET_WORDS))
+
+
+def _kind_of(schema: Any) -> float | str:
+    """A value such as a schema describes, as far as `_tells` looks at it."""
+    described = schema.get("type") if isinstance(schema, dict) else None
+    return 0 if described in ("integer", "number") else ""
 
 
 def _is_count(name: str, value: Any) -> bool:

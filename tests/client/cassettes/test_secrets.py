@@ -269,6 +269,12 @@ def test_definitions_stay_usable() -> None:
     assert properties == {"password": {"type": "string", "default": MARK}, "token": {"type": "object"}}
 
 
+def test_the_default_of_a_count_stays() -> None:
+    schema = {"properties": {"maxTokens": {"type": "number", "default": 100}}}
+    page = {"tools": [{"name": "sample", "inputSchema": schema}]}
+    assert Redactor().value(page, schemas=True) == page
+
+
 async def test_a_replay_needs_no_secret(tmp_path: Path) -> None:
     mcp = FastMCP("door")
 
