@@ -12,7 +12,7 @@ import asyncio
 from typing import Any, Final
 
 import ipywidgets as widgets
-from IPython.core.interactiveshell import InteractiveShell
+from IPython.core.formatters import DisplayFormatter
 
 from ..calling.connected import ConnectedServer, Event
 from ..calling.questions import Notice, Question
@@ -148,10 +148,9 @@ class Panel(widgets.VBox):  # type: ignore[misc]
             self._loop.call_soon_threadsafe(self._show_notice, item.thing)
 
     def _show_notice(self, thing: object) -> None:
-        formatter = InteractiveShell.instance().display_formatter
-        if self.is_closed or formatter is None:
+        if self.is_closed:
             return
-        data, metadata = formatter.format(thing)
+        data, metadata = DisplayFormatter().format(thing)
         self._notice.outputs = ({"output_type": "display_data", "data": data, "metadata": metadata},)
         self._notice.layout.display = None
 

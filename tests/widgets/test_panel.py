@@ -8,6 +8,7 @@ from ipywidgets.widgets.widget import _instances as open_widgets
 
 from mcp_jupyter.calling.connected import ConnectedServer
 from mcp_jupyter.calling.connections import Connections
+from mcp_jupyter.kernel.cards import Card
 from mcp_jupyter.widgets.panel import panel_of
 
 from .person import Person
@@ -127,6 +128,16 @@ async def test_questions_are_taken_while_somebody_looks(server: ConnectedServer)
     panel._view_count = 1
     panel.close()
     assert len(server.questions._takers) == before
+
+
+async def test_what_a_server_has_to_show_appears_in_the_panel(
+    server: ConnectedServer, person: Person
+) -> None:
+    server.questions.show(Card("Sign in at example.com"))
+    await person.reads("Sign in at example.com")
+    server.questions.show(Card("Signed in at example.com"))
+    await person.reads("Signed in at example.com")
+    assert "Sign in at" not in person.text
 
 
 # -- history -----------------------------------------------------------------------------------------------
