@@ -71,6 +71,25 @@ def test_a_notebook_gives_its_outputs(clone, name):
     assert ran.returncode == 0, ran.stdout + ran.stderr
 
 
+@pytest.mark.parametrize(
+    "runner",
+    [["pytest", "--nbmake"], ["papermill", "--inject-paths", "--no-progress-bar"]],
+    ids=["nbmake", "papermill"],
+)
+def test_recorded_calls_are_replayed_by_other_runners_too(clone, runner, tmp_path):
+    folder, environ = clone
+    output = [str(tmp_path / "out.ipynb")] if runner[0] == "papermill" else ["-p", "no:cacheprovider"]
+    ran = subprocess.run(
+        [sys.executable, "-m", *runner, "calling-servers.ipynb", *output],
+        cwd=folder,
+        env=environ,
+        capture_output=True,
+        text=True,
+        timeout=RUN_SECONDS,
+    )
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+
+
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=NAMES)
 def test_what_is_stored_is_of_no_machine(path):
     text = path.read_text(encoding="utf-8")
