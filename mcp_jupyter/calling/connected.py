@@ -19,15 +19,15 @@ from typing import Any, Final, Literal
 from .. import types
 from ..client.client import Client
 from ..errors import ConnectionClosed, DefinitionChanged
+from .answers.results import CallResult, PromptResult, ReadResult, ToolError
 from .background import Background
 from .calls import MAX_CALLS, Call, Report, Work
 from .keeper import Keeper, MakeClient
 from .log import LogBook
 from .questions import Notice, Question, Questions
-from .results import CallResult, PromptResult, ReadResult, ToolError
 from .text import clean
-from .tool_schemas import tool_schemas
-from .tools import Tools
+from .tools.for_models import tool_schemas
+from .tools.functions import Tools
 from .waiting import wait, wait_opened
 
 __all__ = ["Aio", "ConnectedServer", "Event", "PostToMain"]

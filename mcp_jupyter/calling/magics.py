@@ -29,8 +29,8 @@ from .tracebacks import ServerFailed
 
 if TYPE_CHECKING:
     from .. import types
-    from .completion import Completion
     from .connected import ConnectedServer
+    from .tools.completion import Completion
 
 __all__ = ["CallingMagics", "connections_card"]
 
@@ -68,7 +68,7 @@ class CallingMagics(Magics):
         args = parse_words(self.mcp_connect, ours)
         if args is None:
             return
-        from .tools import card_of
+        from .tools.functions import card_of
         from .wanted import wanted_of
 
         alias = self._alias(args.alias)
@@ -153,7 +153,7 @@ class CallingMagics(Magics):
     def _complete(self) -> None:
         """Complete calls from the first connection on."""
         if self.completion is None:
-            from .completion import Completion
+            from .tools.completion import Completion
 
             options = {f"%{name}": self._options(name) for name in self.magics["line"]}
             self.completion = Completion(self.shell.user_ns, lambda: self.connections.servers, options)

@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from mcp_jupyter import types
+from mcp_jupyter.calling.answers.results import ToolError
 from mcp_jupyter.calling.calls import CallCancelled
 from mcp_jupyter.calling.connections import Wanted
-from mcp_jupyter.calling.results import ToolError
 from mcp_jupyter.errors import ConnectionClosed, DefinitionChanged, McpError, RequestTimeout
 
 from .conftest import BOUND, eventually

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from mcp_jupyter.calling.answers.results import ToolError
 from mcp_jupyter.calling.connections import Wanted
-from mcp_jupyter.calling.results import ToolError
 from mcp_jupyter.errors import McpError, RequestTimeout
 
 from .conftest import BOUND, eventually

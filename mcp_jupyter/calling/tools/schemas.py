@@ -12,7 +12,7 @@ from itertools import islice
 from typing import Any, Final
 from urllib.parse import unquote
 
-from ..types import Tool
+from ...types import Tool
 
 __all__ = ["Arguments", "arguments_of", "resolved", "type_text", "values_of"]
 

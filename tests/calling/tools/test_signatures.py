@@ -19,7 +19,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from mcp_jupyter.calling.signatures import NOT_GIVEN, checked, signature_of
+from mcp_jupyter.calling.tools.signatures import NOT_GIVEN, checked, signature_of
 from mcp_jupyter.types import Tool
 
 

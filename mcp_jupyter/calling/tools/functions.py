@@ -15,13 +15,13 @@ from keyword import iskeyword
 from textwrap import indent
 from typing import Any, Final
 
-from ..types import Tool
-from .inert import Listing
+from ...types import Tool
+from ..inert import Listing
+from ..text import clean, one_line
+from ..tracebacks import ArgumentTypeError
+from .for_models import fitted_names
 from .schemas import arguments_of, type_text
 from .signatures import checked, signature_of
-from .text import clean, one_line
-from .tool_schemas import fitted_names
-from .tracebacks import ArgumentTypeError
 
 __all__ = ["ToolFunction", "Tools", "attribute_names", "card_of"]
 

@@ -12,8 +12,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
 from typing import Any, Final
 
-from ..protocol.frames import dumps
-from ..types import (
+from ...protocol.frames import dumps
+from ...types import (
     AudioContent,
     BlobResourceContents,
     EmbeddedResource,
@@ -22,10 +22,10 @@ from ..types import (
     TextContent,
     TextResourceContents,
 )
-from .inert import table
+from ..inert import table
+from ..text import clean, one_line
 from .media import audio_bundle, decoded, image_bundle
 from .tables import is_page
-from .text import clean, one_line
 
 __all__ = ["Shown", "bundles_of", "harmless_markdown", "joined", "page_bundle", "text_of"]
 

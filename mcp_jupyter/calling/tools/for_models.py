@@ -15,9 +15,9 @@ from collections.abc import Callable, Iterable, Mapping
 from copy import deepcopy
 from typing import Any, Final, Literal
 
-from ..types import Tool
+from ...types import Tool
+from ..text import clean
 from .schemas import arguments_of
-from .text import clean
 
 __all__ = ["MAX_NAME_CHARS", "fitted_names", "tool_schemas"]
 

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from IPython.core.formatters import DisplayFormatter
 from IPython.utils.capture import capture_output
 
-from mcp_jupyter.calling.results import CallResult, PromptResult, ReadResult, ToolError
-from mcp_jupyter.calling.showing import harmless_markdown
-from mcp_jupyter.calling.tables import frame_of
+from mcp_jupyter.calling.answers.results import CallResult, PromptResult, ReadResult, ToolError
+from mcp_jupyter.calling.answers.showing import harmless_markdown
+from mcp_jupyter.calling.answers.tables import frame_of
 from mcp_jupyter.errors import McpJupyterError
 from mcp_jupyter.errors import ToolError as AnyToolError
 from mcp_jupyter.server.content import frames
@@ -33,8 +33,7 @@ from mcp_jupyter.types import (
     TextResourceContents,
     Tool,
 )
-
-from .shells import shell_in
+from tests.calling.shells import shell_in
 
 PNG = b64encode(b"\x89PNG\r\n\x1a\n" + bytes(8)).decode()
 JPEG = b64encode(b"\xff\xd8\xff" + bytes(8)).decode()

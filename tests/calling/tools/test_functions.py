@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from IPython.core.oinspect import Inspector
 from mcp.server import MCPServer
 
-from mcp_jupyter.calling.tools import Tools, attribute_names
+from mcp_jupyter.calling.tools.functions import Tools, attribute_names
 from mcp_jupyter.types import Tool
 
 

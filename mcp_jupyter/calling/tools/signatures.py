@@ -19,16 +19,16 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pydantic_core import from_json, to_json
 
-from ..errors import McpJupyterError, UncheckableSchema
-from ..server.content import frames, plain, readable
-from ..server.content.extent import MAX_PARTS
-from ..types import Tool
+from ...errors import McpJupyterError, UncheckableSchema
+from ...server.content import frames, plain, readable
+from ...server.content.extent import MAX_PARTS
+from ...types import Tool
+from ..text import clean, is_clean, one_line
+from ..tracebacks import ArgumentTypeError, ArgumentValueError
 from .schemas import Arguments, Schema, arguments_of, type_text
-from .text import clean, is_clean, one_line
-from .tracebacks import ArgumentTypeError, ArgumentValueError
 
 if TYPE_CHECKING:
-    from ..protocol.json_schema import JsonSchema
+    from ...protocol.json_schema import JsonSchema
 
 __all__ = ["NOT_GIVEN", "checked", "compiled", "is_plain_name", "signature_of"]
 
@@ -144,7 +144,7 @@ def compiled(schema: Mapping[str, Any]) -> JsonSchema:
 @lru_cache(maxsize=128)
 def _compiled(schema: bytes) -> JsonSchema:
     """By content: a tool that is called in a loop is read once."""
-    from ..protocol.json_schema import JsonSchema  # slow to import: jsonschema may bring a grammar of IRIs
+    from ...protocol.json_schema import JsonSchema  # slow to import: jsonschema may bring a grammar of IRIs
 
     return JsonSchema(from_json(schema))
 

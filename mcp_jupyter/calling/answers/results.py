@@ -13,9 +13,9 @@ from typing import Any, Final
 
 from pydantic_core import from_json, to_json
 
-from .. import errors
-from ..errors import UncheckableSchema
-from ..types import (
+from ... import errors
+from ...errors import UncheckableSchema
+from ...types import (
     BlobResourceContents,
     CallToolResult,
     EmbeddedResource,
@@ -25,12 +25,12 @@ from ..types import (
     TextResourceContents,
     Tool,
 )
+from ..text import clean, one_line
+from ..tools.signatures import compiled, signature_of
+from ..tracebacks import short_traceback
 from .media import decoded
 from .showing import Bundle, Shown, bundles_of, harmless_markdown, joined, page_bundle, text_of
-from .signatures import compiled, signature_of
 from .tables import frame_of, frame_of_csv, is_page
-from .text import clean, one_line
-from .tracebacks import short_traceback
 
 __all__ = ["CallResult", "Markdown", "PromptResult", "ReadResult", "ToolError"]
 

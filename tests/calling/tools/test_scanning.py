@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mcp_jupyter.calling.scanning import place_of
+from mcp_jupyter.calling.tools.scanning import place_of
 
 
 @pytest.mark.parametrize(

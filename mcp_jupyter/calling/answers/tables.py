@@ -7,7 +7,7 @@ import io
 from collections.abc import Mapping
 from typing import Any, Final
 
-from .text import one_line
+from ..text import one_line
 
 __all__ = ["frame_of", "frame_of_csv", "is_page"]
 

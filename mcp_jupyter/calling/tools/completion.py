@@ -18,13 +18,13 @@ from IPython.core.completer import (
     context_matcher,
 )
 
-from ..types import Prompt, Resource, ResourceTemplate, Tool
+from ...types import Prompt, Resource, ResourceTemplate, Tool
+from ..text import is_clean
+from .for_models import fitted_names
+from .functions import ToolFunction, Tools, attribute_names
 from .scanning import Place, place_of
 from .schemas import arguments_of, values_of
 from .signatures import is_plain_name
-from .text import is_clean
-from .tool_schemas import fitted_names
-from .tools import ToolFunction, Tools, attribute_names
 
 __all__ = ["Completion", "Server", "complete_line"]
 

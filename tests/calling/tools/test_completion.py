@@ -10,11 +10,10 @@ import pytest
 from IPython.core.completer import provisionalcompleter
 from IPython.core.interactiveshell import InteractiveShell
 
-from mcp_jupyter.calling.completion import Completion, complete_line
-from mcp_jupyter.calling.tools import Tools
+from mcp_jupyter.calling.tools.completion import Completion, complete_line
+from mcp_jupyter.calling.tools.functions import Tools
 from mcp_jupyter.types import Prompt, PromptArgument, Resource, ResourceTemplate, Tool
-
-from .shells import shell_in
+from tests.calling.shells import shell_in
 
 FORECAST = Tool(
     name="forecast",

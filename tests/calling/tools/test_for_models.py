@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mcp_jupyter.calling.tool_schemas import fitted_names, tool_schemas
-from mcp_jupyter.calling.tools import Tools
+from mcp_jupyter.calling.tools.for_models import fitted_names, tool_schemas
+from mcp_jupyter.calling.tools.functions import Tools
 from mcp_jupyter.types import Tool
 
 SCHEMA = {"$schema": "https://json-schema.org/draft/2020-12/schema", "type": "object"}
