@@ -43,9 +43,12 @@ CELLS = [
 
 
 def run(kernel, server: Path, options: str = ""):
-    """What each cell left."""
+    """What each cell left: of a line that is written over, what stands there in the end."""
     connect = f"%mcp_connect weather {options} {sys.executable} {server}"
-    return [(ran.text, ran.result, ran.printed, ran.error) for ran in map(kernel.run, [connect, *CELLS[:-1]])]
+    return [
+        (ran.text, ran.result, ran.printed.rpartition("\r")[2], ran.error)
+        for ran in map(kernel.run, [connect, *CELLS[:-1]])
+    ]
 
 
 def test_a_recorded_notebook_runs_the_same_without_its_server(jupyter_dirs, tmp_path, server):

@@ -41,15 +41,16 @@ def clone() -> Iterator[tuple[Path, dict[str, str]]]:
             copy = dirs.notebooks / path.relative_to(ROOT)
             copy.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(path, copy)
-        programs = dirs.root / "bin"  # all there is: no npx, no python but ours
-        programs.mkdir()
+        programs, temporary = dirs.root / "bin", dirs.root / "t"
+        programs.mkdir()  # all there is: no npx, no python but ours
+        temporary.mkdir()
         for name in ("bash", "sh"):
             if (found := shutil.which(name)) is not None:
                 (programs / name).symlink_to(found)
         dead = {f"{scheme}_proxy": "http://127.0.0.1:9" for scheme in ("http", "https", "all")}
         ours = {name: value for name, value in dirs.environ.items() if not name.startswith("PYTEST")}
-        environ = {**ours, **dead, "MCP_JUPYTER_CASSETTES": "replay", "PATH": str(programs)}
-        yield dirs.notebooks / "notebooks", environ
+        own = {"PATH": str(programs), "TMPDIR": str(temporary)}
+        yield dirs.notebooks / "notebooks", {**ours, **dead, **own, "MCP_JUPYTER_CASSETTES": "replay"}
 
 
 def test_these_notebooks_are_there():

@@ -15,6 +15,7 @@ import sys
 import pytest
 from pathlib import Path
 from mcp_jupyter import Client
+from mcp_jupyter.errors import ToolError
 
 COMMAND = [sys.executable, str(Path(__file__).with_name("weather_server.py"))]
 
