@@ -17,6 +17,7 @@ from IPython.core.error import UsageError
 from IPython.core.interactiveshell import InteractiveShell
 from IPython.core.magic import Magics, line_cell_magic, line_magic, magics_class
 from IPython.display import display
+from traitlets import List, Unicode
 
 from ..errors import CassetteError, McpJupyterError, ToolError
 from ..kernel.arguments import HELP, magic, no_such, parse, parse_words, words_of
@@ -51,8 +52,12 @@ class CallingMagics(Magics):
 
     shell: InteractiveShell
 
+    redact = List(
+        Unicode(), help="Regular expressions of what no recording may hold, beside those of --redact."
+    ).tag(config=True)
+
     def __init__(self, shell: InteractiveShell, connections: Connections) -> None:
-        super().__init__(shell)
+        super().__init__(shell, parent=shell)
         self.connections = connections
         self.completion: Completion | None = None
         shell.events.register("post_run_cell", self._after_cell)
@@ -74,6 +79,7 @@ class CallingMagics(Magics):
         alias = self._alias(args.alias)
         with _one_line("%mcp_connect"):
             identity = identify(self.shell.user_ns)
+            args.redact = [*self.redact, *(args.redact or ())]
             wanted = wanted_of(alias, args, target, self.shell.user_ns, identity)
             server = self.connections.connect(alias, wanted)
         self.shell.push({alias: server}, interactive=True)

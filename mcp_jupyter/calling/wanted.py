@@ -130,7 +130,7 @@ def _recording(args: argparse.Namespace, notebook: str | None) -> Recording:
     path = args.cassette
     if path is None and notebook is not None:
         path = cassette_path(Path(notebook))
-    return Recording(mode, path, tuple(args.redact or ()))
+    return Recording(mode, path, tuple(args.redact))
 
 
 def _sampling(name: str | None, namespace: Mapping[str, Any]) -> Callable[..., Any] | None:

@@ -142,6 +142,18 @@ def test_a_secret_never_reaches_the_recording(jupyter_dirs, tmp_path, server):
         assert "[redacted]" in kernel.run("%mcp_call weather broken why=$token").error
 
 
+def test_what_is_configured_as_secret_never_reaches_a_recording(jupyter_dirs, tmp_path, server):
+    with notebook(jupyter_dirs, tmp_path / "analysis.ipynb", "record") as kernel:
+        kernel.run("%config CallingMagics.redact = ['Par[a-z]+']")
+        kernel.run(f"%mcp_connect weather --redact Osl. {sys.executable} {server}")
+        kernel.run("%mcp_call weather forecast city=Paris")
+        kernel.run("%mcp_call weather forecast city=Oslo")
+    written = (tmp_path / "analysis.cassette.json").read_text()
+    assert "Paris" not in written
+    assert "Oslo" not in written
+    assert '"city": "[redacted]"' in written
+
+
 def test_a_changed_tool_is_told_when_it_is_recorded_anew(jupyter_dirs, tmp_path, server):
     path = tmp_path / "analysis.ipynb"
     with notebook(jupyter_dirs, path, "record") as kernel:
