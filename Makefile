@@ -5,6 +5,9 @@ VENV ?= .venv
 PYTHON ?= $(firstword $(foreach name,python3 python3.11 python3.12 python3.13 python3.14,$(shell \
 	$(name) -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && echo $(name))))
 
+# Tests wait for other processes half of their time: two cores have work for three.
+JOBS ?= 3
+
 BIN := $(VENV)/bin
 PANEL_SOURCES := $(wildcard labextension/src/*.ts labextension/style/* labextension/*.json \
 	labextension/yarn.lock labextension/.yarnrc.yml)
@@ -20,6 +23,7 @@ help:
 	@echo "make test         check style, types and layers, and run all tests"
 	@echo "make clean        remove what was built (the virtual environment stays)"
 	@echo ""
+	@echo "JOBS=1 runs one test at a time."
 	@echo "VENV=DIR uses another virtual environment than .venv, PYTHON=python3.13 another Python to make it."
 
 demo: $(VENV)/.demo-installed
@@ -29,7 +33,8 @@ test: $(VENV)/.test-installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -m "not alone" --numprocesses $(JOBS) --dist loadfile
+	$(BIN)/python -m pytest -m alone
 
 clean:
 	rm -rf mcp_jupyter/labextension labextension/lib labextension/node_modules labextension/.yarn

@@ -102,6 +102,7 @@ def test_a_call_timed_out_while_waiting_never_runs(kernel: DrivenKernel) -> None
     assert kernel.evaluate("runs") == ["next"]
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("name", ["thread", "thread_async"])
 def test_a_concurrent_call_is_answered_while_a_cell_sleeps(kernel: DrivenKernel, name: str) -> None:
     cell = kernel.busy("driver.started.set(); time.sleep(2)")

@@ -70,6 +70,7 @@ async def test_a_host_lists_calls_and_reads(url, token, mode):
         )
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("mode", MODES)
 async def test_while_a_cell_runs_concurrent_tools_answer_at_once_and_others_wait_their_turn(
     notebook, url, token, mode
