@@ -114,7 +114,6 @@ def test_the_entry_must_be_told(servers: Any, name: str | None, words: str) -> N
         (FastMCP("x"), {"headers": {}}, "the target is a server in memory"),
         (FastMCP("x"), {"env": {}}, "the target is a server in memory"),
     ],
-    ids=str,
     ids=lambda value: "server object" if isinstance(value, FastMCP) else repr(value),
 )
 def test_an_option_that_does_not_fit_is_refused(target: Any, options: dict[str, Any], words: str) -> None:
