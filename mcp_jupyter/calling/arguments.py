@@ -33,7 +33,7 @@ SERVER = (
     argument("--config", metavar="FILE", help="a file of servers (mcpServers), in place of a target"),
     argument(
         "--from", dest="host", metavar="HOST",
-        help="the servers of claude-desktop, claude-code, cursor or vscode, in place of a target",
+        help="a server of claude-desktop, claude-code, cursor or vscode; without NAME, lists them",
     ),
     argument("--server", metavar="ENTRY", help="which entry of the file (default: NAME)"),
     argument("--trust", action="store_true", help="start what a project's file says, having read it"),

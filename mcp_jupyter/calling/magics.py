@@ -74,8 +74,12 @@ class CallingMagics(Magics):
         if args is None:
             return
         from .tools.functions import card_of
-        from .wanted import wanted_of
+        from .wanted import found_card, wanted_of
 
+        if args.alias is None and (args.host or args.config):
+            with _one_line("%mcp_connect"):
+                display(found_card(args))
+            return
         alias = self._alias(args.alias)
         with _one_line("%mcp_connect"):
             identity = identify(self.shell.user_ns)

@@ -4,12 +4,15 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from ..client.pairs import split_headers, split_pairs
+from ..errors import ConfigError
 from .connections import Recording, Wanted
+from .inert import Listing
 
 if TYPE_CHECKING:
     import httpx2
@@ -17,7 +20,10 @@ if TYPE_CHECKING:
     from ..client.config import ServerEntry
     from ..kernel.identity import Identity
 
-__all__ = ["wanted_of"]
+__all__ = ["found_card", "wanted_of"]
+
+MAX_LISTED: Final = 50
+"""Servers of a file that are listed; hosts have a dozen."""
 
 
 def wanted_of(
@@ -103,6 +109,29 @@ def _entries(args: argparse.Namespace) -> Mapping[str, ServerEntry]:
     from ..client.host_entries import entries_of_host
 
     return entries_of_host(args.host, Path.cwd())
+
+
+def found_card(args: argparse.Namespace) -> Listing:
+    """The servers of a host or a file, and how to connect one; nothing of what an entry says but its type.
+
+    Raises
+    ------
+    ConfigError
+        There is no such file, or it cannot be used.
+    """
+    entries = _entries(args)
+    where = f"--from {args.host}" if args.host else f"--config {args.config}"
+    lines = [(name, _described(entries, name, where)) for name in list(entries)[:MAX_LISTED]]
+    more = len(entries) - len(lines)
+    return Listing(f"Servers of {args.host or args.config}", lines, f"... and {more} more" if more else "")
+
+
+def _described(entries: Mapping[str, ServerEntry], name: str, where: str) -> str:
+    try:
+        kind = entries[name].type
+    except ConfigError:  # of a host's file, an entry is checked when it is taken
+        return "cannot be used as it is"
+    return f"{kind}, with a name: %mcp_connect NAME {where} --server {shlex.quote(name)}"
 
 
 def _check_consent(entry: ServerEntry, is_trusted: bool) -> None:

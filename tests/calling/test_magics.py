@@ -133,6 +133,32 @@ def test_the_servers_that_a_host_has_already(kernel, tmp_path):
         kernel.run(f"os.chdir({str(ROOT)!r})\n%mcp_disconnect sky")
 
 
+def test_without_a_name_the_servers_of_a_host_or_file_are_listed_and_none_is_connected(kernel, tmp_path):
+    file = tmp_path / ".mcp.json"
+    entries = {
+        "git-hub": {"command": "never-started", "args": ["--token", "canary-77"]},
+        "web": {"url": "https://a"},
+    }
+    file.write_text(json.dumps({"mcpServers": {**entries, "odd": {"type": "ws"}}}))
+    kernel.run(f"os.chdir({str(tmp_path)!r})")
+    try:
+        found = kernel.run("%mcp_connect --from claude-code")
+    finally:
+        kernel.run(f"os.chdir({str(ROOT)!r})")
+    assert found.error == ""
+    assert found.text.splitlines() == [
+        "Servers of claude-code",
+        "  git-hub  stdio, with a name: %mcp_connect NAME --from claude-code --server git-hub",
+        "  web  http, with a name: %mcp_connect NAME --from claude-code --server web",
+        "  odd  cannot be used as it is",
+    ]
+    assert "canary-77" not in str(found.displayed)
+    assert "Connected servers" not in kernel.run("%mcp_status").text
+    entry = {"mcpServers": {"web": {"url": "https://a"}}}
+    (tmp_path / "servers.json").write_text(json.dumps(entry))
+    assert kernel.run(f"%mcp_connect --config {tmp_path / 'servers.json'}").error == ""
+
+
 MISTAKES = {
     "%mcp_connect": "%mcp_connect: give a name and a server",
     "%mcp_connect weather": "%mcp_connect: give one of a URL, a command",
@@ -141,7 +167,6 @@ MISTAKES = {
     "%mcp_connect a http://localhost:9 more": "%mcp_connect: after the URL there is 'more'",
     "%mcp_connect a http://localhost:9 --headr x": "%mcp_connect: unrecognized arguments: --headr",
     "%mcp_connect a http://localhost:9 --header secret": "%mcp_connect: A header is written as 'Name: value'",
-    "%mcp_connect a ls --oauth": "%mcp_connect: after",
     "%mcp_connect --oauth a ls": "%mcp_connect: --oauth is for a URL",
     "%mcp_connect --record --replay a ls": "%mcp_connect: give --record or --replay",
     "%mcp_connect --sampling mine a ls": "%mcp_connect: --sampling takes the name of a function",
@@ -150,7 +175,7 @@ MISTAKES = {
 }
 
 
-@pytest.mark.parametrize("line", [line for line in MISTAKES if line != "%mcp_connect a ls --oauth"])
+@pytest.mark.parametrize("line", MISTAKES)
 def test_a_mistake_is_one_clear_line(kernel, line):
     kernel.run("mine = 1")
     error = kernel.run(line).error
