@@ -39,6 +39,7 @@ class Background:
 
     def __init__(self) -> None:
         self._portal: BlockingPortal | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
         self._lock = threading.Lock()
         self._pid = os.getpid()
@@ -54,17 +55,17 @@ class Background:
         return self._running().start_task_soon(function, *args, name=name)
 
     def post(self, function: Callable[..., object], *args: Any) -> None:
-        """Call a function on the loop's thread, soon; nothing happens once the loop has ended."""
-        portal = self._portal
-        if portal is not None:
+        """Call a function on the loop's thread, soon; waits for nothing. Of no effect once the loop ended."""
+        loop = self._loop
+        if loop is not None:
             with contextlib.suppress(RuntimeError):
-                portal.start_task_soon(_called, function, args)
+                loop.call_soon_threadsafe(function, *args)
 
     def stop(self) -> None:
         """Cancel what runs there and end the thread. Idempotent."""
         atexit.unregister(self.stop)
         portal, thread = self._portal, self._thread
-        self._portal = self._thread = None
+        self._portal = self._loop = self._thread = None
         if portal is None or thread is None or os.getpid() != self._pid:
             return
         with contextlib.suppress(RuntimeError):
@@ -76,11 +77,11 @@ class Background:
             raise ConnectionClosed("Connections do not survive a fork: connect again in this process.")
         with self._lock:
             if self._portal is None or self._thread is None or not self._thread.is_alive():
-                self._portal = self._start()
+                self._loop, self._portal = self._start()
             return self._portal
 
-    def _start(self) -> BlockingPortal:
-        ready: Future[BlockingPortal] = Future()
+    def _start(self) -> tuple[asyncio.AbstractEventLoop, BlockingPortal]:
+        ready: Future[tuple[asyncio.AbstractEventLoop, BlockingPortal]] = Future()
         self._thread = threading.Thread(target=_run, args=(ready,), name="mcp-client", daemon=True)
         # A breakpoint in a cell must not stop it, nor list it.
         self._thread.pydev_do_not_trace = True  # type: ignore[attr-defined]
@@ -93,14 +94,10 @@ class Background:
             raise ConnectionClosed(f"The client's thread did not start within {START_SECONDS:g} s.") from None
 
 
-async def _called(function: Callable[..., object], args: tuple[Any, ...]) -> None:
-    function(*args)
-
-
-def _run(ready: Future[BlockingPortal]) -> None:
+def _run(ready: Future[tuple[asyncio.AbstractEventLoop, BlockingPortal]]) -> None:
     async def serve() -> None:
         async with BlockingPortal() as portal:
-            ready.set_result(portal)
+            ready.set_result((asyncio.get_running_loop(), portal))
             await portal.sleep_until_stopped()
 
     try:

@@ -149,6 +149,25 @@ def test_a_call_that_was_begun_can_be_cancelled(server, events):
         call.result()
 
 
+def test_to_cancel_a_call_waits_for_nobody(connections):
+    held, letting_go, released = threading.Event(), threading.Event(), threading.Event()
+
+    async def holding_the_loop(params: types.CreateMessageRequestParams) -> str:
+        held.set()
+        letting_go.wait(BOUND)  # as no async function should
+        released.set()
+        return "late"
+
+    server = connections.connect("weather", Wanted(weather(), sampling=holding_the_loop))
+    call, other = server.start_call("forever", {}), server.start_call("haiku", {})
+    assert held.wait(BOUND)
+    call.cancel()
+    assert not released.is_set()
+    letting_go.set()
+    assert call.wait(BOUND)
+    assert other.wait(BOUND)
+
+
 def test_listeners_hear_of_calls_on_the_main_thread(server, main_thread):
     heard = []
     server.add_listener(lambda event: heard.append((event, threading.current_thread())))
