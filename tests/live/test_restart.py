@@ -79,7 +79,8 @@ async def test_when_a_kernel_dies_calls_fail_at_once_and_its_server_is_gone(jupy
             os.kill(pid, signal.SIGKILL)
             answer = await client.answer(running, seconds=5)
             assert "dies" in answer["error"]
-            assert "dies" not in jupyter.served() or jupyter.served()["dies"]["state"] == "gone"
+            # Asked once: between two questions it may go from gone to not there at all.
+            assert jupyter.served().get("dies", {"state": "gone"})["state"] == "gone"
 
 
 async def until_started(client):
