@@ -123,6 +123,13 @@ SCENARIOS: dict[str, Scenario] = {
     "http-invalid-tool-headers": call_what_is_listed,
     "json-schema-ref-no-deref": look,
     "json-schema-2020-12-preservation": give_back_schemas,
+    **dict.fromkeys(
+        (
+            f"sep-2640-client-{what}"
+            for what in ("no-prefetch", "verify-digest", "verify-size", "verify-frontmatter")
+        ),
+        use_everything,
+    ),
 }
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["SCENARIOS", "SELF_SKIPPED", "listing", "selection"]
+__all__ = ["NOT_OURS", "SCENARIOS", "SELF_SKIPPED", "UNDECLARED", "listing", "selection"]
 
 _EVERYWHERE = (
     *("completion-complete", "tools-list", "tools-call-simple-text", "tools-call-image", "tools-call-audio"),
@@ -51,6 +51,12 @@ SELF_SKIPPED = {
     "notifications/tasks on the call's own stream, where SEP-2663 does not put them",
 }
 """Scenarios without one check, and why."""
+
+UNDECLARED = tuple(f"sep-2640-skills-{part}" for part in ("directory", "enumeration", "manifest"))
+"""Of the skills extension (SEP-2640), which no version includes and we do not declare."""
+
+NOT_OURS = frozenset({"authorization-server-metadata-endpoint", "authorization-code-grant"})
+"""For authorization servers, which we are not."""
 
 
 def selection(version: str) -> tuple[str, ...]:

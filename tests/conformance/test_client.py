@@ -39,6 +39,11 @@ PROTOCOL = {
 
 NOT_SCORED = [(version, "json-schema-2020-12-preservation") for version in VERSIONS]
 OLDER = [("2025-06-18", "initialize"), ("2025-06-18", "tools_call")]
+UNDECLARED = [
+    f"sep-2640-client-{what}"
+    for what in ("no-prefetch", "verify-digest", "verify-size", "verify-frontmatter")
+]
+"""Of the skills extension (SEP-2640), which no version includes and our client does not know."""
 
 
 def passes(
@@ -85,6 +90,17 @@ def test_no_required_scenario_is_left_out(suite: Suite, version: str) -> None:
 )
 def test_the_client_passes(suite: Suite, version: str, scenario: str, tmp_path: Path) -> None:
     passes(suite, version, scenario, tmp_path)
+
+
+@pytest.mark.parametrize("scenario", UNDECLARED)
+def test_a_client_that_does_not_know_an_extension_uses_nothing_of_it(
+    suite: Suite, scenario: str, tmp_path: Path
+) -> None:
+    command = shlex.join([sys.executable, str(CLIENT)])
+    options = ("--scenario", scenario, "--spec-version", VERSIONS[-1], "--force", "-o", str(tmp_path))
+    done = suite.run("client", "--command", command, *options)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert [check["status"] for check in checks_of(tmp_path)] == ["SKIPPED"]
 
 
 @pytest.mark.parametrize("scenario", ["http-standard-headers", "tools_call"])

@@ -22,7 +22,7 @@ from tests.live.parts import jupyter_server
 
 from .conftest import HERE, Suite, checks_of
 from .proxy import authorised
-from .scenarios import SCENARIOS, SELF_SKIPPED, listing, selection
+from .scenarios import SCENARIOS, SELF_SKIPPED, UNDECLARED, listing, selection
 
 RUN_SECONDS = 100
 ROOT = HERE.parent.parent
@@ -120,6 +120,16 @@ def test_scenario(version: str, scenario: str, run: Callable[[str], Run]) -> Non
     )
     # A scenario that found nothing to check is green as well, and says nothing.
     assert {check["id"] for check in checks if check["status"] == "SUCCESS"} - {_SAYS_NOTHING}
+
+
+@pytest.mark.parametrize("scenario", UNDECLARED)
+def test_an_extension_that_is_not_declared_is_not_tested(
+    scenario: str, url: str, suite: Suite, tmp_path: Path
+) -> None:
+    done = suite.run("server", "--url", url, "--scenario", scenario, "-o", str(tmp_path))
+    assert done.returncode == 0, done.stdout + done.stderr
+    said = {check["status"] for check in checks_of(tmp_path) if check["id"] != _SAYS_NOTHING}
+    assert said == {"SKIPPED"}
 
 
 @pytest.mark.parametrize("version", SCENARIOS)

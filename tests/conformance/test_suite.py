@@ -3,12 +3,15 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 from pathlib import Path
 
 import pytest
 
+from . import test_client, test_client_auth
 from .conftest import Suite, checks_of
+from .scenarios import NOT_OURS, SCENARIOS, UNDECLARED
 
 
 def test_the_suite_knows_the_frozen_requirements(suite: Suite) -> None:
@@ -16,6 +19,18 @@ def test_the_suite_knows_the_frozen_requirements(suite: Suite) -> None:
     assert listed.returncode == 0, listed.stderr
     assert "server-stateless" in listed.stdout
     assert "request-metadata" in listed.stdout
+
+
+def test_every_scenario_the_suite_has_is_run(suite: Suite) -> None:
+    listed = set(re.findall(r"^  - (\S+)", suite.run("list").stdout, re.MULTILINE))
+    servers = {name for names in SCENARIOS.values() for name in names}
+    clients = {name for names in test_client.PROTOCOL.values() for name in names}
+    more = {name for _, name in (*test_client.NOT_SCORED, *test_client.OLDER)}
+    required = (name for names in test_client_auth.REQUIRED.values() for name in names)
+    older = (name for _, name in test_client_auth.OLDER)
+    signing_in = {f"auth/{name}" for name in (*required, *older, *test_client_auth.NOT_SCORED)}
+    ours = servers | clients | more | signing_in | {*UNDECLARED, *test_client.UNDECLARED}
+    assert listed == ours | NOT_OURS
 
 
 def test_node_is_a_binary_of_the_needed_version(suite: Suite) -> None:
