@@ -102,7 +102,8 @@ class LoopbackCallback:
                 self._answered.set()  # only now: it ends this task, and the person would see no page
 
     def _take(self, target: str) -> tuple[bytes, bytes]:
-        if self._answer is not None or urlsplit(target).path != "/callback":
+        # Not by `urlsplit`, which raises for some targets: any page and program of this machine can ask.
+        if self._answer is not None or target.partition("?")[0] != "/callback":
             return b"404 Not Found", b"There is nothing here."
         try:
             answer = AuthorizationResponse.from_url(target)

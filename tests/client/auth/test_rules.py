@@ -101,6 +101,17 @@ def test_an_answer_in_which_a_parameter_comes_twice_is_none() -> None:
 
 
 @pytest.mark.anyio
+async def test_whatever_a_page_asks_of_the_loopback_the_sign_in_goes_on() -> None:
+    async with loopback_callback() as callback:
+        port = httpx2.URL(callback.redirect_uri).port or 0
+        for target in (b"//[x", b"http://[", b"/callback?state=%00%ff", b"/callback?" + b"a=b&" * 99):
+            async with await anyio.connect_tcp("127.0.0.1", port) as page:
+                await page.send(b"GET %b HTTP/1.1\r\n\r\n" % target)
+                with anyio.fail_after(10):
+                    assert (await page.receive()).split(b" ")[1] in (b"400", b"404")
+
+
+@pytest.mark.anyio
 async def test_the_loopback_waits_for_the_answer_to_its_own_question() -> None:
     async with loopback_callback() as callback, httpx2.AsyncClient(trust_env=False) as browser:
         answers = []
