@@ -26,6 +26,7 @@ HINT = "/.well-known/oauth-protected-resource/mcp"
     [
         *("127.0.0.1", "10.0.0.1", "169.254.169.254", "0.0.0.0", "100.64.0.1", "224.0.0.1"),
         *("::1", "fe80::1", "fd00::1", "::ffff:10.0.0.1", "2002:7f00:1::", "64:ff9b::a9fe:a9fe", "ff02::1"),
+        *("64:ff9b:1::a9fe:a9fe", "fec0::1", "::127.0.0.1"),
     ],
 )
 def test_an_address_that_is_not_public_is_known(address: str) -> None:
