@@ -301,13 +301,18 @@ class HttpChannel(ClientChannel, abc.ABC):
     async def _sent(self, request: httpx2.Request) -> httpx2.Response:
         """Send one request. This is the boundary to `auth`, whose code is others' and may raise anything."""
         try:
-            return await self.client.send(request, stream=True)
+            response = await self.client.send(request, stream=True)
         except (McpError, *FOREIGN):
             raise
         except Exception as exc:
             self.lacks_metadata = isinstance(exc, MetadataAbsent)
             words = self.secrets.quote(str(exc)) or type(exc).__name__
             raise self._error(f"Getting credentials for {self.where} failed: {words}") from exc
+        if len(response.headers.get_list("content-encoding", split_commas=True)) > 1:
+            # Each layer unfolds a thousandfold in one step of the loop: a few bytes would stop it for days.
+            await response.aclose()
+            raise self._error(f"{self.where} answered with what is compressed more than once.")
+        return response
 
     def _redirected(self, method: str, response: httpx2.Response) -> httpx2.URL:
         target = response.url.join(response.headers["location"])

@@ -176,6 +176,19 @@ async def test_an_answer_without_end_is_given_up(kind: str) -> None:
             await client.call_tool("t")
 
 
+@pytest.mark.parametrize("kind", ["application/json", "text/event-stream"])
+async def test_what_is_compressed_more_than_once_is_not_unpacked(kind: str) -> None:
+    """Each layer multiplies by a thousand what a few bytes cost, and nothing else runs while they unfold."""
+
+    async def answer(exchange: Exchange) -> None:
+        body = gzip.compress(gzip.compress(json.dumps(result_of(exchange)).encode()))
+        await exchange.send("200 OK", body, Content_Type=kind, Content_Encoding="gzip, gzip")
+
+    async with scripted(then(answer)) as server, session(server) as client:
+        with anyio.fail_after(5), pytest.raises(McpError, match="compressed more than once"):
+            await client.call_tool("t")
+
+
 async def test_silence_is_given_up() -> None:
     async def answer(exchange: Exchange) -> None:
         await exchange.gone()
