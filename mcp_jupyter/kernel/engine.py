@@ -77,7 +77,8 @@ class Engine:
             status=lambda: {STATUS_KEY: self.status()},
         )
         self._shell = shell
-        self.variables = Variables(shell.user_ns, self.table, self.server)
+        read_only = kernel_table(shell.display_formatter, close_figures=False)
+        self.variables = Variables(shell.user_ns, read_only, self.server)
         self._events = shell.events
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stop: asyncio.Event | None = None

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 from ..server.content.media import MAX_IMAGE_SIDE
 
-__all__ = ["take", "watch"]
+__all__ = ["readable_dpi", "take", "watch"]
 
 T = TypeVar("T")
 
@@ -48,7 +48,7 @@ def take(opened: list[Any], draw: bool) -> list[dict[str, Any]]:
             continue
         figure = manager.canvas.figure
         try:
-            dpi = min(figure.dpi, MAX_IMAGE_SIDE / max(*figure.get_size_inches(), 1))
+            dpi = readable_dpi(figure)
             picture = print_figure(figure, fmt="png", base64=True, dpi=dpi) if draw else None
         except Exception as error:  # noqa: BLE001 - whatever drawing raises
             print(f"figure {manager.num} could not be drawn: {error}", file=sys.stderr)
@@ -58,6 +58,15 @@ def take(opened: list[Any], draw: bool) -> list[dict[str, Any]]:
         if picture is not None:
             bundles.append({"image/png": picture, "text/plain": repr(figure)})
     return bundles
+
+
+def readable_dpi(figure: Any) -> float:
+    """Dots an inch at which a figure is no larger than a model looks at.
+
+    To draw it larger and scale it down then takes time and memory with the square of it: at 2000 dpi half a
+    minute and a gigabyte.
+    """
+    return float(min(figure.dpi, MAX_IMAGE_SIDE / max(*figure.get_size_inches(), 1)))
 
 
 def _managers() -> list[Any]:

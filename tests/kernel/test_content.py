@@ -50,6 +50,38 @@ def test_a_figure_and_its_axes_are_a_picture_and_closed(table, pyplot):
         assert pyplot.get_fignums() == []
 
 
+class Grid:
+    """As seaborn's: no figure itself, but it has one, and `savefig`."""
+
+    __module__ = "seaborn.axisgrid"
+
+    def __init__(self, figure: Any) -> None:
+        self.figure = figure
+
+    def savefig(self, *args: Any, **options: Any) -> None:
+        self.figure.savefig(*args, **options)
+
+
+def test_a_grid_of_seaborn_and_the_axes_of_a_subfigure_are_their_figure(table, pyplot):
+    for pick in (Grid, lambda figure: figure.subfigures(1, 2)[0].subplots(), lambda figure: figure):
+        figure = pyplot.figure()
+        (block,) = table.convert(pick(figure)).blocks
+        assert block.mimeType == "image/png"
+        assert pyplot.get_fignums() == []
+
+
+def test_a_figure_that_is_only_read_stays_open(pyplot):
+    figure = pyplot.figure()
+    (block,) = kernel_table(DisplayFormatter(), close_figures=False).convert(figure).blocks
+    assert block.mimeType == "image/png"
+    assert pyplot.get_fignums() == [figure.number]
+
+
+def test_a_figure_of_many_dots_is_drawn_with_as_many_as_are_sent(table, pyplot):
+    figure = pyplot.figure(figsize=(8, 6), dpi=50_000)  # at once: 480 GB
+    assert max(size(table.convert(figure).blocks[0].data)) <= MAX_IMAGE_SIDE
+
+
 def test_figures_are_no_larger_than_a_model_looks_at(table, pyplot):
     figure = pyplot.figure(figsize=(60, 5))
     assert max(size(table.convert(figure).blocks[0].data)) <= MAX_IMAGE_SIDE
