@@ -120,7 +120,8 @@ def _notebook(file: str, options: NotebookOptions) -> Callable[[], Served]:
                 async with served_notebook(Path(file), options, _say) as notebook:
                     yield Path(file).stem, notebook
             except CellFailed as exc:
-                _say(exc.account)
+                for line in exc.account.splitlines():
+                    _say(line)
                 raise
 
     return lambda: opened

@@ -82,10 +82,9 @@ async def test_a_notebook_is_served_over_sse_to_the_official_client_and_to_ours(
 async def test_a_cell_that_fails_ends_it_with_the_cells_name_and_traceback(jupyter_dirs, write_notebook):
     ended = await run(jupyter_dirs, "run", str(write_notebook("x = 1", "y = x / 0", TOOL)))
     assert (ended.returncode, ended.stdout) == (1, b"")
-    said = ended.stderr.decode()
+    said = ended.stderr.decode().splitlines()
     assert "----> 1 y = x / 0" in said
-    last = said.splitlines()[-1]
-    assert last == "Error: Cell [2] of analysis.ipynb failed: ZeroDivisionError: division by zero"
+    assert said[-1] == "Error: Cell [2] of analysis.ipynb failed: ZeroDivisionError: division by zero"
 
 
 async def test_errors_may_be_allowed(jupyter_dirs, write_notebook):
