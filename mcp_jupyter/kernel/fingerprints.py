@@ -1,17 +1,20 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """A cheap sign of whether a value changed. Looks at a bounded part of it, never at all of a large one:
-measured, 0.6 ms for a pandas frame of 1 GB with 12 columns.
+measured, 0.6 ms for a pandas frame of 1 GB with 12 columns, 1 ms for a thousand members of a dict.
 
 What it sees: another object, kind, shape, labels or types; in frames and arrays any change of the sampled
-rows; in lists, dicts and the like any change of the first `MAX_ITEMS` plain members. What it misses: a
-value changed in place outside of the sample of a large frame or array, or deep within an object. Who
-changes those says so with `notebook.updated(name)`.
+rows; in lists, dicts and objects any change of the `MAX_ITEMS` nearest members, and members of members; in a
+matplotlib figure what is drawn, its data, texts and limits. What it misses: a value changed in place outside
+of the sample, and what an object keeps elsewhere than in its attributes. Who changes those says so with
+`notebook.updated(name)`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Set
-from itertools import islice
+from collections import deque
+from collections.abc import Iterable, Mapping, Set
+from itertools import chain, islice
+from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
 from typing import Any, Final
 
 from ..server.content import frames, readable
@@ -30,6 +33,22 @@ MAX_ITEMS: Final = 1000
 MAX_CHARS: Final = 200
 """Characters of the text of one member."""
 
+MAX_DEPTH: Final = 5
+"""Members of members: far enough for a fitted model within a pipeline. Further away there is more and more
+that is not the value's own."""
+
+SAMPLED_MEMBER: Final = 100
+"""What a frame, an array or a figure counts among the members."""
+
+_DRAWN: Final = (
+    *("text", "data", "array", "offsets", "xy", "width", "height"),
+    *("label", "visible", "color", "facecolor"),
+)
+"""What is asked of each line, text, image, ... of a figure."""
+
+_CODE: Final = (type, ModuleType, FunctionType, BuiltinFunctionType, MethodType)
+"""What has attributes and is no data."""
+
 _ATOMS: Final = (str, int, float, bool, bytes, type(None))
 
 
@@ -40,7 +59,7 @@ def fingerprint(value: Any) -> object:
             return (type(value), id(value), _of_frame(value))
         if type(value).__module__ == "numpy" and hasattr(value, "ndim"):
             return (type(value), id(value), value.shape, str(value.dtype), _of_array(value))
-        return (type(value), _of_plain(value))
+        return _of_plain(value)
     except Exception as exc:  # noqa: BLE001 - a value that cannot be looked at, whatever its reason
         return (type(value), id(value), type(exc))
 
@@ -51,7 +70,9 @@ def _of_frame(value: Any) -> object:
     across = range(0, width, max(1, width // SAMPLED_COLUMNS))
     columns = tuple(_sampled(frames.column(value, at), total, step) for at in across)
     kinds = tuple(map(str, (value.dtypes if hasattr(value, "dtypes") and width > 1 else ())))
-    names = tuple(map(readable, islice(getattr(value, "columns", ()), MAX_ITEMS)))
+    # The columns of pyarrow's tables are their values; those tables never change in place.
+    labels = () if hasattr(value, "column_names") else getattr(value, "columns", ())
+    names = tuple(map(readable, islice(labels, MAX_ITEMS)))
     index = getattr(value, "index", None)
     keys = () if index is None else tuple(readable(key)[:MAX_CHARS] for key in index[::step])
     return (total, width, kinds[:MAX_ITEMS], names, keys, columns)
@@ -78,21 +99,71 @@ def _of_array(value: Any) -> tuple[str, ...]:
 
 
 def _of_plain(value: Any) -> object:
-    """The identity of an object; of a container also its length and its first members."""
-    if isinstance(value, _ATOMS):
-        return value if value == value else "nan"
-    if isinstance(value, Mapping):
-        return (id(value), len(value), _pairs(value))
-    if isinstance(value, list | tuple | Set):
-        return (id(value), len(value), tuple(map(_member, islice(value, MAX_ITEMS))))
-    return id(value)
+    """A container or object: its members and theirs, the nearest first."""
+    found: list[object] = []
+    seen: set[int] = set()
+    queue = deque([(value, 0)])
+    left = MAX_ITEMS
+    while queue and left > 0:
+        item, depth = queue.popleft()
+        left -= 1
+        if isinstance(item, _ATOMS):
+            found.append(readable(item)[:MAX_CHARS])
+            continue
+        found.append((type(item), id(item)))
+        if id(item) in seen or depth > MAX_DEPTH:
+            continue
+        seen.add(id(item))
+        sample = _sample(item)
+        if sample is not None:
+            found.append(sample)
+            left -= SAMPLED_MEMBER
+            continue
+        size, members = _members(item)
+        found.append(size)
+        queue.extend((member, depth + 1) for member in islice(members, left))
+    return tuple(found)
 
 
-def _pairs(value: Mapping[Any, Any]) -> object:
-    return tuple((_member(key), _member(item)) for key, item in islice(value.items(), MAX_ITEMS))
+def _sample(item: Any) -> object:
+    """What is seen of a value that has no members, but something in it that may change."""
+    library = type(item).__module__.partition(".")[0]
+    if frames.is_frame(item):
+        return _of_frame(item)
+    if library == "numpy":
+        return _of_array(item) if hasattr(item, "ndim") else ()
+    if library == "matplotlib":
+        return _of_figure(item) if hasattr(item, "get_size_inches") else ()
+    return None
 
 
-def _member(item: Any) -> object:
-    if isinstance(item, _ATOMS):
-        return readable(item)[:MAX_CHARS]
-    return (id(item), len(item) if hasattr(item, "__len__") else None)
+def _members(item: Any) -> tuple[int, Iterable[Any]]:
+    if isinstance(item, Mapping):
+        return len(item), chain.from_iterable(item.items())
+    if isinstance(item, list | tuple | Set | deque):
+        return len(item), item
+    own = None if isinstance(item, _CODE) else getattr(item, "__dict__", None)
+    return (len(own), [*own, *own.values()]) if isinstance(own, dict) else (0, ())
+
+
+def _of_figure(figure: Any) -> object:
+    """What is drawn in it. Not its own state: that changes whenever somebody looks at it."""
+    axes = figure.axes[:SAMPLED_ROWS]
+    within = ((*each.get_children(), each.xaxis.label, each.yaxis.label) for each in axes)
+    artists = islice(chain(figure.get_children(), chain.from_iterable(within)), MAX_ITEMS)
+    limits = [(each.get_xlim(), each.get_ylim(), each.get_xscale(), each.get_yscale()) for each in axes]
+    return (readable(figure.get_size_inches()), readable(limits), tuple(map(_of_artist, artists)))
+
+
+def _of_artist(artist: Any) -> object:
+    getters = (getattr(artist, f"get_{name}", None) for name in _DRAWN)
+    return (id(artist), *(_drawn(getter()) for getter in getters if getter is not None))
+
+
+def _drawn(value: Any) -> object:
+    if isinstance(value, list | tuple):
+        return tuple(map(_drawn, value[:SAMPLED_ROWS]))
+    library = type(value).__module__.partition(".")[0]
+    if library == "matplotlib":  # an axis' label is an artist of its own
+        return ()
+    return _of_array(value) if library == "numpy" and hasattr(value, "ndim") else readable(value)[:MAX_CHARS]

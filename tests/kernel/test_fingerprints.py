@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import io
 import time
 
 import numpy as np
@@ -10,6 +12,7 @@ import pandas as pd
 import polars as pl
 import pyarrow as pa
 import pytest
+from matplotlib.figure import Figure
 
 from mcp_jupyter.kernel.fingerprints import fingerprint
 
@@ -103,3 +106,72 @@ def test_a_large_frame_costs_no_more_than_its_sample():
     begin = time.process_time()
     fingerprint(frame)
     assert time.process_time() - begin < 0.05  # measured: 1 ms; to hash it all takes a second
+
+
+class Model:
+    def fit(self, n: int) -> None:
+        self.coefficients = np.full(3, n)
+
+
+@dataclasses.dataclass
+class Report:
+    title: str
+    parts: list[Model]
+
+
+@pytest.mark.parametrize(
+    ("value", "change"),
+    [
+        (Model(), lambda model: model.fit(1)),
+        (Report("a", []), lambda report: setattr(report, "title", "b")),
+        (Report("a", [Model()]), lambda report: report.parts[0].fit(1)),
+        ({"a": {"b": 1}}, lambda mapping: mapping["a"].update(b=2)),
+        ({"sales": pd.DataFrame({"n": [1]})}, lambda each: each["sales"].loc.__setitem__((0, "n"), 2)),
+        ([np.zeros(3)], lambda items: items[0].__setitem__(0, 1)),
+    ],
+)
+def test_an_object_changed_in_place(value, change):
+    before = fingerprint(value)
+    assert fingerprint(value) == before
+    change(value)
+    assert fingerprint(value) != before
+
+
+def test_a_model_fitted_again():
+    model = Model()
+    model.fit(1)
+    before = fingerprint(model)
+    model.coefficients[:] = 2
+    assert fingerprint(model) != before
+
+
+DRAW = {
+    "a line": lambda axes: axes.plot([2, 1]),
+    "data of a line": lambda axes: axes.lines[0].set_ydata([3, 4]),
+    "a title": lambda axes: axes.set_title("new"),
+    "a label": lambda axes: axes.set_xlabel("new"),
+    "a limit": lambda axes: axes.set_xlim(-9, 9),
+    "bars": lambda axes: axes.bar([1], [2]),
+    "points": lambda axes: axes.scatter([1], [2]),
+}
+
+
+@pytest.mark.parametrize("change", DRAW.values(), ids=DRAW)
+def test_a_figure_drawn_in(change):
+    figure = Figure()
+    axes = figure.subplots()
+    axes.plot([1, 2])
+    before = fingerprint(figure)
+    figure.savefig(io.BytesIO())  # to look at it changes nothing
+    assert fingerprint(figure) == before
+    change(axes)
+    assert fingerprint(figure) != before
+
+
+@pytest.mark.parametrize("make", [pa.table, pl.DataFrame, pd.DataFrame])
+def test_a_wide_frame_costs_no_more_than_its_sample(make):
+    frame = make({f"c{at}": [1, 2] for at in range(10_000)})
+    fingerprint(frame)
+    begin = time.process_time()
+    fingerprint(frame)
+    assert time.process_time() - begin < 0.5

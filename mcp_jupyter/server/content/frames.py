@@ -102,8 +102,7 @@ def to_page(value: Any, *, offset: int = 0, limit: int = MAX_ROWS, cells: int = 
 
 def page_rows(value: Any, offset: int, limit: int, cells: int) -> int:
     """How many rows a page from `offset` on has (see `to_page`)."""
-    columns = len(getattr(value, "columns", ())) or 1
-    return max(0, min(limit, max(1, cells // columns), len(value) - offset))
+    return max(0, min(limit, max(1, cells // (width(value) or 1)), len(value) - offset))
 
 
 def _pandas_table(whole: Any, part: Any) -> tuple[list[Any], list[Any]]:
@@ -151,16 +150,18 @@ def labels(value: Any) -> list[str]:
 
 def width(value: Any) -> int:
     """Columns without those of the index; a series has one."""
+    if not hasattr(value, "iloc") and hasattr(value, "num_columns"):  # its `columns` are all its values
+        return int(value.num_columns)
     return len(value.columns) if hasattr(value, "columns") else 1
 
 
 def column(value: Any, at: int) -> Any:
     """One column, as the library's series; the index has none."""
-    if not hasattr(value, "columns"):
-        return value
     if hasattr(value, "iloc"):
-        return value.iloc[:, at]
-    return value.column(at) if hasattr(value, "column_names") else value.to_series(at)
+        return value.iloc[:, at] if value.ndim == 2 else value
+    if hasattr(value, "num_columns"):  # before `columns` is asked for: see `width`
+        return value.column(at)
+    return value.to_series(at) if hasattr(value, "columns") else value
 
 
 def rows_of(value: Any, begin: int, end: int) -> Any:
