@@ -22,6 +22,7 @@ from jupyter_core.utils import ensure_async
 from jupyter_server.auth import User
 from jupyter_server.base.handlers import JupyterHandler
 from jupyter_server.utils import urldecode_unix_socket_path
+from tornado.httputil import HTTPServerRequest
 from tornado.web import RequestHandler
 
 from ..protocol.origins import OriginRule
@@ -30,9 +31,9 @@ from ..server.http.door import Door
 from .grants import OWNER_ID, Grant, insufficient_scope
 from .manager import NotebookManager
 from .store import TokenFileError, TokenStore
-from .tokens import Token, TokenRefused, split
+from .tokens import Token, TokenRefused, split, without_secrets
 
-__all__ = ["RESOURCE", "NotebookDoor", "TokenGuard", "host_refusal"]
+__all__ = ["RESOURCE", "NotebookDoor", "TokenGuard", "host_refusal", "keep_tokens_from_logs"]
 
 log = logging.getLogger(__name__)
 
@@ -77,6 +78,17 @@ def host_refusal(handler: RequestHandler) -> str | None:
 def _is_socket(name: str) -> bool:
     path = urldecode_unix_socket_path(name)
     return path.startswith("/") and os.path.exists(path)
+
+
+def keep_tokens_from_logs(request: HTTPServerRequest) -> None:
+    """Take the secrets of tokens out of what logs say of a request. It is routed, and its query is read.
+
+    Jupyter's own log leaves out the values of parameters with telling names, and of nothing else.
+    """
+    request.path = without_secrets(request.path)
+    request.uri = without_secrets(request.uri or "")
+    if "Referer" in request.headers:
+        request.headers["Referer"] = without_secrets(request.headers["Referer"])
 
 
 class NotebookDoor(Door):

@@ -14,13 +14,13 @@ from jupyter_server.base.handlers import APIHandler
 from tornado.web import RequestHandler
 
 from ..link.callback_url import CALLBACK_PATH
-from ..server.http.door import DoorHandler
+from ..server.http.door import Door, DoorHandler
 from ..server.http.endpoint import Endpoint
 from ..server.http.sse import MessagesHandler, SseHandler
 from ..server.http.streamable import StreamableHandler
 from .api import ServersHandler, TokenHandler, TokensHandler
 from .callback import CallbackHandler
-from .door import NotebookDoor
+from .door import NotebookDoor, keep_tokens_from_logs
 
 __all__ = [
     "HubHandler",
@@ -38,10 +38,19 @@ Route = tuple[str, type[RequestHandler], dict[str, Any]]
 # Jupyter's `prepare`, which lets people in, is never called: `DoorHandler` has its own.
 
 
-class _OfNotebook(DoorHandler):
-    """A handler whose URL names a notebook."""
+class _AtDoor(DoorHandler):
+    """What the handlers below have in common."""
 
     door: NotebookDoor
+
+    def initialize(self, door: Door, endpoint: Endpoint | None = None) -> None:
+        """Take what the route carries."""
+        keep_tokens_from_logs(self.request)
+        super().initialize(door, endpoint)
+
+
+class _OfNotebook(_AtDoor):
+    """A handler whose URL names a notebook."""
 
     async def find_endpoint(self) -> Endpoint:
         """The endpoint of the notebook in the URL."""
@@ -68,10 +77,8 @@ class NotebookMessagesHandler(_OfNotebook, MessagesHandler, APIHandler):  # type
     post = allow_unauthenticated(MessagesHandler.post)
 
 
-class _OfHub(DoorHandler):
+class _OfHub(_AtDoor):
     """A handler of all live notebooks."""
-
-    door: NotebookDoor
 
     async def find_endpoint(self) -> Endpoint:
         """The hub's endpoint."""

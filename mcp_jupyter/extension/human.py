@@ -16,7 +16,7 @@ from jupyter_server.base.handlers import APIHandler
 from tornado import web
 
 from ..protocol.origins import OriginRule
-from .door import RESOURCE
+from .door import RESOURCE, keep_tokens_from_logs
 from .manager import NotebookManager
 from .store import TokenStore
 from .tokens import split
@@ -73,6 +73,8 @@ class HumanHandler(APIHandler):
         self.default_days = default_days
         self._origins = origins
         self.body = bytearray()
+        self._let_in = False
+        keep_tokens_from_logs(self.request)
 
     async def prepare(self) -> None:  # type: ignore[override]
         """Refuse what no person sends; all else is Jupyter's to decide."""
@@ -88,6 +90,7 @@ class HumanHandler(APIHandler):
         if not length.isdecimal() or int(length[:20]) > MAX_BODY_BYTES:
             raise web.HTTPError(413, f"A body may have {MAX_BODY_BYTES} bytes at most.")
         self.request.connection.set_max_body_size(MAX_BODY_BYTES)  # type: ignore[union-attr]
+        self._let_in = True
 
     def origin_refusal(self) -> str | None:
         """Why a request does not come from where people are; None when it may.
@@ -103,6 +106,12 @@ class HumanHandler(APIHandler):
     def data_received(self, chunk: bytes) -> None:
         """Keep a piece of the body."""
         self.body += chunk
+
+    def write_error(self, status_code: int, **kwargs: Any) -> None:
+        """Answer what was raised."""
+        if not self._let_in:  # tornado closes: what is still to come will not be read
+            self.set_header("Connection", "close")
+        super().write_error(status_code, **kwargs)
 
     def log_exception(
         self,

@@ -32,6 +32,7 @@ __all__ = [
     "authenticate",
     "mint",
     "split",
+    "without_secrets",
 ]
 
 DEFAULT_DAYS: Final = 30
@@ -54,6 +55,7 @@ _ID_ALPHABET: Final = "abcdefghijklmnopqrstuvwxyz234567"
 _ID_CHARS: Final = 8
 _SECRET_BYTES: Final = 32
 _TEXT: Final = re.compile(r"mcpj_([a-z2-7]{8})_([A-Za-z0-9_-]{43})", re.ASCII)
+_WITHIN: Final = re.compile(r"(mcpj_[a-z2-7]{8}_)[A-Za-z0-9_-]+", re.ASCII)
 
 
 def _printable(value: str) -> str:
@@ -185,6 +187,11 @@ def split(text: str) -> tuple[str, str] | None:
     """The id and the secret in a token's text; None when it has not the form of one."""
     match = _TEXT.fullmatch(text)
     return None if match is None else (match[1], match[2])
+
+
+def without_secrets(text: str) -> str:
+    """A text for a log: of each token that it holds, only the id is left."""
+    return _WITHIN.sub(r"\1[secret]", text)
 
 
 def authenticate(secret: str, token: Token | None, *, audience: str | None, now: datetime) -> Token:

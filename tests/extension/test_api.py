@@ -243,6 +243,13 @@ async def test_a_cookie_alone_writes_nothing(served: Served, browser: httpx2.Asy
     assert (await browser.post(TOKENS, json=WISH, headers=with_xsrf)).status_code == 201
 
 
+async def test_a_connection_whose_body_is_not_read_is_said_to_close(
+    served: Served, client: httpx2.AsyncClient
+) -> None:
+    refused = await client.post(TOKENS, json=WISH, headers={"Authorization": f"Bearer {served.token()}"})
+    assert (refused.status_code, refused.headers["connection"]) == (403, "close")
+
+
 async def test_other_origins_are_refused_whatever_jupyter_allows(jupyter_dirs: JupyterDirs) -> None:
     async with (
         run_server(jupyter_dirs, allow_origin="*", disable_check_xsrf=True) as served,

@@ -245,6 +245,24 @@ async def test_no_secret_is_logged(
     assert [secret for secret in secrets if secret in written] == []
 
 
+IN_URLS = ("sales?x={}", "sales?{}", "sales?x={}==", "{}", "sse?x={}", "api/servers?x={}", "api/tokens/{}")
+
+
+@pytest.mark.parametrize("verb", ["GET", "PUT"])
+async def test_wherever_in_our_urls_a_token_stands_no_log_has_it(
+    served: Served, client: httpx2.AsyncClient, caplog: pytest.LogCaptureFixture, verb: str
+) -> None:
+    served.app.log.propagate = True
+    token = served.token()
+    for place in IN_URLS:
+        for headers in ({}, PERSON, {"Authorization": f"Bearer {token}", "Referer": f"http://x/{token}"}):
+            url = f"mcp-jupyter/{place.format(token)}"
+            assert (await client.request(verb, url, headers=headers)).status_code in (200, 401, 403, 404, 405)
+    lines = [record.getMessage() for record in caplog.records if not record.name.startswith("http")]
+    assert any(token[:13] in line for line in lines), "a person can see which token to revoke"
+    assert [line for line in lines if token[14:] in line] == []
+
+
 async def test_a_large_body_is_refused_before_it_is_sent(served: Served, notebook: Listener) -> None:
     for credential, status in (
         (b"", b"413"),
