@@ -68,7 +68,7 @@ class Discovery:
         """Log what is wrong with a file, once: discovery runs often."""
         if self._ignored.get(path) != str(error):
             self._ignored[path] = str(error)
-            log.warning("Ignoring %s: %s", path, error)
+            log.warning("Ignoring %a: %s", str(path), error)  # anybody may have chosen its name
 
     async def find(self, name: str) -> ConnectionInfo:
         """The live kernel that serves under `name`.

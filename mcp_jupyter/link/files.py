@@ -253,7 +253,7 @@ def remove_socket(path: Path) -> None:
 
 
 def _log_ignored(path: Path, error: LinkError) -> None:
-    log.warning("Ignoring %s: %s", path, error)
+    log.warning("Ignoring %a: %s", str(path), error)  # anybody may have chosen its name
 
 
 def scan(

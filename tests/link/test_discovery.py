@@ -16,7 +16,7 @@ from mcp_jupyter.engine.connection import Connection
 from mcp_jupyter.errors import ConnectionClosed, LinkError, NotebookNotFound
 from mcp_jupyter.link.dial import dial
 from mcp_jupyter.link.discovery import Discovery
-from mcp_jupyter.link.files import read
+from mcp_jupyter.link.files import read, scan
 
 from .echo import Echo
 
@@ -166,3 +166,14 @@ async def test_a_bad_file_is_reported_once_however_often_one_looks(
     for _ in range(3):
         assert await discovery.live() == []
     assert caplog.text.count("mcp-bad.json") == 1
+
+
+async def test_the_name_of_a_bad_file_does_nothing_to_the_log(
+    runtime_dir: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    runtime_dir.mkdir()
+    (runtime_dir / "mcp-\x1b[2J\n[E] forged\udcff.json").touch(0o600)
+    assert await Discovery(runtime_dir).live() == []
+    assert scan(runtime_dir) == []
+    assert len(caplog.messages) == 2
+    assert all(line.isprintable() for line in caplog.messages)
