@@ -47,12 +47,12 @@ MAX_SUBSCRIPTIONS: Final = 1024
 class _Listener:
     """One open `subscriptions/listen` request (spec 2026-07-28, basic/utilities/subscriptions)."""
 
-    def __init__(self, call: InboundRequest, wanted: Mapping[str, Any]) -> None:
+    def __init__(self, call: InboundRequest, wanted: Mapping[str, Any], promised: Collection[str]) -> None:
         self._call = call
         self.sender = call.sender
         self.uris = _texts(wanted.get("resourceSubscriptions"))
         self.tasks = _texts(wanted.get("taskIds"))
-        self.kinds = frozenset(kind for kind, (_, key) in _CHANGES.items() if wanted.get(key) is True)
+        self.kinds = frozenset(kind for kind in promised if wanted.get(_CHANGES[kind][1]) is True)
 
     @property
     def honoured(self) -> dict[str, Any]:
@@ -221,7 +221,7 @@ class ServerSession:
         wanted = call.params.get("notifications")
         if not isinstance(wanted, dict):
             raise McpError(codes.INVALID_PARAMS, "params.notifications must be an object.")
-        listener = _Listener(call, wanted)
+        listener = _Listener(call, wanted, _promised(self._introduced.introduction()["capabilities"]))
         async with self.server.watched(listener.uris) as listener.uris:
             listener.tell("notifications/subscriptions/acknowledged", {"notifications": listener.honoured})
             self._listeners.add(listener)
@@ -242,6 +242,12 @@ _OWN: Final = {
     "resources/unsubscribe": "_unsubscribe",
     "subscriptions/listen": "_listen",
 }
+
+
+def _promised(capabilities: types.ServerCapabilities) -> list[str]:
+    """The lists whose changes the server says it tells of; nothing else is granted to a listener."""
+    declared = {kind: getattr(capabilities, kind) for kind in _CHANGES}
+    return [kind for kind, capability in declared.items() if capability and capability.listChanged]
 
 
 def _parts(uri: str, subscribed: Collection[str]) -> list[str]:

@@ -13,7 +13,7 @@ from pydantic import AnyUrl
 from mcp_jupyter import Client, types
 from mcp_jupyter.errors import McpError
 from mcp_jupyter.protocol import codes
-from mcp_jupyter.server.lowlevel import ReadResourceContents, Server
+from mcp_jupyter.server.lowlevel import NotificationOptions, ReadResourceContents, Server
 
 from ..conversation import connected
 
@@ -193,6 +193,21 @@ async def test_a_refused_subscription_is_none(server: Server[Any]):
         client.session.listen(uris=["secret:1", "a:1"]) as given,
     ):
         assert given.granted.resourceSubscriptions == ["a:1"]
+
+
+async def test_only_changes_that_the_server_promises_to_tell_of_are_granted(server: Server[Any]):
+    for lists in (server.list_tools(), server.list_prompts()):
+
+        @lists
+        async def none() -> list[Any]:
+            return []
+
+    server.notification_options = NotificationOptions(tools_changed=True)
+    async with (
+        Client(server, era="modern") as client,
+        client.session.listen(tools=True, prompts=True, resources=True) as given,
+    ):
+        assert given.granted.model_dump(exclude_none=True) == {"toolsListChanged": True}
 
 
 async def test_a_handler_hears_of_the_log_level_and_the_session_keeps_to_it(server: Server[Any]):
