@@ -10,10 +10,9 @@ stdin and stdout belong to the protocol, on the level of file descriptors too: n
 from __future__ import annotations
 
 import os
-import signal
 import sys
 import threading
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, suppress
 from typing import BinaryIO, Final, Protocol
 
@@ -36,6 +35,7 @@ from ..protocol.frames import (
 )
 from ..protocol.limits import MAX_LINE_BYTES
 from .posting import Poster
+from .stopping import on_terminate
 
 __all__ = ["StdioChannel", "protocol_stdin", "protocol_stdout", "serve_stdio", "stdio_server"]
 
@@ -84,6 +84,11 @@ class StdioChannel(Channel):
         self._sink = sink
         self._post = Poster()
         threading.Thread(target=self._read, name="mcp-stdin", daemon=True).start()
+
+    @property
+    def is_started(self) -> bool:
+        """Whether there is a conversation."""
+        return self._sink is not None
 
     # -- the reading thread ----------------------------------------------------------------------
 
@@ -196,47 +201,29 @@ def protocol_stdout() -> Iterator[BinaryIO]:
         os.close(kept)
 
 
-@contextmanager
-def _on_terminate(stop: Callable[[], None]) -> Iterator[None]:
-    """Stop when the process is asked to terminate; asked again, it ends at once.
-
-    Only where the signal has no handler yet, and handlers can be set.
-    """
-    free = signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
-    if not free or threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    post = Poster()
-
-    def terminate(*_: object) -> None:
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
-        post.soon(stop)
-
-    signal.signal(signal.SIGTERM, terminate)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
-
-
 @asynccontextmanager
 async def stdio_server() -> AsyncIterator[tuple[ReadHalf, WriteHalf]]:
     """The client on this process's stdin and stdout: ``async with stdio_server() as (read, write)``.
 
-    Within it stdin and stdout are the protocol's. SIGTERM ends it, and cancels what runs in it.
+    Within it stdin and stdout are the protocol's. SIGTERM ends the conversation, as a client that leaves
+    does, so that what stands around it ends in order; before there is a conversation, it cancels what runs.
 
     Yields
     ------
     (read, write)
         For `Server.run`.
     """
-    with (
-        anyio.CancelScope() as scope,
-        _on_terminate(scope.cancel),
-        protocol_stdin() as source,
-        protocol_stdout() as target,
-    ):
-        yield halves(StdioChannel(source, target))
+    with anyio.CancelScope() as scope, protocol_stdin() as source, protocol_stdout() as target:
+        channel = StdioChannel(source, target)
+
+        def stop() -> None:
+            if channel.is_started:
+                channel.close()
+            else:
+                scope.cancel()
+
+        with on_terminate(stop):
+            yield halves(channel)
 
 
 async def serve_stdio(server: _Serves) -> None:

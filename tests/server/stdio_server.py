@@ -15,6 +15,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import anyio
+import anyio.lowlevel
 
 from mcp_jupyter.server.fastmcp import Context, FastMCP
 
@@ -35,6 +36,7 @@ async def lifespan(server: FastMCP) -> AsyncIterator[None]:
     try:
         yield
     finally:
+        await anyio.lowlevel.checkpoint()  # as a database that is closed
         note("ends")
 
 

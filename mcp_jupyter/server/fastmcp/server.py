@@ -10,6 +10,7 @@ Threads: what is served may be changed from any thread; announcements are posted
 from __future__ import annotations
 
 import asyncio
+import sys
 from base64 import b64decode
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext, suppress
@@ -39,6 +40,8 @@ __all__ = ["FastMCP"]
 F = TypeVar("F", bound=Callable[..., Any])
 T = TypeVar("T")
 Transport = Literal["stdio", "sse", "streamable-http"]
+
+_PATHS: Final = {"streamable-http": "/mcp", "sse": "/sse"}
 
 MAX_NAMED: Final = 20
 """Names of tools that the error for an unknown one lists: enough to correct a slip."""
@@ -351,7 +354,9 @@ class FastMCP:
         await self._server.serve(channel)
 
     def run(self, transport: Transport = "stdio", *, host: str = "127.0.0.1", port: int = 8000) -> None:
-        """Serve until the client leaves (stdio) or the process is interrupted (HTTP).
+        """Serve until the client leaves (stdio), or the process is interrupted or terminated.
+
+        Over HTTP it says on stderr where.
 
         Raises
         ------
@@ -383,9 +388,14 @@ class FastMCP:
 
     async def _run_http(self, transport: Transport, host: str, port: int) -> None:
         from ..http.app import serve_http
+        from ..stopping import on_terminate
 
-        async with serve_http(self, host=host, port=port, transports=(transport,)):
-            await anyio.sleep_forever()
+        async with serve_http(self, host=host, port=port, transports=(transport,)) as bound:
+            with anyio.CancelScope() as scope, on_terminate(scope.cancel):
+                shown, path = f"[{host}]" if ":" in host else host, _PATHS[transport]
+                sys.stderr.write(f"Serving {self.name} at http://{shown}:{bound}{path} until Ctrl-C.\n")
+                sys.stderr.flush()
+                await anyio.sleep_forever()
 
 
 def _loop_runs() -> bool:

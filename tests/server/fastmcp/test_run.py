@@ -3,9 +3,14 @@
 
 from __future__ import annotations
 
+import signal
 import sqlite3
+import subprocess
+import sys
+import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import pytest
 
@@ -76,3 +81,48 @@ async def test_where_a_loop_runs_already():
 def test_a_transport_that_there_is_not():
     with pytest.raises(ValueError, match="'http' is no transport: use stdio, sse, streamable-http"):
         FastMCP().run("http")  # type: ignore[arg-type]
+
+
+PROGRAM = """
+import anyio.lowlevel, sys
+from contextlib import asynccontextmanager
+from mcp_jupyter.server.fastmcp import FastMCP
+
+@asynccontextmanager
+async def lifespan(server):
+    try:
+        yield
+    finally:
+        await anyio.lowlevel.checkpoint()
+        print("closed")
+
+FastMCP("Life", lifespan=lifespan).run(sys.argv[1], port=0)
+"""
+
+
+@pytest.mark.parametrize(("transport", "path"), [("streamable-http", "mcp"), ("sse", "sse")])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_over_http_it_says_where_and_ends_its_life_when_stopped(
+    tmp_path: Path, transport: str, path: str, number: int
+):
+    program = tmp_path / "program.py"
+    program.write_text(PROGRAM)
+    process = subprocess.Popen(
+        [sys.executable, str(program), transport],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    end = threading.Timer(30, process.kill)
+    end.start()
+    try:
+        said = process.stderr.readline()
+        process.send_signal(number)
+        printed, errors = process.communicate()
+    finally:
+        end.cancel()
+        process.kill()
+        process.communicate()
+    assert said.startswith("Serving Life at http://127.0.0.1:")
+    assert said.endswith(f"/{path} until Ctrl-C.\n")
+    assert (process.returncode, printed, errors) == (0, "closed\n", "")
