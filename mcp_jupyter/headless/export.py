@@ -22,12 +22,20 @@ from ..errors import McpJupyterError
 from ..kernel.arguments import parse
 from ..kernel.magics import McpMagics
 from ..kernel.templates import text_prompt
+from ..kernel.variables import variable_uri
 from .document import read_notebook
 
 __all__ = ["ExportError", "Exported", "export"]
 
 _SILENT: Final = frozenset({"mcp_status", "mcp_serve"})
 """What says something in a notebook and means nothing in a script."""
+
+_AROUND: Final = frozenset({"time", "capture", "prun"})
+"""What is put around code that runs as ever: without it the code stays."""
+
+_UNSAID: Final = frozenset({"serve", "status", "updated"})
+_OF_NOTEBOOK: Final = _UNSAID | {"variable", "connect"}
+"""What `mcp_jupyter.notebook` has and a server has not."""
 
 _EXTENSIONS: Final = frozenset({"load_ext", "unload_ext", "reload_ext"})
 
@@ -47,6 +55,12 @@ def _text(value):
     if hasattr(value, "write_csv"):
         return value.write_csv()
     return value if isinstance(value, str) else json.dumps(value, default=str)
+'''
+
+_DISPLAY: Final = '''
+
+def display(*values, **options):
+    """Nothing is displayed where there is no notebook."""
 '''
 
 
@@ -87,6 +101,10 @@ class _Writer:
         self._name = name
         self._number = 0
         self._parts: list[str] = []
+        self._future: list[str] = []
+        self._aliases: set[str] = set()  # of `mcp_jupyter.notebook`
+        self._read: set[str] = set()
+        self._bound: set[str] = set()
         self._transform = TransformerManager().transform_cell
 
     def script(self, name: str) -> str:
@@ -97,9 +115,15 @@ class _Writer:
             imports.append("from mcp_jupyter.types import ToolAnnotations")
         helper = _TEXT if "_text(" in body else ""
         head = [f'"""Written from {self._name} by `jupyter mcp export`."""', ""]
+        head += (
+            [f"from __future__ import {', '.join(dict.fromkeys(self._future))}", ""] if self._future else []
+        )
         head += ["import json", ""] if helper else []
         head += [*imports, "", f"mcp = FastMCP({name!r})"]
         tail = 'if __name__ == "__main__":\n    mcp.run()\n'
+        if "display" in self._read - self._bound:
+            self.notes.append("display() shows nothing in a script.")
+            helper += _DISPLAY
         return "\n".join(head) + "\n" + helper + f"\n\n{body}\n\n\n{tail}"
 
     def cell(self, number: int, source: str) -> None:
@@ -111,6 +135,9 @@ class _Writer:
             text = self._plain(source)
         elif (write := _CELLS.get(magic[1])) is not None:
             text = write(self, magic[2], body)
+        elif magic[1] in _AROUND:
+            self._note(f"%%{magic[1]} has no place in a script; what it is around stays")
+            text = self._plain(body)
         else:
             self._note(f"%%{magic[1]} has no place in a script; its cell is left out")
             text = _commented(source)
@@ -147,16 +174,64 @@ class _Writer:
     def _plain(self, source: str, decorate: Callable[[str], str] | None = None) -> str:
         """The source as a script has it; with a decorator over each public function."""
         lines, tree = self._tree(source)
+        self._look(tree)
         for statement in reversed(tree.body):
             begin, end = statement.lineno - 1, statement.end_lineno
             if _calls_ipython(statement):
                 lines[begin:end] = self._of_ipython(statement, lines[begin:end])
             elif isinstance(statement, ast.ImportFrom) and statement.module == "mcp_jupyter":
                 lines[begin:end] = _imported(statement)
+            elif isinstance(statement, ast.ImportFrom) and statement.module == "__future__":
+                self._future += [name.name for name in statement.names]
+                lines[begin:end] = []
+            elif (call := self._of_notebook(statement)) is not None:
+                lines[begin:end] = self._without_notebook(call, lines[begin:end])
             elif decorate is not None and (function := _public_function(statement)) is not None:
                 decorators = [item.lineno - 1 for item in function.decorator_list]
                 lines.insert(min([begin, *decorators]), decorate(function.name))
         return "\n".join(lines)
+
+    def _look(self, tree: ast.Module) -> None:
+        """Note what names mean, and what there will not be."""
+        for node in ast.walk(tree):
+            if isinstance(node, ast.ImportFrom | ast.Import):
+                self._bound |= {alias.asname or alias.name for alias in node.names}
+                if isinstance(node, ast.ImportFrom) and node.module == "mcp_jupyter":
+                    own = [alias for alias in node.names if alias.name == "notebook"]
+                    self._aliases |= {alias.asname or alias.name for alias in own}
+            elif isinstance(node, ast.Name):
+                (self._read if isinstance(node.ctx, ast.Load) else self._bound).add(node.id)
+            elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+                self._bound.add(node.name)
+        for statement in tree.body:
+            if _is_definition(statement) and _names_ipython(statement):
+                self._note(f"{getattr(statement, 'name', '')} uses IPython, which is not there in a script")
+            for node in ast.walk(statement) if self._of_notebook(statement) is None else ():
+                if isinstance(node, ast.Attribute) and self._is_notebook(node) and node.attr in _OF_NOTEBOOK:
+                    self._note(f"{ast.unparse(node)} is not there in a script")
+
+    def _is_notebook(self, node: ast.Attribute) -> bool:
+        return isinstance(node.value, ast.Name) and node.value.id in self._aliases
+
+    def _of_notebook(self, statement: ast.stmt) -> ast.Call | None:
+        """The call that a statement is, where it is one of what a server has not."""
+        call = statement.value if isinstance(statement, ast.Expr) else None
+        if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Attribute):
+            return None
+        return call if self._is_notebook(call.func) and call.func.attr in _OF_NOTEBOOK else None
+
+    def _without_notebook(self, call: ast.Call, lines: list[str]) -> list[str]:
+        what = getattr(call.func, "attr", "")
+        if what in _UNSAID:
+            return []
+        said = {word.arg: word.value for word in call.keywords}
+        said.update(zip(["variable"], call.args, strict=False))
+        values = {key: node.value for key, node in said.items() if isinstance(node, ast.Constant)}
+        if what == "variable" and isinstance(values.get("variable"), str):
+            named = {key: values.get(key) for key in ("name", "title", "description")}
+            return self._variable(Namespace(what=values["variable"], **named)).splitlines()
+        self._note(f"{ast.unparse(call)} has no place in a script and is left out")
+        return _commented("\n".join(lines)).splitlines()
 
     def _of_ipython(self, statement: ast.stmt, lines: list[str]) -> list[str]:
         """What becomes of a statement that IPython made of `%magic` or `!command`."""
@@ -165,6 +240,9 @@ class _Writer:
             return []
         if name == "mcp_resource":
             return self._variable(self._options(McpMagics.mcp_resource, line)).splitlines()
+        if name in _AROUND and isinstance(statement, ast.Expr):
+            self._note(f"%{name} has no place in a script; what it is around stays")
+            return self._plain(line).splitlines()
         shown = f"%{name} {line}".strip() if name else ast.unparse(statement)
         self._note(f"{shown} has no place in a script and is left out")
         return _commented("\n".join(lines)).splitlines()
@@ -192,7 +270,9 @@ class _Writer:
         last = tree.body[-1] if tree.body else None
         if not isinstance(last, ast.Expr):
             return self._plain(body, lambda _: decorator)
-        before = self._plain("\n".join(lines[: last.lineno - 1])) if len(tree.body) > 1 else ""
+        beside = lines[last.lineno - 1].encode()[: last.col_offset].decode().rstrip("; ")  # `a = 1; a`
+        before = self._plain("\n".join([*lines[: last.lineno - 1], beside])) if len(tree.body) > 1 else ""
+        self._look(ast.Module([last], []))
         value = ast.unparse(last.value)
         function = f"{decorator}\ndef _resource_{self._number}():\n    return _text({value})"
         return f"{before}\n\n\n{function}" if before.strip() else function
@@ -200,9 +280,8 @@ class _Writer:
     def _variable(self, options: Namespace) -> str:
         if not options.what:
             raise self._error("%mcp_resource names no variable.")
-        uri = f"notebook://variables/{options.what}"
-        said = {"uri": repr(uri), "name": repr(options.name or options.what)}
-        said |= _said(options, "description")
+        said = {"uri": repr(variable_uri(options.what)), "name": repr(options.name or options.what)}
+        said |= _said(options, "title", "description")
         return (
             f"\n@mcp.resource({_keywords(said)})\ndef _resource_{options.what}():\n"
             f"    return _text({options.what})\n"
@@ -294,6 +373,12 @@ def _awaits(statement: ast.stmt) -> bool:
 
 
 def _calls_ipython(statement: ast.stmt) -> bool:
-    if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-        return False
+    return not _is_definition(statement) and _names_ipython(statement)
+
+
+def _is_definition(statement: ast.stmt) -> bool:
+    return isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
+
+
+def _names_ipython(statement: ast.stmt) -> bool:
     return any(isinstance(node, ast.Name) and node.id == "get_ipython" for node in ast.walk(statement))

@@ -71,6 +71,37 @@ async def test_each_of_our_magics_becomes_a_decorator(tmp_path, write_notebook):
         assert plain.messages[0].content.text == "Braces {} and x, x."
 
 
+ODD_CELLS = [
+    "from __future__ import annotations\nfrom mcp_jupyter import notebook as served",
+    "%%time\nvalues = [1, 2]",
+    "%time more = [3]\ndisplay(more)",
+    "served.variable('values', description='It')\nserved.serve('name')",
+    "@served.tool()\ndef total() -> int:\n    display(values)\n    return sum(values + more)",
+    "%%mcp_resource data://doubled\ndouble = [6]; double",
+]
+
+
+async def test_a_script_runs_without_what_a_notebook_has(tmp_path, write_notebook):
+    exported = export(write_notebook(*ODD_CELLS))
+    assert exported.notes == [
+        "Cell [2]: %%time has no place in a script; what it is around stays.",
+        "Cell [3]: %time has no place in a script; what it is around stays.",
+        "display() shows nothing in a script.",
+    ]
+    async with await served(tmp_path, exported.script) as client:
+        assert (await client.call_tool("total")).structuredContent == {"result": 6}
+        assert (await client.read_resource("notebook://variables/values")).contents[0].text == "[1, 2]"
+        assert (await client.read_resource("data://doubled")).contents[0].text == "[6]"
+
+
+def test_what_will_be_missed_within_a_function_is_named(write_notebook):
+    update = "from mcp_jupyter import notebook\ndef sell():\n    notebook.updated('sales')"
+    assert export(write_notebook("def files():\n    !ls", update)).notes == [
+        "Cell [1]: files uses IPython, which is not there in a script.",
+        "Cell [2]: notebook.updated is not there in a script.",
+    ]
+
+
 def test_what_has_no_place_in_a_script_is_left_out_and_named(write_notebook):
     exported = export(
         write_notebook("%matplotlib inline\nx = 1", "!ls", "%%bash\necho", "%mcp_serve --name a")
