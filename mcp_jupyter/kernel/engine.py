@@ -65,7 +65,7 @@ class Engine:
     def __init__(self, shell: InteractiveShell) -> None:
         self._identity = identify(shell.user_ns)
         self._main_loop = _main_loop(shell)
-        self._runner = KernelRunner(shell, self._main_loop)
+        self._runner = KernelRunner(shell, self._main_loop, self._after_call)
         assert shell.display_formatter is not None
         self.table = kernel_table(shell.display_formatter)
         self.server = FastMCP(
@@ -87,7 +87,7 @@ class Engine:
         self._pid = os.getpid()
         self._lock = threading.Lock()
         self._posted: set[tuple[Any, ...]] = set()
-        self._has_http = False
+        self._http_port: int | None = None
         self.server.add(status_resource(self._activity))
 
     # -- life ------------------------------------------------------------------------------------
@@ -140,6 +140,9 @@ class Engine:
         if threading.current_thread() is threading.main_thread():
             self.variables.after_cell()
 
+    def _after_call(self) -> None:
+        self.variables.after_cell()
+
     def remove(self, name: str) -> list[str]:
         """Stop serving what has that name or URI (see `FastMCP.remove`)."""
         kinds = self.server.remove(name)
@@ -172,7 +175,7 @@ class Engine:
         Raises
         ------
         LinkError
-            The port is taken; or it serves over HTTP already.
+            The port is taken; or it serves over HTTP already, on another.
         """
         self._wait(self._serve_http(port))
 
@@ -209,20 +212,22 @@ class Engine:
     async def _serve_http(self, port: int) -> None:
         from .http import serve_kernel_http  # tornado's HTTP server is wanted by few
 
-        if self._has_http:
-            raise LinkError("This notebook serves over HTTP already.")
+        if self._http_port is not None:
+            if port in (0, self._http_port):  # a cell that is run again
+                return
+            raise LinkError(f"This notebook serves over HTTP already, on port {self._http_port}.")
         # In a task of its own: what is opened here must be closed where it was opened.
-        opened: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        opened: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         task = asyncio.create_task(self._keep_http(port, opened, serve_kernel_http))
         self._fronts.push_async_callback(asyncio.wait, [task])
-        await opened
-        self._has_http = True
+        self._http_port = await opened
 
-    async def _keep_http(self, port: int, opened: asyncio.Future[None], front: Callable[..., Any]) -> None:
+    async def _keep_http(self, port: int, opened: asyncio.Future[int], front: Callable[..., Any]) -> None:
         assert self._stop is not None
         try:
-            async with front(self.server, self._identity.kernel_id, port, default_runtime_dir()):
-                opened.set_result(None)
+            where = front(self.server, self._identity.kernel_id, port, default_runtime_dir())
+            async with where as address:
+                opened.set_result(address.port)
                 await self._stop.wait()
         except LinkError as exc:
             if opened.done():

@@ -57,6 +57,8 @@ class KernelRunner:
         The kernel's shell; it has `kernel`.
     main_loop : asyncio.AbstractEventLoop
         The loop of the kernel's main thread (`kernel.io_loop.asyncio_loop`).
+    called : callable, optional
+        Called on the main thread after calls that ran there, as after cells.
 
     Notes
     -----
@@ -71,7 +73,10 @@ class KernelRunner:
     on only when something else wakes asyncio's loop: a message to the kernel, or another call.
     """
 
-    def __init__(self, shell: Any, main_loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(
+        self, shell: Any, main_loop: asyncio.AbstractEventLoop, called: Callable[[], None] | None = None
+    ) -> None:
+        self._called = called
         self._kernel = shell.kernel
         self._main_loop = main_loop
         self._cells = CellWatch(shell, self._after_cell)
@@ -342,6 +347,8 @@ class KernelRunner:
                 error = failure if error is None else error
         self._awaited.discard(call)
         self._end(call, value, error)
+        if self._called is not None and not self._waiting:
+            self._main_loop.call_soon(self._called)
 
     def _after_cell(self) -> None:
         # Not now: the cell's signal handler, its streams and perhaps itself are still in place.

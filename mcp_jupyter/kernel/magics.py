@@ -147,7 +147,12 @@ class McpMagics(Magics):
         if args.what not in self.shell.user_ns:
             raise no_such("variable", args.what, self._variables())
         resource = self.engine.variables.serve(
-            args.what, name=args.name, description=args.description, watch=args.watch
+            args.what,
+            name=args.name,
+            title=args.title,
+            description=args.description,
+            mime_type=args.mime_type,
+            watch=args.watch,
         )
         show(Card("MCP resource", [(resource.uri, type(self.shell.user_ns[args.what]).__name__)]))
 

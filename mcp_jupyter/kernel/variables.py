@@ -2,14 +2,15 @@
 """Variables of the notebook as resources, read afresh each time, also while a cell runs.
 
 Owns which resources a variable has: its value under `notebook://variables/NAME` and, while it is a data
-frame, a template for its pages, columns and formats and one for what is to be known of it. After each cell
-it is looked whether that still holds, and whether a watched value changed. Does not know who asks.
+frame, a template for its pages, columns and formats and one for what is to be known of it (afterwards they
+are in no list, and say what the variable is). After each cell and call it is looked whether that still holds,
+and whether a watched value changed. Does not know who asks.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, Literal
 from urllib.parse import quote
 
@@ -43,7 +44,9 @@ class _Served:
     """One variable that is served: what was said of it, its kind and state after the last cell."""
 
     name: str | None
+    title: str | None
     description: str | None
+    mime_type: str | None
     watch: bool
     kind: type = _Gone
     state: object = None
@@ -69,17 +72,28 @@ class Variables:
         self._served: dict[str, _Served] = {}
 
     def serve(
-        self, variable: str, *, name: str | None = None, description: str | None = None, watch: bool = False
+        self,
+        variable: str,
+        *,
+        name: str | None = None,
+        title: str | None = None,
+        description: str | None = None,
+        mime_type: str | None = None,
+        watch: bool = False,
     ) -> Resource:
         """Serve a variable; gives the resource of its value.
 
         Parameters
         ----------
+        name, title, description : str, optional
+            What clients are told.
+        mime_type : str, optional
+            See `to_resource`.
         watch : bool
             Tell who subscribed when a cell changed the value, as far as `fingerprint` sees it.
         """
         value = self._namespace[variable]
-        served = self._served[variable] = _Served(name, description, watch, type(value))
+        served = self._served[variable] = _Served(name, title, description, mime_type, watch, type(value))
         served.state = fingerprint(value) if watch else None
         return self._register(variable, served)
 
@@ -91,7 +105,10 @@ class Variables:
                 self._remove_templates(variable)
 
     def after_cell(self) -> None:
-        """See what the cell did to them, and tell the clients. Costs little where nothing is served."""
+        """See what the cell, or a call, did to them, and tell the clients.
+
+        Costs little where nothing is served.
+        """
         for variable, served in list(self._served.items()):
             if variable_uri(variable) not in self._server.resources:
                 self.forget(variable_uri(variable))
@@ -116,19 +133,16 @@ class Variables:
         about = served.description or f"The variable {variable} of the notebook, as it is now."
         value = Resource.of(
             variable_uri(variable),
-            self._reader(variable),
+            self._reader(variable, served.mime_type),
             name=name,
+            title=served.title,
             description=about if served.kind is not _Gone else f"{about} (It does not exist at present.)",
+            mime_type=served.mime_type,
             concurrent=True,
         )
-        if not frames.is_frame_class(served.kind):
-            self._remove_templates(variable)
-            self._server.add(value)
-            return value
         pages, views = self._templates(variable)
         said: dict[str, Any] = {"name": name, "concurrent": True}
-        self._server.add(
-            value,
+        templates = (
             Resource.of(
                 _pages(variable),
                 pages,
@@ -145,6 +159,9 @@ class Variables:
                 **said,
             ),
         )
+        # Unlisted they still answer who was in the midst of reading pages: with what the variable is now.
+        listed = frames.is_frame_class(served.kind)
+        self._server.add(value, *(replace(each, listed=listed) for each in templates))
         return value
 
     def _remove_templates(self, variable: str) -> None:
@@ -170,9 +187,9 @@ class Variables:
             )
         return value
 
-    def _reader(self, variable: str) -> Callable[[], ResourceValue]:
+    def _reader(self, variable: str, mime_type: str | None) -> Callable[[], ResourceValue]:
         def read() -> ResourceValue:
-            return to_resource(self._look_up(variable), self._table)
+            return to_resource(self._look_up(variable), self._table, mime_type)
 
         return read
 

@@ -96,6 +96,9 @@ async def test_a_variable_of_another_kind_has_other_templates_and_clients_are_to
         await client.hear("notifications/resources/list_changed")
         assert await templates(client) == []
         assert json.loads((await read(client, SALES))["text"]) == {"a": 1}
+        for page in ("?offset=1", "/schema"):  # who was in the midst of reading it
+            with pytest.raises(McpError, match="no data frame any more but a value of type dict"):
+                await read(client, SALES + page)
         await kernel.arun("sales = pd.DataFrame({'n': [1]})")
         await client.hear("notifications/resources/list_changed")
         assert len(await templates(client)) == 2
@@ -107,8 +110,9 @@ async def test_a_deleted_variable_is_said_to_be_gone_and_may_come_back(kernel):
         await client.hear("notifications/resources/list_changed")
         *_, listed = (await client.ask("resources/list"))["resources"]
         assert listed["description"].endswith("(It does not exist at present.)")
-        with pytest.raises(McpError, match="'sales' does not exist"):
-            await read(client, SALES)
+        for page in ("", "?offset=1", "/describe"):
+            with pytest.raises(McpError, match="'sales' does not exist"):
+                await read(client, SALES + page)
         await kernel.arun("sales = [1]")
         await client.hear("notifications/resources/list_changed")
         assert (await read(client, SALES))["text"] == "[1]"
@@ -146,6 +150,32 @@ async def test_who_subscribed_is_told_once_after_the_cell_that_changed_the_value
         assert await updates(client) == []
         await kernel.arun("sales = sales.head(2)")
         assert await updates(client) == [SALES]
+
+
+async def test_who_subscribed_is_told_after_a_call_that_changed_the_value(kernel):
+    kernel.run("%%mcp_tool\ndef sell(n: int) -> None:\n    sales.loc[0, 'n'] = n")
+    async with kernel.connect() as client:
+        await client.ask("resources/subscribe", {"uri": SALES})
+        await client.call("sell", {"n": 77})
+        await client.hear("notifications/resources/updated")
+        await client.call("sell", {"n": 77})
+        await kernel.arun("1")
+        assert await updates(client) == []
+    kernel.run("%mcp_remove sell")
+
+
+async def test_it_is_served_in_a_format_and_with_a_title(kernel):
+    async with kernel.connect() as client:
+        for mime_type, begin in {"application/json": "{", "text/markdown": "| n | s |"}.items():
+            kernel.run(f"%mcp_resource sales --mime-type {mime_type} --title 'All sales'")
+            *_, listed = (await client.ask("resources/list"))["resources"]
+            assert (listed["mimeType"], listed["title"]) == (mime_type, "All sales")
+            found = await read(client, SALES)
+            assert (found["mimeType"], found["text"][: len(begin)]) == (mime_type, begin)
+        kernel.run("%mcp_resource sales --mime-type application/vnd.apache.parquet")
+        assert pq.read_table(io.BytesIO(b64decode((await read(client, SALES))["blob"]))).num_rows == 5
+        kernel.run("sales = '<b>5</b>'\n%mcp_resource sales --mime-type text/html")
+        assert (await read(client, SALES))["mimeType"] == "text/html"
 
 
 async def test_removed_it_is_watched_no_more_and_may_be_served_again(kernel):

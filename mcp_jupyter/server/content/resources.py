@@ -37,7 +37,7 @@ def to_resource(value: Any, table: ContentTable, mime_type: str | None = None) -
     ----------
     mime_type : str, optional
         In place of the one that follows from the value. A data frame is then written in that format, if
-        it is JSON or Markdown; CSV is its own.
+        it has it (see `paging`); CSV is its own.
     """
     if isinstance(value, ResourceValue):
         return value
@@ -48,6 +48,11 @@ def to_resource(value: Any, table: ContentTable, mime_type: str | None = None) -
 
 
 def _frame(value: Any, mime_type: str) -> ResourceValue:
+    from . import paging  # which needs this module
+
+    if mime_type in (paging.MIME_TYPES["parquet"], paging.MIME_TYPES["arrow"]):
+        formats = {mime: format for format, mime in paging.MIME_TYPES.items()}
+        return paging.read_rows(value, format=formats[mime_type])
     page = frames.to_page(value, limit=MAX_RESOURCE_ROWS, cells=MAX_RESOURCE_CELLS)
     meta = {"rows": len(page["rows"]), "total": page["total"], "truncated": page["truncated"]}
     if mime_type == "application/json":

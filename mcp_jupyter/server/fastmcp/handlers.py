@@ -106,7 +106,9 @@ class Handlers:
 
     def _resources(self, kind: type[T]) -> dict[str, T]:
         known = self._catalog.resources.items()
-        return {uri: item.definition for uri, item in known if isinstance(item.definition, kind)}
+        return {
+            uri: item.definition for uri, item in known if item.listed and isinstance(item.definition, kind)
+        }
 
     async def _list_prompts(
         self, request: RequestContext, params: types.PaginatedRequestParams

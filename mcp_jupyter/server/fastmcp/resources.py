@@ -35,6 +35,8 @@ class Resource:
         A plain URI is a template without variables.
     concurrent, always : bool
         See `Invocation`.
+    listed : bool
+        Whether the lists have it; else who knows its URI can read it.
     """
 
     definition: types.Resource | types.ResourceTemplate
@@ -44,6 +46,7 @@ class Resource:
     mime_type: str | None
     concurrent: bool = False
     always: bool = False
+    listed: bool = True
 
     @property
     def uri(self) -> str:
