@@ -23,6 +23,7 @@ from ..protocol.frames import Notification
 from ..protocol.limits import MAX_STREAM_BACKLOG
 from .answering import Answerer, Callback, RequestContext, malformed
 from .elicitation import Elicitor
+from .sampling import Sampler
 from .streams import printable
 from .tape import Tape
 
@@ -68,6 +69,8 @@ class Callbacks:
     sampling, elicitation, list_roots : async function, optional
         Called with the params (`list_roots` with nothing), or with a `RequestContext` before; they return
         the result, or `types.ErrorData`. What is not given is not declared, and is refused.
+    sampling_capabilities : SamplingCapability, optional
+        What the model behind `sampling` can do beyond text.
     logging : async function, optional
         Called with each log message's params.
     message : async function, optional
@@ -89,6 +92,7 @@ class Callbacks:
         session: ClientSession,
         *,
         sampling: Callback | None,
+        sampling_capabilities: types.SamplingCapability | None,
         elicitation: Callback | None,
         list_roots: Callback | None,
         logging: Callback | None,
@@ -102,8 +106,10 @@ class Callbacks:
         self._answerers: dict[str, Answerer] = {}
         self._capabilities: dict[str, Any] = {}
         if sampling is not None:
-            self._answerers["sampling/createMessage"] = Answerer(sampling, types.CreateMessageRequestParams)
-            self._capabilities["sampling"] = {}
+            self._answerers["sampling/createMessage"] = sampler = Sampler(sampling, sampling_capabilities)
+            self._capabilities["sampling"] = sampler.capability
+        elif sampling_capabilities is not None:
+            raise ValueError("sampling_capabilities= needs a sampling_callback.")
         if elicitation is not None:
             self._answerers["elicitation/create"] = elicitor = Elicitor(elicitation)
             self._capabilities["elicitation"] = elicitor.capability

@@ -74,8 +74,8 @@ class Client:
         others force one of the two.
     read_timeout_seconds : float
         Seconds to wait for an answer where a call does not say otherwise.
-    client_info, logging_callback, message_handler, sampling_callback, elicitation_callback, \
-list_roots_callback : optional
+    client_info, logging_callback, message_handler, sampling_callback, sampling_capabilities, \
+elicitation_callback, list_roots_callback : optional
         As for `ClientSession`.
     cassette : Track, optional
         Records what is called, or answers from what was recorded (`mcp_jupyter.client.cassettes`). For a
@@ -111,6 +111,7 @@ list_roots_callback : optional
         logging_callback: Callback | None = None,
         message_handler: Callback | None = None,
         sampling_callback: Callback | None = None,
+        sampling_capabilities: types.SamplingCapability | None = None,
         elicitation_callback: Callback | None = None,
         list_roots_callback: Callback | None = None,
         cassette: Track | None = None,
@@ -133,6 +134,7 @@ list_roots_callback : optional
             "logging_callback": logging_callback,
             "message_handler": message_handler,
             "sampling_callback": sampling_callback,
+            "sampling_capabilities": sampling_capabilities,
             "elicitation_callback": elicitation_callback,
             "list_roots_callback": list_roots_callback,
         }

@@ -77,6 +77,8 @@ class ClientSession:
         Answer the server's requests (see `Callbacks`), in both eras; the client declares what it has
         callbacks for. Elicitation by URL it declares when the callback's params are annotated as such
         (`types.ElicitRequestParams`).
+    sampling_capabilities : SamplingCapability, optional
+        What the model behind `sampling_callback` can do: without ``tools`` in it no server may give it any.
     change_listener : function, optional
         Called with the notifications of `message_handler` at the moment they arrive, before anything that
         arrives later; it must neither wait nor raise.
@@ -84,7 +86,8 @@ class ClientSession:
     Raises
     ------
     ValueError
-        `read` and `write` belong to different connections.
+        `read` and `write` belong to different connections, or there are `sampling_capabilities` without a
+        callback.
 
     Notes
     -----
@@ -102,6 +105,7 @@ class ClientSession:
         logging_callback: Callback | None = None,
         message_handler: Callback | None = None,
         sampling_callback: Callback | None = None,
+        sampling_capabilities: types.SamplingCapability | None = None,
         elicitation_callback: Callback | None = None,
         list_roots_callback: Callback | None = None,
         change_listener: Callable[[Notification], None] | None = None,
@@ -110,6 +114,7 @@ class ClientSession:
         self._callbacks = Callbacks(
             self,
             sampling=sampling_callback,
+            sampling_capabilities=sampling_capabilities,
             elicitation=elicitation_callback,
             list_roots=list_roots_callback,
             logging=logging_callback,

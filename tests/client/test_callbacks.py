@@ -8,7 +8,9 @@ from typing import Any
 import anyio
 import pytest
 
-from mcp_jupyter import types
+from mcp_jupyter import ClientSession, types
+from mcp_jupyter.client.streams import halves
+from mcp_jupyter.engine.channel import memory_pair
 from mcp_jupyter.engine.connection import InboundRequest
 from mcp_jupyter.errors import McpError
 
@@ -87,6 +89,32 @@ async def test_a_callback_may_refuse_fail_or_be_asked_badly_without_harm() -> No
                 await connection.request("sampling/createMessage", params)
             assert caught.value.code == code
         await session.send_ping()
+
+
+@pytest.mark.parametrize("asked", [{"tools": []}, {"toolChoice": {"mode": "none"}}], ids=["tools", "choice"])
+async def test_tools_for_a_model_are_taken_only_where_that_was_declared(asked: dict[str, Any]) -> None:
+    seen: list[Any] = []
+
+    async def sample(params: types.CreateMessageRequestParams) -> types.CreateMessageResult:
+        seen.append(params)
+        return types.CreateMessageResult(role="assistant", content=types.TextContent(text="ok"), model="m")
+
+    params = {**question("x"), **asked}
+    async with conversation(Server(), sampling_callback=sample) as (_, connection):
+        with pytest.raises(McpError, match="did not declare that its model takes tools") as caught:
+            await connection.request("sampling/createMessage", params)
+    assert (caught.value.code, seen) == (types.INVALID_PARAMS, [])
+    server = Server()
+    able = types.SamplingCapability(tools=types.SamplingToolsCapability())
+    async with conversation(server, sampling_callback=sample, sampling_capabilities=able) as (_, connection):
+        assert (await connection.request("sampling/createMessage", params))["model"] == "m"
+    assert server.asked[0][1]["capabilities"] == {"sampling": {"tools": {}}}
+
+
+async def test_what_a_model_can_do_needs_a_callback() -> None:
+    _, ours = memory_pair()
+    with pytest.raises(ValueError, match="sampling_capabilities= needs a sampling_callback"):
+        ClientSession(*halves(ours), sampling_capabilities=types.SamplingCapability())
 
 
 async def test_notifications_are_handed_out_in_order_and_bad_ones_dropped() -> None:
