@@ -162,8 +162,8 @@ def _client(target: Any, where: Where, options: dict[str, Any]) -> Client:
     shared: dict[str, Any] = {"name": where.server, "headers": where.headers or None}
     try:
         return Client(target, read_timeout_seconds=where.timeout, **shared, **options)
-    except ConfigError:
-        raise
+    except ConfigError as exc:
+        raise ConfigError(str(exc).replace("Give name=.", "Give --server NAME.")) from None
     except ValueError as exc:  # an option does not fit the target
         raise click.UsageError(_in_words(str(exc))) from None
 

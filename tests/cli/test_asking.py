@@ -105,6 +105,7 @@ async def test_a_file_of_servers(jupyter_dirs: JupyterDirs, tmp_path: Path) -> N
         code, shown, errors = await ask(jupyter_dirs, *asked, name)
         assert (code, shown) == (1, "")
         assert "peer" in errors
+    assert "Give --server NAME. There are: peer, other, none." in (await ask(jupyter_dirs, *asked[:-1]))[2]
 
 
 async def test_a_url_with_headers(jupyter_dirs: JupyterDirs) -> None:
