@@ -159,8 +159,8 @@ class StreamableHandler(EventStreamHandler):
             await self.reply(status=202)
 
     async def _post_batch(self, entries: list[Any]) -> None:
-        session = self._session()
-        if is_modern_version(self._versions) or session.version != _BATCH_VERSION:
+        session = None if is_modern_version(self._versions) else self._session()
+        if session is None or session.version != _BATCH_VERSION:
             raise Refusal(400, f"Only protocol version {_BATCH_VERSION} has batches; send one message.")
         batch = split(entries, self._authorise)
         exchange = session.exchange(batch.answers)

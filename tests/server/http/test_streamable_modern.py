@@ -126,6 +126,13 @@ async def test_ladder(front: Front, rung: Rung) -> None:
         assert reply.header("Allow") == "POST"
 
 
+async def test_a_batch_is_told_that_there_are_none(front: Front) -> None:
+    sent = [(VERSION, MODERN), ("Accept", ACCEPT), ("Content-Type", "application/json")]
+    async with connect(front.port) as wire:
+        reply = await wire.request("POST", "/mcp", sent, b"[{}]")
+    assert "send one message" in reply.json["error"]["message"]
+
+
 @pytest.mark.parametrize(
     ("version", "status"), [(MODERN, 202), ("2099-01-01", 400)], ids=["served", "not served"]
 )
