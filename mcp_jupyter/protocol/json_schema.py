@@ -9,6 +9,7 @@ never leaves the schema, a pattern runs on an engine of linear time, the whole o
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping
 from contextvars import ContextVar
 from functools import lru_cache
@@ -36,6 +37,12 @@ MAX_SCHEMA_DEPTH: Final = 64
 
 MAX_CHECK_SECONDS: Final = 1.0
 """CPU time of one check, which holds the event loop: a megabyte of plain arguments passes."""
+
+MAX_PATTERN_COST: Final = 100_000_000
+"""Characters of a text times those of a pattern, counted out: the engine takes 1 s for the worst of them."""
+
+MAX_PATTERNS: Final = 16
+"""Patterns kept ready, of which each may fill 10 MiB: more than one schema has as a rule."""
 
 MAX_PROBLEMS: Final = 5
 """Problems named: enough to mend a call, short enough to read."""
@@ -72,6 +79,8 @@ class JsonSchema:
             raise UncheckableSchema(f"It is no JSON Schema: {_shown(exc)}") from None
         except RecursionError:
             raise UncheckableSchema("It is nested too deep.") from None
+        except ValueError:
+            raise UncheckableSchema("A name in it is no URI.") from None
         # A registry that retrieves nothing: jsonschema's default one would open URLs.
         self._validator = dialect(schema, registry=Registry())
 
@@ -98,6 +107,8 @@ class JsonSchema:
             raise UncheckableSchema(f"A reference leads nowhere in it: {_short(str(exc.ref))}") from None
         except RecursionError:
             raise UncheckableSchema("A reference leads back to itself, or the value is too deep.") from None
+        except (ArithmeticError, ValueError):
+            raise UncheckableSchema("A number is too large to be compared, or a name is no URI.") from None
         finally:
             _deadline.reset(reset)
 
@@ -134,7 +145,20 @@ def _short(text: str) -> str:
 # -- keywords whose usual form has no bound ------------------------------------------------------
 
 
-@lru_cache(maxsize=1024)
+_COUNTS: Final = re.compile(r"\{([0-9]*)(?:,([0-9]*))?\}")
+
+
+def _size(pattern: str) -> int:
+    """The length of a pattern with its counted repetitions written out, or more."""
+    size = len(pattern)
+    for found in _COUNTS.finditer(pattern):
+        size *= max(1, *(int(digits[:9] or 0) for digits in found.groups("")))
+        if size > MAX_PATTERN_COST:
+            break
+    return size
+
+
+@lru_cache(maxsize=MAX_PATTERNS)
 def _compiled(pattern: str) -> Any:
     """A pattern on pydantic's engine, whose time is linear in the text, unlike `re`'s.
 
@@ -151,6 +175,9 @@ def _compiled(pattern: str) -> Any:
 
 
 def _matches(pattern: str, text: str) -> bool:
+    # The engine holds the interpreter: no deadline would be looked at, and no interrupt.
+    if _size(pattern) * (len(text) + 100) > MAX_PATTERN_COST:  # some for making it
+        raise UncheckableSchema(f"{len(text)} characters are too long for the pattern {_short(pattern)!r}.")
     return bool(_compiled(pattern).isinstance_python(text))
 
 
