@@ -3,7 +3,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -13,6 +14,8 @@ if TYPE_CHECKING:
     from ..client.client import Client
 
 __all__ = ["command"]
+
+T = TypeVar("T")
 
 
 @click.command("inspect", cls=TargetCommand, short_help="Show what a server has.")
@@ -32,16 +35,30 @@ def command(where: Where, as_json: bool) -> None:
 async def _look(client: Client) -> dict[str, Any]:
     """All that a server says of itself, as models; only what it says it has is asked for."""
     has = client.server_capabilities
+    resources = has.resources is not None
     return {
         "protocolVersion": client.protocol_version,
         "serverInfo": client.server_info,
         "instructions": client.instructions,
         "capabilities": has,
-        "tools": [] if has.tools is None else await client.list_tools(),
-        "resources": [] if has.resources is None else await client.list_resources(),
-        "resourceTemplates": [] if has.resources is None else await client.list_resource_templates(),
-        "prompts": [] if has.prompts is None else await client.list_prompts(),
+        "tools": await _listed(has.tools is not None, client.list_tools),
+        "resources": await _listed(resources, client.list_resources),
+        "resourceTemplates": await _listed(resources, client.list_resource_templates),
+        "prompts": await _listed(has.prompts is not None, client.list_prompts),
     }
+
+
+async def _listed(has: bool, ask: Callable[[], Awaitable[list[T]]]) -> list[T]:
+    """A list; empty where there is none, such as templates at a server that has resources only."""
+    from ..errors import McpError
+    from ..protocol.codes import METHOD_NOT_FOUND
+
+    try:
+        return await ask() if has else []
+    except McpError as exc:
+        if exc.code != METHOD_NOT_FOUND:
+            raise
+        return []
 
 
 def _wire(found: dict[str, Any]) -> dict[str, Any]:

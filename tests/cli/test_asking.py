@@ -212,6 +212,21 @@ async def test_inspect_of_an_empty_server(jupyter_dirs: JupyterDirs, tmp_path: P
     assert shown == "low 1 (protocol 2026-07-28)\n\nIt has no tools, resources or prompts.\n"
 
 
+async def test_inspect_of_a_server_without_one_of_the_lists(
+    jupyter_dirs: JupyterDirs, tmp_path: Path
+) -> None:
+    (tmp_path / "low.py").write_text(
+        "from mcp_jupyter import types\n"
+        "from mcp_jupyter.server.lowlevel import Server\n"
+        "low = Server('low', '1')\n"
+        "@low.list_resources()\n"
+        "async def resources(): return [types.Resource(uri='a:b', name='b')]\n"
+    )
+    code, shown, errors = await ask(jupyter_dirs, "inspect", str(tmp_path / "low.py"))
+    assert (code, errors) == (0, "")
+    assert shown.endswith("\nResources\n  a:b\n")
+
+
 # -- call ------------------------------------------------------------------------------------------
 
 
