@@ -18,7 +18,7 @@ from time import thread_time
 from typing import Any, Final
 
 from jsonschema import Draft7Validator, Draft201909Validator, Draft202012Validator
-from jsonschema.exceptions import SchemaError, ValidationError
+from jsonschema.exceptions import SchemaError, UnknownType, ValidationError
 from jsonschema.validators import extend
 from pydantic_core import SchemaError as PatternError
 from pydantic_core import SchemaValidator, core_schema
@@ -52,6 +52,9 @@ MAX_SHOWN_CHARS: Final = 200
 
 Keyword = Callable[[Any, Any, Any, Any], Any]
 """jsonschema's form of a keyword: (validator, its value, instance, schema) to an iterable of errors."""
+
+_TRIPPED: Final = (ArithmeticError, AttributeError, LookupError, TypeError, UnknownType, ValueError)
+"""What jsonschema raises of its own. It checks a schema, but not all that references in it lead to."""
 
 _deadline: ContextVar[float] = ContextVar("deadline")
 
@@ -107,8 +110,10 @@ class JsonSchema:
             raise UncheckableSchema(f"A reference leads nowhere in it: {_short(str(exc.ref))}") from None
         except RecursionError:
             raise UncheckableSchema("A reference leads back to itself, or the value is too deep.") from None
-        except (ArithmeticError, ValueError):
-            raise UncheckableSchema("A number is too large to be compared, or a name is no URI.") from None
+        except _TRIPPED:
+            raise UncheckableSchema(
+                "A reference leads to what is no schema, a number is too large to compare, or a name is no URI."
+            ) from None
         finally:
             _deadline.reset(reset)
 

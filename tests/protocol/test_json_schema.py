@@ -143,6 +143,8 @@ def test_a_plain_pattern_is_tried_on_a_long_text(pattern):
         ({"multipleOf": 5e-324}, 10**4000),
         ({"additionalProperties": {"$schema": "http://["}}, {"a": 1}),
         ({"$id": "http://[", "$ref": "x"}, 1),
+        ({"properties": {"a": {"$ref": "#/required"}}, "required": ["a"]}, {"a": 1}),
+        *(({"$ref": "#/x", "x": x}, 1) for x in (5, {"type": 5}, {"type": "x"}, {"enum": 5}, {"$ref": 5})),
     ],
 )
 def test_what_jsonschema_stumbles_over_is_uncheckable(schema, value):
