@@ -235,11 +235,12 @@ def prune(file: str, servers: tuple[str, ...], dry_run: bool) -> None:
 
     A replay gives the last answer again, so it goes on as before.
     """
+    from ..client.cassettes.locking import locked
     from ..client.cassettes.pruning import pruned
     from ..client.cassettes.recording import render
     from .terminal import visible
 
-    with reported():
+    with reported(), locked(Path(file), file):
         place, recordings = _read(file)
         for name in servers:
             _chosen(recordings, name)

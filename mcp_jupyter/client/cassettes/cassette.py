@@ -32,6 +32,7 @@ from ..streams import printable
 from ..tape import NoServer
 from .canonical import plain
 from .file import CassetteFile
+from .locking import locked
 from .recorder import Recorder
 from .recording import MAX_SERVERS, Opening, Recording, parse, render
 from .redactor import Redactor
@@ -182,6 +183,10 @@ class Cassette:
         """
         if self.mode != "record":
             return
+        with locked(self._file.path, self._file.shown):
+            self._save()
+
+    def _save(self) -> None:
         if self._file.is_changed:
             self._read()
         for recorder in self._recorders.values():
@@ -325,8 +330,8 @@ class _Saver:
         self._wanted.set()
 
     def finish(self) -> None:
-        """Save what is not saved yet."""
-        if self._wanted.is_set():
+        """Save what is not saved yet, also what could not be saved before."""
+        if not self._cassette.is_saved:
             self._save()
 
     async def run(self) -> None:

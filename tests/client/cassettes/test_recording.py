@@ -5,7 +5,10 @@ from __future__ import annotations
 
 import json
 import logging
+import threading
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +16,11 @@ import anyio
 import pytest
 
 from mcp_jupyter import Client
-from mcp_jupyter.client.cassettes import Cassette
+from mcp_jupyter.client.cassettes import Cassette, locking
 from mcp_jupyter.client.cassettes import cassette as cassette_module
 from mcp_jupyter.client.cassettes import recorder as recorder_module
-from mcp_jupyter.errors import RequestTimeout
+from mcp_jupyter.client.cassettes.file import CassetteFile
+from mcp_jupyter.errors import CassetteError, RequestTimeout
 from mcp_jupyter.server.fastmcp import Context, FastMCP
 
 from .support import ALIAS, calls_in, counting_server, recording, replaying, written
@@ -96,6 +100,52 @@ async def test_two_that_record_at_once_keep_what_is_of_others(path: Path) -> Non
         two.save()
         await first.call_tool("count", {"name": "three"})
     assert [len(calls_in(path, alias)) for alias in "ab"] == [2, 1]
+
+
+@contextmanager
+def while_writing(monkeypatch: pytest.MonkeyPatch, work: Callable[[], None]) -> Iterator[None]:
+    """Have `work` begin, in another thread, when a file is about to be written the first time."""
+    write, threads = CassetteFile.write, []
+
+    def held(self: CassetteFile, content: bytes) -> None:
+        if not threads:
+            threads.append(threading.Thread(target=work))
+            threads[0].start()
+            threads[0].join(0.3)  # it is over by then, unless it has to wait
+        write(self, content)
+
+    monkeypatch.setattr(CassetteFile, "write", held)
+    yield
+    threads[0].join(10)
+    assert not threads[0].is_alive()
+
+
+async def test_of_two_that_write_at_the_same_moment_neither_is_lost(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, two = Cassette.open(path, "record"), Cassette.open(path, "record")
+    async with (
+        Client(counting_server(), cassette=one.track("a")) as first,
+        Client(counting_server(), cassette=two.track("b")) as second,
+    ):
+        await first.call_tool("count", {"name": "one"})
+        await second.call_tool("count", {"name": "two"})
+        with while_writing(monkeypatch, two.save):
+            one.save()
+        assert [len(calls_in(path, alias)) for alias in "ab"] == [1, 1]
+
+
+async def test_who_writes_all_the_time_is_waited_for_within_a_bound(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(locking, "LOCK_SECONDS", 0.05)
+    cassette = Cassette.open(path, "record")
+    async with Client(counting_server(), cassette=cassette.track(ALIAS)) as client:
+        await client.call_tool("count", {"name": "one"})
+        with locking.locked(path, "it"), pytest.raises(CassetteError, match="another process"):
+            cassette.save()
+        assert not cassette.is_saved
+    assert len(calls_in(path)) == 1
 
 
 async def test_of_the_same_server_the_last_one_to_write_stands(path: Path) -> None:
