@@ -112,7 +112,7 @@ class JsonSchema:
             raise UncheckableSchema("A reference leads back to itself, or the value is too deep.") from None
         except _TRIPPED:
             raise UncheckableSchema(
-                "A reference leads to what is no schema, a number is too large to compare, or a name is no URI."
+                "A reference leads to no schema, a number is too large to be compared, or a name is no URI."
             ) from None
         finally:
             _deadline.reset(reset)
