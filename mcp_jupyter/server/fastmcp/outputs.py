@@ -116,12 +116,12 @@ class Output:
         try:
             # Before pydantic looks: it would follow an endless iterator until the memory is full.
             return _dumped(adapter, plain(value) if extent(value).iterators else value)
-        except (ValidationError, PydanticSerializationError, TypeError) as exc:
+        except (ValidationError, PydanticSerializationError, UnicodeDecodeError, TypeError) as exc:
             try:
                 form = plain(value)
             except TypeError:
                 raise exc from None
-            # Once more from the JSON form: NumPy's numbers in a dataclass are numbers there.
+            # Once more from the JSON form: NumPy's numbers in a dataclass are numbers there, bytes a text.
             return _dumped(adapter, form)
 
 

@@ -67,6 +67,12 @@ class Pair(NamedTuple):
 
 
 @dataclasses.dataclass
+class Thumbnail:
+    name: str
+    png: bytes
+
+
+@dataclasses.dataclass
 class Stats:
     n: int
     mean: float
@@ -112,6 +118,8 @@ PROMISES = [
     (dict, {"a": [1, None]}, {"a": [1, None]}),
     (dict[str, Any], {"a": {"b": None}}, {"a": {"b": None}}),
     (dict[str, float], {"a": NAN}, {"a": None}),
+    (dict, {"png": b"\x89PNG"}, {"png": "iVBORw=="}),
+    (Thumbnail, Thumbnail("a", b"\x89PNG"), {"name": "a", "png": "iVBORw=="}),
     (dict[int, str], {1: "x"}, {"1": "x"}),
     (Mapping[str, int], {"a": 1}, {"a": 1}),
     (collections.Counter, collections.Counter("aab"), {"a": 2, "b": 1}),
