@@ -12,11 +12,13 @@ from collections.abc import Iterable
 from typing import Any, Final
 
 from ...protocol.frames import dumps
+from .extent import MAX_PARTS, TooManyParts
 from .plain import plain, readable
 
 __all__ = [
     "FRAME_SCHEMA",
     "MAX_CELLS",
+    "MAX_CHARS",
     "MAX_ROWS",
     "column",
     "is_frame",
@@ -30,6 +32,7 @@ __all__ = [
     "to_markdown",
     "to_page",
     "to_part",
+    "trim",
     "width",
 ]
 
@@ -39,8 +42,14 @@ MAX_ROWS: Final = 200
 MAX_CELLS: Final = 20_000
 """Cells of a frame in one tool result: 200 rows of 100 columns. A frame may have more columns than rows."""
 
+MAX_CHARS: Final = 1_000_000
+"""Characters of the rows of a frame in one tool result, as JSON: cells may be documents, or embeddings."""
+
 MAX_CELL_CHARS: Final = 200
 """Characters of one cell in the Markdown table; the structured rows keep the whole value."""
+
+CHUNK_ROWS: Final = 100
+"""Rows that become JSON values at once: some are thrown away where they turn out to be too many."""
 
 _CLASSES: Final = frozenset(
     {
@@ -79,12 +88,20 @@ def is_frame_class(kind: type) -> bool:
     )
 
 
-def to_page(value: Any, *, offset: int = 0, limit: int = MAX_ROWS, cells: int = MAX_CELLS) -> dict[str, Any]:
+def to_page(
+    value: Any,
+    *,
+    offset: int = 0,
+    limit: int = MAX_ROWS,
+    cells: int = MAX_CELLS,
+    chars: int | None = None,
+) -> dict[str, Any]:
     """Rows `offset` to `offset + limit` as plain JSON values (`FRAME_SCHEMA`).
 
     The index of a pandas frame becomes columns when it says something: when it is not 0 to n-1. Labels
     become unique text. NaN, NaT and infinities become null; dates ISO 8601 text; what JSON has no form
-    for, its text. There are fewer rows when they are so wide that they have more than `cells` cells.
+    for, its text. There are fewer rows when they have more than `cells` cells, or as JSON more than `chars`
+    characters; but one, if there is one.
     """
     total = len(value)
     end = offset + page_rows(value, offset, limit, cells)
@@ -92,12 +109,46 @@ def to_page(value: Any, *, offset: int = 0, limit: int = MAX_ROWS, cells: int = 
     labels, rows = (
         _pandas_table(value, value.iloc[offset:end]) if hasattr(value, "iloc") else _table(value[offset:end])
     )
+    rows = plain(rows, readable) if chars is None else _plain_rows(rows, chars)
     return {
         "columns": _unique(labels),
-        "rows": plain(rows, readable),
+        "rows": rows,
         "total": total,
         "truncated": offset > 0 or offset + len(rows) < total,
     }
+
+
+def trim(page: dict[str, Any], chars: int) -> bool:
+    """Leave out the last rows of a page where they have more characters than that; whether there were any."""
+    for at, row in enumerate(page["rows"]):
+        chars -= len(dumps(row))
+        if chars < 0:
+            page["rows"], page["truncated"] = page["rows"][:at], True
+            return True
+    return False
+
+
+def _plain_rows(rows: list[Any], chars: int) -> list[Any]:
+    kept: list[Any] = []
+    for begin in range(0, len(rows), CHUNK_ROWS):
+        chunk = rows[begin : begin + CHUNK_ROWS]
+        try:
+            chunk = plain(chunk, readable)
+        except TooManyParts:
+            chunk = [[_plain_cell(cell) for cell in row] for row in chunk]
+        for row in chunk:
+            chars -= len(dumps(row))
+            if chars < 0 and kept:
+                return kept
+            kept.append(row)
+    return kept
+
+
+def _plain_cell(cell: Any) -> Any:
+    try:
+        return plain(cell, readable)
+    except TooManyParts:
+        return f"<{type(cell).__name__} with more than {MAX_PARTS:,} parts>"
 
 
 def page_rows(value: Any, offset: int, limit: int, cells: int) -> int:
@@ -192,7 +243,7 @@ def nbytes(value: Any) -> int:
 
 def to_part(value: Any) -> Any:
     """A part of a value that JSON has no form for: a frame as its first page, else its text."""
-    return to_page(value) if is_frame(value) else plain(value, readable)
+    return to_page(value, chars=MAX_CHARS) if is_frame(value) else plain(value, readable)
 
 
 def to_markdown(page: dict[str, Any]) -> str:

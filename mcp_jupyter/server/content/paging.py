@@ -19,7 +19,7 @@ from ...protocol.codes import INVALID_PARAMS
 from ...protocol.frames import dumps
 from . import frames
 from .plain import plain, readable
-from .resources import MAX_RESOURCE_CELLS, MAX_RESOURCE_ROWS, ResourceValue
+from .resources import MAX_RESOURCE_CELLS, MAX_RESOURCE_CHARS, MAX_RESOURCE_ROWS, ResourceValue
 
 __all__ = ["Columns", "Format", "Limit", "Offset", "read_rows", "schema", "summary"]
 
@@ -79,7 +79,10 @@ def read_rows(
         return ResourceValue(
             _binary(frames.rows_of(narrow, offset, offset + count), format), MIME_TYPES[format], meta
         )
-    page = frames.to_page(narrow, offset=offset, limit=limit, cells=MAX_RESOURCE_CELLS)
+    page = frames.to_page(
+        narrow, offset=offset, limit=limit, cells=MAX_RESOURCE_CELLS, chars=MAX_RESOURCE_CHARS
+    )
+    meta |= {"rows": len(page["rows"]), "truncated": page["truncated"]}
     page["columns"] = chosen
     if order is not None:
         page["rows"] = [[row[at] for at in order] for row in page["rows"]]

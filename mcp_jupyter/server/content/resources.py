@@ -12,13 +12,17 @@ from . import frames
 from .media import Audio, Image
 from .table import ContentTable
 
-__all__ = ["MAX_RESOURCE_CELLS", "MAX_RESOURCE_ROWS", "ResourceValue", "to_resource"]
+__all__ = ["MAX_RESOURCE_CELLS", "MAX_RESOURCE_CHARS", "MAX_RESOURCE_ROWS", "ResourceValue", "to_resource"]
 
 MAX_RESOURCE_ROWS: Final = 10_000
 """Rows of a frame in one read; `meta` says how many there are."""
 
 MAX_RESOURCE_CELLS: Final = 200_000
 """Cells of a frame in one read, where its rows are wide: some megabytes of text."""
+
+
+MAX_RESOURCE_CHARS: Final = 8_000_000
+"""Characters of the same, as JSON, where cells are long."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +57,7 @@ def _frame(value: Any, mime_type: str) -> ResourceValue:
     if mime_type in (paging.MIME_TYPES["parquet"], paging.MIME_TYPES["arrow"]):
         formats = {mime: format for format, mime in paging.MIME_TYPES.items()}
         return paging.read_rows(value, format=formats[mime_type])
-    page = frames.to_page(value, limit=MAX_RESOURCE_ROWS, cells=MAX_RESOURCE_CELLS)
+    page = frames.to_page(value, limit=MAX_RESOURCE_ROWS, cells=MAX_RESOURCE_CELLS, chars=MAX_RESOURCE_CHARS)
     meta = {"rows": len(page["rows"]), "total": page["total"], "truncated": page["truncated"]}
     if mime_type == "application/json":
         return ResourceValue(dumps(page).decode("utf-8"), mime_type, meta)

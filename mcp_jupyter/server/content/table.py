@@ -113,7 +113,7 @@ def _media(value: Any) -> Content | None:
 def _frame(value: Any) -> Content | None:
     if not frames.is_frame(value):
         return None
-    page = frames.to_page(value)
+    page = frames.to_page(value, chars=frames.MAX_CHARS)
     return Content([text(frames.to_markdown(page))], page)
 
 

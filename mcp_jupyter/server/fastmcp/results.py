@@ -17,7 +17,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from ... import types
-from ..content import ResourceValue, frames, paging
+from ...protocol.frames import dumps
+from ..content import Content, ResourceValue, frames, paging
 from ..content.resources import MAX_RESOURCE_ROWS
 from .context import Context
 from .resources import Resource
@@ -84,11 +85,15 @@ class KeptResults:
         variables = self._resource.template.match(uri)
         return None if variables is None else (self._resource, variables)
 
-    def add_rest(self, blocks: list[Any], value: Any, name: str, sender: str) -> None:
+    def add_rest(self, content: Content, value: Any, name: str, sender: str) -> None:
         """Add, to the content of a frame that shows its first rows only, where the others are."""
-        if not frames.is_frame(value):
+        page, blocks = content.structured, content.blocks
+        if not frames.is_frame(value) or not isinstance(page, dict):
             return
-        if len(value) <= frames.MAX_ROWS and len(value) * frames.width(value) <= frames.MAX_CELLS:
+        if frames.trim(page, self.budget):  # its table stays: cells are short there
+            about = f"As structured content: the first {len(page['rows'])} rows, for the others are long."
+            blocks.append(types.TextContent(type="text", text=about))
+        elif not page["truncated"]:
             return
         size = frames.nbytes(value)
         # Under pandas' copy-on-write this is the frame as it is now, without a copy of its values.
@@ -110,6 +115,7 @@ class KeptResults:
         """
         left = self.budget
         if sum(map(_size, result.content)) <= left:
+            self._fit_structured(result, name, sender, promised)
             return
         fitted: list[Any] = []
         for block in result.content:
@@ -123,6 +129,16 @@ class KeptResults:
                 if block.type == "text" and result.structuredContent is not None:
                     self._cut_structured(result, cut[0].text, name, fitted, promised)
         result.content = fitted
+
+    def _fit_structured(self, result: types.CallToolResult, name: str, sender: str, promised: bool) -> None:
+        """The same for what is structured, where it says more than the content: all of a large array."""
+        if result.structuredContent is None:
+            return
+        text = dumps(result.structuredContent)
+        if len(text) > 2 * self.budget:  # a text within it, with much that JSON escapes, is not meant
+            cut = self._cut(types.TextContent(type="text", text=text.decode("utf-8")), name, sender)
+            result.content.extend(cut)
+            self._cut_structured(result, cut[0].text, name, result.content, promised)
 
     def _cut_structured(
         self, result: types.CallToolResult, preview: str, name: str, fitted: list[Any], promised: bool

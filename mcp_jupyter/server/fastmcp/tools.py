@@ -172,7 +172,7 @@ class Tool:
             return value.model_copy(update={"content": [*value.content]})  # it stays the function's own
         structured = self.output.structured(value) if self.output else None
         content = table.convert(value)
-        results.add_rest(content.blocks, value, self.name, sender)
+        results.add_rest(content, value, self.name, sender)
         result = types.CallToolResult(content=content.blocks)
         if structured is None:
             structured = content.structured

@@ -266,3 +266,10 @@ def test_what_is_no_frame(value):
 def test_the_schema_is_json():
     jsonschema.Draft202012Validator.check_schema(FRAME_SCHEMA)
     assert json.loads(json.dumps(FRAME_SCHEMA)) == FRAME_SCHEMA
+
+
+def test_a_cell_without_bounds_costs_only_itself():
+    frame = pd.DataFrame({"cell": [[0] * 600_000, [0] * 600_000, list(range(1_000_001))]})
+    page = to_page(frame, chars=10_000_000)
+    assert [len(row[0]) for row in page["rows"][:2]] == [600_000] * 2
+    assert page["rows"][2] == ["<list with more than 1,000,000 parts>"]

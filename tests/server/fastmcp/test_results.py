@@ -174,3 +174,47 @@ def test_what_is_kept_for_one_sender_can_be_dropped():
     with pytest.raises(McpError, match="There is no resource"):
         read_as(results, "a", gone)
     assert read_as(results, "b", stays).data == "text"
+
+
+async def test_what_is_structured_keeps_to_the_budget_too():
+    array: Any = np.zeros(600_000)  # as content its corners
+    mcp = FastMCP()
+
+    @mcp.tool()
+    def promised() -> list[float]:
+        return array
+
+    async with speaking(mcp) as client:
+        result = await client.call("promised")
+        assert result["isError"]
+        assert "structuredContent" not in result
+        *_, link = result["content"]
+        assert len(json.loads((await read(client, link["uri"]))["text"])["result"]) == 600_000
+
+
+LONG_CELLS = {
+    "documents": ["x" * 60_000] * 50,
+    "embeddings": [[0.123456789] * 2000] * 150,
+}
+
+
+@pytest.mark.parametrize("cells", LONG_CELLS.values(), ids=LONG_CELLS)
+@pytest.mark.parametrize("make", [pd.DataFrame, pl.DataFrame])
+async def test_a_frame_of_long_cells_keeps_to_the_budget(make, cells):
+    async with speaking(server(make({"cell": cells}))) as client:
+        result = await client.call("give")
+        page = result["structuredContent"]
+        assert 0 < len(page["rows"]) < len(cells)
+        assert (page["total"], page["truncated"]) == (len(cells), True)
+        assert len(json.dumps(page)) < 1_100_000
+        assert result["content"][0]["text"].endswith(f"{len(page['rows'])} of {len(cells)} rows.")
+        rest = await read(client, result["content"][1]["uri"] + f"?offset={len(page['rows'])}&format=json")
+        assert len(json.loads(rest["text"])["rows"]) == len(cells) - len(page["rows"])
+
+
+async def test_no_row_of_a_frame_goes_over_a_small_budget():
+    async with speaking(server(pd.DataFrame({"cell": ["x" * 3000]}), result_budget=2000)) as client:
+        result = await client.call("give")
+        assert result["structuredContent"] == {"columns": ["cell"], "rows": [], "total": 1, "truncated": True}
+        *_, link = result["content"]
+        assert "x" * 3000 in (await read(client, link["uri"]))["text"]
