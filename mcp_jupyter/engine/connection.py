@@ -348,10 +348,9 @@ class Connection:
         pending = self._pending[id_] = _Pending(on_progress)
         try:
             self._channel.send(message)
-            with anyio.fail_after(timeout):
+            with anyio.move_on_after(timeout):
                 return await pending.wait(on_progress)
-        except TimeoutError:
-            raise RequestTimeout(f"No answer to {method} within {timeout:g} s.") from None
+            raise RequestTimeout(f"No answer to {method} within {timeout:g} s.")
         finally:
             del self._pending[id_]
             if pending.answer is None and method not in UNCANCELLABLE:

@@ -201,6 +201,20 @@ async def test_progress_reaches_the_caller_in_order_and_in_its_own_task():
     assert seen == [(n, 99, None) for n in range(100)]
 
 
+@pytest.mark.parametrize("timeout", [None, 5])
+async def test_a_time_out_of_the_callers_own_stays_that(timeout):
+    async def work(call):
+        call.notify("notifications/progress", {"progressToken": call.meta["progressToken"], "progress": 1})
+        await anyio.sleep_forever()
+
+    async def on_progress(progress, total, message):
+        raise TimeoutError("of a database")
+
+    async with conversation(Echo(work=work)) as (client, _):
+        with pytest.raises(TimeoutError, match="of a database"):
+            await client.request("work", {}, on_progress=on_progress, timeout=timeout)
+
+
 async def test_malformed_progress_and_cancellation_are_ignored():
     async with conversation(Echo()) as (client, server):
         for params in ({}, {"progressToken": []}, {"progressToken": 1, "progress": "x"}):
