@@ -51,11 +51,15 @@ class Recording:
         The cassette; needed unless `mode` is "off".
     redact : sequence of str
         Patterns (regular expressions) of what must not be written, beside what is known to be secret.
+    place : str, optional
+        The cell that connects: run again, it records, or plays, anew. Of several cells that connect a server
+        the calls of all are kept, one after the other.
     """
 
     mode: Mode = "off"
     path: Path | None = None
     redact: Sequence[str] = ()
+    place: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +142,7 @@ class Connections:
 
         def make_client(**callbacks: Any) -> Client:
             if mode != "off":
-                tracks.append(self._cassette(wanted.recording).track(alias))
+                tracks.append(self._cassette(wanted.recording).track(alias, wanted.recording.place))
             track = tracks[0] if tracks else None
             if mode == "replay":  # no target, no credential
                 return Client(None, cassette=track, **callbacks)
@@ -181,9 +185,10 @@ class Connections:
             )
         redact = tuple(recording.redact)
         key = (recording.path, recording.mode, redact)
-        if recording.mode == "replay" or key not in self._cassettes:
-            self._cassettes[key] = Cassette.open(recording.path, recording.mode, redact=redact)
-        return self._cassettes[key]
+        known = self._cassettes.get(key)
+        if known is None or (recording.mode == "replay" and not known.is_current):
+            known = self._cassettes[key] = Cassette.open(recording.path, recording.mode, redact=redact)
+        return known
 
     def save(self) -> None:
         """Write what was recorded and is not written yet: after a cell the kernel may be killed."""

@@ -84,7 +84,7 @@ class CallingMagics(Magics):
         with _one_line("%mcp_connect"):
             identity = identify(self.shell.user_ns)
             args.redact = [*self.redact, *(args.redact or ())]
-            wanted = wanted_of(alias, args, target, self.shell.user_ns, identity)
+            wanted = wanted_of(alias, args, target, self.shell.user_ns, identity, _cell_id(self.shell))
             server = self.connections.connect(alias, wanted)
         self.shell.push({alias: server}, interactive=True)
         for line in server.drift:
@@ -246,6 +246,14 @@ def _body(cell: str) -> Mapping[str, Any]:
 
 def _wire(result: types.CallToolResult) -> Any:
     return result.model_dump(by_alias=True, exclude_none=True, mode="json")
+
+
+def _cell_id(shell: InteractiveShell) -> str | None:
+    """Which cell runs, where the front end says it (JupyterLab and VS Code do)."""
+    message = shell.get_parent() if hasattr(shell, "get_parent") else None
+    metadata = message.get("metadata") if isinstance(message, Mapping) else None
+    cell = metadata.get("cellId") if isinstance(metadata, Mapping) else None
+    return cell if isinstance(cell, str) else None
 
 
 def _is_server(value: object) -> bool:

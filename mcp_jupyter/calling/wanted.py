@@ -32,6 +32,7 @@ def wanted_of(
     target: Sequence[str],
     namespace: Mapping[str, Any],
     identity: Identity,
+    cell: str | None = None,
 ) -> Wanted:
     """What the line asks for.
 
@@ -47,13 +48,15 @@ def wanted_of(
         Where a sampling function is looked up.
     identity : Identity
         This notebook's: its cassette lies beside it.
+    cell : str, optional
+        The id of the cell, where the front end says it.
 
     Raises
     ------
     ValueError, ConfigError
         An option is wrong or does not fit; one line.
     """
-    recording = _recording(args, identity.path)
+    recording = _recording(args, identity.path, cell)
     options: dict[str, Any] = {}
     if args.timeout is not None:
         options["read_timeout_seconds"] = args.timeout
@@ -150,7 +153,7 @@ def _check_consent(entry: ServerEntry, is_trusted: bool) -> None:
         )
 
 
-def _recording(args: argparse.Namespace, notebook: str | None) -> Recording:
+def _recording(args: argparse.Namespace, notebook: str | None, cell: str | None) -> Recording:
     from ..client.cassettes import cassette_path, mode_from_environment
 
     if args.record and args.replay:
@@ -159,7 +162,7 @@ def _recording(args: argparse.Namespace, notebook: str | None) -> Recording:
     path = args.cassette
     if path is None and notebook is not None:
         path = cassette_path(Path(notebook))
-    return Recording(mode, path, tuple(args.redact))
+    return Recording(mode, path, tuple(args.redact), cell)
 
 
 def _sampling(name: str | None, namespace: Mapping[str, Any]) -> Callable[..., Any] | None:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.kernel.live import live_kernel
+from tests.kernel.live import CELL_SECONDS, live_kernel
 
 PROGRAM = Path(__file__).with_name("servers.py")
 SECRET = "canary-5f1d9a7b3c"
@@ -113,6 +113,37 @@ def test_two_notebooks_with_the_same_name_for_a_server_have_their_own_recordings
             kernel.run(f"%mcp_connect weather {sys.executable} {server}")
             assert kernel.run(f"%mcp_call weather forecast city={city}").error == ""
             assert kernel.run(f"%mcp_call weather forecast city={other}").error.startswith("CassetteMiss")
+
+
+def run_as(kernel, cell: str, source: str) -> None:
+    """Run a cell as a front end does that says which one it is."""
+    content = {"code": source, "silent": False, "store_history": True, "allow_stdin": False}
+    message = kernel.client.session.msg("execute_request", content, metadata={"cellId": cell})
+    kernel.client.shell_channel.send(message)
+    reply = kernel.client.get_shell_msg(timeout=CELL_SECONDS)
+    while reply["parent_header"].get("msg_id") != message["header"]["msg_id"]:
+        reply = kernel.client.get_shell_msg(timeout=CELL_SECONDS)
+    assert reply["content"]["status"] == "ok", reply["content"]
+
+
+def cities_in(path: Path) -> list[str]:
+    recorded = json.loads(path.read_text())["servers"]["weather"]["interactions"]
+    return [call["params"]["arguments"]["city"] for call in recorded if call["method"] == "tools/call"]
+
+
+def test_of_a_server_that_two_cells_connect_the_calls_of_both_are_recorded(jupyter_dirs, tmp_path, server):
+    path, cassette = tmp_path / "analysis.ipynb", tmp_path / "analysis.cassette.json"
+    connect = f"%mcp_connect weather {sys.executable} {server}"
+    with notebook(jupyter_dirs, path, "record") as kernel:
+        run_as(kernel, "one", f"{connect}\n%mcp_call weather forecast city=Paris")
+        run_as(kernel, "two", f"{connect}\n%mcp_call weather forecast city=Oslo")
+        assert cities_in(cassette) == ["Paris", "Oslo"]
+        run_as(kernel, "two", f"{connect}\n%mcp_call weather forecast city=Rome")  # written anew, run again
+        assert cities_in(cassette) == ["Paris", "Rome"]
+    server.unlink()
+    with notebook(jupyter_dirs, path, "replay") as kernel:
+        for city in ("Paris", "Rome"):
+            assert kernel.run(f"{connect}\n%mcp_call weather forecast city={city}").error == ""
 
 
 def test_a_kernel_that_is_killed_after_a_cell_has_left_the_cells_calls(jupyter_dirs, tmp_path, server):

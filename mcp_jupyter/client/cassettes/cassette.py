@@ -102,6 +102,7 @@ class Cassette:
         self._file = file
         self._there: dict[str, Recording] = {}
         self._recorders: dict[str, Recorder] = {}
+        self._replayers: dict[str, tuple[Replayer, set[str]]] = {}
         if mode == "record" and not file.path.parent.is_dir():
             raise CassetteError(f"{file.shown} cannot be written: there is no such folder.")
         if mode != "off":
@@ -153,8 +154,21 @@ class Cassette:
         mine = {alias: recorder.recording for alias, recorder in self._recorders.items()}
         return self._there | {alias: recording for alias, recording in mine.items() if recording.interactions}
 
-    def track(self, alias: str) -> Track:
+    @property
+    def is_current(self) -> bool:
+        """Whether the file is still what was read, or written, here."""
+        return not self._file.is_changed
+
+    def track(self, alias: str, place: str | None = None) -> Track:
         """The part for one server, to be given to ``Client(cassette=...)``.
+
+        A server that is connected a second time goes on where it was: its calls are recorded after those of
+        before, and played from there.
+
+        Parameters
+        ----------
+        place : str, optional
+            Where in a notebook it is connected: connected there again, it is recorded, or played, anew.
 
         Raises
         ------
@@ -169,7 +183,7 @@ class Cassette:
                 f"{self._file.shown} has no recording of {printable(alias, MAX_SHOWN_CHARS)!r}; it has "
                 f"{', '.join(names) or 'none at all'}. Record it with {VARIABLE}=record."
             )
-        return Track(self, alias)
+        return Track(self, alias, place)
 
     def save(self) -> None:
         """Write what was recorded here. Of servers that were not, what another process wrote stays.
@@ -206,18 +220,36 @@ class Cassette:
             )
         self._there = {} if content is None else parse(content, self._file.shown)
 
-    def record(self, alias: str, opening: Opening, kept: Callable[[], None]) -> Recorder:
+    def record(
+        self, alias: str, opening: Opening, kept: Callable[[], None], place: str | None = None
+    ) -> Recorder:
         """Begin to record a server anew; what there is of it stays until the first call is answered.
 
         Parameters
         ----------
         kept : function
             Called whenever there is something to be saved.
+        place : str, optional
+            See `track`.
         """
+        known = self._recorders.get(alias)
+        if known is not None:
+            known.go_on(opening, kept, place)
+            return known
         before = self.recordings.get(alias)
         if before is not None:
             self._there[alias] = before  # until the new one has something to show
-        made = self._recorders[alias] = Recorder(alias, opening, before, self.redactor, kept)
+        made = self._recorders[alias] = Recorder(alias, opening, before, self.redactor, kept, place)
+        return made
+
+    def replayer(self, alias: str, place: str | None = None) -> Replayer:
+        """What plays a server: the one that has played it already, unless `place` connects it again."""
+        made, places = self._replayers.get(alias, (None, set()))
+        if made is None or place in places:
+            made, places = Replayer(alias, self._there[alias], self.redactor), set()
+            self._replayers[alias] = made, places
+        if place is not None:
+            places.add(place)
         return made
 
 
@@ -232,8 +264,9 @@ class Track:
         While recording: how the tools differ from those recorded before.
     """
 
-    def __init__(self, cassette: Cassette, alias: str) -> None:
+    def __init__(self, cassette: Cassette, alias: str, place: str | None = None) -> None:
         self.alias = alias
+        self._place = place
         self._cassette = cassette
         self._recorder: Recorder | None = None
 
@@ -290,7 +323,7 @@ class Track:
                 is_legacy = isinstance(opened.result, types.InitializeResult)
                 method = "initialize" if is_legacy else "server/discover"
                 opening = Opening(method, version, cassette.redactor.value(plain(opened.result)))
-                self._recorder = cassette.record(self.alias, opening, saver.want)
+                self._recorder = cassette.record(self.alias, opening, saver.want, self._place)
                 opened.session.play_through(self._recorder)
                 tasks.start_soon(saver.run)
                 yield opened
@@ -302,18 +335,18 @@ class Track:
         recording = self.recording
         assert recording is not None, "checked when the track was made"
         async with new_session(*halves(NoServer())) as session:
-            yield _opened(session, recording, self.alias, self._cassette.redactor)
+            replayer = self._cassette.replayer(self.alias, self._place)
+            yield _opened(session, recording.opening, replayer, self.alias)
 
 
-def _opened(session: ClientSession, recording: Recording, alias: str, redactor: Redactor) -> Opened:
-    opening = recording.opening
+def _opened(session: ClientSession, opening: Opening, replayer: Replayer, alias: str) -> Opened:
     model = types.InitializeResult if opening.method == "initialize" else types.DiscoverResult
     try:
         result = model.from_wire(opening.result)
     except ValidationError as exc:
         raise CassetteError(malformed(f"The recorded opening of {printable(alias, 80)!r} is", exc)) from None
     session.resume(result, opening.version)
-    session.play_through(Replayer(alias, recording, redactor))
+    session.play_through(replayer)
     return Opened(session, result)
 
 

@@ -74,6 +74,8 @@ class Recorder:
         The cassette's.
     kept : function
         Called whenever there is something new to be saved.
+    place : str, optional
+        See `go_on`.
 
     Attributes
     ----------
@@ -90,11 +92,13 @@ class Recorder:
         before: Recording | None,
         redactor: Redactor,
         kept: Callable[[], None],
+        place: str | None = None,
     ) -> None:
         self.recording = Recording(opening)
         self.drift: list[str] = []
         self._alias = printable(alias, MAX_SHOWN_CHARS)
         self._tools_before = None if before is None else listed_tools(before)
+        self._tools: list[dict[str, Any]] | None = None
         self._schemas = {str(tool.get("name")): tool for tool in self._tools_before or []}
         self._is_listed = False
         self._redactor = redactor
@@ -104,6 +108,30 @@ class Recorder:
         self._early: list[Event] = []  # before the first call
         self._bytes = self._begun_calls = 0
         self._warned = False
+        self._parts: list[tuple[str | None, int]] = [(place, 0)]  # of each connection, where its calls begin
+
+    def go_on(self, opening: Opening, kept: Callable[[], None], place: str | None = None) -> None:
+        """Keep another conversation with the server, after those before.
+
+        Parameters
+        ----------
+        opening, kept
+            Of this one.
+        place : str, optional
+            Where it was asked for. When one was asked for there before, this is the same once more: what was
+            kept from then on is dropped.
+        """
+        calls = self.recording.interactions
+        places = [known for known, _ in self._parts]
+        if place is not None and place in places:
+            part = places.index(place)
+            start = self._parts[part][1]
+            self._bytes -= sum(len(text_of(call)) for call in calls[start:])
+            del calls[start:], self._parts[part:]
+        self._parts.append((place, len(calls)))
+        self.recording.opening, self._kept = opening, kept
+        self._tools_before, self._is_listed, self.drift = self._tools or self._tools_before, False, []
+        self._early = []
 
     # -- the tape ------------------------------------------------------------------------------
 
@@ -131,7 +159,7 @@ class Recorder:
         calls = self.recording.interactions
         if self._under_way:
             self._add(self._under_way[-1].events, kept)
-        elif not calls:
+        elif len(calls) == self._start:
             self._add(self._early, kept)
         elif "notification" in kept:
             self._add(calls[-1].afterwards, kept)
@@ -156,6 +184,11 @@ class Recorder:
                 call.text = None
 
     # -- what is kept --------------------------------------------------------------------------
+
+    @property
+    def _start(self) -> int:
+        """Where the calls of the last connection begin."""
+        return self._parts[-1][1]
 
     def _begun(self, question: Question) -> Interaction | None:
         """A call that is now under way; None when it is not kept."""
@@ -242,12 +275,13 @@ class Recorder:
         """Learn the schemas of the first listing, and compare them with those of before."""
         if self._is_listed or call.method != "tools/list":
             return
-        tools = listed_tools(self.recording)
+        calls = self.recording.interactions[self._start :]
+        tools = listed_tools(Recording(self.recording.opening, calls))
         if tools is None:
             return
-        self._is_listed = True
+        self._is_listed, self._tools = True, tools
         self._schemas = {str(tool.get("name")): tool for tool in tools}
-        for earlier in self.recording.interactions:
+        for earlier in calls:
             earlier.params = self._redactor.params(earlier.method, earlier.params, self._schemas)
             earlier.text = None
         if self._tools_before is not None:

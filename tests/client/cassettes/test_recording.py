@@ -157,6 +157,58 @@ async def test_of_the_same_server_the_last_one_to_write_stands(path: Path) -> No
     assert [call["params"]["arguments"]["name"] for call in calls_in(path)] == ["two"]
 
 
+def named(path: Path) -> list[str]:
+    """The names that were counted, in the order of the recording."""
+    calls = [call for call in calls_in(path) if call["method"] == "tools/call"]
+    return [call["params"]["arguments"]["name"] for call in calls]
+
+
+async def count(cassette: Cassette, place: str | None, *names: str) -> list[Any]:
+    """Connect once, and count."""
+    async with Client(counting_server(), cassette=cassette.track(ALIAS, place)) as client:
+        await client.list_tools()
+        return [(await client.call_tool("count", {"name": name})).structuredContent for name in names]
+
+
+async def test_a_server_that_is_connected_twice_is_recorded_whole_and_played_in_that_order(
+    path: Path,
+) -> None:
+    cassette = Cassette.open(path, "record")
+    recorded = [*await count(cassette, None, "a", "a"), *await count(cassette, None, "b", "a")]
+    assert named(path) == ["a", "a", "b", "a"]
+    cassette = Cassette.open(path, "replay")
+    assert [*await count(cassette, None, "a", "a"), *await count(cassette, None, "b", "a")] == recorded
+    assert [value["result"] for value in recorded] == [1, 2, 1, 1]
+
+
+async def test_a_cell_that_connects_again_is_recorded_anew_with_what_came_after_it(path: Path) -> None:
+    cassette = Cassette.open(path, "record")
+    await count(cassette, "cell 1", "a")
+    await count(cassette, "cell 2", "b")
+    await count(cassette, "cell 2", "c")
+    assert named(path) == ["a", "c"]
+    await count(cassette, "cell 1", "d")
+    assert named(path) == ["d"]
+    await count(cassette, "cell 2", "e")
+    assert named(path) == ["d", "e"]
+
+
+async def test_a_cell_that_connects_again_is_played_anew(path: Path) -> None:
+    await count(Cassette.open(path, "record"), None, "a", "a")
+    cassette = Cassette.open(path, "replay")
+    first = await count(cassette, "cell 1", "a", "a")
+    assert await count(cassette, "cell 1", "a", "a") == first
+
+
+async def test_drift_is_told_of_each_connection(path: Path) -> None:
+    cassette = Cassette.open(path, "record")
+    await count(cassette, None, "a")
+    track = cassette.track(ALIAS)
+    async with Client(counting_server(with_unit=True), cassette=track) as client:
+        await client.list_tools()
+    assert track.drift == ["forecast: the argument unit (required, string) is new"]
+
+
 async def test_notebooks_with_the_same_alias_do_not_mix(tmp_path: Path) -> None:
     paths = [tmp_path / f"{name}.cassette.json" for name in "ab"]
     for path in paths:
