@@ -111,7 +111,8 @@ async def _watch(path: Path, notebook: HeadlessNotebook, say: Callable[[str], No
         try:
             await notebook.again()
         except HeadlessError as exc:
-            say(f"{exc} What ran before that is served; mend the notebook, and it runs again.")
+            say(str(exc))
+            say("Mend the notebook, and it runs again; until then what there is is served.")
         else:
             _say_failures(notebook.failed, say)
             say("It has run.")

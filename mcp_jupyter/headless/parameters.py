@@ -47,7 +47,9 @@ def parse_parameters(given: Iterable[str]) -> dict[str, Any]:
 
 def _literal(text: str) -> Any:
     try:
-        return ast.literal_eval(text)
+        value = ast.literal_eval(text)
+        ast.literal_eval(repr(value))  # as it will be written: 1e999 would be the name inf
+        return value
     except (ValueError, SyntaxError, MemoryError, RecursionError):
         return text
 

@@ -114,8 +114,11 @@ class HeadlessNotebook:
         channels: Any = before.kc
         client.km, client.kc = manager, channels
         self._client = client
-        await manager.restart_kernel()
-        await channels.wait_for_ready(timeout=START_SECONDS)
+        try:
+            await manager.restart_kernel()
+            await channels.wait_for_ready(timeout=START_SECONDS)
+        except RuntimeError as exc:
+            raise HeadlessError(f"The kernel of {self._path.name} did not start: {exc}") from None
         await self._run(client)
 
     async def stop(self) -> None:
@@ -186,6 +189,12 @@ class HeadlessNotebook:
                 wrong.append(message["content"]["text"].strip())
 
         channels: Any = client.kc
+        info = await channels.kernel_info(reply=True, timeout=LOAD_SECONDS)
+        language = info["content"].get("language_info", {}).get("name")
+        if language != "python":
+            raise HeadlessError(
+                f"{self._path.name} cannot be served: its kernel runs {language}, and only Python's can."
+            )
         reply = await channels.execute_interactive(
             _LOAD, store_history=False, allow_stdin=False, timeout=LOAD_SECONDS, output_hook=hook
         )

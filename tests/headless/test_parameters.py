@@ -22,6 +22,7 @@ from mcp_jupyter.headless.parameters import ParameterError, parse_parameters, wi
         ("", ""),
         ("a=b", "a=b"),
         ("__import__('os')", "__import__('os')"),
+        ("1e999", "1e999"),  # no literal is infinite
         ("(" * 10_000, "(" * 10_000),
     ],
 )

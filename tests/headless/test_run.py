@@ -3,8 +3,10 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import anyio
@@ -122,6 +124,17 @@ async def test_what_is_no_notebook_is_said(jupyter_dirs, content, match):
 async def test_a_kernel_that_does_not_exist_is_named(write_notebook):
     with pytest.raises(HeadlessError, match="no kernel 'cobol'"):
         async with run_notebook(write_notebook("1"), kernel="cobol"):
+            raise AssertionError("it did not run")
+
+
+async def test_a_kernel_of_another_language_is_named(jupyter_dirs, write_notebook):
+    folder = jupyter_dirs.data / "kernels" / "other"
+    folder.mkdir(parents=True)
+    program = Path(__file__).with_name("other_kernel.py")
+    argv = [sys.executable, str(program), "-f", "{connection_file}"]
+    (folder / "kernel.json").write_text(json.dumps({"argv": argv, "display_name": "O", "language": "cobol"}))
+    with pytest.raises(HeadlessError, match="its kernel runs cobol, and only Python's can"):
+        async with run_notebook(write_notebook("1"), kernel="other"):
             raise AssertionError("it did not run")
 
 
