@@ -33,7 +33,7 @@ from .manager import NotebookManager
 from .store import TokenFileError, TokenStore
 from .tokens import Token, TokenRefused, split, without_secrets
 
-__all__ = ["RESOURCE", "NotebookDoor", "TokenGuard", "host_refusal", "keep_tokens_from_logs"]
+__all__ = ["RESOURCE", "NotebookDoor", "TokenGuard", "host_refusal", "keep_logs_fit"]
 
 log = logging.getLogger(__name__)
 
@@ -42,6 +42,9 @@ RESOURCE: Final = "mcp_jupyter"
 
 MAX_HOST_CHARS: Final = 260
 """A host name has 253 characters at most (RFC 1035), a port six with its colon."""
+
+MAX_LOGGED_URL_CHARS: Final = 140
+"""Of a request's URL and of its referrer: a user's path under a hub, a notebook's name and a session's key."""
 
 _IN_URL: Final = ("token", "access_token")
 """Query parameters that somebody may put a credential in."""
@@ -80,15 +83,16 @@ def _is_socket(name: str) -> bool:
     return path.startswith("/") and os.path.exists(path)
 
 
-def keep_tokens_from_logs(request: HTTPServerRequest) -> None:
-    """Take the secrets of tokens out of what logs say of a request. It is routed, and its query is read.
+def keep_logs_fit(request: HTTPServerRequest) -> None:
+    """Take the secrets of tokens, and what is too long, out of what logs say of a request.
 
-    Jupyter's own log leaves out the values of parameters with telling names, and of nothing else.
+    Call it when the request is routed: its query is read by then. Jupyter's own log leaves out the values of
+    parameters with telling names, and of nothing else, and has no bound.
     """
     request.path = without_secrets(request.path)
-    request.uri = without_secrets(request.uri or "")
+    request.uri = without_secrets(request.uri or "")[:MAX_LOGGED_URL_CHARS]
     if "Referer" in request.headers:
-        request.headers["Referer"] = without_secrets(request.headers["Referer"])
+        request.headers["Referer"] = without_secrets(request.headers["Referer"])[:MAX_LOGGED_URL_CHARS]
 
 
 class NotebookDoor(Door):

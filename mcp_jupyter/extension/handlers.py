@@ -20,7 +20,7 @@ from ..server.http.sse import MessagesHandler, SseHandler
 from ..server.http.streamable import StreamableHandler
 from .api import ServersHandler, TokenHandler, TokensHandler
 from .callback import CallbackHandler
-from .door import NotebookDoor, keep_tokens_from_logs
+from .door import NotebookDoor, keep_logs_fit
 
 __all__ = [
     "HubHandler",
@@ -45,7 +45,7 @@ class _AtDoor(DoorHandler):
 
     def initialize(self, door: Door, endpoint: Endpoint | None = None) -> None:
         """Take what the route carries."""
-        keep_tokens_from_logs(self.request)
+        keep_logs_fit(self.request)
         super().initialize(door, endpoint)
 
 

@@ -16,7 +16,7 @@ from jupyter_server.base.handlers import APIHandler
 from tornado import web
 
 from ..protocol.origins import OriginRule
-from .door import RESOURCE, keep_tokens_from_logs
+from .door import RESOURCE, keep_logs_fit
 from .manager import NotebookManager
 from .store import TokenStore
 from .tokens import split
@@ -74,7 +74,7 @@ class HumanHandler(APIHandler):
         self._origins = origins
         self.body = bytearray()
         self._let_in = False
-        keep_tokens_from_logs(self.request)
+        keep_logs_fit(self.request)
 
     async def prepare(self) -> None:  # type: ignore[override]
         """Refuse what no person sends; all else is Jupyter's to decide."""

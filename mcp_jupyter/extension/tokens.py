@@ -55,7 +55,7 @@ _ID_ALPHABET: Final = "abcdefghijklmnopqrstuvwxyz234567"
 _ID_CHARS: Final = 8
 _SECRET_BYTES: Final = 32
 _TEXT: Final = re.compile(r"mcpj_([a-z2-7]{8})_([A-Za-z0-9_-]{43})", re.ASCII)
-_WITHIN: Final = re.compile(r"(mcpj_[a-z2-7]{8}_)[A-Za-z0-9_-]+", re.ASCII)
+_WITHIN: Final = re.compile(r"(mcpj_[a-z2-7]{8}_)[A-Za-z0-9_-]{16,}", re.ASCII)
 
 
 def _printable(value: str) -> str:

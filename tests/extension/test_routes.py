@@ -263,6 +263,19 @@ async def test_wherever_in_our_urls_a_token_stands_no_log_has_it(
     assert [line for line in lines if token[14:] in line] == []
 
 
+async def test_a_refused_request_costs_a_short_line_whatever_it_says(
+    served: Served, client: httpx2.AsyncClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    served.app.log.propagate = True
+    long = "%1b%0a" * 4_000
+    for place in ("sales", "", "api/servers", "api/tokens/" + "x" * 5_000):
+        url = f"mcp-jupyter/{place}?x={long}"
+        assert (await client.get(url, headers={"Referer": f"http://x/{long}"})).status_code in (401, 403, 405)
+    lines = [record.getMessage() for record in caplog.records if not record.name.startswith("http")]
+    assert any("api/tokens" in line for line in lines)
+    assert max(map(len, lines)) <= 400
+
+
 async def test_a_large_body_is_refused_before_it_is_sent(served: Served, notebook: Listener) -> None:
     for credential, status in (
         (b"", b"413"),
