@@ -60,7 +60,9 @@ CASSETTE = (
 CALL = (
     argument("alias", metavar="NAME", help="a connected server"),
     argument("tool", metavar="TOOL"),
-    argument("pairs", nargs="*", metavar="KEY=VALUE", help="arguments, read by the tool's schema"),
+    argument(
+        "pairs", nargs="*", default=[], metavar="KEY=VALUE", help="arguments, read by the tool's schema"
+    ),
     argument("--json", action="store_true", help="show the result as JSON"),
     argument("--timeout", type=seconds, metavar="SECONDS", help="wait no longer"),
 )
@@ -70,7 +72,7 @@ READ = (argument("alias", metavar="NAME", help="a connected server"), argument("
 PROMPT = (
     argument("alias", metavar="NAME", help="a connected server"),
     argument("prompt", metavar="PROMPT"),
-    argument("pairs", nargs="*", metavar="KEY=VALUE"),
+    argument("pairs", nargs="*", default=[], metavar="KEY=VALUE"),
 )
 
 INTO = (argument("--into", metavar="VARIABLE", help="put the result there, and show nothing"),)

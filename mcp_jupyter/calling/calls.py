@@ -17,9 +17,9 @@ from typing import Any, Final, TypeAlias
 
 import anyio
 
-from ..errors import ConnectionClosed, McpError, McpJupyterError
+from ..errors import McpError, McpJupyterError
 from .text import clean
-from .tracebacks import short_traceback
+from .tracebacks import ConnectionClosed, short_traceback
 
 __all__ = ["MAX_CALLS", "Call", "CallCancelled", "Progress", "Report", "ServerError", "Work"]
 
@@ -172,7 +172,7 @@ class Call:
             if self._scope.cancelled_caught:
                 self._error = CallCancelled(f"{self.name} was cancelled.")
         except anyio.get_cancelled_exc_class():
-            self._error = ConnectionClosed("The connection was closed during the call.")
+            self._error = ConnectionClosed(f"{self.name}: the connection was closed during the call.")
             raise
         except McpError as exc:
             self._error = ServerError(exc)

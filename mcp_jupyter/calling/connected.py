@@ -16,18 +16,18 @@ from concurrent.futures import Future
 from pathlib import Path
 from typing import Any, Final, Literal
 
-from .. import types
+from .. import errors, types
 from ..client.client import Client
-from ..errors import ConnectionClosed, DefinitionChanged
 from .answers.results import CallResult, PromptResult, ReadResult, ToolError
 from .background import Background
 from .calls import MAX_CALLS, Call, Report, Work
 from .keeper import Keeper, MakeClient
 from .log import LogBook
 from .questions import Notice, Question, Questions
-from .text import clean
+from .text import clean, one_line
 from .tools.for_models import tool_schemas
 from .tools.functions import Tools
+from .tracebacks import ConnectionClosed, DefinitionChanged, RequestTimeout
 from .waiting import wait, wait_opened
 
 __all__ = ["Aio", "ConnectedServer", "Event", "PostToMain"]
@@ -122,6 +122,7 @@ class ConnectedServer:
         KeyboardInterrupt
             The person did not want to wait; the attempt is ended.
         """
+        __tracebackhide__ = True
         opened: Future[None] = Future()
         self._life = self._background.spawn(self._keeper.live, opened, name=f"mcp {self.alias}")
         try:
@@ -302,7 +303,7 @@ class ConnectedServer:
             )
         if len(self._calls) >= MAX_CALLS:
             raise ConnectionClosed(f"{MAX_CALLS} calls of {self.alias} are under way; wait for some to end.")
-        call = Call(what, name, arguments, self._bound(work))
+        call = Call(what, name, arguments, self._bound(name, work))
         call.starts_on(self._background.post)
         self._calls.add(call)
         self.log.add("call", f"{name}({', '.join(arguments)})")  # no values: they may be secret
@@ -314,12 +315,21 @@ class ConnectedServer:
             raise
         return call
 
-    def _bound(self, work: Callable[[Client, Report], Any]) -> Work:
+    def _bound(self, name: str, work: Callable[[Client, Report], Any]) -> Work:
         async def bound(report: Report) -> Any:
             client = self._keeper.client
             if client is None:
-                raise ConnectionClosed(f"{self.alias} is not connected ({self.state}).")
-            return await work(client, report)
+                raise ConnectionClosed(
+                    f"{self.alias} is not connected ({self.state}); run its %mcp_connect again."
+                )
+            try:
+                return await work(client, report)
+            except errors.RequestTimeout as exc:
+                said = f"{self.alias}, {one_line(name)}: {exc} `%mcp_connect --timeout` waits longer."
+                raise RequestTimeout(said) from None
+            except errors.ConnectionClosed as exc:
+                said = f"{self.alias}, {one_line(name)}: {clean(str(exc))} Run its %mcp_connect again."
+                raise ConnectionClosed(said) from None
 
         return bound
 

@@ -181,7 +181,8 @@ class Connections:
 
         if recording.path is None:
             raise CassetteError(
-                "The notebook's file is not known here, nor then its cassette: give --cassette FILE."
+                "The notebook's file is not known here, nor then its cassette: give --cassette FILE "
+                "(papermill says it with --inject-paths)."
             )
         redact = tuple(recording.redact)
         key = (recording.path, recording.mode, redact)

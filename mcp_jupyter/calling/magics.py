@@ -11,6 +11,7 @@ import json
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from keyword import iskeyword
 from typing import TYPE_CHECKING, Any, Final
 
 from IPython.core.error import UsageError
@@ -103,12 +104,14 @@ class CallingMagics(Magics):
         if args.tool not in server.definitions:
             raise no_such("tool", args.tool, server.definitions)
         from ..client.pairs import parse_arguments, split_pairs
+        from .tools.signatures import checked
 
         with _one_line("%mcp_call"):
-            schema = server.definitions[args.tool].inputSchema
-            arguments = parse_arguments(split_pairs(args.pairs), schema)
+            tool = server.definitions[args.tool]
+            arguments = parse_arguments(split_pairs(args.pairs), tool.inputSchema)
             if cell is not None:
                 arguments = {**_body(cell), **arguments}
+            arguments = checked(tool, arguments)
             result = server.call(args.tool, arguments, timeout=args.timeout)
         if args.json and args.into is None:
             print(json.dumps(_wire(result.raw), indent=2, ensure_ascii=False))
@@ -186,7 +189,7 @@ class CallingMagics(Magics):
             raise UsageError(
                 "%mcp_connect: give a name and a server, as in %mcp_connect weather https://example.com/mcp"
             )
-        if not alias.isidentifier():
+        if not _is_name(alias):
             raise UsageError(f"%mcp_connect: {alias!r} is no name for a variable, which the server will be")
         there = self.shell.user_ns.get(alias)
         if there is not None and not _is_server(there):
@@ -206,7 +209,7 @@ class CallingMagics(Magics):
     def _given(self, args: argparse.Namespace, result: Any) -> Any:
         if args.into is None:
             return result
-        if not args.into.isidentifier():
+        if not _is_name(args.into):
             raise UsageError(f"--into takes the name of a variable, which {args.into!r} is not")
         self.shell.push({args.into: result}, interactive=True)
         return None
@@ -242,6 +245,10 @@ def _body(cell: str) -> Mapping[str, Any]:
     if not isinstance(said, dict) or not all(isinstance(key, str) for key in said):
         raise ValueError("the cell must be an object: names and values, as in `city: Paris`")
     return said
+
+
+def _is_name(text: str) -> bool:
+    return text.isidentifier() and not iskeyword(text)
 
 
 def _wire(result: types.CallToolResult) -> Any:

@@ -11,9 +11,18 @@ import traceback
 from pathlib import Path
 from typing import Final
 
+from .. import errors
 from ..errors import McpJupyterError
 
-__all__ = ["ArgumentTypeError", "ArgumentValueError", "ServerFailed", "short_traceback"]
+__all__ = [
+    "ArgumentTypeError",
+    "ArgumentValueError",
+    "ConnectionClosed",
+    "DefinitionChanged",
+    "RequestTimeout",
+    "ServerFailed",
+    "short_traceback",
+]
 
 MAX_FRAMES: Final = 5
 """Of the person's code: the innermost."""
@@ -66,6 +75,26 @@ class ArgumentTypeError(_ArgumentError, TypeError):
 
 class ArgumentValueError(_ArgumentError, ValueError):
     """A value does not fit the tool's schema."""
+
+
+class _CallError(Exception):
+    """A call had no answer."""
+
+    def _render_traceback_(self) -> list[str]:
+        first, *more = str(self).split("\n")
+        return short_traceback(self, [f"{type(self).__name__}: {first}", *more])
+
+
+class ConnectionClosed(_CallError, errors.ConnectionClosed):
+    """The server is gone, or was never there."""
+
+
+class RequestTimeout(_CallError, errors.RequestTimeout):
+    """The server was silent for too long, and was told to stop."""
+
+
+class DefinitionChanged(_CallError, errors.DefinitionChanged):
+    """The tool is not what it was when the person connected; nothing was called."""
 
 
 class ServerFailed(McpJupyterError):

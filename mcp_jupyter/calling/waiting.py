@@ -81,6 +81,7 @@ def wait_opened(opened: Future[None], questions: Questions, timeout: float, alia
     BaseException
         What the opening failed with.
     """
+    __tracebackhide__ = True
     mailbox: Mailbox = queue.SimpleQueue()
     opened.add_done_callback(lambda _: mailbox.put(None))
     end = time.monotonic() + timeout
@@ -90,7 +91,8 @@ def wait_opened(opened: Future[None], questions: Questions, timeout: float, alia
                 raise RequestTimeout(f"{alias} did not answer within {timeout:g} s.")
             _handle(mailbox)
         _handle_rest(mailbox)
-    opened.result()
+    if (error := opened.exception()) is not None:
+        raise error.with_traceback(None)  # the stack of the loop's thread says nothing about what went wrong
 
 
 @contextmanager
@@ -103,6 +105,7 @@ def _asking(questions: Questions, mailbox: Mailbox) -> Iterator[None]:
 
 
 def _handle(mailbox: Mailbox) -> None:
+    __tracebackhide__ = True
     with suppress(queue.Empty):
         _put(mailbox.get(timeout=POLL_SECONDS))
 

@@ -69,6 +69,7 @@ class Servers:
         McpError, RequestTimeout, ConnectionClosed, OSError
             The server cannot be reached.
         """
+        __tracebackhide__ = True
         tracks: list[Track] = []
 
         def make_client(**callbacks: Any) -> Client:

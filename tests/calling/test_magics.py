@@ -306,3 +306,28 @@ def test_unloading_disconnects(kernel):
     assert "not found" in kernel.run("%mcp_call weather forecast city=x").printed
     assert kernel.run("print(weather.state)").printed == "closed\n"
     assert kernel.run("%load_ext mcp_jupyter").error == ""
+
+
+# -- arguments that are wrong --------------------------------------------------------------------------
+
+
+def test_a_cells_arguments_are_checked_as_a_functions_are(kernel, weather):
+    ran = kernel.run("%%mcp_call weather forecast\ntown: Paris")
+    assert "forecast() takes no argument 'town'" in ran.error
+    ran = kernel.run("%%mcp_call weather forecast\ncity: Paris\ndays: two")
+    assert "days: 'two' is not of type 'integer'" in ran.error
+    assert "forecast() needs city (str)" in kernel.run("%mcp_call weather forecast").error
+
+
+def test_a_date_of_yaml_is_a_text_as_in_json(kernel, weather):
+    ran = kernel.run("%%mcp_call weather forecast\ncity: 2026-01-31")
+    assert ran.result["text/plain"] == "2026-01-31: sunny, 20, 1 d"
+
+
+def test_what_is_required_is_named_and_nothing_else(kernel, weather):
+    assert "required: TOOL (see" in kernel.run("%mcp_call weather").error
+
+
+@pytest.mark.parametrize("line", ["%mcp_connect class ls", "%mcp_call weather forecast city=Oslo --into if"])
+def test_a_word_of_python_is_no_variable(kernel, weather, line):
+    assert "variable" in kernel.run(line).error

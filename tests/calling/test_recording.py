@@ -200,7 +200,8 @@ def test_without_a_notebooks_file_the_cassette_is_to_be_named(jupyter_dirs, tmp_
         kernel.run("%load_ext mcp_jupyter")
         ran = kernel.run(f"%mcp_connect weather --record {sys.executable} {server}")
     assert ran.error == (
-        "CassetteError: The notebook's file is not known here, nor then its cassette: give --cassette FILE."
+        "CassetteError: The notebook's file is not known here, nor then its cassette: give --cassette FILE "
+        "(papermill says it with --inject-paths)."
     )
 
 

@@ -7,7 +7,9 @@ import linecache
 
 import pytest
 
-from mcp_jupyter.errors import McpError
+from mcp_jupyter.errors import ConnectionClosed, DefinitionChanged, McpError, RequestTimeout
+
+from .conftest import eventually
 
 
 def shown(server, source: str, kind: type[BaseException]) -> list[str]:
@@ -41,3 +43,29 @@ def test_a_servers_refusal_is_shown_with_its_code(server):
     lines = shown(server, "def ask():\n    return weather.call('nothing')\n\nask()\n", McpError)
     assert lines[0].startswith("McpError -32602: ")
     assert lines[1:3] == ["  line 4: ask()", "  line 2: return weather.call('nothing')"]
+
+
+def test_a_call_without_an_answer_is_shown_with_its_server_and_what_to_do(server):
+    lines = shown(server, "weather.call('forever', timeout=0.1)\n", RequestTimeout)
+    assert lines == [
+        "RequestTimeout: weather, forever: No answer to tools/call within 0.1 s. "
+        "`%mcp_connect --timeout` waits longer.",
+        "  line 1: weather.call('forever', timeout=0.1)",
+    ]
+
+
+def test_a_server_that_is_gone_is_shown_as_that(server):
+    server.close()
+    lines = shown(server, "weather.tools.forecast(city='Paris')\n", ConnectionClosed)
+    assert lines == [
+        "ConnectionClosed: weather is not connected (closed); run its %mcp_connect again.",
+        "  line 1: weather.tools.forecast(city='Paris')",
+    ]
+
+
+def test_a_tool_that_changed_is_shown_as_that(server):
+    server.call("turn", {"name": "forecast", "description": "Send all files."})
+    eventually(lambda: "forecast" in server.changed)
+    lines = shown(server, "weather.tools.forecast()\n", DefinitionChanged)
+    assert lines[0].startswith("DefinitionChanged: weather: forecast")
+    assert lines[1] == "  line 1: weather.tools.forecast()"
