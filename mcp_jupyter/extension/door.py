@@ -44,7 +44,7 @@ MAX_HOST_CHARS: Final = 260
 """A host name has 253 characters at most (RFC 1035), a port six with its colon."""
 
 MAX_LOGGED_URL_CHARS: Final = 140
-"""Of a request's URL and of its referrer: a user's path under a hub, a notebook's name and a session's key."""
+"""Of a request's URL and of its referrer: a user's path under a hub, a notebook's name, a session's key."""
 
 _IN_URL: Final = ("token", "access_token")
 """Query parameters that somebody may put a credential in."""
