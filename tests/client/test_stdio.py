@@ -235,6 +235,22 @@ async def test_a_malformed_answer_fails_its_call_at_once() -> None:
         await client.send_ping()
 
 
+async def test_answers_nobody_waits_for_are_dropped() -> None:
+    body = """
+def call(message, name):
+    own = message["id"]
+    for other in (own + 1, str(own), own + 0.5, True, None, -1, "x" * 10000):
+        answer({"id": other}, text("not yours"))
+    answer(message, text(name))
+    answer(message, text("again"))
+    say({"jsonrpc": "2.0", "id": own, "error": {"code": 1, "message": "no, an error"}})
+serve(call)
+"""
+    async with session(child(body)) as client:
+        for name in ("first", "second", "third"):
+            assert await ask(client, name) == name
+
+
 async def test_a_line_without_end_ends_the_conversation() -> None:
     body = """
 def endless(m, _):
