@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from ..engine.connection import InboundRequest
 from ..errors import McpError, MissingCapability, ProtocolError, UrlElicitationRequired
-from ..protocol.codes import HEADER_MISMATCH, INTERNAL_ERROR
+from ..protocol.codes import HEADER_MISMATCH, INTERNAL_ERROR, METHOD_NOT_FOUND
 from ..protocol.eras import CLIENT_CAPABILITIES, LOG_LEVEL, Era
 from ..protocol.headers import HeaderError, check_params
 from ..protocol.methods import CLOSE_STREAM
@@ -275,6 +275,20 @@ class RequestContext:
         if self.era.rounds:
             raise McpError(INTERNAL_ERROR, f"Nothing can be asked in the course of {self.method}.")
         return await self._call.request(method, params, timeout=ANSWER_SECONDS)
+
+    async def ping(self) -> dict[str, Any]:
+        """Ask whether the client is there.
+
+        Raises
+        ------
+        McpError
+            METHOD_NOT_FOUND in the modern era.
+        RequestTimeout
+            No answer in time.
+        """
+        if "ping" not in self.era.server_requests:
+            raise McpError(METHOD_NOT_FOUND, f"ping does not exist in version {self.era.version}.")
+        return await self._call.request("ping", {}, timeout=ANSWER_SECONDS)
 
     def notify(self, method: str, params: Mapping[str, Any]) -> None:
         """Send a notification that belongs to this request."""

@@ -120,6 +120,10 @@ class RequestSession:
         """The directories that the client works in (spec, client/roots)."""
         return await self._ask("roots/list", types.RequestParams(), types.ListRootsResult, key)
 
+    async def send_ping(self) -> types.EmptyResult:
+        """Ask whether the client is there (legacy versions; a modern server sends no requests)."""
+        return types.EmptyResult.from_wire(await self._run(self._request.ping()))
+
     async def _ask(self, method: str, params: types.WireModel, model: type[R], key: str | None) -> R:
         wire = params.model_dump(by_alias=True, exclude_none=True, mode="json")
         answer = await self._run(self._request.ask(method, wire, key))

@@ -137,6 +137,25 @@ async def test_a_tool_asks_with_the_sdks_names(era):
 
 
 @both_eras
+async def test_a_tool_asks_whether_the_client_is_there(era):
+    mcp = FastMCP()
+
+    @mcp.tool()
+    async def check(ctx: Context) -> str:
+        await ctx.session.send_ping()
+        return "there"
+
+    client = Asked(era, {"ping": {}})
+    async with asked(mcp, client):
+        answer = await client.text("check")
+    # A modern server sends no requests.
+    assert (answer, client.questions) == {
+        "legacy": ("there", [("ping", {})]),
+        "modern": ("ping does not exist in version 2026-07-28.", []),
+    }[era]
+
+
+@both_eras
 async def test_prompts_and_resources_may_ask(era):
     mcp = FastMCP()
 
