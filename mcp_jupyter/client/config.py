@@ -51,12 +51,20 @@ TYPES: Final[Mapping[str, Literal["stdio", "http", "sse"]]] = {
 }
 
 FORBIDDEN: Final = re.compile(
-    r"LD_.*|DYLD_.*|PYTHON.*|PATH|NODE_OPTIONS|BASH_ENV|PERL5OPT|RUBYOPT|JAVA_TOOL_OPTIONS", re.IGNORECASE
+    r"LD_.*|DYLD_.*|GCONV_PATH|PATH|PYTHON.*|NODE_(OPTIONS|PATH)|NPM_CONFIG_.*"
+    r"|BASH_.*|BASHOPTS|SHELLOPTS|PS4|ZDOTDIR|PERL5.*|RUBY(OPT|LIB)|(_|JDK_)?JAVA_(TOOL_)?OPTIONS|CLASSPATH"
+    r"|DOTNET_STARTUP_HOOKS|COR(ECLR)?_(ENABLE_)?PROFIL.*|GIT_(ASKPASS|CONFIG.*|EXEC_PATH|EXTERNAL_DIFF|SSH.*)",
+    re.IGNORECASE | re.DOTALL,
 )
 """Variables by which a loader or an interpreter runs code that the command does not name."""
 
-HARMLESS: Final = frozenset({"PYTHONUNBUFFERED", "PYTHONIOENCODING", "PYTHONUTF8", "PYTHONDONTWRITEBYTECODE"})
-"""Of these, what only says how to write."""
+HARMLESS: Final = frozenset(
+    {
+        *("PYTHONUNBUFFERED", "PYTHONIOENCODING", "PYTHONUTF8", "PYTHONDONTWRITEBYTECODE"),
+        *("NPM_CONFIG_LOGLEVEL", "NPM_CONFIG_UPDATE_NOTIFIER", "NPM_CONFIG_YES"),
+    }
+)
+"""Of these, what only says how to write, or that nobody is to be asked."""
 
 _HEADER_NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 """A token (RFC 9110, 5.6.2)."""

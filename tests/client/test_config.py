@@ -165,7 +165,18 @@ def test_a_variable_that_cannot_be_filled_in_is_named(reference: str, words: str
 
 # -- what a project may not set ------------------------------------------------------------------------
 
-DANGEROUS = ["LD_PRELOAD", "ld_library_path", "DYLD_INSERT_LIBRARIES", "PYTHONPATH", "Path", "NODE_OPTIONS"]
+DANGEROUS = [
+    *("LD_PRELOAD", "ld_library_path", "DYLD_INSERT_LIBRARIES", "PYTHONPATH", "Path", "NODE_OPTIONS"),
+    *("BASH_FUNC_echo%%", "SHELLOPTS", "npm_config_node_options", "npm_config_script-shell", "PERL5LIB"),
+    *(
+        "RUBYLIB",
+        "_JAVA_OPTIONS",
+        "JDK_JAVA_OPTIONS",
+        "DOTNET_STARTUP_HOOKS",
+        "GCONV_PATH",
+        "GIT_SSH_COMMAND",
+    ),
+]
 
 
 @pytest.mark.parametrize("name", [".mcp.json", ".vscode/mcp.json", ".cursor/mcp.json"])
@@ -184,7 +195,7 @@ def test_a_project_may_not_set_it_by_a_file_either(tmp_path: Path) -> None:
 
 
 def test_a_project_may_set_what_is_harmless(tmp_path: Path) -> None:
-    env = {"PYTHONUNBUFFERED": "1", "PATHS": "x", "API_KEY": "y"}
+    env = {"PYTHONUNBUFFERED": "1", "PATHS": "x", "ENV": "dev", "npm_config_yes": "1"}
     text = json.dumps({"mcpServers": {"x": {"command": "python", "env": env}}})
     assert load_servers(written(tmp_path, text, ".mcp.json"))["x"].server().env == env  # type: ignore[union-attr]
 
