@@ -27,7 +27,7 @@ from ..kernel.identity import identify
 from .arguments import ALIAS, CALL, CASSETTE, INTO, PROMPT, READ, SERVER, TARGET, split_target
 from .connections import Connections
 from .text import clean
-from .tracebacks import ServerFailed
+from .tracebacks import ServerFailed, WrongCall
 
 if TYPE_CHECKING:
     from .. import types
@@ -78,11 +78,11 @@ class CallingMagics(Magics):
         from .wanted import found_card, wanted_of
 
         if args.alias is None and (args.host or args.config):
-            with _one_line("%mcp_connect"):
+            with _one_line("%mcp_connect", UsageError):
                 display(found_card(args))
             return
         alias = self._alias(args.alias)
-        with _one_line("%mcp_connect"):
+        with _one_line("%mcp_connect", UsageError):
             identity = identify(self.shell.user_ns)
             args.redact = [*self.redact, *(args.redact or ())]
             wanted = wanted_of(alias, args, target, self.shell.user_ns, identity, _cell_id(self.shell))
@@ -102,7 +102,7 @@ class CallingMagics(Magics):
             return None
         server = self._server("%mcp_call", args.alias)
         if args.tool not in server.definitions:
-            raise no_such("tool", args.tool, server.definitions)
+            raise WrongCall(f"%mcp_call: {no_such('tool', args.tool, server.definitions)}")
         from ..client.pairs import parse_arguments, split_pairs
         from .tools.signatures import checked
 
@@ -140,7 +140,7 @@ class CallingMagics(Magics):
         server = self._server("%mcp_prompt", args.alias)
         known = [prompt.name for prompt in server.prompts]
         if args.prompt not in known:
-            raise no_such("prompt", args.prompt, known)
+            raise WrongCall(f"%mcp_prompt: {no_such('prompt', args.prompt, known)}")
         from ..client.pairs import split_pairs
 
         with _one_line("%mcp_prompt"):
@@ -203,8 +203,8 @@ class CallingMagics(Magics):
         if alias in self.connections:
             return self.connections[alias]
         if not len(self.connections):
-            raise UsageError(f"{who}: no server is connected yet: %mcp_connect {alias} URL|COMMAND")
-        raise no_such("connected server", alias, self.connections)
+            raise WrongCall(f"{who}: no server is connected yet: %mcp_connect {alias} URL|COMMAND")
+        raise WrongCall(f"{who}: {no_such('connected server', alias, self.connections)}")
 
     def _given(self, args: argparse.Namespace, result: Any) -> Any:
         if args.into is None:
@@ -216,8 +216,14 @@ class CallingMagics(Magics):
 
 
 @contextmanager
-def _one_line(who: str) -> Iterator[None]:
-    """What goes wrong with a server as one line; a tool's own failure stays what it is."""
+def _one_line(who: str, wrong: type[Exception] = WrongCall) -> Iterator[None]:
+    """What goes wrong with a server as one line; a tool's own failure stays what it is.
+
+    Parameters
+    ----------
+    wrong
+        What a mistake in the line, or in arguments, is.
+    """
     __tracebackhide__ = True
     try:
         yield
@@ -227,7 +233,7 @@ def _one_line(who: str) -> Iterator[None]:
         text = f"{exc.filename or 'it'} cannot be started: {exc.strerror or exc}"
         raise ServerFailed(f"{who}: {clean(text, limit=MAX_MESSAGE_CHARS)}") from None
     except (ValueError, TypeError) as exc:
-        raise UsageError(f"{who}: {clean(str(exc), limit=MAX_MESSAGE_CHARS)}") from None
+        raise wrong(f"{who}: {clean(str(exc), limit=MAX_MESSAGE_CHARS)}") from None
     except McpJupyterError as exc:
         raise ServerFailed(f"{who}: {clean(str(exc), limit=MAX_MESSAGE_CHARS)}") from None
 

@@ -21,6 +21,7 @@ __all__ = [
     "DefinitionChanged",
     "RequestTimeout",
     "ServerFailed",
+    "WrongCall",
     "short_traceback",
 ]
 
@@ -97,8 +98,8 @@ class DefinitionChanged(_CallError, errors.DefinitionChanged):
     """The tool is not what it was when the person connected; nothing was called."""
 
 
-class ServerFailed(McpJupyterError):
-    """A server that a magic calls cannot be reached, or refuses; one line in the cell.
+class _LineError(McpJupyterError):
+    """One line in the cell.
 
     No `UsageError`: of that a front end gets no error message, and runners that look for one (nbmake, nbval)
     take the cell for a good one.
@@ -106,3 +107,11 @@ class ServerFailed(McpJupyterError):
 
     def _render_traceback_(self) -> list[str]:
         return [f"{type(self).__name__}: {self}"]
+
+
+class ServerFailed(_LineError):
+    """A server that a magic calls cannot be reached, or refuses."""
+
+
+class WrongCall(_LineError):
+    """What a magic was to call is not there, or takes other arguments; nothing was sent."""

@@ -170,7 +170,6 @@ MISTAKES = {
     "%mcp_connect --oauth a ls": "%mcp_connect: --oauth is for a URL",
     "%mcp_connect --record --replay a ls": "%mcp_connect: give --record or --replay",
     "%mcp_connect --sampling mine a ls": "%mcp_connect: --sampling takes the name of a function",
-    "%mcp_call nobody tool": "%mcp_call: no server is connected yet",
     "%mcp_disconnect": "%mcp_disconnect: say which",
 }
 
@@ -232,7 +231,7 @@ def test_a_cell_of_json_or_yaml_has_the_arguments(kernel, weather):
     ran = kernel.run("%%mcp_call weather forecast\ncity: Rome\ndays: 5")
     assert ran.result["text/plain"] == "Rome: sunny, 20, 5 d"
     ran = kernel.run("%%mcp_call weather forecast\n- Rome")
-    assert ran.error.startswith("UsageError: %mcp_call: the cell must be an object")
+    assert ran.error.startswith("WrongCall: %mcp_call: the cell must be an object")
 
 
 def test_a_result_goes_into_a_variable(kernel, weather):
@@ -262,15 +261,23 @@ def test_a_tool_that_fails_is_a_readable_error(kernel, weather):
 @pytest.mark.parametrize(
     ("line", "said"),
     [
-        ("%mcp_call weather forecst city=x", "there is no tool 'forecst'. Did you mean forecast?"),
-        ("%mcp_call wether forecast", "there is no connected server 'wether'. Did you mean weather?"),
+        ("%mcp_call weather forecst city=x", "%mcp_call: there is no tool 'forecst'. Did you mean forecast?"),
+        (
+            "%mcp_call wether forecast",
+            "%mcp_call: there is no connected server 'wether'. Did you mean weather?",
+        ),
         ("%mcp_call weather forecast days=many", "%mcp_call: days must be a whole number"),
         ("%mcp_call weather forecast town=x", "%mcp_call: There is no argument 'town'"),
-        ("%mcp_prompt weather pakc", "there is no prompt 'pakc'. Did you mean pack?"),
+        ("%mcp_prompt weather pakc", "%mcp_prompt: there is no prompt 'pakc'. Did you mean pack?"),
     ],
 )
 def test_names_and_values_are_checked(kernel, weather, line, said):
-    assert kernel.run(line).error.startswith(f"UsageError: {said}")
+    assert kernel.run(line).error.startswith(f"WrongCall: {said}")
+
+
+def test_before_any_connection_a_call_says_how_to_make_one(kernel):
+    error = kernel.run("%mcp_call nobody tool").error
+    assert error == "WrongCall: %mcp_call: no server is connected yet: %mcp_connect nobody URL|COMMAND"
 
 
 def test_async_cells_await(kernel, weather):

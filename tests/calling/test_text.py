@@ -56,6 +56,8 @@ def test_joiners_between_latin_letters_are_shown() -> None:
 
 def test_variation_selectors_that_carry_data_are_shown() -> None:
     assert clean("👍\ufe0f\ufe0f\ufe01") == "👍\ufe0f⟨U+FE0F⟩⟨U+FE01⟩"
+    assert clean("h\ufe0fi\ufe0e 7\ufe0f") == "h⟨U+FE0F⟩i⟨U+FE0E⟩ 7⟨U+FE0F⟩"
+    assert clean("東\ufe0e\u3164\ufe0f") == "東⟨U+FE0E⟩⟨U+3164⟩⟨U+FE0F⟩"
 
 
 def test_long_text_is_cut_and_says_so() -> None:

@@ -63,6 +63,15 @@ def test_papermill_without_its_paths_is_told_what_is_missing(recorded):
     assert "give --cassette FILE" in ran.stderr
 
 
+@pytest.mark.parametrize("runner", ["--nbval-lax", "--nbmake"])
+@pytest.mark.parametrize("line", ["%mcp_call weather forecast town=Oslo", "%mcp_call weather gone"])
+def test_a_line_whose_tool_or_argument_is_gone_fails(recorded, runner, line):
+    notebook = recorded.notebook("gone.ipynb", *CELLS[:2], line)
+    (recorded.root / "gone.cassette.json").write_text((recorded.root / "trip.cassette.json").read_text())
+    outcome = recorded.pytest(runner, "--mcp-cassettes=replay", notebook.name)
+    assert len(outcome.failed) == 1, outcome.printed
+
+
 def test_without_a_mode_a_notebook_calls_its_server(recorded):
     outcome = recorded.pytest("--nbmake", "trip.ipynb")
     assert "weather_server.py" in outcome.printed
