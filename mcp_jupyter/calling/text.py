@@ -34,7 +34,11 @@ _SEEN: Final = (
 """Scripts that use joiners (Arabic, those of India) and emoji, without what is invisible itself."""
 
 _JOINED: Final = rf"(?<=[{_SEEN}\ufe0f])[\u200c\u200d](?=[{_SEEN}])"
-_STYLED: Final = r"(?<=[^\x00-\x20\u200b-\u200f\ufe00-\ufe0f])[\ufe0e\ufe0f]"
+_STYLED: Final = (
+    r"(?<=[\xa9\xae\u203c-\u205f\u2070-\u3163\u3165-\u3299\U0001f000-\U0001faff])[\ufe0e\ufe0f]"
+    r"|(?<=[#*0-9])\ufe0f(?=\u20e3)"
+)
+"""What has two looks, as text and as emoji; after a letter, what chooses between them only carries data."""
 
 _HIDDEN: Final = re.compile(
     rf"{_JOINED}|{_STYLED}|"
