@@ -180,7 +180,7 @@ class _Modern(Era):
         cache_hints: Mapping[str, Any] = NEVER_CACHED,
     ) -> Any:
         added: dict[str, Any] = {"resultType": "complete"}
-        if isinstance(result, Mapping) and "resultType" in result:
+        if isinstance(result, Mapping) and result.get("resultType", "complete") != "complete":
             pass  # the answer is yet to come
         elif method in CACHEABLE:
             added |= cache_hints

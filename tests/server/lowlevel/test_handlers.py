@@ -195,6 +195,17 @@ async def test_a_refused_subscription_is_none(server: Server[Any]):
         assert given.granted.resourceSubscriptions == ["a:1"]
 
 
+@pytest.mark.parametrize("said", [{}, {"resultType": "complete"}], ids=["bare", "with its type"])
+async def test_a_result_that_is_a_mapping_has_cache_hints_too(server: Server[Any], said: dict[str, Any]):
+    async def tools(context: Any, params: Any) -> dict[str, Any]:
+        return {"tools": [], **said}
+
+    server.add_handler("tools/list", types.PaginatedRequestParams, tools)
+    async with connected(server, initialize=None) as client:
+        got = await client.modern("tools/list")
+    assert (got["resultType"], got["ttlMs"], got["cacheScope"]) == ("complete", 0, "private")
+
+
 async def test_only_changes_that_the_server_promises_to_tell_of_are_granted(server: Server[Any]):
     for lists in (server.list_tools(), server.list_prompts()):
 
