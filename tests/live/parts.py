@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -143,8 +143,9 @@ def _port(runtime: Path, process: subprocess.Popen[bytes], log: Path) -> int | N
     if process.poll() is not None:
         raise RuntimeError(f"The Jupyter Server ended:\n{log.read_text()}")
     for file in runtime.glob("jpserver-*.json"):
-        found: int = json.loads(file.read_text())["port"]
-        return found
+        with suppress(ValueError):  # it is being written
+            found: int = json.loads(file.read_text())["port"]
+            return found
     return None
 
 
