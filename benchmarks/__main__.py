@@ -30,7 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     if unknown := set(options.cases) - set(names):
         parser.error(f"there is no case {', '.join(sorted(unknown))}")
-    print("Milliseconds each time: processor time of the serving processes, and p50 of the time taken.")
+    print("Milliseconds each time: processor time of the measured processes, and p50 of the time taken.")
     print(_ROW.format(*_HEAD), flush=True)
     missed = 0
     for case in CASES:

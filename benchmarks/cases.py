@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
+from .callers import caller, cell
 from .wire import opening
 from .workloads import COUNT, LIST, Opener, Starts, legacy, modern, notebook, sse, stdio
 
@@ -15,6 +16,8 @@ __all__ = ["CASES", "Case"]
 
 OURS: Final = "benchmarks.server_ours"
 SDK: Final = "benchmarks.server_sdk"
+OUR_CLIENT: Final = "benchmarks.client_ours"
+SDK_CLIENT: Final = "benchmarks.client_sdk"
 
 
 @dataclass(frozen=True)
@@ -79,9 +82,20 @@ CASES: Final = (
         partial(legacy, SDK, LIST),
     ),
     Case(
+        *("client-stdio", "client, stdio", 2.15, 300),
+        *(partial(caller, OUR_CLIENT, "stdio"), partial(caller, SDK_CLIENT, "stdio")),
+    ),
+    Case(
+        *("client-http", "client, Streamable HTTP", 1.07, 200),
+        *(partial(caller, OUR_CLIENT, "http"), partial(caller, SDK_CLIENT, "http")),
+    ),
+    # No peer has calls in a cell: the SDK's stands in a program of its own, and awaits.
+    Case("cell", "client, blocking in a cell", 1.0, 300, cell, partial(caller, SDK_CLIENT, "stdio")),
+    Case(
         *("import", "import and one tool", 4.25, 1),
         *(_imports("mcp_jupyter.server.fastmcp", "FastMCP"), _imports("mcp.server.mcpserver", "MCPServer")),
     ),
     Case("start", "first answer over stdio, cold", 3.5, 1, _starts(OURS), _starts(SDK)),
 )
-"""Targets are the figures of the design: what the official SDK took, by what we must reach."""
+"""Targets are the figures of the design: what the official SDK took, by what we must reach. A cell has none
+there: it shall take no more than the SDK."""

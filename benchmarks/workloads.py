@@ -25,6 +25,7 @@ __all__ = [
     "Asked",
     "Opener",
     "Workload",
+    "http_server",
     "legacy",
     "modern",
     "notebook",
@@ -104,7 +105,7 @@ def stdio(module: str, asked: Asked = ADD) -> Iterator[Workload]:
 @contextmanager
 def legacy(module: str, asked: Asked = ADD, in_flight: int = 1) -> Iterator[Workload]:
     """Requests over Streamable HTTP, in one session."""
-    with _http_server(module, "http", asked) as (pid, port):
+    with http_server(module, "http", asked) as (pid, port):
         first = LegacyClient(port)
         yield Requests([pid], asked, [first, *(first.twin() for _ in range(in_flight - 1))])
 
@@ -112,19 +113,20 @@ def legacy(module: str, asked: Asked = ADD, in_flight: int = 1) -> Iterator[Work
 @contextmanager
 def modern(module: str, asked: Asked = ADD) -> Iterator[Workload]:
     """Requests over Streamable HTTP of the modern era."""
-    with _http_server(module, "http", asked) as (pid, port):
+    with http_server(module, "http", asked) as (pid, port):
         yield Requests([pid], asked, [ModernClient(port)])
 
 
 @contextmanager
 def sse(module: str, asked: Asked = ADD) -> Iterator[Workload]:
     """Requests over HTTP+SSE."""
-    with _http_server(module, "sse", asked) as (pid, port):
+    with http_server(module, "sse", asked) as (pid, port):
         yield Requests([pid], asked, [SseClient(port)])
 
 
 @contextmanager
-def _http_server(module: str, transport: str, asked: Asked) -> Iterator[tuple[int, int]]:
+def http_server(module: str, transport: str, asked: Asked) -> Iterator[tuple[int, int]]:
+    """A server's process and port."""
     with python("-m", module, transport, str(asked.more_tools)) as server:
         assert server.stdout is not None
         yield server.pid, int(server.stdout.readline())

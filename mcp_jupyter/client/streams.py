@@ -18,6 +18,7 @@ from ..engine.halves import ReadHalf, WriteHalf, halves, joined
 from ..errors import ConnectionClosed, FrameError, McpError
 from ..protocol.frames import ErrorResponse, Frame, Message, RequestId, classify, encode, parse
 from ..protocol.limits import MAX_STREAM_BACKLOG
+from .outbox import Outbox
 
 if TYPE_CHECKING:
     from .param_headers import ParamHeaders
@@ -57,7 +58,7 @@ class ClientChannel(Channel):
         Why the conversation ended; empty while it lasts, or when this side ended it.
     started : anyio.Event
         Set once somebody listens; nothing should be read from the wire before.
-    outbox : anyio stream of Message
+    outbox : Outbox
         What waits to be sent. It ends when the channel is closed.
     session_ended : anyio.Event
         Set when the transport learns, while nothing is asked, that the server has ended the session.
@@ -71,7 +72,7 @@ class ClientChannel(Channel):
         self.reason = ""
         self.started = anyio.Event()
         self.session_ended = anyio.Event()
-        self._send, self.outbox = anyio.create_memory_object_stream[Message](MAX_STREAM_BACKLOG)
+        self.outbox = Outbox()
         self._sink: Sink | None = None
         self._closed = False
         self._saw_junk = False
@@ -87,15 +88,10 @@ class ClientChannel(Channel):
 
     def send(self, message: Message) -> None:
         """Put a message into the outbox."""
-        try:
-            self._send.send_nowait(message)
-        except anyio.WouldBlock:
+        if not self.outbox.is_closed and not self.outbox.put(message):
             self.lost(f"The server does not read: {MAX_STREAM_BACKLOG} messages wait for it.")
-        except (anyio.ClosedResourceError, anyio.BrokenResourceError):
-            pass
-        else:
-            return
-        raise ConnectionClosed(self.reason or "This connection is closed.")
+        if self.outbox.is_closed:
+            raise ConnectionClosed(self.reason or "This connection is closed.")
 
     def close(self) -> None:
         """End the conversation; what is in the outbox is still sent."""
@@ -112,7 +108,7 @@ class ClientChannel(Channel):
             return
         self._closed = True
         self.reason = reason
-        self._send.close()
+        self.outbox.close()
         if self._sink is not None:
             self._sink.closed()
 

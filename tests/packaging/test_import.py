@@ -35,6 +35,14 @@ def test_loading_the_extension_imports_nothing_slow() -> None:
     assert loaded_by("import mcp_jupyter.kernel.extension") & slow == set()
 
 
+def test_loading_the_extension_imports_no_client_yet() -> None:
+    script = (
+        "import sys; import mcp_jupyter.kernel.extension; print('mcp_jupyter.client.client' in sys.modules)"
+    )
+    command = [sys.executable, "-c", script]
+    assert subprocess.run(command, capture_output=True, text=True, check=True).stdout == "False\n"
+
+
 @pytest.mark.parametrize("name", mcp_jupyter.__all__)
 def test_every_public_name_is_found(name: str) -> None:
     assert getattr(mcp_jupyter, name) is not None
