@@ -61,7 +61,7 @@ def fingerprint(value: Any) -> object:
         if type(value).__module__ == "numpy" and hasattr(value, "ndim"):
             return (type(value), id(value), value.shape, str(value.dtype), _of_array(value))
         return _of_plain(value)
-    except Exception as exc:  # noqa: BLE001 - a value that cannot be looked at, whatever its reason
+    except BaseException as exc:  # noqa: BLE001 - a value that cannot be looked at: it must not end the kernel
         return (type(value), id(value), type(exc))
 
 

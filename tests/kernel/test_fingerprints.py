@@ -27,6 +27,16 @@ class Bad:
     __hash__ = None
 
 
+class Sly:
+    def __str__(self):
+        raise SystemExit
+
+
+class SlyList(list):
+    def __iter__(self):
+        raise KeyboardInterrupt
+
+
 def nested() -> tuple:
     value: tuple = (1,)
     for _ in range(40):
@@ -55,6 +65,8 @@ VALUES = [
     len,
     Bad(),
     [Bad()],
+    pd.DataFrame({"o": [Sly()]}),
+    SlyList([1]),
 ]
 
 
