@@ -151,7 +151,7 @@ class ConnectedServer:
     def state(self) -> str:
         """One of open, opening, closed, or failed with the reason."""
         keeper = self._keeper
-        return f"failed: {clean(keeper.reason)}" if keeper.state == "failed" else keeper.state
+        return f"failed: {clean(keeper.reason).rstrip('.')}" if keeper.state == "failed" else keeper.state
 
     @property
     def summary(self) -> str:

@@ -28,6 +28,8 @@ _TABLE: Final = "margin:0;border-collapse:collapse"
 _ROW: Final = "background:transparent"
 _NAME: Final = "padding:2px 12px 2px 0;text-align:left;vertical-align:top"
 _TEXT: Final = "padding:2px 0;text-align:left;vertical-align:top;opacity:.75"
+_ROOM: Final = "min-width:12em"
+"""What a signature and what is said of it take at least: else the longer one leaves the other no room."""
 _CELL: Final = "padding:2px 12px 2px 0;text-align:left;vertical-align:top"
 _CODE: Final = "background:transparent;padding:0;font-family:inherit;white-space:pre-wrap"
 
@@ -40,9 +42,9 @@ def inert(text: str) -> str:
 def listing(heading: str, lines: Iterable[tuple[str, str]], note: str = "") -> str:
     """A card: a heading, and lines of a name and what is said of it."""
     rows = "".join(
-        f'<tr style="{_ROW}"><td style="{_NAME}">'
-        f"<code>{html.escape(one_line(name, MAX_NAME_CHARS))}</code></td>"
-        f'<td style="{_TEXT}">{inert(one_line(text))}</td></tr>'
+        f'<tr style="{_ROW}"><td style="{_NAME};{_ROOM}">'
+        f'<code style="overflow-wrap:anywhere">{html.escape(one_line(name, MAX_NAME_CHARS))}</code></td>'
+        f'<td style="{_TEXT}{f";{_ROOM}" if text else ""}">{inert(one_line(text))}</td></tr>'
         for name, text in lines
     )
     body = f'<table style="{_TABLE}"><tbody>{rows}</tbody></table>' if rows else ""

@@ -65,7 +65,7 @@ class Pane:
         )
         self._accept.layout.align_self = "flex-start"
         self._form_box = widgets.VBox(layout=WIDE)
-        self._underway = Underway(verb, self._start, self._ended)
+        self._underway = Underway(verb, self._start, self._ended, whose=self._whose)
         self._history = History(self._again)
         self._detail = widgets.VBox(
             [
@@ -150,6 +150,8 @@ class Pane:
         old, form = self._form, SchemaForm(item.schema)
         if item.key in self._values:
             form.set(_fitting(item, self._values[item.key]))
+        elif form.is_json:
+            form.set({})  # arguments are an object, and without any it is this
         self._form = form
         self._form_box.children = (form.widget,)
         if old is not None:
@@ -178,6 +180,12 @@ class Pane:
         if self._asked is not None:
             item, arguments = self._asked
             self._history.add(Asked(item, arguments, outcome_of(call)))
+
+    def _whose(self) -> str:
+        """What was asked for last, where another item is shown by now."""
+        item = self._asked[0] if self._asked is not None else self._item
+        is_shown = item is None or (self._item is not None and item.key == self._item.key)
+        return "" if is_shown or item is None else item.name
 
     def _again(self, asked: Asked) -> None:
         """Fill the form in as it was."""

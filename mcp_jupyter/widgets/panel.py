@@ -119,7 +119,10 @@ class Panel(widgets.VBox):  # type: ignore[misc]
         detail = f"{state} · {', '.join(counts)}"
         show(self._title, heading(self._server.alias, detail, _SIGNS.get(state, "●"), state == "open"))
         if state == "failed":
-            show(self._trouble, failure("The connection failed. Run its %mcp_connect again.", reason))
+            show(
+                self._trouble,
+                failure("The connection failed. Run its %mcp_connect again, and then this cell.", reason),
+            )
         elif state == "closed":
             show(self._trouble, muted("Disconnected. What was asked for stays here, and can become cells."))
 

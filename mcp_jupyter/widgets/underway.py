@@ -26,6 +26,8 @@ LOOK_SECONDS: Final = 0.5
 MAX_ERROR_CHARS: Final = 4000
 """Of what is said of a failure."""
 
+MAX_NAME_CHARS: Final = 60
+
 _FAILURE: Final = {"max_height": "240px", "overflow": "auto", "margin": "2px 2px 6px 2px"}
 _RESULT: Final = {
     "width": "auto",
@@ -52,6 +54,8 @@ class Underway:
         Told of the call that ended.
     extra : sequence of widgets
         Buttons beside ours.
+    whose : function, optional
+        Gives the name of what was asked for, where something else is shown above by now, else "".
 
     Attributes
     ----------
@@ -59,11 +63,17 @@ class Underway:
     """
 
     def __init__(
-        self, verb: str, start: Callable[[], Call], ended: Callable[[Call], None], *extra: Any
+        self,
+        verb: str,
+        start: Callable[[], Call],
+        ended: Callable[[Call], None],
+        *extra: Any,
+        whose: Callable[[], str] = str,
     ) -> None:
         self._verb = verb
         self._start = start
         self._ended = ended
+        self._whose = whose
         self._call: Call | None = None
         self._progress: Progress | None = None
         self._timer: asyncio.TimerHandle | None = None
@@ -154,7 +164,7 @@ class Underway:
         if call.progress is not self._progress or not self._bar.value:
             self._progress = call.progress
             show(self._bar, _bar_html(call.progress))
-        show(self._note, _running_html(call))
+        show(self._note, _running_html(call, self._whose()))
         self._timer = asyncio.get_running_loop().call_later(LOOK_SECONDS, self._look)
 
     def _stop_timer(self) -> None:
@@ -172,12 +182,12 @@ class Underway:
         error = call.error
         if error is None:
             self._show_result(call.result())
-            show(self._note, status(f"✓ {outcome_of(call)}"))
+            show(self._note, status(f"✓ {_named(self._whose(), outcome_of(call))}"))
         elif isinstance(error, CallCancelled):
-            show(self._note, status(outcome_of(call)))
+            show(self._note, status(_named(self._whose(), outcome_of(call))))
             self.focus()  # "Cancel", which had it, is gone
         else:
-            self._fail(outcome_of(call), str(error) or type(error).__name__)
+            self._fail(_named(self._whose(), outcome_of(call)), str(error) or type(error).__name__)
         self._ended(call)
 
     def _show_result(self, result: Any) -> None:
@@ -207,9 +217,13 @@ def _bar_html(progress: Progress | None) -> str:
     return f'<progress aria-label="Progress" max="1"{value} style="{_BAR}"></progress>'
 
 
-def _running_html(call: Call) -> str:
+def _named(whose: str, outcome: str) -> str:
+    return f"{one_line(whose, MAX_NAME_CHARS)}: {outcome}" if whose else outcome
+
+
+def _running_html(call: Call, whose: str) -> str:
     progress = call.progress
-    parts = [f"{call.seconds:.1f} s"]
+    parts = [_named(whose, f"{call.seconds:.1f} s")]
     if progress is not None:
         amount = f"{progress.value:g}"
         if progress.total is not None:

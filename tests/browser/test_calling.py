@@ -279,8 +279,10 @@ def test_a_server_that_dies_in_a_call_is_said_and_the_kernel_lives(
 ) -> None:
     call(trips, "die")
     alerts = trips.get_by_role("alert")
-    expect(alerts.first).to_contain_text("The connection failed. Run its %mcp_connect again.")
-    expect(alerts.last).to_contain_text("The server process ended (exit code 3).")
+    expect(alerts.first).to_contain_text(
+        "The connection failed. Run its %mcp_connect again, and then this cell."
+    )
+    expect(alerts.last).to_contain_text("The server process ended (exit code 3)")
     expect(trips.get_by_role("button", name="Call")).to_be_disabled()
     notebook.screenshot(path=tmp_path / "died.png")
     runs(notebook, "print('alive')", "alive")

@@ -3,12 +3,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from ipywidgets.widgets.widget import _instances as open_widgets
 
+from mcp_jupyter import types
 from mcp_jupyter.calling.connected import ConnectedServer
-from mcp_jupyter.calling.connections import Connections
+from mcp_jupyter.calling.connections import Connections, Wanted
 from mcp_jupyter.kernel.cards import Card
+from mcp_jupyter.server.lowlevel import Server
 from mcp_jupyter.widgets.panel import panel_of
 
 from .person import Person
@@ -29,6 +33,30 @@ async def test_a_tool_is_called_with_what_is_filled_in(person: Person) -> None:
     person.press("Call")
     await person.reads("Oslo: sunny, 20, 1 d")
     assert "✓ Done after" in person.text
+
+
+async def test_arguments_that_are_json_begin_with_none_of_them(connections: Connections) -> None:
+    bare = connections.connect("bare", Wanted(bare_server()))
+    panel = panel_of(bare)
+    person = Person(panel)
+    person.press("Call")
+    await person.reads("called with {}")
+    panel.close()
+
+
+def bare_server() -> Server:
+    """A server whose only tool says nothing of its arguments."""
+    server: Server = Server("bare")
+
+    @server.list_tools()
+    async def listed() -> list[types.Tool]:
+        return [types.Tool(name="anything", inputSchema={})]
+
+    @server.call_tool(validate_input=False)
+    async def call(name: str, arguments: dict[str, Any]) -> list[types.TextContent]:
+        return [types.TextContent(type="text", text=f"called with {arguments}")]
+
+    return server
 
 
 async def test_what_is_missing_is_said_and_nothing_is_called(server: ConnectedServer, person: Person) -> None:
@@ -58,6 +86,16 @@ async def test_a_call_is_cancelled_and_the_next_can_be_made(person: Person) -> N
     person.choose("Tools", "measure")
     person.press("Call")
     await person.reads("measured")
+
+
+async def test_a_call_under_way_says_whose_it_is_when_another_tool_is_shown(person: Person) -> None:
+    person.choose("Tools", "forever")
+    person.press("Call")
+    assert "forever:" not in person.text
+    person.choose("Tools", "forecast")
+    await person.reads("forever:")
+    person.press("Cancel")
+    await person.reads("forever: Cancelled after")
 
 
 async def test_one_call_at_a_time(server: ConnectedServer, person: Person) -> None:

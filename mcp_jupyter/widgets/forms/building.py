@@ -244,9 +244,14 @@ def _options(plain: Plain) -> list[tuple[str, Any]] | None:
     values, names = plain.get("enum"), plain.get("enumNames")
     if not values:
         return None
-    if not isinstance(names, list) or len(names) != len(values):
-        names = values
-    return [(_shown(name), value) for name, value in zip(names, values, strict=True)]
+    if isinstance(names, list) and len(names) == len(values):
+        return [(_shown(name), value) for name, value in zip(names, values, strict=True)]
+    others = {json.dumps(value) for value in values if not isinstance(value, str)}
+    # "1" beside 1: the text shows that it is one.
+    return [
+        (json.dumps(value) if isinstance(value, str) and value in others else _shown(value), value)
+        for value in values
+    ]
 
 
 def _name_of(plain: Plain) -> str:

@@ -12,7 +12,7 @@ import ipywidgets as widgets
 from .building import build
 from .drawing import TextDrawn
 from .drawing_groups import draw
-from .entries import LEFT_OUT
+from .entries import LEFT_OUT, Entry
 from .groups import GroupEntry
 from .page import Page
 from .problems import FormError, Problem
@@ -69,6 +69,11 @@ class SchemaForm:
         if problems:
             raise FormError(problems)
         return value
+
+    @property
+    def is_json(self) -> bool:
+        """Whether the whole is entered as one JSON text."""
+        return type(self._entry) is Entry
 
     @property
     def entered(self) -> Any:

@@ -48,7 +48,9 @@ def note_html(help_text: str, problems: Sequence[str]) -> str:
         f"⚠ Problem: {html.escape(one_line(text, 300))}</span>"
         for text in problems
     ]
-    return f'<div style="line-height: 1.4">{"<br>".join(shown)}</div>' if shown else ""
+    return (
+        f'<div style="line-height: 1.4; overflow-wrap: anywhere">{"<br>".join(shown)}</div>' if shown else ""
+    )
 
 
 def legend_html(text: str) -> str:

@@ -320,3 +320,11 @@ def test_properties_with_names_of_ones_own() -> None:
     assert read(entry)[1] == ["counts.a: is there twice", "counts: a property has no name"]
     counts.rows[1].key, counts.rows[2].key = "b", "c"
     assert read(entry) == ({"counts": {"a": 1, "b": 2, "c": 3}}, [])
+
+
+def test_a_text_beside_a_number_that_looks_like_it_is_told_apart():
+    entry = build({"enum": [1, "1", True, "true", "a"]})
+    assert isinstance(entry, ChoiceEntry)
+    assert [text for text, _ in entry.options] == ["1", '"1"', "true", '"true"', "a"]
+    entry.choose(1)
+    assert entry.read((), []) == "1"
