@@ -103,8 +103,8 @@ class Cassette:
         self._there: dict[str, Recording] = {}
         self._recorders: dict[str, Recorder] = {}
         self._replayers: dict[str, tuple[Replayer, set[str]]] = {}
-        if mode == "record" and not file.path.parent.is_dir():
-            raise CassetteError(f"{file.shown} cannot be written: there is no such folder.")
+        if mode == "record":
+            file.check_writable()
         if mode != "off":
             self._read()
 

@@ -8,6 +8,8 @@ what is in it.
 from __future__ import annotations
 
 import os
+import stat
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -73,6 +75,23 @@ class CassetteFile:
         self._seen = _state(status)
         return content
 
+    def check_writable(self) -> None:
+        """Refuse what would be written for nothing.
+
+        Raises
+        ------
+        CassetteError
+            There is no such folder, or the file is marked as not to be written. To replace it takes no right
+            to write it, but whoever marked it meant that.
+        """
+        if not self.path.parent.is_dir():
+            raise CassetteError(f"{self.shown} cannot be written: there is no such folder.")
+        with suppress(OSError, ValueError):
+            if not self.path.lstat().st_mode & stat.S_IWUSR:
+                raise CassetteError(
+                    f"{self.shown} is read-only: nothing is recorded in it. Make it writable, or replay it."
+                )
+
     def write(self, content: bytes) -> None:
         """Put `content` in its place, at once or not at all, with mode 0600.
 
@@ -81,6 +100,7 @@ class CassetteFile:
         CassetteError
             It cannot be written, or is a link or no plain file.
         """
+        self.check_writable()
         if len(content) > MAX_FILE_BYTES:
             raise CassetteError(
                 f"{self.shown} would have more than {MAX_FILE_BYTES} bytes; it is not written."

@@ -50,6 +50,8 @@ MAX_SERVERS: Final = 100
 MAX_SHOWN_CHARS: Final = 80
 """Of a name in a message."""
 
+_REMEDY: Final = "Take back a copy that is one, or remove it and record anew."
+
 _OPENINGS: Final = ("initialize", "server/discover")
 
 
@@ -191,10 +193,17 @@ def parse(content: bytes, shown: str) -> dict[str, Recording]:
     try:
         value = from_json(content, allow_inf_nan=False)
     except ValueError as exc:
-        raise CassetteError(f"{shown} is no cassette: {printable(str(exc), MAX_SHOWN_CHARS)}.") from None
+        said = printable(str(exc), MAX_SHOWN_CHARS)
+        raise CassetteError(f"{shown} is no cassette: {said}. {_REMEDY}") from None
     reader = _Reader(shown)
     top = reader.table(value, "the file")
-    if top.get("cassette") != VERSION or isinstance(top["cassette"], bool):
+    version = top.get("cassette")
+    if type(version) is int and version > VERSION:
+        raise CassetteError(
+            f"{shown} was written by a newer mcp_jupyter (form {printable(str(version), 20)}; this one reads "
+            f"{VERSION}). Update: pip install --upgrade jupyter-mcp-engine."
+        )
+    if version != VERSION or isinstance(version, bool):
         reader.refuse("cassette", f"{VERSION}, the version this package reads")
     servers = reader.table(top.get("servers"), "servers")
     if len(servers) > MAX_SERVERS:
@@ -218,9 +227,8 @@ class _Reader:
         self._shown = shown
 
     def refuse(self, place: str, wanted: str) -> None:
-        raise CassetteError(
-            f"{self._shown} is no cassette: {printable(place, 2 * MAX_SHOWN_CHARS)} must be {wanted}."
-        )
+        shown = printable(place, 2 * MAX_SHOWN_CHARS)
+        raise CassetteError(f"{self._shown} is no cassette: {shown} must be {wanted}. {_REMEDY}")
 
     def table(self, value: Any, place: str) -> dict[str, Any]:
         if not isinstance(value, dict):

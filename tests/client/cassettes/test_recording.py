@@ -331,6 +331,22 @@ async def test_a_file_that_cannot_be_written_fails_no_call(
     assert "The recording is not saved" in caplog.text
 
 
+async def test_a_read_only_recording_is_not_replaced(path: Path) -> None:
+    path.write_text(written())
+    path.chmod(0o444)
+    with pytest.raises(CassetteError, match="read-only"):
+        Cassette.open(path, "record")
+    path.chmod(0o644)
+    cassette = Cassette.open(path, "record")
+    path.chmod(0o444)
+    async with Client(counting_server(), cassette=cassette.track(ALIAS)) as client:
+        assert not (await client.call_tool("count", {"name": "a"})).isError
+        with pytest.raises(CassetteError, match="read-only"):
+            cassette.save()
+    assert path.read_text() == written()
+    Cassette.open(path, "replay")
+
+
 async def test_what_is_there_is_read_first(path: Path) -> None:
     path.write_text(written(alias="old"))
     async with recording(counting_server(), path) as client:
