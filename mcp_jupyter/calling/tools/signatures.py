@@ -7,6 +7,7 @@ become JSON as the other direction makes it (a data frame is a list of records).
 
 from __future__ import annotations
 
+import contextlib
 import inspect
 import os
 import reprlib
@@ -25,7 +26,7 @@ from ...server.content.extent import MAX_PARTS
 from ...types import Tool
 from ..text import clean, is_clean, one_line
 from ..tracebacks import ArgumentTypeError, ArgumentValueError
-from .schemas import Arguments, Schema, arguments_of, type_text
+from .schemas import MAX_ALTERNATIVES, Arguments, Schema, arguments_of, resolved, type_text
 
 if TYPE_CHECKING:
     from ...protocol.json_schema import JsonSchema
@@ -126,8 +127,35 @@ def checked(tool: Tool, kwargs: Mapping[str, Any]) -> dict[str, Any]:
     except UncheckableSchema:
         return values
     if problems:
+        with contextlib.suppress(UncheckableSchema):  # a hint, no more
+            problems += _nearest(schema, tool, arguments, values)
         raise ArgumentValueError("\n".join(map(_problem, problems)))
     return values
+
+
+def _nearest(schema: JsonSchema, tool: Tool, arguments: Arguments, values: Mapping[str, Any]) -> list[str]:
+    """Of arguments that fit none of several alternatives, what keeps them from fitting the nearest."""
+    found = []
+    for name, value in values.items():
+        part = arguments.properties.get(name, {})
+        choices = part.get("anyOf", part.get("oneOf"))
+        if not isinstance(choices, list) or len(choices) > MAX_ALTERNATIVES:
+            continue
+        misfits = [schema.problems(value, choice) for choice in choices if isinstance(choice, Mapping)]
+        nearest = min((each for each in misfits if _is_inside(each)), key=len, default=[])
+        if all(misfits) and nearest:
+            titles = [resolved(choice, tool.inputSchema).get("title") for choice in choices]
+            title = titles[misfits.index(nearest)]
+            which = (
+                f"{one_line(title)}, the nearest of them" if isinstance(title, str) else "the nearest of them"
+            )
+            found += [f"$.{name}{line.removeprefix('$')} (for {which})" for line in nearest]
+    return found
+
+
+def _is_inside(problems: list[str]) -> bool:
+    """Whether they are about something in the value: another type altogether is no near one."""
+    return not any(line.startswith("$: ") and " is not of type " in line for line in problems)
 
 
 def compiled(schema: Mapping[str, Any]) -> JsonSchema:

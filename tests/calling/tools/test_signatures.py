@@ -256,3 +256,32 @@ def test_python_values_are_sent_as_json(value: Any, sent: Any) -> None:
 def test_a_frame_too_large_for_a_call_is_refused_by_name() -> None:
     with pytest.raises(ValueError, match=r"^x: a data frame of 2,000,000 cells is too large"):
         checked(tool(x={}), {"x": pd.DataFrame({"a": range(2_000_000)})})
+
+
+def test_of_alternatives_the_nearest_says_what_is_wrong():
+    circle = {"properties": {"kind": {"const": "circle"}, "r": {"type": "number"}}, "required": ["kind", "r"]}
+    square = {"properties": {"kind": {"const": "square"}, "a": {}, "b": {}}, "required": ["kind", "a", "b"]}
+    tool = Tool(
+        name="draw",
+        inputSchema={
+            "type": "object",
+            "properties": {
+                "shape": {"oneOf": [{"$ref": "#/$defs/Circle"}, square, {"type": "null"}]},
+                "x": {"anyOf": [{"type": "integer"}, {"type": "null"}]},
+            },
+            "$defs": {"Circle": {"title": "Circle", "type": "object", **circle}},
+        },
+    )
+    with pytest.raises(ValueError, match="schemas") as caught:
+        checked(tool, {"shape": {"kind": "circle"}})
+    assert str(caught.value).split("\n")[1:] == [
+        "shape: 'r' is a required property (for Circle, the nearest of them)"
+    ]
+    with pytest.raises(ValueError, match="schemas") as caught:
+        checked(tool, {"shape": {"kind": "circle", "r": "big"}})
+    assert str(caught.value).split("\n")[1:] == [
+        "shape.r: 'big' is not of type 'number' (for Circle, the nearest of them)"
+    ]
+    with pytest.raises(ValueError, match="schemas") as caught:
+        checked(tool, {"x": "one"})
+    assert "\n" not in str(caught.value)
