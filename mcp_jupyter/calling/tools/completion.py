@@ -23,7 +23,7 @@ from ..text import is_clean
 from .for_models import fitted_names
 from .functions import ToolFunction, Tools, attribute_names
 from .scanning import Place, place_of
-from .schemas import arguments_of, values_of
+from .schemas import arguments_of, resolved, values_of
 from .signatures import is_plain_name
 
 __all__ = ["Completion", "Server", "complete_line"]
@@ -129,6 +129,9 @@ class Completion:
             return _result(typed, _all_quoted(found, typed[:1], after), token, "function")
         if bracket.kind == "(" and isinstance(found, Tool):
             return _arguments(found, place, after, token)
+        if bracket.kind == "[" and found is None and place.outer is not None and place.outer.kind == "(":
+            tool = self._at(place.text[: place.outer.before])
+            return _items(tool, place, after, token) if isinstance(tool, Tool) else _nothing()
         return _nothing()
 
     def _at(self, text: str) -> Tool | Mapping[str, Tool] | None:
@@ -178,9 +181,22 @@ def _arguments(tool: Tool, place: Place, after: str, token: str) -> SimpleMatche
     value = _VALUE.match(typed)
     if value is None or value[1] not in arguments.properties:
         return _nothing()
-    partial = value[2]
-    quote = partial[:1] if partial[:1] in ("'", '"') else ""
     values = values_of(arguments.properties[value[1]], tool.inputSchema)
+    return _values(values, value[2], after, token)
+
+
+def _items(tool: Tool, place: Place, after: str, token: str) -> SimpleMatcherResult:
+    """The values of what an argument is a list of: in `forecast(units=[`."""
+    assert place.outer is not None
+    assert place.bracket is not None
+    name = _VALUE.match(place.text[place.outer.parts[-1] : place.bracket.before])
+    schema = resolved(arguments_of(tool).properties.get(name[1]) if name else None, tool.inputSchema)
+    partial = place.text[place.bracket.parts[-1] :].lstrip()
+    return _values(values_of(schema.get("items"), tool.inputSchema), partial, after, token)
+
+
+def _values(values: list[Any], partial: str, after: str, token: str) -> SimpleMatcherResult:
+    quote = partial[:1] if partial[:1] in ("'", '"') else ""
     texts = [_python(each, quote, after) for each in values]
     found = [text for text in texts if text is not None]
     if not quote and partial == token != "":  # a text begun without its quotation mark

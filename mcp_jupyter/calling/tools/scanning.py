@@ -47,6 +47,8 @@ class Place:
         What was looked at; it ends at the cursor.
     bracket : Bracket or None
         The innermost one.
+    outer : Bracket or None
+        The one around that.
     string : int or None
         Where the string begins that is open at the cursor, at its quotation mark.
     """
@@ -54,6 +56,7 @@ class Place:
     text: str
     bracket: Bracket | None
     string: int | None
+    outer: Bracket | None = None
 
 
 def place_of(text: str) -> Place | None:
@@ -65,7 +68,8 @@ def place_of(text: str) -> Place | None:
             scan.take(match[0], match.start())
     if scan.quote == "#":
         return None
-    return Place(text, scan.open[-1] if scan.open else None, scan.begun if scan.quote else None)
+    outer, bracket = [None, None, *scan.open][-2:]
+    return Place(text, bracket, scan.begun if scan.quote else None, outer)
 
 
 class _Scan:

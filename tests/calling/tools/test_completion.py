@@ -24,6 +24,7 @@ FORECAST = Tool(
             "unit": {"enum": ["celsius", "fahrenheit"]},
             "hourly": {"type": "boolean"},
             "days": {"type": "integer", "enum": [1, 10]},
+            "parts": {"type": "array", "items": {"enum": ["day", "night"]}},
             "x-y": {"type": "integer"},
         },
         "required": ["city"],
@@ -115,6 +116,15 @@ def lines_after(shell: InteractiveShell, code: str) -> list[str]:
             "weather.tools.forecast(\n    city='x',\n    u|",
             ["weather.tools.forecast(\n    city='x',\n    unit="],
         ),
+        ("weather.tools.forecast(parts=['da|", ["weather.tools.forecast(parts=['day'"]),
+        (
+            'weather.tools.forecast(days=1, parts=["day", "|"])',
+            [
+                'weather.tools.forecast(days=1, parts=["day", "day"])',
+                'weather.tools.forecast(days=1, parts=["day", "night"])',
+            ],
+        ),
+        ("weather.tools.forecast(parts=[nig|", ['weather.tools.forecast(parts=["night"']),
         ('weather.tools["fo|', ['weather.tools["forecast"']),
         ('weather.tools["get-|"]', ['weather.tools["get-alerts"]']),
         ("tools.fo|", ["tools.forecast"]),
@@ -142,10 +152,11 @@ def test_what_is_typed_is_completed(shell: InteractiveShell, code: str, expected
 
 def test_names_come_required_first_and_each_once(shell: InteractiveShell) -> None:
     assert lines_after(shell, "forecast(|") == [
-        "forecast(city=", "forecast(unit=", "forecast(hourly=", "forecast(days=",
+        "forecast(city=", "forecast(unit=", "forecast(hourly=", "forecast(days=", "forecast(parts=",
     ]  # fmt: skip
     assert lines_after(shell, "forecast(city='Paris', days=1, |") == [
         "forecast(city='Paris', days=1, unit=", "forecast(city='Paris', days=1, hourly=",
+        "forecast(city='Paris', days=1, parts=",
     ]  # fmt: skip
 
 
