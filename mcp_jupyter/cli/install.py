@@ -12,7 +12,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import click
 
@@ -54,6 +54,13 @@ class _Launch:
     show_default=True,
     help="Whose configuration; --print says where that is.",
 )
+@click.option(
+    *("-p", "--parameter", "parameters"),
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="Set a variable of a notebook file, as `jupyter mcp run` does. May be repeated.",
+)
+@click.option("--kernel", metavar="NAME", help="Run a notebook file in this kernel instead of its own.")
 @click.option("--print", "only_print", is_flag=True, help="Show what would be written, and write nothing.")
 def command(
     target: str,
@@ -62,6 +69,8 @@ def command(
     env_file: Path | None,
     packages: tuple[str, ...],
     key: str,
+    parameters: tuple[str, ...],
+    kernel: str | None,
     only_print: bool,
 ) -> None:
     """Write FILE or NOTEBOOK into a host's configuration, so that the host starts it by itself.
@@ -71,18 +80,22 @@ def command(
     mcp list`); it has to be live when the host connects.
 
     What is in the configuration already stays as it is, and a copy of the file is kept beside it. An entry
-    of the same name is replaced.
+    of the same name is replaced; variables that it sets, and you do not, are kept.
 
     \b
     jupyter mcp install server.py --host claude-code -v API_KEY=...
-    jupyter mcp install analysis.ipynb    run whenever the host starts it
-    jupyter mcp install sales             the notebook you have open
+    jupyter mcp install analysis.ipynb -p year=2026   run whenever the host starts it
+    jupyter mcp install sales                         the notebook you have open
     """  # noqa: D301 - click reads the backspace
     from .servers import names_file
 
     host = HOSTS[key]
     env = _environment(variables, env_file)
-    if names_file(target):
+    if (parameters or kernel) and not target.endswith(".ipynb"):
+        raise click.UsageError(f"-p and --kernel are for a notebook file, and {target} is none.")
+    if target.endswith(".ipynb"):
+        launch = _launch_notebook_file(Path(target), packages, parameters, kernel)
+    elif names_file(target):
         launch = _launch_file(target, packages)
     elif packages or env:
         raise click.UsageError(
@@ -107,11 +120,6 @@ def _launch_file(target: str, packages: Sequence[str]) -> _Launch:
     from .launch import learn, run_command
     from .servers import ServerFile
 
-    path = Path(target)
-    if path.suffix == ".ipynb":
-        if not path.is_file():
-            raise click.ClickException(f"There is no file {target}.")
-        return _Launch(path.stem, run_command(path.absolute(), packages))
     with reported():
         where = ServerFile.parse(target)
     known = learn(where, packages)
@@ -119,6 +127,21 @@ def _launch_file(target: str, packages: Sequence[str]) -> _Launch:
 
 
 # -- notebooks -------------------------------------------------------------------------------------
+
+
+def _launch_notebook_file(
+    path: Path, packages: Sequence[str], parameters: Sequence[str], kernel: str | None
+) -> _Launch:
+    from ..headless.parameters import parse_parameters
+    from .launch import run_command
+
+    if not path.is_file():
+        raise click.ClickException(f"There is no file {path}.")
+    with reported():
+        parse_parameters(parameters)
+    options = [f"--parameter={parameter}" for parameter in parameters]
+    options += [f"--kernel={kernel}"] if kernel else []
+    return _Launch(path.stem, run_command(path.absolute(), packages, options=options))
 
 
 def _launch_notebook(target: str) -> _Launch:
@@ -171,7 +194,7 @@ def _is_plain(value: str) -> bool:
 # -- writing ---------------------------------------------------------------------------------------
 
 
-def _write(host: Host, name: str, entry: dict[str, object]) -> None:
+def _write(host: Host, name: str, entry: dict[str, Any]) -> None:
     from .config_file import ConfigFile, ConfigRefused
     from .json_edit import NotEditable, put_entry
     from .table import plain
@@ -184,6 +207,9 @@ def _write(host: Host, name: str, entry: dict[str, object]) -> None:
     file = ConfigFile.read(path)
     try:
         text, before = put_entry(file.text, host.member, name, entry)
+        if kept := _only_before(before, entry):
+            entry = {**entry, "env": {**kept, **entry.get("env", {})}}
+            text, _ = put_entry(file.text, host.member, name, entry)
     except NotEditable as exc:
         raise ConfigRefused(f"{file.path} was left as it is: {exc} Mend it, or use --print.") from None
     if before == entry:
@@ -192,5 +218,14 @@ def _write(host: Host, name: str, entry: dict[str, object]) -> None:
     backup = file.replace(text)
     did = "Replaced" if before is not None else "Added"
     click.echo(f"{did} {plain(name)} in {file.path}. {host.next_step}")
+    if kept:
+        click.echo(f"Kept of the entry before: {plain(', '.join(kept))}.")
     if backup is not None:
         click.echo(f"The file as it was: {backup}")
+
+
+def _only_before(before: object, entry: dict[str, Any]) -> dict[str, Any]:
+    """The variables that only the entry before sets: keys that somebody would have to look for again."""
+    env = before.get("env") if isinstance(before, dict) else None
+    now = entry.get("env", {})
+    return {key: value for key, value in env.items() if key not in now} if isinstance(env, dict) else {}

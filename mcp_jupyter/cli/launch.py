@@ -74,18 +74,22 @@ def learn(where: ServerFile, packages: Sequence[str] = (), editables: Sequence[P
 
 
 def run_command(
-    where: ServerFile | Path, packages: Sequence[str] = (), editables: Sequence[Path] = ()
+    where: ServerFile | Path,
+    packages: Sequence[str] = (),
+    editables: Sequence[Path] = (),
+    options: Sequence[str] = (),
 ) -> list[str]:
     """The command line that serves a file, or a notebook, on stdio.
 
-    With packages, uv lays a temporary environment with them over this one.
+    With packages, uv lays a temporary environment with them over this one. The options are those of
+    `jupyter mcp run`.
 
     Raises
     ------
     click.ClickException
         There is no uv, or a package is none.
     """
-    serve = [*_CLI, "run", str(where)]
+    serve = [*_CLI, "run", str(where), *options]
     if not packages and not editables:
         return [sys.executable, *serve]
     uv = _uv()

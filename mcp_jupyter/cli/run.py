@@ -8,6 +8,7 @@ Owns the choice of the transport. What is in a Python file is `servers`' busines
 from __future__ import annotations
 
 import signal
+import socket
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import (
@@ -160,7 +161,7 @@ def _serve_stdio(prepare: Callable[[], Served]) -> None:
 def _serve_http(served: Served, transport: str, host: str, port: int) -> None:
     import anyio
 
-    from ..server.http.app import serve_http
+    from ..server.http.app import address_family, serve_http
 
     async def serve() -> None:
         async with (
@@ -174,6 +175,8 @@ def _serve_http(served: Served, transport: str, host: str, port: int) -> None:
             await _asked_to_stop()
 
     try:
+        # A notebook may run for long before it is served: a port that is taken is told before.
+        socket.create_server((host, port), family=address_family(host)).close()
         anyio.run(serve)
     except OSError as exc:
         raise click.ClickException(f"Cannot listen on {host}, port {port}: {exc.strerror or exc}.") from None

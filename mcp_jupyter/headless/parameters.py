@@ -16,7 +16,7 @@ import nbformat
 
 from ..errors import McpJupyterError
 
-__all__ = ["ParameterError", "parse_parameters", "with_parameters"]
+__all__ = ["ParameterError", "is_injected", "parse_parameters", "with_parameters"]
 
 _TAG: Final = "parameters"
 _INJECTED: Final = "injected-parameters"
@@ -60,10 +60,15 @@ def with_parameters(notebook: nbformat.NotebookNode, parameters: Mapping[str, An
         return notebook
     source = "\n".join(["# Parameters", *(f"{name} = {value!r}" for name, value in parameters.items())])
     cell = nbformat.v4.new_code_cell(source, metadata={"tags": [_INJECTED]})
-    cells = [cell for cell in notebook.cells if _INJECTED not in _tags(cell)]
+    cells = [cell for cell in notebook.cells if not is_injected(cell)]
     tagged = [index for index, cell in enumerate(cells) if _TAG in _tags(cell)]
     place = tagged[0] + 1 if tagged else 0
     return nbformat.NotebookNode({**notebook, "cells": [*cells[:place], cell, *cells[place:]]})
+
+
+def is_injected(cell: nbformat.NotebookNode) -> bool:
+    """Whether a cell sets parameters that were given from outside."""
+    return _INJECTED in _tags(cell)
 
 
 def _tags(cell: nbformat.NotebookNode) -> list[str]:

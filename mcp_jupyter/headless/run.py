@@ -24,7 +24,7 @@ from ..errors import NotebookNotFound
 from ..link.discovery import Discovery
 from ..link.files import ConnectionInfo
 from .document import HeadlessError, read_notebook
-from .parameters import with_parameters
+from .parameters import is_injected, with_parameters
 
 __all__ = ["CellFailed", "HeadlessError", "HeadlessNotebook", "run_notebook"]
 
@@ -162,7 +162,8 @@ class HeadlessNotebook:
         for index, cell in enumerate(client.nb.cells):
             if cell.cell_type != "code" or not cell.source.strip():
                 continue
-            number += 1
+            # Counted as a person sees them in the document, which has no cell of ours.
+            number += not (self._parameters and is_injected(cell))
             try:
                 await client.async_execute_cell(cell, index)
             except CellExecutionError as exc:

@@ -127,11 +127,12 @@ def test_what_others_wrote_stays(install: Install, home: Path, file: Path) -> No
 
 def test_again_replaces_and_says_so(install: Install, home: Path, file: Path) -> None:
     path = home / PLACES["cursor"][0]
-    install(file, "--host", "cursor", "-v", "OLD=1")
-    ended = install(file, "--host", "cursor")
+    install(file, "--host", "cursor", "--name", "adder", "-v", "KEY=1", "-v", "OTHER=1")
+    ended = install(file, "--host", "cursor", "-v", "OTHER=2")
     assert "Replaced adder in" in ended.stdout
+    assert "Kept of the entry before: KEY." in ended.stdout
     (entry,) = json.loads(path.read_text())["mcpServers"].values()
-    assert "env" not in entry
+    assert entry["env"] == {"KEY": "1", "OTHER": "2"}
     held = path.stat()
     ended = install(file, "--host", "cursor")
     assert "Nothing was changed" in ended.stdout
@@ -243,6 +244,14 @@ def test_a_notebook_file_is_run_by_the_host(install: Install, tmp_path: Path) ->
     assert servers == {"Q3 Übersicht": {"command": sys.executable, "args": args, "env": {"YEAR": "2026"}}}
 
 
+def test_a_notebook_file_is_run_with_parameters_and_in_a_kernel(install: Install, tmp_path: Path) -> None:
+    path = tmp_path / "analysis.ipynb"
+    path.write_text("{}")
+    ended = install(path, "-p", "year=2026", "-p", "label=-x", "--kernel", "other", "--print")
+    entry = json.loads(ended.stdout)["mcpServers"]["analysis"]
+    assert entry["args"][4:] == [str(path), "--parameter=year=2026", "--parameter=label=-x", "--kernel=other"]
+
+
 @pytest.mark.anyio
 async def test_a_live_notebook_is_attached_to(jupyter_dirs: JupyterDirs, home: Path) -> None:
     async with serve_notebook(path="team/report.ipynb"):
@@ -259,6 +268,7 @@ async def test_a_live_notebook_is_attached_to(jupyter_dirs: JupyterDirs, home: P
         (("nowhere.ipynb",), "There is no file nowhere.ipynb"),
         (("nowhere.py",), "There is no file nowhere.py"),
         (("nothing-live", "-v", "A=1"), "-v, -f and --with are for a FILE"),
+        (("nothing-live", "-p", "a=1"), "-p and --kernel are for a notebook file"),
     ],
 )
 def test_what_is_not_there_is_told(install: Install, args: tuple[str, ...], words: str) -> None:

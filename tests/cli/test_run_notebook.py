@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import socket
+
 import anyio
 import pytest
 from mcp import ClientSession
@@ -85,6 +87,15 @@ async def test_a_cell_that_fails_ends_it_with_the_cells_name_and_traceback(jupyt
     said = ended.stderr.decode().splitlines()
     assert "----> 1 y = x / 0" in said
     assert said[-1] == "Error: Cell [2] of analysis.ipynb failed: ZeroDivisionError: division by zero"
+
+
+async def test_a_port_that_is_taken_is_told_before_the_notebook_runs(jupyter_dirs, write_notebook):
+    path = write_notebook("values = [5]", TOOL)
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        ended = await run(jupyter_dirs, "run", str(path), "--http", "--port", port)
+    (said,) = ended.stderr.decode().splitlines()
+    assert said.startswith(f"Error: Cannot listen on 127.0.0.1, port {port}")
 
 
 async def test_errors_may_be_allowed(jupyter_dirs, write_notebook):

@@ -89,6 +89,13 @@ async def test_where_errors_are_allowed_what_there_is_is_served(write_notebook, 
         assert await total() == "5"
 
 
+async def test_a_failing_cell_is_counted_as_in_the_document_also_with_parameters(write_notebook):
+    path = write_notebook("values = [1]", "1 / 0")
+    with pytest.raises(CellFailed, match=r"Cell \[2\] of analysis.ipynb"):
+        async with run_notebook(path, parameters={"other": 1}):
+            raise AssertionError("it did not run")
+
+
 async def test_run_again_it_serves_the_file_as_it_is_now_to_the_same_clients(write_notebook, jupyter_dirs):
     path = write_notebook("values = [1]", TOOL)
     async with run_notebook(path) as notebook, attached(jupyter_dirs, "analysis", era="legacy") as client:

@@ -28,7 +28,7 @@ from .endpoint import Endpoint
 from .sse import MessagesHandler, SseHandler
 from .streamable import StreamableHandler
 
-__all__ = ["SSE", "STREAMABLE_HTTP", "make_routes", "serve_http"]
+__all__ = ["SSE", "STREAMABLE_HTTP", "address_family", "make_routes", "serve_http"]
 
 log = logging.getLogger(__name__)
 
@@ -125,7 +125,7 @@ async def serve_http(
     OSError
         The address is not free or not ours.
     """
-    listening = socket.create_server((host, port), family=_family(host), backlog=BACKLOG)
+    listening = socket.create_server((host, port), family=address_family(host), backlog=BACKLOG)
     listening.setblocking(False)
     bound: int = listening.getsockname()[1]
     door = Door(LoopbackGuard.at(bound) if guard is None else guard)
@@ -156,7 +156,8 @@ async def serve_http(
         listening.close()
 
 
-def _family(host: str) -> socket.AddressFamily:
+def address_family(host: str) -> socket.AddressFamily:
+    """IPv6 for an address of that kind, else IPv4."""
     return socket.AF_INET6 if ":" in host else socket.AF_INET
 
 
