@@ -144,6 +144,8 @@ def _server_of_text(text: str) -> Server:
         if text.partition(":")[0].lower() not in ("http", "https"):
             raise ValueError("The URL of a server must begin with http:// or https://.")
         return HttpServerParameters(text)
+    if text.endswith(".py") and Path(text).is_file() and not os.access(text, os.X_OK):
+        raise ValueError(f"{text} is a file and no command; give the command, ['python', {text!r}].")
     try:
         return _command(shlex.split(text, posix=sys.platform != "win32"))
     except ValueError as exc:

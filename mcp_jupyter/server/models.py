@@ -22,6 +22,7 @@ class InitializationOptions(BaseModel):
     capabilities: ServerCapabilities
     instructions: str | None = None
     title: str | None = None
+    description: str | None = None
     website_url: str | None = None
     icons: list[Icon] | None = None
 
@@ -32,6 +33,7 @@ class InitializationOptions(BaseModel):
             name=self.server_name,
             version=self.server_version,
             title=self.title,
+            description=self.description,
             websiteUrl=self.website_url,
             icons=self.icons,
         ).model_dump(by_alias=True, exclude_none=True)

@@ -51,6 +51,13 @@ def test_a_command_that_is_none(target: Any) -> None:
         server_of(target)
 
 
+def test_a_python_file_is_no_command_and_the_error_says_what_is(tmp_path: Path) -> None:
+    file = tmp_path / "server.py"
+    file.touch()
+    with pytest.raises(ValueError, match=r"server.py is a file and no command; give .*\['python', "):
+        server_of(str(file))
+
+
 def test_parameters_keep_what_they_say_unless_told_otherwise() -> None:
     given = StdioServerParameters(command="a", args=["b"], env={"A": "1", "B": "1"}, cwd="/x")
     assert server_of(given) == given

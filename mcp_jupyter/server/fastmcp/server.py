@@ -60,7 +60,7 @@ class FastMCP:
         server's life; tools find the context as `ctx.request_context.lifespan_context`.
     dependencies : list of str, optional
         Packages that `jupyter mcp install` and `dev` bring along.
-    version, title, website_url, icons : optional
+    version, title, description, website_url, icons : optional
         What the server says of itself.
     runner : Runner, optional
         How functions are run; an `InlineRunner` when left out.
@@ -91,6 +91,7 @@ class FastMCP:
         dependencies: list[str] | None = None,
         version: str | None = None,
         title: str | None = None,
+        description: str | None = None,
         website_url: str | None = None,
         icons: list[types.Icon] | None = None,
         runner: Runner | None = None,
@@ -109,6 +110,7 @@ class FastMCP:
             version,
             instructions,
             title=title,
+            description=description,
             website_url=website_url,
             icons=icons,
             status=status,

@@ -71,6 +71,9 @@ class Signature:
         fields: dict[str, Any] = {}
         for parameter in signature.parameters.values():
             if mentions(parameter.annotation, injected):
+                if self.injected is not None:
+                    both = f"{self.injected} and {parameter.name} are both a {injected.__name__}"
+                    raise ValueError(f"{self._shown}: {both}; leave one out.")
                 self.injected = parameter.name
             else:
                 fields[parameter.name] = self._field(parameter)

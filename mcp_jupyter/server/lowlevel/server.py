@@ -95,7 +95,7 @@ class Server(Decorators, Generic[L]):
     lifespan : callable, optional
         Async context manager around the server's life; gets the server, if it takes an argument, and
         yields what handlers find in `request_context.lifespan_context`.
-    title, website_url, icons : optional
+    title, description, website_url, icons : optional
         Who the server is, for people.
     task_after : float, optional
         Seconds after which a tool call goes on as a task, for clients that take tasks (SEP-2663); None: only
@@ -115,6 +115,7 @@ class Server(Decorators, Generic[L]):
         lifespan: Callable[..., AbstractAsyncContextManager[L]] = no_lifespan,  # type: ignore[assignment]
         *,
         title: str | None = None,
+        description: str | None = None,
         website_url: str | None = None,
         icons: list[Icon] | None = None,
         status: Callable[[], Mapping[str, Any]] | None = None,
@@ -129,7 +130,12 @@ class Server(Decorators, Generic[L]):
         self.version = version or __version__
         self.instructions = instructions
         self.notification_options = NotificationOptions()
-        self._public: dict[str, Any] = {"title": title, "website_url": website_url, "icons": icons}
+        self._public: dict[str, Any] = {
+            "title": title,
+            "description": description,
+            "website_url": website_url,
+            "icons": icons,
+        }
         self.cache_hints: Mapping[str, Any] = {
             "ttlMs": round(cache_seconds * 1000),
             "cacheScope": cache_scope,

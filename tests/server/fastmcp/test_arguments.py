@@ -334,9 +334,13 @@ def takes_unknown_inside(a: list["Unknown"]) -> None: ...  # noqa: F821, UP037
 def takes_missing(a: pd.Nothing) -> None: ...
 
 
+def takes_two_contexts(first: Context, second: Context) -> None: ...
+
+
 @pytest.mark.parametrize(
     ("function", "said"),
     [
+        (takes_two_contexts, r"takes_two_contexts: first and second are both a Context; leave one out"),
         (takes_args, r"takes_args: parameter \*values cannot be filled from a call by name; give each"),
         (takes_kwargs, r"takes_kwargs: parameter \*\*values cannot be filled"),
         (takes_positional, r"takes_positional: parameter a cannot be filled"),

@@ -72,6 +72,7 @@ async def test_the_options_are_what_the_client_is_told():
         capabilities=server.get_capabilities(NotificationOptions(), {}),
         instructions="Ask nobody.",
         title="The Other",
+        description="Not the first.",
         website_url="https://example.com",
         icons=[types.Icon(src="https://example.com/icon.png")],
     )
@@ -84,12 +85,13 @@ async def test_the_options_are_what_the_client_is_told():
         "The Other",
     )
     assert said.serverInfo.icons == options.icons
+    assert said.serverInfo.description == "Not the first."
     assert (said.instructions, met.instructions) == ("Ask nobody.", "Ask nobody.")
     assert met.meta["io.modelcontextprotocol/serverInfo"]["websiteUrl"] == "https://example.com"
 
 
 async def test_options_of_its_own_making():
-    server: Server[Any] = Server("s", "1", "Ask me.", title="S", website_url="https://example.com")
+    server: Server[Any] = Server("s", "1", "Ask me.", title="S", description="D", website_url="https://a.b")
 
     @server.list_tools()
     async def list_tools() -> list[types.Tool]:
@@ -97,7 +99,7 @@ async def test_options_of_its_own_making():
 
     options = server.create_initialization_options(NotificationOptions(tools_changed=True), {"x": {}})
     assert (options.server_name, options.server_version, options.instructions) == ("s", "1", "Ask me.")
-    assert (options.title, options.website_url) == ("S", "https://example.com")
+    assert (options.title, options.description, options.website_url) == ("S", "D", "https://a.b")
     assert options.capabilities.tools == types.ToolsCapability(listChanged=True)
     assert (options.capabilities.prompts, options.capabilities.experimental) == (None, {"x": {}})
     async with ran(server) as running:
