@@ -156,12 +156,20 @@ def _prompt_of(name: str, field: Mapping[str, Any], needed: bool) -> str:
     elif field.get("type") == "boolean":
         notes.append("yes or no")
     if "default" in field:
-        notes.append(f"default {field['default']!r}")
+        notes.append(f"default {_default_text(field['default'], choices)}")
     elif not needed:
         notes.append("optional")
     title = str(field.get("title") or name)
     said = f"{title} ({'; '.join(notes)}): " if notes else f"{title}: "
     return clean(" ".join(said.split()), limit=MAX_LINE_CHARS) + " "
+
+
+def _default_text(default: Any, choices: list[tuple[Any, str]]) -> str:
+    """A default, by its titles where choices have some."""
+    chosen = default if isinstance(default, list) else [default]
+    titles = [next((title for value, title in choices if value == each), None) for each in chosen]
+    named = [title for title in titles if title is not None]
+    return ", ".join(named) if chosen and len(named) == len(chosen) else repr(default)
 
 
 def _line(text: str, *, secret: bool = False) -> str:
