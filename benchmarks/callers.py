@@ -30,7 +30,7 @@ for _ in range({times}):
     began = time.perf_counter()
     result = server.tools.add(a=2, b=3)
     taken.append(time.perf_counter() - began)
-    assert result.text == "5", result
+    assert result.data == 5, result
 print(json.dumps(taken))"""
 
 

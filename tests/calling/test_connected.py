@@ -270,7 +270,7 @@ def test_a_question_ends_with_its_call(server, main_thread):
 
 def test_the_server_is_told_of_the_folders_that_were_given(connections, tmp_path):
     server = connections.connect("weather", Wanted(weather(), roots=[tmp_path]))
-    assert server.tools.folders().data == {"result": [tmp_path.name]}
+    assert server.tools.folders().data == [tmp_path.name]
 
 
 # -- lists, states ----------------------------------------------------------------------------------

@@ -69,7 +69,7 @@ def test_opened_in_one_cell_closed_in_another(kernel):
 def test_options_for_a_command_stand_before_it(kernel):
     line = f"%mcp_connect --root {ROOT / 'tests'} here --timeout 20 {COMMAND}"
     assert kernel.run(line).error == ""
-    assert kernel.run("print(here.tools.folders().data)").printed == "{'result': ['tests']}\n"
+    assert kernel.run("print(here.tools.folders().data)").printed == "['tests']\n"
     kernel.run("%mcp_disconnect here")
 
 

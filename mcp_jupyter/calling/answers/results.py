@@ -90,9 +90,17 @@ class CallResult(Shown):
     def data(self) -> Any:
         """The structured content; without any, the text.
 
+        Structured content is an object: of a value that is none, servers make ``{"result": value}``, and say
+        so in the tool's schema. Then it is the value; ``raw`` has the object.
+
         A text that is a JSON object or array is read as that. (Others are not: a version "1.10" would become
         the number 1.1.) None when there is neither.
         """
+        sent = self._sent
+        return sent["result"] if _is_wrapped(sent, self.tool) else sent
+
+    @property
+    def _sent(self) -> Any:
         if "structuredContent" in self.raw.model_fields_set:
             return self.raw.structuredContent
         return _data(text_of(self.raw.content))
@@ -130,7 +138,7 @@ class CallResult(Shown):
             text = _csv(resources)
             if text is not None:
                 return frame_of_csv(text)
-        return frame_of(self.data, self.tool.outputSchema if self.tool else None, key)
+        return frame_of(self._sent, self.tool.outputSchema if self.tool else None, key)
 
     def markdown(self) -> Markdown:
         """The text, to be displayed as Markdown."""
@@ -277,6 +285,17 @@ class ToolError(errors.ToolError):
 _ABOUT_ARGUMENTS: Final = re.compile(
     r"argument|parameter|validation|invalid|required|missing|expected|schema", re.IGNORECASE
 )
+
+
+def _is_wrapped(sent: object, tool: Tool | None) -> bool:
+    """Whether an object is there only because structured content has to be one (the first SDK's custom)."""
+    schema = (tool.outputSchema if tool else None) or {}
+    properties = schema.get("properties")
+    return (
+        isinstance(sent, Mapping)
+        and isinstance(properties, Mapping)
+        and list(sent) == list(properties) == schema.get("required") == ["result"]
+    )
 
 
 def _data(texts: Sequence[str]) -> Any:

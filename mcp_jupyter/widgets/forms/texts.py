@@ -78,5 +78,8 @@ _KINDS: Final = {"integer": "whole number", "number": "number"}
 def hint(plain: Mapping[str, Any]) -> str:
     """What fits, in short: "whole number, at least 1, at most 10"."""
     words = [_KINDS[kind] for kind in [plain.get("type")] if isinstance(kind, str) and kind in _KINDS]
-    words += [one_line(text.format(plain[key])) for key, text in _HINTS.items() if plain.get(key)]
+    for key, text in _HINTS.items():
+        if plain.get(key):
+            counted = text.removesuffix("s") if plain[key] == 1 else text
+            words.append(one_line(counted.format(plain[key])))
     return ", ".join(words)

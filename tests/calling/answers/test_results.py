@@ -83,6 +83,33 @@ def test_data_is_what_is_structured_else_the_text(content: Any, more: Any, data:
     assert result(*content, **more).data == data
 
 
+def promised(**schema: Any) -> Tool:
+    return Tool(name="t", inputSchema={"type": "object"}, outputSchema={"type": "object", **schema})
+
+
+ONE = {"properties": {"result": {"type": "integer"}}, "required": ["result"]}
+
+
+@pytest.mark.parametrize(
+    ("schema", "sent", "data"),
+    [
+        (ONE, {"result": 5}, 5),
+        (ONE, {"result": None}, None),
+        (ONE, {"result": 5, "more": 6}, {"result": 5, "more": 6}),
+        ({"properties": {"result": {}, "unit": {}}, "required": ["result"]}, {"result": 5}, {"result": 5}),
+        ({"properties": {"result": {}}}, {"result": 5}, {"result": 5}),
+        ({}, {"result": 5}, {"result": 5}),
+        ({"properties": ["result"]}, {"result": 5}, {"result": 5}),
+    ],
+)
+def test_data_is_the_value_where_the_schema_says_that_the_object_is_around_one(
+    schema: Any, sent: Any, data: Any
+) -> None:
+    found = CallResult(CallToolResult(content=[], structuredContent=sent), promised(**schema))
+    assert found.data == data
+    assert found.raw.structuredContent == sent
+
+
 # -- tables ------------------------------------------------------------------------------------------------
 
 RECORDS = [{"a": 1, "b": "x"}, {"a": 2, "b": None}]

@@ -14,6 +14,7 @@ from mcp_jupyter.widgets.forms.choices import ChoiceEntry, ManyEntry, SwitchEntr
 from mcp_jupyter.widgets.forms.entries import Entry, NumberEntry, Presence, TextEntry
 from mcp_jupyter.widgets.forms.groups import MAX_ROWS, ListEntry, ObjectEntry, VariantEntry
 from mcp_jupyter.widgets.forms.problems import Problem
+from mcp_jupyter.widgets.forms.texts import hint
 
 TITLED = {"oneOf": [{"const": "c", "title": "Celsius"}, {"const": "f", "title": "Fahrenheit"}]}
 CIRCLE = {"type": "object", "properties": {"kind": {"const": "circle"}, "r": {"type": "number"}}}
@@ -328,3 +329,15 @@ def test_a_text_beside_a_number_that_looks_like_it_is_told_apart():
     assert [text for text, _ in entry.options] == ["1", '"1"', "true", '"true"', "a"]
     entry.choose(1)
     assert entry.read((), []) == "1"
+
+
+@pytest.mark.parametrize(
+    ("schema", "said"),
+    [
+        ({"type": "array", "minItems": 1, "maxItems": 3}, "at least 1 item, at most 3 items"),
+        ({"type": "string", "minLength": 1}, "at least 1 character"),
+        ({"type": "integer", "minimum": 1}, "whole number, at least 1"),
+    ],
+)
+def test_a_hint_counts_in_words(schema: dict[str, Any], said: str) -> None:
+    assert hint(schema) == said
