@@ -23,6 +23,10 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 _FOREIGN = ("JUPYTER_CONFIG_PATH", "JUPYTER_PATH", "JUPYTER_TOKEN", "JPY_PARENT_PID", "JPY_SESSION_NAME")
 
 
+# Node, which builds the panel and runs peers, keeps compiled code in /tmp otherwise.
+os.environ["NODE_DISABLE_COMPILE_CACHE"] = "1"
+
+
 # A finaliser that runs while a file is parsed may end the run: CPython until 3.11.8 takes what it parses for
 # a fault of the parser (gh-106905). So nothing is finalised while test files are parsed.
 def pytest_collection() -> None:

@@ -16,7 +16,6 @@ from tests.conftest import absent
 __all__ = ["NodePackages", "npm_installed"]
 
 INSTALL_SECONDS = 300
-_LEAVE_NOTHING = {"NODE_DISABLE_COMPILE_CACHE": "1"}  # npm and others keep compiled code in /tmp
 
 
 @dataclass(frozen=True)
@@ -34,7 +33,7 @@ class NodePackages:
     def environ(self) -> dict[str, str]:
         """The environment of a child process, with that Node first on PATH."""
         path = f"{self.node.parent}{os.pathsep}{os.environ.get('PATH', '')}"
-        return {**os.environ, **_LEAVE_NOTHING, "PATH": path}
+        return {**os.environ, "PATH": path}
 
     def script(self, package: str, *path: str) -> Path:
         """A file of a package."""
@@ -56,10 +55,7 @@ def npm_installed(lock_folder: Path, root: Path) -> Iterator[NodePackages]:
     for name in ("package.json", "package-lock.json"):
         shutil.copy(lock_folder / name, root)
     command = [npm, "ci", "--no-audit", "--no-fund", "--ignore-scripts"]
-    environ = {**os.environ, **_LEAVE_NOTHING}
-    done = subprocess.run(
-        command, cwd=root, env=environ, capture_output=True, text=True, timeout=INSTALL_SECONDS
-    )
+    done = subprocess.run(command, cwd=root, capture_output=True, text=True, timeout=INSTALL_SECONDS)
     if done.returncode:
         raise RuntimeError(f"npm ci failed:\n{done.stderr}")
     yield NodePackages(root)

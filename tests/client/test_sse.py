@@ -186,7 +186,8 @@ async def test_calls_fail_at_once_when_the_server_dies() -> None:
         async with nothing_left(), sse_client(url) as halves, ClientSession(*halves) as client:
             await client.initialize()
             process.kill()
-            with anyio.fail_after(10), pytest.raises(ConnectionClosed):
+            # Which of the two connections ends first is chance: the stream, or that of the request.
+            with anyio.fail_after(10), pytest.raises((ConnectionClosed, McpError)):
                 await client.call_tool("sleep", {"seconds": 60})
 
 
