@@ -18,6 +18,7 @@ OURS: Final = "benchmarks.server_ours"
 SDK: Final = "benchmarks.server_sdk"
 OUR_CLIENT: Final = "benchmarks.client_ours"
 SDK_CLIENT: Final = "benchmarks.client_sdk"
+SDK_BLOCKING: Final = "benchmarks.client_sdk_blocking"
 
 
 @dataclass(frozen=True)
@@ -89,8 +90,8 @@ CASES: Final = (
         *("client-http", "client, Streamable HTTP", 1.07, 200),
         *(partial(caller, OUR_CLIENT, "http"), partial(caller, SDK_CLIENT, "http")),
     ),
-    # No peer has calls in a cell: the SDK's stands in a program of its own, and awaits.
-    Case("cell", "client, blocking in a cell", 1.0, 300, cell, partial(caller, SDK_CLIENT, "stdio")),
+    # No peer has calls in a cell: the SDK's client stands in a program, with its event loop in a thread.
+    Case("cell", "client, blocking in a cell", 1.0, 300, cell, partial(caller, SDK_BLOCKING, "stdio")),
     Case(
         *("import", "import and one tool", 4.25, 1),
         *(_imports("mcp_jupyter.server.fastmcp", "FastMCP"), _imports("mcp.server.mcpserver", "MCPServer")),
