@@ -33,6 +33,9 @@ EVENTS: Final = "text/event-stream"
 SIGN_IN_SECONDS: Final = 300.0
 """How long a person may take to sign in before the stream can open."""
 
+ENDING_SECONDS: Final = 1.0
+"""How long a request that broke off waits for the stream to break off too: then the server is gone."""
+
 MAX_ACCEPTED_BYTES: Final = 65536
 """Read of the body of a POST that was accepted; it is one word where there is one."""
 
@@ -90,6 +93,10 @@ async def sse_client(
 class _Sse(HttpChannel):
     """The channel over one stream."""
 
+    def __init__(self, client: httpx2.AsyncClient, url: httpx2.URL) -> None:
+        super().__init__(client, url)
+        self._ended = anyio.Event()
+
     def headers_of(self, message: Message) -> dict[str, str]:
         return {"Content-Type": "application/json"}
 
@@ -99,6 +106,16 @@ class _Sse(HttpChannel):
         # The answer comes with the stream. Unread, this body would cost the connection.
         with anyio.move_on_after(SEND_TIMEOUT_SECONDS):
             await read_at_most(response, MAX_ACCEPTED_BYTES)
+
+    async def open(self, method: str, headers: Mapping[str, str], content: bytes = b"") -> httpx2.Response:
+        try:
+            return await super().open(method, headers, content)
+        except FOREIGN:
+            # Which connection of a server that dies is seen to end first is chance; what callers hear is not.
+            if self.started.is_set():
+                with anyio.move_on_after(ENDING_SECONDS):
+                    await self._ended.wait()
+            raise
 
     async def open_stream(self, tasks: TaskGroup, timeout: float) -> None:
         """Wait until the stream is open and has named the endpoint."""
@@ -136,6 +153,7 @@ class _Sse(HttpChannel):
         if not opened:
             raise ConnectionClosed(reason)
         self.lost(reason)
+        self._ended.set()
 
     def _take(self, event: Event) -> None:
         if event.event == "message" and event.data:

@@ -162,6 +162,21 @@ async def test_a_stream_that_ends_fails_what_waits_at_once() -> None:
                     await client.call_tool("t")
 
 
+async def test_a_server_that_is_gone_is_said_to_be_whichever_connection_ends_first() -> None:
+    script = EventServer("/messages")
+
+    async def die(exchange: Exchange) -> None:
+        await exchange.stream.aclose()
+        await anyio.wait_all_tasks_blocked()  # the client has seen it
+        assert script.stream is not None
+        await script.stream.stream.aclose()
+
+    script.call = die
+    async with scripted(script) as server, session(server) as client:
+        with anyio.fail_after(5), pytest.raises(ConnectionClosed, match="ended the event stream"):
+            await client.call_tool("t")
+
+
 async def test_a_silent_stream_is_given_up() -> None:
     script = EventServer("/messages", lambda exchange: exchange.send("202 Accepted"))
     async with scripted(script) as server, session(server, sse_read_timeout=0.2) as client:
@@ -186,8 +201,7 @@ async def test_calls_fail_at_once_when_the_server_dies() -> None:
         async with nothing_left(), sse_client(url) as halves, ClientSession(*halves) as client:
             await client.initialize()
             process.kill()
-            # Which of the two connections ends first is chance: the stream, or that of the request.
-            with anyio.fail_after(10), pytest.raises((ConnectionClosed, McpError)):
+            with anyio.fail_after(10), pytest.raises(ConnectionClosed):
                 await client.call_tool("sleep", {"seconds": 60})
 
 
