@@ -21,7 +21,7 @@ MAX_PARTS: Final = 1_000_000
 """Numbers, texts, lists, ... that one value may have as JSON: some 10 MB of it. Nobody reads more, and a
 message on the wire has a limit too. Data frames are not concerned: they are sent by pages."""
 
-_ATOMS: Final = frozenset({str, int, bool, float, bytes, type(None)})
+_ATOMS: Final = frozenset({str, int, bool, float, type(None)})
 
 
 _PLAIN: Final = frozenset({list, tuple, set, frozenset})
@@ -39,10 +39,11 @@ class TooManyParts(ToolError):
 
 @dataclass(frozen=True, slots=True)
 class Extent:
-    """The size of a value: its parts, and whether there are iterators among them."""
+    """The size of a value: its parts, and whether there are iterators, or bytes, among them."""
 
     parts: int
     iterators: bool = False
+    binary: bool = False
 
 
 def collected(iterator: Iterator[Any]) -> list[Any]:
@@ -70,12 +71,12 @@ def extent(value: Any) -> Extent:
         It is nested too deep.
     """
     measure = _Measure()
-    return Extent(measure.parts(value), measure.iterators)
+    return Extent(measure.parts(value), measure.iterators, measure.binary)
 
 
 class _Measure:
     def __init__(self) -> None:
-        self.iterators = False
+        self.iterators = self.binary = False
         self._known: dict[int, int] = {}  # by identity; 1 while a container is on the way (a cycle)
         self._kept: list[Any] = []  # what was made here, so that no identity is used twice
 
@@ -88,6 +89,9 @@ class _Measure:
             within = value
         elif isinstance(value, Iterator):
             self.iterators = True
+            return 1
+        elif kind is bytes:
+            self.binary = True
             return 1
         else:
             found = _within(value)

@@ -44,6 +44,12 @@ _UNSAID: Final[tuple[dict[str, Any], ...]] = ({}, {"type": "array", "items": {}}
 
 
 class _Serialized(Untitled):
+    """JSON as it is sent."""
+
+    def bytes_schema(self, schema: Any) -> dict[str, Any]:
+        """Base64 in the alphabet of URLs, which is pydantic's."""
+        return {"type": "string", "format": "base64url"}
+
     def float_schema(self, schema: Any) -> dict[str, Any]:
         """JSON has no NaN: it is sent as null, and the schema says so."""
         return {"anyOf": [super().float_schema(schema), {"type": "null"}]}
@@ -114,8 +120,10 @@ class Output:
     @staticmethod
     def _form(adapter: TypeAdapter[Any], value: Any) -> Any:
         try:
-            # Before pydantic looks: it would follow an endless iterator until the memory is full.
-            return _dumped(adapter, plain(value) if extent(value).iterators else value)
+            # Before pydantic looks: it would follow an endless iterator until the memory is full, and take
+            # bytes for text where they happen to be UTF-8.
+            seen = extent(value)
+            return _dumped(adapter, plain(value) if seen.iterators or seen.binary else value)
         except (ValidationError, PydanticSerializationError, UnicodeDecodeError, TypeError) as exc:
             try:
                 form = plain(value)

@@ -120,6 +120,7 @@ PROMISES = [
     (dict[str, float], {"a": NAN}, {"a": None}),
     (dict, {"png": b"\x89PNG"}, {"png": "iVBORw=="}),
     (Thumbnail, Thumbnail("a", b"\x89PNG"), {"name": "a", "png": "iVBORw=="}),
+    (Thumbnail, Thumbnail("text", b"abc"), {"name": "text", "png": "YWJj"}),
     (dict[int, str], {1: "x"}, {"1": "x"}),
     (Mapping[str, int], {"a": 1}, {"a": 1}),
     (collections.Counter, collections.Counter("aab"), {"a": 2, "b": 1}),
@@ -175,6 +176,16 @@ async def test_text_and_structure_say_the_same(era):
     async with speaking(returning(str, "plain"), era) as client:
         result = await client.call("f")
         assert result["content"] == [{"type": "text", "text": "plain"}]
+
+
+@both_eras
+async def test_bytes_are_base64_and_the_schema_says_so_whatever_they_hold(era):
+    async with speaking(returning(Thumbnail, Thumbnail("abc", b"abc")), era) as client:
+        (tool,) = (await client.ask("tools/list"))["tools"]
+        result = await client.call("f")
+    assert tool["outputSchema"]["properties"]["png"] == {"type": "string", "format": "base64url"}
+    assert result["structuredContent"] == {"name": "abc", "png": "YWJj"}
+    assert json.loads(result["content"][0]["text"]) == result["structuredContent"]
 
 
 FRAMES = {
