@@ -32,8 +32,6 @@ __all__ = ["command", "file_reported"]
 
 PORT: Final = 8000
 
-_PATHS: Final = {"streamable-http": "/mcp", "sse": "/sse"}
-
 
 @click.command("run", short_help="Serve a Python file or a notebook: stdio, or --http.")
 @click.argument("file", metavar="FILE")
@@ -161,17 +159,15 @@ def _serve_stdio(prepare: Callable[[], Served]) -> None:
 def _serve_http(served: Served, transport: str, host: str, port: int) -> None:
     import anyio
 
-    from ..server.http.app import address_family, serve_http
+    from ..server.http.app import address_family, announced, serve_http
 
     async def serve() -> None:
         async with (
             served() as (name, server),
             serve_http(server, host=host, port=port, transports=(transport,)) as bound,
         ):
-            shown = f"[{host}]" if ":" in host else host
-            _say(f"Serving {name} at http://{shown}:{bound}{_PATHS[transport]} until Ctrl-C.")
-            if host not in ("127.0.0.1", "::1", "localhost"):
-                _say("It answers only requests that are addressed to localhost.")
+            for line in announced(name, host, bound, transport):
+                _say(line)
             await _asked_to_stop()
 
     try:

@@ -41,8 +41,6 @@ F = TypeVar("F", bound=Callable[..., Any])
 T = TypeVar("T")
 Transport = Literal["stdio", "sse", "streamable-http"]
 
-_PATHS: Final = {"streamable-http": "/mcp", "sse": "/sse"}
-
 MAX_NAMED: Final = 20
 """Names of tools that the error for an unknown one lists: enough to correct a slip."""
 
@@ -389,13 +387,12 @@ class FastMCP:
         await serve_stdio(self)
 
     async def _run_http(self, transport: Transport, host: str, port: int) -> None:
-        from ..http.app import serve_http
+        from ..http.app import announced, serve_http
         from ..stopping import on_terminate
 
         async with serve_http(self, host=host, port=port, transports=(transport,)) as bound:
             with anyio.CancelScope() as scope, on_terminate(scope.cancel):
-                shown, path = f"[{host}]" if ":" in host else host, _PATHS[transport]
-                sys.stderr.write(f"Serving {self.name} at http://{shown}:{bound}{path} until Ctrl-C.\n")
+                sys.stderr.writelines(f"{line}\n" for line in announced(self.name, host, bound, transport))
                 sys.stderr.flush()
                 await anyio.sleep_forever()
 

@@ -28,7 +28,7 @@ from .endpoint import Endpoint
 from .sse import MessagesHandler, SseHandler
 from .streamable import StreamableHandler
 
-__all__ = ["SSE", "STREAMABLE_HTTP", "address_family", "make_routes", "serve_http"]
+__all__ = ["SSE", "STREAMABLE_HTTP", "address_family", "announced", "make_routes", "serve_http"]
 
 log = logging.getLogger(__name__)
 
@@ -154,6 +154,15 @@ async def serve_http(
         raise
     finally:
         listening.close()
+
+
+def announced(name: str, host: str, port: int, transport: str) -> list[str]:
+    """Where a server is, in lines for the person who started it with `serve_http` and its own guard."""
+    shown, path = f"[{host}]" if ":" in host else host, {STREAMABLE_HTTP: "/mcp", SSE: "/sse"}[transport]
+    lines = [f"Serving {name} at http://{shown}:{port}{path} until Ctrl-C."]
+    if host not in ("127.0.0.1", "::1", "localhost"):
+        lines.append("It asks for no credential, and answers only requests that are addressed to localhost.")
+    return lines
 
 
 def address_family(host: str) -> socket.AddressFamily:
