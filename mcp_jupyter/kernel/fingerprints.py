@@ -13,9 +13,9 @@ of the sample, and what an object keeps elsewhere than in its attributes. Who ch
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Mapping, Set
+from collections.abc import Iterable
 from itertools import chain, islice
-from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
+from types import BuiltinFunctionType, FunctionType, MappingProxyType, MethodType, ModuleType
 from typing import Any, Final
 
 from ..server.content import frames, readable
@@ -139,9 +139,10 @@ def _sample(item: Any) -> object:
 
 
 def _members(item: Any) -> tuple[int, Iterable[Any]]:
-    if isinstance(item, Mapping):
+    # Not any mapping: one may fetch its items from a file or a server. It is looked at as an object.
+    if isinstance(item, dict | MappingProxyType):
         return len(item), chain.from_iterable(item.items())
-    if isinstance(item, list | tuple | Set | deque):
+    if isinstance(item, list | tuple | set | frozenset | deque):
         return len(item), item
     own = None if isinstance(item, _CODE) else getattr(item, "__dict__", None)
     return (len(own), [*own, *own.values()]) if isinstance(own, dict) else (0, ())

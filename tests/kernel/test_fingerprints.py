@@ -6,6 +6,7 @@ from __future__ import annotations
 import dataclasses
 import io
 import time
+from collections.abc import Callable, Iterator, Mapping
 
 import numpy as np
 import pandas as pd
@@ -187,3 +188,29 @@ def test_a_wide_frame_costs_no_more_than_its_sample(make):
     begin = time.process_time()
     fingerprint(frame)
     assert time.process_time() - begin < 0.5
+
+
+class Store(Mapping[str, int]):
+    """A mapping that would fetch its items from elsewhere."""
+
+    def __init__(self) -> None:
+        self.path = "a"
+
+    def __getitem__(self, key: str) -> int:
+        raise AssertionError("fetched")
+
+    def __iter__(self) -> Iterator[str]:
+        raise AssertionError("fetched")
+
+    def __len__(self) -> int:
+        raise AssertionError("fetched")
+
+
+@pytest.mark.parametrize("within", [lambda store: store, lambda store: {"a": [store]}])
+def test_a_mapping_of_another_kind_is_looked_at_as_an_object(within: Callable[[Store], object]) -> None:
+    store = Store()
+    value = within(store)
+    before = fingerprint(value)
+    assert fingerprint(value) == before
+    store.path = "b"
+    assert fingerprint(value) != before
