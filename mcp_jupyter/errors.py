@@ -100,6 +100,10 @@ class FrameError(McpError):
         self.request_id = request_id
 
 
+class TooManyContainers(FrameError):
+    """The bytes hold more lists and objects than a message may have. They were not parsed."""
+
+
 class ProtocolError(McpError):
     """Raise it in a tool to fail the request itself: the caller gets this JSON-RPC error.
 

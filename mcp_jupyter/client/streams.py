@@ -15,9 +15,9 @@ import anyio
 
 from ..engine.channel import Channel, Sink
 from ..engine.halves import ReadHalf, WriteHalf, halves, joined
-from ..errors import ConnectionClosed, FrameError, McpError
+from ..errors import ConnectionClosed, FrameError, McpError, TooManyContainers
 from ..protocol.frames import ErrorResponse, Frame, Message, RequestId, classify, encode, parse
-from ..protocol.limits import MAX_STREAM_BACKLOG
+from ..protocol.limits import MAX_CONTAINERS, MAX_STREAM_BACKLOG
 from .outbox import Outbox
 
 if TYPE_CHECKING:
@@ -118,11 +118,20 @@ class ClientChannel(Channel):
             self._sink.message(Message(frame, raw, related))
 
     def receive(self, raw: bytes, related: RequestId | None = None) -> Frame | None:
-        """Read one message, give it to the session and return it; junk is dropped, as None."""
+        """Read one message, give it to the session and return it; junk is dropped, as None.
+
+        A message with too many lists and objects ends the conversation: nobody knows which request it
+        answers, and that caller must not wait for ever.
+        """
+        if self._closed:
+            return None
         value = None
         try:
             value = parse(raw)
             frame = classify(value)
+        except TooManyContainers:
+            self.lost(f"The server sent a message of more than {MAX_CONTAINERS:,} lists and objects.")
+            return None
         except FrameError as exc:
             return self._malformed(raw, value, exc)
         self.deliver(frame, raw, related)

@@ -18,7 +18,7 @@ from typing import Protocol
 from anyio.lowlevel import checkpoint
 
 from ..errors import ConnectionClosed, FrameError
-from ..protocol.frames import Message, decode
+from ..protocol.frames import Message, classify, parse_trusted
 from ..protocol.limits import MAX_STREAM_BACKLOG
 
 __all__ = ["Channel", "MemoryChannel", "Sink", "memory_pair"]
@@ -91,7 +91,7 @@ class MemoryChannel(Channel):
         peer = self._peer
         if self._closed or peer is None:
             raise ConnectionClosed("The other end of this channel is closed.")
-        frame, raw = decode(message.raw), message.raw
+        frame, raw = classify(parse_trusted(message.raw)), message.raw
         peer._deliver(Message(frame, raw, message.related, message.sender, message.headers))
 
     def _deliver(self, message: Message) -> None:

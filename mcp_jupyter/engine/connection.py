@@ -35,8 +35,9 @@ from ..protocol.frames import (
     Request,
     RequestId,
     Response,
+    has_too_many_containers,
 )
-from ..protocol.limits import MAX_IN_FLIGHT, MAX_STREAM_BACKLOG
+from ..protocol.limits import MAX_CONTAINERS, MAX_IN_FLIGHT, MAX_STREAM_BACKLOG
 from .channel import Channel
 
 __all__ = ["Connection", "Handler", "InboundRequest", "ProgressCallback"]
@@ -279,7 +280,15 @@ class Connection:
         A cancelled request gets none (spec, "Cancellation").
         """
         try:
-            return Message.of(Response(call.id, await self._handler.request(call)))
+            answer = Message.of(Response(call.id, await self._handler.request(call)))
+            if not has_too_many_containers(answer.raw):
+                return answer
+            # A client that counts, as ours does, would end the whole conversation.
+            error = McpError(
+                INTERNAL_ERROR,
+                f"The result has more than {MAX_CONTAINERS:,} lists and objects, and was not sent. "
+                "Ask for a part of it.",
+            )
         except McpError as exc:
             error = exc
         except BaseException as exc:

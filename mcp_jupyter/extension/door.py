@@ -28,7 +28,7 @@ from tornado.web import RequestHandler
 from ..protocol.origins import OriginRule
 from ..server.http.access import CHALLENGE, Guard, Principal, Refusal, bearer_token
 from ..server.http.door import Door
-from .grants import OWNER_ID, Grant, insufficient_scope
+from .grants import OWNER_ID, Grant, insufficient_scope, max_body_bytes
 from .manager import NotebookManager
 from .store import TokenFileError, TokenStore
 from .tokens import Token, TokenRefused, split, without_secrets
@@ -168,7 +168,7 @@ class TokenGuard:
             raise insufficient_scope("This token does not open that notebook.")
         await self._ask_authorizer(handler, User(username=token.issuer))
         self._admitted(token)
-        return Grant.of(token) if handler.path_args else Principal(token.id)
+        return Grant.of(token) if handler.path_args else Principal(token.id, max_body_bytes(token))
 
     def _verified(self, text: str) -> Token:
         try:

@@ -13,10 +13,15 @@ from dataclasses import dataclass
 from typing import Final
 
 from ..protocol.frames import Frame, Message, Request, Response
+from ..protocol.limits import MAX_BODY_BYTES
 from ..server.http.access import Principal, Refusal
 from .tokens import Token
 
-__all__ = ["OWNER_ID", "Grant", "insufficient_scope"]
+__all__ = ["MAX_BODY_BYTES_WITHOUT_TOOLS", "OWNER_ID", "Grant", "insufficient_scope", "max_body_bytes"]
+
+MAX_BODY_BYTES_WITHOUT_TOOLS: Final = 64 * 1024
+"""The largest body of a token that may call no tools: lists, reads and prompts need far less, and 4 MiB would
+hold the event loop for a tenth of a second each."""
 
 OWNER_ID: Final = "jupyter-token"
 """The principal of the Jupyter token, where it is accepted. No token of ours has such an id."""
@@ -27,6 +32,11 @@ _INSUFFICIENT: Final = {"WWW-Authenticate": 'Bearer realm="mcp_jupyter", error="
 def insufficient_scope(message: str) -> Refusal:
     """The refusal of a good token that does not reach this far (403)."""
     return Refusal(403, message, _INSUFFICIENT)
+
+
+def max_body_bytes(token: Token) -> int:
+    """The largest body that the bearer of a token may send."""
+    return MAX_BODY_BYTES if token.tools else MAX_BODY_BYTES_WITHOUT_TOOLS
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +54,7 @@ class Grant(Principal):
     @classmethod
     def of(cls, token: Token) -> Grant:
         """The grant of a token that was verified."""
-        return cls(token.id, token)
+        return cls(token.id, max_body_bytes(token), token)
 
     def check(self, frame: Frame) -> Refusal | None:
         """Refuse the call of a tool outside of the token's scope."""

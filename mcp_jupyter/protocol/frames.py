@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """JSON-RPC 2.0 messages: from bytes to a routed frame, and from a frame to bytes.
 
-Owns parsing (once), the rules for ids, and serialising (once). Knows no method, no version and no
-transport. Params and results stay plain dicts here; whoever handles a method validates its params.
+Owns parsing (once), the bound on what is parsed, the rules for ids, and serialising (once). Knows no
+method, no version and no transport. Params and results stay plain dicts here; whoever handles a method
+validates its params.
 
 Source: JSON-RPC 2.0; MCP narrows ids to string or integer, and params to an object (spec, basic).
 """
@@ -11,14 +12,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from pydantic import BaseModel
 from pydantic_core import PydanticSerializationError, from_json, to_json
 
-from ..errors import FrameError
+from ..errors import FrameError, TooManyContainers
 from .codes import INVALID_REQUEST, PARSE_ERROR
-from .limits import MAX_REQUEST_ID_CHARS
+from .limits import MAX_CONTAINERS, MAX_REQUEST_ID_CHARS
 
 __all__ = [
     "ErrorResponse",
@@ -33,11 +34,18 @@ __all__ = [
     "decode",
     "dumps",
     "encode",
+    "has_too_many_containers",
     "is_request_id",
     "parse",
+    "parse_trusted",
 ]
 
 RequestId: TypeAlias = int | str
+
+_COUNTED_CHUNK_BYTES: Final = 64 * 1024
+"""How much is split at once while containers are counted: the parts of 4 MiB would take 75 MiB."""
+
+_NOT_COUNTED: Final = bytes(set(range(256)) - set(b'"[{'))
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +121,26 @@ def is_request_id(value: Any) -> bool:
 
 
 def parse(data: bytes | bytearray | str) -> Any:
-    """JSON text to Python values, strictly: no NaN, no lone surrogates, depth bounded by the parser.
+    """Parse JSON text from outside.
+
+    Raises
+    ------
+    TooManyContainers
+        The text has more than `MAX_CONTAINERS` lists and objects. It was not parsed.
+    FrameError
+        PARSE_ERROR, when the text is not JSON.
+    """
+    if has_too_many_containers(data):
+        raise TooManyContainers(
+            INVALID_REQUEST, f"The message has more than {MAX_CONTAINERS:,} lists and objects."
+        )
+    return parse_trusted(data)
+
+
+def parse_trusted(data: bytes | bytearray | str) -> Any:
+    """Parse JSON text that this process, or the program of the same user that sent it, has checked.
+
+    Strict: no NaN, no lone surrogates, depth bounded by the parser.
 
     Raises
     ------
@@ -124,6 +151,42 @@ def parse(data: bytes | bytearray | str) -> Any:
         return from_json(data, allow_inf_nan=False)
     except ValueError as exc:
         raise FrameError(PARSE_ERROR, f"The message is not valid JSON: {exc}") from None
+
+
+def has_too_many_containers(data: bytes | bytearray | str) -> bool:
+    """Whether a JSON text opens more than `MAX_CONTAINERS` lists and objects, without parsing it.
+
+    Brackets within strings do not count: the source of a program has many. A text that is not JSON is counted
+    rightly up to its first error, which is as far as a parser reads.
+
+    The time is linear in the length of `data`; the memory is at most twice its length.
+    """
+    if len(data) <= MAX_CONTAINERS:
+        return False
+    text = data.encode("utf-8", "surrogatepass") if isinstance(data, str) else data
+    if text.count(b"[") + text.count(b"{") <= MAX_CONTAINERS:
+        return False
+    return _count_outside_strings(text) > MAX_CONTAINERS
+
+
+def _count_outside_strings(text: bytes | bytearray) -> int:
+    """Count `[` and `{` outside of strings, as far as one chunk beyond `MAX_CONTAINERS`.
+
+    Only methods of bytes, which run at C speed: escapes go first (backslashes stand only in strings), then
+    all but quotes and brackets, then each pair of adjacent quotes, which moves no bracket into or out of a
+    string.
+    """
+    skeleton = (
+        text.replace(b"\\\\", b"").replace(b'\\"', b"").translate(None, _NOT_COUNTED).replace(b'""', b"")
+    )
+    count = in_string = 0
+    for start in range(0, len(skeleton), _COUNTED_CHUNK_BYTES):
+        parts = skeleton[start : start + _COUNTED_CHUNK_BYTES].split(b'"')
+        count += sum(map(len, parts[in_string::2]))
+        in_string ^= (len(parts) - 1) & 1
+        if count > MAX_CONTAINERS:
+            break
+    return count
 
 
 def classify(value: Any) -> Frame:
@@ -178,7 +241,7 @@ def _error(error: Any, id_: Any, known: RequestId | None) -> ErrorResponse:
 
 
 def decode(data: bytes | bytearray | str) -> Frame:
-    """Bytes to a frame: `parse`, then `classify`."""
+    """Bytes from outside to a frame: `parse`, then `classify`."""
     return classify(parse(data))
 
 

@@ -11,6 +11,7 @@ from typing import Final
 
 __all__ = [
     "MAX_BODY_BYTES",
+    "MAX_CONTAINERS",
     "MAX_IN_FLIGHT",
     "MAX_LINE_BYTES",
     "MAX_REQUEST_ID_CHARS",
@@ -21,6 +22,10 @@ __all__ = [
 
 MAX_BODY_BYTES: Final = 4 * 1024 * 1024
 """One HTTP request body: arguments are text and small data; files go by resource."""
+
+MAX_CONTAINERS: Final = 100_000
+"""Lists and objects in one message. Each costs two characters to write and up to 230 bytes of memory to hold;
+4 MiB of them would stop the event loop for seconds. A table of 90,000 records passes."""
 
 MAX_LINE_BYTES: Final = 64 * 1024 * 1024
 """One message on stdio or on a link: a large image or frame passes, a runaway writer does not."""

@@ -210,3 +210,20 @@ async def test_many_clients_come_and_go(official_url: Callable[[str], str]) -> N
         for _ in range(5):
             async with sse_client(official_url("sse")) as halves, ClientSession(*halves) as client:
                 await client.initialize()
+
+
+async def test_an_answer_with_too_many_lists_ends_the_conversation() -> None:
+    """(1.26)."""
+    script = EventServer("/messages")
+
+    async def bomb(exchange: Exchange) -> None:
+        await exchange.send("202 Accepted", b"Accepted")
+        await script.answer(exchange, {"content": [], "structuredContent": {"x": [[]] * 200_000}})
+
+    script.call = bomb
+    async with scripted(script) as server, session(server) as client:
+        with (
+            anyio.fail_after(30),
+            pytest.raises(ConnectionClosed, match="a message of more than 100,000 lists and objects"),
+        ):
+            await client.call_tool("t")

@@ -266,6 +266,21 @@ serve(endless)
             await client.call_tool("t")
 
 
+async def test_an_answer_with_too_many_lists_ends_the_conversation() -> None:
+    """A hostile server cannot freeze the kernel, nor leave the caller waiting (1.26)."""
+    body = """
+def bomb(m, _):
+    answer(m, {"content": [], "structuredContent": {"x": [[]] * 1_000_000}})
+serve(bomb)
+"""
+    async with session(child(body)) as client:
+        with (
+            anyio.fail_after(30),
+            pytest.raises(ConnectionClosed, match="a message of more than 100,000 lists and objects"),
+        ):
+            await client.call_tool("t")
+
+
 async def test_a_long_message_in_one_line_arrives_both_ways() -> None:
     body = "serve(lambda m, _: answer(m, text(m['params']['arguments']['data'])))"
     data = "x" * 5_000_000

@@ -12,7 +12,7 @@ import anyio
 import pytest
 
 from mcp_jupyter.client.streamable_http import streamablehttp_client
-from mcp_jupyter.errors import McpError
+from mcp_jupyter.errors import ConnectionClosed, McpError
 
 from .scripted_http import (
     INITIALIZED,
@@ -173,6 +173,25 @@ async def test_an_answer_without_end_is_given_up(kind: str) -> None:
 
     async with scripted(then(answer)) as server, session(server) as client:
         with anyio.fail_after(30), pytest.raises(McpError, match="16777216 bytes"):
+            await client.call_tool("t")
+
+
+@pytest.mark.parametrize("kind", ["application/json", "text/event-stream"])
+async def test_an_answer_with_too_many_lists_ends_the_conversation(kind: str) -> None:
+    """(1.26)."""
+
+    async def answer(exchange: Exchange) -> None:
+        exchange_id = exchange.message["id"]
+        result = {"content": [], "structuredContent": {"x": [[]] * 200_000}}
+        text = json.dumps({"jsonrpc": "2.0", "id": exchange_id, "result": result})
+        body = text if kind == "application/json" else f"data: {text}\n\n"
+        await exchange.send("200 OK", body.encode(), Content_Type=kind)
+
+    async with scripted(then(answer)) as server, session(server) as client:
+        with (
+            anyio.fail_after(30),
+            pytest.raises(ConnectionClosed, match="a message of more than 100,000 lists and objects"),
+        ):
             await client.call_tool("t")
 
 

@@ -13,7 +13,7 @@ from mcp_jupyter.engine.connection import Connection
 from mcp_jupyter.errors import ConnectionClosed, FrameError, McpError, RequestTimeout
 from mcp_jupyter.protocol.codes import INTERNAL_ERROR, INVALID_REQUEST
 from mcp_jupyter.protocol.frames import Message, Request
-from mcp_jupyter.protocol.limits import MAX_IN_FLIGHT
+from mcp_jupyter.protocol.limits import MAX_CONTAINERS, MAX_IN_FLIGHT
 
 pytestmark = pytest.mark.anyio
 
@@ -376,3 +376,15 @@ async def test_params_without_a_json_form_are_the_callers_error_and_nothing_is_s
             await client.request("echo", {"a": object()})
         assert await client.request("echo", {}) == {}
     assert echo.heard == []
+
+
+async def test_a_result_that_a_client_would_refuse_is_one_error():
+    """A client that counts lists and objects ends the conversation where it meets too many (1.26)."""
+
+    async def bomb(call):
+        return {"lists": [[] for _ in range(MAX_CONTAINERS)]}
+
+    async with conversation(Echo(bomb=bomb)) as (client, _):
+        with pytest.raises(McpError, match=r"more than 100,000 lists and objects, and was not sent"):
+            await client.request("bomb", {})
+        assert await client.request("echo", {"a": 1}) == {"a": 1}

@@ -356,6 +356,18 @@ async def test_a_token_without_tools_reads(
     assert (await session.call("tools/call", {"name": "total", "arguments": {"n": 1}})).status_code == 403
 
 
+async def test_a_token_without_tools_sends_no_large_body(
+    served: Served, notebook: Listener, client: httpx2.AsyncClient
+) -> None:
+    """It has no use for one, and must not make the server parse it; also at the endpoint of all (1.26)."""
+    for url in (served.notebook_url(), served.root):
+        for tools, statuses in (([], (400, 413)), (["total"], (400, 400))):
+            headers = JSON | bearer(served.token(tools=tools))
+            for size, status in zip((64 * 1024, 64 * 1024 + 1), statuses, strict=True):
+                answer = await client.post(url, headers=headers, content=b"[" + b" " * (size - 2) + b"]")
+                assert answer.status_code == status, (url, tools, size)
+
+
 async def test_a_session_is_useless_with_another_token(
     served: Served, notebook: Listener, client: httpx2.AsyncClient
 ) -> None:

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from mcp_jupyter.errors import FrameError
 from mcp_jupyter.link.wire import LineBuffer, greeting, key_of, pack, unpack
 from mcp_jupyter.protocol.frames import Message, Notification, Request, decode, encode
+from mcp_jupyter.protocol.limits import MAX_CONTAINERS
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(),
@@ -157,3 +158,10 @@ def test_time_grows_with_the_bytes_and_not_faster() -> None:
 
     small, large = min(seconds(2**20) for _ in range(5)), min(seconds(2**23) for _ in range(3))
     assert large < 8 * small * 4  # quadratic would be 64 times
+
+
+def test_what_a_program_of_the_same_user_passes_on_is_not_counted_again() -> None:
+    """The front that let the message in counted its lists and objects (1.26)."""
+    params = {"lists": [[] for _ in range(MAX_CONTAINERS)]}
+    message = Message.of(Notification("n", params))
+    assert unpack(pack(message)[:-1]) == message

@@ -5,12 +5,14 @@ from __future__ import annotations
 
 import contextlib
 import json
+import time
+import tracemalloc
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from mcp_jupyter.errors import FrameError
+from mcp_jupyter.errors import FrameError, TooManyContainers
 from mcp_jupyter.protocol.codes import INVALID_REQUEST, PARSE_ERROR
 from mcp_jupyter.protocol.frames import (
     ErrorResponse,
@@ -21,8 +23,10 @@ from mcp_jupyter.protocol.frames import (
     decode,
     dumps,
     encode,
+    has_too_many_containers,
+    parse,
 )
-from mcp_jupyter.protocol.limits import MAX_REQUEST_ID_CHARS
+from mcp_jupyter.protocol.limits import MAX_BODY_BYTES, MAX_CONTAINERS, MAX_REQUEST_ID_CHARS
 from mcp_jupyter.types import CallToolResult, TextContent
 
 
@@ -129,3 +133,127 @@ def test_a_cycle_is_a_type_error():
     cycle.append(cycle)
     with pytest.raises(TypeError):
         dumps(cycle)
+
+
+# -- how much is parsed ----------------------------------------------------------------------------------
+
+
+def lists(number: int) -> bytes:
+    """JSON of so many lists, the outer one included."""
+    return b"[" + b",".join([b"[]"] * (number - 1)) + b"]"
+
+
+def test_as_many_lists_and_objects_pass_as_a_message_may_have():
+    """The limit itself is allowed (1.26)."""
+    assert len(parse(lists(MAX_CONTAINERS))) == MAX_CONTAINERS - 1
+    records = b"[" + b",".join([b'{"a":"[{"}'] * (MAX_CONTAINERS - 1)) + b"]"
+    assert len(parse(records)) == MAX_CONTAINERS - 1
+
+
+@pytest.mark.parametrize(
+    "bomb",
+    [
+        lists(MAX_CONTAINERS + 1),
+        lists(MAX_CONTAINERS + 1).decode(),
+        bytearray(lists(MAX_CONTAINERS + 1)),
+        b"[" + b'{"":0},' * MAX_CONTAINERS,
+        b"[" * (MAX_CONTAINERS + 1),
+        b'["\\\\",' + lists(MAX_CONTAINERS),
+        b'["\\\\\\"",' + lists(MAX_CONTAINERS),
+        b'["' + b"]" * 5 + b'","[",' + lists(MAX_CONTAINERS),
+        b'["a","b"' + b',["[",[' * MAX_CONTAINERS,
+    ],
+    ids=range(9),
+)
+def test_more_lists_and_objects_are_refused_unparsed(bomb):
+    """One list too many costs no memory for the others (1.26)."""
+    with pytest.raises(TooManyContainers, match=r"more than 100,000 lists and objects\.") as caught:
+        parse(bomb)
+    assert caught.value.code == INVALID_REQUEST
+
+
+@pytest.mark.parametrize("source", ["[{", 'a["x"] = {}\n', "\\", '\\"[', '"["', "[[\ud83d\ude00", '""['])
+def test_brackets_within_a_string_do_not_count(source):
+    """The source of a program is an argument like others (1.26)."""
+    text = source.encode("utf-16", "surrogatepass").decode("utf-16") * MAX_CONTAINERS
+    assert parse(json.dumps({"cells": [text, text]})) == {"cells": [text, text]}
+
+
+def counted(value: object) -> int:
+    """How many lists and objects a value has."""
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return isinstance(value, dict | list) + sum(map(counted, inner))
+
+
+_hard_text = st.text(alphabet=st.sampled_from('[]{}"\\\n, \u00e9'), max_size=8)
+_hard_json = st.recursive(
+    _hard_text | st.integers(),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(_hard_text, inner, max_size=3),
+    max_leaves=20,
+)
+
+
+@given(_hard_json)
+@settings(deadline=None)
+def test_lists_and_objects_are_counted_as_a_parser_finds_them(value):
+    """As many more as are missing pass, and one more does not (1.26)."""
+    text = json.dumps(value, ensure_ascii=False).encode()
+    missing = MAX_CONTAINERS - 1 - counted(value)
+    assert not has_too_many_containers(b"[" + text + b",[]" * missing + b"]")
+    assert has_too_many_containers(b"[" + text + b",[]" * (missing + 1) + b"]")
+
+
+PIECES = [
+    b"[],",
+    b'{"":0},',
+    b"[",
+    b'"[",',
+    b'["[[",',
+    b'"',
+    b"\\",
+    b'\\"',
+    b'""[',
+    b'"[',
+    b"9,",
+    b'{"a":[1,"]"]},',
+]
+
+
+def cost(text: bytes) -> float:
+    """Processor seconds to parse or refuse a text; the best of five."""
+
+    def once() -> float:
+        started = time.process_time()
+        with contextlib.suppress(FrameError):
+            parse(text)
+        return time.process_time() - started
+
+    return min(once() for _ in range(5))
+
+
+@pytest.mark.alone
+@given(st.lists(st.sampled_from(PIECES), min_size=1, max_size=4).map(b"".join))
+@example(b"[],")
+@example(b'"["')
+@settings(deadline=None, max_examples=12)
+def test_twice_the_json_costs_at_most_two_and_a_half_times_the_time(piece):
+    """T12 for JSON (1.26)."""
+    half, whole = (b"[" + piece * (size // len(piece)) for size in (MAX_BODY_BYTES // 2, MAX_BODY_BYTES))
+    assert cost(whole) <= 2.5 * cost(half) + 0.005
+
+
+@pytest.mark.alone
+@given(st.lists(st.sampled_from(PIECES), min_size=1, max_size=4).map(b"".join))
+@example(b"[],")
+@settings(deadline=None, max_examples=20)
+def test_refusing_json_takes_at_most_four_times_its_memory(piece):
+    """T12 for JSON (1.26)."""
+    bomb = b"[" + piece * (MAX_BODY_BYTES // len(piece))
+    tracemalloc.start()
+    try:
+        with contextlib.suppress(FrameError):
+            parse(bomb)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak <= 4 * len(bomb)

@@ -78,6 +78,15 @@ async def test_a_line_without_end_is_refused_and_dropped(monkeypatch, ends):
     assert [str(fault) for fault in heard.faults] == ["A message is longer than 1000 bytes."] * 2
 
 
+@pytest.mark.anyio
+async def test_a_line_with_too_many_lists_is_refused_and_the_next_is_heard():
+    """It is not parsed (1.26)."""
+    bomb = b'{"jsonrpc":"2.0","method":"ping","params":{"x":[' + b"[]," * 1_000_000 + b"[]]}}\n"
+    heard = await framed([bomb, PING])
+    assert [message.frame for message in heard.messages] == [Notification("ping")]
+    assert [str(fault) for fault in heard.faults] == ["The message has more than 100,000 lists and objects."]
+
+
 @settings(max_examples=60, deadline=None)
 @given(
     st.lists(st.one_of(st.binary(max_size=40), st.sampled_from([PING, b"\n", b"{}\n", b'{"a":'])), max_size=8)

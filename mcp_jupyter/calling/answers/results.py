@@ -15,6 +15,7 @@ from pydantic_core import from_json, to_json
 
 from ... import errors
 from ...errors import UncheckableSchema
+from ...protocol.frames import has_too_many_containers
 from ...types import (
     BlobResourceContents,
     CallToolResult,
@@ -300,7 +301,7 @@ def _is_wrapped(sent: object, tool: Tool | None) -> bool:
 
 def _data(texts: Sequence[str]) -> Any:
     text = "\n".join(texts)
-    if len(texts) == 1 and text.lstrip()[:1] in ("{", "["):
+    if len(texts) == 1 and text.lstrip()[:1] in ("{", "[") and not has_too_many_containers(text):
         try:
             return from_json(text, allow_inf_nan=False)
         except ValueError:

@@ -18,6 +18,7 @@ import httpx2
 from pydantic_core import from_json
 
 from ...errors import AuthorizationFailed
+from ...protocol.frames import has_too_many_containers
 from ..http import origin_of
 from .addresses import Hosts, web_url
 
@@ -148,7 +149,7 @@ async def _read(response: httpx2.Response, where: str) -> tuple[Answer, str | No
     finally:
         await response.aclose()
     try:
-        document = from_json(bytes(body))
+        document = None if has_too_many_containers(body) else from_json(bytes(body))
     except ValueError:
         document = None
     said = document if isinstance(document, dict) else {}

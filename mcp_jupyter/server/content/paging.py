@@ -16,7 +16,7 @@ from pydantic_core import from_json
 
 from ...errors import McpError
 from ...protocol.codes import INVALID_PARAMS
-from ...protocol.frames import dumps
+from ...protocol.frames import dumps, has_too_many_containers
 from . import frames
 from .plain import plain, readable
 from .resources import MAX_RESOURCE_CELLS, MAX_RESOURCE_CHARS, MAX_RESOURCE_ROWS, ResourceValue
@@ -91,7 +91,8 @@ def read_rows(
 
 def _chosen(columns: str, labels: Sequence[str]) -> list[str]:
     try:
-        found = from_json(columns) if columns.startswith("[") else columns.split(",")
+        is_json = columns.startswith("[") and not has_too_many_containers(columns)
+        found = from_json(columns) if is_json else columns.split(",")
     except ValueError:
         found = columns.split(",")
     for name in found:

@@ -19,6 +19,7 @@ from pydantic_core import from_json, to_json
 from typing_extensions import TypedDict
 
 from ...errors import ToolError
+from ...protocol.frames import has_too_many_containers
 from ..content import plain
 from ..parameters import describe
 from .docstrings import Docstring, docstring_of
@@ -174,7 +175,7 @@ class Signature:
 
 def _read(value: Any) -> Any:
     """What a text that looks like a JSON list or object says; any other value as it is."""
-    if isinstance(value, str) and value[:1] in ("[", "{"):
+    if isinstance(value, str) and value[:1] in ("[", "{") and not has_too_many_containers(value):
         try:
             return from_json(value)
         except ValueError:

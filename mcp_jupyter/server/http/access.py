@@ -23,6 +23,7 @@ from tornado.web import RequestHandler
 from ...errors import McpError
 from ...protocol.codes import INVALID_REQUEST
 from ...protocol.frames import Frame, Message, Request, RequestId
+from ...protocol.limits import MAX_BODY_BYTES
 from ...protocol.origins import HostRule, OriginRule, loopback
 
 __all__ = ["CHALLENGE", "Guard", "LoopbackGuard", "Principal", "Refusal", "RefusalLog", "bearer_token"]
@@ -85,9 +86,13 @@ class Principal:
     ----------
     id : str
         Sessions and limits belong to it. Two requests with the same id come from the same principal.
+    max_body_bytes : int
+        The largest body it may send: one that may call no tools needs no large ones, and must not make the
+        server parse them.
     """
 
     id: str = ""
+    max_body_bytes: int = MAX_BODY_BYTES
 
     def check(self, frame: Frame) -> Refusal | None:
         """Why this principal may not send `frame`; None when it may."""

@@ -151,6 +151,7 @@ class DoorHandler(RequestHandler):
         self.door.guard.check(self)
         self._check_content_type()
         self.principal = await self.door.guard.admit(self)
+        self._bound_body_to(self.principal.max_body_bytes)
         self.endpoint = await self.find_endpoint()
         self._body_read = self.request.method != "POST"
         if not self.gone:  # its time may be over by now
@@ -170,15 +171,18 @@ class DoorHandler(RequestHandler):
 
     def _bound_body(self) -> None:
         headers = self.request.headers
-        length = headers.get("Content-Length", "0")
         if self.request.method != "POST":
-            if length != "0" or "Transfer-Encoding" in headers:
+            if headers.get("Content-Length", "0") != "0" or "Transfer-Encoding" in headers:
                 raise Refusal(400, f"A {self.request.method} has no body here.")
             return
-        if length.isdecimal() and int(length[:20]) > MAX_BODY_BYTES:
-            raise Refusal(413, f"A body may have {MAX_BODY_BYTES} bytes at most.")
-        self._http.set_max_body_size(MAX_BODY_BYTES)
+        self._bound_body_to(MAX_BODY_BYTES)
         self.door.bodies.add(self)
+
+    def _bound_body_to(self, limit: int) -> None:
+        length = self.request.headers.get("Content-Length", "0")
+        if length.isdecimal() and int(length[:20]) > limit:
+            raise Refusal(413, f"A body may have {limit} bytes at most.")
+        self._http.set_max_body_size(limit)
 
     def _check_content_type(self) -> None:
         if self.request.method == "POST":

@@ -279,6 +279,20 @@ async def test_what_does_not_fit_is_named(arguments, said):
     assert "pydantic.dev" not in text
 
 
+async def test_a_list_as_text_is_not_read_when_it_has_too_many_lists():
+    """What a message may not hold, a text in it may not bring in (1.26)."""
+    mcp = FastMCP()
+
+    @mcp.tool()
+    def size(items: list[list[int]]) -> int:
+        return len(items)
+
+    async with speaking(mcp) as client:
+        assert await client.text("size", items="[" + "[]," * 9 + "[]]") == "10"
+        said = await client.error("size", items="[" + "[]," * 100_000 + "[]]")
+        assert said.startswith("Invalid arguments for size: items: Input should be a valid array")
+
+
 async def test_values_of_the_caller_are_not_repeated_to_him_and_many_errors_are_cut_short():
     mcp = FastMCP()
     mcp.tool("f")(taking(list[int]))

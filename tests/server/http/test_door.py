@@ -17,7 +17,7 @@ from tornado.web import RequestHandler
 from mcp_jupyter.server.http.access import LoopbackGuard, Principal, RefusalLog
 
 from .conftest import Front
-from .wire import BOUND, Reply, call, connect
+from .wire import ACCEPT, BOUND, Reply, call, connect, initialize
 
 pytestmark = pytest.mark.anyio
 
@@ -224,6 +224,36 @@ async def test_a_body_of_the_allowed_size_passes(front: Front) -> None:
         assert reply.status == 400
         reply = await wire.post(b"[" + b" " * (4 * 2**20 - 1) + b"]")
         assert reply.status == 413
+
+
+async def test_a_body_of_too_many_lists_is_refused_unparsed(front: Front) -> None:
+    """In both transports, and the next request is served (1.26)."""
+    bomb = b"[" + b"[]," * (4 * 2**20 // 3 - 2) + b"[]]"
+    async with connect(front.port) as wire:
+        reply = await wire.post(bomb)
+        assert reply.status == 400
+        assert reply.json["error"]["message"] == "The message has more than 100,000 lists and objects."
+        session = await initialize(wire)
+        assert (await wire.post(call(1, "echo", {"text": "[" * 200_000}), session)).status == 200
+
+
+async def test_a_principal_may_send_no_larger_body_than_it_needs(mount: Mount) -> None:
+    """What it may not do need not be parsed to be refused (1.26)."""
+
+    class Small(LoopbackGuard):
+        async def admit(self, handler: RequestHandler) -> Principal:
+            return Principal("small", max_body_bytes=1000)
+
+    async with mount() as front:
+        front.door.guard = Small.at(front.port)
+        for size, status in ((1000, 400), (1001, 413)):
+            async with connect(front.port) as wire:
+                assert (await wire.post(b"[" + b" " * (size - 2) + b"]")).status == status
+        async with connect(front.port) as wire:
+            headers = {"Content-Type": "application/json", "Accept": ACCEPT, "Transfer-Encoding": "chunked"}
+            await wire.send("POST", "/mcp", headers)
+            await wire.raw(b"3e9\r\n%b\r\n0\r\n\r\n" % (b" " * 1001))
+            assert await wire.closed()
 
 
 @pytest.mark.parametrize("method", ["POST", "GET"])
