@@ -32,6 +32,8 @@ _NAME: Final = "padding:2px 12px 2px 0;text-align:left;vertical-align:top;white-
 _TEXT: Final = "padding:2px 0;text-align:left;vertical-align:top;opacity:.75"
 NOTE: Final = "opacity:.75"
 
+_COMMAND: Final = re.compile("`([^`]+)`")
+
 
 @dataclass(frozen=True, slots=True)
 class Card:
@@ -43,7 +45,7 @@ class Card:
     lines : sequence of (str, str)
         What it is about, and what is said of it: of a longer text, the first line.
     note : str
-        A last sentence, for what the person may want to do next.
+        A last sentence, for what the person may want to do next; a command in it stands between backticks.
     """
 
     heading: str
@@ -62,7 +64,8 @@ class Card:
             for name, text in self.lines
         )
         table = f'<table style="{_TABLE}"><tbody>{rows}</tbody></table>' if rows else ""
-        note = f'<div style="{NOTE}">{html.escape(self.note)}</div>' if self.note else ""
+        text = _COMMAND.sub(r"<code>\1</code>", html.escape(self.note))
+        note = f'<div style="{NOTE}">{text}</div>' if text else ""
         return f'<div style="{FRAME}"><strong>{html.escape(self.heading)}</strong>{table}{note}</div>'
 
 

@@ -12,9 +12,11 @@ from IPython.core.magic import Magics
 from ..calling.connections import Connections
 from ..calling.magics import CallingMagics
 from ..errors import LinkError
+from .cards import show
 from .completion import Completion
 from .engine import Engine
 from .magics import McpMagics
+from .status import loaded_card
 
 __all__ = ["connections_of", "engine_of", "load_ipython_extension", "unload_ipython_extension"]
 
@@ -22,15 +24,19 @@ M = TypeVar("M", bound=Magics)
 
 
 def load_ipython_extension(shell: InteractiveShell) -> None:
-    """Start the engine and register the magics. Loading twice changes nothing.
+    """Start the engine, register the magics and show a card. Loading twice shows the card again.
 
     Raises
     ------
     UsageError
         One line, when this is no kernel or there is no place to listen.
     """
-    if engine_of(shell) is not None:
-        return
+    magics = _magics_of(shell) or _load(shell)
+    if magics.load_card:
+        show(loaded_card(magics.engine.name))
+
+
+def _load(shell: InteractiveShell) -> McpMagics:
     try:
         engine = Engine(shell)
         engine.start()
@@ -41,6 +47,7 @@ def load_ipython_extension(shell: InteractiveShell) -> None:
     shell.register_magics(magics, calling)
     magics.completion = Completion(engine, magics)
     shell.Completer.custom_matchers.append(magics.completion.matcher)
+    return magics
 
 
 def unload_ipython_extension(shell: InteractiveShell) -> None:
@@ -72,8 +79,13 @@ def _removed(shell: InteractiveShell, kind: type[M]) -> M | None:
 
 def engine_of(shell: InteractiveShell) -> Engine | None:
     """The engine of a shell that has the extension loaded, else None."""
+    magics = _magics_of(shell)
+    return None if magics is None else magics.engine
+
+
+def _magics_of(shell: InteractiveShell) -> McpMagics | None:
     magics = shell.magics_manager.registry.get(McpMagics.__name__)
-    return magics.engine if isinstance(magics, McpMagics) else None
+    return magics if isinstance(magics, McpMagics) else None
 
 
 def connections_of(shell: InteractiveShell) -> Connections | None:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from IPython.core.error import UsageError
 from IPython.core.interactiveshell import InteractiveShell
 from IPython.core.magic import Magics, cell_magic, line_cell_magic, line_magic, magics_class
+from traitlets import Bool
 
 from .. import types
 from ..calling.connections import Connections
@@ -68,8 +69,12 @@ class McpMagics(Magics):
 
     shell: InteractiveShell
 
+    load_card = Bool(True, help="Whether loading the extension shows a card with the notebook's name.").tag(
+        config=True
+    )
+
     def __init__(self, shell: InteractiveShell, engine: Engine, connections: Connections) -> None:
-        super().__init__(shell)
+        super().__init__(shell, parent=shell)
         self.engine = engine
         self.connections = connections
         self.completion: Completion | None = None

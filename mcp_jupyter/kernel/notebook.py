@@ -14,7 +14,7 @@ from IPython.core.getipython import get_ipython
 
 from .cards import Card
 from .engine import Engine
-from .extension import connections_of, engine_of, load_ipython_extension
+from .extension import connections_of, engine_of
 from .identity import identify
 from .status import status_card
 
@@ -45,7 +45,8 @@ def _engine() -> Engine:
         raise RuntimeError("mcp_jupyter.notebook works inside a notebook; in a script use FastMCP.")
     engine = engine_of(shell)
     if engine is None:
-        load_ipython_extension(shell)
+        assert shell.extension_manager is not None
+        shell.extension_manager.load_extension("mcp_jupyter")  # so that %unload_ext knows of it
         engine = engine_of(shell)
         assert engine is not None
     return engine

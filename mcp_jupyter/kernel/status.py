@@ -7,7 +7,15 @@ from ..server.fastmcp import FastMCP
 from .cards import Card, signature_text
 from .inspection import STATUS_URI
 
-__all__ = ["shown_resources", "status_card"]
+__all__ = ["loaded_card", "shown_resources", "status_card"]
+
+
+def loaded_card(name: str) -> Card:
+    """The card of `%load_ext`: always the same for one name, so that a stored output compares equal."""
+    return Card(
+        f"MCP server {name}",
+        note=f"To connect an assistant, run `jupyter mcp connect {name}` in a terminal.",
+    )
 
 
 def status_card(name: str, server: FastMCP) -> Card:

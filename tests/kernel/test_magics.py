@@ -353,6 +353,28 @@ def test_options_and_names_are_completed(kernel):
 
 # -- loading and unloading -------------------------------------------------------------------------
 
+LOADED = """MCP server Sales-report
+To connect an assistant, run `jupyter mcp connect Sales-report` in a terminal."""
+
+
+def test_loading_shows_the_notebooks_name_and_how_to_connect_each_time_alike(kernel):
+    """Nothing in the card differs from run to run (1.36)."""
+    assert kernel.run("%unload_ext mcp_jupyter").error == ""
+    assert kernel.run("%load_ext mcp_jupyter").text == LOADED
+    kernel.run(tool("def f(): pass"))
+    kernel.run("%unload_ext mcp_jupyter")
+    assert kernel.run("from mcp_jupyter import notebook\nnotebook.tool()(len)").text == LOADED
+
+
+def test_the_card_of_loading_can_be_turned_off(kernel):
+    """A trait decides; it can be set before the extension is loaded (1.36)."""
+    kernel.run("%unload_ext mcp_jupyter\nget_ipython().config.McpMagics.load_card = False")
+    try:
+        assert kernel.run("%load_ext mcp_jupyter").displayed == []
+    finally:
+        assert kernel.run("%config McpMagics.load_card = True").error == ""
+
+
 SNAPSHOT = """
 import gc, json, sys, threading
 def snapshot():
