@@ -5,7 +5,7 @@ Owns the endpoints, the task that their links live in, and the periodic look at 
 that are no longer good, kernels that are gone. Knows no URL but a name, and no credential but a token's id.
 
 An endpoint belongs to a kernel id, not to a name or a process: a session goes on when the kernel
-restarts, whatever the notebook is then called.
+restarts. A name belongs to the kernel whose connection file has it now.
 
 Everything here belongs to the server's event loop.
 """
@@ -17,6 +17,7 @@ import logging
 import os
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Final
 
 import anyio
@@ -24,11 +25,11 @@ from anyio import to_thread
 from anyio.abc import TaskGroup
 
 from ..engine.channel import Channel
-from ..errors import NotebookNotFound
+from ..errors import LinkError, NotebookNotFound
 from ..hub.hub import Hub
 from ..hub.index import EVERYTHING, NOTHING, Scope
 from ..link.discovery import Discovery
-from ..link.files import ConnectionInfo, file_path
+from ..link.files import ConnectionInfo, file_path, read
 from ..link.resume import ResumingLink
 from ..server.http.access import Refusal
 from ..server.http.endpoint import Endpoint
@@ -48,8 +49,8 @@ SWEEP_SECONDS: Final = 5.0
 """How often the kernels that are served are looked for."""
 
 AWAY_SECONDS: Final = 60.0
-"""A kernel of somebody else's (VS Code, a console) that stays away for so long is not coming back. A live
-kernel that does not take a name again for so long has another: cells that rename it have run by then."""
+"""A kernel of somebody else's (VS Code, a console) that stays away for so long is not coming back. A kernel
+that restarted and does not take a name again for so long has another: its cells have run by then."""
 
 STOP_SECONDS: Final = 5.0
 """For tasks to end when the server stops; they have nothing to wait for."""
@@ -60,9 +61,10 @@ class _Served:
 
     def __init__(self, info: ConnectionInfo, endpoint: Endpoint, managed: bool) -> None:
         self.kernel_id = info.kernel_id
+        self.info = info  # as its connection file was last read
         self.endpoint = endpoint
         self.managed = managed  # by this Jupyter Server, when last looked at
-        self.seen: tuple[int, ...] | None = None  # identity of the connection file when its name was read
+        self.seen: tuple[int, ...] | None = None  # identity of the connection file when it was last read
         self.last_live = time.monotonic()
         self.names: dict[str, float] = {}  # and when it was last live under each
 
@@ -106,16 +108,16 @@ class NotebookManager:
             404: there is none. Other names are not given away.
         """
         known = self._names.get(name)
-        if known is not None and known.seen is not None and known.seen == self._identity(known.kernel_id):
-            return known.endpoint  # nothing changed since the name was read
-        try:
-            info = await self._discovery.find(name)
-        except NotebookNotFound:
-            # Its kernel is on its way back, or is back and has still to take this name: sessions live on.
-            if known is not None:
-                return known.endpoint
-            raise Refusal(404, "There is no live notebook of that name.") from None
-        return await self._serve(info)
+        if known is not None and self._refresh(known) and known.info.name == name:
+            return known.endpoint
+        # A kernel that restarts is not found, but keeps its names for a while: its sessions live on, and its
+        # cells may still have to take the name again.
+        with suppress(NotebookNotFound):
+            await self._serve(await self._discovery.find(name))
+        served = self._names.get(name)
+        if served is None:
+            raise Refusal(404, "There is no live notebook of that name.")
+        return served.endpoint
 
     async def hub(self) -> Endpoint:
         """The endpoint of all live notebooks."""
@@ -177,16 +179,38 @@ class NotebookManager:
         own = [served.endpoint for served in self._served.values()]
         return own if self._hub_runs is None else [*own, self._hub_endpoint]
 
-    async def _serve(self, info: ConnectionInfo) -> Endpoint:
+    async def _serve(self, info: ConnectionInfo) -> None:
         await self._start()
         served = self._served.get(info.kernel_id)
         if served is None:
             endpoint = Endpoint(info.name, lambda: self._open(info.kernel_id))
             served = self._served[info.kernel_id] = _Served(info, endpoint, self._manages(info.kernel_id))
-        served.seen = self._identity(info.kernel_id)
+        if not self._refresh(served):  # it went away just now
+            self._named(served, info)
+
+    def _refresh(self, served: _Served) -> bool:
+        """Read a kernel's connection file again if it changed; whether the kernel has one."""
+        identity = self._identity(served.kernel_id)
+        if identity is not None and identity != served.seen:
+            try:
+                info = read(file_path(served.kernel_id, self._discovery.runtime_dir))
+            except LinkError:
+                return False
+            served.seen = identity  # of before it was read: what changed meanwhile is seen the next time
+            self._named(served, info)
+        return identity is not None
+
+    def _named(self, served: _Served, info: ConnectionInfo) -> None:
+        """Note what a kernel is called now. A name that it gives up while it runs is its own no longer."""
+        before, served.info = served.info, info
+        if info.key == before.key and info.name != before.name:  # the key is the process's
+            for name in served.names:
+                if self._names.get(name) is served:
+                    del self._names[name]
+            served.names.clear()
+            served.endpoint.retire()
         served.names[info.name] = time.monotonic()
         self._names[info.name] = served
-        return served.endpoint
 
     async def _open(self, kernel_id: str) -> Channel:
         assert self._tasks is not None, "links live in the manager's task"
@@ -221,6 +245,8 @@ class NotebookManager:
             swept = saved = time.monotonic()
             while True:
                 await anyio.sleep(TICK_SECONDS)
+                for served in self._served.values():
+                    self._refresh(served)
                 self.end_refused()
                 now = time.monotonic()
                 if now - swept >= SWEEP_SECONDS or self._any_shut_down():
@@ -241,12 +267,13 @@ class NotebookManager:
 
     async def _sweep(self) -> None:
         """Forget kernels that are gone for good, and names that a live kernel has given up."""
-        live = {info.kernel_id: info.name for info in await self._discovery.live()}
+        live = {info.kernel_id for info in await self._discovery.live()}
         now = time.monotonic()
         for served in list(self._served.values()):
             was_managed, served.managed = served.managed, self._manages(served.kernel_id)
             if served.kernel_id in live:
-                served.last_live = served.names[live[served.kernel_id]] = now
+                self._refresh(served)
+                served.last_live = served.names[served.info.name] = now
                 self._forget_names(served)
             elif (was_managed and not served.managed) or (
                 not served.managed and now - served.last_live >= AWAY_SECONDS

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import anyio
+import httpx2
 import pytest
 
 from mcp_jupyter.extension.manager import AWAY_SECONDS
@@ -24,6 +25,7 @@ from tests.conftest import JupyterDirs
 from .support import (
     JSON,
     JUPYTER_TOKEN,
+    KERNEL_ID,
     NAME,
     LegacySession,
     Served,
@@ -255,6 +257,86 @@ async def test_a_name_goes_to_the_kernel_that_has_it(served: Served, session: Le
         assert answer.status_code == 404, "a session belongs to its kernel, not to the name"
         fresh = await initialize(session.client, session.url, served.token())
         await call_until(fresh, "another")
+
+
+async def text_of(client: httpx2.AsyncClient, url: str, token: str) -> str:
+    """What the notebook's tool says to one modern call."""
+    call = modern("tools/call", {"name": "say", "arguments": {}})
+    call["headers"] |= {"Authorization": f"Bearer {token}"}
+    answer = await client.post(url, **call)
+    assert answer.status_code == 200, answer.text
+    return str(answer.json()["result"]["content"][0]["text"])
+
+
+async def test_a_name_that_another_notebook_takes_is_served_by_that_one(served: Served) -> None:
+    """A name belongs to the kernel that has it now, whatever kernel had it before (1.1)."""
+    token = served.token(servers=["*"])
+    other = "11111111-2222-3333-4444-555555555555"
+    async with open_client(served) as client, serve_notebook(server=kernel("first")) as first:
+        assert await text_of(client, NAME_URL, token) == "first"
+        await first.rename("renamed")
+        assert await text_of(client, "mcp-jupyter/renamed", token) == "first"
+        async with serve_notebook(kernel_id=other, server=kernel("another")):
+            assert await text_of(client, NAME_URL, token) == "another"
+            assert await text_of(client, "mcp-jupyter/renamed", token) == "first"
+
+
+async def test_the_old_name_of_a_renamed_notebook_is_not_served(served: Served) -> None:
+    """A live kernel that takes another name gives up its own at once: there is no alias (1.1)."""
+    async with open_client(served, served.token()) as client, serve_notebook(server=kernel("first")) as first:
+        session = await initialize(client, served.notebook_url(), served.token())
+        await first.rename("renamed")
+        assert (await session.call("tools/call", {"name": "say"})).status_code == 404
+        assert (await client.post(NAME_URL, **modern("tools/list"))).status_code == 404
+
+
+async def test_who_is_connected_under_an_old_name_hears_that_it_ended(served: Served) -> None:
+    """Streams of a renamed notebook end; calls that run are answered (1.1)."""
+    released = anyio.Event()
+    began = anyio.Event()
+    server = FastMCP("slow")
+
+    @server.tool()
+    async def slow() -> str:
+        began.set()
+        await released.wait()
+        return "finished"
+
+    async with (
+        open_client(served, served.token()) as client,
+        serve_notebook(server=server) as listener,
+        anyio.create_task_group() as tasks,
+    ):
+        session = await initialize(client, served.notebook_url(), served.token())
+        answers: dict[str, Any] = {}
+
+        async def call() -> None:
+            answers["call"] = await session.call("tools/call", {"name": "slow"}, id=7)
+
+        async def read(name: str, method: str, url: str, **request: Any) -> None:
+            async with client.stream(method, url, **request) as response:
+                answers[name] = "".join([line async for line in response.aiter_lines()])
+
+        listen = modern("subscriptions/listen", {"notifications": {"toolsListChanged": True}})
+        idle = await initialize(client, served.notebook_url(), served.token())
+        tasks.start_soon(call)
+        tasks.start_soon(lambda: read("stream", "GET", idle.url, headers=idle.headers))
+        tasks.start_soon(lambda: read("listen", "POST", NAME_URL, **listen))
+        await began.wait()
+        with anyio.fail_after(PATIENCE_SECONDS):
+            while served.extension.door.inside < 3:
+                await anyio.sleep(0.01)
+            await listener.rename("renamed")
+            while not {"stream", "listen"} <= answers.keys():
+                await anyio.sleep(0.01)
+            assert '"resultType":"complete"' in answers["listen"]
+            released.set()
+            while "call" not in answers:
+                await anyio.sleep(0.01)
+        assert "finished" in answers["call"].text
+        with anyio.fail_after(PATIENCE_SECONDS):
+            while len(served.extension.notebooks._served[KERNEL_ID].endpoint.sessions):
+                await anyio.sleep(0.01)
 
 
 async def test_modern_calls_find_the_new_kernel(served: Served) -> None:

@@ -81,6 +81,13 @@ class Endpoint:
         for exchange in list(self._running.get(principal_id, ())):
             exchange.stop("The credential is no longer valid.")
 
+    def retire(self) -> None:
+        """End sessions and subscriptions, but let running requests be answered: the URL has changed."""
+        self.sessions.retire()
+        for exchange in [exchange for own in self._running.values() for exchange in own]:
+            if exchange.request.method == "subscriptions/listen":
+                exchange.stop("The server is not at this URL any longer.")
+
     async def forget(self, principal_id: str) -> None:
         """Have the server give up what it keeps for a principal: calls that wait for answers, and tasks."""
         meta = {PROTOCOL_VERSION: LATEST_MODERN, CLIENT_CAPABILITIES: {}}

@@ -113,6 +113,7 @@ class Session(abc.ABC):
         self._over = over
         self._now = now
         self._last_used = now()
+        self._retired = False
         self._closed = False
 
     # -- life ----------------------------------------------------------------------------------
@@ -138,6 +139,15 @@ class Session(abc.ABC):
     def idle_seconds(self) -> float | None:
         """How long nobody has used it; None while a stream is open or a request is in flight."""
         return None if self.reading or self._asked else self._now() - self._last_used
+
+    def retire(self) -> None:
+        """End the session as soon as no request waits for its answer."""
+        self._retired = True
+        self._leave_if_retired()
+
+    def _leave_if_retired(self) -> None:
+        if self._retired and not self._asked:
+            self.close()
 
     def close(self) -> None:
         """End the session and everything of it. Idempotent."""
@@ -188,6 +198,7 @@ class Session(abc.ABC):
         if asked is not None and asked.request.method != "initialize":
             del self._asked[asked.request.id]
             asked.stream.settle()
+            self._leave_if_retired()
 
     # -- from the server: the channel's sink -----------------------------------------------------
 
@@ -226,6 +237,7 @@ class Session(abc.ABC):
         if asked is not None:
             self.touch()
             self._put(asked.stream.answer, asked.principal.filter(asked.request, message))
+            self._leave_if_retired()
 
     def _put(self, put: Callable[[Message], None], message: Message) -> None:
         try:
@@ -363,6 +375,11 @@ class SessionTable:
         for session in self:
             if session.principal.id == principal_id:
                 session.close()
+
+    def retire(self) -> None:
+        """End all sessions, each as soon as no request waits for its answer."""
+        for session in self:
+            session.retire()
 
     def sweep(self) -> None:
         """End the sessions that have been idle too long."""
