@@ -58,7 +58,7 @@ class Cells:
 
     client: BlockingKernelClient
 
-    def run(self, source: str) -> Ran:
+    def run(self, source: str, seconds: float = CELL_SECONDS) -> Ran:
         """Run one cell to its end."""
         ran = Ran()
 
@@ -71,16 +71,16 @@ class Cells:
             elif message["msg_type"] == "stream":
                 ran.printed += content["text"]
 
-        reply = self.client.execute_interactive(
-            source, timeout=CELL_SECONDS, output_hook=hook, allow_stdin=False
-        )["content"]
+        reply = self.client.execute_interactive(source, timeout=seconds, output_hook=hook, allow_stdin=False)[
+            "content"
+        ]
         if reply["status"] != "ok":
             ran.error = f"{reply['ename']}: {reply['evalue']}"
         return ran
 
-    async def arun(self, source: str) -> Ran:
+    async def arun(self, source: str, seconds: float = CELL_SECONDS) -> Ran:
         """Run one cell while the test's loop goes on."""
-        return await in_thread(self.run, source)
+        return await in_thread(self.run, source, seconds)
 
     def complete(self, text: str) -> list[str]:
         """What Tab offers at the end of `text`, as whole last words."""
