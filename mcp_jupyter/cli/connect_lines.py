@@ -1,17 +1,24 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What to type or paste so that a host finds a notebook: Claude Code, Claude Desktop, VS Code, Cursor.
+"""What to type or paste so that a host finds a server: Claude Code, Claude Desktop, VS Code, Cursor.
 
-Knows each host's own format (as its documentation had it in November 2026) and how a shell reads words.
-A token stands in what it returns: show that to the person who asked, and put it nowhere else.
+Each host has its own format (as its documentation had it in November 2026). A token stands in what
+`url_lines` returns: show that to the user who asked, and put it nowhere else.
 """
 
 from __future__ import annotations
 
 import json
 import shlex
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any, Final
 
-__all__ = ["Connect", "connect_lines"]
+from .hosts import HOSTS
+
+__all__ = ["TOKEN_PLACE", "Connect", "program_lines", "shown", "url_lines"]
+
+TOKEN_PLACE: Final = "TOKEN"  # noqa: S105 - it is none
+"""Stands for a token that is not shown: the user knows it, or only its hash is kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,33 +40,68 @@ class Connect:
     text: str
 
 
-def connect_lines(name: str, url: str, token: str, command: str = "jupyter-mcp") -> list[Connect]:
-    """The lines for every host.
+def program_lines(name: str, command: Sequence[str]) -> list[Connect]:
+    """The lines for hosts that start a program and talk to it on stdio.
 
     Parameters
     ----------
     name : str
-        The notebook's, and what the host will call it.
-    url : str
-        Of its Streamable HTTP endpoint.
-    token : str
-        That opens it.
-    command : str
-        The console script, best with its whole path: a desktop application has another PATH.
+        What the host will call the server.
+    command : sequence of str
+        The program and its arguments; best with its whole path: a desktop application has another PATH.
     """
-    bearer = f"Bearer {token}"
-    claude = ["claude", "mcp", "add", "--transport", "http", name, url]
-    claude += ["--header", f"Authorization: {bearer}"]
-    code = {"name": name, "type": "http", "url": url, "headers": {"Authorization": bearer}}
-    desktop = {"mcpServers": {name: {"command": command, "args": ["attach", name]}}}
-    cursor = {"mcpServers": {name: {"url": url, "headers": {"Authorization": bearer}}}}
+    entry = {"command": command[0], "args": list(command[1:])}
+    claude = ["claude", "mcp", "add", _claude_name(name), "--", *command]
     return [
         Connect("Claude Code", "in a terminal", shlex.join(claude)),
-        Connect("Claude Desktop", "in claude_desktop_config.json, then restart it", _json(desktop)),
-        Connect("VS Code", "in a terminal", shlex.join(["code", "--add-mcp", json.dumps(code)])),
-        Connect("Cursor", "in ~/.cursor/mcp.json", _json(cursor)),
+        Connect("Claude Desktop", "in claude_desktop_config.json, then restart it", _servers(name, entry)),
+        Connect("VS Code", "in a terminal", _add_to_code({"name": name, "type": "stdio", **entry})),
+        Connect("Cursor", "in ~/.cursor/mcp.json", _servers(name, entry)),
     ]
 
 
-def _json(value: object) -> str:
-    return json.dumps(value, indent=2)
+def url_lines(name: str, url: str, token: str, transport: str = "http") -> list[Connect]:
+    """The lines for hosts that open a URL. Claude Desktop does not.
+
+    Parameters
+    ----------
+    name : str
+        What the host will call the server.
+    token : str
+        What the server asks for.
+    transport : str
+        "http" for Streamable HTTP, "sse" for HTTP+SSE.
+    """
+    headers = {"Authorization": f"Bearer {token}"}
+    claude = ["claude", "mcp", "add", "--transport", transport, _claude_name(name), url]
+    claude += ["--header", f"Authorization: Bearer {token}"]
+    code = {"name": name, "type": transport, "url": url, "headers": headers}
+    return [
+        Connect("Claude Code", "in a terminal", shlex.join(claude)),
+        Connect("VS Code", "in a terminal", _add_to_code(code)),
+        Connect("Cursor", "in ~/.cursor/mcp.json", _servers(name, {"url": url, "headers": headers})),
+    ]
+
+
+def shown(lines: Sequence[Connect]) -> str:
+    """The lines as a terminal shows them: the host, and below it what to type or paste."""
+    blocks = []
+    for line in lines:
+        text = "\n".join(f"  {each}" for each in line.text.splitlines())
+        blocks.append(f"\n{line.host}, {line.where}:\n{text}")
+    return "\n".join(blocks)
+
+
+def _claude_name(name: str) -> str:
+    try:
+        return HOSTS["claude-code"].name(name)
+    except ValueError:  # it has no character that Claude Code takes
+        return "notebook"
+
+
+def _add_to_code(server: dict[str, Any]) -> str:
+    return shlex.join(["code", "--add-mcp", json.dumps(server)])
+
+
+def _servers(name: str, entry: dict[str, Any]) -> str:
+    return json.dumps({"mcpServers": {name: entry}}, indent=2)

@@ -6,7 +6,6 @@ Owns the order of the steps and what is shown of them. Each step is somebody els
 
 from __future__ import annotations
 
-import shutil
 import signal
 import sys
 import time
@@ -112,14 +111,13 @@ def _server_of(jupyter: JupyterProcess, kernel_id: str) -> dict[str, Any]:
 
 
 def _show_how_to_connect(jupyter: JupyterProcess, server: dict[str, Any], token: str) -> None:
-    from .connect_lines import connect_lines
+    from .connect_lines import program_lines, shown, url_lines
+    from .launch import attach_command
 
-    script = Path(sys.executable).with_name("jupyter-mcp")
-    command = str(script) if script.exists() else shutil.which("jupyter-mcp") or "jupyter-mcp"
+    name = server["name"]
     say("To connect a host:")
-    for connect in connect_lines(server["name"], server["urls"]["http"], token, command):
-        say(f"\n  {connect.host}, {connect.where}:")
-        say("\n".join(f"    {line}" for line in connect.text.splitlines()))
+    say(shown(url_lines(name, server["urls"]["http"], token)))
+    say(shown([line for line in program_lines(name, attach_command(name)) if line.host == "Claude Desktop"]))
     if jupyter.has_lab:
         say(f"\n  You, in a browser:\n    {jupyter.notebook_url(NOTEBOOK)}")
 

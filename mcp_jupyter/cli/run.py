@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """`jupyter mcp run`: the server in a Python file, or a notebook, over stdio or HTTP.
 
-Owns the choice of the transport. What is in a Python file is `servers`' business, how a notebook is run
-`run_notebook`'s.
+Owns the choice of the transport, and which token HTTP asks for. What is in a Python file is `servers`'
+business, how a notebook is run `run_notebook`'s.
 """
 
 from __future__ import annotations
 
+import os
+import secrets
 import signal
 import socket
 import sys
@@ -18,6 +20,7 @@ from contextlib import (
     contextmanager,
     nullcontext,
 )
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -26,11 +29,15 @@ import click
 from . import reported
 
 if TYPE_CHECKING:
+    from ..link.http_address import HttpAddress
     from .run_notebook import NotebookOptions
 
 __all__ = ["command", "file_reported"]
 
 PORT: Final = 8000
+
+TOKEN_BYTES: Final = 32
+"""Random bytes of a token: 256 bits cannot be guessed."""
 
 
 @click.command("run", short_help="Serve a Python file or a notebook: stdio, or --http.")
@@ -40,6 +47,14 @@ PORT: Final = 8000
 @click.option("--host", metavar="ADDRESS", help="Where to listen.  [default: 127.0.0.1, this machine only]")
 @click.option(
     "--port", type=click.IntRange(0, 65535), metavar="PORT", help=f"0 takes a free one.  [default: {PORT}]"
+)
+@click.option(
+    "--token-env",
+    metavar="VARIABLE",
+    help="HTTP asks for the token in this environment variable, instead of a new one.",
+)
+@click.option(
+    "--no-token", is_flag=True, help="HTTP asks for no token: all users of this machine can call it."
 )
 @click.option(
     *("-p", "--parameter", "parameters"),
@@ -55,6 +70,8 @@ def command(
     transport: str | None,
     host: str | None,
     port: int | None,
+    token_env: str | None,
+    no_token: bool,
     parameters: tuple[str, ...],
     kernel: str | None,
     allow_errors: bool,
@@ -68,24 +85,86 @@ def command(
     FILE may be a notebook, too: it is run to its end in a kernel of its own, and what its cells offer is
     served from there. Its file is not changed.
 
+    Over HTTP every request must carry a token. A new one is made at each start and printed, with the lines
+    that connect hosts; `jupyter mcp connect NAME` prints them again while it runs.
+
     \b
     jupyter mcp run server.py                     for hosts that start their servers
-    jupyter mcp run server.py --http --port 9000  then connect to http://127.0.0.1:9000/mcp
+    jupyter mcp run server.py --http --port 9000  for hosts that open http://127.0.0.1:9000/mcp
     jupyter mcp run analysis.ipynb -p year=2026   with another value than the notebook's
     """  # noqa: D301 - click reads the backspace
-    if transport is None and (host is not None or port is not None):
-        raise click.UsageError("--host and --port go with --http or --sse; stdio needs neither.")
+    listening = _listening(transport, host, port, token_env, no_token)
     from .run_notebook import NotebookOptions
 
     options = NotebookOptions(parameters, kernel, allow_errors, watch)
     prepare = _notebook(file, options) if file.endswith(".ipynb") else _python_file(file, options)
     try:
-        if transport is None:
+        if listening is None:
             _serve_stdio(prepare)
         else:
-            _serve_http(prepare(), transport, host or "127.0.0.1", PORT if port is None else port)
+            _serve_http(prepare(), listening)
     except KeyboardInterrupt:
         click.echo("Stopped.", err=True)
+
+
+@dataclass(frozen=True, slots=True)
+class _Listening:
+    """How HTTP is served.
+
+    Attributes
+    ----------
+    token : str or None
+        What every request must carry.
+    show_token : bool
+        Whether to print it: it was made here, so the user does not know it yet.
+    """
+
+    transport: str
+    host: str
+    port: int
+    token: str | None
+    show_token: bool
+
+    def __repr__(self) -> str:  # tracebacks and logs show no token
+        return f"_Listening({self.transport!r}, {self.host!r}, {self.port!r})"
+
+
+def _listening(
+    transport: str | None, host: str | None, port: int | None, token_env: str | None, no_token: bool
+) -> _Listening | None:
+    """The options for HTTP, checked; None for stdio."""
+    if transport is None:
+        if host is not None or port is not None or token_env is not None or no_token:
+            raise click.UsageError(
+                "--host, --port, --token-env and --no-token go with --http or --sse; stdio needs none."
+            )
+        return None
+    host, port = host or "127.0.0.1", PORT if port is None else port
+    if not no_token:
+        token = secrets.token_urlsafe(TOKEN_BYTES) if token_env is None else _token_of(token_env)
+        return _Listening(transport, host, port, token, show_token=token_env is None)
+    from ..server.http.access import is_loopback
+
+    if token_env is not None:
+        raise click.UsageError("Either --token-env or --no-token.")
+    if not is_loopback(host):
+        raise click.UsageError(
+            f"--no-token is for this machine's own address only, and other machines can reach {host}. Leave "
+            "--no-token out: a token is made and printed."
+        )
+    return _Listening(transport, host, port, None, show_token=False)
+
+
+def _token_of(variable: str) -> str:
+    from ..server.http.access import check_token
+
+    value = os.environ.get(variable, "")
+    if not value:
+        raise click.UsageError(f"--token-env: the environment variable {variable} is not set.")
+    try:
+        return check_token(value)
+    except ValueError as exc:
+        raise click.UsageError(f"--token-env: the value of {variable} cannot be a token. {exc}") from None
 
 
 Served = Callable[[], AbstractAsyncContextManager[tuple[str, Any]]]
@@ -156,19 +235,22 @@ def _serve_stdio(prepare: Callable[[], Served]) -> None:
     anyio.run(serve)
 
 
-def _serve_http(served: Served, transport: str, host: str, port: int) -> None:
+def _serve_http(served: Served, listening: _Listening) -> None:
     import anyio
 
     from ..server.http.app import address_family, announced, serve_http
 
+    host, port, token, transport = listening.host, listening.port, listening.token, listening.transport
+
     async def serve() -> None:
         async with (
             served() as (name, server),
-            serve_http(server, host=host, port=port, transports=(transport,)) as bound,
+            serve_http(server, host=host, port=port, token=token, transports=(transport,)) as bound,
         ):
-            for line in announced(name, host, bound, transport):
+            for line in announced(name, host, bound, transport, has_token=token is not None):
                 _say(line)
-            await _asked_to_stop()
+            with _kept_for_connect(listening, name, bound):
+                await _asked_to_stop()
 
     try:
         # A notebook may run for long before it is served: a port that is taken is told before.
@@ -176,6 +258,42 @@ def _serve_http(served: Served, transport: str, host: str, port: int) -> None:
         anyio.run(serve)
     except OSError as exc:
         raise click.ClickException(f"Cannot listen on {host}, port {port}: {exc.strerror or exc}.") from None
+
+
+@contextmanager
+def _kept_for_connect(listening: _Listening, name: str, bound: int) -> Iterator[None]:
+    """Keep the address with its token in a private file while the context is open, and say how to connect."""
+    if listening.token is None:
+        yield
+        return
+    from ..errors import LinkError
+    from ..link.files import default_runtime_dir
+    from ..link.http_address import MAX_NAME_CHARS, HttpAddress, forget_http, run_key, write_http
+    from .table import plain
+
+    called = plain(name)[:MAX_NAME_CHARS]
+    address = HttpAddress(bound, listening.token, listening.host, called, listening.transport)
+    directory, key = default_runtime_dir(), run_key(bound)
+    try:
+        write_http(address, key, directory)
+    except LinkError as exc:
+        _say(f"`jupyter mcp connect` will not find this server: {exc}")
+    _say_how_to_connect(address, listening)
+    try:
+        yield
+    finally:
+        forget_http(key, directory)
+
+
+def _say_how_to_connect(address: HttpAddress, listening: _Listening) -> None:
+    from .connect_lines import TOKEN_PLACE, shown, url_lines
+
+    token = address.token if listening.show_token else TOKEN_PLACE
+    url, transport = (address.url, "http") if address.url else (address.sse_url, "sse")
+    assert url is not None
+    if listening.show_token:
+        click.echo(f"Token: {token}", err=True)
+    click.echo(shown(url_lines(address.name, url, token, transport)), err=True)
 
 
 async def _asked_to_stop() -> None:

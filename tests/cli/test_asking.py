@@ -40,7 +40,7 @@ ANSWERS: dict[str, tuple[tuple[str, ...], str]] = {
 @pytest.fixture(scope="module")
 def url(module_jupyter_dirs: JupyterDirs) -> Iterator[str]:
     """The server over HTTP, for all tests that are not about how it is reached: one process less for each."""
-    command = [JUPYTER_MCP, "run", PEER, "--http", "--port", "0"]
+    command = [JUPYTER_MCP, "run", PEER, "--http", "--no-token", "--port", "0"]
     with subprocess.Popen(
         command, env=module_jupyter_dirs.environ, stderr=subprocess.PIPE, text=True
     ) as process:

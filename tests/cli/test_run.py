@@ -3,9 +3,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 import signal
 import socket
+import stat
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -89,6 +93,14 @@ async def serving(
                 process.kill()
 
 
+async def token_of(lines: BufferedByteReceiveStream) -> str:
+    """The token that `run` prints after its URL."""
+    with anyio.fail_after(SECONDS):
+        while not (line := (await lines.receive_until(b"\n", 2**16)).decode()).startswith("Token: "):
+            pass
+    return line.split()[1]
+
+
 async def test_a_file_is_served_on_stdio(jupyter_dirs: JupyterDirs, file: Path) -> None:
     async with attach(jupyter_dirs, str(file), command="run") as host:
         await host.send(modern(call(1, "add", a=1, b=2)))
@@ -110,7 +122,7 @@ async def test_what_the_file_prints_and_reads_is_not_the_protocols(
 
 
 async def test_streamable_http(jupyter_dirs: JupyterDirs, file: Path) -> None:
-    async with serving(jupyter_dirs, str(file), "--http", "--port", "0") as (process, url, _):
+    async with serving(jupyter_dirs, str(file), "--http", "--no-token", "--port", "0") as (process, url, _):
         async with streamablehttp_client(url) as (read, write, _), ClientSession(read, write) as session:
             await session.discover()
             assert (await session.call_tool("add", {"a": 1, "b": 2})).structuredContent == {"result": 3}
@@ -122,7 +134,7 @@ async def test_streamable_http(jupyter_dirs: JupyterDirs, file: Path) -> None:
 
 async def test_sse_and_a_low_level_server(jupyter_dirs: JupyterDirs, tmp_path: Path) -> None:
     (tmp_path / "low.py").write_text(LOW_LEVEL)
-    wish = (f"{tmp_path}/low.py:low", "--sse", "--port", "0", "--host", "localhost")
+    wish = (f"{tmp_path}/low.py:low", "--sse", "--no-token", "--port", "0", "--host", "localhost")
     async with serving(jupyter_dirs, *wish) as (process, url, _):
         assert url.startswith("http://localhost:")
         async with sse_client(url) as (read, write), ClientSession(read, write) as session:
@@ -133,14 +145,119 @@ async def test_sse_and_a_low_level_server(jupyter_dirs: JupyterDirs, tmp_path: P
             assert await process.wait() == 0
 
 
-async def test_an_open_address_is_told_what_it_answers(jupyter_dirs: JupyterDirs, file: Path) -> None:
+# -- who may call over HTTP -----------------------------------------------------------------------
+
+
+async def status(url: str, **headers: str) -> int:
+    """What a request gets: 401 without the token; 4xx of another kind, or 200, once it is let in."""
+    message = modern({"jsonrpc": "2.0", "id": 1, "method": "server/discover", "params": {}})
+    said = {"Accept": "application/json, text/event-stream", "Mcp-Method": "server/discover", **headers}
+    said["MCP-Protocol-Version"] = "2026-07-28"
+    async with httpx2.AsyncClient() as client:
+        return (await client.post(url, json=message, headers=said)).status_code
+
+
+async def test_http_asks_for_the_token_that_it_prints(jupyter_dirs: JupyterDirs, file: Path) -> None:
+    """`run --http` makes a token, prints it once, and keeps it 0600 for `connect` while it runs (1.25)."""
+    async with serving(jupyter_dirs, str(file), "--http", "--port", "0") as (process, url, lines):
+        token = await token_of(lines)
+        assert await status(url) == 401
+        assert await status(url, Authorization="Bearer wrong") == 401
+        assert await status(url, Authorization=f"Bearer {token}") == 200
+        (kept,) = jupyter_dirs.runtime.glob("mcp-run-*.http")
+        assert stat.S_IMODE(kept.stat().st_mode) == 0o600
+        shown = (await run(jupyter_dirs, "connect", "adder")).stdout.decode()
+        assert f"Streamable HTTP  {url}\n" in shown
+        assert "HTTP+SSE" not in shown
+        assert (
+            f"claude mcp add --transport http adder {url} --header 'Authorization: Bearer {token}'" in shown
+        )
+        process.terminate()
+        with anyio.fail_after(SECONDS):
+            assert await process.wait() == 0
+    assert list(jupyter_dirs.runtime.glob("mcp-run-*")) == []
+
+
+async def test_what_a_killed_server_left_is_not_connected_to(jupyter_dirs: JupyterDirs, file: Path) -> None:
+    async with serving(jupyter_dirs, str(file), "--sse", "--port", "0") as (process, url, _):
+        shown = (await run(jupyter_dirs, "connect", "adder")).stdout.decode()
+        assert f"HTTP+SSE         {url}\n" in shown
+        assert "--transport sse" in shown
+        process.kill()
+        await process.wait()
+    ended = await run(jupyter_dirs, "connect", "adder")
+    assert (ended.returncode, ended.stdout) == (1, b"")
+    assert b"adder" in ended.stderr
+
+
+OTHER_USER = """
+import encodings.idna, http.client, os, sys  # all of it while its files can be read
+port, kept = sys.argv[1:]
+body = b'{"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": {"protocolVersion": "2025-06-18", '
+body += b'"capabilities": {}, "clientInfo": {"name": "x", "version": "1"}}}'
+headers = {"Content-Type": "application/json", "Accept": "application/json, text/event-stream"}
+os.setgroups([])
+os.setgid(65534)
+os.setuid(65534)
+connection = http.client.HTTPConnection("127.0.0.1", int(port), timeout=30)
+connection.request("POST", "/mcp", body, headers)
+print(os.getuid(), connection.getresponse().status, bool(kept) and os.access(kept, os.R_OK))
+"""
+
+
+@pytest.mark.skipif(
+    not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root can act as another user"
+)
+@pytest.mark.parametrize(("options", "expected"), [((), 401), (("--no-token",), 200)])
+async def test_another_user_of_this_machine_needs_the_token(
+    jupyter_dirs: JupyterDirs, file: Path, options: tuple[str, ...], expected: int
+) -> None:
+    """Another uid is refused, unless `--no-token` lets every user of the machine in (1.25)."""
+    async with serving(jupyter_dirs, str(file), "--http", *options, "--port", "0") as (_, url, lines):
+        with anyio.fail_after(SECONDS):
+            who = await lines.receive_until(b"\n", 2**16)
+        assert (b"every user and every program of this machine can call it" in who) is bool(options)
+        if not options:
+            await token_of(lines)  # the file is there before it is printed
+        kept = "".join(map(str, jupyter_dirs.runtime.glob("mcp-run-*.http")))
+        assert bool(kept) is not bool(options)
+        with anyio.fail_after(SECONDS):
+            port = url.rpartition(":")[2].partition("/")[0]
+            ended = await anyio.run_process([sys.executable, "-I", "-c", OTHER_USER, port, kept])
+        assert ended.stdout.decode().split() == ["65534", str(expected), "False"]
+
+
+async def test_a_fixed_token_is_asked_for_and_not_printed(
+    jupyter_dirs: JupyterDirs, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ADDER_TOKEN", "fixed-token-of-the-team")
+    wish = (str(file), "--http", "--token-env", "ADDER_TOKEN", "--port", "0")
+    async with serving(jupyter_dirs, *wish) as (process, url, lines):
+        assert await status(url) == 401
+        assert await status(url, Authorization="Bearer fixed-token-of-the-team") == 200
+        assert b"fixed-token-of-the-team" in (await run(jupyter_dirs, "connect", "adder")).stdout
+        process.terminate()
+        with anyio.fail_after(SECONDS):
+            await process.wait()
+            said = b""
+            with contextlib.suppress(anyio.EndOfStream):
+                while True:
+                    said += await lines.receive(2**16)
+    assert b"Authorization: Bearer TOKEN" in said
+    assert b"fixed-token-of-the-team" not in said
+
+
+async def test_other_machines_need_the_token_too(jupyter_dirs: JupyterDirs, file: Path) -> None:
+    """Beyond the loopback interface any `Host` is answered, and none without the token (1.25)."""
     wish = (str(file), "--http", "--port", "0", "--host", "0.0.0.0")
     async with serving(jupyter_dirs, *wish) as (_, url, lines):
         with anyio.fail_after(SECONDS):
-            assert b"addressed to localhost" in await lines.receive_until(b"\n", 2**16)
-        async with httpx2.AsyncClient() as client:
-            answer = await client.post(url.replace("0.0.0.0", "127.0.0.1"), headers={"Host": "example.com"})
-        assert answer.status_code == 403
+            assert b"Other machines can reach it" in await lines.receive_until(b"\n", 2**16)
+        token = await token_of(lines)
+        here = url.replace("0.0.0.0", "127.0.0.1")
+        for host in ("example.com", "localhost"):
+            assert await status(here, Host=host) == 401
+            assert await status(here, Host=host, Authorization=f"Bearer {token}") == 200
 
 
 async def test_a_port_that_is_taken_is_one_clear_line(jupyter_dirs: JupyterDirs, file: Path) -> None:
@@ -173,13 +290,24 @@ async def test_a_file_that_raises_shows_its_own_traceback(jupyter_dirs: JupyterD
         (("server.py", "--watch", "-p", "x=1"), 2, "--parameter, --watch: for notebooks only"),
         (("analysis.ipynb:mcp",), 1, "which has no object to serve"),
         (("x.py", "--port", "1"), 2, "--http"),
+        (("x.py", "--no-token"), 2, "--http"),
+        (("x.py", "--http", "--no-token", "--host", "0.0.0.0"), 2, "other machines can reach 0.0.0.0"),
+        (("x.py", "--http", "--no-token", "--token-env", "HOME"), 2, "Either --token-env or --no-token"),
+        (("x.py", "--http", "--token-env", "NO_SUCH_NAME"), 2, "NO_SUCH_NAME is not set"),
+        (("x.py", "--http", "--token-env", "SHORT"), 2, "SHORT cannot be a token. A token has 16 to"),
         (("x.py", "--http", "--port", "70000"), 2, "--port"),
     ],
 )
 async def test_a_bad_wish_is_told(
-    jupyter_dirs: JupyterDirs, args: tuple[str, ...], code: int, words: str
+    jupyter_dirs: JupyterDirs,
+    monkeypatch: pytest.MonkeyPatch,
+    args: tuple[str, ...],
+    code: int,
+    words: str,
 ) -> None:
+    monkeypatch.setenv("SHORT", "hunter2")
     ended = await run(jupyter_dirs, "run", *args)
     assert (ended.returncode, ended.stdout) == (code, b"")
-    assert words in ended.stderr.decode()
+    assert words in " ".join(ended.stderr.decode().split())
     assert "Traceback" not in ended.stderr.decode()
+    assert "hunter2" not in ended.stderr.decode()

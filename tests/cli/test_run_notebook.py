@@ -15,7 +15,7 @@ from mcp_jupyter.errors import McpError
 from tests.headless.conftest import write_notebook
 
 from .support import JUPYTER_MCP, SECONDS, run
-from .test_run import serving
+from .test_run import serving, token_of
 
 __all__ = ["write_notebook"]
 
@@ -44,8 +44,9 @@ async def test_a_host_starts_a_notebook_and_calls_what_it_offers(jupyter_dirs, w
 
 async def test_a_notebook_is_served_over_http_until_told_to_stop(jupyter_dirs, write_notebook):
     path = write_notebook("values = [1]", TOOL)
-    async with serving(jupyter_dirs, str(path), "--http", "--port", "0") as (process, url, _):
-        async with Client(url) as one, Client(url, era="legacy") as other:
+    async with serving(jupyter_dirs, str(path), "--http", "--port", "0") as (process, url, lines):
+        headers = {"Authorization": f"Bearer {await token_of(lines)}"}
+        async with Client(url, headers=headers) as one, Client(url, headers=headers, era="legacy") as other:
             assert (await text(one), await text(other)) == ("1", "1")
         process.terminate()
         with anyio.fail_after(SECONDS):
@@ -60,7 +61,7 @@ async def test_a_notebook_is_served_over_sse_to_the_official_client_and_to_ours(
     async def keep(message):
         logged.append((message.level, message.data))
 
-    async with serving(jupyter_dirs, str(path), "--sse", "--port", "0") as (process, url, _):
+    async with serving(jupyter_dirs, str(path), "--sse", "--no-token", "--port", "0") as (process, url, _):
         assert url.endswith("/sse")
         with anyio.fail_after(SECONDS):
             async with (

@@ -353,15 +353,31 @@ class FastMCP:
         """Run one conversation until it is closed; call it within `running`."""
         await self._server.serve(channel)
 
-    def run(self, transport: Transport = "stdio", *, host: str = "127.0.0.1", port: int = 8000) -> None:
+    def run(
+        self,
+        transport: Transport = "stdio",
+        *,
+        host: str = "127.0.0.1",
+        port: int = 8000,
+        token: str | None = None,
+    ) -> None:
         """Serve until the client leaves (stdio), or the process is interrupted or terminated.
 
-        Over HTTP it says on stderr where.
+        Over HTTP it says on stderr where, and who can reach it.
+
+        Parameters
+        ----------
+        host, port : str, int
+            Where to listen, for HTTP.
+        token : str, optional
+            Every HTTP request must carry it in `Authorization: Bearer`. Without it, every user and every
+            program of this machine can call the server; a `host` that other machines can reach is refused.
 
         Raises
         ------
         ValueError
-            When there is no such transport.
+            When there is no such transport; when the token is too short or cannot stand in a header; or when
+            other machines can reach `host`, and there is no token.
         RuntimeError
             When an event loop runs in this thread already, as in a notebook.
         """
@@ -376,7 +392,7 @@ class FastMCP:
             if transport == "stdio":
                 anyio.run(self.run_stdio_async)
             else:
-                anyio.run(self._run_http, transport, host, port)
+                anyio.run(self._run_http, transport, host, port, token)
         except KeyboardInterrupt:
             return
 
@@ -386,13 +402,17 @@ class FastMCP:
 
         await serve_stdio(self)
 
-    async def _run_http(self, transport: Transport, host: str, port: int) -> None:
+    async def _run_http(self, transport: Transport, host: str, port: int, token: str | None) -> None:
+        from ..http.access import check_token
         from ..http.app import announced, serve_http
         from ..stopping import on_terminate
 
-        async with serve_http(self, host=host, port=port, transports=(transport,)) as bound:
+        token = None if token is None else check_token(token)
+        serving = serve_http(self, host=host, port=port, token=token, transports=(transport,))
+        async with serving as bound:
             with anyio.CancelScope() as scope, on_terminate(scope.cancel):
-                sys.stderr.writelines(f"{line}\n" for line in announced(self.name, host, bound, transport))
+                said = announced(self.name, host, bound, transport, has_token=token is not None)
+                sys.stderr.writelines(f"{line}\n" for line in said)
                 sys.stderr.flush()
                 await anyio.sleep_forever()
 

@@ -12,9 +12,11 @@ basic/transports, "Security" (Origin, binding to loopback).
 from __future__ import annotations
 
 import hmac
+import ipaddress
 import logging
+import re
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
@@ -26,7 +28,17 @@ from ...protocol.frames import Frame, Message, Request, RequestId
 from ...protocol.limits import MAX_BODY_BYTES
 from ...protocol.origins import HostRule, OriginRule, loopback
 
-__all__ = ["CHALLENGE", "Guard", "LoopbackGuard", "Principal", "Refusal", "RefusalLog", "bearer_token"]
+__all__ = [
+    "CHALLENGE",
+    "Guard",
+    "LoopbackGuard",
+    "Principal",
+    "Refusal",
+    "RefusalLog",
+    "bearer_token",
+    "check_token",
+    "is_loopback",
+]
 
 log = logging.getLogger(__name__)
 
@@ -38,6 +50,15 @@ REFUSALS_LOGGED_PER_SECOND: Final = 10
 
 MAX_LOG_CHARS: Final = 200
 """Of one line about a refusal: enough to see what was wrong, too little to carry a payload."""
+
+MIN_TOKEN_CHARS: Final = 16
+"""A shorter token could be guessed by asking often enough."""
+
+MAX_TOKEN_CHARS: Final = 512
+"""It travels in a header of every request."""
+
+_TOKEN: Final = re.compile(r"[A-Za-z0-9._~+/-]+=*", re.ASCII)
+"""What may follow `Bearer` (RFC 6750 section 2.1, b64token)."""
 
 
 class Refusal(McpError):
@@ -116,11 +137,40 @@ class Guard(Protocol):
         """Look at the credential; raise `Refusal` (401, 403) when it opens nothing here."""
 
 
-class LoopbackGuard:
-    """The guard of a server that stands alone on the loopback interface.
+def is_loopback(host: str) -> bool:
+    """Whether a server that listens on `host` can be reached from this machine only."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
 
-    A page from elsewhere that runs in a browser on this machine is what it keeps out: such a page
-    cannot help naming its origin, or (DNS rebinding) a host that is not ours.
+
+def check_token(token: str) -> str:
+    """Return `token` if a server can ask for it in `Authorization: Bearer`.
+
+    Raises
+    ------
+    ValueError
+        It is too short, too long, or has characters that the header cannot carry. The message does not repeat
+        the token.
+    """
+    if not MIN_TOKEN_CHARS <= len(token) <= MAX_TOKEN_CHARS or _TOKEN.fullmatch(token) is None:
+        raise ValueError(
+            f"A token has {MIN_TOKEN_CHARS} to {MAX_TOKEN_CHARS} characters, all of them letters, digits or "
+            "one of - . _ ~ + / and, at its end, =. To make one: "
+            "python -c 'import secrets; print(secrets.token_urlsafe(32))'"
+        )
+    return token
+
+
+class LoopbackGuard:
+    """The guard of a server that stands alone: on the loopback interface, or anywhere with a token.
+
+    It keeps out pages from elsewhere that run in a browser on this machine: such a page cannot help naming
+    its origin, or (DNS rebinding) a host that is not ours. The other users and programs of this machine are
+    kept out by the token alone.
 
     Parameters
     ----------
@@ -130,12 +180,26 @@ class LoopbackGuard:
         What `Origin` may say where it is given.
     token : str, optional
         A secret that every request must carry in `Authorization: Bearer`.
+    any_host : bool
+        Take any one `Host`: by which names other machines call this one is not known. `token` is needed then.
+
+    Raises
+    ------
+    ValueError
+        `any_host` without `token`.
     """
 
     def __init__(
-        self, hosts: Iterable[str] | None = None, origins: Iterable[str] = (), token: str | None = None
+        self,
+        hosts: Iterable[str] | None = None,
+        origins: Iterable[str] = (),
+        token: str | None = None,
+        *,
+        any_host: bool = False,
     ) -> None:
-        self._hosts = HostRule(loopback() if hosts is None else hosts)
+        if any_host and token is None:
+            raise ValueError("Without a token, only requests to this machine's loopback names can be served.")
+        self._hosts = None if any_host else HostRule(loopback() if hosts is None else hosts)
         self._origins = OriginRule(origins)
         self._token = None if token is None else token.encode()
         self._principal = Principal()
@@ -146,14 +210,42 @@ class LoopbackGuard:
         hosts = loopback(port)
         return cls(hosts, [f"http://{host}" for host in hosts], token)
 
+    @classmethod
+    def listening(cls, host: str, port: int, token: str | None) -> LoopbackGuard:
+        """The guard of a server that listens on `host` and `port`.
+
+        Without a token it answers to the loopback names at this port only. With one it answers at any port
+        (a tunnel's, a container's), and beyond the loopback interface to any name.
+
+        Raises
+        ------
+        ValueError
+            `host` can be reached from other machines, and there is no token.
+        """
+        if not is_loopback(host):
+            if token is None:
+                raise ValueError(
+                    f"Other machines can reach a server at {host!r}: give a token, or listen on 127.0.0.1."
+                )
+            return cls(token=token, any_host=True)
+        shown = f"[{host.partition('%')[0]}]" if ":" in host else host
+        own = (*loopback(port), f"{shown}:{port}")
+        hosts = own if token is None else (*loopback(), f"{shown}:*")
+        return cls(hosts, [f"http://{each}" for each in own], token)
+
     def check(self, handler: RequestHandler) -> None:
         """Refuse foreign hosts and origins."""
         get_list = handler.request.headers.get_list
-        reason = self._hosts.check(get_list("Host")) or self._origins.check(
+        reason = self._host_refusal(get_list("Host")) or self._origins.check(
             get_list("Origin"), get_list("Sec-Fetch-Site")
         )
         if reason is not None:
             raise Refusal(403, f"Refused: {reason}.")
+
+    def _host_refusal(self, hosts: Sequence[str]) -> str | None:
+        if self._hosts is not None:
+            return self._hosts.check(hosts)
+        return None if len(hosts) == 1 else "exactly one Host header is needed"
 
     async def admit(self, handler: RequestHandler) -> Principal:
         """Compare the token, where there is one, in constant time."""

@@ -12,17 +12,26 @@ import re
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from functools import partial
 from typing import Any, Final, Protocol, cast
 
 import anyio
 from anyio.abc import TaskGroup
+from tornado.http1connection import HTTP1ServerConnection
 from tornado.httpserver import HTTPServer
+from tornado.httputil import (
+    HTTPConnection,
+    HTTPHeaders,
+    HTTPMessageDelegate,
+    RequestStartLine,
+    ResponseStartLine,
+)
 from tornado.iostream import IOStream
 from tornado.web import Application, RequestHandler
 
 from ...engine.channel import Channel, memory_pair
 from ...protocol.limits import MAX_BODY_BYTES
-from .access import Guard, LoopbackGuard, Refusal
+from .access import Guard, LoopbackGuard, Refusal, is_loopback
 from .door import Door, DoorHandler
 from .endpoint import Endpoint
 from .sse import MessagesHandler, SseHandler
@@ -36,7 +45,8 @@ STREAMABLE_HTTP: Final = "streamable-http"
 SSE: Final = "sse"
 
 MAX_CONNECTIONS: Final = 768
-"""Open sockets: below the usual 1,024 descriptors of a process, which needs some for other things."""
+"""Open sockets: below the usual 1,024 descriptors of a process, which needs some for other things. When
+all are taken, a new connection takes the place of the one that has waited longest for a request."""
 
 BACKLOG: Final = 128
 """Connections that wait to be accepted: a burst of clients passes."""
@@ -99,6 +109,7 @@ async def serve_http(
     *,
     host: str = "127.0.0.1",
     port: int = 8000,
+    token: str | None = None,
     guard: Guard | None = None,
     path: str = "/mcp",
     sse_path: str = "/sse",
@@ -111,9 +122,11 @@ async def serve_http(
     ----------
     host, port : str, int
         Where to listen; port 0 takes a free one.
+    token : str, optional
+        Every request must carry it in `Authorization: Bearer`. Without it, every program of this machine is
+        served, whichever user runs it, but no page of another origin.
     guard : Guard, optional
-        Who comes in; by default anyone on this machine, by the names of the loopback interface, no page
-        of another origin.
+        Who comes in; a `LoopbackGuard` with `token` when left out.
 
     Yields
     ------
@@ -124,12 +137,14 @@ async def serve_http(
     ------
     OSError
         The address is not free or not ours.
+    ValueError
+        Other machines can reach `host`, and there is neither a token nor a guard.
     """
     listening = socket.create_server((host, port), family=address_family(host), backlog=BACKLOG)
     listening.setblocking(False)
     bound: int = listening.getsockname()[1]
-    door = Door(LoopbackGuard.at(bound) if guard is None else guard)
     try:
+        door = Door(LoopbackGuard.listening(host, bound, token) if guard is None else guard)
         async with server.running(), anyio.create_task_group() as conversations:
             endpoint = Endpoint("server", _opener(server, conversations))
             routes = make_routes(
@@ -156,13 +171,22 @@ async def serve_http(
         listening.close()
 
 
-def announced(name: str, host: str, port: int, transport: str) -> list[str]:
-    """Where a server is, in lines for the person who started it with `serve_http` and its own guard."""
+def announced(name: str, host: str, port: int, transport: str, *, has_token: bool) -> list[str]:
+    """Where a server is and who can call it, in lines for the user who started it with `serve_http`.
+
+    Parameters
+    ----------
+    has_token : bool
+        Whether it asks for a token.
+    """
     shown, path = f"[{host}]" if ":" in host else host, {STREAMABLE_HTTP: "/mcp", SSE: "/sse"}[transport]
-    lines = [f"Serving {name} at http://{shown}:{port}{path} until Ctrl-C."]
-    if host not in ("127.0.0.1", "::1", "localhost"):
-        lines.append("It asks for no credential, and answers only requests that are addressed to localhost.")
-    return lines
+    if not has_token:
+        who = "It asks for no token: every user and every program of this machine can call it."
+    elif is_loopback(host):
+        who = "Every request must carry the token. Only this machine can reach it."
+    else:
+        who = "Every request must carry the token. Other machines can reach it, without encryption."
+    return [f"Serving {name} at http://{shown}:{port}{path} until Ctrl-C.", who]
 
 
 def address_family(host: str) -> socket.AddressFamily:
@@ -215,20 +239,70 @@ async def _stop(http: HTTPServer, endpoint: Endpoint, door: Door) -> None:
 
 
 class _BoundedServer(HTTPServer):
-    """Takes no more connections than it can hold."""
+    """Holds `MAX_CONNECTIONS` at most; of those, none that waits for a request keeps a new one out."""
 
-    _held = 0
+    def initialize(self, *args: Any, **kwargs: Any) -> None:
+        super().initialize(*args, **kwargs)
+        self._held: set[IOStream] = set()
+        self._waiting: dict[IOStream, None] = {}  # for a request's headers, the longest wait first
 
     def handle_stream(self, stream: IOStream, address: Any) -> None:
-        if self._held >= MAX_CONNECTIONS:
+        if len(self._held) >= MAX_CONNECTIONS and not self._drop_longest_waiting():
             stream.close()
             return
-        self._held += 1
+        self._held.add(stream)
+        self._waiting[stream] = None
         super().handle_stream(stream, address)
 
+    def _drop_longest_waiting(self) -> bool:
+        stream = next(iter(self._waiting), None)
+        if stream is None:
+            return False
+        self._release(stream)
+        stream.close()
+        return True
+
+    def _release(self, stream: IOStream) -> None:
+        self._held.discard(stream)
+        self._waiting.pop(stream, None)
+
+    def start_request(self, server_conn: object, request_conn: HTTPConnection) -> HTTPMessageDelegate:
+        # Called when a connection begins to wait for its first request, and again after each answer.
+        stream = cast(HTTP1ServerConnection, server_conn).stream
+        if stream in self._held:
+            self._waiting.pop(stream, None)
+            self._waiting[stream] = None
+        return _Arrival(super().start_request(server_conn, request_conn), partial(self._arrived, stream))
+
+    def _arrived(self, stream: IOStream) -> None:
+        self._waiting.pop(stream, None)
+
     def on_close(self, server_conn: object) -> None:
-        self._held -= 1
+        self._release(cast(HTTP1ServerConnection, server_conn).stream)
         super().on_close(server_conn)
+
+
+class _Arrival(HTTPMessageDelegate):
+    """Passes a request on, and says when its headers are here."""
+
+    def __init__(self, request: HTTPMessageDelegate, arrived: Callable[[], None]) -> None:
+        self._request = request
+        self._arrived = arrived
+
+    def headers_received(
+        self, start_line: RequestStartLine | ResponseStartLine, headers: HTTPHeaders
+    ) -> Awaitable[None] | None:
+        self._arrived()
+        return self._request.headers_received(start_line, headers)
+
+    def data_received(self, chunk: bytes) -> Awaitable[None] | None:
+        return self._request.data_received(chunk)
+
+    def finish(self) -> None:
+        self._request.finish()
+
+    def on_connection_close(self) -> None:
+        self._request.on_connection_close()
 
 
 class _UnknownHandler(DoorHandler):

@@ -83,6 +83,23 @@ def test_a_transport_that_there_is_not():
         FastMCP().run("http")  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"host": "0.0.0.0"}, "Other machines can reach a server at '0.0.0.0': give a token"),
+        ({"host": ""}, "Other machines can reach"),
+        ({"host": "::"}, "Other machines can reach"),
+        ({"token": "hunter2"}, "A token has 16 to 512 characters"),
+        ({"token": "sixteen chars and a space"}, "A token has 16 to 512 characters"),
+    ],
+)
+def test_what_anyone_could_reach_or_guess_is_not_served(options: dict[str, str], words: str):
+    """`FastMCP.run` refuses a host that other machines reach without a token (1.25)."""
+    with pytest.raises(ValueError, match=words) as failed:
+        FastMCP("Life").run("streamable-http", port=0, **options)
+    assert "hunter2" not in str(failed.value)
+
+
 PROGRAM = """
 import anyio.lowlevel, sys
 from contextlib import asynccontextmanager
@@ -116,7 +133,7 @@ def test_over_http_it_says_where_and_ends_its_life_when_stopped(
     end = threading.Timer(30, process.kill)
     end.start()
     try:
-        said = process.stderr.readline()
+        said, who = process.stderr.readline(), process.stderr.readline()
         process.send_signal(number)
         printed, errors = process.communicate()
     finally:
@@ -125,4 +142,5 @@ def test_over_http_it_says_where_and_ends_its_life_when_stopped(
         process.communicate()
     assert said.startswith("Serving Life at http://127.0.0.1:")
     assert said.endswith(f"/{path} until Ctrl-C.\n")
+    assert "asks for no token: every user and every program of this machine can call it" in who
     assert (process.returncode, printed, errors) == (0, "closed\n", "")

@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from contextlib import AsyncExitStack
+from types import SimpleNamespace
 from typing import Any
 
 import anyio
@@ -15,16 +16,17 @@ from mcp import ClientSession
 from mcp.client import Client
 from mcp.client.sse import sse_client
 from mcp.client.streamable_http import streamable_http_client
+from tornado.httputil import HTTPHeaders
 
 from mcp_jupyter.engine.channel import Channel
 from mcp_jupyter.server.http import app
-from mcp_jupyter.server.http.access import LoopbackGuard
+from mcp_jupyter.server.http.access import LoopbackGuard, Refusal
 from mcp_jupyter.server.http.app import serve_http
 
 from .conftest import Front
 from .test_streamable_legacy import text
 from .tiny import TinyServer
-from .wire import ACCEPT, BOUND, call, connect, initialize, modern, modern_headers
+from .wire import ACCEPT, BOUND, Wire, call, connect, initialize, modern, modern_headers
 
 pytestmark = pytest.mark.anyio
 
@@ -103,6 +105,56 @@ async def test_a_refused_client_reads_why() -> None:
         for _ in range(50):
             reply = await http.post(f"http://127.0.0.1:{port}/mcp", json=message, headers=headers)
             assert reply.status_code == 401
+
+
+@pytest.mark.parametrize(
+    ("host", "token", "called", "passes"),
+    [
+        ("127.0.0.1", None, "localhost:7", True),
+        ("127.0.0.1", None, "localhost:8", False),  # a page that was rebound names its own port
+        ("127.0.0.1", None, "example.com:7", False),
+        ("127.0.0.2", None, "127.0.0.2:7", True),
+        ("::1", None, "[::1]:7", True),
+        ("127.0.0.1", "t", "localhost:8", True),  # a forwarded port
+        ("127.0.0.1", "t", "example.com:7", False),
+        ("0.0.0.0", "t", "example.com", True),
+        ("example.com", "t", "localhost:1", True),
+    ],
+)
+def test_which_host_a_server_answers_to(host: str, token: str | None, called: str, passes: bool) -> None:
+    request = SimpleNamespace(headers=HTTPHeaders({"Host": called}))
+    guard = LoopbackGuard.listening(host, 7, token)
+    if passes:
+        guard.check(SimpleNamespace(request=request))  # type: ignore[arg-type]
+        request.headers.add("Host", called)
+    with pytest.raises(Refusal, match="Host"):
+        guard.check(SimpleNamespace(request=request))  # type: ignore[arg-type]
+
+
+async def test_beyond_the_loopback_interface_a_token_is_needed() -> None:
+    with pytest.raises(ValueError, match=r"reach a server at '0\.0\.0\.0': give a token"):
+        async with serve_http(TinyServer(), host="0.0.0.0", port=0):
+            pass
+
+
+async def test_silent_connections_keep_nobody_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    """When all connections are taken, those that wait for a request give way (1.25)."""
+    monkeypatch.setattr(app, "MAX_CONNECTIONS", 4)
+    async with serve_http(TinyServer(), port=0) as port, AsyncExitStack() as stack:
+
+        async def opened() -> Wire:
+            return await stack.enter_async_context(connect(port))
+
+        busy = await opened()
+        await busy.send("GET", "/sse", {"Accept": "text/event-stream"})
+        assert (await busy.head()).status == 200
+        silent = [await opened() for _ in range(8)]
+        kept = await opened()
+        assert await initialize(kept)
+        with anyio.fail_after(BOUND):
+            assert all([await each.closed() for each in silent[:6]])
+        assert await initialize(kept)  # it was heard last
+        assert await busy.event()  # and what is being answered is not dropped
 
 
 # -- the life of a server ----------------------------------------------------------------------------------
@@ -192,11 +244,12 @@ async def test_connections_beyond_the_limit_are_closed(monkeypatch: pytest.Monke
     monkeypatch.setattr(app, "MAX_CONNECTIONS", 2)
     async with serve_http(TinyServer(), port=0) as port:
         async with connect(port) as first, connect(port) as second:
-            assert await initialize(first)
-            assert await initialize(second)
+            for wire in (first, second):  # both are being answered: neither gives way
+                await wire.send("GET", "/sse", {"Accept": "text/event-stream"})
+                assert (await wire.head()).status == 200
             async with connect(port) as third:
                 assert await third.closed()
-            assert await initialize(first)
+            assert await first.event()
         async with asyncio.timeout(BOUND):
             while True:
                 async with connect(port) as wire:
