@@ -4,25 +4,45 @@
 from __future__ import annotations
 
 import json
+from typing import TYPE_CHECKING, Final
 
 import click
 
 from . import reported
 
+if TYPE_CHECKING:
+    from ..extension.census import Summary
+
 __all__ = ["command"]
+
+_ELSEWHERE: Final = (
+    "A notebook on another machine, or in another container, can be reached only there. One that stays in\n"
+    "this list although its kernel has ended left its file when that machine stopped. Then delete the file,\n"
+    "mcp-KERNEL_ID.json in the directory that `jupyter --runtime-dir` prints (KERNEL_ID: see `--json`)."
+)
 
 
 @click.command("list", short_help="Show the live notebooks.")
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON array, for programs.")
 def command(as_json: bool) -> None:
-    """Show the notebooks that serve MCP clients now."""
+    """Show the notebooks that serve MCP clients now.
+
+    Notebooks on other machines and in other containers are shown too, when they share this Jupyter runtime
+    directory. They cannot be reached from here.
+    """
     import anyio
 
     from ..extension.census import Summary, census
     from ..link.discovery import Discovery
 
     async def ask() -> list[Summary]:
-        return await census(await Discovery().live())
+        discovery = Discovery()
+        live = await census(await discovery.live())
+        elsewhere = await discovery.elsewhere()
+        return live + [
+            Summary(info.name, info.kernel_id, info.path, "elsewhere", machine=info.place)
+            for info in elsewhere
+        ]
 
     with reported():
         summaries = anyio.run(ask)
@@ -36,5 +56,13 @@ def command(as_json: bool) -> None:
         from .table import table
 
         heads = ("NAME", "STATE", "TOOLS", "RESOURCES", "PROMPTS", "NOTEBOOK")
-        rows = [(s.name, s.state, s.tools, s.resources, s.prompts, s.path or "-") for s in summaries]
-        click.echo(table(heads, rows))
+        click.echo(table(heads, [_row(summary) for summary in summaries]))
+        if any(summary.machine for summary in summaries):
+            click.echo(_ELSEWHERE, err=True)
+
+
+def _row(summary: Summary) -> tuple[object, ...]:
+    path = summary.path or "-"
+    if summary.machine is not None:
+        return summary.name, f"on another machine ({summary.machine})", "-", "-", "-", path
+    return summary.name, summary.state, summary.tools, summary.resources, summary.prompts, path

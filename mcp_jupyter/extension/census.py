@@ -31,7 +31,7 @@ NOTEBOOK_META: Final = "mcp-jupyter/notebook"
 
 _QUESTION: Final[Mapping[str, Any]] = {"_meta": {PROTOCOL_VERSION: LATEST_MODERN, CLIENT_CAPABILITIES: {}}}
 
-State = Literal["idle", "busy", "gone"]
+State = Literal["idle", "busy", "gone", "elsewhere"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,10 +45,13 @@ class Summary:
     kernel_id : str
     path : str or None
         The notebook's; None for a kernel without one.
-    state : {"idle", "busy", "gone"}
-        "busy" also when it does not answer in time.
+    state : {"idle", "busy", "gone", "elsewhere"}
+        "busy" also when it does not answer in time. "elsewhere": its connection file was written on another
+        machine, so it can neither be reached nor judged from here.
     tools, resources, prompts : int
         How many of each; 0 where the kernel does not say.
+    machine : str or None
+        What that other machine is called.
     """
 
     name: str
@@ -58,6 +61,7 @@ class Summary:
     tools: int = 0
     resources: int = 0
     prompts: int = 0
+    machine: str | None = None
 
 
 class _Nobody:

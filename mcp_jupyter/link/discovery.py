@@ -2,7 +2,8 @@
 """Which notebooks are live: connection files whose kernel can be connected to.
 
 Removes what dead kernels left behind. Opens no conversation and keeps no list: every question is
-answered from the runtime directory as it is now.
+answered from the runtime directory as it is now. Kernels on another machine, which shares the directory, are
+never live here, and never removed.
 """
 
 from __future__ import annotations
@@ -17,7 +18,8 @@ from anyio import to_thread
 
 from ..errors import LinkError, NotebookNotFound
 from .dial import Liveness, probe
-from .files import ConnectionInfo, default_runtime_dir, file_path, read, remove, scan
+from .files import NO_RESOURCES, ConnectionInfo, default_runtime_dir, file_path, read, remove, scan
+from .machine import process_runs
 
 __all__ = ["POLL_SECONDS", "Discovery"]
 
@@ -28,6 +30,11 @@ POLL_SECONDS: Final = 0.25
 
 MAX_PROBES: Final = 16
 """Sockets opened at once to find out who lives."""
+
+_ELSEWHERE: Final = (
+    "Notebook {!r} runs on another machine or in another container ({}), which shares this user's Jupyter "
+    "runtime directory. Reach it from there."
+)
 
 _NOBODY: Final = "No notebook is serving. Run `%load_ext mcp_jupyter` in a notebook."
 
@@ -46,23 +53,46 @@ class Discovery:
         self._ignored: dict[Path, str] = {}
 
     async def live(self) -> list[ConnectionInfo]:
-        """All kernels that can be connected to now, by name. What dead ones left is removed."""
+        """All kernels that can be connected to now, by name. What dead ones left is removed.
+
+        Raises
+        ------
+        LinkError
+            When the runtime directory or the kernels cannot be looked at.
+        """
         states: dict[str, Liveness] = {}
+        failures: list[LinkError] = []
         limiter = anyio.CapacityLimiter(MAX_PROBES)
 
         async def look(info: ConnectionInfo) -> None:
             async with limiter:
-                states[info.kernel_id] = await probe(info)
+                try:
+                    states[info.kernel_id] = await probe(info)
+                except LinkError as exc:
+                    failures.append(exc)  # raised outside: a task group would wrap it
 
-        found = await to_thread.run_sync(scan, self.runtime_dir, self._ignore)
+        found = [info for info in await self._scan() if info.is_here]
         async with anyio.create_task_group() as tasks:
             for info in found:
                 tasks.start_soon(look, info)
+        if failures:
+            raise failures[0]
         for info in found:
             if states[info.kernel_id] is Liveness.GONE:
                 await to_thread.run_sync(remove, info, self.runtime_dir)
         live = [info for info in found if states[info.kernel_id] is Liveness.LIVE]
         return sorted(live, key=lambda info: (info.name, info.kernel_id))
+
+    async def elsewhere(self) -> list[ConnectionInfo]:
+        """The kernels that wrote their connection file on another machine, or in another container, by name.
+
+        Whether they live cannot be found out from here.
+        """
+        found = [info for info in await self._scan() if not info.is_here]
+        return sorted(found, key=lambda info: (info.name, info.kernel_id))
+
+    async def _scan(self) -> list[ConnectionInfo]:
+        return await to_thread.run_sync(scan, self.runtime_dir, self._ignore)
 
     def _ignore(self, path: Path, error: LinkError) -> None:
         """Log what is wrong with a file, once: discovery runs often."""
@@ -82,6 +112,9 @@ class Discovery:
         for info in live:
             if info.name == name:
                 return info
+        for info in await self.elsewhere():
+            if info.name == name:
+                raise NotebookNotFound(_ELSEWHERE.format(name, info.place))
         raise NotebookNotFound(f"No live notebook is named {name[:64]!r}. {_listing(live)}")
 
     async def only(self) -> ConnectionInfo:
@@ -98,31 +131,37 @@ class Discovery:
         raise NotebookNotFound(f"Say which notebook. {_listing(live)}" if live else _NOBODY)
 
     async def by_kernel(self, kernel_id: str) -> ConnectionInfo:
-        """The live kernel with this id.
+        """The kernel with this id. Looks for its file and its process, but does not connect: the caller will.
 
         Raises
         ------
         NotebookNotFound
             When it does not serve.
+        LinkError
+            When this process has no descriptors or memory left to look.
         """
-        info = await self._look_for(kernel_id)
+        info = self._look_for(kernel_id)
+        if info is not None and not info.is_here:
+            raise NotebookNotFound(_ELSEWHERE.format(info.name, info.place))
         if info is None:
             raise NotebookNotFound("The notebook's kernel is not serving. " + _NOBODY.partition(". ")[2])
         return info
 
     async def wait_for(self, kernel_id: str) -> ConnectionInfo:
-        """Wait until the kernel with this id can be connected to. Whoever asks bounds the wait."""
+        """Wait until the kernel with this id serves, as `by_kernel` sees it. The caller bounds the wait."""
         # There is nothing to be woken by: the kernel that will come knows nobody yet.
-        while (info := await self._look_for(kernel_id)) is None:  # noqa: ASYNC110
+        while (info := self._look_for(kernel_id)) is None or not info.is_here:  # noqa: ASYNC110
             await anyio.sleep(POLL_SECONDS)
         return info
 
-    async def _look_for(self, kernel_id: str) -> ConnectionInfo | None:
+    def _look_for(self, kernel_id: str) -> ConnectionInfo | None:
         try:
             info = read(file_path(kernel_id, self.runtime_dir))
-        except LinkError:
+        except LinkError as exc:
+            if isinstance(exc.__cause__, OSError) and exc.__cause__.errno in NO_RESOURCES:
+                raise
             return None
-        return info if await probe(info) is Liveness.LIVE else None
+        return info if not info.is_here or process_runs(info.pid) else None
 
 
 def _listing(live: Collection[ConnectionInfo]) -> str:

@@ -7,6 +7,7 @@ Does not know whether the kernel behind a file lives. These functions block on t
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import re
@@ -15,15 +16,18 @@ import stat
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, fields
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, Final, Literal, TypeAlias
 
 from ..errors import FrameError, LinkError
 from ..private_files import is_own, make_private_directory, read_private, write_private
 from ..protocol.frames import dumps, parse
+from .machine import Machine, this_machine
 from .names import is_name
 
 __all__ = [
+    "NO_RESOURCES",
     "PRIVATE_DIR_PREFIX",
     "Address",
     "ConnectionInfo",
@@ -49,6 +53,9 @@ PRIVATE_DIR_PREFIX: Final = "mcp-jupyter-"
 
 MAX_FILE_BYTES: Final = 16 * 1024
 """A connection file has some 400 bytes and two paths; anything larger is not one."""
+
+NO_RESOURCES: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM})
+"""Errors of this process or machine: they say nothing about the file or socket it wanted to open."""
 
 _KERNEL_ID: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}", re.ASCII)
 _SOCKET: Final = re.compile(r"mcp-[0-9a-f]{16}\.sock", re.ASCII)
@@ -128,6 +135,8 @@ class ConnectionInfo:
         The socket's path, or loopback host and port.
     key : str
         64 hexadecimal characters. Never shown.
+    machine : Machine or None
+        Where the kernel runs. None when the file does not say: then it counts as another machine.
 
     Raises
     ------
@@ -142,6 +151,17 @@ class ConnectionInfo:
     transport: Transport
     address: Address
     key: str = field(repr=False)
+    machine: Machine | None = None
+
+    @property
+    def is_here(self) -> bool:
+        """Whether the kernel is known to run on this machine: only then may it be judged, or sent its key."""
+        return self.machine == this_machine()
+
+    @property
+    def place(self) -> str:
+        """What the kernel's machine is called."""
+        return self.machine.name if self.machine is not None else "unknown"
 
     def __post_init__(self) -> None:
         for name, is_valid in _CHECKS.items():
@@ -168,11 +188,14 @@ class ConnectionInfo:
         known: dict[str, Any] = {item.name: value.get(item.name) for item in fields(cls)}
         if type(known["address"]) is list:
             known["address"] = tuple(known["address"])
+        known["machine"] = Machine.from_json(known["machine"])
         return cls(**known)
 
     def to_json(self) -> bytes:
         """The content of the connection file."""
-        return dumps({"version": 1, **{item.name: getattr(self, item.name) for item in fields(self)}})
+        machine = None if self.machine is None else self.machine.to_json()
+        values = {item.name: getattr(self, item.name) for item in fields(self)}
+        return dumps({"version": 1, **values, "machine": machine})
 
 
 def default_runtime_dir() -> Path:
@@ -232,7 +255,12 @@ def read(path: Path) -> ConnectionInfo:
 
 
 def remove(info: ConnectionInfo, runtime_dir: Path) -> None:
-    """Remove a kernel's socket and, unless it speaks of a newer kernel already, its connection file."""
+    """Remove a kernel's socket and, unless it speaks of a newer kernel already, its connection file.
+
+    What a kernel on another machine left is never removed: it may be alive.
+    """
+    if not info.is_here:
+        return
     path = file_path(info.kernel_id, runtime_dir)
     with suppress(LinkError, OSError):
         if read(path).key == info.key:
@@ -256,6 +284,17 @@ def _log_ignored(path: Path, error: LinkError) -> None:
     log.warning("Ignoring %a: %s", str(path), error)  # anybody may have chosen its name
 
 
+def _connection_files(runtime_dir: Path) -> list[Path]:
+    # Not `Path.glob`: it hides some errors, which then look like a directory without kernels.
+    try:
+        names = os.listdir(runtime_dir)
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    except OSError as exc:
+        raise LinkError(f"The directory {runtime_dir} cannot be read: {exc.strerror}.") from exc
+    return [runtime_dir / name for name in sorted(names) if fnmatchcase(name, "mcp-*.json")]
+
+
 def scan(
     runtime_dir: Path, ignored: Callable[[Path, LinkError], None] = _log_ignored
 ) -> list[ConnectionInfo]:
@@ -265,12 +304,19 @@ def scan(
     ----------
     ignored : callable
         Told of each file that is not to be trusted, and why; by default it goes to the log.
+
+    Raises
+    ------
+    LinkError
+        When the directory cannot be read: no descriptors are left, or the file system fails.
     """
     found = []
-    for path in sorted(runtime_dir.glob("mcp-*.json")):
+    for path in _connection_files(runtime_dir):
         try:
             found.append(read(path))
         except LinkError as exc:
+            if isinstance(exc.__cause__, OSError) and exc.__cause__.errno in NO_RESOURCES:
+                raise  # the file is not at fault: without it the list would be wrong
             if os.path.lexists(path):  # else its kernel ended meanwhile
                 ignored(path, exc)
     return found

@@ -31,9 +31,10 @@ from ..errors import LinkError
 from ..private_files import make_private_directory
 from .channel import LinkChannel
 from .discovery import Discovery
-from .files import ConnectionInfo, Transport, remove, scan, write
+from .files import ConnectionInfo, Transport, file_path, remove, scan, write
+from .machine import this_machine
 from .names import claim_name
-from .sockets import forget_after_fork, listening_socket
+from .sockets import forget_after_fork, listen_again, listening_socket
 from .wire import key_of
 
 __all__ = ["HANDSHAKE_SECONDS", "MAX_CONNECTIONS", "Listener"]
@@ -48,6 +49,10 @@ MAX_CONNECTIONS: Final = 640
 
 ACCEPT_PAUSE_SECONDS: Final = 0.5
 """Where there are no descriptors left, trying again at once would only burn time."""
+
+FILE_SECONDS: Final = 60.0
+"""How often the kernel looks whether its connection file and socket are still there: clean-up programs, and
+versions of this package that take another machine's kernels for dead, remove them."""
 
 MAX_GREETING_BYTES: Final = 256
 """A greeting has 75 bytes."""
@@ -128,14 +133,16 @@ class Listener:
         runtime_dir: Path | None = None,
         max_connections: int = MAX_CONNECTIONS,
         handshake_seconds: float = HANDSHAKE_SECONDS,
+        file_seconds: float = FILE_SECONDS,
     ) -> None:
         self.info = info
         self._serve = serve
-        self._socket = sock
+        self._sockets = [sock]
         self._tasks = tasks
         self._discovery = Discovery(runtime_dir)
         self._max_connections = max_connections
         self._handshake_seconds = handshake_seconds
+        self._file_seconds = file_seconds
         self._open: set[asyncio.Transport] = set()
 
     @classmethod
@@ -151,6 +158,7 @@ class Listener:
         transport: Transport | None = None,
         max_connections: int = MAX_CONNECTIONS,
         handshake_seconds: float = HANDSHAKE_SECONDS,
+        file_seconds: float = FILE_SECONDS,
     ) -> AsyncIterator[Listener]:
         """Listen for as long as the context lasts; at its end no task, socket or file is left.
 
@@ -189,24 +197,30 @@ class Listener:
                 transport=kind,
                 address=address,
                 key=secrets.token_hex(32),
+                machine=this_machine(),
             )
-            async with _connections() as tasks:
-                listener = cls(
-                    info,
-                    serve,
-                    sock,
-                    tasks,
-                    runtime_dir=directory,
-                    max_connections=max_connections,
-                    handshake_seconds=handshake_seconds,
-                )
-                forget_after_fork(listener._descriptors)
-                tasks.start_soon(listener._accept)
-                try:
-                    await listener.rename(name)
-                    yield listener
-                finally:
-                    listener._stop()
+            try:
+                async with _connections() as tasks:
+                    listener = cls(
+                        info,
+                        serve,
+                        sock,
+                        tasks,
+                        runtime_dir=directory,
+                        max_connections=max_connections,
+                        handshake_seconds=handshake_seconds,
+                        file_seconds=file_seconds,
+                    )
+                    forget_after_fork(listener._descriptors)
+                    tasks.start_soon(listener._accept, sock)
+                    try:
+                        await listener.rename(name)
+                        tasks.start_soon(listener._keep_reachable)
+                        yield listener
+                    finally:
+                        listener._stop()
+            finally:
+                remove(info, directory)  # once more: a write in a thread may have been under way
 
     async def rename(self, wanted: str) -> None:
         """Be called `wanted` from now on, or something like it when another live kernel is.
@@ -225,24 +239,45 @@ class Listener:
             await self._publish(claim_name(wanted, self.info.kernel_id, taken | rivals))
 
     def _names_in(self, infos: Iterable[ConnectionInfo]) -> set[str]:
-        return {info.name for info in infos if info.kernel_id != self.info.kernel_id}
+        # A kernel on another machine is not served here: its name is free.
+        return {info.name for info in infos if info.is_here and info.kernel_id != self.info.kernel_id}
 
     async def _publish(self, name: str) -> None:
         self.info = replace(self.info, name=name)
         await to_thread.run_sync(write, self.info, self._discovery.runtime_dir)
 
-    async def _accept(self) -> None:
+    async def _keep_reachable(self) -> None:
+        """Put the connection file and the socket back when they were removed while the kernel serves."""
+        while True:
+            await anyio.sleep(self._file_seconds)
+            address, path = self.info.address, file_path(self.info.kernel_id, self._discovery.runtime_dir)
+            if isinstance(address, str) and not await to_thread.run_sync(os.path.lexists, address):
+                sock = listen_again(address)
+                if sock is not None:
+                    log.info("The socket of this kernel was removed; it listens on a new one.")
+                    self._sockets.append(sock)
+                    self._tasks.start_soon(self._accept, sock)
+            # A file that is there is left alone: it may be that of a newer process of this kernel.
+            if not await to_thread.run_sync(os.path.lexists, path):
+                log.info("The connection file of this kernel was removed; it is written again.")
+                try:
+                    await self._publish(self.info.name)
+                except LinkError as exc:
+                    log.warning("%s", exc)
+
+    async def _accept(self, sock: socket.socket) -> None:
         # Not asyncio's Server: closed in the wrong moment it forgets a connection it has just accepted.
         loop = asyncio.get_running_loop()
-        self._socket.setblocking(False)
-        while True:
-            try:
-                connection, _ = await loop.sock_accept(self._socket)
-                with registering_callbacks():
-                    await loop.connect_accepted_socket(lambda: _Door(self), connection)
-            except OSError as exc:  # too many open files, or the client is gone again
-                log.warning("A connection could not be accepted: %s", exc)
-                await anyio.sleep(ACCEPT_PAUSE_SECONDS)
+        sock.setblocking(False)
+        with sock:
+            while True:
+                try:
+                    connection, _ = await loop.sock_accept(sock)
+                    with registering_callbacks():
+                        await loop.connect_accepted_socket(lambda: _Door(self), connection)
+                except OSError as exc:  # too many open files, or the client is gone again
+                    log.warning("A connection could not be accepted: %s", exc)
+                    await anyio.sleep(ACCEPT_PAUSE_SECONDS)
 
     def _stop(self) -> None:
         remove(self.info, self._discovery.runtime_dir)
@@ -252,7 +287,7 @@ class Listener:
                 protocol.close()
 
     def _descriptors(self) -> list[int]:
-        sockets = [self._socket, *(transport.get_extra_info("socket") for transport in self._open)]
+        sockets = [*self._sockets, *(transport.get_extra_info("socket") for transport in self._open)]
         return [number for sock in sockets if (number := sock.fileno()) >= 0]
 
     # -- what a door asks ------------------------------------------------------------------------

@@ -320,8 +320,8 @@ class ResumingLink(Channel):
             self.close()
 
     async def _find(self) -> None:
-        info = await self._discovery.wait_for(self._kernel_id)
         try:
+            info = await self._discovery.wait_for(self._kernel_id)
             kernel = _Present(self, await dial(info))
         except LinkError:
             return

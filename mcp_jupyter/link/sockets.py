@@ -18,12 +18,14 @@ from pathlib import Path
 from typing import Final
 
 from ..errors import LinkError
+from ..private_files import is_own
 from .files import PRIVATE_DIR_PREFIX, Address, Transport, remove_socket, socket_name
 
-__all__ = ["forget_after_fork", "listening_socket"]
+__all__ = ["forget_after_fork", "listen_again", "listening_socket"]
 
-BACKLOG: Final = 128
-"""Connections that may wait while the kernel's interpreter is held by a long call."""
+BACKLOG: Final = 1024
+"""Connections that may wait while the kernel's interpreter is held by a long call: more than the listener's
+`MAX_CONNECTIONS`, so that a burst fits. The system may allow fewer (Linux: `net.core.somaxconn`)."""
 
 
 @contextmanager
@@ -65,10 +67,30 @@ def _bind(directory: Path, transport: Transport | None) -> tuple[socket.socket, 
     raise LinkError("This machine gives no Unix socket to listen on.")
 
 
+def listen_again(address: str) -> socket.socket | None:
+    """A new listening socket in the place of one whose entry in the file system was removed.
+
+    None when that cannot be done, or when the place may no longer be this user's alone.
+    """
+    path = Path(address)
+    with suppress(OSError):
+        path.parent.mkdir(mode=0o700)
+    try:
+        if not is_own(path.parent.lstat()):
+            return None
+    except OSError:
+        return None
+    bound = _bind_unix_at(path)
+    return None if bound is None else bound[0]
+
+
 def _bind_unix(directory: Path) -> tuple[socket.socket, Address] | None:
+    return _bind_unix_at(directory / socket_name())
+
+
+def _bind_unix_at(path: Path) -> tuple[socket.socket, Address] | None:
     if sys.platform == "win32" or not hasattr(socket, "AF_UNIX"):
         return None
-    path = directory / socket_name()
     sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
         sock.bind(str(path))

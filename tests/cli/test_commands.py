@@ -7,11 +7,14 @@ import json
 import re
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 
 from mcp_jupyter.cli.table import table
 from mcp_jupyter.extension.store import TokenStore
+from mcp_jupyter.link.files import write
+from mcp_jupyter.link.machine import this_machine
 from mcp_jupyter.server.fastmcp import FastMCP
 from tests.conftest import JupyterDirs
 from tests.extension.support import NAME, OTHER, OTHER_KERNEL_ID, serve_notebook
@@ -89,6 +92,23 @@ async def test_list_shows_what_is_live(jupyter_dirs: JupyterDirs) -> None:
     ]
     assert [each["name"] for each in listed] == [OTHER, NAME]
     assert listed[1].items() >= said.items()
+
+
+async def test_list_shows_a_notebook_of_another_machine_and_leaves_it_alone(
+    jupyter_dirs: JupyterDirs,
+) -> None:
+    """Discovery on one machine does not remove what another one left in a shared directory (1.5)."""
+    here = this_machine()
+    other = replace(here, name="node-b", boot="another")
+    async with serve_notebook() as listener:
+        write(replace(listener.info, machine=other), jupyter_dirs.runtime)
+        files = sorted(path.name for path in jupyter_dirs.runtime.iterdir())
+        shown = await run(jupyter_dirs, "list")
+        (listed,) = json.loads((await run(jupyter_dirs, "list", "--json")).stdout)
+        assert sorted(path.name for path in jupyter_dirs.runtime.iterdir()) == files
+    assert re.search(rf"{NAME} +on another machine \(node-b\) +- +-", shown.stdout.decode())
+    assert b"can be reached only there" in shown.stderr
+    assert (listed["name"], listed["state"], listed["machine"]) == (NAME, "elsewhere", "node-b")
 
 
 async def test_list_of_nothing_says_how_to_begin(jupyter_dirs: JupyterDirs) -> None:

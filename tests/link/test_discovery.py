@@ -3,9 +3,15 @@
 
 from __future__ import annotations
 
+import itertools
+import json
 import os
 import signal
+import socket
 import subprocess
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +22,11 @@ from mcp_jupyter.engine.connection import Connection
 from mcp_jupyter.errors import ConnectionClosed, LinkError, NotebookNotFound
 from mcp_jupyter.link.dial import dial
 from mcp_jupyter.link.discovery import Discovery
-from mcp_jupyter.link.files import read, scan
+from mcp_jupyter.link.files import ConnectionInfo, read, remove, scan, write
+from mcp_jupyter.link.machine import Machine, this_machine
+from mcp_jupyter.link.wire import greeting
 
+from ..descriptors import no_descriptors
 from .echo import Echo
 
 BOUND = 10.0
@@ -93,6 +102,156 @@ async def test_a_child_that_outlives_its_kernel_does_not_keep_it_alive(
             os.kill(child, signal.SIGKILL)
 
 
+@contextmanager
+def silent_kernel(runtime_dir: Path, backlog: int = 0) -> Iterator[tuple[ConnectionInfo, socket.socket]]:
+    """A kernel of this process that listens, and accepts nothing unless the test does."""
+    runtime_dir.mkdir()
+    with socket.socket(socket.AF_UNIX) as sock:
+        sock.bind(str(runtime_dir / "mcp-0123456789abcdef.sock"))
+        sock.listen(backlog)
+        info = ConnectionInfo(
+            name="sales",
+            kernel_id="k-1",
+            pid=os.getpid(),
+            path=None,
+            transport="unix",
+            address=sock.getsockname(),
+            key="0" * 64,
+            machine=this_machine(),
+        )
+        write(info, runtime_dir)
+        yield info, sock
+
+
+@contextmanager
+def full_backlog(address: str) -> Iterator[int]:
+    """Let so many connections wait at a socket that the system takes no more; how many that are."""
+    with ExitStack() as stack:
+        for number in itertools.count():
+            waiting = stack.enter_context(socket.socket(socket.AF_UNIX))
+            waiting.setblocking(False)
+            try:
+                waiting.connect(address)
+            except BlockingIOError:
+                yield number
+                return
+
+
+async def test_a_kernel_with_a_full_backlog_is_waited_for_and_really_connected(runtime_dir: Path) -> None:
+    """A dial is never given a socket that is not connected (1.5)."""
+    with silent_kernel(runtime_dir) as (info, sock), full_backlog(str(info.address)) as waiting:
+
+        async def open_channel() -> None:
+            channel = await dial(info, timeout=BOUND)
+            channel.close()  # once the greeting is sent
+            await channel.wait_closed()
+
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(open_channel)
+            await anyio.lowlevel.checkpoint()  # it has tried once
+            sock.settimeout(BOUND)
+            for _ in range(waiting):
+                sock.accept()[0].close()
+            connection, _ = await anyio.to_thread.run_sync(sock.accept)
+        with connection:
+            assert connection.recv(1000) == greeting(info.key)
+
+
+async def test_a_kernel_that_takes_no_connection_is_not_called_gone(runtime_dir: Path) -> None:
+    """A full backlog is not taken for a dead kernel, and costs no file (1.5)."""
+    with silent_kernel(runtime_dir) as (info, _), full_backlog(str(info.address)):
+        with pytest.raises(
+            LinkError, match=r"'sales' cannot be reached: it did not take the connection"
+        ) as e:
+            await dial(info, timeout=0.05)
+        assert not isinstance(e.value, NotebookNotFound)
+        assert await Discovery(runtime_dir).live() == [info]
+        assert len(os.listdir(runtime_dir)) == 2
+
+
+async def test_a_refused_connection_is_a_dead_kernel_only_when_its_process_is_dead(
+    runtime_dir: Path, start_kernel: Any
+) -> None:
+    """Where a full backlog refuses connections (macOS), a live kernel keeps its files (1.5)."""
+    with silent_kernel(runtime_dir) as (info, sock):
+        sock.close()  # what is left refuses connections, as a full backlog does on macOS
+        assert await Discovery(runtime_dir).live() == []
+        assert len(os.listdir(runtime_dir)) == 2
+        with pytest.raises(LinkError, match=r"Connection refused for 0.05 s"):
+            await dial(info, timeout=0.05)
+        ended = subprocess.Popen(["true"])
+        ended.wait(timeout=BOUND)
+        write(replace(info, pid=ended.pid), runtime_dir)
+        assert await Discovery(runtime_dir).live() == []
+        assert os.listdir(runtime_dir) == []
+
+
+HERE = this_machine()
+ELSEWHERE = {
+    "machine": replace(HERE, name="node-b", id="another"),
+    "boot": replace(HERE, name="node-b", boot="another"),
+    "container": replace(HERE, name="node-b", pids="pid:[1]"),
+    "unknown": None,
+}
+
+
+@pytest.mark.parametrize("machine", ELSEWHERE.values(), ids=ELSEWHERE)
+@pytest.mark.parametrize("transport", ["unix", "tcp"])
+async def test_a_kernel_of_another_machine_is_neither_removed_nor_dialled(
+    runtime_dir: Path, machine: Machine | None, transport: str
+) -> None:
+    """What another machine wrote into a shared directory stays, and never gets the key (1.5)."""
+    with silent_kernel(runtime_dir) as (info, sock), socket.create_server(("127.0.0.1", 0)) as tcp:
+        at = {"transport": "tcp", "address": tcp.getsockname()} if transport == "tcp" else {}
+        foreign = replace(info, machine=machine, pid=2**22 + 1, **at)
+        write(foreign, runtime_dir)
+        discovery = Discovery(runtime_dir)
+        assert await discovery.live() == []
+        assert await discovery.elsewhere() == [foreign]
+        remove(foreign, runtime_dir)
+        with pytest.raises(NotebookNotFound, match="'sales' runs on another machine or in another container"):
+            await discovery.find("sales")
+        with pytest.raises(NotebookNotFound, match="runs on another machine"):
+            await discovery.by_kernel("k-1")
+        with pytest.raises(LinkError, match="another machine"):
+            await dial(foreign)
+        for listening in (sock, tcp):
+            listening.setblocking(False)
+            with pytest.raises(BlockingIOError):
+                listening.accept()
+        assert len(os.listdir(runtime_dir)) == 2
+
+
+async def test_a_machine_that_cannot_be_read_is_another_one(runtime_dir: Path) -> None:
+    """A file that says where in a way we do not understand is not ours to remove (1.5)."""
+    with silent_kernel(runtime_dir) as (info, _):
+        file = runtime_dir / "mcp-k-1.json"
+        for said in (
+            "here",
+            {},
+            {"id": 5},
+            {**HERE.to_json(), "name": "\x1b[2J"},
+            {**HERE.to_json(), "id": ""},
+        ):
+            file.write_text(json.dumps(json.loads(info.to_json()) | {"machine": said}))
+            assert read(file).machine is None
+            assert await Discovery(runtime_dir).live() == []
+        assert file.exists()
+
+
+async def test_without_descriptors_nothing_is_called_gone(start_kernel: Any, runtime_dir: Path) -> None:
+    """A process that can open no file says so, instead of finding no notebook (1.6)."""
+    start_kernel("k-1", "sales")
+    discovery = Discovery(runtime_dir)
+    await discovery.live()  # threads are there
+    with no_descriptors():
+        for ask in (discovery.live(), discovery.find("sales"), discovery.by_kernel("k-1")):
+            with pytest.raises(LinkError, match="Too many open files") as caught:
+                await ask
+            assert not isinstance(caught.value, NotebookNotFound)
+    assert [info.name for info in await discovery.live()] == ["sales"]
+
+
 async def test_a_name_that_is_not_there_is_answered_with_those_that_are(
     start_kernel: Any, runtime_dir: Path
 ) -> None:
@@ -140,9 +299,7 @@ async def test_a_dead_kernel_is_a_clear_error_to_who_dials(start_kernel: Any, ru
     process = start_kernel("k-1", "sales")
     info = read(runtime_dir / "mcp-k-1.json")
     kill(process)
-    with pytest.raises(
-        LinkError, match="The kernel of notebook 'sales' cannot be reached: Connection refused"
-    ):
+    with pytest.raises(NotebookNotFound, match="notebook 'sales' is not serving: its process has ended"):
         await dial(info)
 
 

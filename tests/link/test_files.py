@@ -21,6 +21,7 @@ from hypothesis import strategies as st
 from mcp_jupyter.errors import LinkError
 from mcp_jupyter.link import files
 from mcp_jupyter.link.files import ConnectionInfo, read, remove, scan, write
+from mcp_jupyter.link.machine import this_machine
 
 KEY = "0123456789abcdef" * 4
 FIELDS: dict[str, Any] = {
@@ -32,6 +33,7 @@ FIELDS: dict[str, Any] = {
     "transport": "unix",
     "address": "/run/user/1000/mcp-0123456789abcdef.sock",
     "key": KEY,
+    "machine": this_machine().to_json(),
 }
 INFO = ConnectionInfo.from_json(json.dumps(FIELDS).encode())
 
@@ -115,7 +117,7 @@ def test_a_field_that_is_not_valid_is_refused(change: dict[str, Any]) -> None:
         ConnectionInfo.from_json(json.dumps(FIELDS | change).encode())
 
 
-@pytest.mark.parametrize("missing", sorted(FIELDS.keys() - {"path"}))
+@pytest.mark.parametrize("missing", sorted(FIELDS.keys() - {"path", "machine"}))
 def test_a_field_that_is_missing_is_refused(missing: str) -> None:
     with pytest.raises(LinkError):
         ConnectionInfo.from_json(json.dumps({k: v for k, v in FIELDS.items() if k != missing}).encode())

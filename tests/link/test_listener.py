@@ -8,6 +8,7 @@ import os
 import stat
 import tempfile
 from contextlib import AsyncExitStack, suppress
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -20,8 +21,9 @@ from mcp_jupyter.engine.connection import Connection
 from mcp_jupyter.errors import LinkError
 from mcp_jupyter.link.dial import dial
 from mcp_jupyter.link.discovery import Discovery
-from mcp_jupyter.link.files import ConnectionInfo, read
+from mcp_jupyter.link.files import ConnectionInfo, read, write
 from mcp_jupyter.link.listener import MAX_GREETING_BYTES, Listener
+from mcp_jupyter.link.machine import this_machine
 from mcp_jupyter.link.wire import greeting
 
 from .echo import Echo, serve
@@ -82,7 +84,7 @@ async def test_nothing_is_left_at_the_end(listen: Any, runtime_dir: Path, transp
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(Connection(channel, Echo()).serve)  # returns: the other side hung up
     with pytest.raises(LinkError):
-        await dial(listener.info)
+        await dial(listener.info, timeout=0.1)  # its process, this one, runs: a refusal is not the last word
 
 
 async def test_socket_file_and_directory_are_private_under_any_umask(listen: Any, runtime_dir: Path) -> None:
@@ -157,6 +159,40 @@ async def test_a_start_that_fails_leaves_nothing(listen: Any, runtime_dir: Path)
         async with listen():
             pass
     assert os.listdir(runtime_dir) == ["mcp-k-1.json"]
+
+
+async def test_what_was_removed_while_it_serves_is_put_back(listen: Any, runtime_dir: Path) -> None:
+    """A kernel whose connection file or socket was removed can be reached again (1.5)."""
+    async with listen(file_seconds=0.01) as listener:
+        files = list(runtime_dir.iterdir())
+        for file in files:
+            file.unlink()
+        await until(lambda: all(file.exists() for file in files))
+        info = await Discovery(runtime_dir).find("analysis")
+        assert info == listener.info
+        assert await ask(await dial(info), "echo", {"a": 1}) == {"a": 1}
+        modes = {stat.S_IMODE(path.lstat().st_mode) for path in runtime_dir.iterdir()}
+        assert modes == {0o600}
+    assert os.listdir(runtime_dir) == []
+
+
+async def test_the_file_of_a_newer_process_is_left_alone(listen: Any, runtime_dir: Path) -> None:
+    """A kernel puts its file back only where there is none (1.5)."""
+    async with listen(file_seconds=0.001) as listener:
+        newer = replace(listener.info, key="f" * 64)
+        write(newer, runtime_dir)
+        for _ in range(20):
+            await anyio.sleep(0.001)
+        assert read(runtime_dir / "mcp-k-1.json") == newer
+
+
+async def test_the_name_of_a_notebook_on_another_machine_is_free(listen: Any, runtime_dir: Path) -> None:
+    """Names are of one machine: a file of another one takes none (1.5)."""
+    async with listen() as listener:
+        other = replace(listener.info, machine=replace(this_machine(), boot="another"))
+        write(other, runtime_dir)
+        async with listen(kernel_id="bbbb-2") as here:
+            assert here.info.name == listener.info.name
 
 
 # -- whom it lets in ----------------------------------------------------------------------------------
