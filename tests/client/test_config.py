@@ -308,10 +308,10 @@ HOSTILE = {
 @pytest.mark.parametrize("content", HOSTILE.values(), ids=HOSTILE.keys())
 def test_what_is_no_json_is_refused_in_a_moment(tmp_path: Path, content: bytes) -> None:
     path = written(tmp_path, content)
-    began = time.monotonic()
+    began = time.thread_time()
     with pytest.raises(ConfigError, match="is no JSON") as caught:
         load_servers(path)
-    assert time.monotonic() - began < 5
+    assert time.thread_time() - began < 5
     assert len(str(caught.value)) < 600
 
 

@@ -218,9 +218,9 @@ def test_a_wide_frame_has_fewer_rows():
 def test_only_the_rows_of_the_page_are_looked_at(make):
     frame = make(1_000_000)
     to_page(frame)
-    start = time.perf_counter()
+    start = time.thread_time()
     assert to_page(frame, limit=5)["total"] == 1_000_000
-    assert time.perf_counter() - start < 0.1  # measured: 0.3 ms; to copy the frame takes tens
+    assert time.thread_time() - start < 0.1  # measured: 0.3 ms; to copy the frame takes tens
 
 
 def test_markdown_keeps_its_shape_whatever_the_cells_say():
