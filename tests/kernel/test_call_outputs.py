@@ -200,7 +200,7 @@ async def lingers():
 
 @pytest.mark.parametrize("concurrent", [False, True])
 def test_what_goes_round_the_streams_stays_out_of_the_answer(kernel: DrivenKernel, concurrent: bool) -> None:
-    # The kernel has threads, of which Python warns at a fork from 3.12 on: that warning would be a log message.
+    # From Python 3.12 on a fork in a process with threads warns, and the warning would be a log message.
     kernel.run("""
 import multiprocessing, os, subprocess, warnings
 warnings.filterwarnings("ignore", message=".*use of fork", category=DeprecationWarning)
