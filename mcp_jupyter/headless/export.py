@@ -265,6 +265,8 @@ class _Writer:
         if not options.what:
             raise self._error("%%mcp_resource has no URI.")
         said = {"uri": repr(options.what), **_said(options, "name", "title", "description", "mime_type")}
+        if options.paths:
+            said["paths"] = "True"
         decorator = f"@mcp.resource({_keywords(said)})"
         lines, tree = self._tree(body)
         last = tree.body[-1] if tree.body else None

@@ -24,6 +24,7 @@ __all__ = [
     "INSPECT",
     "MIME_TYPE",
     "NAMES",
+    "PATHS",
     "PROMPT",
     "WATCH",
     "WHAT",
@@ -104,6 +105,9 @@ BUDGET = argument(
     type=characters,
     metavar="CHARACTERS",
     help="of one result; of a larger one, a preview",
+)
+PATHS = argument(
+    "--paths", action="store_true", help="the URI's {variables} are paths: they may be absolute (never ..)"
 )
 WATCH = argument(
     "--watch", action="store_true", help="tell subscribers after a cell that changed the variable"

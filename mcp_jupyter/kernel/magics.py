@@ -34,6 +34,7 @@ from .arguments import (
     INSPECT,
     MIME_TYPE,
     NAMES,
+    PATHS,
     PROMPT,
     WATCH,
     WHAT,
@@ -111,7 +112,7 @@ class McpMagics(Magics):
 
     # -- resources -------------------------------------------------------------------------------
 
-    @magic(line_cell_magic, (WHAT,), DESCRIBING, (MIME_TYPE, WATCH), HELP)
+    @magic(line_cell_magic, (WHAT,), DESCRIBING, (MIME_TYPE, PATHS, WATCH), HELP)
     def mcp_resource(self, line: str, cell: str | None = None) -> Any:
         """Serve a variable as an MCP resource; or, over a cell, its function or last value under a URI."""
         __tracebackhide__ = True
@@ -141,6 +142,7 @@ class McpMagics(Magics):
             title=args.title,
             description=args.description,
             mime_type=args.mime_type,
+            paths=args.paths,
         )
         self._serve("resource", [resource], {resource.uri: resource.definition.description or ""})
         self.engine.server.resource_updated(resource.uri)
@@ -149,6 +151,8 @@ class McpMagics(Magics):
     def _serve_variable(self, args: argparse.Namespace) -> None:
         if args.what is None:
             raise UsageError("%mcp_resource: give the name of a variable, as in %mcp_resource sales")
+        if args.paths:
+            raise UsageError("%mcp_resource: --paths is for a cell: %%mcp_resource files://{path*} --paths")
         if args.what not in self.shell.user_ns:
             raise no_such("variable", args.what, self._variables())
         resource = self.engine.variables.serve(

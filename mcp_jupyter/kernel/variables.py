@@ -161,7 +161,8 @@ class Variables:
         )
         # Unlisted they still answer who was in the midst of reading pages: with what the variable is now.
         listed = frames.is_frame_class(served.kind)
-        self._server.add(value, *(replace(each, listed=listed) for each in templates))
+        # Not checked for paths: a column may be called anything.
+        self._server.add(value, *(replace(each, listed=listed, checked=False) for each in templates))
         return value
 
     def _remove_templates(self, variable: str) -> None:

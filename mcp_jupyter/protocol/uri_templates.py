@@ -3,8 +3,8 @@
 
 Owns the syntax, expansion, and matching, which RFC 6570 leaves open. Refuses to know resources, and what
 a value means: **values are text from outside.** They are percent-decoded, so even `{name}`, which never
-matches a "/", may yield "../x" (from "..%2Fx"), "/" or NUL. Whoever makes a path or a query of one
-checks it first.
+matches a "/", may yield "../x" (from "..%2Fx"), "/" or NUL. `path_fault` says whether a value would lead out
+of a folder; resources ask it before their functions run.
 
 | expression           | matches                                                                        |
 |----------------------|--------------------------------------------------------------------------------|
@@ -27,7 +27,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import quote, unquote_to_bytes
 
-__all__ = ["UriTemplate", "UriTemplateError"]
+__all__ = ["UriTemplate", "UriTemplateError", "path_fault"]
 
 
 class UriTemplateError(ValueError):
@@ -36,6 +36,8 @@ class UriTemplateError(ValueError):
 
 _RESERVED: Final = ":/?#[]@!$&'()*+,;="  # RFC 3986 section 2.2
 _NAME: Final = re.compile(r"[A-Za-z0-9_]+(?:\.[A-Za-z0-9_]+)*")
+_SEPARATOR: Final = re.compile(r"[/\\]")
+_DRIVE: Final = re.compile(r"\s*[A-Za-z]:")
 _BAD_PERCENT: Final = re.compile(r"%(?![0-9A-Fa-f]{2})")
 
 
@@ -183,6 +185,23 @@ class UriTemplate:
                 raise UriTemplateError(f"the value of {variable.name!r} holds a lone surrogate") from None
             items.append(f"{variable.name}={text}" if operator.named else text)
         return operator.first + operator.separator.join(items) if items else ""
+
+
+def path_fault(value: str, *, absolute: bool = False) -> str | None:
+    """Why a value must not become part of a path, as the end of a sentence about it; None when it may.
+
+    The rules of Windows and POSIX apply together on every platform: a server written on one runs on another.
+    `absolute` allows an absolute path and a drive letter.
+    """
+    if "\0" in value:
+        return "has a NUL character"
+    if any(segment.strip() == ".." for segment in _SEPARATOR.split(value)):  # Windows drops white space
+        return "has a '..' segment"
+    if absolute:
+        return None
+    if value.lstrip()[:1] in ("/", "\\"):
+        return "is an absolute path"
+    return "has a drive letter" if _DRIVE.match(value) else None
 
 
 # ------------------------------------------------------------------------------------------------- parsing

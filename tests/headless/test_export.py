@@ -50,7 +50,7 @@ CELLS = [
     "def other() -> str:\n    return 'o'",
     "%%mcp_resource data://doubled --mime-type application/json\n"
     "double = [2 * value for value in values]\ndouble",
-    "%%mcp_resource data://{key}/item\ndef item(key: str) -> str:\n    return key",
+    "%%mcp_resource data://{key}/item --paths\ndef item(key: str) -> str:\n    return key",
     "%mcp_resource values --description 'The values'",
     "%%mcp_prompt\ndef ask(what: str) -> str:\n    return f'Ask {what}'",
     "%%mcp_prompt plain\nBraces {{}} and {what}, {what}.",
@@ -65,6 +65,7 @@ async def test_each_of_our_magics_becomes_a_decorator(tmp_path, write_notebook):
         assert (await client.call_tool("total", {"n": 2})).structuredContent == {"result": 12}
         assert tuple(await client.read_resource("data://doubled")) == ("[2, 4]", "application/json")
         assert (await client.read_resource("data://x/item")).contents[0].text == "x"
+        assert (await client.read_resource("data://C%3A/item")).contents[0].text == "C:"
         assert (await client.read_resource("notebook://variables/values")).contents[0].text == "[1, 2]"
         assert (await client.get_prompt("ask", {"what": "me"})).messages[0].content.text == "Ask me"
         plain = await client.get_prompt("plain", {"what": "x"})

@@ -214,6 +214,34 @@ async def test_a_modern_subscription_brings_updates_of_all_its_notebooks(
         tasks.cancel_scope.cancel()
 
 
+@ERAS
+async def test_a_value_that_leads_out_of_a_folder_is_refused(
+    hub: Hub, notebooks: Notebooks, modern: bool
+) -> None:
+    """At the endpoint of all notebooks as at one (1.29)."""
+    mcp, seen = FastMCP("files"), []
+
+    @mcp.resource("file://here/{name}")
+    def named(name: str) -> str:
+        seen.append(name)
+        return name
+
+    await notebooks.start("a", server=mcp)
+    uri = "hub://a/file://here/..%2f..%2fetc%2fpasswd"
+    async with host_of(hub, initialize=not modern) as host:
+        await host.names()
+        ask = host.modern if modern else host.ask
+        with pytest.raises(McpError, match=r"has a '\.\.' segment"):
+            await ask("resources/read", {"uri": uri})
+        ref = {"type": "ref/resource", "uri": "hub://a/file://here/{name}"}
+        with pytest.raises(McpError, match=r"has a '\.\.' segment"):
+            await ask("completion/complete", {"ref": ref, "argument": {"name": "name", "value": "../"}})
+        if not modern:
+            with pytest.raises(McpError, match=r"has a '\.\.' segment"):
+                await ask("resources/subscribe", {"uri": uri})
+    assert seen == []
+
+
 async def test_the_log_level_holds_for_all_notebooks(hub: Hub, notebooks: Notebooks) -> None:
     await notebooks.start("a")
     await notebooks.start("b")

@@ -200,6 +200,19 @@ async def test_a_variable_is_read_as_it_is_now(kernel):
             await client.ask("resources/read", read)
 
 
+async def test_a_cell_says_that_its_variables_are_paths(kernel):
+    """(1.29)."""
+    kernel.run("%%mcp_resource file://{path*}\ndef file(path: str): return path")
+    kernel.run("%%mcp_resource disk://{path*} --paths\ndef disk(path: str): return path")
+    async with kernel.connect() as client:
+        with pytest.raises(McpError, match="is an absolute path"):
+            await client.ask("resources/read", {"uri": "file:///etc/passwd"})
+        (content,) = (await client.ask("resources/read", {"uri": "disk:///etc/passwd"}))["contents"]
+        assert content["text"] == "/etc/passwd"
+        with pytest.raises(McpError, match=r"has a '\.\.' segment"):
+            await client.ask("resources/read", {"uri": "disk:///etc/../passwd"})
+
+
 async def test_a_cell_gives_a_resource_by_its_function_or_its_last_value(kernel):
     kernel.run("name = 'not this'\ndef head(): pass")
     kernel.run("%%mcp_resource data://{name}/head\ndef head(name: str): return name * 2")
@@ -302,6 +315,7 @@ MISTAKES = {
     "%%mcp_tool\nimport asyncio\nawait asyncio.sleep(0)": "%%mcp_tool: a cell under this magic cannot await",
     "%mcp_resource": "%mcp_resource: give the name of a variable",
     "slaes = 1\n%mcp_resource sales_x": "there is no variable 'sales_x'",
+    "a = 1\n%mcp_resource a --paths": "%mcp_resource: --paths is for a cell",
     "%%mcp_resource\n1": "%%mcp_resource: give the URI",
     "%%mcp_resource nouri\n1": "%%mcp_resource: 'nouri' is no URI",
     "%%mcp_resource data://{x}\ndef f(): pass": "%%mcp_resource: 'data://{x}' has x, but",

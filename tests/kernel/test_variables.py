@@ -6,6 +6,7 @@ from __future__ import annotations
 import io
 import json
 from base64 import b64decode
+from urllib.parse import quote
 
 import pyarrow.parquet as pq
 import pytest
@@ -56,6 +57,17 @@ async def test_a_frame_is_read_by_pages_columns_and_format(kernel):
         parquet = await read(client, f"{SALES}?format=parquet&limit=1")
         assert pq.read_table(io.BytesIO(b64decode(parquet["blob"]))).to_pylist() == [{"n": 0, "s": "a"}]
         assert (await read(client, f"{SALES}?format=markdown"))["text"].startswith("| n | s |")
+
+
+async def test_a_column_may_be_called_like_a_path(kernel):
+    """Its name is data, and no function of ours makes a path of it (1.29)."""
+    await kernel.arun(
+        "import pandas as pd\nsales = pd.DataFrame({'/a': [1], 'C:': [2], '..': [3], 'b': [4]})"
+    )
+    async with kernel.connect() as client:
+        for column in ("/a", "C:", ".."):
+            page = await read(client, f"{SALES}?columns={quote(column, safe='')}")
+            assert page["text"].splitlines()[0] == column
 
 
 async def test_its_schema_and_its_summary_have_uris_of_their_own(kernel):

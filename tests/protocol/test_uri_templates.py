@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mcp_jupyter.protocol.uri_templates import UriTemplate, UriTemplateError
+from mcp_jupyter.protocol.uri_templates import UriTemplate, UriTemplateError, path_fault
 
 UNHURRIED = settings(deadline=None)  # other tests may share the processor
 
@@ -388,3 +388,39 @@ def test_hostile_templates_cost_linear_time() -> None:
         with pytest.raises(UriTemplateError):
             UriTemplate(text)
     assert time.process_time() - started < 5
+
+
+@pytest.mark.parametrize(
+    ("value", "fault"),
+    [
+        ("..", "has a '..' segment"),
+        ("../x", "has a '..' segment"),
+        ("a/../b", "has a '..' segment"),
+        ("a\\..\\b", "has a '..' segment"),
+        ("a/.. ", "has a '..' segment"),
+        ("a/..\\b", "has a '..' segment"),
+        ("a\0b", "has a NUL character"),
+        ("/etc/passwd", "is an absolute path"),
+        ("//server/share", "is an absolute path"),
+        ("\\\\server\\share", "is an absolute path"),
+        ("\\x", "is an absolute path"),
+        (" /x", "is an absolute path"),
+        ("C:", "has a drive letter"),
+        ("c:x", "has a drive letter"),
+        ("C:\\x", "has a drive letter"),
+        ("C:/x", "has a drive letter"),
+        ("a/b", None),
+        ("a\\b", None),
+        ("..a/b..", None),
+        ("...", None),
+        (".", None),
+        ("data:x", None),
+        ("2026-11-30T10:00", None),
+        ("", None),
+    ],
+)
+def test_a_value_that_leads_out_of_a_folder_is_told_on_every_platform(value: str, fault: str | None) -> None:
+    """(1.29)."""
+    assert path_fault(value) == fault
+    is_absolute = fault is not None and fault.startswith(("is an", "has a drive"))
+    assert path_fault(value, absolute=True) == (None if is_absolute else fault)

@@ -79,6 +79,7 @@ class Handlers:
         add("resources/list", types.PaginatedRequestParams, self._list_resources)
         add("resources/templates/list", types.PaginatedRequestParams, self._list_templates)
         add("resources/read", types.ReadResourceRequestParams, self.read_resource)
+        add("resources/subscribe", types.SubscribeRequestParams, self._check_subscription)
         add("prompts/list", types.PaginatedRequestParams, self._list_prompts)
         add("prompts/get", types.GetPromptRequestParams, self._get_prompt)
         add("completion/complete", types.CompleteRequestParams, self._complete)
@@ -154,6 +155,16 @@ class Handlers:
         )
         return result
 
+    async def _check_subscription(
+        self, request: RequestContext, params: types.SubscribeRequestParams
+    ) -> types.EmptyResult:
+        """Refuse to watch what could not be read. The session keeps who subscribed, in either era."""
+        found = self._catalog.resource_at(params.uri)
+        if found is not None:
+            resource, variables = found
+            resource.check_values(variables)
+        return types.EmptyResult()
+
     async def _get_prompt(
         self, request: RequestContext, params: types.GetPromptRequestParams
     ) -> types.GetPromptResult:
@@ -168,14 +179,15 @@ class Handlers:
         self, request: RequestContext, params: types.CompleteRequestParams
     ) -> types.CompleteResult:
         ref = params.ref
-        item = (
-            _named("prompt", ref.name, self._catalog.prompts)
-            if isinstance(ref, types.PromptReference)
-            else _named("resource", ref.uri, self._catalog.resources)
-        )
-        return types.CompleteResult(
-            completion=await complete(params, item.signature.schema, self.completer, self._run)
-        )
+        if isinstance(ref, types.PromptReference):
+            schema = _named("prompt", ref.name, self._catalog.prompts).signature.schema
+        else:
+            resource = _named("resource", ref.uri, self._catalog.resources)
+            schema = resource.signature.schema
+            chosen = (params.context.arguments if params.context else None) or {}
+            # A completer that lists folders makes paths of them too.
+            resource.check_values({**chosen, params.argument.name: params.argument.value})
+        return types.CompleteResult(completion=await complete(params, schema, self.completer, self._run))
 
     async def _run(self, invocation: Invocation) -> Any:
         """Run what is no tool: its failure is an error of the request."""

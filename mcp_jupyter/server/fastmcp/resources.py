@@ -12,13 +12,16 @@ from typing import Any, Final
 from ... import types
 from ...errors import McpError, ToolError
 from ...protocol.codes import INVALID_PARAMS
-from ...protocol.uri_templates import UriTemplate
+from ...protocol.uri_templates import UriTemplate, path_fault
 from ..content import ContentTable, ResourceValue, to_resource
 from ..running import Invocation, converted
 from .context import Context
 from .signatures import Signature
 
 __all__ = ["Resource"]
+
+MAX_SHOWN_CHARS: Final = 100
+"""Of a refused value in its error."""
 
 _SCHEME: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*:")
 
@@ -37,6 +40,11 @@ class Resource:
         See `Invocation`.
     listed : bool
         Whether the lists have it; else who knows its URI can read it.
+    paths : bool
+        Whether values of the template may be absolute paths.
+    checked : bool
+        Whether values of the template are checked for what leads out of a folder. False only for functions
+        of ours that make no path of any value.
     """
 
     definition: types.Resource | types.ResourceTemplate
@@ -47,6 +55,8 @@ class Resource:
     concurrent: bool = False
     always: bool = False
     listed: bool = True
+    paths: bool = False
+    checked: bool = True
 
     @property
     def uri(self) -> str:
@@ -72,6 +82,7 @@ class Resource:
         annotations: types.Annotations | None = None,
         meta: dict[str, Any] | None = None,
         concurrent: bool = False,
+        paths: bool = False,
     ) -> Resource:
         """A resource made of `function`; a template when the URI has variables.
 
@@ -98,7 +109,23 @@ class Resource:
             definition = types.ResourceTemplate(uriTemplate=uri, **said)
         else:
             definition = types.Resource(uri=uri, **said)
-        return cls(definition, function, template, signature, mime_type, concurrent)
+        return cls(definition, function, template, signature, mime_type, concurrent, paths=paths)
+
+    def check_values(self, variables: Mapping[str, str]) -> None:
+        """Refuse values that would lead out of a folder, before a function makes a path of them.
+
+        Raises
+        ------
+        McpError
+            INVALID_PARAMS: which value, and what is wrong with it.
+        """
+        if not self.checked:
+            return
+        for name, value in variables.items():
+            if (fault := path_fault(value, absolute=self.paths)) is not None:
+                raise McpError(
+                    INVALID_PARAMS, f"The value {value[:MAX_SHOWN_CHARS]!r} of {name} in {self.uri} {fault}."
+                )
 
     def invocation(
         self, uri: str, variables: Mapping[str, str], context: Context, table: ContentTable
@@ -108,8 +135,9 @@ class Resource:
         Raises
         ------
         McpError
-            INVALID_PARAMS, when a variable is not what the function takes.
+            INVALID_PARAMS, when a variable is not what the function takes, or leads out of a folder.
         """
+        self.check_values(variables)
         try:
             bound = self.signature.bind(variables)
         except ToolError as exc:

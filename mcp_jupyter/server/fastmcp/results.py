@@ -13,7 +13,7 @@ import threading
 from base64 import b64decode
 from collections import OrderedDict
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from ... import types
@@ -76,9 +76,10 @@ class KeptResults:
         self._kept: OrderedDict[str, _Kept] = OrderedDict()
         self._bytes = 0
         self._lock = threading.Lock()
-        self._resource = Resource.of(
+        pages = Resource.of(
             "result://{id}{?offset,limit,columns,format}", self._read, name="a kept result", concurrent=True
         )
+        self._resource = replace(pages, checked=False)  # a column may be called anything
 
     def resource_at(self, uri: str) -> tuple[Resource, Mapping[str, str]] | None:
         """What reads a kept result; as `Catalog.resource_at`. It is in no list: each caller has its own."""

@@ -249,6 +249,9 @@ class FastMCP:
             Follows from the value when left out.
         concurrent : bool
             Read at once, beside whatever else runs.
+        paths : bool
+            The variables are paths: they may be absolute and have a drive letter. A value that is or has one
+            is refused without this; one with a `..` segment or a NUL always is.
         icons, annotations, meta : optional
             Shown with the resource; hints for the client (`types.Annotations`); `_meta` of its definition.
 

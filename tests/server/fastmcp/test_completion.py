@@ -127,3 +127,34 @@ async def test_a_function_that_fails_is_an_error_of_the_request():
     async with connected(mcp) as client:
         with pytest.raises(McpError, match="ZeroDivisionError"):
             await completed(client, "colour", "")
+
+
+async def test_a_value_that_leads_out_of_a_folder_is_not_completed():
+    """A function that completes paths lists folders: it does not see such a value (1.29)."""
+    mcp, seen = FastMCP(), []
+
+    @mcp.resource("file://{folder}/{name}")
+    def file(folder: str, name: str) -> str:
+        return name
+
+    mcp.resource("disk://{folder}/{name}", paths=True)(file)
+
+    @mcp.completion()
+    def listed(ref, argument, context):
+        seen.append(argument.value)
+        return ["x"]
+
+    async with connected(mcp) as client:
+        ref = {"type": "ref/resource", "uri": "file://{folder}/{name}"}
+        assert (await completed(client, "name", "a/b", ref=ref))["values"] == ["x"]
+        for value in ("../", "/etc/", "C:\\", "a\0"):
+            with pytest.raises(McpError, match=r"The value '.*' of name in file://"):
+                await completed(client, "name", value, ref=ref)
+            with pytest.raises(McpError, match=r"The value '.*' of folder in file://"):
+                await completed(client, "name", "a", ref=ref, context={"folder": value})
+        assert seen == ["a/b"]
+        ref["uri"] = "disk://{folder}/{name}"
+        await completed(client, "name", "/etc/", ref=ref)
+        with pytest.raises(McpError, match="segment"):
+            await completed(client, "name", "/etc/..", ref=ref)
+        assert seen == ["a/b", "/etc/"]

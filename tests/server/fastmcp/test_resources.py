@@ -15,6 +15,7 @@ from mcp_jupyter.errors import McpError, ToolError
 from mcp_jupyter.protocol import codes
 from mcp_jupyter.server.fastmcp import Context, FastMCP, Image
 
+from ..conversation import connected
 from .speaker import Speaker, both_eras, speaking
 
 pytestmark = pytest.mark.anyio
@@ -214,6 +215,87 @@ async def test_variables_reach_the_function_decoded_and_with_its_types():
             error = await refused(client, uri)
             assert error.code == codes.INVALID_PARAMS
             assert f"{named}: Input should be" in error.message
+
+
+LEADING_OUT = {
+    "..%2f..%2fetc%2fpasswd": "has a '..' segment",
+    "..%5C..%5Cboot.ini": "has a '..' segment",
+    "a%2F..": "has a '..' segment",
+    "x%00.csv": "has a NUL character",
+}
+ABSOLUTE = {
+    "%2Fetc%2Fpasswd": "is an absolute path",
+    "%5C%5Cserver%5Cshare": "is an absolute path",
+    "C%3A%5CWindows": "has a drive letter",
+    "c:x": "has a drive letter",
+}
+
+
+def files() -> tuple[FastMCP, list[str]]:
+    """A server of files, and the values that reached its functions."""
+    mcp, seen = FastMCP(), []
+
+    @mcp.resource("file://here/{name}{?version}")
+    def named(name: str, version: str = "") -> str:
+        seen.append(name)
+        return name
+
+    @mcp.resource("tree:{+path}")
+    def tree(path: str) -> str:
+        seen.append(path)
+        return path
+
+    @mcp.resource("disk://{path*}", paths=True)
+    def disk(path: str) -> str:
+        seen.append(path)
+        return path
+
+    return mcp, seen
+
+
+@both_eras
+async def test_a_value_that_leads_out_of_a_folder_reaches_no_function(era):
+    """(1.29)."""
+    mcp, seen = files()
+    async with speaking(mcp, era) as client:
+        for value, fault in (LEADING_OUT | ABSOLUTE).items():
+            for uri in (f"file://here/{value}", f"file://here/x?version={value}", f"tree:{value}"):
+                error = await refused(client, uri)
+                assert error.code == codes.INVALID_PARAMS
+                assert error.message.endswith(f"{fault}."), error.message
+        assert seen == []
+        for value in ("a%2Fb", "..a", "a%5Cb", "%252e%252e%252fx", "1%3A30"):
+            await read(client, f"file://here/{value}")
+        assert seen == ["a/b", "..a", "a\\b", "%2e%2e%2fx", "1:30"]
+
+
+async def test_a_template_of_paths_takes_absolute_ones_and_nothing_that_leads_up():
+    """(1.29)."""
+    mcp, seen = files()
+    async with speaking(mcp) as client:
+        for value in ABSOLUTE:
+            await read(client, f"disk://{value}")
+        assert seen == ["/etc/passwd", "\\\\server\\share", "C:\\Windows", "c:x"]
+        for value, fault in LEADING_OUT.items():
+            assert fault in (await refused(client, f"disk://{value}")).message
+        assert "has a '..' segment" in (await refused(client, "disk://x/../../y")).message
+        assert len(seen) == 4
+
+
+async def test_what_could_not_be_read_cannot_be_watched():
+    """In both eras (1.29)."""
+    mcp, _ = files()
+    up, fine = "file://here/..%2fx", "file://here/x"
+    async with connected(mcp) as client:
+        await client.ask("resources/subscribe", {"uri": fine})
+        with pytest.raises(McpError, match=r"has a '\.\.' segment"):
+            await client.ask("resources/subscribe", {"uri": up})
+    async with connected(mcp, initialize=None) as client, anyio.create_task_group() as tasks:
+        wanted = {"resourceSubscriptions": [up, fine]}
+        tasks.start_soon(client.modern, "subscriptions/listen", {"notifications": wanted})
+        ack = await client.hear("notifications/subscriptions/acknowledged")
+        assert ack.params["notifications"] == {"resourceSubscriptions": [fine]}
+        tasks.cancel_scope.cancel()
 
 
 async def test_a_static_resource_comes_before_a_template_and_the_first_template_before_others():
