@@ -21,6 +21,7 @@ from pydantic import ValidationError
 
 from ..errors import McpError
 from ..protocol.codes import INTERNAL_ERROR, INVALID_PARAMS
+from ..protocol.frames import dumps
 from .asking import ANSWERS, kind_of
 from .parameters import describe
 
@@ -115,6 +116,17 @@ class DetachedCall:
         if self._error is not None:
             raise self._error
         return self._value
+
+    def size(self) -> int:
+        """How many bytes the value has as JSON, once `done`; 0 for an exception, and for what has no JSON."""
+        try:
+            return len(dumps(self._value))
+        except TypeError:
+            return 0
+
+    def replace(self, error: McpError) -> None:
+        """Give the outcome up for an error, once `done`."""
+        self._value, self._error = None, error
 
     def declare_task(self) -> None:
         """From here on it is a task."""

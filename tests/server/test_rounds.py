@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mcp_jupyter.errors import McpError
+from mcp_jupyter.protocol.methods import FORGET_SENDER
 from mcp_jupyter.server import rounds
 from mcp_jupyter.server.fastmcp import Context, FastMCP
 
@@ -194,6 +195,136 @@ async def test_a_call_that_nobody_answers_ends(monkeypatch):
             client, CALL | {"requestState": state, "inputResponses": ADA}, "too old|has been answered"
         )
     assert greeter.ended == ["CancelledError"]
+
+
+class Impatient:
+    """A server with tools that stop to wait by themselves, and how often they took effect."""
+
+    def __init__(self) -> None:
+        self.effects = 0
+        self.mcp = FastMCP()
+        for tool in (self.leave, self.fail, self.go_on):
+            self.mcp.add_tool(tool)
+        self.mcp.add_tool(self.slow, timeout=0.02)
+        self.left = anyio.Event()
+        self.may_go_on = anyio.Event()
+
+    async def leave(self, ctx: Context, size: int = 1) -> str:
+        with anyio.move_on_after(0.02):
+            await ctx.elicit("Who?", FORM, key="who")
+        self.effects += 1
+        self.left.set()
+        return "x" * size
+
+    async def fail(self, ctx: Context) -> str:
+        await self.leave(ctx)
+        raise ValueError("nobody")
+
+    async def slow(self, ctx: Context) -> str:
+        try:
+            await ctx.elicit("Who?", FORM, key="who")
+        finally:
+            self.effects += 1
+            self.left.set()
+        return "never"
+
+    async def go_on(self, ctx: Context) -> str:
+        await self.leave(ctx)
+        await self.may_go_on.wait()
+        return "went on"
+
+    async def begin(self, client: Asked, name: str, **arguments: Any) -> dict[str, Any]:
+        """Call, wait until the call has ended while nobody asks, and give the params of the retry."""
+        self.left = anyio.Event()
+        params = {"name": name, "arguments": arguments}
+        first = await client.round("tools/call", params)
+        assert first["inputRequests"].keys() == {"who"}
+        with anyio.fail_after(5):
+            await self.left.wait()
+        await anyio.wait_all_tasks_blocked()
+        return params | {"requestState": first["requestState"], "inputResponses": ADA}
+
+
+@pytest.mark.parametrize(("name", "text"), [("leave", "x"), ("fail", "ValueError: nobody"), ("slow", "0.02")])
+async def test_the_outcome_of_a_call_that_ended_while_it_waited_is_the_retrys(name, text):
+    """Its effects are not repeated, however often the client comes back (1.7)."""
+    server, client, other = Impatient(), Asked("modern", {}), Asked("modern", {})
+    async with asked(server.mcp, client, other):
+        retry = await server.begin(client, name)
+        await refused(other, retry, "not a text that the server gave out")
+        await refused(client, retry | {"arguments": {"size": 2}}, "other params")
+        for _ in range(3):
+            result = await client.round("tools/call", retry)
+            assert text in result["content"][0]["text"]
+            assert result.get("isError", False) is (name != "leave")
+    assert server.effects == 1
+
+
+async def test_a_call_that_stopped_to_wait_and_works_on_is_waited_for():
+    """(1.7)."""
+    server, client = Impatient(), Asked("modern", {})
+    async with asked(server.mcp, client), anyio.create_task_group() as tasks:
+        retry = await server.begin(client, "go_on")
+
+        async def come_back() -> None:
+            result = await client.round("tools/call", retry)
+            assert result["content"][0]["text"] == "went on"
+
+        tasks.start_soon(come_back)
+        await anyio.wait_all_tasks_blocked()
+        server.may_go_on.set()
+    assert server.effects == 1
+
+
+async def test_outcomes_are_kept_as_long_as_their_state_is_good(monkeypatch):
+    """(1.7)."""
+    monkeypatch.setattr(rounds, "ANSWER_SECONDS", 2.0)
+    server, client = Impatient(), Asked("modern", {})
+    async with asked(server.mcp, client):
+        retry = await server.begin(client, "leave")
+        table = server.mcp._server._rounds
+        with anyio.fail_after(10):
+            while table._suspended:
+                await anyio.sleep(0.01)
+        assert not table._held
+        assert not table._kept_bytes
+        await refused(client, retry, "too old|no longer kept")
+
+
+async def test_outcomes_of_a_sender_that_is_let_in_no_more_are_forgotten():
+    """(1.7)."""
+    server, client = Impatient(), Asked("modern", {})
+    async with asked(server.mcp, client):
+        retry = await server.begin(client, "leave")
+        await client.round(FORGET_SENDER, {})
+        await refused(client, retry, "no longer kept")
+
+
+async def test_a_result_that_is_too_large_to_keep_says_so(monkeypatch):
+    """The client must not believe that nothing happened (1.7)."""
+    monkeypatch.setattr(rounds, "MAX_KEPT_BYTES_PER_SENDER", 1000)
+    server, client, other = Impatient(), Asked("modern", {}), Asked("modern", {})
+    async with asked(server.mcp, client, other):
+        small = await server.begin(client, "leave", size=400)
+        large = await server.begin(client, "leave", size=401)
+        others = await server.begin(other, "leave", size=401)
+        with pytest.raises(McpError, match="too large to be kept"):
+            await client.round("tools/call", large)
+        for asking, retry in ((client, small), (other, others)):
+            assert (await asking.round("tools/call", retry))["content"][0]["text"][:1] == "x"
+
+
+async def test_outcomes_give_way_to_calls_that_wait(monkeypatch):
+    """(1.7)."""
+    monkeypatch.setattr(rounds, "MAX_SUSPENDED_PER_SENDER", 2)
+    server, client = Impatient(), Asked("modern", {})
+    server.mcp.add_tool(Greeter().greet)
+    async with asked(server.mcp, client):
+        first = await server.begin(client, "leave")
+        second = await server.begin(client, "leave")
+        assert (await client.round("tools/call", CALL))["resultType"] == "input_required"
+        await refused(client, first, "no longer kept")
+        assert (await client.round("tools/call", second))["content"][0]["text"] == "x"
 
 
 async def test_a_cancelled_round_ends_the_call():
