@@ -38,7 +38,16 @@ class Sink(Protocol):
 
 
 class Channel(abc.ABC):
-    """One side of a two-way, ordered stream of messages."""
+    """One side of a two-way, ordered stream of messages.
+
+    Attributes
+    ----------
+    id_prefix : str
+        What the ids of our own requests over this channel begin with. Empty where the conversation at the
+        other end lasts no longer than this channel: then ids are numbers.
+    """
+
+    id_prefix: str = ""
 
     @abc.abstractmethod
     def start(self, sink: Sink) -> None:

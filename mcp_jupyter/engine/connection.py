@@ -18,7 +18,7 @@ import itertools
 import logging
 import math
 from collections import deque
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import nullcontext
 from dataclasses import replace
 from typing import Any, Protocol
@@ -181,7 +181,8 @@ class Connection:
         self._handler = handler
         self._inbound: dict[RequestId, InboundRequest] = {}
         self._pending: dict[RequestId, _Pending] = {}
-        self._ids = itertools.count(1)
+        prefix = channel.id_prefix
+        self._ids: Iterator[RequestId] = (f"{prefix}{n}" if prefix else n for n in itertools.count(1))
         self._over = anyio.Event()
         self._tasks: anyio.abc.TaskGroup | None = None
 
@@ -332,7 +333,7 @@ class Connection:
         on_progress : ProgressCallback, optional
             Awaited in this task, in order; asks the other side for progress.
         request_id : str, optional
-            An id that the caller must know, never used before; numbers are given to all other requests.
+            An id that the caller must know, never used before. All other requests are numbered.
         on_behalf : InboundRequest, optional
             A request of another conversation that this one passes on: its sender and headers go along.
 

@@ -38,9 +38,16 @@ CLOSE_FLUSH_SECONDS: Final = 2.0
 
 
 class LinkChannel(Channel, asyncio.Protocol):
-    """One end of a link. Create it on the event loop's thread, as the protocol of a connection."""
+    """One end of a link. Create it on the event loop's thread, as the protocol of a connection.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    id_prefix : str
+        See `Channel`. The kernel's end has one: a client's session outlives the kernel.
+    """
+
+    def __init__(self, id_prefix: str = "") -> None:
+        self.id_prefix = id_prefix
         self._loop = asyncio.get_running_loop()
         self._thread = threading.get_ident()
         self._transport: asyncio.Transport | None = None

@@ -305,7 +305,9 @@ class Listener:
         return key is not None and hmac.compare_digest(key.encode(), self.info.key.encode())
 
     def _welcome(self, transport: asyncio.Transport, rest: bytes) -> None:
-        channel = LinkChannel()
+        # An answer to a question of this kernel must never be taken for one to a question of the next kernel
+        # in the same session, or of this one over another link: the ids of questions are never used again.
+        channel = LinkChannel(id_prefix=f"{os.getpid()}-{secrets.token_hex(4)}-")
         transport.set_protocol(channel)
         channel.connection_made(transport)
         if rest:

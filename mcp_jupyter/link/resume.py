@@ -13,6 +13,7 @@ from __future__ import annotations
 import itertools
 import logging
 import secrets
+from collections.abc import Mapping
 from contextlib import suppress
 from typing import Final, Protocol
 
@@ -27,7 +28,7 @@ from ..protocol.frames import ErrorResponse, Message, Notification, Request, Req
 from .dial import dial
 from .discovery import POLL_SECONDS, Discovery
 from .files import ConnectionInfo
-from .session import LISTEN, Session, cancelled_id
+from .session import CANCELLED, LISTEN, Session, cancelled_id
 from .standin import answer
 
 __all__ = ["REPLAY_SECONDS", "ResumingLink"]
@@ -41,6 +42,8 @@ _LOST: Final = (
     "The kernel of notebook {!r} went away while this request was running. "
     "Whether it took effect is not known. When the kernel is back, run its cells again."
 )
+
+_LEFT: Final = "The kernel of notebook {!r} went away."
 
 
 class _Kernel(Protocol):
@@ -83,6 +86,7 @@ class _Present:
         self._link = link
         self._channel = channel
         self._asked: dict[RequestId, Request] = {}
+        self._questions: dict[RequestId, RequestId | None] = {}  # of this kernel, and what they belong to
         self._own: set[RequestId] = set()
         self._welcome: Response | ErrorResponse | None = None
         self._news = anyio.Event()
@@ -132,7 +136,11 @@ class _Present:
 
     def send(self, message: Message) -> None:
         frame, session = message.frame, self._link.session
-        if isinstance(frame, Request) and frame.id not in self._own:
+        if isinstance(frame, Response | ErrorResponse):
+            if frame.id is None or frame.id not in self._questions:
+                return  # an answer to a question that this kernel has not asked, but the one before it
+            del self._questions[frame.id]
+        elif isinstance(frame, Request) and frame.id not in self._own:
             self._asked[frame.id] = frame
             if frame.method == LISTEN:
                 session.listens(message, frame)
@@ -162,6 +170,10 @@ class _Present:
                 self._news.set()
                 return
             self._answered(frame.id, frame)
+        elif isinstance(frame, Request):
+            self._questions[frame.id] = message.related
+        elif isinstance(frame, Notification) and (cancelled := cancelled_id(frame)) is not None:
+            self._questions.pop(cancelled, None)
         self._link.deliver(message)
 
     def _answered(self, id_: RequestId, frame: Response | ErrorResponse) -> None:
@@ -180,7 +192,8 @@ class _Present:
     def closed(self) -> None:
         self.gone = True
         self._news.set()
-        self._link.lost(self, [id_ for id_, request in self._asked.items() if request.method != LISTEN])
+        unanswered = [id_ for id_, request in self._asked.items() if request.method != LISTEN]
+        self._link.lost(self, unanswered, self._questions)
 
 
 class ResumingLink(Channel):
@@ -290,13 +303,18 @@ class ResumingLink(Channel):
         if self._sink is not None and not self._closed:
             self._sink.message(message)
 
-    def lost(self, kernel: _Kernel, unanswered: list[RequestId]) -> None:
-        """A kernel is gone: what it owes an answer gets one now."""
+    def lost(
+        self, kernel: _Kernel, unanswered: list[RequestId], questions: Mapping[RequestId, RequestId | None]
+    ) -> None:
+        """A kernel is gone: its open questions are cancelled, and what it owes an answer gets one now."""
         if self._closed or self._kernel is not kernel:
             return
         self._kernel = _Absent(self)
         self._back = anyio.Event()
         self._lost.set()
+        for id_, related in questions.items():
+            cancelled = Notification(CANCELLED, {"requestId": id_, "reason": _LEFT.format(self.name)})
+            self.deliver(Message.of(cancelled, related))
         error = McpError(INTERNAL_ERROR, _LOST.format(self.name)).to_dict()
         for id_ in unanswered:
             self.deliver(Message.of(ErrorResponse(id_, error)))

@@ -12,7 +12,7 @@ from typing import Any, Final
 from ..protocol.eras import SUBSCRIPTION_ID
 from ..protocol.frames import Message, Notification, Request, RequestId, is_request_id
 
-__all__ = ["LISTEN", "MAX_SUBSCRIPTIONS", "Session", "cancelled_id"]
+__all__ = ["CANCELLED", "LISTEN", "MAX_SUBSCRIPTIONS", "Session", "cancelled_id"]
 
 INITIALIZED: Final = "notifications/initialized"
 CANCELLED: Final = "notifications/cancelled"

@@ -19,7 +19,7 @@ VERSION = "2025-11-25"
 
 
 class Echo:
-    """Answers `echo` with its params, `heard` with all it was told, `forever` never."""
+    """Answers `echo` with its params, `heard` with all it was told, `forever` never; `ask` asks back."""
 
     def __init__(self, version: str = VERSION) -> None:
         self.version = version
@@ -33,6 +33,8 @@ class Echo:
             await anyio.sleep_forever()
         if call.method == "resources/subscribe" and call.params.get("uri") == "no:such":
             raise McpError(-32002, "There is no such resource.")
+        if call.method == "ask":
+            return {"answer": await call.request("elicitation/create", call.params)}
         return ANSWERS.get(call.method, lambda call, _: dict(call.params))(call, self)
 
     def notification(self, notification: Notification) -> None:

@@ -16,7 +16,7 @@ from mcp_jupyter.link.files import read, write
 from mcp_jupyter.link.listener import Listener
 from mcp_jupyter.link.resume import ResumingLink
 from mcp_jupyter.protocol.eras import CLIENT_CAPABILITIES, PROTOCOL_VERSION, SUBSCRIPTION_ID
-from mcp_jupyter.protocol.frames import ErrorResponse, Message, Notification, Response
+from mcp_jupyter.protocol.frames import ErrorResponse, Message, Notification, Request, Response
 
 from ..engine.channel_contract import BOUND, Recorder
 from .client import CHANGED, INITIALIZE, KERNEL, Client, Kernel, absent, start, until_served
@@ -165,6 +165,79 @@ async def test_without_a_handshake_nothing_is_told_unasked(kernel: Kernel) -> No
             assert client.notices == []
             assert kernel.echoes[1].heard == []
             again.set()
+
+
+async def question(client: Client) -> Message:
+    """The newest question of a kernel to the client."""
+    await client.until(lambda: any(isinstance(frame, Request) for frame in client.frames))
+    return [message for message in client.messages if isinstance(message.frame, Request)][-1]
+
+
+async def test_an_answer_for_a_kernel_that_is_gone_never_reaches_the_new_one(kernel: Kernel) -> None:
+    """Questions of a kernel have ids of their own, and stale answers are dropped (1.3)."""
+    async with anyio.create_task_group() as tasks:
+        stop = await start(kernel, tasks)
+        async with kernel.client() as client:
+            await client.initialize()
+            client.send("ask", {"message": "delete A?"})
+            old = (await question(client)).frame
+            stop.set()
+            await client.until(lambda: CHANGED[-1] in client.notices)
+            client.messages.clear()
+            again = await start(kernel, tasks)
+            await client.noticed(*CHANGED)
+            asked = client.send("ask", {"message": "delete B?"})
+            new = (await question(client)).frame
+            assert isinstance(old, Request)
+            assert isinstance(new, Request)
+            assert old.id != new.id
+            client.link.send(Message.of(Response(old.id, {"action": "accept"})))
+            client.link.send(Message.of(ErrorResponse(old.id, {"code": 1, "message": "no"})))
+            assert await client.ask("echo", {"after": 1}) == {"after": 1}  # both have been dealt with
+            assert not any(isinstance(f, Response) and f.id == asked for f in client.frames)
+            client.link.send(Message.of(Response(new.id, {"action": "decline"})))
+            assert await client.answer(asked) == {"answer": {"action": "decline"}}
+            again.set()
+
+
+async def test_open_questions_of_a_kernel_are_cancelled_when_it_goes(kernel: Kernel) -> None:
+    """The client hears that its form is no longer wanted, in the stream where it was asked (1.3)."""
+    async with anyio.create_task_group() as tasks:
+        stop = await start(kernel, tasks)
+        async with kernel.client() as client:
+            await client.initialize()
+            answered, waiting = client.send("ask"), client.send("ask")
+            await client.until(lambda: len([f for f in client.frames if isinstance(f, Request)]) == 2)
+            questions = {m.related: m.frame.id for m in client.messages if isinstance(m.frame, Request)}
+            client.link.send(Message.of(Response(questions[answered], {"action": "cancel"})))
+            await client.answer(answered)
+            stop.set()
+            await client.until(lambda: CHANGED[-1] in client.notices)
+            (cancelled,) = [
+                m
+                for m in client.messages
+                if isinstance(m.frame, Notification) and m.frame.method == "notifications/cancelled"
+            ]
+            assert isinstance(cancelled.frame, Notification)
+            assert cancelled.frame.params["requestId"] == questions[waiting]
+            assert cancelled.related == waiting
+            answers = [m.frame.id for m in client.messages if isinstance(m.frame, ErrorResponse)]
+            assert answers == [waiting]
+            # before the error, which ends the stream
+            assert client.frames.index(cancelled.frame) < client.frames.index(
+                next(frame for frame in client.frames if isinstance(frame, ErrorResponse))
+            )
+
+
+async def test_ids_of_questions_differ_over_two_links_to_one_kernel(kernel: Kernel) -> None:
+    """A link that was made anew to the same process asks with new ids, too (1.3)."""
+    ids = set()
+    async with kernel.running():
+        for _ in range(2):
+            async with kernel.client() as client:
+                client.send("ask")
+                ids.add((await question(client)).frame.id)  # type: ignore[union-attr]
+    assert len(ids) == 2
 
 
 # -- when it comes back -------------------------------------------------------------------------------
