@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -55,8 +56,9 @@ class ConnectedServer:
         See `MakeClient`.
     background : Background
         Where the connection lives.
-    post : callable
-        See `PostToMain`.
+    post : callable or None
+        See `PostToMain`; None where nothing runs between cells. Then a question is put by a cell that waits
+        for its call, or else cancelled at once, and there is no panel.
     sampling : function, optional
         See `Keeper`.
     roots : sequence of Path
@@ -80,7 +82,7 @@ class ConnectedServer:
         alias: str,
         make_client: MakeClient,
         background: Background,
-        post: PostToMain,
+        post: PostToMain | None,
         *,
         sampling: Callable[..., Any] | None = None,
         roots: tuple[Path, ...] = (),
@@ -88,9 +90,10 @@ class ConnectedServer:
         self.alias = alias
         self.log = LogBook()
         self.questions = Questions(alias, lambda: self._changed("questions"), self.log.add)
-        self.questions.add_taker(self._take)
         self._background = background
         self._post = post
+        if post is not None:
+            self.questions.add_taker(partial(_take, post))
         self._keeper = Keeper(
             make_client, self.questions, self.log, self._changed, sampling=sampling, roots=roots
         )
@@ -344,10 +347,6 @@ class ConnectedServer:
         if listener in self._listeners:
             self._listeners.remove(listener)
 
-    def _take(self, item: Question | Notice) -> None:
-        """Where no cell waits and no panel is open, what is for the person appears under the last cell."""
-        self._post(lambda: _appear(item))
-
     def _call_changed(self, call: Call) -> None:
         if call.done():
             self._calls.discard(call)
@@ -356,7 +355,7 @@ class ConnectedServer:
 
     def _changed(self, event: str) -> None:
         known: Event = event  # type: ignore[assignment]
-        if self._listeners and known not in self._told:  # what is posted already tells of this too
+        if self._post and self._listeners and known not in self._told:  # what is posted tells of this too
             self._told.add(known)
             self._post(lambda: self._tell(known))
 
@@ -371,9 +370,14 @@ class ConnectedServer:
         return f"<MCP server {self.alias}: {self.summary}>"
 
     def _ipython_display_(self) -> None:
-        """Show the panel."""
+        """Show the panel, or in plain IPython, which has no widgets, the tools."""
         from IPython.display import display
 
+        if self._post is None:
+            from .tools.functions import card_of
+
+            display(card_of(self.definitions, repr(self)))
+            return
         from ..widgets.panel import panel_of  # ipywidgets are wanted by those who look only
 
         display(panel_of(self))
@@ -430,6 +434,11 @@ async def _ended(call: Call) -> Any:
         call.cancel()
         raise
     return call.result()
+
+
+def _take(post: PostToMain, item: Question | Notice) -> None:
+    """Where no cell waits and no panel is open, what is for the user appears under the last cell."""
+    post(lambda: _appear(item))
 
 
 def _appear(item: Question | Notice) -> None:

@@ -93,11 +93,11 @@ class Connections:
 
     Parameters
     ----------
-    post : callable
-        See `PostToMain`.
+    post : callable or None
+        See `PostToMain`; None in plain IPython, where nothing runs between cells.
     """
 
-    def __init__(self, post: PostToMain) -> None:
+    def __init__(self, post: PostToMain | None) -> None:
         self._post = post
         self._background: Background | None = None
         self._servers: dict[str, ConnectedServer] = {}

@@ -14,7 +14,6 @@ from IPython.core.completer import (
 )
 
 if TYPE_CHECKING:
-    from .engine import Engine
     from .magics import McpMagics
 
 __all__ = ["Completion"]
@@ -23,8 +22,7 @@ __all__ = ["Completion"]
 class Completion:
     """The completer of one shell's magics."""
 
-    def __init__(self, engine: Engine, magics: McpMagics) -> None:
-        self._engine = engine
+    def __init__(self, magics: McpMagics) -> None:
         self._magics = magics
 
         @context_matcher()  # type: ignore[untyped-decorator]

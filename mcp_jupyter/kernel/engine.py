@@ -32,7 +32,7 @@ from .inspection import cells_resource, status_resource, variables_resource
 from .status import shown_resources
 from .variables import Variables
 
-__all__ = ["STATUS_KEY", "Engine"]
+__all__ = ["STATUS_KEY", "Engine", "is_kernel"]
 
 START_SECONDS: Final = 10.0
 """The loop and the socket start in milliseconds; a slow file system may take seconds."""
@@ -290,9 +290,12 @@ class Engine:
 
 def _main_loop(shell: InteractiveShell) -> asyncio.AbstractEventLoop:
     kernel = getattr(shell, "kernel", None)
-    if kernel is None:
-        raise LinkError(
-            "mcp_jupyter serves from a Jupyter kernel; this IPython is none. In a script use FastMCP."
-        )
-    loop: asyncio.AbstractEventLoop = kernel.io_loop.asyncio_loop
+    loop: asyncio.AbstractEventLoop | None = getattr(getattr(kernel, "io_loop", None), "asyncio_loop", None)
+    if loop is None:  # IPython loads extensions that its configuration names before the kernel has a loop
+        raise LinkError("The kernel is still starting. Run `%load_ext mcp_jupyter` in a cell.")
     return loop
+
+
+def is_kernel(shell: InteractiveShell) -> bool:
+    """Whether a shell belongs to a Jupyter kernel; that of plain IPython does not."""
+    return getattr(shell, "kernel", None) is not None

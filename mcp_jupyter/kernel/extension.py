@@ -14,7 +14,7 @@ from ..calling.magics import CallingMagics
 from ..errors import LinkError
 from .cards import show
 from .completion import Completion
-from .engine import Engine
+from .engine import Engine, is_kernel
 from .magics import McpMagics
 from .status import loaded_card
 
@@ -26,28 +26,36 @@ M = TypeVar("M", bound=Magics)
 def load_ipython_extension(shell: InteractiveShell) -> None:
     """Start the engine, register the magics and show a card. Loading twice shows the card again.
 
+    In plain IPython no engine is started: the magics that call servers work, those that serve say why not.
+
     Raises
     ------
     UsageError
-        One line, when this is no kernel or there is no place to listen.
+        One line, when there is no place to listen.
     """
     magics = _magics_of(shell) or _load(shell)
     if magics.load_card:
-        show(loaded_card(magics.engine.name))
+        engine = engine_of(shell)
+        show(loaded_card(None if engine is None else engine.name))
 
 
 def _load(shell: InteractiveShell) -> McpMagics:
+    engine = _started(shell) if is_kernel(shell) else None
+    calling = CallingMagics(shell, Connections(None if engine is None else engine.post_to_main))
+    magics = McpMagics(shell, engine, calling.connections)
+    shell.register_magics(magics, calling)
+    magics.completion = Completion(magics)
+    shell.Completer.custom_matchers.append(magics.completion.matcher)
+    return magics
+
+
+def _started(shell: InteractiveShell) -> Engine:
     try:
         engine = Engine(shell)
         engine.start()
     except LinkError as exc:
         raise UsageError(str(exc)) from None
-    calling = CallingMagics(shell, Connections(engine.post_to_main))
-    magics = McpMagics(shell, engine, calling.connections)
-    shell.register_magics(magics, calling)
-    magics.completion = Completion(engine, magics)
-    shell.Completer.custom_matchers.append(magics.completion.matcher)
-    return magics
+    return engine
 
 
 def unload_ipython_extension(shell: InteractiveShell) -> None:
@@ -59,7 +67,8 @@ def unload_ipython_extension(shell: InteractiveShell) -> None:
         return
     if magics.completion is not None:
         shell.Completer.custom_matchers.remove(magics.completion.matcher)
-    magics.engine.stop()
+    if magics.running is not None:
+        magics.running.stop()
 
 
 def _removed(shell: InteractiveShell, kind: type[M]) -> M | None:
@@ -78,9 +87,9 @@ def _removed(shell: InteractiveShell, kind: type[M]) -> M | None:
 
 
 def engine_of(shell: InteractiveShell) -> Engine | None:
-    """The engine of a shell that has the extension loaded, else None."""
+    """The engine of a kernel's shell that has the extension loaded, else None."""
     magics = _magics_of(shell)
-    return None if magics is None else magics.engine
+    return None if magics is None else magics.running
 
 
 def _magics_of(shell: InteractiveShell) -> McpMagics | None:

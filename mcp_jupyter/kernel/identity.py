@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path, PurePath
 from typing import Any, Final
 
+from traitlets.config.configurable import MultipleInstanceError
+
 __all__ = ["Identity", "identify"]
 
 _CONNECTION_FILE: Final = re.compile(r"kernel-(?P<id>[A-Za-z0-9_\-]{1,128})\.json")
@@ -49,8 +51,8 @@ def _kernel_id() -> str:
 
     try:
         name = Path(get_connection_file()).name
-    except RuntimeError:
-        # No kernel application, as in a plain IPython: nobody else knows this process by an id.
+    except (RuntimeError, MultipleInstanceError):
+        # This process is no kernel. In plain IPython, the application is of another kind than the kernel's.
         return uuid.uuid4().hex
     match = _CONNECTION_FILE.fullmatch(name)
     if match:

@@ -45,7 +45,7 @@ from .arguments import (
 from .cards import Card, show, signature_text
 from .cells import Cell, run_cell
 from .engine import Engine
-from .status import shown_resources, status_card
+from .status import CANNOT_SERVE, loaded_card, shown_resources, status_card
 from .templates import text_prompt
 
 if TYPE_CHECKING:
@@ -60,8 +60,8 @@ class McpMagics(Magics):
 
     Attributes
     ----------
-    engine : Engine
-        What they register with.
+    running : Engine or None
+        What they register with; None in plain IPython.
     connections : Connections
         The servers this notebook calls, for `%mcp_status`.
     completion : Completion or None
@@ -74,11 +74,31 @@ class McpMagics(Magics):
         config=True
     )
 
-    def __init__(self, shell: InteractiveShell, engine: Engine, connections: Connections) -> None:
+    def __init__(self, shell: InteractiveShell, engine: Engine | None, connections: Connections) -> None:
         super().__init__(shell, parent=shell)
-        self.engine = engine
+        self.running = engine
         self.connections = connections
         self.completion: Completion | None = None
+
+    @property
+    def engine(self) -> Engine:
+        """What they register with.
+
+        Raises
+        ------
+        UsageError
+            This is plain IPython.
+        """
+        if self.running is None:
+            raise UsageError(CANNOT_SERVE)
+        return self.running
+
+    def _parsed(self, magic: Callable[..., Any], line: str) -> argparse.Namespace | None:
+        """The options of a magic that serves (see `parse`)."""
+        args = parse(magic, line)
+        if args is not None:
+            _ = self.engine  # plain IPython is refused before the cell runs
+        return args
 
     # -- tools -----------------------------------------------------------------------------------
 
@@ -86,7 +106,7 @@ class McpMagics(Magics):
     def mcp_tool(self, line: str, cell: str) -> Any:
         """Run the cell and serve every public function it defines as an MCP tool."""
         __tracebackhide__ = True
-        args = parse(self.mcp_tool, line)
+        args = self._parsed(self.mcp_tool, line)
         if args is None:
             return None
         done = self._run("%%mcp_tool", cell)
@@ -116,7 +136,7 @@ class McpMagics(Magics):
     def mcp_resource(self, line: str, cell: str | None = None) -> Any:
         """Serve a variable as an MCP resource; or, over a cell, its function or last value under a URI."""
         __tracebackhide__ = True
-        args = parse(self.mcp_resource, line)
+        args = self._parsed(self.mcp_resource, line)
         if args is None:
             return None
         if cell is None:
@@ -175,7 +195,7 @@ class McpMagics(Magics):
     def mcp_prompt(self, line: str, cell: str) -> None:
         """Serve the cell's function, or its plain text with {placeholders}, as an MCP prompt."""
         __tracebackhide__ = True
-        args = parse(self.mcp_prompt, line)
+        args = self._parsed(self.mcp_prompt, line)
         if args is None:
             return
         wanted = args.name or args.prompt
@@ -205,15 +225,17 @@ class McpMagics(Magics):
     @magic(line_magic, HELP)
     def mcp_status(self, line: str) -> None:
         """Show what this notebook serves, and which servers it is connected to."""
-        if parse(self.mcp_status, line) is not None:
-            show(status_card(self.engine.name, self.engine.server))
-            if len(self.connections):
-                show(connections_card(self.connections))
+        if parse(self.mcp_status, line) is None:
+            return
+        engine = self.running
+        show(loaded_card(None) if engine is None else status_card(engine.name, engine.server))
+        if len(self.connections):
+            show(connections_card(self.connections))
 
     @magic(line_magic, (NAMES,), HELP)
     def mcp_remove(self, line: str) -> None:
         """Stop serving tools, resources and prompts."""
-        args = parse(self.mcp_remove, line)
+        args = self._parsed(self.mcp_remove, line)
         if args is None:
             return
         if not args.names:
@@ -227,7 +249,9 @@ class McpMagics(Magics):
 
     def served_names(self) -> set[str]:
         """Everything that `%mcp_remove` takes."""
-        server = self.engine.server
+        if self.running is None:
+            return set()
+        server = self.running.server
         resources = shown_resources(server)
         return {*server.tools, *server.prompts, *resources} | {
             server.resources[uri].definition.name for uri in resources
@@ -236,7 +260,7 @@ class McpMagics(Magics):
     @magic(line_magic, (DESCRIBING[0], INSPECT, BUDGET), HTTP, HELP)
     def mcp_serve(self, line: str) -> None:
         """Serve this notebook, if need be under another name: the last part of its URL."""
-        args = parse(self.mcp_serve, line)
+        args = self._parsed(self.mcp_serve, line)
         if args is None:
             return
         if args.port is not None and not args.http:

@@ -10,15 +10,18 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from IPython.core.error import UsageError
 from IPython.core.getipython import get_ipython
 
 from .cards import Card
 from .engine import Engine
 from .extension import connections_of, engine_of
 from .identity import identify
-from .status import status_card
+from .status import CANNOT_SERVE, status_card
 
 if TYPE_CHECKING:
+    from IPython.core.interactiveshell import InteractiveShell
+
     from ..calling.connected import ConnectedServer
     from ..client.cassettes import Mode
     from ..client.targets import Target
@@ -39,16 +42,21 @@ __all__ = [
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-def _engine() -> Engine:
+def _loaded() -> InteractiveShell:
+    """The shell, with the extension loaded."""
     shell = get_ipython()
     if shell is None:
-        raise RuntimeError("mcp_jupyter.notebook works inside a notebook; in a script use FastMCP.")
-    engine = engine_of(shell)
-    if engine is None:
+        raise RuntimeError("mcp_jupyter.notebook works inside a notebook. In a script, use FastMCP.")
+    if connections_of(shell) is None:
         assert shell.extension_manager is not None
         shell.extension_manager.load_extension("mcp_jupyter")  # so that %unload_ext knows of it
-        engine = engine_of(shell)
-        assert engine is not None
+    return shell
+
+
+def _engine() -> Engine:
+    engine = engine_of(_loaded())
+    if engine is None:
+        raise UsageError(CANNOT_SERVE)
     return engine
 
 
@@ -132,9 +140,7 @@ def connect(
     from ..calling.connections import Recording, Wanted
     from ..client.cassettes import cassette_path, mode_from_environment
 
-    _engine()
-    shell = get_ipython()
-    assert shell is not None
+    shell = _loaded()
     path = identify(shell.user_ns).path
     recording = Recording(
         mode_from_environment() if mode is None else mode,

@@ -3,15 +3,27 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from ..server.fastmcp import FastMCP
 from .cards import Card, signature_text
 from .inspection import STATUS_URI
 
-__all__ = ["loaded_card", "shown_resources", "status_card"]
+__all__ = ["CANNOT_SERVE", "loaded_card", "shown_resources", "status_card"]
+
+CANNOT_SERVE: Final = "Plain IPython cannot serve tools. Start `jupyter console`, or use FastMCP in a script."
 
 
-def loaded_card(name: str) -> Card:
-    """The card of `%load_ext`: always the same for one name, so that a stored output compares equal."""
+def loaded_card(name: str | None) -> Card:
+    """The card of `%load_ext`: always the same for one name, so that a stored output compares equal.
+
+    Parameters
+    ----------
+    name : str or None
+        The name under which the notebook is served; None in plain IPython.
+    """
+    if name is None:
+        return Card("MCP client", note=f"{CANNOT_SERVE} `%mcp_connect` works here too.")
     return Card(
         f"MCP server {name}",
         note=f"To connect an assistant, run `jupyter mcp connect {name}` in a terminal.",
