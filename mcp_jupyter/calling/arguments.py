@@ -55,6 +55,7 @@ CASSETTE = (
     argument("--replay", action="store_true", help="answer calls from the recording; nothing is connected"),
     argument("--cassette", type=Path, metavar="FILE", help="where (default: beside the notebook)"),
     argument("--redact", action="append", metavar="PATTERN", help="never write what matches"),
+    argument("--no-redact", action="append", metavar="NAME", help="write this parameter, whatever its name"),
 )
 
 CALL = (

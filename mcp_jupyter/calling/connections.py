@@ -51,6 +51,8 @@ class Recording:
         The cassette; needed unless `mode` is "off".
     redact : sequence of str
         Patterns (regular expressions) of what must not be written, beside what is known to be secret.
+    no_redact : sequence of str
+        Names of parameters that are written although they are called like a secret.
     place : str, optional
         The cell that connects: run again, it records, or plays, anew. Of several cells that connect a server
         the calls of all are kept, one after the other.
@@ -59,6 +61,7 @@ class Recording:
     mode: Mode = "off"
     path: Path | None = None
     redact: Sequence[str] = ()
+    no_redact: Sequence[str] = ()
     place: str | None = None
 
 
@@ -101,7 +104,7 @@ class Connections:
         self._post = post
         self._background: Background | None = None
         self._servers: dict[str, ConnectedServer] = {}
-        self._cassettes: dict[tuple[Path, str, tuple[str, ...]], Cassette] = {}
+        self._cassettes: dict[tuple[Path, str, tuple[str, ...], tuple[str, ...]], Cassette] = {}
 
     def __iter__(self) -> Iterator[str]:
         return iter(sorted(self._servers))
@@ -184,11 +187,13 @@ class Connections:
                 "The notebook's file is not known here, nor then its cassette: give --cassette FILE "
                 "(papermill says it with --inject-paths)."
             )
-        redact = tuple(recording.redact)
-        key = (recording.path, recording.mode, redact)
+        redact, no_redact = tuple(recording.redact), tuple(recording.no_redact)
+        key = (recording.path, recording.mode, redact, no_redact)
         known = self._cassettes.get(key)
         if known is None or (recording.mode == "replay" and not known.is_current):
-            known = self._cassettes[key] = Cassette.open(recording.path, recording.mode, redact=redact)
+            known = self._cassettes[key] = Cassette.open(
+                recording.path, recording.mode, redact=redact, no_redact=no_redact
+            )
         return known
 
     def save(self) -> None:

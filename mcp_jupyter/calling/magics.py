@@ -57,6 +57,10 @@ class CallingMagics(Magics):
         Unicode(), help="Regular expressions of what no recording may hold, beside those of --redact."
     ).tag(config=True)
 
+    no_redact = List(
+        Unicode(), help="Names of parameters that recordings keep although they are called like a secret."
+    ).tag(config=True)
+
     def __init__(self, shell: InteractiveShell, connections: Connections) -> None:
         super().__init__(shell, parent=shell)
         self.connections = connections
@@ -85,6 +89,7 @@ class CallingMagics(Magics):
         with _one_line("%mcp_connect", UsageError):
             identity = identify(self.shell.user_ns)
             args.redact = [*self.redact, *(args.redact or ())]
+            args.no_redact = [*self.no_redact, *(args.no_redact or ())]
             wanted = wanted_of(alias, args, target, self.shell.user_ns, identity, _cell_id(self.shell))
             server = self.connections.connect(alias, wanted)
         self.shell.push({alias: server}, interactive=True)

@@ -162,7 +162,7 @@ def _recording(args: argparse.Namespace, notebook: str | None, cell: str | None)
     path = args.cassette
     if path is None and notebook is not None:
         path = cassette_path(Path(notebook))
-    return Recording(mode, path, tuple(args.redact), cell)
+    return Recording(mode, path, tuple(args.redact), tuple(args.no_redact), cell)
 
 
 def _sampling(name: str | None, namespace: Mapping[str, Any]) -> Callable[..., Any] | None:

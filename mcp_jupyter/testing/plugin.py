@@ -153,7 +153,7 @@ def _notebook(path: str | os.PathLike[str], request: pytest.FixtureRequest) -> P
 def mcp_client(request: pytest.FixtureRequest) -> Iterator[Callable[..., ConnectedServer]]:
     """Connects a server for a plain test function; it is disconnected when the test ends.
 
-    ``mcp_client(target, *, cassette=None, redact=(), **options)``.
+    ``mcp_client(target, *, cassette=None, redact=(), no_redact=(), **options)``.
 
     Parameters
     ----------
@@ -164,6 +164,8 @@ def mcp_client(request: pytest.FixtureRequest) -> Iterator[Callable[..., Connect
         `mcp_cassette`), or recorded; without a name they are made.
     redact : sequence of str
         Regular expressions of what must not be recorded, beside what is known to be secret.
+    no_redact : sequence of str
+        Names of parameters that are recorded although they are called like a secret, such as `tokens`.
     **options
         Of `mcp_jupyter.Client`, such as `headers`, `env` and `elicitation_callback`. Without a callback the
         server is told that nobody can be asked.
@@ -184,13 +186,18 @@ def mcp_client(request: pytest.FixtureRequest) -> Iterator[Callable[..., Connect
     servers, recordings = Servers(), _recordings(request)
 
     def connect(
-        target: Target, *, cassette: str | None = None, redact: tuple[str, ...] = (), **options: Any
+        target: Target,
+        *,
+        cassette: str | None = None,
+        redact: tuple[str, ...] = (),
+        no_redact: tuple[str, ...] = (),
+        **options: Any,
     ) -> ConnectedServer:
         __tracebackhide__ = True
         from ..errors import CassetteError
 
         def track() -> Track | None:
-            return None if cassette is None else recordings.track(cassette, redact)
+            return None if cassette is None else recordings.track(cassette, redact, no_redact)
 
         try:
             return servers.connect(cassette or "server", target, track=track, **options)
@@ -206,7 +213,9 @@ def mcp_client(request: pytest.FixtureRequest) -> Iterator[Callable[..., Connect
 
 @pytest.fixture
 def mcp_cassette(request: pytest.FixtureRequest) -> Callable[..., Track]:
-    """A recording for a `Client` of one's own, in an async test: ``mcp_cassette(name, *, redact=())``.
+    """A recording for a `Client` of one's own, in an async test.
+
+    ``mcp_cassette(name, *, redact=(), no_redact=())``.
 
     The calls of each test are recorded under its own name, in `test_weather.cassette.json` beside
     `test_weather.py`. They are replayed from there, and a test without a recording fails: no test calls a
@@ -216,7 +225,7 @@ def mcp_cassette(request: pytest.FixtureRequest) -> Callable[..., Track]:
     ----------
     name : str
         A name for the server; each in a test has its own.
-    redact : sequence of str
+    redact, no_redact : sequence of str
         See `mcp_client`.
 
     Returns
@@ -231,12 +240,12 @@ def mcp_cassette(request: pytest.FixtureRequest) -> Callable[..., Track]:
     """
     recordings = _recordings(request)
 
-    def track(name: str, *, redact: tuple[str, ...] = ()) -> Track:
+    def track(name: str, *, redact: tuple[str, ...] = (), no_redact: tuple[str, ...] = ()) -> Track:
         __tracebackhide__ = True
         from ..errors import CassetteError
 
         try:
-            return recordings.track(name, redact)
+            return recordings.track(name, redact, no_redact)
         except CassetteError as exc:
             failure = f"{exc} {_HOW}."
         pytest.fail(failure, pytrace=False)

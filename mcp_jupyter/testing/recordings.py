@@ -39,16 +39,18 @@ class Recordings:
     def __init__(self, module: Path, test: str) -> None:
         self._path = cassette_path(module)
         self._test = test
-        self._cassettes: dict[tuple[str, ...], Cassette] = {}
+        self._cassettes: dict[tuple[tuple[str, ...], tuple[str, ...]], Cassette] = {}
         self._names: set[str] = set()
 
-    def track(self, name: str, redact: Sequence[str] = ()) -> Track:
+    def track(self, name: str, redact: Sequence[str] = (), no_redact: Sequence[str] = ()) -> Track:
         """The track of a server.
 
         Parameters
         ----------
         redact : sequence of str
             Regular expressions of what must not be written.
+        no_redact : sequence of str
+            Names of parameters that are written although they are called like a secret.
 
         Raises
         ------
@@ -59,9 +61,11 @@ class Recordings:
         """
         if name in self._names:
             raise ConfigError(f"{self._test} has a server {name!r} already: give this one another name.")
-        patterns = tuple(redact)
-        if patterns not in self._cassettes:
-            self._cassettes[patterns] = Cassette.open(self._path, mode_of_tests(), redact=patterns)
-        track = self._cassettes[patterns].track(f"{self._test}::{name}")
+        key = tuple(redact), tuple(no_redact)
+        if key not in self._cassettes:
+            self._cassettes[key] = Cassette.open(
+                self._path, mode_of_tests(), redact=redact, no_redact=no_redact
+            )
+        track = self._cassettes[key].track(f"{self._test}::{name}")
         self._names.add(name)
         return track

@@ -116,6 +116,7 @@ class Cassette:
         *,
         secrets: Iterable[str] = (),
         redact: Iterable[str] = (),
+        no_redact: Iterable[str] = (),
     ) -> Self:
         """Open a cassette.
 
@@ -128,9 +129,11 @@ class Cassette:
             answered anew, and those of other servers stay. "replay" changes nothing.
         secrets : iterable of str
             Never written, in any of their usual encodings. What the client knows (headers, variables for a
-            command, tokens) need not be repeated here.
+            command, tokens) need not be repeated here, unless it is short and looks like a word.
         redact : iterable of str
             Regular expressions of more that is never written.
+        no_redact : iterable of str
+            Names of parameters that are written although they are called like a secret (`tokens`).
 
         Raises
         ------
@@ -141,7 +144,7 @@ class Cassette:
         """
         if mode not in get_args(Mode):
             raise ConfigError(f"A cassette's mode must be record, replay or off, not {mode!r}.")
-        return cls(CassetteFile(Path(path)), mode, Redactor(secrets, redact))
+        return cls(CassetteFile(Path(path)), mode, Redactor(secrets, redact, no_redact))
 
     @property
     def path(self) -> Path:

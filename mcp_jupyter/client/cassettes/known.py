@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Known secrets, found in a text however they are written there.
 
-Owns the encodings: percent-encoding, JSON (also within JSON), HTML, base64 at any offset. Each is looked for
-in time that grows with the text and not with what is in it. Does not know why something is a secret.
+Owns the encodings: percent-encoding, JSON (also within JSON), HTML, hexadecimal digits, base64 at any
+offset. Each is looked for in time that grows with the text and not with what is in it. Does not know why
+something is a secret.
 """
 
 from __future__ import annotations
@@ -20,7 +21,8 @@ from .canonical import MARK
 __all__ = ["KnownSecrets"]
 
 MIN_BASE64_CHARS: Final = 8
-"""Of the part of an encoded secret that is the same wherever it stands: less is in images by chance."""
+"""Of the part of an encoded secret that is the same wherever it stands: less is in images by chance. The same
+holds for hexadecimal digits."""
 
 _BASE64: Final = string.ascii_letters + string.digits + "+/-_"
 
@@ -57,7 +59,7 @@ class KnownSecrets:
             return False
         self._secrets.add(secret)
         self._plain = sorted(self._secrets, key=len, reverse=True)
-        self._encoded |= _base64_of(secret)
+        self._encoded |= _base64_of(secret) | _hex_of(secret)
         found = {secret, _Decoded(secret).text, secret.replace(" ", "+")}
         self._decoded = sorted({*self._decoded, *found} - {""}, key=len, reverse=True)
         self._shortest = min(map(len, (*self._plain, *self._encoded, *self._decoded)))
@@ -147,6 +149,12 @@ def _base64_of(secret: str) -> set[str]:
     cores = [_core(data, offset) for offset in range(3)]
     long = [core for core in cores if len(core) >= MIN_BASE64_CHARS and core not in MARK]
     return {*long, *(core.replace("+", "-").replace("/", "_") for core in long)}
+
+
+def _hex_of(secret: str) -> set[str]:
+    """A secret as hexadecimal digits, of either case."""
+    digits = secret.encode("utf-8", "surrogatepass").hex()
+    return {digits, digits.upper()} if len(digits) >= MIN_BASE64_CHARS else set()
 
 
 def _core(data: bytes, offset: int) -> str:

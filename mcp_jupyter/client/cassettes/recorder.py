@@ -41,10 +41,6 @@ MAX_BYTES: Final = 48 * 1024 * 1024
 MAX_SHOWN_CHARS: Final = 80
 """Of an alias in the log."""
 
-SCHEMAS_IN: Final = frozenset({"tools/list"})
-"""Methods whose results hold schemas, in which a property called `password` is no secret."""
-
-
 _STEP: Final = ("progress", "total", "message")
 
 
@@ -197,12 +193,13 @@ class Recorder:
             return None
         try:
             params = canonical(question.method, question.params)
-            call = Interaction(question.method, self._redactor.params(question.method, params, self._schemas))
+            weak: set[str] = set()
+            kept = self._redactor.params(question.method, params, self._schemas, weak)
         except (TypeError, TooDeep) as exc:
             self._warn(f"a call of {printable(question.method, MAX_SHOWN_CHARS)} is left out: {exc}")
             return None
         self._begun_calls += 1
-        call.number = self._begun_calls
+        call = Interaction(question.method, kept, number=self._begun_calls, weak=weak)
         call.events, self._early = self._early, []
         self._under_way.append(call)
         return call
@@ -214,7 +211,7 @@ class Recorder:
         def arrived(params: Mapping[str, Any]) -> None:
             event = {name: params[name] for name in _STEP if params.get(name) is not None}
             try:
-                self._add(call.events, self._redactor.value(plain(event)))
+                self._add(call.events, self._redactor.value(plain(event), weak=call.weak))
             except (TypeError, TooDeep) as exc:
                 self._warn(f"an event is left out: {exc}")
 
@@ -225,9 +222,9 @@ class Recorder:
     ) -> None:
         try:
             if result is None:
-                call.error = self._redactor.value(plain(error))
+                call.error = self._redactor.value(plain(error), weak=call.weak)
             else:
-                call.result = self._redactor.value(plain(result), schemas=call.method in SCHEMAS_IN)
+                call.result = self._without_secrets(call, plain(result))
         except (TypeError, TooDeep) as exc:
             self._warn(f"the answer to {printable(call.method, MAX_SHOWN_CHARS)} is left out: {exc}")
             self._drop(call)
@@ -243,6 +240,14 @@ class Recorder:
         self._look_at_tools(call)
         self._kept()
 
+    def _without_secrets(self, call: Interaction, result: dict[str, Any]) -> Any:
+        if call.method == "tools/list":
+            return self._redactor.page(result)
+        if call.method == "tools/call":
+            tool = self._schemas.get(str(call.params.get("name")), {})
+            return self._redactor.result(result, tool, call.weak)
+        return self._redactor.value(result, weak=call.weak)
+
     def _drop(self, call: Interaction) -> None:
         self._under_way.remove(call)
         for event in call.events:
@@ -255,17 +260,17 @@ class Recorder:
 
     def _redacted_event(self, event: Event) -> Event:
         redactor = self._redactor
+        weak = {secret for call in self._under_way for secret in call.weak}
         if "asked" not in event:
-            kept = redactor.value(event)
+            kept = redactor.value(event, weak=weak)
         else:
-            params = redactor.value(event["params"], schemas=True)
-            kept = {"asked": event["asked"], "params": params}
+            kept = {"asked": event["asked"], "params": redactor.page(event["params"], weak=weak)}
             if "refused" in event:
-                kept["refused"] = redactor.value(event["refused"])
+                kept["refused"] = redactor.value(event["refused"], weak=weak)
             else:
                 form = event["params"].get("requestedSchema") if isinstance(event["params"], dict) else None
                 schema = {"properties": {"content": form}}
-                kept["answered"] = redactor.value(event["answered"], schema)
+                kept["answered"] = redactor.sent(event["answered"], schema)
         assert isinstance(kept, dict)
         return kept
 
@@ -283,6 +288,8 @@ class Recorder:
         self._schemas = {str(tool.get("name")): tool for tool in tools}
         for earlier in calls:
             earlier.params = self._redactor.params(earlier.method, earlier.params, self._schemas)
+            if earlier.method == "tools/call" and earlier.result is not None:
+                earlier.result = self._without_secrets(earlier, earlier.result)
             earlier.text = None
         if self._tools_before is not None:
             self.drift = drift(self._tools_before, tools)

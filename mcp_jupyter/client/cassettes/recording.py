@@ -73,6 +73,8 @@ class Interaction:
         The whole as it stands in the file, where that is known.
     number : int
         Its place in the order of calls.
+    weak : set of str
+        Secrets among its params that are searched for in its own answer only. Never written.
     """
 
     method: str
@@ -83,6 +85,7 @@ class Interaction:
     afterwards: list[Event] = field(default_factory=list)
     text: str | None = None
     number: int = 0
+    weak: set[str] = field(default_factory=set, repr=False)
 
     def to_dict(self) -> dict[str, Any]:
         """Its form in the file."""

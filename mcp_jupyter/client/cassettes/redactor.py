@@ -1,22 +1,19 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What must not be kept of a call: secrets, by their place and by their value.
+"""Replace secrets in what a cassette keeps: by the names of parameters, by schemas, by value and by shape.
 
-Owns which names and schemas mean a secret, in which forms a known secret is looked for, and the mark that
-takes its place. It is told values by whoever knows them (the transport, the person), and learns those that it
-finds by their place, so that they are left out everywhere else too. Knows no file.
-
-By place: the value of a member, argument, query parameter or header with a telling name, and what a schema
-calls `format: password` or `writeOnly`. By value: in plain, percent-encoded, base64 (at any offset) and as it
-stands in JSON. It errs on the side of leaving out.
+By name: only in what the client sends (a call's params, the answers to a server's questions), for a
+result's member called `tokens` is data. By schema: wherever it says `format: password` or `writeOnly`. By
+value: secrets that the client knows or that were found by their place, in every text and usual encoding, if
+they are so strong that they cannot be an ordinary word (`secret_names.is_strong`). By shape:
+`scheme://user:PASSWORD@`, headers and query parameters within texts, and the user's own patterns.
 """
 
 from __future__ import annotations
 
+import json
 import logging
 import re
-from collections.abc import Iterable, Iterator, Mapping
-from functools import lru_cache
-from itertools import pairwise
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any, Final
 
 from pydantic_core import from_json
@@ -26,52 +23,30 @@ from .canonical import MARK
 from .known import KnownSecrets
 from .recording import MAX_DEPTH
 from .schemas import is_secret, members_of, parts
+from .secret_names import SecretNames, is_strong, is_unusual
 
 __all__ = ["Redactor", "TooDeep"]
 
 log = logging.getLogger(__name__)
 
 MIN_SECRET_CHARS: Final = 4
-"""A shorter one is in every second text; by its place it is still left out."""
-
-MIN_NESTED_CHARS: Final = 8
-"""Of texts within a secret object, of which most are secrets and some are not (`{"user": "ada"}`)."""
+"""A shorter secret given with `secrets=` is ignored: it is in every second text."""
 
 MAX_FOUND: Final = 200
-"""Secrets found by their place that are looked for everywhere else too: each costs time for every text."""
+"""Secrets found by their place that are searched for elsewhere too: each costs time for every text."""
 
 MIN_DIGITS: Final = 8
-"""Of a secret that is a number: a shorter one is a count or a year as often."""
+"""Of a secret that is a number: a shorter one is as often a count or a year."""
 
 MAX_PATTERNS: Final = 50
 MAX_PATTERN_CHARS: Final = 500
 """A pattern for one kind of key fits in a line."""
 
-MAX_NAMES: Final = 1_024
-"""That are remembered with what they tell: rows of a table repeat theirs."""
-
-MAX_NAME_CHARS: Final = 200
-"""Of a name that are looked at: what is longer names nothing."""
+MAX_EXEMPT: Final = 100
+"""Names that `no_redact=` may have: a server has fewer parameters that need it."""
 
 MAX_JSON_CHARS: Final = 1 << 20
-"""Of a text that is looked into because it may be JSON."""
-
-_WORDS: Final = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|[0-9]+")
-
-_SECRET_WORDS: Final = frozenset(
-    {
-        "apikey", "auth", "authorization", "bearer", "cookie", "cookies", "credential", "credentials", "jwt",
-        "otp", "passphrase", "passwd", "password", "passwords", "pwd", "secret", "secrets", "token", "tokens",
-    }
-)  # fmt: skip
-_SECRET_PAIRS: Final = frozenset(
-    {
-        ("access", "key"), ("api", "key"), ("encryption", "key"), ("pass", "word"), ("private", "key"),
-        ("session", "id"), ("session", "key"), ("signing", "key"), ("ssh", "key"),
-    }
-)  # fmt: skip
-_COUNTED: Final = frozenset({"token", "tokens"})
-"""With a number they are counts (`max_tokens`), not credentials."""
+"""A longer text is not read as JSON to compare it with the structured content."""
 
 _HEADER_LINE: Final = re.compile(
     r"(?i)\b((?:proxy-)?authorization|mcp-session-id|x-api-key|(?:set-)?cookie)(\s{0,4}[:=]\s{0,4})"
@@ -79,6 +54,16 @@ _HEADER_LINE: Final = re.compile(
 )
 _BEARER: Final = re.compile(r"(?i)\b(bearer )[\w.~+/=-]{8,}")
 _QUERY: Final = re.compile(r"([?&#;])([\w.~%-]{1,60})=([^&#;\s\"'<>]+)")
+
+_USER_INFO: Final = re.compile(r"(:(?:\\{0,4}/){2})([^\s/?#\"'<>@:\\]{0,200}:)?([^\s/?#\"'<>\\]{1,1000})@")
+"""The user and the password of a URL (RFC 3986, 3.2.1)."""
+
+_ASSIGNED: Final = re.compile(
+    r"(?P<name>(?<![\w.-])[A-Za-z][\w.-]{0,59})(?P<mark>\\{0,4}[\"']?\s{0,4}[:=]\s{0,4})"
+    r"(?:(?P<quote>\\{0,4}[\"'])(?P<quoted>(?:\\.|[^\\]){1,2000}?)(?P=quote)|(?P<bare>[^\s,;&\"'\\{}\[\]()<>]{1,2000}))",
+    re.DOTALL,
+)
+"""A name and a value in a text: a DSN (`password=x`), JSON, YAML, an option of a command."""
 
 
 class TooDeep(ValueError):
@@ -91,9 +76,11 @@ class Redactor:
     Parameters
     ----------
     secrets : iterable of str
-        Known ones; shorter than `MIN_SECRET_CHARS` they are ignored.
+        The caller's own. Searched for in all texts, from `MIN_SECRET_CHARS` on.
     patterns : iterable of str
-        Regular expressions of the person's own for what else is a secret.
+        Regular expressions of the user for what else is a secret.
+    exempt : iterable of str
+        Names of parameters whose values are kept, whatever the name or a schema says.
 
     Attributes
     ----------
@@ -103,45 +90,62 @@ class Redactor:
     Raises
     ------
     ConfigError
-        A pattern cannot be used.
+        A pattern or a name cannot be used.
     """
 
-    def __init__(self, secrets: Iterable[str] = (), patterns: Iterable[str] = ()) -> None:
+    def __init__(
+        self, secrets: Iterable[str] = (), patterns: Iterable[str] = (), exempt: Iterable[str] = ()
+    ) -> None:
         self.generation = 0
         self._known = KnownSecrets()
         self._found = 0
         self._patterns = [_compiled(pattern) for pattern in patterns]
         if len(self._patterns) > MAX_PATTERNS:
             raise ConfigError(f"redact= has more than {MAX_PATTERNS} patterns.")
+        self._names = SecretNames(_exempted(exempt))
         for secret in secrets:
-            self.keep(secret)
+            if len(secret) >= MIN_SECRET_CHARS:
+                self._add(secret)
 
     def keep(self, secret: str) -> None:
-        """Leave `secret` out from now on."""
-        if len(secret) >= MIN_SECRET_CHARS and self._known.add(secret):
+        """Leave `secret` out from now on, if it is strong enough not to be an ordinary word."""
+        if is_strong(secret):
+            self._add(secret)
+
+    def _add(self, secret: str) -> None:
+        if self._known.add(secret):
             self.generation += 1
 
     def _learn(self, secret: str) -> None:
         """Keep what was found by its place."""
-        if secret not in self._known:
+        if is_strong(secret) and secret not in self._known:
             self._found += 1
             if self._found <= MAX_FOUND:
-                self.keep(secret)
+                self._add(secret)
             elif self._found == MAX_FOUND + 1:
                 log.warning("More than %d secrets: further ones are redacted in their place only.", MAX_FOUND)
 
-    # -- by value ------------------------------------------------------------------------------
+    # -- by value and by shape -----------------------------------------------------------------
 
     def text(self, text: str) -> str:
-        """`text` with the mark in place of each known secret, and of what a pattern finds."""
+        """`text` with the mark in place of each known secret, and of what a pattern or a shape tells."""
         text = self._known.without(text)
         for pattern in self._patterns:
             text = pattern.sub(MARK, text)
+        if "://" in text or ":\\/" in text:
+            text = _USER_INFO.sub(_without_password, text)
         if ":" in text or "=" in text:
-            text = _HEADER_LINE.sub(lambda found: found[1] + found[2] + MARK, text)
+            text = _HEADER_LINE.sub(self._without_header, text)
         if "=" in text:
-            text = _QUERY.sub(_query, text)
+            text = _QUERY.sub(self._without_query, text)
         return _BEARER.sub(lambda found: found[1] + MARK, text) if " " in text else text
+
+    def _without_header(self, found: re.Match[str]) -> str:
+        return found[0] if self._names.is_exempt(found[1]) else found[1] + found[2] + MARK
+
+    def _without_query(self, found: re.Match[str]) -> str:
+        mark, name, value = found.groups()
+        return f"{mark}{name}={MARK}" if self._names.tell(name, _number_or_text(value)) else found[0]
 
     def again(self, value: Any) -> Any:
         """Look at what was redacted before once more, for what was learned since."""
@@ -164,26 +168,37 @@ class Redactor:
 
     # -- by place ------------------------------------------------------------------------------
 
-    def value(self, value: Any, schema: Any = None, *, schemas: bool = False) -> Any:
-        """A copy of JSON without its secrets.
+    def value(self, value: Any, schema: Any = None, *, weak: Collection[str] = ()) -> Any:
+        """A copy of what a server sent, without its secrets.
 
         Parameters
         ----------
         schema : mapping, optional
             JSON Schema of the value, which may say what is secret in it.
-        schemas : bool
-            Whether members called `inputSchema`, `outputSchema` and `requestedSchema` are schemas: their
-            properties have telling names, and are no secrets.
+        weak : collection of str
+            Secrets of the call that this answers, which are searched for only here (see `params`).
 
         Raises
         ------
         TooDeep
             It has more than `MAX_DEPTH` levels.
         """
-        return self._value(value, parts(schema, schema), schema, schemas, 0)
+        return _Copy(self, weak=weak).of(value, parts(schema, schema), schema)
+
+    def page(self, value: Any, *, weak: Collection[str] = ()) -> Any:
+        """A copy of what a server sent with schemas in it: a page of tools, a question with a form."""
+        return _Copy(self, schemas=True, weak=weak).of(value, [], None)
+
+    def sent(self, value: Any, schema: Any = None) -> Any:
+        """A copy of what the client sent: the names of its members tell of secrets too."""
+        return _Copy(self, by_name=True).of(value, parts(schema, schema), schema)
 
     def params(
-        self, method: str, params: Mapping[str, Any], tools: Mapping[str, Mapping[str, Any]]
+        self,
+        method: str,
+        params: Mapping[str, Any],
+        tools: Mapping[str, Mapping[str, Any]],
+        weak: set[str] | None = None,
     ) -> dict[str, Any]:
         """A copy of a call's params without their secrets.
 
@@ -191,114 +206,184 @@ class Redactor:
         ----------
         tools : mapping
             Tools by name, as on the wire, for what their schemas say is secret.
+        weak : set of str, optional
+            Is given those secrets that are too weak to be searched for in all texts, but not ordinary words:
+            a server often repeats them in its answer to the same call.
         """
+        copy = _Copy(self, by_name=True)
         if method == "tools/call" and isinstance(name := params.get("name"), str):
             inner = tools.get(name, {}).get("inputSchema")
-            described = parts({"properties": {"arguments": inner}}, inner)
-            made = self._value(params, described, inner, False, 0)
+            made = copy.of(params, parts({"properties": {"arguments": inner}}, inner), inner)
         else:
-            made = self.value(params)
+            made = copy.of(params, [], None)
+        if weak is not None:
+            weak |= {secret for secret in copy.hidden if is_unusual(secret) and not is_strong(secret)}
         assert isinstance(made, dict)
         return made
 
-    def _value(self, value: Any, described: list[Any], root: Any, schemas: bool, depth: int) -> Any:
+    def result(
+        self, result: Mapping[str, Any], tool: Mapping[str, Any], weak: Collection[str] = ()
+    ) -> dict[str, Any]:
+        """A copy of the result of a tool call without its secrets.
+
+        What the tool's output schema calls secret is left out of the structured content, and of the texts
+        that say the same.
+        """
+        schema, content = tool.get("outputSchema"), result.get("content")
+        copy = _Copy(self, weak=weak)
+        made = copy.of(result, parts({"properties": {"structuredContent": schema}}, schema), schema)
+        assert isinstance(made, dict)
+        if copy.hidden and isinstance(content, list):
+            was, now = result["structuredContent"], made["structuredContent"]
+            for block, kept in zip(content, made["content"], strict=True):
+                if isinstance(block, dict) and isinstance(text := block.get("text"), str):
+                    kept["text"] = _same_said(text, was, now, copy.hidden) or kept["text"]
+        return made
+
+
+class _Copy:
+    """Makes one redacted copy of a JSON value.
+
+    Attributes
+    ----------
+    hidden : set of str
+        The secrets found by their place.
+    """
+
+    def __init__(
+        self,
+        redactor: Redactor,
+        *,
+        by_name: bool = False,
+        schemas: bool = False,
+        weak: Collection[str] = (),
+    ) -> None:
+        self.hidden: set[str] = set()
+        self._redactor = redactor
+        self._names = redactor._names
+        self._by_name = by_name
+        self._schemas = schemas
+        words = "|".join(map(re.escape, sorted(weak, key=len, reverse=True)))
+        self._weak = re.compile(rf"(?<!\w)(?:{words})(?!\w)") if words else None
+
+    def of(self, value: Any, described: list[Any], root: Any, depth: int = 0) -> Any:
         if depth > MAX_DEPTH:
             raise TooDeep(f"It has more than {MAX_DEPTH} levels.")
         if isinstance(value, str):
-            self._look_into(value)
-            return self.text(value)
+            return self._text(value)
         if isinstance(value, list):
             inner = members_of(described, None, root)
             if any(map(is_secret, inner)):
                 return self._hidden(value)
-            return [self._value(item, inner, root, schemas, depth + 1) for item in value]
-        if not isinstance(value, dict):
-            return self._scalar(value)
+            return [self.of(item, inner, root, depth + 1) for item in value]
+        if isinstance(value, dict):
+            return self._object(value, described, root, depth)
+        return self._redactor._scalar(value)
+
+    def _object(self, value: dict[str, Any], described: list[Any], root: Any, depth: int) -> dict[str, Any]:
         paired = value.get("name", value.get("key"))
         made = {}
         for key, item in value.items():
             inner = members_of(described, key, root)
-            if schemas and key in ("inputSchema", "outputSchema", "requestedSchema"):
-                made[key] = self._schema(item, False, depth + 1)
+            if self._schemas and key in ("inputSchema", "outputSchema", "requestedSchema"):
+                made[key] = self._schema(item, False, key != "outputSchema", depth + 1)
             elif _is_count(key, item):
                 made[key] = item
             elif (
-                _tells(key, item)
-                or any(map(is_secret, inner))
-                or (key == "value" and isinstance(paired, str) and _tells(paired, item))
+                self._tells(key, item)
+                or (any(map(is_secret, inner)) and not self._names.is_exempt(key))
+                or (key == "value" and isinstance(paired, str) and self._tells(paired, item))
             ):
-                made[self.text(key)] = self._hidden(item)
+                made[self._text(key)] = self._hidden(item)
             else:
-                made[self.text(key)] = self._value(item, inner, root, schemas, depth + 1)
+                made[self._text(key)] = self.of(item, inner, root, depth + 1)
         return made
 
-    def _hidden(self, value: Any, least: int = MIN_SECRET_CHARS) -> Any:
-        """The mark for a value whose place is secret, or for all in it; and it is a secret everywhere."""
+    def _tells(self, name: str, value: Any) -> bool:
+        return self._by_name and self._names.tell(name, value)
+
+    def _text(self, text: str) -> str:
+        if self._by_name and ("=" in text or ":" in text):
+            for found in _USER_INFO.finditer(text):
+                if found[2] is not None:
+                    self._found(found[3])
+            text = _ASSIGNED.sub(self._without_value, text)
+        text = self._redactor.text(text)
+        return text if self._weak is None else self._weak.sub(MARK, text)
+
+    def _without_value(self, found: re.Match[str]) -> str:
+        name, value = found["name"], found["quoted"] or found["bare"]
+        if not self._names.tell(name, _number_or_text(value)) or value == MARK:
+            return found[0]
+        if found["bare"] and ":" in found["mark"] and not any(map(str.isdigit, value)):
+            return found[0]  # as in "a token: the smallest part of a text"
+        self._found(value)
+        quote = found["quote"] or ""
+        return f"{name}{found['mark']}{quote}{MARK}{quote}"
+
+    def _found(self, secret: str) -> None:
+        if secret != MARK:
+            self.hidden.add(secret)
+            self._redactor._learn(secret)
+
+    def _hidden(self, value: Any) -> Any:
+        """The mark for a value whose place is secret, or for every value in it."""
         if isinstance(value, dict):
-            return {self.text(key): self._hidden(item, MIN_NESTED_CHARS) for key, item in value.items()}
+            return {self._text(key): self._hidden(item) for key, item in value.items()}
         if isinstance(value, list):
-            return [self._hidden(item, least) for item in value]
+            return [self._hidden(item) for item in value]
         if value is None or value == "" or isinstance(value, bool):
             return value
-        text = str(value)
-        if len(text) >= least:
-            self._learn(text)
+        self._found(str(value))
         return MARK
 
-    def _schema(self, node: Any, hide: bool, depth: int) -> Any:
+    def _schema(self, node: Any, hide: bool, by_name: bool, depth: int) -> Any:
         """A copy of a JSON Schema, in which the example values of secret properties are left out."""
         if depth > MAX_DEPTH:
             raise TooDeep(f"It has more than {MAX_DEPTH} levels.")
         if isinstance(node, list):
-            return [self._schema(item, hide, depth + 1) for item in node]
+            return [self._schema(item, hide, by_name, depth + 1) for item in node]
         if not isinstance(node, dict):
-            return self._scalar(node) if not isinstance(node, str) else self.text(node)
+            return self._redactor._scalar(node) if not isinstance(node, str) else self._text(node)
         hide = hide or is_secret(node)
         made = {}
         for key, item in node.items():
             if key == "properties" and isinstance(item, dict):
                 made[key] = {
-                    self.text(name): self._schema(sub, _tells(name, _kind_of(sub)), depth + 2)
+                    self._text(name): self._schema(
+                        sub, by_name and self._names.tell(name, _kind_of(sub)), by_name, depth + 2
+                    )
                     for name, sub in item.items()
                 }
             elif hide and key in ("const", "default", "example", "examples"):
                 made[key] = self._hidden(item)
             else:
-                made[self.text(key)] = self._schema(item, False, depth + 1)
+                made[self._text(key)] = self._schema(item, False, by_name, depth + 1)
         return made
 
-    def _look_into(self, text: str) -> None:
-        """Learn the secrets in a text that is JSON: results often say the same in both forms."""
-        if text[:1] in ("{", "[") and len(text) <= MAX_JSON_CHARS:
-            try:
-                inner = from_json(text)
-            except ValueError:
-                return
-            for secret in _by_name(inner):
-                self._learn(secret)
 
-
-# -- names -------------------------------------------------------------------------------------------------
-
-
-def _tells(name: str, value: Any) -> bool:
-    """Whether a name says that its value is a secret."""
-    telling = _telling(name[:MAX_NAME_CHARS])
-    return bool(telling - _COUNTED if type(value) in (int, float) else telling)
-
-
-@lru_cache(MAX_NAMES)
-def _telling(name: str) -> frozenset[str]:
-    """The words of a name that tell of a secret."""
-    words = [word.lower() for word in _WORDS.findall(name)]
-    pairs = {" ".join(pair) for pair in pairwise(words) if pair in _SECRET_PAIRS}
-    return frozenset(pairs.union(word for word in words if word in _SECRET_WORDS))
+def _same_said(text: str, structured: Any, redacted: Any, hidden: Collection[str]) -> str | None:
+    """What to keep of a text that says what the structured content says; None when it says something else."""
+    if text in hidden:
+        return MARK
+    if text[:1] in ("{", "[") and len(text) <= MAX_JSON_CHARS:
+        try:
+            said = from_json(text)
+        except ValueError:
+            return None
+        if said == structured:
+            return json.dumps(redacted, ensure_ascii=False, indent=2 if "\n" in text else None)
+    return None
 
 
 def _kind_of(schema: Any) -> float | str:
-    """A value such as a schema describes, as far as `_tells` looks at it."""
+    """A value such as a schema describes, as far as `SecretNames.tell` looks at it."""
     described = schema.get("type") if isinstance(schema, dict) else None
     return 0 if described in ("integer", "number") else ""
+
+
+def _number_or_text(text: str) -> float | str:
+    return 0 if text.rstrip(".,;:!?)]}").isdigit() else text
 
 
 def _is_count(name: str, value: Any) -> bool:
@@ -306,24 +391,20 @@ def _is_count(name: str, value: Any) -> bool:
     return name in ("code", "progress", "total") and type(value) in (int, float)
 
 
-def _query(found: re.Match[str]) -> str:
-    mark, name, value = found.groups()
-    return f"{mark}{name}={MARK if _tells(name, value) else value}"
+def _without_password(found: re.Match[str]) -> str:
+    """A URL's user without the password; a lone user may be a token (`https://ghp_...@github.com`)."""
+    slashes, user, secret = found.groups()
+    return found[0] if user is None and not is_strong(secret) else f"{slashes}{user or ''}{MARK}@"
 
 
-def _by_name(value: Any) -> Iterator[str]:
-    if isinstance(value, dict):
-        for key, item in value.items():
-            if _tells(key, item) and isinstance(item, str):
-                yield item
-            else:
-                yield from _by_name(item)
-    elif isinstance(value, list):
-        for item in value:
-            yield from _by_name(item)
+# -- what the user says ------------------------------------------------------------------------------------
 
 
-# -- patterns ----------------------------------------------------------------------------------------------
+def _exempted(names: Iterable[str]) -> tuple[str, ...]:
+    exempt = tuple(names)
+    if len(exempt) > MAX_EXEMPT or not all(exempt):
+        raise ConfigError(f"no_redact= takes at most {MAX_EXEMPT} names of parameters, none of them empty.")
+    return exempt
 
 
 def _compiled(pattern: str) -> re.Pattern[str]:

@@ -20,8 +20,8 @@ ALIAS = "ours"
 
 @asynccontextmanager
 async def recording(server: Any, path: Path, *, alias: str = ALIAS, **options: Any) -> AsyncIterator[Client]:
-    """Open a client that records; `redact` and `secrets` are the cassette's."""
-    given = {name: options.pop(name) for name in ("redact", "secrets") if name in options}
+    """Open a client that records; `redact`, `no_redact` and `secrets` are the cassette's."""
+    given = {name: options.pop(name) for name in ("redact", "no_redact", "secrets") if name in options}
     track = Cassette.open(path, "record", **given).track(alias)
     async with Client(server, cassette=track, **options) as client:
         yield client
