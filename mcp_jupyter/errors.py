@@ -8,6 +8,7 @@ into one of these at one named boundary.
     ├── McpError                a JSON-RPC error: ours on its way out, or the peer's as it came in
     │   ├── FrameError          the bytes were not a JSON-RPC message
     │   ├── ProtocolError       a tool fails the request itself: a JSON-RPC error, no `isError` result
+    │   ├── UnknownName             a request names what is not there; lists the names that are
     │   ├── MissingCapability   the client has not declared what a question to it needs
     │   └── UrlElicitationRequired  the person has to visit a URL first (2025-11-25)
     ├── ToolError               a tool says what went wrong; the caller gets `isError: true`
@@ -27,10 +28,10 @@ into one of these at one named boundary.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
 
-from .protocol.codes import URL_ELICITATION_REQUIRED
+from .protocol.codes import INVALID_PARAMS, URL_ELICITATION_REQUIRED
 
 __all__ = [
     "AuthorizationFailed",
@@ -51,6 +52,7 @@ __all__ = [
     "RequestTimeout",
     "ToolError",
     "UncheckableSchema",
+    "UnknownName",
     "UrlElicitationRequired",
 ]
 
@@ -102,6 +104,46 @@ class FrameError(McpError):
 
 class TooManyContainers(FrameError):
     """The bytes hold more lists and objects than a message may have. They were not parsed."""
+
+
+MAX_NAMED: Final = 20
+"""Names that the error for an unknown one lists: enough to correct a slip."""
+
+
+class UnknownName(McpError):
+    """A request names a tool, resource or prompt that is not there.
+
+    Its `data` has the names that are, so that those who pass the error on can leave out what the client may
+    not use.
+
+    Parameters
+    ----------
+    kind : {"tool", "resource", "prompt"}
+    name : str
+        As the request has it.
+    known : iterable of str
+        What there is; more than `MAX_NAMED` are not listed.
+    """
+
+    def __init__(self, kind: str, name: str, known: Iterable[str]) -> None:
+        self.kind, self.name = kind, name[:100]
+        names = sorted(known)
+        self.known = names if len(names) <= MAX_NAMED else []
+        there_are = f" There are: {', '.join(self.known)}." if self.known else ""
+        data = {"kind": kind, "name": self.name, "known": self.known}
+        super().__init__(INVALID_PARAMS, f"There is no {kind} {self.name!r}.{there_are}", data)
+
+    @classmethod
+    def of(cls, data: object) -> UnknownName | None:
+        """The error whose `data` this is; None when it is another's."""
+        if not isinstance(data, Mapping) or data.keys() != {"kind", "name", "known"}:
+            return None
+        kind, name, known = data["kind"], data["name"], data["known"]
+        if kind not in ("tool", "resource", "prompt") or not isinstance(name, str):
+            return None
+        if not isinstance(known, list) or not all(isinstance(each, str) for each in known):
+            return None
+        return cls(kind, name, known)
 
 
 class ProtocolError(McpError):

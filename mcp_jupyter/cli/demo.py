@@ -78,7 +78,8 @@ def _show(jupyter: JupyterProcess) -> None:
     server = _server_of(jupyter, kernel_id)
     counts = ", ".join(_count(server[f"{kind}s"], kind) for kind in ("tool", "resource", "prompt"))
     say(f"Notebook            {NOTEBOOK} has run; {server['name']!r} is live: {counts}")
-    wish = {"label": "demo", "servers": [server["name"]], "tools": ["*"], "days": TOKEN_DAYS}
+    scopes = {"tools": ["*"], "resources": ["*"], "prompts": ["*"]}
+    wish = {"label": "demo", "servers": [server["name"]], **scopes, "days": TOKEN_DAYS}
     token = jupyter.request("POST", "mcp-jupyter/api/tokens", wish)["token"]
     say(f"Token               opens {server['name']!r} and nothing else, for a day\n")
     play(server["urls"], token, say)

@@ -32,28 +32,45 @@ def command() -> None:
 @command.command("create")
 @click.argument("names", nargs=-1, required=True, metavar="NAME...")
 @click.option("--tool", "tools", multiple=True, metavar="GLOB", help="A tool it may call; repeat for more.")
-@click.option("--no-tools", is_flag=True, help="It calls no tool: it lists and reads resources and prompts.")
+@click.option(
+    "--resource",
+    "resources",
+    multiple=True,
+    metavar="GLOB",
+    help="A resource it may read, by its URI; repeat for more.",
+)
+@click.option(
+    "--prompt", "prompts", multiple=True, metavar="GLOB", help="A prompt it may get; repeat for more."
+)
 @click.option("--label", default="", help="What you call it, for the list.")
 @click.option("--days", type=click.FloatRange(0, min_open=True), help="How long it is good. [default: 30]")
 @click.option("--never-expires", is_flag=True, help="It is good until it is revoked.")
 def create(
     names: tuple[str, ...],
     tools: tuple[str, ...],
-    no_tools: bool,
+    resources: tuple[str, ...],
+    prompts: tuple[str, ...],
     label: str,
     days: float | None,
     never_expires: bool,
 ) -> None:
     """Make a token for the notebooks NAME... and print it, this one time.
 
-    NAME and GLOB may have * for any characters and ? for one: --tool '*' allows every tool.
-    """
+    NAME and GLOB may have * for any characters and ? for one: --tool '*' allows every tool. Of a kind that is
+    left out (--tool, --resource, --prompt) it allows nothing.
+
+    \b
+    jupyter mcp token create sales --tool '*' --resource '*' --prompt '*'   all of one notebook
+    jupyter mcp token create sales --tool 'top_*' --resource 'data://sales*'
+    """  # noqa: D301 - click reads the backspace
     import getpass
 
     from ..extension.tokens import DEFAULT_DAYS, MAX_DAYS
 
-    if bool(tools) == no_tools:
-        raise click.UsageError("Say which tools it may call: --tool NAME, --tool '*' for all, or --no-tools.")
+    if not (tools or resources or prompts):
+        raise click.UsageError(
+            "Say what it may use: --tool GLOB, --resource GLOB, --prompt GLOB; '*' is for all of a kind."
+        )
     if days is not None and (never_expires or days > MAX_DAYS):
         raise click.UsageError(f"--days takes {MAX_DAYS} at most, and does not go with --never-expires.")
     lifetime = None if never_expires else days or DEFAULT_DAYS
@@ -63,6 +80,8 @@ def create(
                 label=label or ", ".join(names)[:100],
                 servers=names,
                 tools=tools,
+                resources=resources,
+                prompts=prompts,
                 issuer=getpass.getuser(),
                 days=lifetime,
             )
@@ -86,7 +105,7 @@ def list_tokens(as_json: bool) -> None:
     else:
         from .table import table
 
-        heads = ("ID", "LABEL", "NOTEBOOKS", "TOOLS", "STATE", "LAST USED")
+        heads = ("ID", "LABEL", "NOTEBOOKS", "TOOLS", "RESOURCES", "PROMPTS", "STATE", "LAST USED")
         click.echo(table(heads, [_row(token) for token in tokens]))
 
 
@@ -113,14 +132,25 @@ def _explain(error: ValueError) -> str:
         return str(error)
     problem = error.errors(include_url=False)[0]
     if "pattern" in problem["msg"]:
+        if problem["loc"][0] == "resources":
+            return f"{problem['input']!r} cannot match a URI: no spaces, quotes or brackets."
         return f"{problem['input']!r} is no name of a notebook or tool: letters, digits and . _ - / * ? only."
     return f"{problem['loc'][0]}: {problem['msg']}"
 
 
 def _terms(token: Token) -> str:
     until = "until it is revoked" if token.expires is None else f"until {token.expires:%Y-%m-%d}"
-    calls = f"calls {', '.join(token.tools)}" if token.tools else "calls no tool"
-    return f"It opens {', '.join(token.servers)}, {calls}, and is good {until}."
+    return (
+        f"It opens {', '.join(token.servers)}, calls {_some('tool', token.tools)}, reads "
+        f"{_some('resource', token.resources)}, gets {_some('prompt', token.prompts)}, and is good {until}."
+    )
+
+
+def _some(kind: str, globs: tuple[str, ...]) -> str:
+    """What a token may use of a kind, in words."""
+    if "*" in globs:
+        return f"all {kind}s"
+    return f"{kind}s {', '.join(globs)}" if globs else f"no {kind}s"
 
 
 def _row(token: Token) -> tuple[str, ...]:
@@ -131,4 +161,5 @@ def _row(token: Token) -> tuple[str, ...]:
     else:
         state = "never expires" if token.expires is None else f"until {token.expires:%Y-%m-%d}"
     used = "never" if token.last_used is None else f"{token.last_used.astimezone():%Y-%m-%d %H:%M}"
-    return (token.id, token.label, ", ".join(token.servers), ", ".join(token.tools) or "-", state, used)
+    scopes = (", ".join(globs) or "-" for globs in (token.tools, token.resources, token.prompts))
+    return (token.id, token.label, ", ".join(token.servers), *scopes, state, used)

@@ -18,7 +18,7 @@ from tornado.escape import json_encode
 
 from .human import HumanHandler, allowed
 from .store import TokenFileError, UnknownToken
-from .tokens import MAX_DAYS, MAX_GLOBS, Glob, Label, Token
+from .tokens import MAX_DAYS, MAX_GLOBS, Glob, Label, Token, UriGlob
 
 __all__ = ["ServersHandler", "TokenHandler", "TokensHandler"]
 
@@ -27,13 +27,15 @@ MAX_SHOWN_ERRORS: Final = 3
 
 
 class _Wish(BaseModel):
-    """A token that somebody wants. What it opens is always said in so many words: no default."""
+    """Body of `POST api/tokens`. Scopes are given explicitly: what is left out allows nothing of its kind."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
     label: Label
     servers: list[Glob] = Field(min_length=1, max_length=MAX_GLOBS)
     tools: list[Glob] = Field(max_length=MAX_GLOBS)
+    resources: list[UriGlob] = Field(default=[], max_length=MAX_GLOBS)
+    prompts: list[Glob] = Field(default=[], max_length=MAX_GLOBS)
     days: Annotated[float, Field(gt=0, le=MAX_DAYS)] | None = None
 
 
@@ -92,6 +94,8 @@ class TokensHandler(HumanHandler):
                     label=wish.label,
                     servers=wish.servers,
                     tools=wish.tools,
+                    resources=wish.resources,
+                    prompts=wish.prompts,
                     issuer=self.current_user.username,
                     days=days,
                     audience=self.audience(),

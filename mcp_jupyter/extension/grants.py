@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """What a token lets its bearer say and see: tokens as principals of the HTTP front. No I/O.
 
-A token for a notebook may open sessions there, list and read its resources and prompts, and call the
-tools that its globs name. Of the tools it sees those alone.
+A token for a notebook may open sessions there, call the tools, read the resources and get the prompts that
+its globs name. It sees those alone, in lists and in errors.
 
 Source: SECURITY.md, "Tokens"; RFC 6750 section 3.1 (`insufficient_scope`).
 """
@@ -12,7 +12,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from ..protocol.frames import Frame, Message, Request, Response
+from ..hub.index import LISTS
+from ..hub.scope import narrowed, out_of_scope, sees
+from ..protocol.frames import ErrorResponse, Frame, Message, Request, Response
 from ..protocol.limits import MAX_BODY_BYTES
 from ..server.http.access import Principal, Refusal
 from .tokens import Token
@@ -57,28 +59,32 @@ class Grant(Principal):
         return cls(token.id, max_body_bytes(token), token)
 
     def check(self, frame: Frame) -> Refusal | None:
-        """Refuse the call of a tool outside of the token's scope."""
-        if not isinstance(frame, Request) or frame.method != "tools/call":
+        """Refuse a request that names what is outside of the token's scope."""
+        if not isinstance(frame, Request):
             return None
-        name = frame.params.get("name")
-        # What is no name calls nothing: the server says what is wrong with it.
-        if not isinstance(name, str) or self.token.may_call(name):
-            return None
-        return insufficient_scope("This token may not call that tool.")
+        kind = out_of_scope(self.token, frame.method, frame.params)
+        return None if kind is None else insufficient_scope(f"This token may not {_USE[kind]} that {kind}.")
 
     def filter(self, request: Request, message: Message) -> Message:
-        """Leave tools out of a list that the token may not call."""
+        """Leave out of lists, and of errors that name what there is, what the token may not use."""
         frame = message.frame
-        if request.method != "tools/list" or not isinstance(frame, Response):
+        if isinstance(frame, ErrorResponse):
+            error = narrowed(self.token, frame.error.get("data"))
+            return message if error is None else _replaced(message, ErrorResponse(frame.id, error.to_dict()))
+        key = LISTS.get(request.method)
+        if key is None or not isinstance(frame, Response):
             return message
-        tools = frame.result.get("tools")
-        if not isinstance(tools, list):
+        items = frame.result.get(key)
+        if not isinstance(items, list):
             return message
-        seen = [tool for tool in tools if self._may_see(tool)]
-        if len(seen) == len(tools):
+        seen = [item for item in items if sees(self.token, key, item)]
+        if len(seen) == len(items):
             return message
-        return Message.of(Response(frame.id, {**frame.result, "tools": seen}), message.related)
+        return _replaced(message, Response(frame.id, {**frame.result, key: seen}))
 
-    def _may_see(self, tool: object) -> bool:
-        name = tool.get("name") if isinstance(tool, dict) else None
-        return isinstance(name, str) and self.token.may_call(name)
+
+_USE: Final = {"tool": "call", "resource": "read", "prompt": "get"}
+
+
+def _replaced(message: Message, frame: Frame) -> Message:
+    return Message.of(frame, message.related)

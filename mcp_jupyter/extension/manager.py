@@ -27,7 +27,7 @@ from anyio.abc import TaskGroup
 from ..engine.channel import Channel
 from ..errors import LinkError, NotebookNotFound
 from ..hub.hub import Hub
-from ..hub.index import EVERYTHING, NOTHING, Scope
+from ..hub.scope import EVERYTHING, NOTHING, Scope
 from ..link.discovery import Discovery
 from ..link.files import ConnectionInfo, file_path, read
 from ..link.resume import ResumingLink

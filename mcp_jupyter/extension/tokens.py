@@ -16,11 +16,13 @@ import secrets
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from fnmatch import fnmatchcase
+from functools import lru_cache
 from typing import Annotated, Final
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 
 from ..errors import McpJupyterError
+from ..protocol.uri_templates import UriTemplate, UriTemplateError
 
 __all__ = [
     "DEFAULT_DAYS",
@@ -29,6 +31,7 @@ __all__ = [
     "Label",
     "Token",
     "TokenRefused",
+    "UriGlob",
     "authenticate",
     "mint",
     "split",
@@ -47,6 +50,9 @@ MAX_GLOBS: Final = 64
 MAX_GLOB_CHARS: Final = 128
 """The longest name a tool may have."""
 
+MAX_URI_CHARS: Final = 2048
+"""Of a resource's URI, and of a pattern for URIs: what HTTP servers and browsers take."""
+
 MAX_LABEL_CHARS: Final = 100
 """A label is for one line of a list."""
 
@@ -54,6 +60,9 @@ _ID_BYTES: Final = 5  # 8 characters of base 32
 _ID_ALPHABET: Final = "abcdefghijklmnopqrstuvwxyz234567"
 _ID_CHARS: Final = 8
 _SECRET_BYTES: Final = 32
+_QUERY: Final = re.compile(r"\{?[?]")
+"""Where the query of a URI begins, or that of a template: `{?offset,limit}`."""
+
 _TEXT: Final = re.compile(r"mcpj_([a-z2-7]{8})_([A-Za-z0-9_-]{43})", re.ASCII)
 _WITHIN: Final = re.compile(r"(mcpj_[a-z2-7]{8}_)[A-Za-z0-9_-]{16,}", re.ASCII)
 
@@ -69,6 +78,10 @@ Label = Annotated[str, Field(max_length=MAX_LABEL_CHARS), AfterValidator(_printa
 
 Glob = Annotated[str, Field(pattern=rf"\A[A-Za-z0-9_./*?-]{{1,{MAX_GLOB_CHARS}}}\z")]
 """A name, with `*` for any characters and `?` for one. No other wildcard, so that names stay names."""
+
+
+UriGlob = Annotated[str, Field(pattern=rf'\A[^\s\[\]"]{{1,{MAX_URI_CHARS}}}\z'), AfterValidator(_printable)]
+"""The same for the URI of a resource or of a template. No brackets: they are a wildcard of `fnmatch`."""
 
 
 class TokenRefused(McpJupyterError):
@@ -91,7 +104,12 @@ class Token(BaseModel):
     servers : tuple of str
         Globs of the notebooks it opens, by their names in URLs.
     tools : tuple of str
-        Globs of the tools it may call; empty for a token that only reads.
+        Globs of the tools it may call.
+    resources : tuple of str
+        Globs of the resources it may read, by their URIs; a URI's query does not count. Files of the first
+        edition have none, and their tokens read all.
+    prompts : tuple of str
+        Globs of the prompts it may get; as with `resources`.
     audience : str or None
         The base URL of the Jupyter Server it was made for; None for any server of this user.
     created : datetime
@@ -107,6 +125,8 @@ class Token(BaseModel):
     issuer: str
     servers: tuple[Glob, ...] = Field(min_length=1, max_length=MAX_GLOBS)
     tools: tuple[Glob, ...] = Field(max_length=MAX_GLOBS)
+    resources: tuple[UriGlob, ...] = Field(default=("*",), max_length=MAX_GLOBS)
+    prompts: tuple[Glob, ...] = Field(default=("*",), max_length=MAX_GLOBS)
     audience: str | None = None
     created: AwareDatetime
     expires: AwareDatetime | None
@@ -121,6 +141,27 @@ class Token(BaseModel):
         """Whether it may call a tool of that name."""
         return _any_matches(self.tools, tool)
 
+    def may_get(self, prompt: str) -> bool:
+        """Whether it may get a prompt of that name."""
+        return _any_matches(self.prompts, prompt)
+
+    def may_read(self, uri: str) -> bool:
+        """Whether it may read a resource, or every resource of a template, with any query."""
+        if len(uri) > MAX_URI_CHARS:
+            return False
+        return _any_matches(self.resources, uri) or _any_matches(self.resources, _QUERY.split(uri, 1)[0])
+
+    def may_read_some(self, template: str) -> bool:
+        """Whether it may read any resource of a template.
+
+        A pattern that names one of them, or some of them (`rows://2026-*` of `rows://{day}`), is itself a
+        text that the template matches.
+        """
+        if self.may_read(template):
+            return True
+        parsed = _template(template)
+        return parsed is not None and any(parsed.match(glob) is not None for glob in self.resources)
+
     def ended(self, now: datetime) -> datetime | None:
         """When it stopped being good for anything; None while it is."""
         if self.revoked is not None:
@@ -134,6 +175,14 @@ class Token(BaseModel):
         return "The token has expired." if self.ended(now) is not None else None
 
 
+@lru_cache(maxsize=1024)
+def _template(text: str) -> UriTemplate | None:
+    try:
+        return UriTemplate(text)
+    except UriTemplateError:
+        return None
+
+
 def _any_matches(globs: Iterable[str], name: str) -> bool:
     return any(fnmatchcase(name, glob) for glob in globs)
 
@@ -142,7 +191,9 @@ def mint(
     *,
     label: str,
     servers: Iterable[str],
-    tools: Iterable[str],
+    tools: Iterable[str] = (),
+    resources: Iterable[str] = (),
+    prompts: Iterable[str] = (),
     issuer: str,
     days: float | None = DEFAULT_DAYS,
     audience: str | None = None,
@@ -152,6 +203,8 @@ def mint(
 
     Parameters
     ----------
+    tools, resources, prompts : iterable of str
+        Globs; what is left out allows none of that kind.
     days : float or None
         How long it is good; None for ever.
 
@@ -176,6 +229,8 @@ def mint(
         issuer=issuer,
         servers=tuple(servers),
         tools=tuple(tools),
+        resources=tuple(resources),
+        prompts=tuple(prompts),
         audience=audience,
         created=now,
         expires=None if days is None else now + timedelta(days=days),

@@ -21,7 +21,7 @@ from .._version import __version__
 from ..engine.channel import Channel
 from ..engine.connection import Connection, InboundRequest
 from ..engine.tasks import owned_tasks
-from ..errors import McpError, McpJupyterError
+from ..errors import McpError, McpJupyterError, UnknownName
 from ..link.resume import ResumingLink
 from ..protocol import codes
 from ..protocol.eras import Era, is_modern, modern_era, negotiate
@@ -30,10 +30,11 @@ from ..protocol.methods import FORGET_SENDER, METHODS, MODERN_VERSIONS
 from ..server.context import LOG_LEVELS, TASKS_EXTENSION
 from ..server.parameters import parameters
 from .catalog import LIST_SECONDS, Notebook
-from .index import EVERYTHING, LISTS, Scope, Target
+from .index import LISTS, Target
 from .listening import Listener, Part
 from .reach import Reach
 from .rewriting import Rewriting
+from .scope import EVERYTHING, Scope
 
 if TYPE_CHECKING:
     from .hub import Hub
@@ -223,8 +224,11 @@ class Conversation:
         try:
             reach = await self._reach(target.notebook, era)
             return words.result(call.method, await reach.request(call, call.method, target.params, hear))
-        except McpError:
-            raise
+        except McpError as exc:
+            unknown = UnknownName.of(exc.data)
+            if unknown is None:
+                raise
+            raise self._hub.index.unknown(unknown, target.notebook, self._scope(call)) from None
         except McpJupyterError as exc:
             raise McpError(codes.INTERNAL_ERROR, f"Notebook {target.notebook.label!r}: {exc}") from None
 

@@ -23,8 +23,9 @@ from ..engine.tasks import owned_tasks
 from ..link.discovery import Discovery
 from .catalog import KINDS, LIST_SECONDS, Notebook
 from .conversation import Conversation
-from .index import EVERYTHING, Index, Scope
+from .index import Index
 from .names import labels
+from .scope import EVERYTHING, Scope
 
 __all__ = ["AWAY_SECONDS", "Hub"]
 

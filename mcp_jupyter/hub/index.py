@@ -9,16 +9,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Final, Protocol
+from functools import partial
+from typing import Any, Final
 
-from ..errors import McpError
+from ..errors import McpError, UnknownName
 from ..protocol.codes import INVALID_PARAMS
 from ..protocol.eras import Era
 from .catalog import Notebook
-from .names import NameTable, split_uri
+from .names import NameTable, hub_uri, split_uri
 from .rewriting import Rewriting, split_task
+from .scope import Scope, may_read, narrowed, out_of_scope, sees
 
-__all__ = ["EVERYTHING", "LISTS", "NOTHING", "Index", "Scope", "Target"]
+__all__ = ["LISTS", "Index", "Target"]
 
 LISTS: Final[Mapping[str, str]] = {
     "tools/list": "tools",
@@ -29,31 +31,6 @@ LISTS: Final[Mapping[str, str]] = {
 """The lists there are: methods, and the members of their results."""
 
 _TABLES: Final = {"tools/call": "tools", "prompts/get": "prompts"}
-
-
-class Scope(Protocol):
-    """What somebody may see and call. A token is one."""
-
-    def opens(self, server: str) -> bool:
-        """Whether it opens the notebook of that name."""
-
-    def may_call(self, tool: str) -> bool:
-        """Whether it may call a tool that its notebook calls so."""
-
-
-@dataclass(frozen=True, slots=True)
-class _All:
-    answer: bool
-
-    def opens(self, server: str) -> bool:
-        return self.answer
-
-    def may_call(self, tool: str) -> bool:
-        return self.answer
-
-
-EVERYTHING: Final[Scope] = _All(True)
-NOTHING: Final[Scope] = _All(False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +85,7 @@ class Index:
         seen = [
             item
             for notebook, own, item in self._lists[key]
-            if scope.opens(notebook.info.name) and (key != "tools" or scope.may_call(own["name"]))
+            if scope.opens(notebook.info.name) and sees(scope, key, own)
         ]
         return {key: seen}
 
@@ -135,7 +112,7 @@ class Index:
         key, name = _TABLES[method], params.get("name")
         found = self._names[key].inside(name) if isinstance(name, str) else None
         notebook = None if found is None else self._open(found[0], scope)
-        if found is None or notebook is None or (key == "tools" and not scope.may_call(found[1])):
+        if found is None or notebook is None or out_of_scope(scope, method, {"name": found[1]}):
             raise McpError(
                 INVALID_PARAMS,
                 f"No live notebook has a {key[:-1]} {_short(name)!r}. "
@@ -168,11 +145,19 @@ class Index:
             raise McpError(INVALID_PARAMS, "There is no such task; it may be too old, or its notebook gone.")
         return Target(found[0], {**params, "taskId": found[1]})
 
+    def unknown(self, error: UnknownName, notebook: Notebook, scope: Scope) -> UnknownName:
+        """A notebook's error for an unknown name, in the hub's names, with those that the scope may use."""
+        error = narrowed(scope, error.data) or error
+        outside = partial(hub_uri, notebook.label)
+        if error.kind != "resource":
+            outside = partial(self._names[f"{error.kind}s"].outside, notebook.label)
+        return UnknownName(error.kind, outside(error.name), map(outside, error.known))
+
     def resource(self, uri: object, scope: Scope) -> tuple[Notebook, str] | None:
         """The notebook that a URI of the hub leads to, and its own URI."""
         found = split_uri(uri) if isinstance(uri, str) else None
         notebook = None if found is None else self._open(found[0], scope)
-        return None if found is None or notebook is None else (notebook, found[1])
+        return (notebook, found[1]) if found and notebook and may_read(scope, found[1]) else None
 
     def task(self, task_id: object, scope: Scope) -> tuple[Notebook, str] | None:
         """The notebook that a task id of the hub leads to, and its own id."""

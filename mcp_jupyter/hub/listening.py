@@ -16,8 +16,9 @@ import anyio
 from ..engine.connection import InboundRequest
 from ..protocol.eras import SUBSCRIPTION_ID
 from .catalog import KINDS, Notebook
-from .index import Index, Scope
+from .index import Index
 from .rewriting import Rewriting
+from .scope import Scope
 
 __all__ = ["Listener", "Part"]
 

@@ -67,8 +67,8 @@ class NameTable:
         return joined if len(joined) <= MAX_NAME_CHARS and joined not in self._clashes else _marked(*pair)
 
     def outside(self, label: str, name: str) -> str:
-        """What a notebook's thing is called in the hub."""
-        return self._outside[label, name]
+        """What a notebook's thing is called in the hub, or would be called if it were there."""
+        return self._outside.get((label, name)) or self._name((label, name))
 
     def inside(self, outside: str) -> tuple[str, str] | None:
         """The notebook's label and the thing's own name.

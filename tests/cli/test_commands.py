@@ -157,14 +157,15 @@ async def test_a_token_from_making_to_revoking(jupyter_dirs: JupyterDirs) -> Non
     ("args", "words"),
     [
         ((), "Missing argument"),
-        ((NAME,), "--tool"),
-        ((NAME, "--tool", "*", "--no-tools"), "--no-tools"),
+        ((NAME,), "--tool GLOB, --resource GLOB, --prompt GLOB"),
+        ((NAME, "--resource", "data://a b"), "'data://a b'"),
+        ((NAME, "--resource", "data://[ab]"), "'data://[ab]'"),
         (("a b", "--tool", "*"), "'a b'"),
         ((NAME, "--tool", "[a-z]"), "'[a-z]'"),
-        ((NAME, "--no-tools", "--days", "0"), "--days"),
-        ((NAME, "--no-tools", "--days", "99999"), "--days"),
-        ((NAME, "--no-tools", "--days", "3", "--never-expires"), "--never-expires"),
-        ((NAME, "--no-tools", "--label", "a\nb"), "label"),
+        ((NAME, "--tool", "*", "--days", "0"), "--days"),
+        ((NAME, "--tool", "*", "--days", "99999"), "--days"),
+        ((NAME, "--tool", "*", "--days", "3", "--never-expires"), "--never-expires"),
+        ((NAME, "--tool", "*", "--label", "a\nb"), "label"),
     ],
 )
 async def test_a_bad_wish_is_told_what_is_wrong(
@@ -177,11 +178,17 @@ async def test_a_bad_wish_is_told_what_is_wrong(
     assert TokenStore().tokens() == []
 
 
-async def test_a_token_that_reads_only(jupyter_dirs: JupyterDirs) -> None:
-    made = await run(jupyter_dirs, "token", "create", NAME, "--no-tools", "--never-expires")
+async def test_a_token_allows_nothing_of_a_kind_that_is_left_out(jupyter_dirs: JupyterDirs) -> None:
+    """Scopes for resources and prompts are given in so many words, and what is left out is said (1.27)."""
+    made = await run(jupyter_dirs, "token", "create", NAME, "--resource", "data://sales*", "--never-expires")
+    assert b"calls no tools, reads resources data://sales*, gets no prompts" in made.stderr
     assert b"until it is revoked" in made.stderr
     (token,) = TokenStore().tokens()
-    assert (token.tools, token.expires, token.label) == ((), None, NAME)
+    assert (token.tools, token.resources, token.prompts) == ((), ("data://sales*",), ())
+    assert (token.expires, token.label) == (None, NAME)
+    listed = (await run(jupyter_dirs, "token", "list")).stdout.decode().splitlines()
+    assert listed[0].split()[3:6] == ["TOOLS", "RESOURCES", "PROMPTS"]
+    assert listed[1].split()[3:6] == ["-", "data://sales*", "-"]
 
 
 async def test_revoking_what_is_not_there(jupyter_dirs: JupyterDirs) -> None:
@@ -191,9 +198,9 @@ async def test_revoking_what_is_not_there(jupyter_dirs: JupyterDirs) -> None:
 
 
 async def test_an_unsafe_file_is_explained(jupyter_dirs: JupyterDirs) -> None:
-    await run(jupyter_dirs, "token", "create", NAME, "--no-tools")
+    await run(jupyter_dirs, "token", "create", NAME, "--tool", "*")
     TokenStore().path.chmod(0o644)
-    for args in (("list",), ("revoke", "aaaaaaaa"), ("create", NAME, "--no-tools")):
+    for args in (("list",), ("revoke", "aaaaaaaa"), ("create", NAME, "--tool", "*")):
         ended = await run(jupyter_dirs, "token", *args)
         assert ended.returncode == 1
         assert b"chmod 600" in ended.stderr

@@ -54,8 +54,9 @@ class Served:
         return self.root + name
 
     def token(self, **wishes: Any) -> str:
-        """A token's text; by default it opens `NAME` and calls all of its tools."""
-        wishes = {"label": "test", "servers": [NAME], "tools": ["*"], "issuer": "ann"} | wishes
+        """A token's text; by default it opens `NAME` and uses all that it has."""
+        everything = {"tools": ["*"], "resources": ["*"], "prompts": ["*"]}
+        wishes = {"label": "test", "servers": [NAME], "issuer": "ann"} | everything | wishes
         return self.extension.store.create(**wishes)[1]
 
 

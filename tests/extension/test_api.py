@@ -70,6 +70,16 @@ async def test_the_list_has_no_secret(served: Served, person: httpx2.AsyncClient
     assert lifetime.days == 7
 
 
+async def test_it_allows_nothing_of_a_kind_that_is_left_out(person: httpx2.AsyncClient) -> None:
+    """REST takes scopes for resources and prompts as the command line does (1.27)."""
+    scopes = {"resources": ["data://sales*"], "prompts": ["ask"]}
+    for wish in (WISH, WISH | scopes):
+        assert (await person.post(TOKENS, json=wish)).status_code == 201
+    first, second = (await person.get(TOKENS)).json()["tokens"]
+    assert (first["resources"], first["prompts"]) == ([], [])
+    assert {key: second[key] for key in scopes} == scopes
+
+
 @pytest.mark.parametrize(("days", "expected"), [("absent", 30), (None, None), (0.5, 0)])
 async def test_how_long_it_is_good(person: httpx2.AsyncClient, days: Any, expected: int | None) -> None:
     wish = {name: value for name, value in (WISH | {"days": days}).items() if value != "absent"}
@@ -113,6 +123,8 @@ async def test_revoking_what_is_not_there(person: httpx2.AsyncClient) -> None:
         (json.dumps({key: value for key, value in WISH.items() if key != "servers"}).encode(), "servers"),
         (json.dumps({key: value for key, value in WISH.items() if key != "label"}).encode(), "label"),
         (json.dumps(WISH | {"label": "a\nb"}).encode(), "printable"),
+        (json.dumps(WISH | {"resources": ["a b"]}).encode(), "resources.0"),
+        (json.dumps(WISH | {"prompts": ["[a]"]}).encode(), "prompts.0"),
         (json.dumps(WISH | {"days": 0}).encode(), "days"),
         (json.dumps(WISH | {"days": 1e9}).encode(), "days"),
         (json.dumps(WISH | {"days": True}).encode(), "days"),

@@ -332,30 +332,6 @@ async def test_names_are_not_given_away(
         assert OTHER not in answer.text
 
 
-async def test_a_token_sees_and_calls_its_own_tools_only(
-    served: Served, notebook: Listener, client: httpx2.AsyncClient
-) -> None:
-    session = await initialize(client, served.notebook_url(), served.token(tools=["total"]))
-    listed = (await session.call("tools/list")).json()["result"]["tools"]
-    assert [tool["name"] for tool in listed] == ["total"]
-    answer = await session.call("tools/call", {"name": "erase"})
-    assert answer.status_code == 403
-    assert answer.headers["www-authenticate"] == 'Bearer realm="mcp_jupyter", error="insufficient_scope"'
-    request = modern("tools/call", {"name": "erase"})
-    request["headers"] |= bearer(served.token(tools=["total"]))
-    assert (await client.post(served.notebook_url(), **request)).status_code == 403
-
-
-async def test_a_token_without_tools_reads(
-    served: Served, notebook: Listener, client: httpx2.AsyncClient
-) -> None:
-    session = await initialize(client, served.notebook_url(), served.token(tools=[]))
-    read = await session.call("resources/read", {"uri": "data://figures"})
-    assert read.json()["result"]["contents"][0]["text"] == "1,2,3"
-    assert (await session.call("prompts/get", {"name": "ask"})).status_code == 200
-    assert (await session.call("tools/call", {"name": "total", "arguments": {"n": 1}})).status_code == 403
-
-
 async def test_a_token_without_tools_sends_no_large_body(
     served: Served, notebook: Listener, client: httpx2.AsyncClient
 ) -> None:

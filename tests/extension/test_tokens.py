@@ -126,3 +126,23 @@ def test_split_takes_any_text(text: str) -> None:
 def test_a_pattern_of_stars_costs_nothing() -> None:
     token, _ = make(tools=["*a" * 64])
     assert not token.may_call("a" * 63 + "b" * 10_000)
+
+
+def test_a_token_of_the_first_edition_reads_all() -> None:
+    """An old file says nothing of resources and prompts, and its tokens go on as before (1.27)."""
+    record = make()[0].model_dump(mode="json", exclude={"resources", "prompts"})
+    token = Token.model_validate(record)
+    assert (token.resources, token.prompts) == (("*",), ("*",))
+    assert token.may_read("data://any")
+    assert token.may_get("any")
+
+
+def test_a_new_token_allows_nothing_that_it_does_not_name() -> None:
+    token, _ = mint(label="", servers=["sales"], issuer="ann")
+    allowed = [
+        token.may_call("x"),
+        token.may_get("x"),
+        token.may_read("x://y"),
+        token.may_read_some("x://{y}"),
+    ]
+    assert not any(allowed)

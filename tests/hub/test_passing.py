@@ -13,7 +13,7 @@ from pydantic import Field
 from mcp_jupyter.engine.channel import memory_pair
 from mcp_jupyter.errors import McpError
 from mcp_jupyter.hub.hub import Hub
-from mcp_jupyter.hub.index import EVERYTHING
+from mcp_jupyter.hub.scope import EVERYTHING
 from mcp_jupyter.link.discovery import Discovery
 from mcp_jupyter.protocol.frames import Message
 from mcp_jupyter.protocol.methods import FORGET_SENDER
@@ -298,6 +298,10 @@ class _AsSender(Host):
         super().__init__(channel)
 
 
+def complete(ref: dict[str, str]) -> dict[str, Any]:
+    return {"ref": ref, "argument": {"name": "n", "value": ""}}
+
+
 class _Narrow:
     """Opens one notebook and two of its tools."""
 
@@ -305,7 +309,16 @@ class _Narrow:
         return server == "a"
 
     def may_call(self, tool: str) -> bool:
-        return tool in ("say", "ask")
+        return tool in ("say", "ask", "ask2")
+
+    def may_read(self, uri: str) -> bool:
+        return uri == "data://figures"
+
+    def may_read_some(self, template: str) -> bool:
+        return self.may_read(template)
+
+    def may_get(self, prompt: str) -> bool:
+        return prompt == "summarise"
 
 
 async def test_a_scope_shows_what_it_opens_and_nothing_else(runtime_dir, notebooks: Notebooks) -> None:
@@ -321,21 +334,28 @@ async def test_a_scope_shows_what_it_opens_and_nothing_else(runtime_dir, noteboo
         assert await host.names() == ["a_say", "a_ask"]
         assert await host.names("prompts/list") == ["a_summarise"]
         assert await host.names("resources/list") == ["a_figures"]
+        assert (await host.modern("resources/templates/list"))["resourceTemplates"] == []
         assert (await host.modern("tools/call", {"name": "a_say"}))["content"][0]["text"] == "a"
         for method, params in (
             ("tools/call", {"name": "a_count"}),
             ("tools/call", {"name": "a_nothing"}),
             ("tools/call", {"name": "b_say"}),
             ("prompts/get", {"name": "b_summarise"}),
+            ("prompts/get", {"name": "a_other"}),
+            ("completion/complete", complete({"type": "ref/prompt", "name": "a_other"})),
+            ("completion/complete", complete({"type": "ref/resource", "uri": "hub://a/data://rows/{n}"})),
+            ("resources/read", {"uri": "hub://a/data://rows/1"}),
             ("resources/read", {"uri": "hub://b/data://figures"}),
             ("tasks/get", {"taskId": "kernel-b.x"}),
         ):
             with pytest.raises(McpError) as caught:
                 await host.modern(method, params)
             assert caught.value.code in (-32602, -32021, -32003)
-        tasks.start_soon(
-            host.modern, LISTEN, {"notifications": {"resourceSubscriptions": ["hub://b/data://figures"]}}
-        )
+        with pytest.raises(McpError) as caught:
+            await host.modern("tools/call", {"name": "a_ask2"})
+        assert str(caught.value) == "There is no tool 'a_ask2'. There are: a_ask, a_say."
+        uris = ["hub://b/data://figures", "hub://a/data://rows/1"]
+        tasks.start_soon(host.modern, LISTEN, {"notifications": {"resourceSubscriptions": uris}})
         said = await host.hear("notifications/subscriptions/acknowledged")
         assert "resourceSubscriptions" not in said.params["notifications"]
         tasks.cancel_scope.cancel()

@@ -92,7 +92,8 @@ class JupyterServer:
 
     def token(self, *servers: str, tools: tuple[str, ...] = ("*",)) -> str:
         """A new token's text."""
-        wishes = {"label": "test", "servers": list(servers), "tools": list(tools), "days": 1}
+        scopes = {"tools": list(tools), "resources": ["*"], "prompts": ["*"]}
+        wishes = {"label": "test", "servers": list(servers), **scopes, "days": 1}
         made: str = self.post("mcp-jupyter/api/tokens", wishes)["token"]
         return made
 

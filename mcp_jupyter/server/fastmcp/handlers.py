@@ -8,10 +8,10 @@ functions run is the `Runner`'s, what values become is the `ContentTable`'s.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, Final, TypeVar
+from typing import Any, TypeVar
 
 from ... import types
-from ...errors import McpError
+from ...errors import McpError, UnknownName
 from ...protocol import codes
 from ..content import ContentTable, from_bundle
 from ..context import RequestContext
@@ -27,9 +27,6 @@ from .tools import explain
 __all__ = ["Handlers"]
 
 T = TypeVar("T")
-
-MAX_NAMED: Final = 20
-"""Names of tools that the error for an unknown one lists: enough to correct a slip."""
 
 
 class Handlers:
@@ -203,6 +200,4 @@ def _named(kind: str, name: str, known: Mapping[str, T]) -> T:
     try:
         return known[name]
     except KeyError:
-        there_are = f" There are: {', '.join(sorted(known))}." if 0 < len(known) <= MAX_NAMED else ""
-        message = f"There is no {kind} {name[:100]!r}.{there_are}"
-        raise McpError(codes.INVALID_PARAMS, message) from None
+        raise UnknownName(kind, name, known) from None

@@ -14,7 +14,7 @@ import sys
 from base64 import b64decode
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext, suppress
-from typing import Any, Final, Literal, TypeVar, get_args
+from typing import Any, Literal, TypeVar, get_args
 
 import anyio
 
@@ -40,9 +40,6 @@ __all__ = ["FastMCP"]
 F = TypeVar("F", bound=Callable[..., Any])
 T = TypeVar("T")
 Transport = Literal["stdio", "sse", "streamable-http"]
-
-MAX_NAMED: Final = 20
-"""Names of tools that the error for an unknown one lists: enough to correct a slip."""
 
 
 class FastMCP:
