@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
+from collections import OrderedDict
 from collections.abc import Callable
 from contextlib import suppress
 from contextvars import Context, ContextVar, copy_context
@@ -61,7 +62,8 @@ class Call:
         self.since = time.monotonic()  # of this state
         self.interrupted = False
         self.task: asyncio.Task[Any] | None = None  # of an async function, on the loop that runs it
-        self.figures: list[Any] = []  # pyplot's managers of figures that it opened
+        self.figures: OrderedDict[Any, Any] = OrderedDict()  # pyplot's managers of those it opened
+        self.displayed: list[Any] = []  # what it displayed, as content
         self._lock = threading.Lock()
         self._stop: str | None = None  # why it is to stop, or did not start
         self._verdict: str | None = None  # what the caller is told instead of waiting for the end
@@ -143,7 +145,7 @@ class Call:
             if self.state is State.WITHDRAWN:
                 raise ToolError(self._stop)
             if error is None:
-                return Outcome(self._value, self.output.displayed)
+                return Outcome(self._value, self.displayed)
             if self._stop is not None:
                 raise ToolError(self._stop) from error
             raise walled(self, error)

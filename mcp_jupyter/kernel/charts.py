@@ -13,28 +13,27 @@ from typing import Any, Final
 
 from pydantic_core import from_json
 
-from ..server.content import Content, from_bundle
-
-__all__ = ["chart"]
+__all__ = ["chart", "readable"]
 
 PLOTLY: Final = "application/vnd.plotly.v1+json"
 _VEGA_LITE: Final = re.compile(r"/vega-lite/v(\d+)")
 
 
-def chart(value: Any) -> Content | None:
-    """The specification of a chart; None for anything else."""
+def chart(value: Any) -> dict[str, Any] | None:
+    """The specification of a chart, as a MIME bundle; None for anything else."""
     library = type(value).__module__.partition(".")[0]
     if library == "plotly" and hasattr(value, "to_plotly_json") and hasattr(value, "to_json"):
-        return _content(PLOTLY, _readable(from_json(value.to_json())))
+        return readable({PLOTLY: from_json(value.to_json())})
     if library == "altair" and hasattr(value, "to_dict") and hasattr(value, "save"):
         specification = value.to_dict()
         version = _VEGA_LITE.search(str(specification.get("$schema")))
-        return _content(f"application/vnd.vegalite.v{version[1] if version else 5}+json", specification)
+        return {f"application/vnd.vegalite.v{version[1] if version else 5}+json": specification}
     return None
 
 
-def _content(mime: str, specification: Any) -> Content:
-    return Content(from_bundle({mime: specification}), mime_type=mime)
+def readable(bundle: dict[str, Any]) -> dict[str, Any]:
+    """A MIME bundle with the numbers of plotly's chart, if it has one, as numbers."""
+    return bundle | {PLOTLY: _readable(bundle[PLOTLY])} if PLOTLY in bundle else bundle
 
 
 def _readable(part: Any) -> Any:

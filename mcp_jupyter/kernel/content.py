@@ -1,21 +1,33 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The rows a kernel adds to the content table: figures, and whatever IPython can display richly."""
+"""What the values of a notebook become: the rows a kernel adds to the content table, and what calls display.
+
+A displayed value becomes what a returned one becomes: `Displays` makes its forms where IPython's are worse,
+and turns what a call displayed into content at its end, on the thread that ran it.
+"""
 
 from __future__ import annotations
 
 import io
 import sys
 from base64 import b64decode
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, Final
 
 from IPython.core.formatters import DisplayFormatter
+from IPython.core.interactiveshell import ExecutionResult
 
-from ..server.content import Content, ContentTable, Image, Row, default_rows, from_bundle
-from ..server.content.mime import RICH_TYPES, type_of
-from .charts import chart
-from .figures import readable_dpi
+from ..server.content import Content, ContentTable, Image, Row, default_rows, frames, from_bundle
+from ..server.content.mime import HTML, RICH_TYPES, TEXT, most_telling
+from . import figures
+from .calls import CURRENT, Call
+from .charts import chart, readable
 
-__all__ = ["kernel_table"]
+__all__ = ["Displays", "kernel_table"]
+
+Forms = tuple[dict[str, Any], dict[str, Any]]
+"""A value's MIME bundle and its metadata, as IPython's formatter gives them."""
+
+_PLOTTING: Final = frozenset({"ipympl", "matplotlib", "seaborn"})
 
 
 def kernel_table(formatter: DisplayFormatter, *, close_figures: bool = True) -> ContentTable:
@@ -27,37 +39,75 @@ def kernel_table(formatter: DisplayFormatter, *, close_figures: bool = True) -> 
         The shell's; knows the formatters that libraries registered.
     close_figures : bool
         Whether a figure that has become a picture is closed, so that it does not appear in the notebook as
-        well. Not where somebody only reads: the figure is a variable that the person goes on with.
+        well. Not where values are only read: the figure is a variable that the user goes on with.
     """
-    return ContentTable(default_rows(_figures(close_figures), chart, _rich(formatter)))
+    rows = default_rows(_figures(close_figures), _charts, _rich(formatter))
+    return _ReturnTable(rows) if close_figures else ContentTable(rows)
+
+
+class _ReturnTable(ContentTable):
+    """For what functions return."""
+
+    def convert(self, value: Any) -> Content:
+        """The content of one value; of a cell that the function ran (`run_cell`), its value or its error.
+
+        Raises
+        ------
+        Exception
+            What that cell raised.
+        """
+        if isinstance(value, ExecutionResult):
+            value.raise_error()
+            value = value.result
+        _forget_display(value)
+        return super().convert(value)
+
+
+def _forget_display(value: Any) -> None:
+    """See that what a call returns is not sent a second time, because it was displayed."""
+    call = CURRENT.get()
+    if call is not None and value is not None:
+        call.output.forget(value)
 
 
 def _figures(close: bool) -> Row:
-    """A matplotlib figure, or that of axes or of one of seaborn's grids, as PNG."""
+    """A matplotlib figure, or that of axes, of an ipympl canvas or of one of seaborn's grids, as PNG."""
 
     def row(value: Any) -> Content | None:
-        if type(value).__module__.partition(".")[0] not in ("matplotlib", "seaborn"):
-            return None
         figure = _figure_of(value)
         if figure is None:
             return None
-        buffer = io.BytesIO()
-        figure.savefig(buffer, format="png", bbox_inches="tight", dpi=readable_dpi(figure))
+        picture = _drawn(figure)
         pyplot = sys.modules.get("matplotlib.pyplot")
-        if close and pyplot is not None:
-            pyplot.close(figure)
-        return Content([Image(data=buffer.getvalue(), format="png").to_image_content()])
+        if close:
+            _forget_display(figure)
+            if pyplot is not None:
+                pyplot.close(figure)
+        return Content([Image(data=picture, format="png").to_image_content()])
 
     return row
 
 
 def _figure_of(value: Any) -> Any:
     """The figure that a value is, has (seaborn's grids) or is drawn in (axes, also of a subfigure)."""
+    if type(value).__module__.partition(".")[0] not in _PLOTTING:
+        return None
     for _ in range(3):
         if value is None or hasattr(value, "get_size_inches"):
             return value
         value = getattr(value, "figure", None)
     return None
+
+
+def _drawn(figure: Any) -> bytes:
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", bbox_inches="tight", dpi=figures.readable_dpi(figure))
+    return buffer.getvalue()
+
+
+def _charts(value: Any) -> Content | None:
+    bundle = chart(value)
+    return None if bundle is None else Content(from_bundle(bundle), mime_type=next(iter(bundle)))
 
 
 def _picture(data: str | bytes, mime: str) -> Any:
@@ -71,11 +121,70 @@ def _rich(formatter: DisplayFormatter) -> Row:
             # Nobody displays a dict or a number richly; asking every formatter costs more than the answer.
             return None
         bundle, _ = formatter.format(value, include=set(RICH_TYPES))
-        mime = type_of(bundle)
-        if mime is None:
+        if HTML in bundle:  # of which the text may be better
+            bundle |= formatter.format(value, include={TEXT})[0]
+        found = most_telling(bundle)
+        if found is None:
             return None
+        mime, data = found
         if mime in ("image/png", "image/jpeg"):
-            return Content([_picture(bundle[mime], mime)])
-        return Content(from_bundle(bundle), mime_type=mime)
+            return Content([_picture(data, mime)])
+        return Content(from_bundle({mime: data}), mime_type=mime)
 
     return row
+
+
+class Displays:
+    """What calls display, as content.
+
+    Parameters
+    ----------
+    formatter : DisplayFormatter
+        The shell's.
+    """
+
+    def __init__(self, formatter: DisplayFormatter) -> None:
+        self._formatter = formatter
+        self._table = kernel_table(formatter, close_figures=False)
+
+    def forms(self, call: Call, value: Any, original: Callable[[], Forms]) -> Forms:
+        """The MIME bundle of a value that the call displays.
+
+        Parameters
+        ----------
+        original : callable
+            Gives IPython's.
+        """
+        try:
+            bundle = self._own_forms(value, original)
+        except Exception:  # noqa: BLE001 - whatever drawing or a library's conversion raises: IPython reports it
+            bundle = None
+        metadata = call.output.mark(_figure_of(value) or value)
+        if bundle is not None:
+            return bundle, metadata
+        bundle, said = original()
+        return bundle, said | metadata
+
+    def _own_forms(self, value: Any, original: Callable[[], Forms]) -> dict[str, Any] | None:
+        if frames.is_frame(value):
+            return original()[0] | {"text/markdown": self._table.convert(value).blocks[0].text}
+        figure = _figure_of(value)
+        if figure is not None:
+            picture = figures.encoded(figure)
+            return {TEXT: repr(figure)} | ({} if picture is None else {"image/png": picture})
+        return chart(value)
+
+    def finish(self, call: Call, succeeded: bool) -> None:
+        """Close the figures that a call left open, and keep what it displayed as content. In its context."""
+        for figure, bundle in figures.take(call, draw=succeeded):
+            call.output.show_last(bundle, figure)
+        if succeeded:
+            call.displayed = [block for shown in call.output.displays for block in self._content(shown)]
+
+    def _content(self, shown: Any) -> Sequence[Any]:
+        widgets = sys.modules.get("ipywidgets")
+        if widgets is None or not isinstance(shown.source, widgets.Widget):
+            return from_bundle(readable(shown.bundle))
+        if shown.source.comm is None:
+            return []  # it was closed, and with it its view in the notebook
+        return from_bundle(self._formatter.format(shown.source)[0])

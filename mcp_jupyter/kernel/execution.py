@@ -25,6 +25,7 @@ from ..server.workers import Workers
 from . import figures
 from .activity import Activity, CellWatch
 from .calls import Call, State
+from .content import Displays
 from .interrupts import InterruptGate
 from .standins import StandIns
 from .steps import Run, Steps, as_coroutine, task_factory
@@ -80,7 +81,8 @@ class KernelRunner:
         self._kernel = shell.kernel
         self._main_loop = main_loop
         self._cells = CellWatch(shell, self._after_cell)
-        self._standins = StandIns(shell)
+        self._displays = Displays(shell.display_formatter)
+        self._standins = StandIns(shell, self._displays)
         self._gate = InterruptGate(idle=self._interrupt_awaited)
         self._workers = Workers(self._work)
         self._waiting: deque[Call] = deque()  # for the main thread; the engine's puts, the main takes
@@ -218,12 +220,24 @@ class KernelRunner:
         try:
             value = call.context.run(call.start)
         except BaseException as error:  # noqa: BLE001 - the wall
-            self._end(call, None, error)
+            self._end_concurrent(call, None, error)
             return
         if inspect.isawaitable(value):
             self._hand_over(call, partial(self._follow, call, value, call.loop, _run_plainly))
         else:
-            self._end(call, value, None)
+            self._end_concurrent(call, value, None)
+
+    def _end_concurrent(self, call: Call, value: Any, error: BaseException | None) -> None:
+        self._end(call, value, self._finish(call, error, _run_plainly))
+
+    def _finish(self, call: Call, error: BaseException | None, run: Run) -> BaseException | None:
+        """See to a call's figures and displays, where it ran; give back what the caller is to be told."""
+        if call.figures or call.output.displays:
+            try:
+                run(call, call.context.run, self._displays.finish, call, error is None)
+            except BaseException as failure:  # noqa: BLE001 - the wall: drawing runs user code too
+                return failure if error is None else error
+        return error
 
     def _end(self, call: Call, value: Any, error: BaseException | None) -> None:
         call.finish(value, error)
@@ -247,6 +261,8 @@ class KernelRunner:
         value = task.result() if error is None else None
         if task.get_loop() is self._main_loop:
             self._conclude(call, value, error)
+        elif call.figures or call.output.displays:  # drawing takes time, which this loop has not
+            task.get_loop().run_in_executor(None, self._end_concurrent, call, value, error)
         else:
             self._end(call, value, error)
 
@@ -264,6 +280,7 @@ class KernelRunner:
             raise RuntimeError("KernelRunner.open() belongs to the kernel's main thread")
         self._cells.open()
         self._standins.open()
+        figures.install()
         before = self._main_loop.get_task_factory()
         self._main_factories = task_factory(before, self._run_code), before
         self._main_loop.set_task_factory(self._main_factories[0])
@@ -280,6 +297,7 @@ class KernelRunner:
             self._main_loop.set_task_factory(before)
         self._cells.close()
         self._standins.close()
+        figures.uninstall()
         self._workers.close()
         self._gate.uninstall()
         with suppress(RuntimeError):  # the loop is closed
@@ -332,19 +350,13 @@ class KernelRunner:
     def _run_code(self, call: Call, function: Callable[..., Any], *args: Any) -> Any:
         """Run some of a call's code: all of a sync function, or a step of an async one."""
         try:
-            return self._gate.run(call, figures.watch, call.figures, function, *args)
+            return self._gate.run(call, function, *args)
         finally:
             if self._gate.current is None:
                 self._pump_soon()
 
     def _conclude(self, call: Call, value: Any, error: BaseException | None) -> None:
-        if call.figures:
-            draw = partial(figures.take, call.figures, draw=error is None)
-            try:
-                for picture in self._run_code(call, call.context.run, draw):
-                    call.output.show(picture)
-            except BaseException as failure:  # noqa: BLE001 - the wall: pyplot runs user code too
-                error = failure if error is None else error
+        error = self._finish(call, error, self._run_code)
         self._awaited.discard(call)
         self._end(call, value, error)
         if self._called is not None and not self._waiting:

@@ -10,9 +10,10 @@ import io
 import os
 import threading
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, Final
 
-__all__ = ["MAX_CHARS", "MAX_DISPLAYED", "MAX_LINES", "MAX_LINE_CHARS", "CallOutput"]
+__all__ = ["MAX_CHARS", "MAX_DISPLAYED", "MAX_LINES", "MAX_LINE_CHARS", "CallOutput", "Display"]
 
 MAX_LINES: Final = 500
 """Log messages one call may cause by printing: each costs a message on the wire."""
@@ -26,7 +27,29 @@ MAX_LINE_CHARS: Final = 10_000
 MAX_DISPLAYED: Final = 100
 """What one call may display: each becomes a part of its result and stays in memory until then."""
 
+SOURCE: Final = "mcp-jupyter/source"
+"""In the metadata of a display: stands for the value, which a message cannot hold."""
+
 _LEVELS: Final = {"stdout": "info", "stderr": "warning"}
+
+
+@dataclass(slots=True)
+class Display:
+    """One display of a call.
+
+    Attributes
+    ----------
+    bundle : dict
+        Its MIME forms (binary data in base64, as in a notebook).
+    id : str or None
+        By which it can be updated.
+    source : Any
+        The value it shows, where that matters later: a figure is sent once, a widget in its last state.
+    """
+
+    bundle: dict[str, Any]
+    id: str | None = None
+    source: Any = None
 
 
 class CallOutput:
@@ -43,7 +66,9 @@ class CallOutput:
         self._lock = threading.Lock()
         self._begun: dict[str, io.StringIO] = {}  # by channel: a line without its end
         self._lines = self._chars = self._unsent = self._undisplayed = 0
-        self._displayed: list[tuple[str | None, dict[str, Any]]] = []
+        self._displays: list[Display] = []
+        self._clears_next = False  # the next display replaces all before it
+        self._sources: dict[int, Any] = {}  # the values of displays that are on their way
         self._closed = False
         self._pid = os.getpid()
 
@@ -53,9 +78,10 @@ class CallOutput:
         return self._closed or os.getpid() != self._pid
 
     @property
-    def displayed(self) -> list[Any]:
-        """The MIME bundles, in order."""
-        return [bundle for _, bundle in self._displayed]
+    def displays(self) -> list[Display]:
+        """What was displayed, in order."""
+        with self._lock:
+            return list(self._displays)
 
     def write(self, channel: str, text: str) -> None:
         """Take text printed to "stdout" or "stderr"."""
@@ -71,29 +97,66 @@ class CallOutput:
                 for line in lines:
                     self._send(channel, line)
 
-    def show(self, bundle: dict[str, Any], display_id: str | None = None) -> None:
-        """Take a MIME bundle (binary data in base64, as in a notebook)."""
+    def show(self, bundle: dict[str, Any], display_id: str | None = None, source: Any = None) -> None:
+        """Take a MIME bundle; it takes the place of one with the same id."""
         with self._lock:
-            if len(self._displayed) < MAX_DISPLAYED:
-                self._displayed.append((display_id, bundle))
+            if self._clears_next:
+                self._clear()
+            shown = Display(bundle, display_id, source)
+            same = [at for at, each in enumerate(self._displays) if display_id and each.id == display_id]
+            if same:
+                self._displays[same[0]] = shown
+            elif len(self._displays) < MAX_DISPLAYED:
+                self._displays.append(shown)
             else:
                 self._undisplayed += 1
+
+    def show_last(self, bundle: dict[str, Any], source: Any) -> None:
+        """Take the final form of what may have been displayed before: it takes the place of the last one."""
+        with self._lock:
+            for shown in reversed(self._displays):
+                if shown.source is source:
+                    shown.bundle = bundle
+                    return
+        self.show(bundle, source=source)
+
+    def forget(self, source: Any) -> None:
+        """Drop the last display of a value that the call returns as well."""
+        with self._lock:
+            for at in range(len(self._displays) - 1, -1, -1):
+                if self._displays[at].source is source:
+                    del self._displays[at]
+                    return
+
+    def mark(self, source: Any) -> dict[str, Any]:
+        """Metadata that say, in a message to `publish`, which value it shows."""
+        self._sources[id(source)] = source
+        return {SOURCE: id(source)}
 
     def publish(self, message: dict[str, Any]) -> dict[str, Any] | None:
         """Take a message of IPython's display publisher; give back what is not ours to keep."""
         kind, content = message["header"]["msg_type"], message["content"]
         if kind == "clear_output":
-            self._displayed.clear()  # as in a cell: an animation leaves its last picture
+            with self._lock:  # as in a cell: an animation leaves its last picture
+                if content.get("wait"):
+                    self._clears_next = True
+                else:
+                    self._clear()
             return None
+        source = self._sources.pop(content.get("metadata", {}).get(SOURCE), None)
         display_id = content.get("transient", {}).get("display_id")
         if kind != "update_display_data":
-            self.show(content["data"], display_id)
+            self.show(content["data"], display_id, source)
             return None
         with self._lock:
-            mine = [at for at, (shown, _) in enumerate(self._displayed) if shown == display_id]
-            for at in mine:
-                self._displayed[at] = (display_id, content["data"])
+            mine = [shown for shown in self._displays if shown.id == display_id]
+            for shown in mine:
+                shown.bundle, shown.source = content["data"], source
         return None if mine else message  # else it updates something in the notebook
+
+    def _clear(self) -> None:
+        self._displays.clear()
+        self._clears_next = False
 
     def close(self) -> None:
         """Send what is left, and say what was left out."""

@@ -12,12 +12,17 @@ import sys
 import threading
 from collections.abc import Callable, Iterable
 from functools import partial
-from typing import Any, Literal, NoReturn
+from typing import Any, Final, Literal, NoReturn
 
+from ..calling.text import clean
 from ..errors import ToolError
 from .calls import CURRENT
+from .content import Displays
 
 __all__ = ["StandIns"]
+
+_NOTHING: Final = object()
+"""The own attribute of an object that has none: it has its class's."""
 
 
 class CallStream:
@@ -89,16 +94,22 @@ class StandIns:
     ----------
     shell : InteractiveShell
         A kernel's shell (it has `kernel`).
+    displays : Displays
+        Makes the forms of what calls display.
     """
 
-    def __init__(self, shell: Any) -> None:
+    def __init__(self, shell: Any, displays: Displays) -> None:
         self._shell: Any = shell
+        self._displays = displays
         self._in_place: dict[str, tuple[Any, Any]] = {}  # name in `sys` -> (stand-in, original)
+        self._replaced: list[tuple[Any, str, Any, Any]] = []  # object, name, ours, its own attribute before
         self._hooked = threading.local()  # hooks are per thread, as ipykernel keeps them
 
     def open(self) -> None:
         self.renew()
-        ask_exit, request = self._shell.ask_exit, self._shell.kernel._input_request
+        shell, formatter = self._shell, self._shell.display_formatter
+        ask_exit, request = shell.ask_exit, shell.kernel._input_request
+        show_traceback, format_value = shell._showtraceback, formatter.format
 
         def refuse_exit() -> None:
             if CURRENT.get() is not None:
@@ -110,8 +121,23 @@ class StandIns:
                 refuse_input()
             return request(*args, **kwargs)
 
-        self._shell.ask_exit = refuse_exit  # exit() and quit() in a notebook
-        self._shell.kernel._input_request = refuse_request  # input() and getpass() while a cell runs
+        def format_displayed(value: Any, include: Any = None, exclude: Any = None) -> Any:
+            call = CURRENT.get()
+            if call is None or call.output.closed or include or exclude:
+                return format_value(value, include=include, exclude=exclude)
+            return self._displays.forms(call, value, lambda: format_value(value))
+
+        def keep_traceback(kind: Any, error: Any, lines: list[str]) -> None:
+            output = _output()
+            if output is None:
+                show_traceback(kind, error, lines)
+            else:
+                output.show({"text/plain": clean("\n".join(lines))})
+
+        self._replace(shell, "ask_exit", refuse_exit)  # exit() and quit() in a notebook
+        self._replace(shell.kernel, "_input_request", refuse_request)  # input() and getpass() in a cell
+        self._replace(shell, "_showtraceback", keep_traceback)  # of a cell that a call runs (`run_cell`)
+        self._replace(formatter, "format", format_displayed)  # what display() and cells show
 
     def renew(self) -> None:
         """Be in front again after a cell that has put streams of its own there (`%%capture` does)."""
@@ -121,22 +147,33 @@ class StandIns:
         self.hook_display()
 
     def hook_display(self) -> None:
-        """Have what calls display on this thread go to the call."""
-        publisher = self._shell.display_pub
-        if getattr(self._hooked, "publisher", None) is not publisher and hasattr(publisher, "register_hook"):
-            publisher.register_hook(_keep_display)
-            self._hooked.publisher = publisher
+        """Have what calls display on this thread, and the values of cells that they run, go to the call."""
+        for name in ("display_pub", "displayhook"):
+            publisher = getattr(self._shell, name)
+            if getattr(self._hooked, name, None) is not publisher and hasattr(publisher, "register_hook"):
+                publisher.register_hook(_keep_display)
+                setattr(self._hooked, name, publisher)
 
     def close(self) -> None:
         for name, (ours, original) in self._in_place.items():
             if getattr(sys, name) is ours:
                 setattr(sys, name, original)
         self._in_place.clear()
-        if hasattr(self._hooked, "publisher"):
-            self._hooked.publisher.unregister_hook(_keep_display)
-            del self._hooked.publisher
-        del self._shell.ask_exit
-        del self._shell.kernel._input_request
+        for publisher in vars(self._hooked).values():
+            publisher.unregister_hook(_keep_display)
+        vars(self._hooked).clear()
+        for owner, name, ours, before in self._replaced:
+            if vars(owner).get(name) is not ours:
+                continue  # replaced since: it calls ours, which then passes everything on
+            if before is _NOTHING:
+                delattr(owner, name)
+            else:
+                setattr(owner, name, before)
+        self._replaced.clear()
+
+    def _replace(self, owner: Any, name: str, ours: Any) -> None:
+        self._replaced.append((owner, name, ours, vars(owner).get(name, _NOTHING)))
+        setattr(owner, name, ours)
 
     def _stand_in(self, name: str, make: Callable[[Any], CallStream | CallStdin]) -> None:
         stream = getattr(sys, name)

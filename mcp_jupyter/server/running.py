@@ -73,7 +73,7 @@ class Invocation:
 
 @dataclass(slots=True)
 class Outcome:
-    """What came of an invocation: the value, and what was displayed in its course (MIME bundles)."""
+    """The result of an invocation: the value, and what the function displayed (content blocks)."""
 
     value: Any
     displayed: list[Any] = field(default_factory=list)

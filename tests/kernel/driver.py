@@ -98,7 +98,8 @@ class Driver:
         except Exception as error:  # noqa: BLE001 - whatever the function raised
             send(done=None, error=type(error).__name__, message=_text(error))
         else:
-            send(done=outcome.value, displayed=outcome.displayed)
+            displayed = [block.model_dump(mode="json", by_alias=True) for block in outcome.displayed]
+            send(done=outcome.value, displayed=displayed)
 
     @staticmethod
     def _tell_cancelled(send: Any, task: asyncio.Task[None]) -> None:

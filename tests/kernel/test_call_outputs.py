@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What calls in a real kernel print, display, draw and ask for: it is the caller's, never a cell's."""
+"""What calls in a real kernel print and ask for: it is the caller's, never a cell's."""
 
 from __future__ import annotations
 
-import base64
 import time
 from collections.abc import Iterator
 
@@ -14,7 +13,7 @@ from tests.kernel.driven import BOUND, DrivenKernel, driven_kernel
 
 PRELUDE = """
 import logging, getpass, os, subprocess
-from IPython.display import HTML, clear_output, display, update_display
+from IPython.display import HTML, display
 
 def note(): pass
 
@@ -51,24 +50,6 @@ def shows():
     display(HTML("<b>first</b>"))
     display({"application/json": {"a": 1}, "text/plain": "x"}, raw=True)
     return "shown"
-
-async def shows_async():
-    display("before")
-    await asyncio.sleep(0.01)
-    display("after")
-
-def updates():
-    handle = display("old", display_id=True)
-    display("other")
-    handle.update("new")
-
-def clears():
-    for number in range(3):
-        clear_output(wait=True)
-        display(number)
-
-def shows_much():
-    for number in range(150): display(number)
 
 def asks(): return input("name? ")
 async def asks_async(): return input("name? ")
@@ -226,98 +207,6 @@ def beneath():
     while not all(word in seen for word in expected):
         assert time.monotonic() < end, seen
         seen += kernel.run("").printed + "".join(kernel.uninvited())
-
-
-# ------------------------------------------------------------------------------------------- displays
-
-
-@pytest.mark.parametrize("concurrent", [False, True])
-def test_displays_become_part_of_the_outcome(kernel: DrivenKernel, concurrent: bool) -> None:
-    call = kernel.call("shows", concurrent=concurrent)
-    first, second = call.displayed()
-    assert first["text/html"] == "<b>first</b>"
-    assert second == {"application/json": {"a": 1}, "text/plain": "x"}
-    call = kernel.call("shows_async", concurrent=concurrent)
-    assert [bundle["text/plain"] for bundle in call.displayed()] == ["'before'", "'after'"]
-    silent(kernel)
-
-
-def test_a_display_is_updated_in_place(kernel: DrivenKernel) -> None:
-    bundles = kernel.call("updates").displayed()
-    assert [bundle["text/plain"] for bundle in bundles] == ["'new'", "'other'"]
-    silent(kernel)
-
-
-def test_a_call_may_update_what_a_cell_displays(kernel: DrivenKernel) -> None:
-    kernel.run("dashboard = display('old', display_id='dashboard')\ndef refresh(): dashboard_update('fresh')")
-    kernel.run("def dashboard_update(value): update_display(value, display_id='dashboard')")
-    assert kernel.call("refresh").displayed() == []
-    kernel.run("")
-    assert kernel.uninvited("update_display_data") == ["'fresh'"]
-
-
-def test_clearing_leaves_the_last_picture(kernel: DrivenKernel) -> None:
-    assert [bundle["text/plain"] for bundle in kernel.call("clears").displayed()] == ["2"]
-    silent(kernel)
-
-
-def test_a_tool_that_displays_much_is_cut(kernel: DrivenKernel) -> None:
-    call = kernel.call("shows_much")
-    assert len(call.displayed()) == 100
-    assert call.logs == [("warning", "... 50 more displays")]
-
-
-def test_cells_display_as_before(kernel: DrivenKernel) -> None:
-    kernel.call("shows").value()
-    cell = kernel.run("display('mine')\n'result'")
-    assert cell.of("display_data")[0]["data"]["text/plain"] == "'mine'"
-    assert cell.of("execute_result")[0]["data"]["text/plain"] == "'result'"
-
-
-# -------------------------------------------------------------------------------------------- figures
-
-
-def test_figures_left_open_are_drawn_and_closed(kernel: DrivenKernel) -> None:
-    assert kernel.call("shows").displayed()  # without matplotlib
-    kernel.run("""
-import matplotlib.pyplot as plt
-def draws(count=1, show=False, fail=False):
-    for number in range(count):
-        plt.figure()
-        plt.plot([1, 2, number])
-    plt.figure()  # empty
-    if show: plt.show()
-    if fail: raise ValueError("after drawing")
-    return plt.get_fignums()
-async def draws_async():
-    figure, axes = plt.subplots()
-    await asyncio.sleep(0.01)
-    axes.plot([1, 2, 3])
-def draws_wrongly():
-    plt.plot([1, 2]); plt.title(r"$\\\\wrong{$"); return "value"
-""")
-    bundles = kernel.call("draws", count=2).displayed()
-    assert len(bundles) == 2
-    assert base64.b64decode(bundles[0]["image/png"]).startswith(b"\x89PNG")
-    assert bundles[0]["text/plain"].startswith("<Figure size")
-    assert len(kernel.call("draws_async").displayed()) == 1
-    assert sorted(kernel.call("draws", show=True).displayed()[0]) == ["image/png", "text/plain"]
-    assert kernel.call("draws", fail=True).error() == ("ValueError", "after drawing")
-    wrong = kernel.call("draws_wrongly")
-    assert wrong.value() == "value"
-    assert wrong.displayed() == []
-    assert any("could not be drawn" in text for _, text in wrong.logs)
-    assert kernel.evaluate("plt.get_fignums()") == []
-    silent(kernel)
-    cell = kernel.run("1 + 1")
-    assert "display_data" not in cell.kinds
-
-
-def test_figures_of_a_cell_stay_its_own(kernel: DrivenKernel) -> None:
-    cell = kernel.busy("figure = plt.figure(); plt.plot([3, 2, 1]); await driver.hold_async()")
-    assert len(kernel.call("draws").displayed()) == 1
-    kernel.release()
-    assert len(cell.wait().of("display_data")) == 1
 
 
 # ---------------------------------------------------------------------------------------------- input

@@ -16,7 +16,6 @@ import PIL.Image
 import pytest
 from IPython.core.formatters import DisplayFormatter
 
-from mcp_jupyter.kernel import figures
 from mcp_jupyter.kernel.content import kernel_table
 from mcp_jupyter.server.content import to_resource
 from mcp_jupyter.server.content.media import MAX_IMAGE_SIDE
@@ -85,14 +84,6 @@ def test_a_figure_of_many_dots_is_drawn_with_as_many_as_are_sent(table, pyplot):
 def test_figures_are_no_larger_than_a_model_looks_at(table, pyplot):
     figure = pyplot.figure(figsize=(60, 5))
     assert max(size(table.convert(figure).blocks[0].data)) <= MAX_IMAGE_SIDE
-    opened: list[Any] = []
-
-    def plot() -> None:
-        pyplot.figure(figsize=(60, 5)).gca().plot([1, 2])
-
-    figures.watch(opened, plot)
-    (bundle,) = figures.take(opened, draw=True)
-    assert max(size(bundle["image/png"])) <= MAX_IMAGE_SIDE * 1.05  # the edges are cut to what is drawn
 
 
 def test_pillows_images_are_pictures(table):
@@ -140,3 +131,43 @@ def test_a_chart_is_its_specification(table, mime):
     (block,) = table.convert(Chart(mime)).blocks
     assert json.loads(block.text) == {"mark": "bar"}
     assert to_resource(Chart(mime), table).mime_type == mime
+
+
+class Shown:
+    """A value with the forms that libraries give theirs."""
+
+    def __init__(self, html: str, text: str | None = None) -> None:
+        self.html, self.text = html, text
+
+    def _repr_html_(self) -> str:
+        return self.html
+
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
+        printer.text(self.text or object.__repr__(self))
+
+
+DIAGRAM = (
+    "<style>" + "#sk {color: red}\n" * 3000 + "</style><div><pre>Pipeline(steps=[])</pre><details>"
+    "<summary>Parameters</summary><table><tr><td>steps</td><td>[]</td></tr></table></details></div>"
+)
+
+
+def test_what_has_long_html_is_its_text(table):
+    """An estimator's diagram is 45,000 characters of CSS: its text is sent (1.19)."""
+    content = table.convert(Shown(DIAGRAM, "Pipeline(steps=[])"))
+    assert [block.text for block in content.blocks] == ["Pipeline(steps=[])"]
+    content = table.convert(Shown(DIAGRAM))  # of which the text says nothing
+    shown = "Pipeline(steps=[])\n\nParameters\n\n|  |  |\n| --- | --- |\n| steps | [] |"
+    assert content.blocks[0].text == shown
+
+
+def test_html_that_is_a_table_is_one(table):
+    """The style of a frame has no text of its own; its HTML is a table (1.19)."""
+    frame = pd.DataFrame({"region": ["north", "south"], "revenue": [1.5, 2.5]})
+    styled = frame.style.format({"revenue": "{:.2f} EUR"}).set_caption("Sales")
+    content = table.convert(styled)
+    assert content.blocks[0].text == (
+        "Sales\n\n|  | region | revenue |\n| --- | --- | --- |\n"
+        "| 0 | north | 1.50 EUR |\n| 1 | south | 2.50 EUR |"
+    )
+    assert content.mime_type == "text/markdown"

@@ -15,6 +15,10 @@ class Kept:
         self.logs: list[tuple[str, str]] = []
         self.output = CallOutput(lambda level, text: self.logs.append((level, text)))
 
+    @property
+    def displayed(self) -> list[str]:
+        return [shown.bundle["text/plain"] for shown in self.output.displays]
+
 
 @pytest.fixture
 def kept() -> Kept:
@@ -93,7 +97,7 @@ def test_displays_are_kept_in_order_and_updated_in_place(kept: Kept) -> None:
     assert kept.output.publish(message("display_data", "a", "id")) is None
     assert kept.output.publish(message("display_data", "b")) is None
     assert kept.output.publish(message("update_display_data", "A", "id")) is None
-    assert kept.output.displayed == [{"text/plain": "A"}, {"text/plain": "b"}]
+    assert kept.displayed == ["A", "b"]
 
 
 def test_an_update_of_something_else_is_given_back(kept: Kept) -> None:
@@ -104,12 +108,31 @@ def test_an_update_of_something_else_is_given_back(kept: Kept) -> None:
 def test_clearing_clears_what_was_displayed(kept: Kept) -> None:
     kept.output.publish(message("display_data", "a"))
     assert kept.output.publish(message("clear_output")) is None
-    assert kept.output.displayed == []
+    assert kept.displayed == []
+
+
+def test_a_clearing_that_waits_keeps_the_last_display(kept: Kept) -> None:
+    """`clear_output(wait=True)` clears when something else is displayed (1.19)."""
+    waiting = message("clear_output")
+    waiting["content"] = {"wait": True}
+    kept.output.publish(message("display_data", "a"))
+    kept.output.publish(waiting)
+    assert kept.displayed == ["a"]
+    kept.output.publish(message("display_data", "b"))
+    assert kept.displayed == ["b"]
+
+
+def test_a_display_with_the_id_of_another_takes_its_place(kept: Kept) -> None:
+    """A display with an id is its last state (1.19)."""
+    kept.output.publish(message("display_data", "a", "id"))
+    kept.output.publish(message("display_data", "other"))
+    kept.output.publish(message("display_data", "b", "id"))
+    assert kept.displayed == ["b", "other"]
 
 
 def test_displays_over_the_limit_are_counted(kept: Kept) -> None:
     for number in range(MAX_DISPLAYED + 3):
         kept.output.show({"text/plain": str(number)})
     kept.output.close()
-    assert len(kept.output.displayed) == MAX_DISPLAYED
+    assert len(kept.displayed) == MAX_DISPLAYED
     assert kept.logs == [("warning", "... 3 more displays")]

@@ -27,6 +27,8 @@ def state():
             sys.stdout, sys.stderr, sys.stdin, sys.displayhook, shell.display_pub._hooks,
             {name: list(map(str, them)) for name, them in shell.events.callbacks.items()},
             loop.get_task_factory(), "ask_exit" in vars(shell), "_input_request" in vars(shell.kernel),
+            "_showtraceback" in vars(shell), "format" in vars(shell.display_formatter),
+            shell.displayhook._hooks, sys.meta_path,
         )
     ]
 
@@ -59,6 +61,20 @@ def test_a_closed_runner_leaves_the_kernel_as_it_was(kernel: DrivenKernel) -> No
     assert kernel.call("note").error()[1] == "This notebook serves no calls any more."
     kernel.interrupt()
     assert kernel.evaluate("1") == 1
+
+
+def test_a_closed_runner_gives_back_what_others_had_put_there(kernel: DrivenKernel) -> None:
+    """An attribute that the shell or its kernel had of its own is there again (house 8.14)."""
+    kernel.run("runner.close()")
+    kernel.run("mine = lambda *args: None; shell.ask_exit = shell.kernel._input_request = mine")
+    kernel.run("import matplotlib.pyplot as plt; from matplotlib._pylab_helpers import Gcf; figs = Gcf.figs")
+    kernel.run("runner.open()")
+    assert kernel.evaluate("shell.ask_exit is mine") is False
+    kernel.run("later = lambda *args: None; shell.display_formatter.format = later")
+    kernel.run("runner.close()")
+    assert kernel.evaluate("[shell.ask_exit is mine, shell.kernel._input_request is mine]") == [True, True]
+    assert kernel.evaluate("[shell.display_formatter.format is later, Gcf.figs is figs]") == [True, True]
+    kernel.run("del shell.display_formatter.format")
 
 
 def test_closing_ends_the_calls_there_are(kernel: DrivenKernel) -> None:

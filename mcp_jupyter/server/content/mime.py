@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 from base64 import b64decode, b64encode
 from collections.abc import Mapping
 from typing import Any, Final
@@ -10,11 +11,15 @@ from typing import Any, Final
 from pydantic_core import to_json
 
 from ...types import AudioContent, ImageContent, TextContent
+from .markup import readable_html
 from .media import scaled
 
-__all__ = ["RICH_TYPES", "from_bundle", "type_of"]
+__all__ = ["HTML", "RICH_TYPES", "TEXT", "from_bundle", "most_telling"]
 
-RICH_TYPES: Final = (
+HTML: Final = "text/html"
+TEXT: Final = "text/plain"
+
+_BEFORE_HTML: Final = (
     "image/png",
     "image/jpeg",
     "image/gif",
@@ -26,30 +31,49 @@ RICH_TYPES: Final = (
     "application/vnd.vegalite.v6+json",
     "application/vnd.vegalite.v5+json",
     "application/vnd.plotly.v1+json",
-    "text/html",
-    "application/json",
 )
 """In the order of worth to a reader that sees images and reads text. The specification of a chart (altair,
 plotly) says more than its HTML, which is a script of megabytes."""
 
+RICH_TYPES: Final = (*_BEFORE_HTML, HTML, "application/json")
+"""What makes a bundle more than the text that every value has."""
+
+_DEFAULT_REPR: Final = re.compile(r"<[\w.<>]+ (?:object(?: at 0x[0-9a-fA-F]+)?|at 0x[0-9a-fA-F]+)>")
+"""The text of a value whose class says nothing of it: `<pandas.io.formats.style.Styler at 0x7f3a>`."""
+
 
 def from_bundle(bundle: Mapping[str, Any]) -> list[Any]:
     """The most useful of the forms that a bundle offers, as one block; none for an empty bundle."""
-    mime = type_of(bundle)
-    return [] if mime is None else [_block(mime, bundle[mime])]
+    found = most_telling(bundle)
+    return [] if found is None else [_block(*found)]
 
 
-def type_of(bundle: Mapping[str, Any]) -> str | None:
-    """The MIME type of the most useful form."""
-    return next((mime for mime in (*RICH_TYPES, "text/plain") if mime in bundle), None)
+def most_telling(bundle: Mapping[str, Any]) -> tuple[str, Any] | None:
+    """MIME type and data of the most useful form.
+
+    HTML is written for browsers: what a model gets is the table that it is, as Markdown; else the value's
+    text; and where that is only the name of its class, the text of the HTML.
+    """
+    for mime in _BEFORE_HTML:
+        if mime in bundle:
+            return mime, bundle[mime]
+    if HTML in bundle:
+        text, is_table = readable_html(_joined(bundle[HTML]))
+        if text and (is_table or _DEFAULT_REPR.fullmatch(_joined(bundle.get(TEXT, "<an object>")))):
+            return "text/markdown", text
+    return next(((mime, bundle[mime]) for mime in ("application/json", TEXT) if mime in bundle), None)
+
+
+def _joined(data: Any) -> str:
+    """Text; the notebook format keeps it as a list of lines."""
+    return "".join(map(str, data)) if isinstance(data, list) else str(data)
 
 
 def _block(mime: str, data: Any) -> Any:
     if mime.endswith("json"):
         return TextContent(type="text", text=to_json(data, inf_nan_mode="null").decode("utf-8"))
     if isinstance(data, list):
-        # The notebook format keeps text as a list of lines.
-        data = "".join(map(str, data))
+        data = _joined(data)
     if mime == "image/svg+xml":
         return ImageContent(type="image", data=b64encode(_bytes(data)).decode("ascii"), mimeType=mime)
     if mime.startswith(("image/", "audio/")):

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 from ... import types
 from ...errors import McpError, UnknownName
 from ...protocol import codes
-from ..content import ContentTable, from_bundle
+from ..content import ContentTable
 from ..context import RequestContext
 from ..lowlevel.server import Server
 from ..running import Invocation, Runner
@@ -128,7 +128,7 @@ class Handlers:
             invocation = tool.invocation(params.arguments or {}, context, self._table, self._results)
             outcome = await self.runner.run(invocation)
             result: types.CallToolResult = outcome.value
-            result.content.extend(block for bundle in outcome.displayed for block in from_bundle(bundle))
+            result.content.extend(outcome.displayed)
             self._results.fit(result, tool.name, request.sender, promised=tool.output is not None)
             return result
         except Exception as exc:

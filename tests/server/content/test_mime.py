@@ -8,6 +8,8 @@ from base64 import b64decode, b64encode
 
 import PIL.Image
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from mcp_jupyter.server.content import from_bundle
 from mcp_jupyter.server.content.media import MAX_IMAGE_SIDE
@@ -52,3 +54,33 @@ def test_a_displayed_image_is_no_larger_than_a_model_looks_at(kind):
 def test_an_image_that_is_none_is_sent_as_it_came():
     (block,) = from_bundle({"image/png": "*no\nbase64*"})
     assert block.data == "*nobase64*"
+
+
+DEFAULT = "<library.Thing at 0x7f0a>"
+TABLE = "<table><thead><tr><th>a|b<th>c<tbody><tr><td colspan=2>1</table>"
+
+
+@pytest.mark.parametrize(
+    ("html", "plain", "said"),
+    [
+        ("<style>p {}</style><p>Long <b>words</b></p>", "Estimator()", "Estimator()"),
+        ("<style>p {}</style><p>Long\n <b>words</b></p><p>x", DEFAULT, "Long words\n\nx"),
+        ("<a href='https://x.org/y'>here</a> <a href='#top'>top</a>", DEFAULT, "[here](https://x.org/y) top"),
+        ("<ul><li>one<li>two</ul>", "<IPython.core.display.HTML object>", "- one\n- two"),
+        (TABLE, "text of it", "| a\\|b | c |\n| --- | --- |\n| 1 | 1 |"),
+        (f"<p>shape</p>{TABLE}", "text", "shape\n\n| a\\|b | c |\n| --- | --- |\n| 1 | 1 |"),
+        (TABLE * 2, "two tables", "two tables"),
+        (f"{TABLE}<script>1</script>", "live", "live"),
+        ("<table><tr><td colspan=99999999999>x", "wide", "|  |\n| --- |\n| x |"),
+        ("<script>code</script>", DEFAULT, DEFAULT),
+    ],
+)
+def test_html_is_its_table_or_the_text(html, plain, said):
+    """HTML is sent as the table that it is, else as the value's text (1.19)."""
+    (block,) = from_bundle({"text/html": html, "text/plain": plain})
+    assert block.text == said
+
+
+@given(st.text(st.sampled_from("<>/=\"' tabledrhpscripyl\n")))
+def test_any_html_has_a_text(html):
+    assert all(block.type == "text" for block in from_bundle({"text/html": html, "text/plain": "text"}))

@@ -1,0 +1,196 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""HTML as text that a model reads: tables and links as Markdown, style sheets and scripts left out.
+
+`readable_html` also says whether the HTML is one table, as those of data frames and their styles are. Knows
+nothing of who made the HTML.
+"""
+
+from __future__ import annotations
+
+import re
+from html.parser import HTMLParser
+from typing import Final
+
+__all__ = ["readable_html"]
+
+MAX_AROUND: Final = 400
+"""Characters that may stand around a table that is a display of its own: a caption, a shape, a footnote."""
+
+MAX_SPAN: Final = 100
+"""Columns that one cell may cover: a span is a number in the HTML, and each column of it takes memory."""
+
+_UNSEEN: Final = frozenset({"head", "script", "style", "svg", "template", "title"})
+"""What a browser does not show as text."""
+
+_LIVE: Final = frozenset(
+    {"button", "canvas", "details", "form", "iframe", "input", "pre", "script", "select", "svg", "textarea"}
+)
+"""What makes HTML more than a table: a diagram, a page to work with, or text beside it."""
+
+_BLOCKS: Final = frozenset(
+    {"address", "article", "aside", "blockquote", "br", "caption", "dd", "details", "div", "dl", "dt"}
+    | {"fieldset", "figcaption", "figure", "footer", "form", "h1", "h2", "h3", "h4", "h5", "h6", "header"}
+    | {"hr", "li", "main", "nav", "ol", "p", "pre", "section", "summary", "table", "tbody", "tfoot", "thead"}
+    | {"tr", "ul"}
+)
+"""What begins and ends a line."""
+
+_WITHOUT_END: Final = frozenset(
+    {"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track", "wbr"}
+)
+
+
+def readable_html(html: str) -> tuple[str, bool]:
+    """The text of HTML, and whether it is one table (with a caption or a footnote at most)."""
+    reader = _Reader()
+    reader.feed(html)
+    reader.close()
+    reader.end_tables()
+    text = _tidy("".join(reader.parts))
+    around = sum(len(part.strip()) for part in reader.parts) - reader.table_chars
+    return text, reader.tables == 1 and not reader.live and around <= MAX_AROUND
+
+
+def _tidy(text: str) -> str:
+    """White space as a browser shows it: lines without it at their ends, one empty line at most."""
+    lines = "\n".join(re.sub(r"^ (?! )", "", line.rstrip()) for line in text.split("\n"))
+    return re.sub(r"\n{3,}", "\n\n", lines).strip("\n")
+
+
+def _escaped(cell: str) -> str:
+    return cell.replace("\\", "\\\\").replace("|", "\\|")
+
+
+class _Table:
+    """Rows of cells; a cell over several columns stands in each of them."""
+
+    def __init__(self) -> None:
+        self.heads: list[list[str]] = []
+        self.rows: list[list[str]] = []
+        self.cell: list[str] | None = None
+        self._row: list[str] = []
+        self._span = 1
+        self._in_head = False
+        self._only_heads = True
+
+    def open(self, tag: str, attributes: dict[str, str | None]) -> None:
+        self.end_cell()
+        if tag in ("td", "th"):
+            self.cell = []
+            digits = attributes.get("colspan") or "1"
+            self._span = min(int(digits), MAX_SPAN) if digits.isdecimal() and len(digits) < 6 else 1
+            self._only_heads = self._only_heads and tag == "th"
+        elif tag in ("tr", "tbody", "tfoot", "thead"):
+            self.end_row()
+            self._in_head = tag == "thead" or (tag == "tr" and self._in_head)
+
+    def end_cell(self) -> None:
+        if self.cell is not None:
+            self._row += [" ".join("".join(self.cell).split())] * self._span
+            self.cell = None
+
+    def end_row(self) -> None:
+        self.end_cell()
+        if self._row:
+            headed = self._in_head or (self._only_heads and not self.rows)
+            (self.heads if headed else self.rows).append(self._row)
+        self._row, self._only_heads = [], True
+
+    def markdown(self) -> str:
+        self.end_row()
+        width = max(map(len, [*self.heads, *self.rows]), default=0)
+        if not width:
+            return ""
+        for row in (*self.heads, *self.rows):
+            row += [""] * (width - len(row))
+        # Labels of several levels are one, as in a page of a data frame.
+        labels = [" / ".join(dict.fromkeys(filter(None, column))) for column in zip(*self.heads, strict=True)]
+        lines = [labels or [""] * width, ["---"] * width, *self.rows]
+        return "\n".join("| " + " | ".join(map(_escaped, line)) + " |" for line in lines)
+
+
+class _Reader(HTMLParser):
+    """Takes HTML, gives its parts: texts and tables."""
+
+    def __init__(self) -> None:
+        super().__init__(convert_charrefs=True)
+        self.parts: list[str] = []
+        self.tables = 0
+        self.table_chars = 0
+        self.live = False
+        self._open: list[_Table] = []
+        self._unseen: list[str] = []
+        self._links: list[str] = []
+        self._verbatim = 0
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.live = self.live or tag in _LIVE
+        if self._unseen or tag in _UNSEEN:
+            if tag not in _WITHOUT_END:
+                self._unseen.append(tag)
+            return
+        attributes = dict(attrs)
+        if tag == "table":
+            self.tables += 1
+            self._open.append(_Table())
+        elif self._open and tag in ("td", "th", "tr", "tbody", "tfoot", "thead"):
+            self._open[-1].open(tag, attributes)
+            return
+        elif tag == "a":
+            self._links.append(_address(attributes.get("href")))
+            self._add("[" if self._links[-1] else "")
+        self._verbatim += tag == "pre"
+        self._add(
+            {"li": "\n- ", "img": f"[{attributes.get('alt')}]" if attributes.get("alt") else ""}.get(
+                tag, "\n" if tag in _BLOCKS else ""
+            )
+        )
+
+    def handle_endtag(self, tag: str) -> None:
+        if self._unseen:
+            if tag in self._unseen:
+                while self._unseen.pop() != tag:
+                    pass
+            return
+        if tag == "table":
+            self._end_table()
+        elif self._open and tag in ("td", "th", "tr", "tbody", "tfoot", "thead"):
+            table = self._open[-1]
+            (table.end_cell if tag in ("td", "th") else table.end_row)()
+        elif tag == "a" and self._links:
+            address = self._links.pop()
+            self._add(f"]({address})" if address else "")
+        self._verbatim -= tag == "pre" and self._verbatim > 0
+        self._add("\n" if tag in _BLOCKS else "")
+
+    def handle_data(self, data: str) -> None:
+        if not self._unseen:
+            self._add(data if self._verbatim else re.sub(r"\s+", " ", data))
+
+    def end_tables(self) -> None:
+        """End those that the HTML leaves open."""
+        while self._open:
+            self._end_table()
+
+    def _end_table(self) -> None:
+        if not self._open:
+            return
+        text = self._open.pop().markdown()
+        if self._open:
+            self._add(text)
+        else:
+            self.table_chars += len(text.strip())
+            self.parts += ["\n\n", text, "\n\n"]
+
+    def _add(self, text: str) -> None:
+        if not self._open:
+            self.parts.append(text)
+        elif self._open[-1].cell is not None:
+            self._open[-1].cell.append(text)
+        elif text.strip():  # a caption, or text that a browser shows before its table
+            self.parts.append(text)
+
+
+def _address(href: str | None) -> str:
+    """Where a link leads, outside of its page."""
+    return href.strip() if href is not None and re.match(r"\s*(https?|mailto):", href) else ""
