@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from typing import Annotated, Any, Final
+from urllib.parse import quote
 
 from anyio import to_thread
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -66,10 +67,10 @@ class ServersHandler(HumanHandler):
     async def get(self) -> None:
         """List them."""
         root = f"{self.url()}mcp-jupyter"
-        servers = [
-            {**asdict(each), "urls": {"http": f"{root}/{each.name}", "sse": f"{root}/{each.name}/sse"}}
-            for each in await self.notebooks.servers()
-        ]
+        servers = []
+        for each in await self.notebooks.servers():
+            url = f"{root}/{quote(each.name, safe='')}"
+            servers.append({**asdict(each), "urls": {"http": url, "sse": f"{url}/sse"}})
         self.finish(json_encode({"servers": servers}))
 
 

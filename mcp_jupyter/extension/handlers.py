@@ -7,6 +7,7 @@ Jupyter's login does not apply. What a request may do is the guard's, what it me
 
 from __future__ import annotations
 
+import unicodedata
 from typing import Any
 
 from jupyter_server.auth.decorator import allow_unauthenticated
@@ -51,6 +52,11 @@ class _AtDoor(DoorHandler):
 
 class _OfNotebook(_AtDoor):
     """A handler whose URL names a notebook."""
+
+    async def prepare(self) -> None:
+        """Take the name in the spelling that notebooks have (NFC), then admit the request."""
+        self.path_args[0] = unicodedata.normalize("NFC", self.path_args[0])
+        await super().prepare()
 
     async def find_endpoint(self) -> Endpoint:
         """The endpoint of the notebook in the URL."""

@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import hashlib
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
+from urllib.parse import quote, unquote
 
 __all__ = ["MAX_NAME_CHARS", "NameTable", "hub_uri", "labels", "split_uri"]
 
@@ -19,6 +21,7 @@ MAX_NAME_CHARS: Final = 64
 """Hosts hand tool names to model APIs, which refuse longer ones."""
 
 _DIGEST_CHARS: Final = 8
+_LABEL_DIGEST_CHARS: Final = 6
 _UNUSUAL: Final = re.compile(r"[^A-Za-z0-9_-]", re.ASCII)
 _URI: Final = re.compile(r"hub://([^/]+)/(.+)", re.DOTALL)
 
@@ -37,7 +40,15 @@ def labels(notebooks: Iterable[tuple[str, str]]) -> dict[str, str]:
 
 
 def _joined(label: str, name: str) -> str:
-    return _UNUSUAL.sub("_", f"{label}_{name}")
+    return _UNUSUAL.sub("_", f"{_ascii(label)}_{name}")
+
+
+def _ascii(label: str) -> str:
+    """A label for names that hosts take: without accents, and told apart from others by a digest."""
+    if label.isascii():
+        return label
+    letters = unicodedata.normalize("NFKD", label).encode("ascii", "ignore").decode().strip("_.-")
+    return f"{letters or 'notebook'}_{hashlib.sha256(label.encode()).hexdigest()[:_LABEL_DIGEST_CHARS]}"
 
 
 def _marked(label: str, name: str) -> str:
@@ -91,10 +102,10 @@ def _longest_first(item: tuple[str, str]) -> tuple[int, str]:
 
 def hub_uri(label: str, uri: str) -> str:
     """A notebook's URI, or template of URIs, in the hub."""
-    return f"hub://{label}/{uri}"
+    return f"hub://{quote(label, safe='')}/{uri}"
 
 
 def split_uri(uri: str) -> tuple[str, str] | None:
     """The notebook's label and its own URI; None when it is no URI of the hub."""
     match = _URI.fullmatch(uri)
-    return None if match is None else (match[1], match[2])
+    return None if match is None else (unquote(match[1]), match[2])

@@ -22,12 +22,13 @@ from typing import Any, Final
 from IPython.core.interactiveshell import InteractiveShell
 
 from ..errors import LinkError
-from ..link.files import default_runtime_dir
+from ..link.files import ConnectionInfo, default_runtime_dir
 from ..link.listener import Listener
+from ..link.remembered_names import RememberedNames
 from ..server.fastmcp import FastMCP
 from .content import kernel_table
 from .execution import KernelRunner
-from .identity import identify
+from .identity import SESSION_NAME, Identity, identify
 from .inspection import cells_resource, status_resource, variables_resource
 from .status import shown_resources
 from .variables import Variables
@@ -98,6 +99,12 @@ class Engine:
         assert self._listener is not None
         return self._listener.info.name
 
+    @property
+    def name_note(self) -> str:
+        """A sentence on why that is not the name of its file, or the one that the user chose; else empty."""
+        assert self._listener is not None
+        return self._listener.naming.note
+
     def start(self) -> None:
         """Begin to serve.
 
@@ -164,6 +171,14 @@ class Engine:
         assert self._listener is not None
         self._wait(self._listener.rename(name))
 
+    def _named(self, info: ConnectionInfo) -> None:
+        """Note what the notebook is called, and where it is, now."""
+        if info.path is not None and info.path != self._identity.file:
+            self._identity = Identity(info.kernel_id, info.path)
+            self.server.name = self._identity.name
+            # Jupyter Server sets it so for the next start. All that looks for the notebook's path reads it.
+            os.environ[SESSION_NAME] = info.path
+
     def serve_http(self, port: int) -> None:
         """Serve over HTTP too, on this machine's loopback; the address and its token are in a file.
 
@@ -199,12 +214,18 @@ class Engine:
         self._loop = asyncio.get_running_loop()
         self._stop = asyncio.Event()
         who = self._identity
+        opening = Listener.open(
+            self.server.serve,
+            name=who.name,
+            kernel_id=who.kernel_id,
+            path=who.file,
+            remembered=RememberedNames(),
+            named=self._named,
+        )
         async with (
             self.server.running(),
             contextlib.AsyncExitStack() as self._fronts,
-            Listener.open(
-                self.server.serve, name=who.name, kernel_id=who.kernel_id, path=who.path
-            ) as self._listener,
+            opening as self._listener,
         ):
             ready.set_result(None)
             await self._stop.wait()
@@ -265,7 +286,7 @@ class Engine:
         activity = self._runner.activity
         resources = shown_resources(self.server)
         return {
-            "path": self._identity.path,
+            "path": self._identity.file,
             "state": activity.state,
             "cell": activity.cell,
             "tools": len(self.server.tools),

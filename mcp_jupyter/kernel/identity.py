@@ -13,7 +13,10 @@ from typing import Any, Final
 
 from traitlets.config.configurable import MultipleInstanceError
 
-__all__ = ["Identity", "identify"]
+__all__ = ["SESSION_NAME", "Identity", "identify"]
+
+SESSION_NAME: Final = "JPY_SESSION_NAME"
+"""The environment variable in which Jupyter Server gives a kernel its notebook's path."""
 
 _CONNECTION_FILE: Final = re.compile(r"kernel-(?P<id>[A-Za-z0-9_\-]{1,128})\.json")
 _KERNEL_ID: Final = re.compile(r"[A-Za-z0-9_\-]{1,128}")
@@ -33,6 +36,17 @@ class Identity:
         """The notebook's file name without its ending, else "notebook"."""
         return PurePath(self.path).stem if self.path else "notebook"
 
+    @property
+    def file(self) -> str | None:
+        """The real path of the notebook's file; what was said of it where there is no such file.
+
+        A relative path begins at a root that is not known here; kernels start beside their notebook.
+        """
+        if self.path is None or os.path.isabs(self.path):
+            return self.path and os.path.realpath(self.path)
+        places = [os.path.realpath(self.path), os.path.realpath(os.path.basename(self.path))]
+        return next(filter(os.path.isfile, places), self.path)
+
 
 def identify(namespace: Mapping[str, Any]) -> Identity:
     """The identity of the kernel this process is.
@@ -41,7 +55,7 @@ def identify(namespace: Mapping[str, Any]) -> Identity:
     (Jupyter Server sets it), or in the namespace: `__vsc_ipynb_file__` (VS Code), `PAPERMILL_INPUT_PATH`
     (``papermill --inject-paths``).
     """
-    said = [os.environ.get("JPY_SESSION_NAME"), *(namespace.get(name) for name in _IN_NAMESPACE)]
+    said = [os.environ.get(SESSION_NAME), *(namespace.get(name) for name in _IN_NAMESPACE)]
     paths = [path for path in said if path and isinstance(path, str)]
     return Identity(_kernel_id(), paths[0] if paths else None)
 

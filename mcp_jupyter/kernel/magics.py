@@ -228,7 +228,7 @@ class McpMagics(Magics):
         if parse(self.mcp_status, line) is None:
             return
         engine = self.running
-        show(loaded_card(None) if engine is None else status_card(engine.name, engine.server))
+        show(loaded_card() if engine is None else status_card(engine.name, engine.name_note, engine.server))
         if len(self.connections):
             show(connections_card(self.connections))
 
@@ -276,10 +276,10 @@ class McpMagics(Magics):
             self.engine.inspect()
         if args.budget is not None:
             self.engine.server.result_budget = args.budget
-        card = status_card(self.engine.name, self.engine.server)
+        card = status_card(self.engine.name, self.engine.name_note, self.engine.server)
         if args.http:  # not the address: a cell's output has no port and no token
             note = f"Also over HTTP: `jupyter mcp connect {self.engine.name}` in a terminal says how."
-            card = replace(card, note=note)
+            card = replace(card, note=" ".join(filter(None, (self.engine.name_note, note))))
         show(card)
 
     # -- what they share -------------------------------------------------------------------------

@@ -163,4 +163,4 @@ def serve(name: str | None = None) -> Card:
 def status() -> Card:
     """What this notebook serves."""
     engine = _engine()
-    return status_card(engine.name, engine.server)
+    return status_card(engine.name, engine.name_note, engine.server)

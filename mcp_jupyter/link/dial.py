@@ -94,13 +94,15 @@ async def _connected_socket(info: ConnectionInfo, loop: asyncio.AbstractEventLoo
     return sock
 
 
-async def dial(info: ConnectionInfo, timeout: float = DIAL_SECONDS) -> LinkChannel:
+async def dial(info: ConnectionInfo, timeout: float = DIAL_SECONDS, *, moved: bool = False) -> LinkChannel:
     """Open a channel to a kernel.
 
     Parameters
     ----------
     timeout : float
         Seconds.
+    moved : bool
+        The channel is for telling the notebook's new path (see `moving`).
 
     Raises
     ------
@@ -122,7 +124,7 @@ async def dial(info: ConnectionInfo, timeout: float = DIAL_SECONDS) -> LinkChann
                         raise
                     reason = f"{exc.strerror or exc} for {timeout:g} s"
                 else:
-                    transport.write(greeting(info.key))
+                    transport.write(greeting(info.key, moved=moved))
                     return channel
                 await anyio.sleep(RETRY_SECONDS)
     except TimeoutError:

@@ -9,6 +9,7 @@ never live here, and never removed.
 from __future__ import annotations
 
 import logging
+import unicodedata
 from collections.abc import Collection
 from pathlib import Path
 from typing import Final
@@ -108,9 +109,9 @@ class Discovery:
         NotebookNotFound
             The message lists the names there are.
         """
-        live = await self.live()
+        live, wanted = await self.live(), unicodedata.normalize("NFC", name)
         for info in live:
-            if info.name == name:
+            if info.name == wanted:
                 return info
         for info in await self.elsewhere():
             if info.name == name:

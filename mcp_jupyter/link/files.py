@@ -27,6 +27,7 @@ from .machine import Machine, this_machine
 from .names import is_name
 
 __all__ = [
+    "MAX_PATH_CHARS",
     "NO_RESOURCES",
     "PRIVATE_DIR_PREFIX",
     "Address",
@@ -60,7 +61,9 @@ NO_RESOURCES: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM})
 _KERNEL_ID: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}", re.ASCII)
 _SOCKET: Final = re.compile(r"mcp-[0-9a-f]{16}\.sock", re.ASCII)
 _KEY: Final = re.compile(r"[0-9a-f]{64}", re.ASCII)
-_MAX_PATH_CHARS: Final = 4096
+MAX_PATH_CHARS: Final = 4096
+"""Of a notebook's path, as Linux has it."""
+
 _LOOPBACK: Final = frozenset({"127.0.0.1", "::1"})
 
 
@@ -92,7 +95,7 @@ def _is_tcp_address(value: Any) -> bool:
 
 
 def _is_path(value: Any) -> bool:
-    return value is None or (type(value) is str and 0 < len(value) <= _MAX_PATH_CHARS and "\0" not in value)
+    return value is None or (type(value) is str and 0 < len(value) <= MAX_PATH_CHARS and "\0" not in value)
 
 
 _IS_ADDRESS: Final[Mapping[Transport, Callable[[Any], bool]]] = {

@@ -16,8 +16,7 @@ import logging
 import os
 import secrets
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
-from dataclasses import replace
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Final
 
@@ -30,12 +29,14 @@ from ..engine.channel import Channel
 from ..errors import LinkError
 from ..private_files import make_private_directory
 from .channel import LinkChannel
-from .discovery import Discovery
-from .files import ConnectionInfo, Transport, file_path, remove, scan, write
+from .files import ConnectionInfo, Transport, default_runtime_dir, file_path, remove
 from .machine import this_machine
-from .names import claim_name
+from .moving import hear_moves
+from .names import candidate_names
+from .naming import Naming
+from .remembered_names import RememberedNames
 from .sockets import forget_after_fork, listen_again, listening_socket
-from .wire import key_of
+from .wire import greeted
 
 __all__ = ["HANDSHAKE_SECONDS", "MAX_CONNECTIONS", "Listener"]
 
@@ -90,11 +91,12 @@ class _Door(asyncio.Protocol):
             self._answer(transport, bytes(greeting), bytes(rest))
 
     def _answer(self, transport: asyncio.Transport, greeting: bytes, rest: bytes) -> None:
-        if not self._listener._opens(key_of(greeting)):
+        key, moved = greeted(greeting)
+        if not self._listener._opens(key):
             self._refuse("wrong key")
             return
         self._stop_timer()
-        self._listener._welcome(transport, rest)
+        self._listener._welcome(transport, rest, moved)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._stop_timer()
@@ -119,27 +121,27 @@ class Listener:
 
     Attributes
     ----------
-    info : ConnectionInfo
-        What the connection file says.
+    naming : Naming
+        Its name, its notebook's path, and its connection file.
     """
 
     def __init__(
         self,
-        info: ConnectionInfo,
+        naming: Naming,
         serve: Serve,
         sock: socket.socket,
         tasks: TaskGroup,
         *,
-        runtime_dir: Path | None = None,
+        runtime_dir: Path,
         max_connections: int = MAX_CONNECTIONS,
         handshake_seconds: float = HANDSHAKE_SECONDS,
         file_seconds: float = FILE_SECONDS,
     ) -> None:
-        self.info = info
+        self.naming = naming
         self._serve = serve
         self._sockets = [sock]
         self._tasks = tasks
-        self._discovery = Discovery(runtime_dir)
+        self._runtime_dir = runtime_dir
         self._max_connections = max_connections
         self._handshake_seconds = handshake_seconds
         self._file_seconds = file_seconds
@@ -154,6 +156,8 @@ class Listener:
         name: str,
         kernel_id: str,
         path: str | None = None,
+        remembered: RememberedNames | None = None,
+        named: Callable[[ConnectionInfo], None] = lambda info: None,
         runtime_dir: Path | None = None,
         transport: Transport | None = None,
         max_connections: int = MAX_CONNECTIONS,
@@ -172,7 +176,9 @@ class Listener:
         kernel_id : str
             The kernel's id, which survives its restarts.
         path : str, optional
-            The notebook's path.
+            The notebook's path, the real one where it is known.
+        remembered, named
+            See `Naming`.
         runtime_dir : Path, optional
             By default Jupyter's.
         transport : {"unix", "tcp"}, optional
@@ -183,14 +189,14 @@ class Listener:
         LinkError
             When there is no place to listen, or the connection file cannot be written.
         """
-        directory = runtime_dir or Discovery().runtime_dir
+        directory = runtime_dir or default_runtime_dir()
         try:
             make_private_directory(directory)
         except OSError as exc:
             raise LinkError(f"The directory {directory} cannot be made: {exc.strerror}.") from exc
         with listening_socket(directory, transport) as (sock, kind, address):
             info = ConnectionInfo(
-                name=claim_name(name, kernel_id, ()),
+                name=next(candidate_names(name, kernel_id, path)),
                 kernel_id=kernel_id,
                 pid=os.getpid(),
                 path=path,
@@ -202,7 +208,7 @@ class Listener:
             try:
                 async with _connections() as tasks:
                     listener = cls(
-                        info,
+                        Naming(info, directory, remembered, named),
                         serve,
                         sock,
                         tasks,
@@ -214,7 +220,7 @@ class Listener:
                     forget_after_fork(listener._descriptors)
                     tasks.start_soon(listener._accept, sock)
                     try:
-                        await listener.rename(name)
+                        await listener.naming.begin(name)
                         tasks.start_soon(listener._keep_reachable)
                         yield listener
                     finally:
@@ -222,35 +228,20 @@ class Listener:
             finally:
                 remove(info, directory)  # once more: a write in a thread may have been under way
 
-    async def rename(self, wanted: str) -> None:
-        """Be called `wanted` from now on, or something like it when another live kernel is.
+    @property
+    def info(self) -> ConnectionInfo:
+        """What the connection file says."""
+        return self.naming.info
 
-        Raises
-        ------
-        LinkError
-            When the connection file cannot be written.
-        """
-        taken = self._names_in(await self._discovery.live())
-        await self._publish(claim_name(wanted, self.info.kernel_id, taken))
-        # Two kernels may claim a name in the same moment. Each looks again after it wrote, so at least
-        # one of them sees the other.
-        rivals = self._names_in(await to_thread.run_sync(scan, self._discovery.runtime_dir))
-        if self.info.name in rivals:
-            await self._publish(claim_name(wanted, self.info.kernel_id, taken | rivals))
-
-    def _names_in(self, infos: Iterable[ConnectionInfo]) -> set[str]:
-        # A kernel on another machine is not served here: its name is free.
-        return {info.name for info in infos if info.is_here and info.kernel_id != self.info.kernel_id}
-
-    async def _publish(self, name: str) -> None:
-        self.info = replace(self.info, name=name)
-        await to_thread.run_sync(write, self.info, self._discovery.runtime_dir)
+    async def rename(self, chosen: str) -> None:
+        """See `Naming.rename`."""
+        await self.naming.rename(chosen)
 
     async def _keep_reachable(self) -> None:
         """Put the connection file and the socket back when they were removed while the kernel serves."""
         while True:
             await anyio.sleep(self._file_seconds)
-            address, path = self.info.address, file_path(self.info.kernel_id, self._discovery.runtime_dir)
+            address, path = self.info.address, file_path(self.info.kernel_id, self._runtime_dir)
             if isinstance(address, str) and not await to_thread.run_sync(os.path.lexists, address):
                 sock = listen_again(address)
                 if sock is not None:
@@ -261,7 +252,7 @@ class Listener:
             if not await to_thread.run_sync(os.path.lexists, path):
                 log.info("The connection file of this kernel was removed; it is written again.")
                 try:
-                    await self._publish(self.info.name)
+                    await self.naming.publish()
                 except LinkError as exc:
                     log.warning("%s", exc)
 
@@ -280,7 +271,7 @@ class Listener:
                     await anyio.sleep(ACCEPT_PAUSE_SECONDS)
 
     def _stop(self) -> None:
-        remove(self.info, self._discovery.runtime_dir)
+        remove(self.info, self._runtime_dir)
         for transport in list(self._open):
             protocol = transport.get_protocol()
             if isinstance(protocol, _Door | LinkChannel):  # else its socket is closed already
@@ -304,7 +295,7 @@ class Listener:
     def _opens(self, key: str | None) -> bool:
         return key is not None and hmac.compare_digest(key.encode(), self.info.key.encode())
 
-    def _welcome(self, transport: asyncio.Transport, rest: bytes) -> None:
+    def _welcome(self, transport: asyncio.Transport, rest: bytes, moved: bool) -> None:
         # An answer to a question of this kernel must never be taken for one to a question of the next kernel
         # in the same session, or of this one over another link: the ids of questions are never used again.
         channel = LinkChannel(id_prefix=f"{os.getpid()}-{secrets.token_hex(4)}-")
@@ -312,11 +303,11 @@ class Listener:
         channel.connection_made(transport)
         if rest:
             channel.data_received(rest)
-        self._tasks.start_soon(self._run, channel, transport)
+        self._tasks.start_soon(self._run, channel, transport, moved)
 
-    async def _run(self, channel: LinkChannel, transport: asyncio.Transport) -> None:
+    async def _run(self, channel: LinkChannel, transport: asyncio.Transport, moved: bool) -> None:
         try:
-            await self._serve(channel)
+            await (hear_moves(channel, self.naming.move) if moved else self._serve(channel))
         except Exception:  # the top of a connection's task: its failure must not end the others
             log.exception("A conversation on the link failed")
         finally:

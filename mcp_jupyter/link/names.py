@@ -1,17 +1,18 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What a notebook is called in URLs: from any file name to a name that is safe and its own.
+"""The name of a notebook in URLs: from any file name to a name that is safe there.
 
-Pure text; knows no file and no kernel but the names that are taken.
+Letters of every script stay (NFC); a URL has them percent-encoded. Which names are taken is known elsewhere.
 """
 
 from __future__ import annotations
 
+import hashlib
 import re
 import unicodedata
-from collections.abc import Collection
+from collections.abc import Iterator
 from typing import Final
 
-__all__ = ["RESERVED_NAMES", "claim_name", "is_name"]
+__all__ = ["RESERVED_NAMES", "candidate_names", "changed_name", "is_name", "plain_name"]
 
 MAX_NAME_CHARS: Final = 64
 """A name is part of URLs and the prefix of tool names in the hub; longer ones help nobody."""
@@ -19,47 +20,82 @@ MAX_NAME_CHARS: Final = 64
 RESERVED_NAMES: Final = frozenset({"api", "hub", "messages", "sse", "static"})
 """Path segments below the extension's base URL that are, or may become, something else."""
 
-_NAME: Final = re.compile(rf"[A-Za-z0-9_][A-Za-z0-9_.-]{{0,{MAX_NAME_CHARS - 1}}}", re.ASCII)
-_OTHERS: Final = re.compile(r"[^A-Za-z0-9_.-]+")
+MARK_CHARS: Final = 6
+"""Hexadecimal characters that tell notebooks of one name apart: two of a user's hardly ever share them."""
+
+MAX_MARK_CHARS: Final = 32
+"""By then the marks of two kernels differ."""
+
 _FALLBACK: Final = "notebook"
-_SUFFIX_CHARS: Final = 4
-_MAX_SUFFIX_CHARS: Final = 36  # a whole UUID
+_PUNCTUATION: Final = "_.-"
+
+# Letters and marks that nobody sees: two names that look the same must be the same.
+_INVISIBLE: Final = re.compile(
+    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]"
+)
 
 
 def is_name(value: str) -> bool:
-    """Whether `value` may name a notebook: URL-safe, no dot or dash first, not reserved."""
-    return _NAME.fullmatch(value) is not None and value not in RESERVED_NAMES
+    """Whether `value` may name a notebook: safe in a URL, no dot, dash or accent first, not reserved."""
+    return (
+        0 < len(value) <= MAX_NAME_CHARS
+        and value not in RESERVED_NAMES
+        and all(map(_fits, value))
+        and _may_begin(value[0])
+        and unicodedata.is_normalized("NFC", value)
+    )
 
 
-def claim_name(wanted: str, kernel_id: str, taken: Collection[str]) -> str:
-    """The name a notebook is served under.
+def plain_name(wanted: str) -> str:
+    """The name that is nearest to `wanted`, a file name without ending or the user's choice.
+
+    Characters that cannot stand in a name become dashes. It may be reserved, and it may be taken.
+    """
+    text = unicodedata.normalize("NFC", wanted)
+    dashed = re.sub("\0+", "-", "".join(char if _fits(char) else "\0" for char in text))
+    while dashed and not _may_begin(dashed[0]):
+        dashed = dashed[1:]
+    return dashed[:MAX_NAME_CHARS].rstrip("-.") or _FALLBACK
+
+
+def changed_name(wanted: str) -> bool:
+    """Whether a notebook cannot have just the name that its user chose."""
+    plain = plain_name(wanted)
+    return plain in RESERVED_NAMES or plain != unicodedata.normalize("NFC", wanted)
+
+
+def candidate_names(wanted: str, kernel_id: str, path: str | None) -> Iterator[str]:
+    """The names that a notebook takes the first free one of, in this order.
 
     Parameters
     ----------
     wanted : str
-        What it would like: its file name without ending, or the user's choice. Letters lose their
-        accents, other characters become dashes.
+        What it would like to be called.
     kernel_id : str
-        Tells notebooks with the same name apart, and does so again after a restart of the kernel.
-    taken : collection of str
-        Names of the other live notebooks.
-
-    Returns
-    -------
-    str
-        The wanted name, or that with the first characters of the kernel id added.
+        Tells two kernels of one notebook apart, and does so again after a restart.
+    path : str or None
+        The notebook's real path: its name stays the same wherever its kernel is new.
     """
-    name = _slug(wanted)
-    if is_name(name) and name not in taken:
-        return name
-    suffix = kernel_id[:_SUFFIX_CHARS]
-    while (longer := f"{name[: MAX_NAME_CHARS - 1 - len(suffix)].rstrip('-.')}-{suffix}") in taken:
-        if suffix == kernel_id[:_MAX_SUFFIX_CHARS]:
-            break
-        suffix = kernel_id[: len(suffix) + 1]
-    return longer
+    plain = plain_name(wanted)
+    if plain not in RESERVED_NAMES:
+        yield plain
+    if path is not None:
+        yield _marked(plain, _digest(path)[:MARK_CHARS])
+    for length in range(MARK_CHARS, MAX_MARK_CHARS + 1):
+        yield _marked(plain, _digest(kernel_id)[:length])
 
 
-def _slug(text: str) -> str:
-    plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode("ascii")
-    return _OTHERS.sub("-", plain).strip("-.")[:MAX_NAME_CHARS].rstrip("-.") or _FALLBACK
+def _marked(name: str, mark: str) -> str:
+    return f"{name[: MAX_NAME_CHARS - 1 - len(mark)].rstrip('-.')}-{mark}"
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _fits(char: str) -> bool:
+    return char in _PUNCTUATION or (unicodedata.category(char)[0] in "LMN" and not _INVISIBLE.match(char))
+
+
+def _may_begin(char: str) -> bool:
+    return char == "_" or unicodedata.category(char)[0] in "LN"

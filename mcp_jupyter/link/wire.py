@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The line format of a link: bytes to messages and back, with no I/O.
 
-The first line of a client is its greeting, `{"key": "..."}`; every other line, both ways, is
+The first line of a client is its greeting, `{"key": "..."}`, with `"moved": true` on a link that tells a
+notebook's new path (see `moving`); every other line, both ways, is
 `{"m": message, "r": related request id or null}`, with `"s": sender` where the front that let the message
 in tells several senders apart, and `"h": [[name, value], ...]` where it has headers for it. This file knows
 no socket, no key that is right and no method.
@@ -27,7 +28,7 @@ from ..protocol.frames import (
 )
 from ..protocol.limits import MAX_LINE_BYTES
 
-__all__ = ["LineBuffer", "greeting", "key_of", "pack", "unpack"]
+__all__ = ["LineBuffer", "greeted", "greeting", "pack", "unpack"]
 
 _HEAD: Final = b'{"m":'
 _MIDDLE: Final = b',"r":'
@@ -111,19 +112,20 @@ def _is_pair(value: Any) -> bool:
     return type(value) is list and [type(part) for part in value] == [str, str]
 
 
-def greeting(key: str) -> bytes:
-    """The line a client opens with."""
-    return dumps({"key": key}) + b"\n"
+def greeting(key: str, *, moved: bool = False) -> bytes:
+    """The line a client opens with; `moved` is for a link that tells a notebook's new path."""
+    return dumps({"key": key, "moved": True} if moved else {"key": key}) + b"\n"
 
 
-def key_of(line: bytes) -> str | None:
-    """The key that a greeting holds; None when the line is no greeting."""
+def greeted(line: bytes) -> tuple[str | None, bool]:
+    """The key that a greeting holds, None when the line is no greeting; and whether it tells a new path."""
     try:
         value = parse(line)
     except FrameError:
-        return None
-    key = value.get("key") if type(value) is dict else None
-    return key if type(key) is str else None
+        return None, False
+    if type(value) is not dict or type(key := value.get("key")) is not str:
+        return None, False
+    return key, value.get("moved") is True
 
 
 class LineBuffer:

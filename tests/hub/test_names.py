@@ -30,6 +30,18 @@ def test_a_plain_name_is_the_notebooks_and_the_tools() -> None:
     assert table.outside("v1.2", "total") == "v1_2_total"
 
 
+def test_a_notebook_without_ascii_letters_has_a_name_of_its_own_in_the_hub() -> None:
+    """Names of tools are ASCII, those of notebooks are not; a URI has them percent-encoded (1.2)."""
+    table = NameTable({"売上": ["total"], "分析": ["total"], "été": ["total"]})
+    names = {label: table.outside(label, "total") for label in ("売上", "分析", "été")}
+    assert re.fullmatch("notebook_[0-9a-f]{6}_total", names["売上"])
+    assert re.fullmatch("ete_[0-9a-f]{6}_total", names["été"])
+    assert {table.inside(name) for name in names.values()} == {(label, "total") for label in names}
+    assert table.inside(names["分析"].replace("total", "new")) == ("分析", "new")
+    assert hub_uri("売上", "data://x") == "hub://%E5%A3%B2%E4%B8%8A/data://x"
+    assert split_uri("hub://%E5%A3%B2%E4%B8%8A/data://x") == ("売上", "data://x")
+
+
 def test_of_two_that_clash_neither_has_the_plain_name() -> None:
     table = NameTable({"a": ["b_c"], "a_b": ["c"]})
     both = {table.outside("a", "b_c"), table.outside("a_b", "c")}

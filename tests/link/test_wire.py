@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mcp_jupyter.errors import FrameError
-from mcp_jupyter.link.wire import LineBuffer, greeting, key_of, pack, unpack
+from mcp_jupyter.link.wire import LineBuffer, greeted, greeting, pack, unpack
 from mcp_jupyter.protocol.frames import Message, Notification, Request, decode, encode
 from mcp_jupyter.protocol.limits import MAX_CONTAINERS
 
@@ -108,14 +108,15 @@ def test_any_bytes_end_in_a_message_or_one_fault(line: bytes) -> None:
 def test_a_greeting_shows_its_key() -> None:
     line = greeting("ab" * 32)
     assert line.endswith(b"\n")
-    assert key_of(line[:-1]) == "ab" * 32
+    assert greeted(line[:-1]) == ("ab" * 32, False)
+    assert greeted(greeting("ab" * 32, moved=True)[:-1]) == ("ab" * 32, True)
 
 
 @pytest.mark.parametrize(
     "line", [b"", b"GET / HTTP/1.1", b"[]", b"{}", b'{"key":5}', b'{"key":null}', b"\xff"]
 )
 def test_what_is_no_greeting_has_no_key(line: bytes) -> None:
-    assert key_of(line) is None
+    assert greeted(line) == (None, False)
 
 
 def test_lines_are_the_same_at_every_split() -> None:

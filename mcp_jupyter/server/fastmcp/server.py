@@ -128,8 +128,12 @@ class FastMCP:
 
     @property
     def name(self) -> str:
-        """The server's name."""
+        """The server's name; a new one is told to clients that connect from then on."""
         return self._server.name
+
+    @name.setter
+    def name(self, name: str) -> None:
+        self._server.rename(name)
 
     @property
     def instructions(self) -> str | None:

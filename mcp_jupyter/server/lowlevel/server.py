@@ -257,6 +257,11 @@ class Server(Decorators, Generic[L]):
         """Who the server is, as on the wire."""
         return self.create_initialization_options().info
 
+    def rename(self, name: str) -> None:
+        """Have another name; call it on the event loop's thread."""
+        self.name = name
+        self.__dict__.pop("info", None)  # the cached property
+
     def introduction(self) -> dict[str, Any]:
         """Capabilities and instructions, as both `initialize` and `server/discover` give them."""
         return self.create_initialization_options().introduction()

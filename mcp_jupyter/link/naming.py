@@ -1,0 +1,167 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The name of a live notebook: which one it gets, and why it is not the one it would like.
+
+A notebook gets its plain name where no other has it, and keeps its name over restarts (`remembered_names`).
+Only a kernel that has the same name is connected to, so loading many notebooks stays cheap.
+
+Everything here belongs to one loop's thread.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path, PurePath
+
+import anyio
+from anyio import to_thread
+
+from .dial import Liveness, probe
+from .files import ConnectionInfo, scan, write
+from .names import RESERVED_NAMES, candidate_names, changed_name, plain_name
+from .remembered_names import RememberedNames
+
+__all__ = ["Naming"]
+
+
+class Naming:
+    """One kernel's name, and its connection file.
+
+    Parameters
+    ----------
+    info : ConnectionInfo
+        Not yet written; its name is what the notebook would like to be called.
+    runtime_dir : Path
+        Where connection files are.
+    remembered : RememberedNames, optional
+        The names that notebooks had; without it, only live notebooks count.
+    named : callable
+        Told what the connection file says, whenever it was written.
+
+    Attributes
+    ----------
+    info : ConnectionInfo
+        What the connection file says.
+    note : str
+        A sentence on why the name is not the wanted one; empty when it is.
+    """
+
+    def __init__(
+        self,
+        info: ConnectionInfo,
+        runtime_dir: Path,
+        remembered: RememberedNames | None,
+        named: Callable[[ConnectionInfo], None],
+    ) -> None:
+        self.info = info
+        self.note = ""
+        self._runtime_dir = runtime_dir
+        self._remembered = remembered
+        self._named = named
+        self._chosen: str | None = None
+        self._lock = anyio.Lock()
+
+    async def rename(self, chosen: str) -> None:
+        """Take the name that the user chose, or the nearest that is free.
+
+        Raises
+        ------
+        LinkError
+            The connection file cannot be written.
+        """
+        async with self._lock:
+            self._chosen = chosen
+            await self._take(chosen, self.info.path)
+
+    async def move(self, path: str) -> ConnectionInfo:
+        """Note that the notebook is at another path. It is called for its file, unless the user chose a name.
+
+        Raises
+        ------
+        LinkError
+            The connection file cannot be written.
+        """
+        async with self._lock:
+            if path != self.info.path:
+                wanted = PurePath(path).stem if self._chosen is None else self._chosen
+                await self._take(wanted, path)
+        return self.info
+
+    async def begin(self, wanted: str) -> None:
+        """Take the first name and write the connection file.
+
+        Raises
+        ------
+        LinkError
+            The connection file cannot be written.
+        """
+        async with self._lock:
+            await self._take(wanted, self.info.path)
+
+    async def publish(self) -> None:
+        """Write the connection file as it is.
+
+        Raises
+        ------
+        LinkError
+            It cannot be written.
+        """
+        await to_thread.run_sync(write, self.info, self._runtime_dir)
+
+    async def _take(self, wanted: str, path: str | None) -> None:
+        file = path if path is not None and os.path.isabs(path) else None
+        candidates = list(candidate_names(wanted, self.info.kernel_id, file))
+        own = await self._own_name(candidates, file)
+        if own is not None:
+            candidates = [own, *candidates]
+        owner = ""
+        for name in candidates:
+            found = await self._owner(name, file)
+            if not found:
+                self.info = replace(self.info, name=name, path=path)
+                await self.publish()
+                # Two kernels may take a name in the same moment. Each looks again after it wrote, so at
+                # least one of them sees the other.
+                found = await self._owner(name, file)
+            if not found:
+                break
+            owner = owner or found
+        self.note = self._explanation(wanted, owner)
+        if file is not None and self._chosen is None and own in (None, self.info.name):
+            await self._remember(self.info.name, file)
+        self._named(self.info)
+
+    async def _own_name(self, candidates: list[str], file: str | None) -> str | None:
+        """The name that this notebook had before."""
+        if file is None or self._chosen is not None or self._remembered is None:
+            return None
+        owner = self._remembered.owner
+        return await to_thread.run_sync(lambda: next((n for n in candidates[:2] if owner(n) == file), None))
+
+    async def _owner(self, name: str, file: str | None) -> str:
+        """Which other notebook a name belongs to, for a sentence; empty when it is free."""
+        if self._remembered is not None and self._chosen is None:
+            path = await to_thread.run_sync(self._remembered.owner, name)
+            if path not in (None, file):
+                return str(path)
+        for info in await to_thread.run_sync(scan, self._runtime_dir):
+            # A kernel on another machine is not served here: its name is free.
+            is_rival = info.name == name and info.is_here and info.kernel_id != self.info.kernel_id
+            if is_rival and await probe(info) is not Liveness.GONE:
+                return "another kernel of this notebook" if file and info.path == file else info.path or name
+        return ""
+
+    async def _remember(self, name: str, file: str) -> None:
+        if self._remembered is not None:
+            await to_thread.run_sync(self._remembered.remember, name, file)
+
+    def _explanation(self, wanted: str, owner: str) -> str:
+        plain, name = plain_name(wanted), self.info.name
+        if name == plain and (self._chosen is None or not changed_name(wanted)):
+            return ""
+        if owner:
+            return f"The name `{plain}` belongs to {owner}. This notebook is `{name}`."
+        if plain in RESERVED_NAMES or self._chosen is not None:
+            return f"`{wanted}` cannot be the name of a notebook. This notebook is `{name}`."
+        return f"This notebook keeps the name `{name}` that it had before."
