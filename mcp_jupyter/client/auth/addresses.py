@@ -21,9 +21,10 @@ __all__ = ["Hosts", "is_loopback", "is_public", "web_url"]
 
 _NAT64: Final = ipaddress.ip_network("64:ff9b::/96")
 
-_LOCAL: Final = tuple(map(ipaddress.ip_network, ("::/96", "64:ff9b:1::/48", "fec0::/10")))
-"""Not of the public Internet, though `ipaddress` says so, or did in older versions: IPv4-compatible and
-site-local addresses (RFC 4291, 2.5), and translations to whatever IPv4 address a network likes (RFC 8215)."""
+_LOCAL: Final = tuple(map(ipaddress.ip_network, ("192.0.0.0/24", "::/96", "64:ff9b:1::/48", "fec0::/10")))
+"""Not of the public Internet, though `ipaddress` says so, or did in older versions: protocol assignments (RFC
+6890; a cloud's metadata is at 192.0.0.192), IPv4-compatible and site-local addresses (RFC 4291, 2.5), and
+translations to whatever IPv4 address a network likes (RFC 8215)."""
 
 MAX_ADDRESSES: Final = 4
 """Tried of a host that has several."""
@@ -55,8 +56,8 @@ def is_public(address: str) -> bool:
             inner = ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)
         if inner is not None:
             return is_public(str(inner))
-        if any(ip in network for network in _LOCAL):
-            return False
+    if any(ip in network for network in _LOCAL):
+        return False
     return ip.is_global and not ip.is_multicast
 
 
