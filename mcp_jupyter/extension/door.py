@@ -33,7 +33,14 @@ from .manager import NotebookManager
 from .store import TokenFileError, TokenStore
 from .tokens import Token, TokenRefused, split, without_secrets
 
-__all__ = ["RESOURCE", "NotebookDoor", "TokenGuard", "host_refusal", "keep_logs_fit"]
+__all__ = [
+    "RESOURCE",
+    "NotebookDoor",
+    "TokenGuard",
+    "host_refusal",
+    "keep_logged_headers_fit",
+    "keep_logs_fit",
+]
 
 log = logging.getLogger(__name__)
 
@@ -45,6 +52,14 @@ MAX_HOST_CHARS: Final = 260
 
 MAX_LOGGED_URL_CHARS: Final = 140
 """Of a request's URL and of its referrer: a user's path under a hub, a notebook's name, a session's key."""
+
+MAX_LOGGED_METHOD_CHARS: Final = 32
+"""The longest HTTP method that is registered has 17."""
+
+MAX_LOGGED_HEADER_CHARS: Final = 140
+"""Of each of the headers that Jupyter logs when an answer is an error of the server."""
+
+_LOGGED_HEADERS: Final = ("Host", "Accept", "User-Agent")
 
 _IN_URL: Final = ("token", "access_token")
 """Query parameters that somebody may put a credential in."""
@@ -89,10 +104,18 @@ def keep_logs_fit(request: HTTPServerRequest) -> None:
     Call it when the request is routed: its query is read by then. Jupyter's own log leaves out the values of
     parameters with telling names, and of nothing else, and has no bound.
     """
+    request.method = without_secrets(request.method or "")[:MAX_LOGGED_METHOD_CHARS]
     request.path = without_secrets(request.path)
     request.uri = without_secrets(request.uri or "")[:MAX_LOGGED_URL_CHARS]
     if "Referer" in request.headers:
         request.headers["Referer"] = without_secrets(request.headers["Referer"])[:MAX_LOGGED_URL_CHARS]
+
+
+def keep_logged_headers_fit(request: HTTPServerRequest) -> None:
+    """The same for the headers that an answer depends on: call it when the request is logged, not before."""
+    for name in _LOGGED_HEADERS:
+        if name in request.headers:
+            request.headers[name] = without_secrets(request.headers[name])[:MAX_LOGGED_HEADER_CHARS]
 
 
 class NotebookDoor(Door):

@@ -21,7 +21,7 @@ from ..server.http.sse import MessagesHandler, SseHandler
 from ..server.http.streamable import StreamableHandler
 from .api import ServersHandler, TokenHandler, TokensHandler
 from .callback import CallbackHandler
-from .door import NotebookDoor, keep_logs_fit
+from .door import NotebookDoor, keep_logged_headers_fit, keep_logs_fit
 
 __all__ = [
     "HubHandler",
@@ -48,6 +48,10 @@ class _AtDoor(DoorHandler):
         """Take what the route carries."""
         keep_logs_fit(self.request)
         super().initialize(door, endpoint)
+
+    def _log(self) -> None:  # tornado's hook: the request is over
+        keep_logged_headers_fit(self.request)
+        super()._log()
 
 
 class _OfNotebook(_AtDoor):

@@ -16,7 +16,7 @@ from jupyter_server.base.handlers import APIHandler
 from tornado import web
 
 from ..protocol.origins import OriginRule
-from .door import RESOURCE, keep_logs_fit
+from .door import RESOURCE, keep_logged_headers_fit, keep_logs_fit
 from .manager import NotebookManager
 from .store import TokenStore
 from .tokens import split
@@ -102,6 +102,10 @@ class HumanHandler(APIHandler):
         if len(origins) == 1 and origins[0].partition("://")[2] == self.request.host:
             origins = []  # the very host it was sent to, as behind a proxy
         return self._origins().check(origins, headers.get_list("Sec-Fetch-Site"))
+
+    def _log(self) -> None:  # tornado's hook: the request is over
+        keep_logged_headers_fit(self.request)
+        super()._log()
 
     def data_received(self, chunk: bytes) -> None:
         """Keep a piece of the body."""

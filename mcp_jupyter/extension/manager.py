@@ -146,6 +146,7 @@ class NotebookManager:
     def admitted(self, token: Token) -> None:
         """A request came in with this token: from now on it is looked after."""
         self._token_ids.add(token.id)
+        self._ended_ids.discard(token.id)  # the file may have been bad for a moment: what comes now ends anew
 
     def end_refused(self) -> None:
         """End all that belongs to tokens that are no longer good."""
@@ -155,7 +156,9 @@ class NotebookManager:
                 token = self._store.get(token_id)
             except TokenFileError:
                 token = None  # nobody can say that it is good
-            if token is None or token.refusal(now) is not None:
+            if token is not None and token.refusal(now) is None:
+                self._ended_ids.discard(token_id)
+            else:
                 for endpoint in self._endpoints():
                     endpoint.end(token_id)
                     if token_id not in self._ended_ids and self._tasks is not None:

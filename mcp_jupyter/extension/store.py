@@ -240,14 +240,15 @@ def _is_kept(token: Token, now: datetime) -> bool:
 
 
 def _identity(path: Path) -> tuple[int, ...] | None:
-    """What changes whenever the file does; None when there is no file."""
+    """What changes whenever the file does, or who may use its directory; None when there is no file."""
     try:
-        status = path.lstat()
+        status, directory = path.lstat(), path.parent.lstat()
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as exc:
         raise TokenFileError(f"{path} cannot be read: {exc.strerror}.") from None
-    return status.st_ino, status.st_mtime_ns, status.st_ctime_ns, status.st_size
+    file = status.st_ino, status.st_mtime_ns, status.st_ctime_ns, status.st_size
+    return *file, directory.st_ino, directory.st_mode, directory.st_uid
 
 
 def _load(path: Path) -> dict[str, Token]:

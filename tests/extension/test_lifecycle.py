@@ -125,8 +125,25 @@ async def test_revoking_ends_streams_calls_and_sessions_within_a_second(
         assert (await untouched.call("ping", id=6)).status_code == 200
 
 
+async def make_file_briefly_unsafe(served: Served, client: httpx2.AsyncClient) -> None:
+    """Let others open the token file until the server has ended what is open, and then no longer."""
+    path = served.extension.store.path
+    async with client.stream("GET", f"{NAME_URL}/sse") as response:
+        lines = response.aiter_lines()
+        await anext(lines)
+        path.chmod(0o644)
+        with anyio.fail_after(PATIENCE_SECONDS):
+            async for _ in lines:
+                pass
+    path.chmod(0o600)
+
+
+@pytest.mark.parametrize("unsafe_before", [False, True], ids=["", "the file was unsafe for a moment"])
 @pytest.mark.parametrize("asks", [True, False], ids=["a call that asks", "a task"])
-async def test_revoking_ends_what_goes_on_between_two_requests(served: Served, asks: bool) -> None:
+async def test_revoking_ends_what_goes_on_between_two_requests(
+    served: Served, asks: bool, unsafe_before: bool
+) -> None:
+    """Also those of a token that was in use when the token file was briefly bad (1.31)."""
     waiting = Waiting()
 
     @waiting.server.tool(task=True)
@@ -143,6 +160,8 @@ async def test_revoking_ends_what_goes_on_between_two_requests(served: Served, a
     token = served.token()
     capabilities = {"roots": {}} if asks else {"extensions": {"io.modelcontextprotocol/tasks": {}}}
     async with serve_notebook(server=waiting.server), open_client(served, token) as client:
+        if unsafe_before:
+            await make_file_briefly_unsafe(served, client)
         call = modern("tools/call", {"name": "detached", "arguments": {}}, capabilities=capabilities)
         answer = (await client.post(served.notebook_url(), **call)).json()["result"]
         assert answer["resultType"] == ("input_required" if asks else "task")

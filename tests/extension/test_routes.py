@@ -276,6 +276,27 @@ async def test_a_refused_request_costs_a_short_line_whatever_it_says(
     assert max(map(len, lines)) <= 400
 
 
+async def test_what_a_request_says_of_itself_is_cut_in_the_log(
+    served: Served, client: httpx2.AsyncClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Method, Host, Accept and User-Agent are cut, of refusals and of errors of the server (1.31)."""
+    served.app.log.propagate = True
+    token, long = served.token(), "x" * 10_000
+    for place in (NAME, "", "api/servers", "api/tokens"):
+        answer = await client.request("M" * 20_000, f"mcp-jupyter/{place}", headers={"User-Agent": long})
+        assert answer.status_code in (403, 405)
+    served.extension.store.path.chmod(0o644)
+    headers = {name: f"{token} {long}" for name in ("User-Agent", "Accept")}
+    said = {**JSON, **headers, "Authorization": f"Bearer {token}"}
+    for place in (NAME, ""):
+        answer = await client.post(f"mcp-jupyter/{place}", headers=said, content="{}")
+        assert answer.status_code == 503  # of these, Jupyter's log shows headers
+    lines = [record.getMessage() for record in caplog.records if not record.name.startswith("http")]
+    assert any('"User-Agent": "mcpj_' in line for line in lines)
+    assert max(map(len, lines)) <= 600
+    assert [line for line in lines if token[14:] in line] == []
+
+
 async def test_a_large_body_is_refused_before_it_is_sent(served: Served, notebook: Listener) -> None:
     for credential, status in (
         (b"", b"413"),

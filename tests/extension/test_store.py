@@ -166,6 +166,18 @@ def test_a_directory_that_others_may_open_is_refused(store: TokenStore, path: Pa
 
 
 @posix_only
+def test_a_directory_that_is_opened_to_others_later_is_refused_too(store: TokenStore, path: Path) -> None:
+    """The directory is looked at whenever a token is, though the file has not changed (1.31)."""
+    _, text = store.create(**WISH)
+    assert store.verify(text)
+    path.parent.chmod(0o755)
+    with pytest.raises(TokenFileError, match="open to other users"):
+        store.verify(text)
+    path.parent.chmod(0o700)
+    assert store.verify(text)
+
+
+@posix_only
 def test_a_link_is_refused(store: TokenStore, path: Path) -> None:
     _, text = store.create(**WISH)
     elsewhere = path.with_name("elsewhere.json")

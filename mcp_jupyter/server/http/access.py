@@ -30,6 +30,7 @@ from ...protocol.origins import HostRule, OriginRule, loopback
 
 __all__ = [
     "CHALLENGE",
+    "MAX_LOG_CHARS",
     "Guard",
     "LoopbackGuard",
     "Principal",

@@ -31,7 +31,7 @@ from tornado.web import Application, RequestHandler
 
 from ...engine.channel import Channel, memory_pair
 from ...protocol.limits import MAX_BODY_BYTES
-from .access import Guard, LoopbackGuard, Refusal, is_loopback
+from .access import MAX_LOG_CHARS, Guard, LoopbackGuard, Refusal, is_loopback
 from .door import Door, DoorHandler
 from .endpoint import Endpoint
 from .sse import MessagesHandler, SseHandler
@@ -316,7 +316,8 @@ class _UnknownHandler(DoorHandler):
 
 def _log_request(handler: RequestHandler) -> None:
     # Without the query string: it may hold a session key.
-    log.debug("%d %s %s", handler.get_status(), handler.request.method, handler.request.path)
+    said = f"{handler.request.method} {handler.request.path}"
+    log.debug("%d %s", handler.get_status(), said[:MAX_LOG_CHARS])
 
 
 def _pattern(path: str) -> str:
