@@ -12,6 +12,7 @@ import re
 from argparse import Namespace
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -33,6 +34,7 @@ _SILENT: Final = frozenset({"mcp_status", "mcp_serve"})
 _AROUND: Final = frozenset({"time", "capture", "prun"})
 """What is put around code that runs as ever: without it the code stays."""
 
+_SERVING: Final = frozenset({"tool", "resource", "prompt"})
 _UNSAID: Final = frozenset({"serve", "status", "updated"})
 _OF_NOTEBOOK: Final = _UNSAID | {"variable", "connect"}
 """What `mcp_jupyter.notebook` has and a server has not."""
@@ -46,22 +48,18 @@ _HINTS: Final = {
     "open_world": "openWorldHint",
 }
 
-_TEXT: Final = '''
-
-def _text(value):
-    """A value as the text of a resource: data frames as CSV, all else as JSON."""
-    if hasattr(value, "to_csv"):
-        return value.to_csv(index=False)
-    if hasattr(value, "write_csv"):
-        return value.write_csv()
-    return value if isinstance(value, str) else json.dumps(value, default=str)
-'''
+_PRINTS: Final = """# Over stdio, stdout belongs to the protocol: what the cells print goes to stderr.
+_cells = ExitStack()
+_cells.enter_context(protocol_stdout())"""
 
 _DISPLAY: Final = '''
 
 def display(*values, **options):
     """Nothing is displayed where there is no notebook."""
 '''
+
+
+_Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
 class ExportError(McpJupyterError):
@@ -105,22 +103,38 @@ class _Writer:
         self._aliases: set[str] = set()  # of `mcp_jupyter.notebook`
         self._read: set[str] = set()
         self._bound: set[str] = set()
+        self._serves = False
         self._transform = TransformerManager().transform_cell
 
     def script(self, name: str) -> str:
         """All of it."""
         body = "\n\n\n".join(self._parts)
-        imports = ["from mcp_jupyter.server.fastmcp import FastMCP"]
+        imports = [
+            "from mcp_jupyter.server.fastmcp import FastMCP",
+            "from mcp_jupyter.server.stdio import protocol_stdout",
+        ]
         if "ToolAnnotations(" in body:
             imports.append("from mcp_jupyter.types import ToolAnnotations")
-        helper = _TEXT if "_text(" in body else ""
+        helper = ""
         head = [f'"""Written from {self._name} by `jupyter mcp export`."""', ""]
         head += (
             [f"from __future__ import {', '.join(dict.fromkeys(self._future))}", ""] if self._future else []
         )
-        head += ["import json", ""] if helper else []
-        head += [*imports, "", f"mcp = FastMCP({name!r})"]
-        tail = 'if __name__ == "__main__":\n    mcp.run()\n'
+        head += [
+            "from contextlib import ExitStack",
+            "",
+            *imports,
+            "",
+            f"mcp = FastMCP({name!r})",
+            "",
+            _PRINTS,
+        ]
+        tail = '_cells.close()\n\nif __name__ == "__main__":\n    mcp.run()\n'
+        if not self._serves:
+            self.notes.append(
+                f"{self._name} serves nothing: no cell has %%mcp_tool, %%mcp_resource or %%mcp_prompt. "
+                "Is it saved?"
+            )
         if "display" in self._read - self._bound:
             self.notes.append("display() shows nothing in a script.")
             helper += _DISPLAY
@@ -129,20 +143,24 @@ class _Writer:
     def cell(self, number: int, source: str) -> None:
         """Take one cell."""
         self._number = number
-        first, _, body = source.lstrip("\n").partition("\n")
-        magic = re.fullmatch(r"%%(\w+)\s*(.*)", first.strip())
-        if magic is None:
-            text = self._plain(source)
-        elif (write := _CELLS.get(magic[1])) is not None:
-            text = write(self, magic[2], body)
-        elif magic[1] in _AROUND:
-            self._note(f"%%{magic[1]} has no place in a script; what it is around stays")
-            text = self._plain(body)
-        else:
-            self._note(f"%%{magic[1]} has no place in a script; its cell is left out")
-            text = _commented(source)
+        text = self._written(source)
         if text.strip():
             self._parts.append(f"# Cell {number}\n{text.strip()}")
+
+    def _written(self, source: str) -> str:
+        magic, line, body = _cell_magic(source)
+        if magic is None:
+            return self._plain(source)
+        if (write := _CELLS.get(magic)) is not None:
+            while (around := _cell_magic(body))[0] in _AROUND:
+                self._note(f"%%{around[0]} has no place in a script; what it is around stays")
+                body = around[2]
+            return write(self, line, body)
+        if magic in _AROUND:
+            self._note(f"%%{magic} has no place in a script; what it is around stays")
+            return self._written(body)
+        self._note(f"%%{magic} has no place in a script; its cell is left out")
+        return _commented(source)
 
     def _note(self, text: str) -> None:
         self.notes.append(f"Cell [{self._number}]: {text}.")
@@ -171,7 +189,7 @@ class _Writer:
             raise self._error("it awaits at its top level, which a script cannot; put it into a function.")
         return text.splitlines(), tree
 
-    def _plain(self, source: str, decorate: Callable[[str], str] | None = None) -> str:
+    def _plain(self, source: str, decorate: Callable[[_Function], str] | None = None) -> str:
         """The source as a script has it; with a decorator over each public function."""
         lines, tree = self._tree(source)
         self._look(tree)
@@ -188,7 +206,8 @@ class _Writer:
                 lines[begin:end] = self._without_notebook(call, lines[begin:end])
             elif decorate is not None and (function := _public_function(statement)) is not None:
                 decorators = [item.lineno - 1 for item in function.decorator_list]
-                lines.insert(min([begin, *decorators]), decorate(function.name))
+                lines.insert(min([begin, *decorators]), decorate(function))
+                self._serves = True
         return "\n".join(lines)
 
     def _look(self, tree: ast.Module) -> None:
@@ -203,11 +222,18 @@ class _Writer:
                 (self._read if isinstance(node.ctx, ast.Load) else self._bound).add(node.id)
             elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
                 self._bound.add(node.name)
+        self._look_at_notebook(tree)
+
+    def _look_at_notebook(self, tree: ast.Module) -> None:
+        """Note what is used of the notebook's own functions."""
         for statement in tree.body:
             if _is_definition(statement) and _names_ipython(statement):
                 self._note(f"{getattr(statement, 'name', '')} uses IPython, which is not there in a script")
             for node in ast.walk(statement) if self._of_notebook(statement) is None else ():
-                if isinstance(node, ast.Attribute) and self._is_notebook(node) and node.attr in _OF_NOTEBOOK:
+                if not isinstance(node, ast.Attribute) or not self._is_notebook(node):
+                    continue
+                self._serves = self._serves or node.attr in _SERVING
+                if node.attr in _OF_NOTEBOOK:
                     self._note(f"{ast.unparse(node)} is not there in a script")
 
     def _is_notebook(self, node: ast.Attribute) -> bool:
@@ -258,7 +284,7 @@ class _Writer:
         said = _said(options, "name", "title", "description")
         if hints:
             said["annotations"] = f"ToolAnnotations({hints})"
-        return self._plain(body, lambda _: f"@mcp.tool({_keywords(said)})")
+        return self._plain(body, partial(_decorator, "tool", said))
 
     def _resource(self, line: str, body: str) -> str:
         options = self._options(McpMagics.mcp_resource, line)
@@ -272,21 +298,27 @@ class _Writer:
         last = tree.body[-1] if tree.body else None
         if not isinstance(last, ast.Expr):
             return self._plain(body, lambda _: decorator)
+        self._serves = True
+        if "name" not in said:
+            said["name"] = repr(options.what)
+            decorator = f"@mcp.resource({_keywords(said)})"
         beside = lines[last.lineno - 1].encode()[: last.col_offset].decode().rstrip("; ")  # `a = 1; a`
         before = self._plain("\n".join([*lines[: last.lineno - 1], beside])) if len(tree.body) > 1 else ""
         self._look(ast.Module([last], []))
-        value = ast.unparse(last.value)
-        function = f"{decorator}\ndef _resource_{self._number}():\n    return _text({value})"
-        return f"{before}\n\n\n{function}" if before.strip() else function
+        value = f"_value_{self._number}"  # made once, as in the notebook
+        before = f"{before}\n\n{value} = {ast.unparse(last.value)}"
+        function = f"{decorator}\ndef _resource_{self._number}():\n    return {value}"
+        return f"{before}\n\n\n{function}"
 
     def _variable(self, options: Namespace) -> str:
         if not options.what:
             raise self._error("%mcp_resource names no variable.")
         said = {"uri": repr(variable_uri(options.what)), "name": repr(options.name or options.what)}
-        said |= _said(options, "title", "description")
+        said |= _said(options, "title", "description", "mime_type")
+        self._serves = True
         return (
             f"\n@mcp.resource({_keywords(said)})\ndef _resource_{options.what}():\n"
-            f"    return _text({options.what})\n"
+            f"    return {options.what}\n"
         )
 
     def _prompt(self, line: str, body: str) -> str:
@@ -301,7 +333,8 @@ class _Writer:
         except SyntaxError:
             is_code = False
         if is_code:
-            return self._plain(body, lambda _: decorator)
+            return self._plain(body, partial(_decorator, "prompt", said))
+        self._serves = True
         try:
             names = text_prompt(body).__signature__.parameters  # type: ignore[attr-defined]
         except ValueError as exc:
@@ -328,11 +361,25 @@ def _keywords(said: dict[str, str]) -> str:
     return ", ".join(value if name == "uri" else f"{name}={value}" for name, value in said.items())
 
 
+def _decorator(kind: str, said: dict[str, str], function: _Function) -> str:
+    """What registers a function; under its own name, which a decorator of the user's may hide."""
+    if function.decorator_list:
+        said = {"name": repr(function.name), **said}
+    return f"@mcp.{kind}({_keywords(said)})"
+
+
+def _cell_magic(source: str) -> tuple[str | None, str, str]:
+    """The magic over a cell, what stands on its line, and what it is over."""
+    first, _, body = source.lstrip("\n").partition("\n")
+    magic = re.fullmatch(r"%%(\w+)\s*(.*)", first.strip())
+    return (None, "", source) if magic is None else (magic[1], magic[2], body)
+
+
 def _commented(source: str) -> str:
     return "\n".join(f"# {line}".rstrip() for line in source.splitlines())
 
 
-def _public_function(statement: ast.stmt) -> ast.FunctionDef | ast.AsyncFunctionDef | None:
+def _public_function(statement: ast.stmt) -> _Function | None:
     if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef) and not statement.name.startswith("_"):
         return statement
     return None

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -63,10 +64,10 @@ async def test_each_of_our_magics_becomes_a_decorator(tmp_path, write_notebook):
     async with await served(tmp_path, script(write_notebook, *CELLS)) as client:
         assert [tool.name for tool in await client.list_tools()] == ["total", "other", "decorated"]
         assert (await client.call_tool("total", {"n": 2})).structuredContent == {"result": 12}
-        assert tuple(await client.read_resource("data://doubled")) == ("[2, 4]", "application/json")
+        assert tuple(await client.read_resource("data://doubled")) == ("[2,4]", "application/json")
         assert (await client.read_resource("data://x/item")).contents[0].text == "x"
         assert (await client.read_resource("data://C%3A/item")).contents[0].text == "C:"
-        assert (await client.read_resource("notebook://variables/values")).contents[0].text == "[1, 2]"
+        assert (await client.read_resource("notebook://variables/values")).contents[0].text == "[1,2]"
         assert (await client.get_prompt("ask", {"what": "me"})).messages[0].content.text == "Ask me"
         plain = await client.get_prompt("plain", {"what": "x"})
         assert plain.messages[0].content.text == "Braces {} and x, x."
@@ -91,13 +92,100 @@ async def test_a_script_runs_without_what_a_notebook_has(tmp_path, write_noteboo
     ]
     async with await served(tmp_path, exported.script) as client:
         assert (await client.call_tool("total")).structuredContent == {"result": 6}
-        assert (await client.read_resource("notebook://variables/values")).contents[0].text == "[1, 2]"
+        assert (await client.read_resource("notebook://variables/values")).contents[0].text == "[1,2]"
         assert (await client.read_resource("data://doubled")).contents[0].text == "[6]"
+
+
+VALUES = [
+    "%load_ext mcp_jupyter\nimport numpy as np\nimport pandas as pd",
+    "regions = pd.Index(['north', 'south'], name='region')\n"
+    "sales = pd.DataFrame({'revenue': [1.5, float('nan')]}, index=regions)\n"
+    "scalar, array = np.float32(0.1), np.arange(3)\n"
+    "pairs = {('a', 1): float('nan'), ('b', 2): np.int64(3)}",
+    "%mcp_resource sales",
+    "%mcp_resource sales --mime-type text/markdown --name table\n%mcp_resource scalar\n%mcp_resource array",
+    "%mcp_resource pairs --mime-type application/vnd.pairs+json",
+    "%%mcp_resource data://report --mime-type text/markdown\nreport = []\nreport.append('# R') or report[0]",
+]
+
+
+async def test_values_are_what_the_notebook_serves(tmp_path, write_notebook):
+    """An index, NaN, NumPy's values, keys that are tuples and a MIME type go into the script (1.16)."""
+    cells = [*VALUES[:2], *VALUES[3:]]
+    async with await served(tmp_path, script(write_notebook, *cells)) as client:
+        found = {
+            resource.name: tuple(await client.read_resource(str(resource.uri)))
+            for resource in await client.list_resources()
+        }
+    assert list(json.loads(found.pop("pairs")[0]).values()) == [None, 3]
+    assert json.loads(found.pop("scalar")[0]) == pytest.approx(0.1)
+    markdown = "| region | revenue |\n| --- | --- |\n| north | 1.5 |\n| south |  |"
+    assert found == {
+        "table": (markdown, "text/markdown"),
+        "array": ("[0,1,2]", "application/json"),
+        "data://report": ("# R", "text/markdown"),
+    }
+    async with await served(tmp_path, script(write_notebook, *VALUES[:3])) as client:
+        text, mime_type = await client.read_resource("notebook://variables/sales")
+    assert (text, mime_type) == ("region,revenue\nnorth,1.5\nsouth,\n", "text/csv")
+
+
+PRINTING = [
+    "%load_ext mcp_jupyter\nimport subprocess, sys\nprint('loading')",
+    "subprocess.run([sys.executable, '-c', 'print(1)'], check=True)",
+    "%%mcp_tool\nprint('defining')\ndef hello() -> str:\n    print('calling')\n    return 'hello'",
+]
+
+
+async def test_what_cells_print_is_not_in_the_protocol(tmp_path, write_notebook):
+    """Over stdio, stdout has the protocol's messages and nothing else (1.16)."""
+    file = tmp_path / "server.py"
+    file.write_text(script(write_notebook, *PRINTING))
+    ping = b'{"jsonrpc": "2.0", "id": 1, "method": "ping"}\n'
+    ran = subprocess.run([sys.executable, str(file)], input=ping, capture_output=True, timeout=60, check=True)
+    assert [json.loads(line)["id"] for line in ran.stdout.splitlines()] == [1]
+    assert ran.stderr.split() == [b"loading", b"1", b"defining"]
+    async with Client([sys.executable, str(file)]) as client:
+        assert (await client.call_tool("hello")).structuredContent == {"result": "hello"}
+
+
+async def test_tools_under_one_decorator_keep_their_names(tmp_path, write_notebook):
+    """A decorator without `functools.wraps` gives all its functions one name (1.16)."""
+    decorator = "def logged(function):\n    def inner():\n        return function()\n    return inner"
+    tools = "%%mcp_tool\n@logged\ndef first(): return 1\n@logged\ndef second(): return 2"
+    prompts = "%%mcp_prompt\n@logged\ndef third(): return '3'\n@logged\ndef fourth(): return '4'"
+    async with await served(tmp_path, script(write_notebook, decorator, tools, prompts)) as client:
+        assert [tool.name for tool in await client.list_tools()] == ["first", "second"]
+        assert (await client.call_tool("first")).content[0].text == "1"
+        assert [prompt.name for prompt in await client.list_prompts()] == ["third", "fourth"]
+
+
+async def test_a_magic_around_ours_or_under_it_is_left_out(tmp_path, write_notebook):
+    cells = ["%%time\n%%mcp_tool\ndef a(): return 1", "%%mcp_tool --name b\n%%capture out\ndef f(): return 2"]
+    exported = export(write_notebook(*cells))
+    assert exported.notes == [
+        "Cell [1]: %%time has no place in a script; what it is around stays.",
+        "Cell [2]: %%capture has no place in a script; what it is around stays.",
+    ]
+    async with await served(tmp_path, exported.script) as client:
+        assert [tool.name for tool in await client.list_tools()] == ["a", "b"]
+
+
+def test_an_export_of_nothing_is_said(write_notebook):
+    """A notebook without tools, perhaps not saved, gives a server of nothing (1.16, 1.36)."""
+    exported = export(write_notebook("%load_ext mcp_jupyter", "x = 1"))
+    said = (
+        "analysis.ipynb serves nothing: no cell has %%mcp_tool, %%mcp_resource or %%mcp_prompt. Is it saved?"
+    )
+    assert exported.notes == [said]
+
+
+SERVING = "%%mcp_tool\ndef serves(): ..."
 
 
 def test_what_will_be_missed_within_a_function_is_named(write_notebook):
     update = "from mcp_jupyter import notebook\ndef sell():\n    notebook.updated('sales')"
-    assert export(write_notebook("def files():\n    !ls", update)).notes == [
+    assert export(write_notebook("def files():\n    !ls", update, SERVING)).notes == [
         "Cell [1]: files uses IPython, which is not there in a script.",
         "Cell [2]: notebook.updated is not there in a script.",
     ]
@@ -105,7 +193,7 @@ def test_what_will_be_missed_within_a_function_is_named(write_notebook):
 
 def test_what_has_no_place_in_a_script_is_left_out_and_named(write_notebook):
     exported = export(
-        write_notebook("%matplotlib inline\nx = 1", "!ls", "%%bash\necho", "%mcp_serve --name a")
+        write_notebook("%matplotlib inline\nx = 1", "!ls", "%%bash\necho", "%mcp_serve --name a", SERVING)
     )
     assert exported.notes == [
         "Cell [1]: %matplotlib inline has no place in a script and is left out.",
