@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from tornado import web
 from tornado.escape import json_encode
 
+from ..errors import LinkError
 from .human import HumanHandler, allowed
 from .store import TokenFileError, UnknownToken
 from .tokens import MAX_DAYS, MAX_GLOBS, Glob, Label, Token, UriGlob
@@ -67,8 +68,12 @@ class ServersHandler(HumanHandler):
     async def get(self) -> None:
         """List them."""
         root = f"{self.url()}mcp-jupyter"
+        try:
+            found = await self.notebooks.servers()
+        except LinkError as exc:
+            raise web.HTTPError(503, str(exc).replace("%", "?")) from None
         servers = []
-        for each in await self.notebooks.servers():
+        for each in found:
             url = f"{root}/{quote(each.name, safe='')}"
             servers.append({**asdict(each), "urls": {"http": url, "sse": f"{url}/sse"}})
         self.finish(json_encode({"servers": servers}))

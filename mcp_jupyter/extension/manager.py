@@ -25,6 +25,7 @@ from anyio import to_thread
 from anyio.abc import TaskGroup
 
 from ..engine.channel import Channel
+from ..engine.tasks import FailureLog, guarded
 from ..errors import LinkError, NotebookNotFound
 from ..hub.hub import Hub
 from ..hub.scope import EVERYTHING, NOTHING, Scope
@@ -92,6 +93,7 @@ class NotebookManager:
         self._hub_endpoint = Endpoint("hub", self._hub.open)
         self._token_ids: set[str] = set()
         self._ended_ids: set[str] = set()
+        self._finding = FailureLog("Finding a notebook")
         self._owner: asyncio.Task[None] | None = None
         self._ready = asyncio.Event()
         self._hub_runs: anyio.Event | None = None
@@ -105,16 +107,21 @@ class NotebookManager:
         Raises
         ------
         Refusal
-            404: there is none. Other names are not given away.
+            404: there is none. Other names are not given away. 503: it cannot be looked for now.
         """
         known = self._names.get(name)
         if known is not None and self._refresh(known) and known.info.name == name:
             return known.endpoint
         # A kernel that restarts is not found, but keeps its names for a while: its sessions live on, and its
         # cells may still have to take the name again.
-        with suppress(NotebookNotFound):
-            await self._serve(await self._discovery.find(name))
+        found_out = False
+        with self._finding:
+            with suppress(NotebookNotFound):
+                await self._serve(await self._discovery.find(name))
+            found_out = True
         served = self._names.get(name)
+        if served is None and not found_out:
+            raise Refusal(503, "Notebooks cannot be looked for now; the server's log says why.")
         if served is None:
             raise Refusal(404, "There is no live notebook of that name.")
         return served.endpoint
@@ -122,11 +129,12 @@ class NotebookManager:
     async def hub(self) -> Endpoint:
         """The endpoint of all live notebooks."""
         await self._start()
-        if self._hub_runs is None:
+        runs = self._hub_runs
+        if runs is None:
             assert self._tasks is not None
-            self._hub_runs = anyio.Event()
-            self._tasks.start_soon(self._run_hub, self._hub_runs)
-        await self._hub_runs.wait()
+            runs = self._hub_runs = anyio.Event()
+            self._tasks.start_soon(guarded, "The endpoint of all notebooks", self._run_hub, runs)
+        await runs.wait()
         return self._hub_endpoint
 
     def _scope(self, principal_id: str) -> Scope:
@@ -162,7 +170,7 @@ class NotebookManager:
                 for endpoint in self._endpoints():
                     endpoint.end(token_id)
                     if token_id not in self._ended_ids and self._tasks is not None:
-                        self._tasks.start_soon(endpoint.forget, token_id)
+                        self._tasks.start_soon(guarded, "Forgetting a token", endpoint.forget, token_id)
                 self._ended_ids.add(token_id)
 
     async def close(self) -> None:
@@ -216,6 +224,7 @@ class NotebookManager:
         self._names[info.name] = served
 
     async def _open(self, kernel_id: str) -> Channel:
+        await self._start()
         assert self._tasks is not None, "links live in the manager's task"
         info = await self._discovery.by_kernel(kernel_id)
         return await ResumingLink.open(info, self._discovery, self._tasks)
@@ -243,27 +252,42 @@ class NotebookManager:
         await self._ready.wait()
 
     async def _run(self) -> None:
+        refreshing, ending = FailureLog("Reading connection files"), FailureLog("Ending refused tokens")
+        sweeping, saving = (
+            FailureLog("Looking for live notebooks"),
+            FailureLog("Saving when tokens were used"),
+        )
         async with anyio.create_task_group() as self._tasks:
             self._ready.set()
             swept = saved = time.monotonic()
             while True:
                 await anyio.sleep(TICK_SECONDS)
-                for served in self._served.values():
-                    self._refresh(served)
-                self.end_refused()
+                # Each by itself: the sessions and links in this group outlive whatever fails here.
+                with refreshing:
+                    for served in self._served.values():
+                        self._refresh(served)
+                with ending:
+                    self.end_refused()
                 now = time.monotonic()
                 if now - swept >= SWEEP_SECONDS or self._any_shut_down():
                     swept = now
-                    await self._sweep()
+                    with sweeping:
+                        await self._sweep()
                 if now - saved >= LAST_USED_EVERY.total_seconds():
                     saved = now
-                    await self._save_last_used()
+                    with saving:
+                        await self._save_last_used()
 
     async def _run_hub(self, runs: anyio.Event) -> None:
-        """Runs from the first use on: it follows all live notebooks."""
-        async with self._hub.running():
+        """Follow all live notebooks, from the first use on. When this ends, the next use restarts it."""
+        try:
+            async with self._hub.running():
+                runs.set()
+                await anyio.sleep_forever()
+        finally:
             runs.set()
-            await anyio.sleep_forever()
+            if self._hub_runs is runs:
+                self._hub_runs = None
 
     def _any_shut_down(self) -> bool:
         return any(served.managed and not self._manages(served.kernel_id) for served in self._served.values())

@@ -19,8 +19,10 @@ import anyio
 from anyio.abc import TaskGroup
 
 from ..engine.channel import Channel, memory_pair
-from ..engine.tasks import owned_tasks
+from ..engine.tasks import FailureLog, guarded, owned_tasks
+from ..errors import ConnectionClosed
 from ..link.discovery import Discovery
+from ..link.files import ConnectionInfo
 from .catalog import KINDS, LIST_SECONDS, Notebook
 from .conversation import Conversation
 from .index import Index
@@ -71,6 +73,7 @@ class Hub:
         self._seen: int | None = None
         self._looked = 0.0
         self._looking = anyio.Lock()
+        self._failures = FailureLog("Looking for live notebooks")
         self._tasks: TaskGroup | None = None
         self._stopping = anyio.Event()
 
@@ -80,12 +83,15 @@ class Hub:
     async def running(self) -> AsyncIterator[None]:
         """What stands around all conversations: the followers of notebooks."""
         self._stopping = anyio.Event()
-        async with owned_tasks() as self._tasks:
-            self._tasks.start_soon(self._watch)
-            try:
-                yield
-            finally:
-                self._stopping.set()
+        try:
+            async with owned_tasks() as self._tasks:
+                self._tasks.start_soon(self._watch)
+                try:
+                    yield
+                finally:
+                    self._stopping.set()
+        finally:
+            self._tasks = None
 
     async def stopping(self) -> None:
         """Wait until the hub is about to stop."""
@@ -101,10 +107,17 @@ class Hub:
             self._conversations.discard(conversation)
 
     async def open(self) -> Channel:
-        """A channel to a conversation of its own, not yet started; call it within `running`."""
-        assert self._tasks is not None
+        """A channel to a conversation of its own, not yet started.
+
+        Raises
+        ------
+        ConnectionClosed
+            Outside of `running`.
+        """
+        if self._tasks is None:
+            raise ConnectionClosed("The endpoint of all notebooks does not run.")
         ours, theirs = memory_pair()
-        self._tasks.start_soon(self.serve, theirs)
+        self._tasks.start_soon(guarded, "A conversation with all notebooks", self.serve, theirs)
         return ours
 
     # -- what conversations ask ------------------------------------------------------------------------
@@ -137,19 +150,30 @@ class Hub:
             return 0
 
     async def _watch(self) -> None:
+        failures = FailureLog("Looking after the notebooks")
         while True:
-            await self._look(always=time.monotonic() - self._looked >= LOOK_SECONDS)
-            self._give_up()
+            with failures:
+                await self._look(always=time.monotonic() - self._looked >= LOOK_SECONDS)
+                self._give_up()
             await anyio.sleep(TICK_SECONDS)
 
     async def _look(self, always: bool = False) -> None:
-        """Find notebooks that have come, where the runtime directory has changed or `always`."""
+        """Find notebooks that have come, where the runtime directory has changed or `always`.
+
+        Where that fails, what is known stands.
+        """
         async with self._looking:  # whoever finds somebody looking waits for what he finds
             now = self._mtime()
             if now == self._seen and not always:
                 return
             self._seen, self._looked = now, time.monotonic()
-            for info in await self.discovery.live():
+            live: list[ConnectionInfo] | None = None
+            with self._failures:
+                live = await self.discovery.live()
+            if live is None:
+                self._seen = None  # look again at the next occasion
+                return
+            for info in live:
                 known = self._notebooks.get(info.kernel_id)
                 if known is None:
                     known = self._notebooks[info.kernel_id] = Notebook(info, self._changed)
@@ -157,7 +181,7 @@ class Hub:
                     known.info = info
                     self._following.add(info.kernel_id)
                     assert self._tasks is not None
-                    self._tasks.start_soon(self._follow, known)
+                    self._tasks.start_soon(guarded, f"Following notebook {info.name}", self._follow, known)
                 elif known.info.name != info.name:
                     known.info = info
                     self._changed(KINDS)

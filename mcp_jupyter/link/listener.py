@@ -26,6 +26,7 @@ from anyio.abc import TaskGroup
 
 from ..engine.callbacks import registering_callbacks
 from ..engine.channel import Channel
+from ..engine.tasks import FailureLog
 from ..errors import LinkError
 from ..private_files import make_private_directory
 from .channel import LinkChannel
@@ -239,22 +240,24 @@ class Listener:
 
     async def _keep_reachable(self) -> None:
         """Put the connection file and the socket back when they were removed while the kernel serves."""
+        failures = FailureLog("Keeping this kernel reachable")
         while True:
             await anyio.sleep(self._file_seconds)
-            address, path = self.info.address, file_path(self.info.kernel_id, self._runtime_dir)
-            if isinstance(address, str) and not await to_thread.run_sync(os.path.lexists, address):
-                sock = listen_again(address)
-                if sock is not None:
-                    log.info("The socket of this kernel was removed; it listens on a new one.")
-                    self._sockets.append(sock)
-                    self._tasks.start_soon(self._accept, sock)
-            # A file that is there is left alone: it may be that of a newer process of this kernel.
-            if not await to_thread.run_sync(os.path.lexists, path):
-                log.info("The connection file of this kernel was removed; it is written again.")
-                try:
-                    await self.naming.publish()
-                except LinkError as exc:
-                    log.warning("%s", exc)
+            with failures:
+                await self._restore()
+
+    async def _restore(self) -> None:
+        address, path = self.info.address, file_path(self.info.kernel_id, self._runtime_dir)
+        if isinstance(address, str) and not await to_thread.run_sync(os.path.lexists, address):
+            sock = listen_again(address)
+            if sock is not None:
+                log.info("The socket of this kernel was removed; it listens on a new one.")
+                self._sockets.append(sock)
+                self._tasks.start_soon(self._accept, sock)
+        # A file that is there is left alone: it may be that of a newer process of this kernel.
+        if not await to_thread.run_sync(os.path.lexists, path):
+            log.info("The connection file of this kernel was removed; it is written again.")
+            await self.naming.publish()
 
     async def _accept(self, sock: socket.socket) -> None:
         # Not asyncio's Server: closed in the wrong moment it forgets a connection it has just accepted.

@@ -334,6 +334,8 @@ class ResumingLink(Channel):
                     # First of all, so that a kernel that hangs up at once is not dialled in a spin.
                     await anyio.sleep(POLL_SECONDS)
                     await self._find()
+        except Exception:  # the top of the link's task: its failure must not end other links
+            log.exception("The link to notebook %r failed", self.name)
         finally:
             self.close()
 

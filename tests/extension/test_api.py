@@ -172,6 +172,7 @@ async def test_servers_are_listed_with_what_they_say(served: Served, person: htt
         "name": NAME,
         "kernel_id": KERNEL_ID,
         **said,
+        "machine": None,
         "urls": {"http": url, "sse": f"{url}/sse"},
     }
 

@@ -10,6 +10,7 @@ from mcp_jupyter.errors import McpError
 from mcp_jupyter.hub.hub import Hub
 from mcp_jupyter.link.discovery import Discovery
 
+from ..descriptors import no_descriptors
 from .notebooks import BOUND, MODERN, Notebooks, host_of
 
 pytestmark = pytest.mark.anyio
@@ -40,6 +41,18 @@ async def test_lists_are_merged_by_name(hub: Hub, notebooks: Notebooks, modern: 
         listed = await host.ask("resources/templates/list", era({}, modern))
         uris = [item["uriTemplate"] for item in listed["resourceTemplates"]]
         assert uris == ["hub://a/data://rows/{n}", "hub://b/data://rows/{n}"]
+
+
+async def test_a_look_that_fails_costs_no_list(hub: Hub, notebooks: Notebooks) -> None:
+    """Where the runtime directory cannot be read, what is known of the notebooks stands (1.6)."""
+    await notebooks.start("a")
+    async with host_of(hub, initialize=True) as host:
+        names = await host.names()
+        hub._seen = None  # it looks before it answers
+        with no_descriptors():
+            assert await host.names() == names
+        await notebooks.start("b")
+        assert await host.names() == [f"{nb}_{tool}" for nb in "ab" for tool in TOOLS]
 
 
 @ERAS
