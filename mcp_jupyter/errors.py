@@ -80,6 +80,14 @@ class McpError(McpJupyterError):
         self.message = message
         self.data = data
 
+    @staticmethod
+    def from_wire(error: Mapping[str, Any]) -> McpError:
+        """The error that a peer sent, whose code has been checked. One without a message says its code."""
+        message = error.get("message")
+        if not isinstance(message, str) or not message:
+            message = f"Error {error['code']}, sent without a message."
+        return McpError(error["code"], message, error.get("data"))
+
     def to_dict(self) -> dict[str, Any]:
         """The `error` member of a JSON-RPC error response."""
         error: dict[str, Any] = {"code": self.code, "message": self.message}

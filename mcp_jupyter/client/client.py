@@ -7,6 +7,7 @@ and opened is `connecting`; the conversation itself is `ClientSession`.
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
@@ -42,6 +43,8 @@ MAX_PAGES: Final = 1000
 
 MAX_ITEMS: Final = 100_000
 """Of one list: nobody chooses among more."""
+
+log = logging.getLogger(__name__)
 
 _DISCOVER: Final[Key] = ("server/discover", None)
 
@@ -300,19 +303,28 @@ elicitation_callback, list_roots_callback : optional
             return kept
         asked_at = self._cache.changes
         items: list[_Item] = []
+        before: list[_Item] = []
         expires = float("inf")
         seen: set[str | None] = set()
         cursor: str | None = None
         while True:
             page = await ask(cursor)
-            items += items_of(page)
+            found = items_of(page)
             expires = min(expires, self._expiry(page))
             seen.add(cursor)
             cursor = page.nextCursor
+            if cursor in seen and cursor is not None:
+                log.warning(
+                    "The server gave a cursor of %s twice. The list ends with page %d.", method, len(seen)
+                )
+                cursor = None
+                found = [] if found == before else found  # the server looks at no cursor
+            items += found
+            before = found
             if cursor is None:
                 self._cache.put(key, items, expires, asked_at)
                 return items
-            if cursor in seen or len(seen) >= MAX_PAGES or len(items) > MAX_ITEMS:
+            if len(seen) >= MAX_PAGES or len(items) > MAX_ITEMS:
                 raise McpError(
                     INTERNAL_ERROR,
                     f"The server's answers to {method} do not end: {len(seen)} pages, {len(items)} items.",

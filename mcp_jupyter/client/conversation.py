@@ -40,6 +40,7 @@ from ..protocol.methods import LEGACY_VERSIONS, METHODS, MODERN_VERSIONS
 from .answering import malformed
 from .callbacks import Callbacks
 from .param_headers import ParamHeaders
+from .partial_results import partial_result
 from .rounds import in_rounds
 from .streams import SESSION_ENDED, ClientChannel, printable
 from .tape import Question, Tape
@@ -408,6 +409,8 @@ def _read(method: str, wire: Mapping[str, Any], model: type[_Result]) -> _Result
     try:
         return model.from_wire(wire)
     except ValidationError as exc:
+        if (partial := partial_result(method, wire, model, exc)) is not None:
+            return partial
         raise McpError(INTERNAL_ERROR, malformed(f"The server's answer to {method} is", exc)) from None
 
 

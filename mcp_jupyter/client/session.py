@@ -259,8 +259,8 @@ class ClientSession:
         before, cursor = headers.annotations_of(tool), None
         for _ in range(MAX_PAGES):
             page = await self.list_tools(cursor)
-            cursor = page.nextCursor
-            if cursor is None or any(listed.name == tool for listed in page.tools):
+            previous, cursor = cursor, page.nextCursor
+            if cursor in (None, previous) or any(listed.name == tool for listed in page.tools):
                 break
         return headers.annotations_of(tool) != before
 

@@ -25,7 +25,16 @@ from ..engine.tasks import owned_tasks
 from ..errors import FrameError, McpError
 from ..protocol.codes import INTERNAL_ERROR
 from ..protocol.eras import PROTOCOL_VERSION, is_modern
-from ..protocol.frames import ErrorResponse, Frame, Message, Notification, Request, Response, decode
+from ..protocol.frames import (
+    ErrorResponse,
+    Frame,
+    Message,
+    Notification,
+    Request,
+    Response,
+    decode,
+    matching_id,
+)
 from ..protocol.headers import LAST_EVENT_ID, METHOD, NAME, SESSION_ID, encode_value, name_of
 from ..protocol.headers import PROTOCOL_VERSION as VERSION_HEADER
 from ..protocol.methods import LEGACY_VERSIONS
@@ -283,9 +292,10 @@ class _StreamableHttp(HttpChannel):
         """Deliver one message of the response to `request`; whether it was the answer."""
         frame = self.receive(raw, request.id)
         if isinstance(frame, ErrorResponse) and frame.id is None:
-            self.fail(request.id, _error_of(frame))
             return True
-        if not isinstance(frame, Response | ErrorResponse) or frame.id != request.id:
+        if not isinstance(frame, Response | ErrorResponse) or frame.id is None:
+            return False
+        if matching_id(frame.id, (request.id,)) is None:
             return False
         if request.method == "initialize" and isinstance(frame, Response):
             version = frame.result.get("protocolVersion")
@@ -305,7 +315,7 @@ class _StreamableHttp(HttpChannel):
         with suppress(FrameError):
             frame = decode(body)
             if isinstance(frame, ErrorResponse):
-                self.fail(request.id, _error_of(frame))
+                self.fail(request.id, McpError.from_wire(frame.error))
                 return
         raise await self.refusal(response, body)
 
@@ -343,9 +353,11 @@ class _StreamableHttp(HttpChannel):
 
     def _overhear(self, frame: Frame | None) -> None:
         """An answer that came here need not be waited for on its request's own stream."""
-        if isinstance(frame, Response | ErrorResponse) and frame.id in self.calls:
-            _, scope = self.calls[frame.id]
-            scope.cancel()
+        if isinstance(frame, Response | ErrorResponse) and frame.id is not None:
+            id_ = matching_id(frame.id, self.calls)
+            if id_ is not None:
+                _, scope = self.calls[id_]
+                scope.cancel()
 
 
 def _mirror(request: Request) -> dict[str, str]:
@@ -364,7 +376,3 @@ def _mirror(request: Request) -> dict[str, str]:
     if name is not None:
         headers[NAME] = encode_value(name)
     return headers
-
-
-def _error_of(frame: ErrorResponse) -> McpError:
-    return McpError(frame.error["code"], str(frame.error.get("message", "")), frame.error.get("data"))

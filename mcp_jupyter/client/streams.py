@@ -16,8 +16,10 @@ import anyio
 from ..engine.channel import Channel, Sink
 from ..engine.halves import ReadHalf, WriteHalf, halves, joined
 from ..errors import ConnectionClosed, FrameError, McpError, TooManyContainers
+from ..protocol.codes import INTERNAL_ERROR, INVALID_REQUEST, PARSE_ERROR
 from ..protocol.frames import ErrorResponse, Frame, Message, RequestId, classify, encode, parse
 from ..protocol.limits import MAX_CONTAINERS, MAX_STREAM_BACKLOG
+from .invalid_json import read_invalid_json
 from .outbox import Outbox
 
 if TYPE_CHECKING:
@@ -133,6 +135,8 @@ class ClientChannel(Channel):
             self.lost(f"The server sent a message of more than {MAX_CONTAINERS:,} lists and objects.")
             return None
         except FrameError as exc:
+            if exc.code == PARSE_ERROR:
+                value, exc = read_invalid_json(raw, exc)
             return self._malformed(raw, value, exc)
         self.deliver(frame, raw, related)
         return frame
@@ -145,6 +149,11 @@ class ClientChannel(Channel):
         if isinstance(value, dict) and "method" in value:
             self._sink.fault(error)
             return None
+        if error.code == INVALID_REQUEST and isinstance(value, dict) and value.get("error") is not None:
+            shown = printable(str(value["error"]), MAX_SHOWN_CHARS)
+            return self.fail(
+                error.request_id, McpError(INTERNAL_ERROR, f"The server's error is malformed: {shown}")
+            )
         return self.fail(error.request_id, error)
 
     def fail(self, request_id: RequestId, error: McpError) -> ErrorResponse:

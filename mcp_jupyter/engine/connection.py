@@ -21,7 +21,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import nullcontext
 from dataclasses import replace
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import anyio
 from anyio.abc import TaskStatus
@@ -36,6 +36,7 @@ from ..protocol.frames import (
     RequestId,
     Response,
     has_too_many_containers,
+    matching_id,
 )
 from ..protocol.limits import MAX_CONTAINERS, MAX_IN_FLIGHT, MAX_STREAM_BACKLOG
 from .channel import Channel
@@ -43,6 +44,8 @@ from .channel import Channel
 __all__ = ["Connection", "Handler", "InboundRequest", "ProgressCallback"]
 
 log = logging.getLogger(__name__)
+
+_Entry = TypeVar("_Entry")
 
 ProgressCallback = Callable[[float, float | None, str | None], Awaitable[None]]
 """Called with (progress, total or None, message or None) for each progress notification.
@@ -124,9 +127,10 @@ class Handler(Protocol):
 class _Pending:
     """A request of ours that waits for its answer. Progress runs in the task that waits."""
 
-    __slots__ = ("answer", "arrived", "progress", "wakeup")
+    __slots__ = ("answer", "arrived", "is_lasting", "progress", "wakeup")
 
-    def __init__(self, on_progress: ProgressCallback | None) -> None:
+    def __init__(self, on_progress: ProgressCallback | None, is_lasting: bool = False) -> None:
+        self.is_lasting = is_lasting
         self.wakeup = anyio.Event()
         self.arrived: Callable[[Mapping[str, Any]], None] | None = getattr(on_progress, "arrived", None)
         self.answer: Response | ErrorResponse | Exception | None = None
@@ -161,8 +165,7 @@ class _Pending:
         if isinstance(answer, Response):
             result: dict[str, Any] = answer.result
             return result
-        error = answer.error
-        raise McpError(error["code"], str(error.get("message", "")), error.get("data"))
+        raise McpError.from_wire(answer.error)
 
 
 class Connection:
@@ -227,8 +230,26 @@ class Connection:
             self._begin(frame, message)
         elif isinstance(frame, Notification):
             self._notice(frame)
-        elif frame.id is not None and (pending := self._pending.get(frame.id)) is not None:
+        elif (pending := self._answered_by(frame, message)) is not None:
             pending.settle(frame)
+
+    def _answered_by(self, frame: Response | ErrorResponse, message: Message) -> _Pending | None:
+        """The request of ours that a response belongs to.
+
+        An error without an id is what a peer sends that could not read our request. It can only be meant for
+        the request that the channel relates it to, or for the only one in flight. A channel with several
+        senders does not tell which of them was asked.
+        """
+        if frame.id is not None:
+            id_ = matching_id(frame.id, self._pending)
+        elif message.related is not None:
+            id_ = message.related
+        elif message.sender:
+            id_ = None
+        else:
+            in_flight = [id_ for id_, pending in self._pending.items() if not pending.is_lasting]
+            id_ = in_flight[0] if len(in_flight) == 1 else None
+        return None if id_ is None else self._pending.get(id_)
 
     def fault(self, error: FrameError) -> None:
         """Answer what was no message, so that its sender need not wait."""
@@ -258,11 +279,11 @@ class Connection:
     def _notice(self, notification: Notification) -> None:
         params = notification.params
         if notification.method == CANCELLED:
-            call = self._inbound.get(_hashable(params.get("requestId")))
+            call = _found(params.get("requestId"), self._inbound)
             if call is not None and call.method not in UNCANCELLABLE:
                 call.cancel()
         elif notification.method == PROGRESS:
-            pending = self._pending.get(_hashable(params.get("progressToken")))
+            pending = _found(params.get("progressToken"), self._pending)
             if pending is not None and isinstance(params.get("progress"), int | float):
                 pending.report(params)
                 return
@@ -356,7 +377,8 @@ class Connection:
         message = Message.of(Request(id_, method, params), related)
         if on_behalf is not None:
             message = replace(message, sender=on_behalf.sender, headers=on_behalf.headers)
-        pending = self._pending[id_] = _Pending(on_progress)
+        # The caller names a request that lasts, such as a subscription.
+        pending = self._pending[id_] = _Pending(on_progress, is_lasting=request_id is not None)
         try:
             self._channel.send(message)
             # A scope costs as much as the rest of the wait.
@@ -382,9 +404,11 @@ class Connection:
             self.closed()
 
 
-def _hashable(value: Any) -> Any:
-    """A key for the tables of requests; True must not find 1."""
-    return value if type(value) in (int, str) else None
+def _found(id_: Any, table: Mapping[RequestId, _Entry]) -> _Entry | None:
+    """The request that a notification names; True must not find 1."""
+    if type(id_) not in (int, str) or (known := matching_id(id_, table)) is None:
+        return None
+    return table[known]
 
 
 def _error_message(id_: RequestId, error: McpError) -> Message:

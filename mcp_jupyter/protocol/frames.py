@@ -10,7 +10,8 @@ Source: JSON-RPC 2.0; MCP narrows ids to string or integer, and params to an obj
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeAlias
 
@@ -36,6 +37,7 @@ __all__ = [
     "encode",
     "has_too_many_containers",
     "is_request_id",
+    "matching_id",
     "parse",
     "parse_trusted",
 ]
@@ -44,6 +46,9 @@ RequestId: TypeAlias = int | str
 
 _COUNTED_CHUNK_BYTES: Final = 64 * 1024
 """How much is split at once while containers are counted: the parts of 4 MiB would take 75 MiB."""
+
+_NUMBER: Final = re.compile(r"0|-?[1-9][0-9]{0,17}", re.ASCII)
+"""A number as JSON writes it: `007` is a text."""
 
 _NOT_COUNTED: Final = bytes(set(range(256)) - set(b'"[{'))
 
@@ -118,6 +123,25 @@ def is_request_id(value: Any) -> bool:
     if type(value) is int:
         return True
     return type(value) is str and len(value) <= MAX_REQUEST_ID_CHARS
+
+
+def matching_id(id_: RequestId, known: Collection[RequestId]) -> RequestId | None:
+    """Find the request that a response with this id answers: some peers send back 7 as "7", or "7" as 7.
+
+    Parameters
+    ----------
+    known : collection of RequestId
+        Ids of the requests in flight. One that is equal goes before one that is only written alike.
+    """
+    if id_ in known:
+        return id_
+    if isinstance(id_, int):
+        alike: RequestId = str(id_)
+    elif _NUMBER.fullmatch(id_):
+        alike = int(id_)
+    else:
+        return None
+    return alike if alike in known else None
 
 
 def parse(data: bytes | bytearray | str) -> Any:
@@ -205,21 +229,30 @@ def classify(value: Any) -> Frame:
         raise FrameError(INVALID_REQUEST, 'A message must have "jsonrpc": "2.0".', known)
     if "method" in value:
         return _call(value, known)
-    if "result" in value and "error" not in value:
+    if type(id_) is float and id_.is_integer():  # as languages with one kind of number write it
+        id_ = known = int(id_)
+    return _answer(value, id_, known)
+
+
+def _answer(value: dict[str, Any], id_: Any, known: RequestId | None) -> Response | ErrorResponse:
+    """A result or an error; where both are there, the one that is null does not count."""
+    if "result" in value and value.get("error") is None:
         if known is None:
             raise FrameError(INVALID_REQUEST, "A response must have the id of its request.")
         if type(value["result"]) is not dict:
             raise FrameError(INVALID_REQUEST, "A result must be a JSON object.", known)
         return Response(known, value["result"])
-    if "error" in value and "result" not in value:
+    if "error" in value and value.get("result") is None:
         return _error(value["error"], id_, known)
     raise FrameError(INVALID_REQUEST, 'A message must have one of "method", "result" and "error".', known)
 
 
 def _call(value: dict[str, Any], known: RequestId | None) -> Request | Notification:
-    method, params = value["method"], value.get("params", {})
+    method, params = value["method"], value.get("params")
     if type(method) is not str or "result" in value or "error" in value:
         raise FrameError(INVALID_REQUEST, "A method must be a string, without result or error.", known)
+    if params is None:
+        params = {}
     if type(params) is not dict:
         raise FrameError(INVALID_REQUEST, "Params must be a JSON object.", known)
     if "id" not in value:

@@ -33,18 +33,32 @@ async def test_a_list_has_all_pages(era: Any) -> None:
         assert [tool.name for tool in await client.list_tools()] == ["t0", "t1", "t2", "t3", "t4"]
 
 
-@pytest.mark.parametrize(("cursor", "pages"), [("again", 2), ("ever new", MAX_PAGES)])
-async def test_a_list_that_does_not_end_is_given_up(cursor: str, pages: int) -> None:
+async def test_a_list_that_does_not_end_is_given_up() -> None:
     server = Served({})
 
     async def answer(call: InboundRequest) -> dict[str, Any]:
-        following = cursor if cursor == "again" else f"{cursor} {len(server.table.asked)}"
-        return {"tools": [TOOL], "nextCursor": following}
+        return {"tools": [TOOL], "nextCursor": f"ever new {len(server.table.asked)}"}
 
     server.table.answers["tools/list"] = answer
     async with nothing_left(), Client(server, era="legacy") as client:
-        with pytest.raises(McpError, match=f"tools/list do not end: {pages} pages"):
+        with pytest.raises(McpError, match=f"tools/list do not end: {MAX_PAGES} pages"):
             await client.list_tools()
+
+
+@pytest.mark.parametrize("is_heeded", [False, True])
+async def test_a_cursor_that_stands_still_ends_the_list(
+    is_heeded: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Each item is there once, and the end is said (1.22)."""
+
+    async def answer(call: InboundRequest) -> dict[str, Any]:
+        is_second = is_heeded and "cursor" in call.params
+        return {"tools": [{**TOOL, "name": "t1" if is_second else "t0"}], "nextCursor": "again"}
+
+    async with nothing_left(), Client(Served({"tools/list": answer}), era="legacy") as client:
+        names = [tool.name for tool in await client.list_tools()]
+    assert names == (["t0", "t1"] if is_heeded else ["t0"])
+    assert "The server gave a cursor of tools/list twice. The list ends with page 2." in caplog.messages
 
 
 class Ears:

@@ -24,6 +24,7 @@ from mcp_jupyter.protocol.frames import (
     dumps,
     encode,
     has_too_many_containers,
+    matching_id,
     parse,
 )
 from mcp_jupyter.protocol.limits import MAX_BODY_BYTES, MAX_CONTAINERS, MAX_REQUEST_ID_CHARS
@@ -70,12 +71,43 @@ def test_a_frame_survives_the_wire(frame):
         ('{"jsonrpc":"2.0","id":1,"error":"boom"}', INVALID_REQUEST, 1),
         ('{"jsonrpc":"2.0","id":1,"error":{"code":"1"}}', INVALID_REQUEST, 1),
         ('{"jsonrpc":"2.0","id":1.5,"error":{"code":1,"message":""}}', INVALID_REQUEST, None),
+        ('{"jsonrpc":"2.0","id":1,"result":null,"error":null}', INVALID_REQUEST, 1),
+        ('{"jsonrpc":"2.0","id":1,"error":null}', INVALID_REQUEST, 1),
+        ('{"jsonrpc":"2.0","id":1.0,"method":"x"}', INVALID_REQUEST, None),
     ],
 )
 def test_what_is_no_message_is_one_typed_error_with_the_id_where_it_can_be_read(text, code, request_id):
     with pytest.raises(FrameError) as caught:
         decode(text)
     assert (caught.value.code, caught.value.request_id) == (code, request_id)
+
+
+@pytest.mark.parametrize(
+    ("text", "frame"),
+    [
+        ('{"jsonrpc":"2.0","id":1,"method":"x","params":null}', Request(1, "x")),
+        ('{"jsonrpc":"2.0","method":"x","params":null}', Notification("x")),
+        ('{"jsonrpc":"2.0","id":1,"result":{"a":1},"error":null}', Response(1, {"a": 1})),
+        ('{"jsonrpc":"2.0","id":1,"result":null,"error":{"code":1}}', ErrorResponse(1, {"code": 1})),
+        ('{"jsonrpc":"2.0","id":1.0,"result":{}}', Response(1, {})),
+    ],
+)
+def test_null_members_are_taken_for_absent(text, frame):
+    """`"params": null` is none, and of a result and an error the one that is null does not count (1.22)."""
+    assert decode(text) == frame
+
+
+@pytest.mark.parametrize(
+    ("given", "known", "found"),
+    [
+        (7, [7], 7), ("7", [7], 7), (7, ["7"], "7"), ("7", [7, "7"], "7"), (7, [7, "7"], 7),
+        (-7, ["-7"], "-7"), ("07", [7], None), ("7.0", [7], None), ("\u0667", [7], None),
+        (8, [7], None), ("1" * 400, [7], None),
+    ],
+)  # fmt: skip
+def test_an_id_is_found_in_either_spelling_where_that_is_unambiguous(given, known, found):
+    """An equal id goes before one that is only written alike (1.22)."""
+    assert matching_id(given, known) == found
 
 
 def test_an_endless_id_is_refused():
