@@ -36,18 +36,18 @@ SERVER = (
         help="a server of claude-desktop, claude-code, cursor or vscode; without NAME, lists them",
     ),
     argument("--server", metavar="ENTRY", help="which entry of the file (default: NAME)"),
-    argument("--trust", action="store_true", help="start what a project's file says, having read it"),
+    argument("--trust", action="store_true", help="use the entry of a project's file, which you have read"),
 )  # fmt: skip
 
 TARGET = (
-    argument("--header", action="append", metavar="'NAME: VALUE'", help="send it to the URL"),
+    argument("--header", action="append", metavar='"NAME: VALUE"', help="send it to the URL"),
     argument("--oauth", action="store_true", help="sign in in the browser"),
     argument("--callback", metavar="URL", help="where the browser comes back to, behind a proxy"),
     argument("--client-id", metavar="ID", help="for a sign-in service that this client is registered with"),
     argument("--env", action="append", metavar="KEY=VALUE", help="set it for the command"),
     argument("--root", action="append", type=Path, metavar="DIR", help="a folder the server may know of"),
     argument("--sampling", metavar="FUNCTION", help="answers the server's sampling requests"),
-    argument("--timeout", type=seconds, metavar="SECONDS", help="for one answer (default: 300)"),
+    argument("--timeout", type=seconds, metavar="SECONDS", help="for one response (default: 300)"),
 )
 
 CASSETTE = (
@@ -60,20 +60,25 @@ CASSETTE = (
 
 CALL = (
     argument("alias", metavar="NAME", help="a connected server"),
-    argument("tool", metavar="TOOL"),
+    argument("tool", metavar="TOOL", help="one of its tools"),
     argument(
         "pairs", nargs="*", default=[], metavar="KEY=VALUE", help="arguments, read by the tool's schema"
     ),
     argument("--json", action="store_true", help="show the result as JSON"),
-    argument("--timeout", type=seconds, metavar="SECONDS", help="wait no longer"),
+    argument(
+        "--timeout", type=seconds, metavar="SECONDS", help="wait no longer (default: as %%mcp_connect says)"
+    ),
 )
 
-READ = (argument("alias", metavar="NAME", help="a connected server"), argument("uri", metavar="URI"))
+READ = (
+    argument("alias", metavar="NAME", help="a connected server"),
+    argument("uri", metavar="URI", help="of the resource"),
+)
 
 PROMPT = (
     argument("alias", metavar="NAME", help="a connected server"),
-    argument("prompt", metavar="PROMPT"),
-    argument("pairs", nargs="*", default=[], metavar="KEY=VALUE"),
+    argument("prompt", metavar="PROMPT", help="one of its prompts"),
+    argument("pairs", nargs="*", default=[], metavar="KEY=VALUE", help="arguments of the prompt"),
 )
 
 INTO = (argument("--into", metavar="VARIABLE", help="put the result there, and show nothing"),)

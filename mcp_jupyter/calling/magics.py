@@ -36,6 +36,24 @@ if TYPE_CHECKING:
 
 __all__ = ["CallingMagics", "connections_card"]
 
+CONNECT_USAGE: Final = """%mcp_connect NAME URL [OPTIONS]
+%mcp_connect NAME [OPTIONS] COMMAND [ARGUMENT ...]
+%mcp_connect NAME NOTEBOOK.ipynb [OPTIONS]
+%mcp_connect [NAME] --from HOST | --config FILE [OPTIONS]"""
+
+CONNECT_EXAMPLE: Final = """
+%mcp_connect weather https://example.com/mcp --header "Authorization: Bearer $token"
+%mcp_connect files npx -y @modelcontextprotocol/server-filesystem .
+%mcp_connect git --from claude-desktop"""
+
+CALL_EXAMPLE: Final = """
+%mcp_call weather forecast city=Paris days=3
+
+%%mcp_call weather forecast
+city: Paris
+days: 3
+"""
+
 MAX_MESSAGE_CHARS: Final = 600
 """Of what a server or a transport says of its failure."""
 
@@ -70,9 +88,19 @@ class CallingMagics(Magics):
     def _after_cell(self, _: object) -> None:
         self.connections.save()
 
-    @magic(line_magic, (ALIAS,), SERVER, TARGET, CASSETTE, HELP, expand=True)
+    @magic(
+        line_magic,
+        (ALIAS,),
+        SERVER,
+        TARGET,
+        CASSETTE,
+        HELP,
+        usage=CONNECT_USAGE,
+        example=CONNECT_EXAMPLE,
+        expand=True,
+    )
     def mcp_connect(self, line: str) -> None:
-        """Connect a server: %mcp_connect NAME URL, NAME COMMAND ARG..., or NAME other.ipynb (live)."""
+        """Connect an MCP server and make it a variable of the notebook."""
         __tracebackhide__ = True
         ours, target = split_target(self.mcp_connect.parser, words_of(self.mcp_connect, line))  # type: ignore[attr-defined]
         args = parse_words(self.mcp_connect, ours)
@@ -98,9 +126,17 @@ class CallingMagics(Magics):
         self._complete()
         display(card_of(server.definitions, f"Connected: {alias}"))
 
-    @magic(line_cell_magic, CALL, INTO, HELP, expand=True)
+    @magic(
+        line_cell_magic,
+        CALL,
+        INTO,
+        HELP,
+        usage="%mcp_call NAME TOOL [KEY=VALUE ...] [OPTIONS]\n%%mcp_call NAME TOOL [OPTIONS]",
+        example=CALL_EXAMPLE,
+        expand=True,
+    )
     def mcp_call(self, line: str, cell: str | None = None) -> Any:
-        """Call a tool: %mcp_call NAME TOOL key=value ...; or, over a cell, with its JSON or YAML."""
+        """Call a tool of a connected server; over a cell, with the cell's JSON or YAML as arguments."""
         __tracebackhide__ = True
         args = parse(self.mcp_call, line)
         if args is None:
@@ -123,9 +159,17 @@ class CallingMagics(Magics):
             return None
         return self._given(args, result)
 
-    @magic(line_magic, READ, INTO, HELP, expand=True)
+    @magic(
+        line_magic,
+        READ,
+        INTO,
+        HELP,
+        usage="%mcp_read NAME URI [OPTIONS]",
+        example="%mcp_read weather weather://stations",
+        expand=True,
+    )
     def mcp_read(self, line: str) -> Any:
-        """Read a resource: %mcp_read NAME URI."""
+        """Read a resource of a connected server."""
         __tracebackhide__ = True
         args = parse(self.mcp_read, line)
         if args is None:
@@ -135,9 +179,17 @@ class CallingMagics(Magics):
             result = server.read(args.uri)
         return self._given(args, result)
 
-    @magic(line_magic, PROMPT, INTO, HELP, expand=True)
+    @magic(
+        line_magic,
+        PROMPT,
+        INTO,
+        HELP,
+        usage="%mcp_prompt NAME PROMPT [KEY=VALUE ...] [OPTIONS]",
+        example="%mcp_prompt weather pack city=Paris",
+        expand=True,
+    )
     def mcp_prompt(self, line: str) -> Any:
-        """Get a prompt: %mcp_prompt NAME PROMPT key=value ..."""
+        """Get a prompt of a connected server, filled in."""
         __tracebackhide__ = True
         args = parse(self.mcp_prompt, line)
         if args is None:
@@ -152,7 +204,7 @@ class CallingMagics(Magics):
             result = server.prompt(args.prompt, **split_pairs(args.pairs))
         return self._given(args, result)
 
-    @magic(line_magic, (ALIAS,), HELP)
+    @magic(line_magic, (ALIAS,), HELP, usage="%mcp_disconnect NAME", example="%mcp_disconnect weather")
     def mcp_disconnect(self, line: str) -> None:
         """Disconnect a server, and take its name out of the notebook."""
         __tracebackhide__ = True

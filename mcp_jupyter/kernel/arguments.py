@@ -7,17 +7,17 @@ import argparse
 import shlex
 from collections.abc import Callable, Iterable
 from difflib import get_close_matches
+from textwrap import indent
 from typing import Any, TypeVar
 
 from IPython.core.error import UsageError
 from IPython.core.magic import no_var_expand
-from IPython.core.magic_arguments import MagicArgumentParser, magic_arguments
+from IPython.core.magic_arguments import MagicArgumentParser, kwds, magic_arguments
 from IPython.core.magic_arguments import argument as _argument
 
 __all__ = [
     "BUDGET",
     "CALLING",
-    "DESCRIBING",
     "HELP",
     "HINTS",
     "HTTP",
@@ -26,14 +26,17 @@ __all__ = [
     "NAMES",
     "PATHS",
     "PROMPT",
+    "SERVED_NAME",
     "WATCH",
     "WHAT",
     "argument",
+    "describing",
     "magic",
     "no_such",
     "parse",
     "parse_words",
     "seconds",
+    "wants_help",
     "words_of",
 ]
 
@@ -74,11 +77,17 @@ def port(text: str) -> int:
 
 
 HELP = (argument("-h", "--help", action="store_true", help="show this text"),)
-DESCRIBING = (
-    _text("--name", help="the name clients see (default: the function's)", metavar="NAME"),
-    _text("--title", help="a title for people"),
-    _text("--description", help="what it is for (default: the docstring)"),
-)
+
+
+def describing(name: str, description: str = "the docstring") -> tuple[Any, ...]:
+    """The options that describe what is served, with their defaults."""
+    return (
+        _text("--name", help=f"the name that clients see (default: {name})", metavar="NAME"),
+        _text("--title", help="a title for people"),
+        _text("--description", help=f"what it is for (default: {description})"),
+    )
+
+
 CALLING = (
     argument("--concurrent", action="store_true", help="run at once, also while a cell runs"),
     argument(
@@ -89,11 +98,16 @@ CALLING = (
 HINTS = (
     argument("--read-only", action="store_true", help="it changes nothing"),
     argument("--destructive", action="store_true", help="it may delete or overwrite"),
-    argument("--idempotent", action="store_true", help="calling it twice is as calling it once"),
+    argument("--idempotent", action="store_true", help="repeating a call changes nothing more"),
     argument("--open-world", action="store_true", help="it reaches beyond the notebook (web, files, mail)"),
 )
 
-WHAT = argument("what", nargs="?", help="a variable (line magic), or the URI to serve the cell's value under")
+SERVED_NAME = _text(
+    "--name", help="the last part of the notebook's URL (default: its file name)", metavar="NAME"
+)
+WHAT = argument(
+    "what", nargs="?", metavar="NAME|URI", help="a variable; or over a cell the URI of its function or value"
+)
 MIME_TYPE = argument("--mime-type", metavar="TYPE", help="the MIME type (default: follows from the value)")
 INSPECT = argument(
     "--inspect",
@@ -104,7 +118,7 @@ BUDGET = argument(
     "--budget",
     type=characters,
     metavar="CHARACTERS",
-    help="of one result; of a larger one, a preview",
+    help="of one result (default: 1000000); a larger one is shown in part, with a link",
 )
 PATHS = argument(
     "--paths", action="store_true", help="the URI's {variables} are paths: they may be absolute (never ..)"
@@ -118,11 +132,20 @@ NAMES = argument("names", nargs="*", metavar="NAME", help="tools, prompts, resou
 
 HTTP = (
     argument("--http", action="store_true", help="serve HTTP from the kernel too (no Jupyter Server)"),
-    argument("--port", type=port, metavar="PORT", help="where (default: a free one)"),
+    argument("--port", type=port, metavar="PORT", help="where --http listens (default: a free port)"),
 )
 
 
-def magic(kind: Any, *groups: Iterable[Any], expand: bool = False) -> Callable[[F], F]:
+class _HelpFormatter(argparse.RawDescriptionHelpFormatter):
+    """Plain text: the formatter of IPython writes reStructuredText, and one percent sign for every magic."""
+
+    def add_usage(self, usage: str | None, actions: Any, groups: Any, prefix: str | None = None) -> None:
+        super().add_usage(usage, actions, groups, "Usage: " if prefix is None else prefix)
+
+
+def magic(
+    kind: Any, *groups: Iterable[Any], usage: str, example: str, expand: bool = False
+) -> Callable[[F], F]:
     """Make a method a magic with options.
 
     Parameters
@@ -131,17 +154,28 @@ def magic(kind: Any, *groups: Iterable[Any], expand: bool = False) -> Callable[[
         IPython's `line_magic`, `cell_magic` or `line_cell_magic`.
     *groups
         The options, in the order of the help text.
+    usage : str
+        How it is written, in one line or several; the first word of the first is its name in messages.
+    example : str
+        One or more complete lines or cells.
     expand : bool
         Whether `$name` and `{expression}` in its line are filled in, as IPython does. Not where braces are
         a URI template's: data://{name} must not become data://1.
     """
+    lines = usage.splitlines()
+    shown = f"\n{' ' * len('Usage: ')}".join(lines).replace("%", "%%")  # argparse fills in %(prog)s
+    said = {
+        "usage": shown,
+        "epilog": f"Example:\n\n{indent(example.strip(), '    ')}",
+        "formatter_class": _HelpFormatter,
+    }
 
     def decorate(method: F) -> F:
-        found = kind(method)
+        found = kwds(**said)(kind(method))
         # Decorators apply from the inside out; argparse shows them from the outside in.
         for option in reversed([option for group in groups for option in group]):
             found = option(found)
-        complete: F = magic_arguments()(found)
+        complete: F = magic_arguments(lines[0].partition(" ")[0])(found)
         return complete if expand else no_var_expand(complete)
 
     return decorate
@@ -170,29 +204,26 @@ def words_of(magic: Callable[..., Any], line: str) -> list[str]:
         return shlex.split(line)
     except ValueError as exc:
         # The line is not repeated: it may hold a token.
-        raise UsageError(f"{_name_of(magic)}: {str(exc).lower()} in the line") from None
+        name = magic.parser.prog  # type: ignore[attr-defined]
+        raise UsageError(f"{name}: {str(exc).lower()} in the line") from None
+
+
+def wants_help(words: Iterable[str]) -> bool:
+    """Whether a magic's words ask for help."""
+    return not {"-h", "--help"}.isdisjoint(words)
 
 
 def parse_words(magic: Callable[..., Any], words: list[str]) -> argparse.Namespace | None:
     """A magic's words (see `parse`)."""
     parser: MagicArgumentParser = magic.parser  # type: ignore[attr-defined]
-    if {"-h", "--help"} & set(words):
+    if wants_help(words):
         print(parser.format_help())
         return None
     try:
         found: argparse.Namespace = parser.parse_args(words)
     except UsageError as exc:
-        name = _name_of(magic)
-        raise UsageError(f"{name}: {exc} (see {name} --help)") from None
+        raise UsageError(f"{parser.prog}: {exc} (see {parser.prog} --help)") from None
     return found
-
-
-def _name_of(magic: Callable[..., Any]) -> str:
-    return _shown(magic.parser.prog)  # type: ignore[attr-defined]
-
-
-def _shown(name: str) -> str:
-    return name if name.startswith("%") else f"%{name}"
 
 
 def no_such(what: str, name: str, known: Iterable[str]) -> UsageError:

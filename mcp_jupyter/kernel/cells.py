@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""A cell under one of our magics: run as any cell, and say what it defined.
+"""A cell under one of our magics: run its body as a plain cell runs, and say what it defined.
+
+Its errors look like those of a plain cell, with the cell's number and lines. Syntax errors are raised before
+IPython runs the cell (`CellTransformer`), others while the body runs (`run_cell`).
 
 Knows Python source and IPython's shell; does not know what becomes of the functions.
 """
@@ -8,14 +11,17 @@ from __future__ import annotations
 
 import ast
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Container
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final
 
 from IPython.core.error import UsageError
 from IPython.core.interactiveshell import InteractiveShell
 
-__all__ = ["Cell", "run_cell"]
+from .arguments import wants_help
+
+__all__ = ["Cell", "CellTransformer", "is_code", "run_cell"]
 
 NOTHING: Final = object()
 """The value of a cell that does not end in an expression."""
@@ -34,10 +40,96 @@ class Cell:
         return self.value is not NOTHING
 
 
-def run_cell(shell: InteractiveShell, source: str, magic: str) -> Cell:
+class CellTransformer:
+    """Prepares cells under our magics; one of IPython's input transformers.
+
+    IPython refuses a cell magic without a body before it calls the magic, so that `--help` alone in a cell
+    fails: such a cell gets an empty line as its body. A syntax error is raised here because IPython shows one
+    that a magic raises with the whole stack.
+
+    Parameters
+    ----------
+    shell : InteractiveShell
+    magics : container of str
+        Names of our cell magics.
+    """
+
+    has_side_effects = True
+    """IPython then leaves it out when a console asks whether a cell that is being typed is complete."""
+
+    def __init__(self, shell: InteractiveShell, magics: Container[str]) -> None:
+        self._shell = shell
+        self._magics = magics
+
+    def __call__(self, lines: list[str]) -> list[str]:
+        """The lines of a cell, as IPython goes on with them."""
+        if not lines or not lines[0].startswith("%%"):
+            return lines
+        name, _, options = lines[0].removeprefix("%%").strip().partition(" ")
+        if name not in self._magics:
+            return lines
+        if wants_help(options.split()):
+            return [lines[0], *(lines[1:] or ["\n"])]
+        body = "".join(lines[1:])
+        if name in _CODE or (name in _CODE_OR_TEXT and is_code(body)):
+            source, filename = _placed(self._shell, lines[0], body, self._shell.execution_count)
+            compile(source, filename, "exec", _flags(self._shell), dont_inherit=True)
+        return lines
+
+
+_CODE: Final = ("mcp_tool", "mcp_resource")
+_CODE_OR_TEXT: Final = ("mcp_prompt",)
+
+
+def is_code(cell: str) -> bool:
+    """Whether a cell is Python that defines a function, rather than prose."""
+    try:
+        tree = ast.parse(cell)
+    except SyntaxError:
+        return cell.lstrip().startswith(("def ", "async def ", "@"))
+    return any(isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) for node in tree.body)
+
+
+def _placed(shell: InteractiveShell, head: str, body: str, number: int) -> tuple[str, str]:
+    """The code of a cell's body, on the lines that it has in the cell, and the name of that cell's file.
+
+    The file name is the one that Jupyter and its debugger have for the whole cell.
+    """
+    head = head.rstrip("\n")
+    lines = body.splitlines()
+    blank = next((count for count, line in enumerate(lines) if line.strip()), 0)
+    first = lines[blank] if lines else ""
+    if first.startswith("%%"):  # another cell magic, which has to come first; IPython drops blank lines
+        code = "\n" * (1 + blank) + shell.transform_cell(body)
+    else:  # a comment in place of our magic, indented as the body is, so that IPython counts the cell's lines
+        indent = first[: len(first) - len(first.lstrip())]
+        code = shell.transform_cell(f"{indent}#\n{body}")
+    shown = "\n".join([head, code.partition("\n")[2]])
+    filename = shell.compile.cache(shown, number, f"{head}\n{body}".removesuffix("\n"))
+    return code, filename
+
+
+def _number(shell: InteractiveShell) -> int:
+    """The number of the cell that runs."""
+    running = shell.displayhook.exec_result  # None when the cell has run another one
+    number = None if running is None else running.execution_count
+    return shell.execution_count - 1 if number is None else number
+
+
+def _flags(shell: InteractiveShell) -> int:
+    return shell.compile.flags | ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
+
+
+def run_cell(shell: InteractiveShell, source: str, magic: str, line: str) -> Cell:
     """Run a cell's body in the notebook's namespace.
 
-    Its own errors are raised as they are, so the notebook shows them as those of the cell.
+    Parameters
+    ----------
+    shell : InteractiveShell
+    source : str
+        The body.
+    magic, line : str
+        The cell's first line: the magic, and what follows it.
 
     Raises
     ------
@@ -45,11 +137,10 @@ def run_cell(shell: InteractiveShell, source: str, magic: str) -> Cell:
         When the cell is empty or awaits at its top level.
     """
     __tracebackhide__ = True
-    transformed = shell.transform_cell(source)
-    tree = ast.parse(transformed)
+    code, filename = _placed(shell, f"{magic} {line}".rstrip(), source, _number(shell))
+    tree = ast.parse(code, filename)
     if not tree.body:
         raise UsageError(f"{magic}: the cell is empty.")
-    filename = shell.compile.cache(transformed, shell.execution_count, source)
     body = shell.transform_ast(tree).body
     last = body.pop() if isinstance(body[-1], ast.Expr) else None
     _execute(shell, ast.Module(body, []), filename, "exec", magic)
@@ -69,11 +160,27 @@ def _execute(
     shell: InteractiveShell, tree: ast.Module | ast.Expression, filename: str, mode: str, magic: str
 ) -> Any:
     __tracebackhide__ = True
-    flags = shell.compile.flags | ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
     # Not with this module's own __future__ imports.
-    code = compile(tree, filename, mode, flags, dont_inherit=True)
+    code = compile(tree, filename, mode, _flags(shell), dont_inherit=True)
     if code.co_flags & inspect.CO_COROUTINE:
         raise UsageError(
             f"{magic}: a cell under this magic cannot await at its top level; await in a cell before it."
         )
-    return eval(code, shell.user_ns)  # noqa: S307 - the person's own cell, as the notebook runs it
+    try:
+        return eval(code, shell.user_ns)  # noqa: S307 - the user's own cell, as the notebook runs it
+    except BaseException as error:
+        _begin_traceback_in_cell(shell, error)
+        raise
+
+
+def _begin_traceback_in_cell(shell: InteractiveShell, error: BaseException) -> None:
+    """Have IPython show an error from the cell's own lines on, without the frames of magics above them."""
+    frames = error.__traceback__ and error.__traceback__.tb_next  # the first frame is ours
+
+    def render() -> list[str]:
+        shown: list[str] = shell.InteractiveTB.structured_traceback(type(error), error, frames, tb_offset=0)
+        return shown
+
+    if not hasattr(error, "_render_traceback_"):  # an error that renders itself is left alone
+        with suppress(AttributeError):  # its class has slots
+            error._render_traceback_ = render  # type: ignore[attr-defined]

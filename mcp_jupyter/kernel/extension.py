@@ -13,6 +13,7 @@ from ..calling.connections import Connections
 from ..calling.magics import CallingMagics
 from ..errors import LinkError
 from .cards import show
+from .cells import CellTransformer
 from .completion import Completion
 from .engine import Engine, is_kernel
 from .magics import McpMagics
@@ -46,6 +47,8 @@ def _load(shell: InteractiveShell) -> McpMagics:
     shell.register_magics(magics, calling)
     magics.completion = Completion(magics)
     shell.Completer.custom_matchers.append(magics.completion.matcher)
+    magics.transformer = CellTransformer(shell, {*magics.magics["cell"], *calling.magics["cell"]})
+    shell.input_transformers_cleanup.append(magics.transformer)
     return magics
 
 
@@ -67,6 +70,8 @@ def unload_ipython_extension(shell: InteractiveShell) -> None:
         return
     if magics.completion is not None:
         shell.Completer.custom_matchers.remove(magics.completion.matcher)
+    if magics.transformer is not None:
+        shell.input_transformers_cleanup.remove(magics.transformer)
     if magics.running is not None:
         magics.running.stop()
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from IPython.core.error import UsageError
 from IPython.core.interactiveshell import InteractiveShell
@@ -27,7 +27,6 @@ from ..server.fastmcp.tools import Tool
 from .arguments import (
     BUDGET,
     CALLING,
-    DESCRIBING,
     HELP,
     HINTS,
     HTTP,
@@ -36,14 +35,16 @@ from .arguments import (
     NAMES,
     PATHS,
     PROMPT,
+    SERVED_NAME,
     WATCH,
     WHAT,
+    describing,
     magic,
     no_such,
     parse,
 )
 from .cards import Card, show, signature_text
-from .cells import Cell, run_cell
+from .cells import Cell, CellTransformer, is_code, run_cell
 from .engine import Engine
 from .status import CANNOT_SERVE, loaded_card, shown_resources, status_card
 from .templates import text_prompt
@@ -52,6 +53,17 @@ if TYPE_CHECKING:
     from .completion import Completion
 
 __all__ = ["McpMagics"]
+
+TOOL_EXAMPLE: Final = '''%%mcp_tool --read-only
+def count_rows(region: str) -> int:
+    """How many sales a region has right now."""
+    return int((sales.region == region).sum())'''
+
+RESOURCE_EXAMPLE: Final = """%mcp_resource sales --description "Revenue by customer"
+
+%%mcp_resource report://today --mime-type text/markdown
+f"{len(sales)} sales until now"
+"""
 
 
 @magics_class
@@ -66,6 +78,8 @@ class McpMagics(Magics):
         The servers this notebook calls, for `%mcp_status`.
     completion : Completion or None
         The completer that was registered for them.
+    transformer : CellTransformer or None
+        The input transformer that was registered for them.
     """
 
     shell: InteractiveShell
@@ -79,6 +93,7 @@ class McpMagics(Magics):
         self.running = engine
         self.connections = connections
         self.completion: Completion | None = None
+        self.transformer: CellTransformer | None = None
 
     @property
     def engine(self) -> Engine:
@@ -102,14 +117,22 @@ class McpMagics(Magics):
 
     # -- tools -----------------------------------------------------------------------------------
 
-    @magic(cell_magic, DESCRIBING, CALLING, HINTS, HELP)
+    @magic(
+        cell_magic,
+        describing("that of the function"),
+        CALLING,
+        HINTS,
+        HELP,
+        usage="%%mcp_tool [OPTIONS]",
+        example=TOOL_EXAMPLE,
+    )
     def mcp_tool(self, line: str, cell: str) -> Any:
         """Run the cell and serve every public function it defines as an MCP tool."""
         __tracebackhide__ = True
         args = self._parsed(self.mcp_tool, line)
         if args is None:
             return None
-        done = self._run("%%mcp_tool", cell)
+        done = self._run("%%mcp_tool", line, cell)
         functions = self._functions("%%mcp_tool", done, args.name)
         hints = _hints(args)
         tools = [
@@ -132,7 +155,15 @@ class McpMagics(Magics):
 
     # -- resources -------------------------------------------------------------------------------
 
-    @magic(line_cell_magic, (WHAT,), DESCRIBING, (MIME_TYPE, PATHS, WATCH), HELP)
+    @magic(
+        line_cell_magic,
+        (WHAT,),
+        describing("that of the variable or function, or the URI", "the docstring of the function"),
+        (MIME_TYPE, PATHS, WATCH),
+        HELP,
+        usage="%mcp_resource NAME [OPTIONS]\n%%mcp_resource URI [OPTIONS]",
+        example=RESOURCE_EXAMPLE,
+    )
     def mcp_resource(self, line: str, cell: str | None = None) -> Any:
         """Serve a variable as an MCP resource; or, over a cell, its function or last value under a URI."""
         __tracebackhide__ = True
@@ -147,7 +178,7 @@ class McpMagics(Magics):
             raise UsageError(
                 "%%mcp_resource: give the URI to serve it under, as in %%mcp_resource data://report"
             )
-        done = self._run("%%mcp_resource", cell)
+        done = self._run("%%mcp_resource", line, cell)
         if done.has_value:
             function = _constant(done.value)
         else:
@@ -191,7 +222,14 @@ class McpMagics(Magics):
 
     # -- prompts ---------------------------------------------------------------------------------
 
-    @magic(cell_magic, (PROMPT,), DESCRIBING, HELP)
+    @magic(
+        cell_magic,
+        (PROMPT,),
+        describing("NAME, or that of the function"),
+        HELP,
+        usage="%%mcp_prompt [NAME] [OPTIONS]",
+        example="%%mcp_prompt summarise\nSummarise the sales of the region {region} in three sentences.",
+    )
     def mcp_prompt(self, line: str, cell: str) -> None:
         """Serve the cell's function, or its plain text with {placeholders}, as an MCP prompt."""
         __tracebackhide__ = True
@@ -199,8 +237,8 @@ class McpMagics(Magics):
         if args is None:
             return
         wanted = args.name or args.prompt
-        if _is_code(cell):
-            functions = self._functions("%%mcp_prompt", self._run("%%mcp_prompt", cell), wanted)
+        if is_code(cell):
+            functions = self._functions("%%mcp_prompt", self._run("%%mcp_prompt", line, cell), wanted)
         elif wanted:
             functions = {wanted: self._made("%%mcp_prompt", text_prompt, cell)}
         else:
@@ -222,7 +260,7 @@ class McpMagics(Magics):
 
     # -- the rest --------------------------------------------------------------------------------
 
-    @magic(line_magic, HELP)
+    @magic(line_magic, HELP, usage="%mcp_status", example="%mcp_status")
     def mcp_status(self, line: str) -> None:
         """Show what this notebook serves, and which servers it is connected to."""
         if parse(self.mcp_status, line) is None:
@@ -232,7 +270,7 @@ class McpMagics(Magics):
         if len(self.connections):
             show(connections_card(self.connections))
 
-    @magic(line_magic, (NAMES,), HELP)
+    @magic(line_magic, (NAMES,), HELP, usage="%mcp_remove NAME...", example="%mcp_remove top_customers sales")
     def mcp_remove(self, line: str) -> None:
         """Stop serving tools, resources and prompts."""
         args = self._parsed(self.mcp_remove, line)
@@ -257,9 +295,16 @@ class McpMagics(Magics):
             server.resources[uri].definition.name for uri in resources
         }
 
-    @magic(line_magic, (DESCRIBING[0], INSPECT, BUDGET), HTTP, HELP)
+    @magic(
+        line_magic,
+        (SERVED_NAME, INSPECT, BUDGET),
+        HTTP,
+        HELP,
+        usage="%mcp_serve [OPTIONS]",
+        example="%mcp_serve --name sales-report",
+    )
     def mcp_serve(self, line: str) -> None:
-        """Serve this notebook, if need be under another name: the last part of its URL."""
+        """Change how this notebook is served: its name, over HTTP, what clients may see."""
         args = self._parsed(self.mcp_serve, line)
         if args is None:
             return
@@ -284,9 +329,9 @@ class McpMagics(Magics):
 
     # -- what they share -------------------------------------------------------------------------
 
-    def _run(self, who: str, cell: str) -> Cell:
+    def _run(self, who: str, line: str, cell: str) -> Cell:
         __tracebackhide__ = True
-        return run_cell(self.shell, cell, who)
+        return run_cell(self.shell, cell, who, line)
 
     @staticmethod
     def _functions(who: str, cell: Cell, name: str | None) -> Mapping[str, Callable[..., Any]]:
@@ -335,14 +380,3 @@ def _constant(value: Any) -> Callable[[], Any]:
 
     read.__doc__ = ""
     return read
-
-
-def _is_code(cell: str) -> bool:
-    """Whether a cell is Python that defines a function, rather than prose."""
-    import ast
-
-    try:
-        tree = ast.parse(cell)
-    except SyntaxError:
-        return cell.lstrip().startswith(("def ", "async def ", "@"))
-    return any(isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) for node in tree.body)

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, closing, contextmanager
 from contextvars import Context
@@ -22,6 +23,8 @@ from mcp_jupyter.link.discovery import Discovery
 from tests.server.conversation import Client, Ears
 
 CELL_SECONDS = 30
+
+_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
 T = TypeVar("T")
 
@@ -46,6 +49,7 @@ class Ran:
     result: Mapping[str, Any] | None = None
     printed: str = ""
     error: str = ""
+    traceback: str = ""
 
     @property
     def text(self) -> str:
@@ -70,6 +74,8 @@ class Cells:
                 ran.result = content["data"]
             elif message["msg_type"] == "stream":
                 ran.printed += content["text"]
+            elif message["msg_type"] == "error":
+                ran.traceback = _COLOUR.sub("", "\n".join(content["traceback"]))
 
         reply = self.client.execute_interactive(source, timeout=seconds, output_hook=hook, allow_stdin=False)[
             "content"

@@ -329,9 +329,9 @@ async def test_discover_says_what_the_notebook_is_doing(kernel):
 MISTAKES = {
     "%%mcp_tool\n# later": "%%mcp_tool: the cell is empty.",
     "%%mcp_tool\nx = 1": "%%mcp_tool: the cell defines no public function",
-    "%%mcp_tool --nme x\ndef f(): pass": "%mcp_tool: unrecognized arguments: --nme x (see %mcp_tool --help)",
-    "%%mcp_tool --timeout -3\ndef f(): pass": "%mcp_tool: argument --timeout: give seconds, more than 0",
-    '%%mcp_tool --name "x\ndef f(): pass': "%mcp_tool: no closing quotation in the line",
+    "%%mcp_tool --nme x\ndef f(): pass": "%%mcp_tool: unrecognized arguments: --nme x (see %%mcp_tool --h",
+    "%%mcp_tool --timeout -3\ndef f(): pass": "%%mcp_tool: argument --timeout: give seconds, more than 0",
+    '%%mcp_tool --name "x\ndef f(): pass': "%%mcp_tool: no closing quotation in the line",
     "%%mcp_tool --name x\ndef f(): pass\ndef g(): pass": "%%mcp_tool: the cell defines f, g, but",
     '%%mcp_tool --name "a b"\ndef f(): pass': "%%mcp_tool: 'a b' is not a name that every host takes",
     "%%mcp_tool --read-only --destructive\ndef f(): pass": "%%mcp_tool: a tool cannot be both",
@@ -366,14 +366,38 @@ def test_a_near_miss_is_offered(kernel):
     assert "Did you mean sales_2026?" in kernel.run("%mcp_resource sales_2025").error
 
 
+LINE_MAGICS = ["resource", "status", "remove", "serve", "connect", "call", "read", "prompt", "disconnect"]
+CELL_MAGICS = ["tool", "resource", "prompt", "call"]
+
+
 @pytest.mark.parametrize(
-    "magic", ["%%mcp_tool", "%mcp_resource", "%%mcp_prompt", "%mcp_status", "%mcp_remove", "%mcp_serve"]
+    "magic", [*(f"%mcp_{name}" for name in LINE_MAGICS), *(f"%%mcp_{name}" for name in CELL_MAGICS)]
 )
-def test_help_shows_the_options_and_does_nothing_else(kernel, magic):
-    ran = kernel.run(f"{magic} --help\n1/0" if magic.startswith("%%") else f"{magic} --help")
-    assert ran.error == ""
-    assert "--help" in ran.printed
-    assert ran.displayed == []
+def test_help_alone_in_a_cell_shows_the_usage_and_an_example_and_does_nothing_else(kernel, magic):
+    """As typed, a cell magic has two percent signs, and nothing is reStructuredText (1.35)."""
+    for flag in ("--help", "-h"):
+        ran = kernel.run(f"{magic} {flag}")
+        assert ran.error == ""
+        usage, _, rest = ran.printed.partition("\n\n")
+        assert usage.startswith("Usage: %")
+        assert magic in [line.split()[0] for line in usage.removeprefix("Usage: ").splitlines()]
+        assert f"    {magic}" in rest.partition("Example:\n\n")[2]
+        assert "::" not in ran.printed
+        assert ran.displayed == []
+
+
+def test_help_over_a_cell_does_not_run_it(kernel):
+    ran = kernel.run("%%mcp_tool --help\n1/0")
+    assert (ran.error, ran.printed[:6]) == ("", "Usage:")
+
+
+def test_help_says_the_defaults_of_that_magic(kernel):
+    """No magic's help says what is true of another one (1.35)."""
+    assert "(default: the docstring)" in kernel.run("%%mcp_tool --help").printed
+    served = " ".join(kernel.run("%mcp_serve --help").printed.split())
+    assert "last part of the notebook's URL (default: its file name)" in served
+    assert "(default: 1000000)" in served
+    assert "function" not in served
 
 
 # -- completion ------------------------------------------------------------------------------------
@@ -386,65 +410,3 @@ def test_options_and_names_are_completed(kernel):
     assert kernel.complete("%%mcp_tool --read-only --tim") == ["--timeout"]
     assert kernel.complete("%mcp_remove fo") == ["forecast"]
     assert kernel.complete("%mcp_resource revenue_b") == ["revenue_by_month"]
-
-
-# -- loading and unloading -------------------------------------------------------------------------
-
-LOADED = """MCP server Sales-report
-To connect an assistant, run `jupyter mcp connect Sales-report` in a terminal."""
-
-
-def test_loading_shows_the_notebooks_name_and_how_to_connect_each_time_alike(kernel):
-    """Nothing in the card differs from run to run (1.36)."""
-    assert kernel.run("%unload_ext mcp_jupyter").error == ""
-    assert kernel.run("%load_ext mcp_jupyter").text == LOADED
-    kernel.run(tool("def f(): pass"))
-    kernel.run("%unload_ext mcp_jupyter")
-    assert kernel.run("from mcp_jupyter import notebook\nnotebook.tool()(len)").text == LOADED
-
-
-def test_the_card_of_loading_can_be_turned_off(kernel):
-    """A trait decides; it can be set before the extension is loaded (1.36)."""
-    kernel.run("%unload_ext mcp_jupyter\nget_ipython().config.McpMagics.load_card = False")
-    try:
-        assert kernel.run("%load_ext mcp_jupyter").displayed == []
-    finally:
-        assert kernel.run("%config McpMagics.load_card = True").error == ""
-
-
-SNAPSHOT = """
-import gc, json, sys, threading
-def snapshot():
-    shell = get_ipython()
-    manager = shell.magics_manager
-    return {
-        "line": sorted(manager.magics["line"]), "cell": sorted(manager.magics["cell"]),
-        "registry": sorted(manager.registry), "matchers": len(shell.Completer.custom_matchers),
-        "events": {name: len(found) for name, found in shell.events.callbacks.items()},
-        "configurables": len(shell.configurables), "threads": sorted(t.name for t in threading.enumerate()),
-        "streams": [type(sys.stdout).__name__, type(sys.stderr).__name__, type(sys.stdin).__name__],
-        "hooks": len(shell.display_pub._hooks),
-    }
-"""
-
-
-def test_unloading_leaves_the_shell_as_it_was(jupyter_dirs):
-    with live_kernel(jupyter_dirs.runtime, jupyter_dirs.environ) as kernel:
-        kernel.run(SNAPSHOT)
-        kernel.run("%load_ext storemagic")  # IPython registers %load_ext itself when it is first used
-        before = kernel.run("print(json.dumps(snapshot()))").printed
-        kernel.run("%load_ext mcp_jupyter")
-        kernel.run(tool("def f(): pass"))
-        assert list(jupyter_dirs.runtime.glob("mcp-*.json"))
-        ran = kernel.run("%unload_ext mcp_jupyter")
-        assert ran.error == ""
-        assert json.loads(kernel.run("print(json.dumps(snapshot()))").printed) == json.loads(before)
-        assert not list(jupyter_dirs.runtime.glob("mcp-*"))
-        kernel.run("%load_ext mcp_jupyter")
-        assert "Nothing is served yet" in kernel.run("%mcp_status").text
-
-
-def test_loading_twice_changes_nothing(kernel):
-    kernel.run(tool("def f(): pass"))
-    kernel.run("from mcp_jupyter import load_ipython_extension; load_ipython_extension(get_ipython())")
-    assert "f  tool" in kernel.run("%mcp_status").text
