@@ -26,6 +26,7 @@ from ..protocol.origins import OriginRule, loopback
 from .door import NotebookDoor, TokenGuard
 from .handlers import routes
 from .manager import NotebookManager
+from .renames import RenameFollower
 from .store import TokenStore
 from .tokens import DEFAULT_DAYS, MAX_DAYS
 
@@ -105,6 +106,7 @@ class McpJupyterApp(ExtensionApp):
         return float(proposal.value)
 
     notebooks: NotebookManager | None = None  # until it is initialized
+    _renames: RenameFollower | None = None  # until the server listens
     _log_parent: logging.Logger | None = None
 
     # -- what depends on where the server listens, known once requests come ----------------------
@@ -183,7 +185,9 @@ class McpJupyterApp(ExtensionApp):
         self.handlers.extend(routes(self.door, human))
 
     async def _start_jupyter_server_extension(self, serverapp: ServerApp) -> None:
-        """Tell kernels where browsers reach this server, now that it listens."""
+        """Follow renamed notebooks, and tell kernels where browsers reach this server."""
+        self._renames = RenameFollower(serverapp, default_runtime_dir())
+        self._renames.start()
         if self.callback is not None:
             try:
                 announce(self.callback, default_runtime_dir())
@@ -193,6 +197,8 @@ class McpJupyterApp(ExtensionApp):
     async def stop_extension(self) -> None:
         """End every session, stream, link and task."""
         withdraw(default_runtime_dir())
+        if self._renames is not None:
+            await self._renames.stop()
         if self.notebooks is None:
             return
         await self.notebooks.close()

@@ -1,0 +1,198 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Follow notebooks that are renamed through this Jupyter Server, and tell their kernels.
+
+Two things say so. Jupyter's contents service emits an event when a file or a folder is renamed. And a session
+has another path when its page renamed the notebook or saved it as another; that has no event, so the sessions
+of kernels that serve are looked at once a second.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import anyio
+from anyio import to_thread
+from jupyter_server.serverapp import ServerApp
+
+from ..errors import LinkError
+from ..link.files import ConnectionInfo, file_path, read, scan
+from ..link.moving import tell_moved
+
+__all__ = ["RenameFollower", "moved_path"]
+
+log = logging.getLogger(__name__)
+
+LOOK_SECONDS: Final = 1.0
+"""A user who renamed a notebook looks at its name no sooner. A look costs a `stat` for each kernel."""
+
+STOP_SECONDS: Final = 2.0
+"""For the task to end when the server stops; it has nothing to wait for."""
+
+_CONTENTS: Final = "https://events.jupyter.org/jupyter_server/contents_service/v1"
+
+
+def moved_path(path: str, old: str, new: str) -> str | None:
+    """Where `path` is after `old`, a file or a folder, was renamed to `new`; None when it did not move."""
+    if path == old:
+        return new
+    return new + path[len(old) :] if path.startswith(old + os.sep) else None
+
+
+@dataclass(slots=True)
+class _Followed:
+    """A kernel's session, its path there as last seen, and the real path that the kernel should know."""
+
+    session_id: str
+    session_path: str
+    path: str
+
+
+class RenameFollower:
+    """Keeps what kernels know of their notebooks' paths true.
+
+    Parameters
+    ----------
+    app : ServerApp
+        Whose sessions and contents are followed.
+    runtime_dir : Path
+        Where kernels' connection files are.
+    """
+
+    def __init__(self, app: ServerApp, runtime_dir: Path) -> None:
+        self._app = app
+        self._runtime_dir = runtime_dir
+        self._followed: dict[str, _Followed] = {}
+        self._read: dict[str, tuple[tuple[int, int], ConnectionInfo]] = {}
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Begin to follow, on the running loop."""
+        events = self._app.event_logger
+        if events is not None:
+            events.add_listener(modified=False, schema_id=_CONTENTS, listener=self._on_contents)
+        self._task = asyncio.create_task(self._watch(), name="mcp_jupyter renames")
+
+    async def stop(self) -> None:
+        """Follow no longer. Idempotent."""
+        task, self._task = self._task, None
+        events = self._app.event_logger
+        if task is not None and events is not None:
+            events.remove_listener(schema_id=_CONTENTS, listener=self._on_contents)
+        if task is not None:
+            task.cancel()
+            await asyncio.wait([task], timeout=STOP_SECONDS)
+
+    # -- the contents service ------------------------------------------------------------------------
+
+    async def _on_contents(self, logger: Any, schema_id: str, data: Mapping[str, Any]) -> None:
+        if data.get("action") == "rename" and data.get("source_path"):
+            await self.renamed(self._file(data["source_path"]), self._file(data["path"]))
+
+    async def renamed(self, old: str, new: str) -> None:
+        """A file or a folder was renamed: tell the kernels of notebooks in it.
+
+        Parameters
+        ----------
+        old, new : str
+            Absolute paths.
+        """
+        for followed in self._followed.values():
+            followed.path = moved_path(followed.path, old, new) or followed.path
+        async with anyio.create_task_group() as tasks:
+            for info in await to_thread.run_sync(scan, self._runtime_dir):
+                path = moved_path(info.path, old, new) if info.is_here and info.path else None
+                if path is not None:
+                    tasks.start_soon(_tell, info, path)
+
+    def _file(self, path: str) -> str:
+        """The absolute path of what the contents service calls `path`. It may be gone; its folder is not."""
+        folder, name = os.path.split(os.path.join(self._app.root_dir, *path.strip("/").split("/")))
+        return os.path.join(os.path.realpath(folder), name)
+
+    # -- sessions ------------------------------------------------------------------------------------
+
+    async def _watch(self) -> None:
+        while True:
+            await anyio.sleep(LOOK_SECONDS)
+            try:
+                await self.look()
+            except Exception:  # the top of a task: sessions may be those of another package
+                log.exception("Renamed notebooks could not be looked for")
+
+    async def look(self) -> None:
+        """Tell the kernels whose notebook has another path than they know."""
+        serving = self._serving()
+        self._followed = {id_: known for id_, known in self._followed.items() if id_ in serving}
+        if not serving:
+            return
+        sessions = await self._sessions()
+        async with anyio.create_task_group() as tasks:
+            for kernel_id, info in serving.items():
+                path = self._path_of(info, sessions.get(kernel_id, {}))
+                if path is not None and path != info.path:
+                    tasks.start_soon(_tell, info, path)
+
+    def _serving(self) -> dict[str, ConnectionInfo]:
+        """The kernels of this server that serve, by id."""
+        found = {}
+        for kernel_id in self._app.kernel_manager.list_kernel_ids():
+            try:
+                file = file_path(kernel_id, self._runtime_dir)
+                status = os.stat(file)
+                identity = status.st_ino, status.st_mtime_ns
+                known = self._read.get(kernel_id)
+                if known is None or known[0] != identity:
+                    known = identity, read(file)
+            except (OSError, LinkError):
+                continue
+            found[kernel_id] = known
+        self._read = found
+        return {kernel_id: info for kernel_id, (_, info) in found.items() if info.is_here}
+
+    async def _sessions(self) -> dict[str, dict[str, str]]:
+        """The paths of notebooks' sessions below the root, by kernel and session. A console has no file."""
+        found: dict[str, dict[str, str]] = {}
+        for session in await self._app.session_manager.list_sessions():
+            if session["type"] == "notebook" and session["path"]:
+                found.setdefault(session["kernel"]["id"], {})[session["id"]] = session["path"]
+        return found
+
+    def _path_of(self, info: ConnectionInfo, sessions: Mapping[str, str]) -> str | None:
+        """The path that a kernel should know; None when no session says."""
+        known = self._followed.get(info.kernel_id)
+        if known is not None and known.session_id in sessions:
+            session_path = sessions[known.session_id]
+            if session_path != known.session_path:  # else the contents service may know better
+                known.session_path, known.path = session_path, self._real(session_path)
+            return known.path
+        paths = {session_id: self._real(path) for session_id, path in sessions.items()}
+        session_id = _session_of(info, paths)
+        if session_id is None:
+            return None
+        known = _Followed(session_id, sessions[session_id], paths[session_id])
+        self._followed[info.kernel_id] = known
+        return known.path
+
+    def _real(self, path: str) -> str:
+        return os.path.realpath(self._file(path))
+
+
+def _session_of(info: ConnectionInfo, paths: Mapping[str, str]) -> str | None:
+    """The session to follow: that of the kernel's own path, else the only one that there is."""
+    for session_id, path in paths.items():
+        if path == info.path:
+            return session_id
+    return next(iter(paths)) if len(paths) == 1 else None
+
+
+async def _tell(info: ConnectionInfo, path: str) -> None:
+    try:
+        await tell_moved(info, path)
+    except LinkError as exc:  # tried again at the next look
+        log.info("%s", exc)
