@@ -16,6 +16,8 @@ from . import reported
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from ..link.discovery import Discovery
+    from ..link.files import ConnectionInfo
     from ..link.http_address import HttpAddress
 
 __all__ = ["command"]
@@ -24,36 +26,86 @@ DIAL_SECONDS: Final = 1.0
 """A port of this machine answers at once, or nobody listens there."""
 
 
-@click.command("connect", short_help="Show how hosts reach a notebook, or what `run --http` serves.")
+@click.command("connect", short_help="Show how hosts connect to a notebook, or to what `run --http` serves.")
 @click.argument("name", required=False)
-def command(name: str | None) -> None:
+@click.option("--new-token", is_flag=True, help="Make a token for the notebook, and print it this one time.")
+@click.option("--tool", "tools", multiple=True, metavar="GLOB", help="A tool that the new token may call.")
+@click.option(
+    "--resource", "resources", multiple=True, metavar="GLOB", help="A resource it may read, by its URI."
+)
+@click.option("--prompt", "prompts", multiple=True, metavar="GLOB", help="A prompt it may get.")
+def command(
+    name: str | None,
+    new_token: bool,
+    tools: tuple[str, ...],
+    resources: tuple[str, ...],
+    prompts: tuple[str, ...],
+) -> None:
     """Show the lines that connect hosts to the live notebook NAME, the only one there is when left out.
 
-    NAME may also be a server that `jupyter mcp run FILE --http` serves now, or a notebook that serves HTTP
-    from its own kernel after `%mcp_serve --http`. Their lines hold the token that they ask for; it ends with
-    them.
+    Hosts that start a program need no token. For hosts that open a URL, --new-token makes one; of tokens that
+    there are only hashes are kept, so else TOKEN stands in its place.
+
+    NAME may also be a server that `jupyter mcp run FILE --http` serves now. Its lines hold the token that it
+    asks for, and so do those of a notebook that serves HTTP from its own kernel, after `%mcp_serve --http`.
     """
     import anyio
 
-    from ..errors import LinkError
     from ..link.discovery import Discovery
-    from ..link.http_address import read_http
 
+    if (tools or resources or prompts) and not new_token:
+        raise click.UsageError("--tool, --resource and --prompt are for the token that --new-token makes.")
     discovery = Discovery()
     with reported():
-        address = _of_run(name, discovery.runtime_dir)
-        if address is None:
-            info = anyio.run(discovery.only) if name is None else anyio.run(discovery.find, name)
-            name, address = info.name, read_http(info.kernel_id, discovery.runtime_dir)
-            if address is None:
-                raise LinkError(
-                    f"{name} does not serve HTTP by itself: run `%mcp_serve --http` in it. Hosts that start "
-                    f"their servers need none: jupyter mcp install {name}"
-                )
-    _show(address.name or name or "", address)
+        served = None if new_token else _of_run(name, discovery.runtime_dir)
+        if served is not None:
+            _show_own_http(served.name, served)
+            return
+        info = anyio.run(discovery.only) if name is None else anyio.run(discovery.find, name)
+        if new_token:
+            from .server_url import NO_SERVER, endpoint_of
+            from .token import show_new
+
+            if endpoint_of((info.name,), [info], discovery.runtime_dir) is None:
+                raise click.ClickException(NO_SERVER.format(info.name))
+            show_new((info.name,), tools=tools, resources=resources, prompts=prompts)
+        else:
+            _show_notebook(info, discovery)
 
 
-def _show(name: str, address: HttpAddress) -> None:
+def _show_notebook(info: ConnectionInfo, discovery: Discovery) -> None:
+    from ..link.http_address import read_http
+    from .connect_lines import program_lines, shown
+    from .launch import attach_command
+
+    click.echo("Hosts that start a program; no token is needed:")
+    click.echo(shown(program_lines(info.name, attach_command(info.name))))
+    click.echo("\nHosts that open a URL:\n")
+    address = read_http(info.kernel_id, discovery.runtime_dir)
+    if address is not None:
+        _show_own_http(info.name, address)
+    else:
+        _show_jupyter_url(info, discovery)
+
+
+def _show_jupyter_url(info: ConnectionInfo, discovery: Discovery) -> None:
+    from .connect_lines import TOKEN_PLACE, shown, url_lines
+    from .server_url import NO_SERVER, endpoint_of
+
+    endpoint = endpoint_of((info.name,), [info], discovery.runtime_dir)
+    if endpoint is None:
+        click.echo(NO_SERVER.format(info.name))
+        click.echo("Or let the notebook serve HTTP by itself: run `%mcp_serve --http` in it.")
+        return
+    click.echo(f"{'Streamable HTTP':<16} {endpoint.url}\n{'HTTP+SSE':<16} {endpoint.sse_url}")
+    click.echo(shown(url_lines(endpoint.name, endpoint.url, TOKEN_PLACE)))
+    click.echo(
+        f"\nPut a token in the place of {TOKEN_PLACE}. To make one, and have it in these lines:\n"
+        f"  jupyter mcp connect {info.name} --new-token --tool '*' --resource '*' --prompt '*'"
+    )
+
+
+def _show_own_http(name: str, address: HttpAddress) -> None:
     from .connect_lines import shown, url_lines
 
     for what, value in (

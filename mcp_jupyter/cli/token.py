@@ -7,8 +7,9 @@ Works on the token file of this user: a running Jupyter Server sees what changed
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from ..extension.store import TokenStore
     from ..extension.tokens import Token
 
-__all__ = ["command"]
+__all__ = ["command", "show_new"]
 
 
 @click.group("token", short_help="Make, list and revoke tokens for MCP clients.")
@@ -54,41 +55,64 @@ def create(
     days: float | None,
     never_expires: bool,
 ) -> None:
-    """Make a token for the notebooks NAME... and print it, this one time.
+    """Make a token for the notebooks NAME... and print it, this one time, with the lines that connect hosts.
 
     NAME and GLOB may have * for any characters and ? for one: --tool '*' allows every tool. Of a kind that is
     left out (--tool, --resource, --prompt) it allows nothing.
 
     \b
     jupyter mcp token create sales --tool '*' --resource '*' --prompt '*'   all of one notebook
-    jupyter mcp token create sales --tool 'top_*' --resource 'data://sales*'
+    jupyter mcp token create sales --tool 'top_*' --resource 'notebook://variables/sales*'
     """  # noqa: D301 - click reads the backspace
-    import getpass
-
     from ..extension.tokens import DEFAULT_DAYS, MAX_DAYS
 
-    if not (tools or resources or prompts):
-        raise click.UsageError(
-            "Say what it may use: --tool GLOB, --resource GLOB, --prompt GLOB; '*' is for all of a kind."
-        )
     if days is not None and (never_expires or days > MAX_DAYS):
         raise click.UsageError(f"--days takes {MAX_DAYS} at most, and does not go with --never-expires.")
     lifetime = None if never_expires else days or DEFAULT_DAYS
     with reported():
-        try:
-            token, text = _store().create(
-                label=label or ", ".join(names)[:100],
-                servers=names,
-                tools=tools,
-                resources=resources,
-                prompts=prompts,
-                issuer=getpass.getuser(),
-                days=lifetime,
-            )
-        except ValueError as exc:
-            raise click.UsageError(_explain(exc)) from None
+        show_new(names, tools=tools, resources=resources, prompts=prompts, label=label, days=lifetime)
+
+
+def show_new(names: Sequence[str], *, label: str = "", **wishes: Any) -> None:
+    """Make a token and print it, with the lines that connect hosts; say what it names that is not there.
+
+    Parameters
+    ----------
+    names : sequence of str
+        Names and globs of notebooks.
+    wishes
+        More arguments of `mcp_jupyter.extension.tokens.mint`.
+    """
+    import getpass
+
+    import anyio
+
+    from ..link.discovery import Discovery
+    from .connect_lines import shown, url_lines
+    from .server_url import NO_SERVER, endpoint_of
+    from .token_checks import not_there
+
+    if not any(wishes[kind] for kind in ("tools", "resources", "prompts")):
+        raise click.UsageError(
+            "Say what it may use: --tool GLOB, --resource GLOB, --prompt GLOB; '*' is for all of a kind."
+        )
+    try:
+        token, text = _store().create(
+            label=label or ", ".join(names)[:100], servers=names, issuer=getpass.getuser(), **wishes
+        )
+    except ValueError as exc:
+        raise click.UsageError(_explain(exc)) from None
+    discovery = Discovery()
+    endpoint = endpoint_of(names, anyio.run(discovery.live), discovery.runtime_dir)
     click.echo(f"Token:  {text}\nHeader: Authorization: Bearer {text}")
-    click.echo(f"Shown this once. {_terms(token)} To end it: jupyter mcp token revoke {token.id}", err=True)
+    if endpoint is not None:
+        click.echo(f"URL:    {endpoint.url}")
+        click.echo(shown(url_lines(endpoint.name, endpoint.url, text)))
+    click.echo(f"\nShown this once. {_terms(token)} To end it: jupyter mcp token revoke {token.id}", err=True)
+    if endpoint is None:
+        click.echo(NO_SERVER.format(names[0]), err=True)
+    for line in anyio.run(not_there, token, discovery):
+        click.echo(f"Note: {line}", err=True)
 
 
 @command.command("list")

@@ -16,11 +16,23 @@ from urllib.parse import urlsplit
 
 from ..errors import LinkError
 from ..private_files import make_private_directory, read_private, write_private
+from .machine import process_runs
 
-__all__ = ["CALLBACK_PATH", "announce", "announced", "callback_under", "is_callback_url", "withdraw"]
+__all__ = [
+    "CALLBACK_PATH",
+    "announce",
+    "announced",
+    "callback_under",
+    "is_callback_url",
+    "running_servers",
+    "withdraw",
+]
 
 CALLBACK_PATH: Final = "mcp-jupyter/api/oauth/callback"
 """Below a Jupyter Server's base URL."""
+
+_PREFIX: Final = "mcp-callback-"
+_SUFFIX: Final = ".url"
 
 MAX_URL_CHARS: Final = 2048
 """What every browser and authorization server takes."""
@@ -82,12 +94,33 @@ def announced(runtime_dir: Path, environ: Mapping[str, str] | None = None) -> st
     said = environ.get("JPY_PARENT_PID", "")  # on Windows no process id; there the parent is asked
     starters = [int(said)] if said.isdecimal() and len(said) < 20 else []
     for pid in (*starters, os.getppid()):
-        with suppress(OSError, LinkError, UnicodeDecodeError):
-            url = read_private(_path(pid, runtime_dir), MAX_URL_CHARS).decode("ascii")
-            if is_callback_url(url):
-                return url
+        if url := _read(_path(pid, runtime_dir)):
+            return url
+    return None
+
+
+def running_servers(runtime_dir: Path) -> dict[int, str]:
+    """The Jupyter Servers of this machine that run with our extension: base URLs by process id.
+
+    A base URL ends with a slash, and is the address that users and clients see.
+    """
+    found = {}
+    for path in sorted(runtime_dir.glob(f"{_PREFIX}*{_SUFFIX}")):
+        said = path.name.removeprefix(_PREFIX).removesuffix(_SUFFIX)
+        pid = int(said) if said.isdecimal() and len(said) < 20 else 0
+        url = _read(path) if pid and process_runs(pid) else None
+        if url is not None:
+            found[pid] = url.removesuffix(CALLBACK_PATH)
+    return found
+
+
+def _read(path: Path) -> str | None:
+    with suppress(OSError, UnicodeDecodeError):
+        url = read_private(path, MAX_URL_CHARS).decode("ascii")
+        if is_callback_url(url):
+            return url
     return None
 
 
 def _path(pid: int, runtime_dir: Path) -> Path:
-    return runtime_dir / f"mcp-callback-{pid}.url"
+    return runtime_dir / f"{_PREFIX}{pid}{_SUFFIX}"

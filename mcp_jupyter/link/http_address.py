@@ -8,7 +8,6 @@ read by `jupyter mcp connect`. Whoever can read the file is the user whose serve
 from __future__ import annotations
 
 import hashlib
-import platform
 import re
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -20,6 +19,7 @@ from pydantic_core import from_json, to_json
 
 from ..errors import LinkError
 from ..private_files import make_private_directory, read_private, write_private
+from .machine import this_machine
 
 __all__ = ["HttpAddress", "forget_http", "read_http", "run_key", "run_servers", "write_http"]
 
@@ -93,13 +93,14 @@ def run_key(port: int) -> str:
     """The key of a server that `jupyter mcp run` serves at `port`.
 
     One process has a port: a file that a killed one left behind is replaced by the next server there. The
-    machine's name is in it, because several machines may share the directory.
+    machine is in it, because several machines and containers may share the directory.
     """
     return f"{_run_prefix()}{port}"
 
 
 def _run_prefix() -> str:
-    return f"run-{hashlib.sha256(platform.node().encode()).hexdigest()[:12]}-"
+    here = this_machine()
+    return f"run-{hashlib.sha256(f'{here.id} {here.pids}'.encode()).hexdigest()[:12]}-"
 
 
 def _path(key: str, runtime_dir: Path) -> Path:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""`jupyter mcp list`, `token` and `--help`."""
+"""`jupyter mcp list`, `connect`, `token` and `--help`."""
 
 from __future__ import annotations
 
@@ -7,12 +7,14 @@ import json
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
 
 from mcp_jupyter.cli.table import table
 from mcp_jupyter.extension.store import TokenStore
+from mcp_jupyter.link.callback_url import announce, callback_under, withdraw
 from mcp_jupyter.link.files import write
 from mcp_jupyter.link.machine import this_machine
 from mcp_jupyter.server.fastmcp import FastMCP
@@ -27,6 +29,7 @@ COMMANDS = [
     "attach",
     "call",
     "cassette",
+    "connect",
     "demo",
     "dev",
     "inspect",
@@ -124,6 +127,50 @@ def test_a_table_obeys_nobody() -> None:
     )
 
 
+# -- connect ---------------------------------------------------------------------------------------
+
+
+async def test_connect_works_for_every_live_notebook(jupyter_dirs: JupyterDirs, jupyter_url: str) -> None:
+    """The lines for programs, and the URL with `TOKEN` in its place: only hashes are kept (1.37)."""
+    async with serve_notebook():
+        for args in ((NAME,), ()):
+            shown = await run(jupyter_dirs, "connect", *args)
+            said = shown.stdout.decode()
+            assert (shown.returncode, shown.stderr) == (0, b"")
+            assert f"claude mcp add {NAME} -- {sys.executable} -P -m mcp_jupyter.cli attach {NAME}\n" in said
+            assert f"Streamable HTTP  {jupyter_url}{NAME}\nHTTP+SSE         {jupyter_url}{NAME}/sse\n" in said
+            url = f"--transport http {NAME} {jupyter_url}{NAME} --header 'Authorization: Bearer TOKEN'"
+            assert f"claude mcp add {url}\n" in said
+    assert TokenStore().tokens() == []
+
+
+async def test_connect_makes_a_new_token_and_shows_it_once(
+    jupyter_dirs: JupyterDirs, jupyter_url: str
+) -> None:
+    """`--new-token --tool GLOB` prints the lines with the token that it makes (1.37)."""
+    async with serve_notebook():
+        shown = await run(jupyter_dirs, "connect", NAME, "--new-token", "--tool", "total")
+        said = shown.stdout.decode()
+        text = said.splitlines()[0].removeprefix("Token:  ")
+        token = TokenStore().verify(text)
+        assert (token.servers, token.tools, token.resources) == ((NAME,), ("total",), ())
+        assert f"{jupyter_url}{NAME} --header 'Authorization: Bearer {text}'" in said
+        assert text not in (await run(jupyter_dirs, "connect", NAME)).stdout.decode()
+
+
+async def test_connect_makes_no_token_that_nobody_could_use(jupyter_dirs: JupyterDirs) -> None:
+    async with serve_notebook():
+        ended = await run(jupyter_dirs, "connect", NAME, "--new-token", "--tool", "*")
+        assert ended.returncode == 1
+        assert b"No Jupyter Server with this extension" in ended.stderr
+        ended = await run(jupyter_dirs, "connect", NAME, "--tool", "*")
+        assert ended.returncode == 2
+        assert b"--new-token" in ended.stderr
+    ended = await run(jupyter_dirs, "connect", "nosuch")
+    assert (ended.returncode, TokenStore().tokens()) == (1, [])
+    assert b"No live notebook is named 'nosuch'" in ended.stderr
+
+
 # -- token -----------------------------------------------------------------------------------------
 
 
@@ -135,6 +182,7 @@ async def test_a_token_from_making_to_revoking(jupyter_dirs: JupyterDirs) -> Non
     first, second = made.stdout.decode().splitlines()
     text = first.removeprefix("Token:  ")
     assert second == f"Header: Authorization: Bearer {text}"
+    assert b"No Jupyter Server with this extension runs on this machine" in made.stderr
     assert text not in made.stderr.decode()
 
     token = TokenStore().verify(text)
@@ -189,6 +237,50 @@ async def test_a_token_allows_nothing_of_a_kind_that_is_left_out(jupyter_dirs: J
     listed = (await run(jupyter_dirs, "token", "list")).stdout.decode().splitlines()
     assert listed[0].split()[3:6] == ["TOOLS", "RESOURCES", "PROMPTS"]
     assert listed[1].split()[3:6] == ["-", "data://sales*", "-"]
+
+
+@pytest.fixture
+def jupyter_url(jupyter_dirs: JupyterDirs) -> Iterator[str]:
+    """The URL of a Jupyter Server that runs: this process, as far as the command line can see."""
+    announce(callback_under("http://localhost:8899/user/ann"), jupyter_dirs.runtime)
+    yield "http://localhost:8899/user/ann/mcp-jupyter/"
+    withdraw(jupyter_dirs.runtime)
+
+
+@pytest.mark.parametrize(
+    ("names", "url", "called"),
+    [((NAME,), NAME, NAME), ((NAME, OTHER), "", "notebooks"), (("sa*",), "", "notebooks")],
+)
+async def test_a_new_token_comes_with_the_lines_for_hosts(
+    jupyter_dirs: JupyterDirs, jupyter_url: str, names: tuple[str, ...], url: str, called: str
+) -> None:
+    """`token create` prints the URL and the hosts' lines, with the token, once (1.37)."""
+    async with serve_notebook(), serve_notebook(OTHER, OTHER_KERNEL_ID):
+        made = await run(jupyter_dirs, "token", "create", *names, "--tool", "*")
+    said = made.stdout.decode()
+    text = said.splitlines()[0].removeprefix("Token:  ")
+    assert TokenStore().verify(text).servers == names
+    assert f"URL:    {jupyter_url}{url}\n" in said
+    line = (
+        f"claude mcp add --transport http {called} {jupyter_url}{url} --header 'Authorization: Bearer {text}'"
+    )
+    assert line in said
+    assert "Note:" not in made.stderr.decode()
+
+
+async def test_a_token_for_what_does_not_exist_is_made_and_told(jupyter_dirs: JupyterDirs) -> None:
+    """A notebook, tool, resource or prompt that is not there now is said (1.36)."""
+    wishes = ("--tool", "tot*", "--tool", "nosuch", "--resource", "data://x*", "--prompt", "ask")
+    async with serve_notebook():
+        made = await run(jupyter_dirs, "token", "create", NAME, "gone", *wishes)
+    assert made.returncode == 0
+    notes = [line for line in made.stderr.decode().splitlines() if line.startswith("Note: ")]
+    assert notes == [
+        f"Note: No live notebook is named 'gone' now. The live notebooks: {NAME}.",
+        f"Note: No tool of {NAME} matches 'nosuch' now. The tools: erase, total, wait.",
+        f"Note: No resource of {NAME} matches 'data://x*' now. The resources: data://figures.",
+    ]
+    assert len(TokenStore().tokens()) == 1
 
 
 async def test_revoking_what_is_not_there(jupyter_dirs: JupyterDirs) -> None:

@@ -8,7 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from mcp_jupyter.link.callback_url import announce, announced, callback_under, is_callback_url, withdraw
+from mcp_jupyter.link.callback_url import (
+    announce,
+    announced,
+    callback_under,
+    is_callback_url,
+    running_servers,
+    withdraw,
+)
 
 URL = "http://localhost:8888/base/mcp-jupyter/api/oauth/callback"
 STARTED = {"JPY_PARENT_PID": str(os.getpid())}
@@ -68,3 +75,15 @@ def test_what_cannot_be_one_is_not_used(url: str, tmp_path: Path) -> None:
     (file,) = tmp_path.iterdir()
     file.write_text(url)
     assert announced(tmp_path, STARTED) is None
+
+
+def test_which_jupyter_servers_run(tmp_path: Path) -> None:
+    """The base URLs of servers whose process runs; files that are damaged or foreign count for nothing."""
+    announce(URL, tmp_path)
+    for name, content in (("0", URL), ("x", URL), (str(2**22 + 1), URL), (str(os.getppid()), "http://x/")):
+        path = tmp_path / f"mcp-callback-{name}.url"
+        path.write_text(content)
+        path.chmod(0o600)
+    assert running_servers(tmp_path) == {os.getpid(): URL.removesuffix("mcp-jupyter/api/oauth/callback")}
+    withdraw(tmp_path)
+    assert running_servers(tmp_path) == {}

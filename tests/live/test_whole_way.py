@@ -3,10 +3,14 @@
 
 from __future__ import annotations
 
+import re
 import statistics
 
 import anyio
 import pytest
+
+from mcp_jupyter import Client
+from tests.cli.support import run
 
 from .parts import sdk_client
 
@@ -103,6 +107,25 @@ async def until_busy(notebook):
     with anyio.fail_after(10):
         while not any(found["state"] == "busy" for found in notebook._server.served().values()):
             await anyio.sleep(0.02)
+
+
+async def test_what_connect_prints_connects(jupyter, notebook):
+    """`jupyter mcp connect NAME --new-token` in a terminal; a host opens its URL with its token (1.37)."""
+    wishes = ("--new-token", "--tool", "now", "--resource", "notebook://variables/sales*")
+    ended = await run(jupyter.dirs, "connect", "Sales-2026", *wishes)
+    assert ended.returncode == 0, ended.stderr
+    assert b"Note:" not in ended.stderr
+    said = dict(re.findall(r"^(Token|URL):\s+(\S+)$", ended.stdout.decode(), re.MULTILINE))
+    headers = {"Authorization": f"Bearer {said['Token']}"}
+    async with Client(said["URL"], headers=headers) as client:
+        assert [tool.name for tool in await client.list_tools()] == ["now"]
+        assert (await client.call_tool("now")).content[0].text == "2"
+        uris = [resource.uri for resource in await client.list_resources()]
+        assert uris
+        assert all(uri.startswith("notebook://variables/sales") for uri in uris)
+        assert await client.list_prompts() == []
+    shown = (await run(jupyter.dirs, "connect", "Sales-2026")).stdout.decode()
+    assert f"{said['URL']} --header 'Authorization: Bearer TOKEN'" in shown
 
 
 async def test_redefining_a_helper_changes_the_next_call(notebook, url, token):

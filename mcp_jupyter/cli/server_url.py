@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Where MCP clients reach live notebooks over HTTP: the URLs of the Jupyter Servers that serve them.
+
+Each Jupyter Server of a user that runs with our extension serves all live notebooks of that user.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+from urllib.parse import quote
+
+if TYPE_CHECKING:
+    from ..link.files import ConnectionInfo
+
+__all__ = ["NO_SERVER", "Endpoint", "endpoint_of"]
+
+NO_SERVER: Final = (
+    "No Jupyter Server with this extension runs on this machine, so there is no URL to open. Start one "
+    "(`jupyter lab`), and run: jupyter mcp connect {}"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """What a host opens.
+
+    Attributes
+    ----------
+    name : str
+        What the host calls it.
+    url : str
+        Of Streamable HTTP.
+    """
+
+    name: str
+    url: str
+
+    @property
+    def sse_url(self) -> str:
+        """Of HTTP+SSE."""
+        return f"{self.url.rstrip('/')}/sse"
+
+
+def endpoint_of(names: Sequence[str], live: Iterable[ConnectionInfo], runtime_dir: Path) -> Endpoint | None:
+    """The endpoint of one notebook, or of all where `names` are several or patterns; None without a server.
+
+    Parameters
+    ----------
+    names : sequence of str
+        Names and globs of notebooks.
+    live : iterable of ConnectionInfo
+        Notebooks that serve now. The Jupyter Server that started the kernel of one of the names is preferred.
+    """
+    base = _base([info.pid for info in live if info.name in names], runtime_dir)
+    if base is None:
+        return None
+    if len(names) > 1 or set(names[0]) & set("*?"):
+        return Endpoint("notebooks", f"{base}mcp-jupyter/")
+    return Endpoint(names[0], f"{base}mcp-jupyter/{quote(names[0], safe='')}")
+
+
+def _base(pids: Sequence[int], runtime_dir: Path) -> str | None:
+    from ..link.callback_url import running_servers
+
+    servers = running_servers(runtime_dir)
+    for pid in pids if len(servers) > 1 else ():
+        for ancestor in _ancestors(pid):
+            if ancestor in servers:
+                return servers[ancestor]
+    return next(iter(servers.values()), None)
+
+
+def _ancestors(pid: int) -> list[int]:
+    import psutil
+
+    try:
+        return [process.pid for process in psutil.Process(pid).parents()]
+    except psutil.Error:
+        return []
