@@ -18,6 +18,8 @@ from typing import Annotated, Any, Final, get_args, get_origin
 
 from IPython.display import display
 
+from ..server.fastmcp.hints import signature_of
+
 __all__ = ["FRAME", "NOTE", "Card", "show", "signature_text"]
 
 MAX_TEXT_CHARS: Final = 160
@@ -89,7 +91,7 @@ def signature_text(function: Callable[..., Any]) -> str:
     stands for a default may have an address in memory.
     """
     try:
-        signature = inspect.signature(function)
+        signature = signature_of(function)
     except (TypeError, ValueError):
         return "(...)"
     parameters = [

@@ -21,7 +21,7 @@ from IPython.core.interactiveshell import InteractiveShell
 
 from .arguments import wants_help
 
-__all__ = ["Cell", "CellTransformer", "is_code", "run_cell"]
+__all__ = ["Cell", "CellTransformer", "is_code", "reload_modules", "run_cell"]
 
 NOTHING: Final = object()
 """The value of a cell that does not end in an expression."""
@@ -141,19 +141,48 @@ def run_cell(shell: InteractiveShell, source: str, magic: str, line: str) -> Cel
     tree = ast.parse(code, filename)
     if not tree.body:
         raise UsageError(f"{magic}: the cell is empty.")
+    names, inner = _functions_of(tree), _functions_under(shell, tree)
     body = shell.transform_ast(tree).body
     last = body.pop() if isinstance(body[-1], ast.Expr) else None
+    before = {name: shell.user_ns.get(name) for name in inner}
     _execute(shell, ast.Module(body, []), filename, "exec", magic)
     value = NOTHING
     if isinstance(last, ast.Expr):
         value = _execute(shell, ast.Expression(last.value), filename, "eval", magic)
-    names = [
+    if inner and value is None:  # of `%%capture`, say: the function is what the cell is about
+        value = NOTHING
+    # Another magic may have run its cell elsewhere, or shown an error and gone on.
+    names += [name for name in inner if shell.user_ns.get(name) is not before[name]]
+    defined = {name: shell.user_ns.get(name) for name in names}
+    return Cell({name: function for name, function in defined.items() if callable(function)}, value)
+
+
+def _functions_of(tree: ast.Module) -> list[str]:
+    """Names of the public functions at the top level."""
+    return [
         node.name
         for node in tree.body
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and not node.name.startswith("_")
     ]
-    defined = {name: shell.user_ns.get(name) for name in names}
-    return Cell({name: function for name, function in defined.items() if callable(function)}, value)
+
+
+def _functions_under(shell: InteractiveShell, tree: ast.Module) -> list[str]:
+    """The same of a cell under another magic, as in `%%mcp_tool` over `%%time`."""
+    match tree.body:
+        case [ast.Expr(ast.Call(ast.Attribute(attr="run_cell_magic"), [_, _, ast.Constant(str(source))]))]:
+            try:
+                inner = ast.parse(shell.transform_cell(source))
+            except SyntaxError:
+                return []  # it is not Python
+            return _functions_of(inner) + _functions_under(shell, inner)
+    return []
+
+
+def reload_modules(shell: InteractiveShell) -> None:
+    """Reload the modules whose files changed, where `%autoreload` is on: before a call as before a cell."""
+    magics: Any = shell.magics_manager.registry.get("AutoreloadMagics")
+    if magics is not None:
+        magics.pre_run_cell(getattr(magics, "_last_execution_info", None))
 
 
 def _execute(

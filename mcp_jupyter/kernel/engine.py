@@ -145,10 +145,11 @@ class Engine:
     def _after_cell(self, _: object) -> None:
         # A subshell's cells run on threads of their own.
         if threading.current_thread() is threading.main_thread():
-            self.variables.after_cell()
+            self._after_call()
 
     def _after_call(self) -> None:
         self.variables.after_cell()
+        self.server.renew()
 
     def remove(self, name: str) -> list[str]:
         """Stop serving what has that name or URI (see `FastMCP.remove`)."""

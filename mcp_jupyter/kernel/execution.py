@@ -25,6 +25,7 @@ from ..server.workers import Workers
 from . import figures
 from .activity import Activity, CellWatch
 from .calls import Call, State
+from .cells import reload_modules
 from .content import Displays
 from .interrupts import InterruptGate
 from .standins import StandIns
@@ -78,6 +79,7 @@ class KernelRunner:
         self, shell: Any, main_loop: asyncio.AbstractEventLoop, called: Callable[[], None] | None = None
     ) -> None:
         self._called = called
+        self._shell = shell
         self._kernel = shell.kernel
         self._main_loop = main_loop
         self._cells = CellWatch(shell, self._after_cell)
@@ -337,7 +339,7 @@ class KernelRunner:
 
     def _begin(self, call: Call) -> None:
         try:
-            value = self._run_code(call, call.context.run, call.start)
+            value = self._run_code(call, call.context.run, self._start, call)
         except BaseException as error:  # noqa: BLE001 - the wall
             self._conclude(call, None, error)
             return
@@ -346,6 +348,10 @@ class KernelRunner:
             self._follow(call, value, self._main_loop, self._run_code)
         else:
             self._conclude(call, value, None)
+
+    def _start(self, call: Call) -> Any:
+        reload_modules(self._shell)
+        return call.start()
 
     def _run_code(self, call: Call, function: Callable[..., Any], *args: Any) -> Any:
         """Run some of a call's code: all of a sync function, or a step of an async one."""

@@ -179,29 +179,6 @@ async def test_progress_and_log_of_a_tool_on_the_main_thread_reach_the_client(ke
     assert seen == [(1, 2), (2, 2)]
 
 
-async def test_what_a_tool_returns_is_not_sent_twice(kernel):
-    """A figure, or the value of a cell that the tool ran, is one part of its result (1.19)."""
-    kernel.run("import matplotlib.pyplot as plt")
-    kernel.run(
-        tool(
-            "def draws():\n    figure, axes = plt.subplots()\n    axes.plot([1, 2])\n"
-            "    display(figure); plt.show()\n    return figure\n"
-            "def runs(code: str):\n    return get_ipython().run_cell(code)\n"
-            "def evaluates(code: str):\n    return get_ipython().run_cell(code).result"
-        )
-    )
-    async with kernel.connect() as client:
-        (picture,) = (await client.call("draws"))["content"]
-        assert picture["mimeType"] == "image/png"
-        assert await text_of(client, "runs", {"code": "6 * 7"}) == ("42", False)
-        assert await text_of(client, "runs", {"code": "1/0"}) == (
-            "Error in runs: ZeroDivisionError: division by zero",
-            True,
-        )
-        result = await client.call("evaluates", {"code": "display('before'); 'value'"})
-    assert [block["text"] for block in result["content"]] == ["value", "'before'"]
-
-
 # -- resources -------------------------------------------------------------------------------------
 
 

@@ -104,11 +104,12 @@ class Prompt:
             INVALID_PARAMS, naming each argument that does not fit.
         """
         try:
-            bound = self.signature.bind(arguments)
-        except ToolError as exc:
+            signature = self.signature.current()
+            bound = signature.bind(arguments)
+        except (ToolError, ValueError) as exc:
             raise McpError(INVALID_PARAMS, str(exc)) from None
-        if self.signature.injected is not None:
-            bound[self.signature.injected] = context
+        if signature.injected is not None:
+            bound[signature.injected] = context
         function = converted(self.function, lambda value: self._result(value, table))
         return Invocation(self.name, function, bound, report=context.request_context.waiting)
 

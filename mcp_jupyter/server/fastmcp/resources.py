@@ -139,11 +139,12 @@ class Resource:
         """
         self.check_values(variables)
         try:
-            bound = self.signature.bind(variables)
-        except ToolError as exc:
+            signature = self.signature.current()
+            bound = signature.bind(variables)
+        except (ToolError, ValueError) as exc:
             raise McpError(INVALID_PARAMS, str(exc)) from None
-        if self.signature.injected is not None:
-            bound[self.signature.injected] = context
+        if signature.injected is not None:
+            bound[signature.injected] = context
         function = converted(self.function, lambda value: self._result(uri, value, table))
         report = context.request_context.waiting
         return Invocation(

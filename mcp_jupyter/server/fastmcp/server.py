@@ -170,6 +170,20 @@ class FastMCP:
         """Register items, replacing those of the same name or URI; clients are told."""
         self._announce(self._catalog.add(*items))
 
+    def renew(self) -> None:
+        """Have the list of tools say what they take now; clients are told.
+
+        A notebook does this after each cell: it may have defined a class anew that a tool's annotation names.
+        A tool that cannot be served any more stays in the list, and says why when it is called.
+        """
+        fresh = []
+        for tool in self._catalog.tools.values():
+            with suppress(ValueError):
+                if (now := tool.renewed()) is not tool:
+                    fresh.append(now)
+        if fresh:
+            self.add(*fresh)
+
     def remove(self, name: str) -> list[str]:
         """Remove every tool, resource or prompt of that name or URI; clients are told.
 

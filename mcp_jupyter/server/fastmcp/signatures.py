@@ -22,6 +22,7 @@ from ...errors import ToolError
 from ...protocol.frames import has_too_many_containers
 from ..content import plain
 from ..parameters import describe
+from . import hints
 from .docstrings import Docstring, docstring_of
 
 __all__ = ["Signature", "Untitled", "mentions"]
@@ -54,6 +55,8 @@ class Signature:
         Name of the parameter that we fill.
     returns : Any
         The return annotation; `inspect.Signature.empty` when there is none.
+    names_classes : bool
+        Whether an annotation names a class that may be defined anew (see `current`).
 
     Raises
     ------
@@ -61,11 +64,19 @@ class Signature:
         When a parameter cannot come from JSON; the message names it and says what to do.
     """
 
-    def __init__(self, function: Callable[..., Any], injected: type) -> None:
+    def __init__(
+        self, function: Callable[..., Any], injected: type, _places: hints.Places | None = None
+    ) -> None:
         self.name = _name_of(function)
         self._shown = self.name or "the function"
         self.doc: Docstring = docstring_of(function)
         signature = self._read(function)
+        self._function, self._injected = function, injected
+        self._places = hints.places(function, signature) if _places is None else _places
+        self._classes = hints.now(self._places)
+        self._code = hints.code_of(function)
+        self.names_classes = bool(self._places)
+        signature = hints.renewed(signature, self._classes)
         self.returns = signature.return_annotation
         self.injected: str | None = None
         self._defaults: dict[str, Any] = {}
@@ -86,7 +97,7 @@ class Signature:
 
     def _read(self, function: Callable[..., Any]) -> inspect.Signature:
         try:
-            return inspect.signature(function, eval_str=True)
+            return hints.signature_of(function, eval_str=True)
         except NameError as exc:
             raise ValueError(f"{self._shown}: the annotation {exc.name!r} is not defined.") from None
         except (AttributeError, SyntaxError, TypeError, ValueError) as exc:
@@ -151,6 +162,23 @@ class Signature:
                     "inside the function."
                 )
         return str(error)
+
+    def current(self) -> Signature:
+        """The signature itself; a new one when its function, or a class that it names, was defined anew.
+
+        A cell that is run again makes a new class of the same name. The annotation is still the old class,
+        but the function's own code finds the new one: it is given instances of that.
+
+        Raises
+        ------
+        ValueError
+            When a parameter cannot come from JSON any more.
+        """
+        code = hints.code_of(self._function)
+        if code is self._code and hints.now(self._places) == self._classes:
+            return self
+        # Code that was replaced (`%autoreload` does) may have other parameters.
+        return Signature(self._function, self._injected, self._places if code is self._code else None)
 
     def bind(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
         """Arguments as the function wants them; the defaults are the function's own.

@@ -5,14 +5,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final, Literal
 
 from ... import types
-from ...errors import McpJupyterError
+from ...errors import McpJupyterError, ToolError
 from ...protocol.headers import HeaderError, param_headers
 from ..content import ContentTable, readable
-from ..running import Invocation, converted
+from ..running import Invocation, converted, is_async
 from .context import Context
 from .outputs import Output
 from .results import KeptResults
@@ -143,9 +143,7 @@ class Tool:
         """
         if self.task and not context.as_task() and self.task == "required":
             context.request_context.require_tasks()
-        bound = self.signature.bind(arguments)
-        if self.signature.injected is not None:
-            bound[self.signature.injected] = context
+        bound = self._bound(arguments, context)
         request = context.request_context
         function, concurrent, timeout = self.function, self.concurrent, self.timeout
         if self.executor is not None:
@@ -155,6 +153,8 @@ class Tool:
             injected = self.signature.injected
             function = ExecutorCall(self.name, function, self.executor, injected=injected, timeout=timeout)
             concurrent, timeout = True, None
+        if self.signature.names_classes:  # which may be defined anew while the call waits for its turn
+            function = _given(function, lambda: self._bound(arguments, context))
         return Invocation(
             self.name,
             converted(function, lambda value: self._result(value, table, results, request.sender)),
@@ -165,12 +165,50 @@ class Tool:
             log=lambda level, text: request.log(level, text, self.name),
         )
 
+    def renewed(self) -> Tool:
+        """The tool itself; a new one when its function, or a class in its annotations, was defined anew.
+
+        Raises
+        ------
+        ValueError
+            When it cannot be served as it is now.
+        """
+        signature = self.signature.current()
+        if signature is self.signature:
+            return self
+        output = Output.of(signature.returns) if self.output else None
+        changed = {"inputSchema": signature.schema, "outputSchema": output.schema if output else None}
+        definition = self.definition.model_copy(update=changed)
+        return replace(
+            self,
+            definition=definition,
+            signature=signature,
+            output=output,
+            headers=param_headers(signature.schema),
+        )
+
+    def _now(self) -> Tool:
+        try:
+            return self.renewed()
+        except ValueError as exc:
+            raise ToolError(
+                f"A class that {self.name} takes or returns was defined anew, and does not fit: {exc}"
+            ) from None
+
+    def _bound(self, arguments: Mapping[str, Any], context: Context) -> dict[str, Any]:
+        signature = self._now().signature
+        bound = signature.bind(arguments)
+        if signature.injected is not None:
+            bound[signature.injected] = context
+        return bound
+
     def _result(
         self, value: Any, table: ContentTable, results: KeptResults, sender: str
     ) -> types.CallToolResult:
         if isinstance(value, types.CallToolResult):
             return value.model_copy(update={"content": [*value.content]})  # it stays the function's own
-        structured = self.output.structured(value) if self.output else None
+        output = self._now().output if self.signature.names_classes else self.output
+        structured = output.structured(value) if output else None
         content = table.convert(value)
         results.add_rest(content, value, self.name, sender)
         result = types.CallToolResult(content=content.blocks)
@@ -179,6 +217,17 @@ class Tool:
         if structured is not None:  # set to None it would be sent as null
             result.structuredContent = structured
         return result
+
+
+def _given(function: Callable[..., Any], arguments: Callable[[], Mapping[str, Any]]) -> Callable[..., Any]:
+    """`function`, with the arguments that there are when it runs."""
+    if is_async(function):
+
+        async def run_async(**_: Any) -> Any:
+            return await function(**arguments())
+
+        return run_async
+    return lambda **_: function(**arguments())
 
 
 def explain(name: str, error: BaseException) -> str:

@@ -88,6 +88,32 @@ async def test_anything_callable_is_a_tool(function, name, concurrent):
         assert await client.text(name, a=1) == "3"
 
 
+def bound(*args, **keywords):
+    return functools.update_wrapper(functools.partial(*args, **keywords), args[0])
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        functools.partial(add, b=2),
+        bound(add, b=2),
+        decorated(bound(add, b=2)),
+        bound(decorated(add), b=2),
+        bound(bound(lambda c, a, b: a + b - c, 0), b=2),
+    ],
+)
+async def test_what_a_partial_object_has_bound_is_not_the_callers(function):
+    """What is bound cannot be given, nor seen: it may be a secret (1.20)."""
+    mcp = FastMCP()
+    mcp.add_tool(function, name="add")
+    async with speaking(mcp) as client:
+        (tool,) = (await client.ask("tools/list"))["tools"]
+        assert list(tool["inputSchema"]["properties"]) == ["a"]
+        assert await client.text("add", a=1) == "3"
+        result = await client.call("add", a=1, b=3)
+        assert result["isError"]
+
+
 def test_what_a_tool_says_is_its_functions_own_words():
     assert Tool.of(add).definition.description == "The sum."
     assert Tool.of(functools.partial(add, b=1)).definition.description == "The sum."

@@ -1,0 +1,106 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Tools of a real kernel that the notebook changes around, and what their results hold."""
+
+from __future__ import annotations
+
+import os
+import time
+
+import anyio
+import pytest
+
+from .live import live_kernel
+from .test_magics import text_of, tool
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture(scope="module")
+def kernel(module_jupyter_dirs):
+    with live_kernel(module_jupyter_dirs.runtime, module_jupyter_dirs.environ) as kernel:
+        assert not kernel.run("%load_ext mcp_jupyter").error
+        kernel.run("from mcp_jupyter.kernel.extension import engine_of")
+        kernel.run("server = engine_of(get_ipython()).server")
+        yield kernel
+
+
+async def test_a_class_defined_anew_is_what_a_waiting_call_gets(kernel):
+    """A cell that defines a model again changes the list, and the calls that wait for it (1.20)."""
+    model = "from pydantic import BaseModel\nclass Order(BaseModel):\n    number: int\n"
+    kernel.run(model)
+    kernel.run(tool("def f(order: Order): return isinstance(order, Order) and repr(order)"))
+    kernel.run("import threading; begun, go_on = threading.Event(), threading.Event()")
+    kernel.run(tool("def release(): go_on.set()\ndef wait() -> bool: return begun.wait(20)", "--concurrent"))
+    async with kernel.connect() as client, anyio.create_task_group() as tasks:
+        cell = f"{model}    urgent: bool = True\nbegun.set(); assert go_on.wait(20)"
+        tasks.start_soon(kernel.arun, cell)
+        assert await text_of(client, "wait") == ("true", False)
+        waits = anyio.Event()
+
+        async def say_so(*_: object) -> None:
+            waits.set()
+
+        async def call() -> None:
+            params = {"name": "f", "arguments": {"order": {"number": 1}}}
+            result = await client.ask("tools/call", params, on_progress=say_so)
+            assert result["content"][0]["text"] == "Order(number=1, urgent=True)"
+
+        tasks.start_soon(call)
+        await waits.wait()
+        await client.call("release")
+        await client.hear("notifications/tools/list_changed")
+        listed = {each["name"]: each for each in (await client.ask("tools/list"))["tools"]}
+        assert "urgent" in str(listed["f"]["inputSchema"])
+
+
+async def test_autoreload_applies_before_a_call_as_before_a_cell(kernel, tmp_path):
+    """A module whose file changed is reloaded when a tool is called (1.20)."""
+    file = tmp_path / "reloaded_by_a_call.py"
+    file.write_text("def value(): return 1")
+    kernel.run(f"import sys; sys.path.insert(0, {str(tmp_path)!r})\n%load_ext autoreload\n%autoreload 2")
+    kernel.run("import reloaded_by_a_call")
+    kernel.run(tool("def f(): return reloaded_by_a_call.value()"))
+    async with kernel.connect() as client:
+        assert await text_of(client, "f") == ("1", False)
+        for number in (2, 3):
+            file.write_text(f"def value(): return {number}")
+            os.utime(file, (time.time() + 10 * number,) * 2)
+            assert await text_of(client, "f") == (str(number), False)
+    kernel.run("%autoreload 0\nsys.path.pop(0)")
+
+
+@pytest.mark.parametrize("around", ["%%time", "%%capture", "%%capture kept\n%%time"])
+async def test_our_magics_and_others_stand_over_a_cell_in_either_order(kernel, around):
+    """`%%mcp_tool` over `%%time` serves as `%%time` over `%%mcp_tool` does (1.20)."""
+    for cell in (f"%%mcp_tool\n{around}\ndef f(): return 1\n", f"{around}\n%%mcp_tool\ndef f(): return 1\n"):
+        kernel.run("server.remove('f')")
+        assert kernel.run(cell).error == ""
+        async with kernel.connect() as client:
+            assert await text_of(client, "f") == ("1", False)
+    ran = kernel.run(f"%%mcp_tool\n{around}\n1/0\ndef f(): return 2")
+    assert ran.error
+    async with kernel.connect() as client:
+        assert await text_of(client, "f") == ("1", False)
+
+
+async def test_what_a_tool_returns_is_not_sent_twice(kernel):
+    """A figure, or the value of a cell that the tool ran, is one part of its result (1.19)."""
+    kernel.run("import matplotlib.pyplot as plt")
+    kernel.run(
+        tool(
+            "def draws():\n    figure, axes = plt.subplots()\n    axes.plot([1, 2])\n"
+            "    display(figure); plt.show()\n    return figure\n"
+            "def runs(code: str):\n    return get_ipython().run_cell(code)\n"
+            "def evaluates(code: str):\n    return get_ipython().run_cell(code).result"
+        )
+    )
+    async with kernel.connect() as client:
+        (picture,) = (await client.call("draws"))["content"]
+        assert picture["mimeType"] == "image/png"
+        assert await text_of(client, "runs", {"code": "6 * 7"}) == ("42", False)
+        assert await text_of(client, "runs", {"code": "1/0"}) == (
+            "Error in runs: ZeroDivisionError: division by zero",
+            True,
+        )
+        result = await client.call("evaluates", {"code": "display('before'); 'value'"})
+    assert [block["text"] for block in result["content"]] == ["value", "'before'"]
