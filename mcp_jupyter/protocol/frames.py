@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeAlias
 
@@ -40,6 +41,7 @@ __all__ = [
     "matching_id",
     "parse",
     "parse_trusted",
+    "without_surrogates",
 ]
 
 RequestId: TypeAlias = int | str
@@ -49,6 +51,14 @@ _COUNTED_CHUNK_BYTES: Final = 64 * 1024
 
 _NUMBER: Final = re.compile(r"0|-?[1-9][0-9]{0,17}", re.ASCII)
 """A number as JSON writes it: `007` is a text."""
+
+_ESCAPED_SURROGATE: Final = re.compile(
+    rb"(?<!\\)((?:\\\\)*+)"  # backslashes that escape each other
+    rb"(?:(\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2})|\\u[dD][89a-fA-F][0-9a-fA-F]{2})"
+)
+"""A pair of surrogates, which is a character (group 2), or a lone one."""
+
+_RAW_SURROGATE: Final = re.compile(rb"\xed[\xa0-\xbf][\x80-\xbf]")
 
 _NOT_COUNTED: Final = bytes(set(range(256)) - set(b'"[{'))
 
@@ -164,17 +174,31 @@ def parse(data: bytes | bytearray | str) -> Any:
 def parse_trusted(data: bytes | bytearray | str) -> Any:
     """Parse JSON text that this process, or the program of the same user that sent it, has checked.
 
-    Strict: no NaN, no lone surrogates, depth bounded by the parser.
+    Strict: no NaN, depth bounded by the parser. A lone surrogate becomes U+FFFD, as in what we write: the
+    other side has cut a text within a character, and waits for an answer.
 
     Raises
     ------
     FrameError
         PARSE_ERROR, when the text is not JSON.
     """
+    if isinstance(data, str):
+        data = data.encode("utf-8", "surrogatepass")
     try:
         return from_json(data, allow_inf_nan=False)
     except ValueError as exc:
+        mended = _with_whole_characters(data)
+        if mended is not None:
+            with suppress(ValueError):
+                return from_json(mended, allow_inf_nan=False)
         raise FrameError(PARSE_ERROR, f"The message is not valid JSON: {exc}") from None
+
+
+def _with_whole_characters(text: bytes | bytearray) -> bytes | None:
+    """JSON text with U+FFFD for each lone surrogate, escaped or not; None when it has none."""
+    mended = _ESCAPED_SURROGATE.sub(lambda found: found[1] + (found[2] or rb"\ufffd"), text)
+    mended = _RAW_SURROGATE.sub("\ufffd".encode(), mended)
+    return None if mended == text else mended
 
 
 def has_too_many_containers(data: bytes | bytearray | str) -> bool:
@@ -291,30 +315,29 @@ def dumps(value: Any) -> bytes:
     """
     try:
         return to_json(value, by_alias=True, exclude_none=True, inf_nan_mode="null")
-    except PydanticSerializationError as exc:
+    except (ValueError, RecursionError) as exc:  # pydantic's error is a ValueError
         if "surrogates not allowed" not in str(exc):
-            raise TypeError(str(exc)) from None
-    except (ValueError, RecursionError) as exc:
-        raise TypeError(f"The value cannot be written as JSON: {exc}") from None
+            raise TypeError(f"The value cannot be written as JSON: {exc}") from None
     return _dumps_replacing_surrogates(value)
 
 
 def _dumps_replacing_surrogates(value: Any) -> bytes:
     try:
-        return to_json(_without_surrogates(value), by_alias=True, exclude_none=True, inf_nan_mode="null")
+        return to_json(without_surrogates(value), by_alias=True, exclude_none=True, inf_nan_mode="null")
     except (PydanticSerializationError, ValueError, RecursionError) as exc:
         raise TypeError(f"The value cannot be written as JSON: {exc}") from None
 
 
-def _without_surrogates(value: Any) -> Any:
+def without_surrogates(value: Any) -> Any:
+    """A JSON value with U+FFFD for each lone surrogate."""
     if isinstance(value, str):
         return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     if isinstance(value, BaseModel):
         value = value.model_dump(by_alias=True, exclude_none=True)
     if isinstance(value, Mapping):
-        return {_without_surrogates(key): _without_surrogates(item) for key, item in value.items()}
+        return {without_surrogates(key): without_surrogates(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_without_surrogates(item) for item in value]
+        return [without_surrogates(item) for item in value]
     return value
 
 

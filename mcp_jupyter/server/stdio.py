@@ -43,8 +43,9 @@ MAX_LINES_WAITING: Final = 64
 """Lines read ahead of the event loop: enough to keep it busy; the rest stays in the pipe."""
 
 ANSWER_SECONDS: Final = 1.0
-"""After the end of input, what was asked may still be answered, but for no longer than this: hosts close
-stdin to say goodbye, and end a process that stays by force after two seconds."""
+"""After the end of input, what was asked may still be answered while one answer follows the other within this
+time: a client that reads slowly gets them all. A call that takes longer is given up: hosts close stdin to say
+goodbye, and end a process that stays by force after two seconds."""
 
 DISCARD_BYTES: Final = 64 * 1024
 """A line over the limit is read on in pieces of this size, and dropped."""
@@ -76,6 +77,8 @@ class StdioChannel(Channel):
         self._sink: Sink | None = None
         self._unanswered: set[RequestId] = set()
         self._input_over = False
+        self._answers = 0  # written
+        self._writing = False
         self._closed = threading.Event()
         self._room = threading.Semaphore(MAX_LINES_WAITING)
 
@@ -99,8 +102,17 @@ class StdioChannel(Channel):
                     self._room.acquire()
                     self._post(self._line, line)
             self._post(self._end_of_input)
-            self._closed.wait(ANSWER_SECONDS)
+            self._wait_for_answers()
             self._post(self.close)
+
+    def _wait_for_answers(self) -> None:
+        """Wait until the channel is closed, or no answer was written for `ANSWER_SECONDS`."""
+        before = self._answers
+        while not self._closed.wait(ANSWER_SECONDS):
+            now = self._answers
+            if now == before and not self._writing:  # while it writes, the client has to read first
+                return
+            before = now
 
     def _lines(self) -> Iterator[bytes]:
         """The lines; of one over the limit, a byte more than the limit."""
@@ -144,13 +156,17 @@ class StdioChannel(Channel):
         """Write one line."""
         if self._closed.is_set():
             raise ConnectionClosed("The client closed its end.")
+        self._writing = True
         try:
             self._target.write(message.raw + b"\n")
             self._target.flush()
         except (OSError, ValueError):
             self.close()
             raise ConnectionClosed("The client closed its end.") from None
+        finally:
+            self._writing = False
         if isinstance(message.frame, Response | ErrorResponse) and message.frame.id is not None:
+            self._answers += 1
             self._unanswered.discard(message.frame.id)
             if self._input_over and not self._unanswered:
                 self.close()
@@ -205,8 +221,9 @@ def protocol_stdout() -> Iterator[BinaryIO]:
 async def stdio_server() -> AsyncIterator[tuple[ReadHalf, WriteHalf]]:
     """The client on this process's stdin and stdout: ``async with stdio_server() as (read, write)``.
 
-    Within it stdin and stdout are the protocol's. SIGTERM ends the conversation, as a client that leaves
-    does, so that what stands around it ends in order; before there is a conversation, it cancels what runs.
+    Within it stdin and stdout are the protocol's. SIGTERM and Ctrl-C end the conversation, as a client that
+    leaves does, so that what stands around it ends in order; before there is a conversation, they cancel what
+    runs. A function that blocks the event loop is interrupted then, and the process ends within two seconds.
 
     Yields
     ------
@@ -227,6 +244,6 @@ async def stdio_server() -> AsyncIterator[tuple[ReadHalf, WriteHalf]]:
 
 
 async def serve_stdio(server: _Serves) -> None:
-    """Serve one client on stdin and stdout until it closes stdin, or SIGTERM comes."""
+    """Serve one client on stdin and stdout until it closes stdin, or SIGTERM or Ctrl-C comes."""
     async with stdio_server() as (read, write), server.running():
         await server.serve(joined(read, write))

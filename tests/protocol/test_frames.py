@@ -52,7 +52,8 @@ def test_a_frame_survives_the_wire(frame):
         ("{", PARSE_ERROR, None),
         ("", PARSE_ERROR, None),
         ('{"jsonrpc":"2.0","id":1,"method":"x","params":{"a":NaN}}', PARSE_ERROR, None),
-        ('"\\ud800"', PARSE_ERROR, None),
+        ('"\\ud800', PARSE_ERROR, None),
+        ('"\\ud8', PARSE_ERROR, None),
         ("[" * 5000 + "]" * 5000, PARSE_ERROR, None),
         ("[]", INVALID_REQUEST, None),
         ("7", INVALID_REQUEST, None),
@@ -147,6 +148,44 @@ def test_a_lone_surrogate_is_replaced_rather_than_never_answered():
     plain = json.loads(dumps(result))
     assert plain["content"][0]["text"] == "a�b"
     assert plain["structuredContent"] == {"k�": ["�"]}
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (rb"a\ud800b", "a\ufffdb"),
+        (rb"\ud83d", "\ufffd"),
+        (rb"\uDE00x", "\ufffdx"),
+        (rb"\ud83d\ude00", "😀"),
+        (rb"\ud83d\ud83d\ude00\ude00", "\ufffd😀\ufffd"),
+        (rb"\\ud800", "\\ud800"),
+        (rb"\\\ud800\n\u0041", "\\\ufffd\nA"),
+        (b"a\xed\xa0\x80b\xc3\xa9", "a\ufffdbé"),
+    ],
+)
+def test_a_lone_surrogate_in_what_arrives_is_replaced_and_answered(text, said):
+    """A text that was cut within a character does not cost the id of its request (1.32)."""
+    lone = rb"\udfff"
+    raw = b'{"jsonrpc":"2.0","id":7,"method":"x","params":{"%s":["%s","%s"]}}' % (lone, text, lone)
+    frame = decode(raw)
+    assert (frame.id, frame.params) == (7, {"\ufffd": [said, "\ufffd"]})
+    assert decode(raw.decode("utf-8", "surrogatepass")) == frame
+
+
+def test_a_lone_surrogate_is_replaced_in_a_key_too():
+    """(1.32)."""
+    assert json.loads(dumps({"k\ud800": {"\udfff": "\ud800"}})) == {"k\ufffd": {"\ufffd": "\ufffd"}}
+
+
+@pytest.mark.parametrize(
+    "piece", [b"\\", b"\\\\u", rb"\ud800", rb"\ud83d\ude00", b"\xed", b"\xed\xa0\x80", b'"']
+)
+def test_looking_for_surrogates_costs_linear_time(piece):
+    """What goes back takes minutes for this (1.32)."""
+    started = time.process_time()
+    with pytest.raises(FrameError):
+        parse(rb'{"\ud800' + piece * (1_000_000 // len(piece)))
+    assert time.process_time() - started < 5
 
 
 def test_null_in_data_stays_and_absent_fields_of_models_go():

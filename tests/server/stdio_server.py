@@ -6,6 +6,7 @@ FILE gets a line when the server's life begins and when it ends.
 
 from __future__ import annotations
 
+import hashlib
 import os
 import subprocess
 import sys
@@ -91,6 +92,30 @@ def block(seconds: float) -> str:
     note("blocking")
     time.sleep(seconds)
     return "blocked"
+
+
+@mcp.tool()
+def stubborn(seconds: float) -> str:
+    end = time.monotonic() + seconds
+    note("clinging")
+    while time.monotonic() < end:
+        try:
+            time.sleep(end - time.monotonic())
+        except KeyboardInterrupt:
+            note("interrupted")
+    return "clung"
+
+
+@mcp.tool()
+def compute() -> str:
+    """Stay in C code, which looks for no signal."""
+    note("computing")
+    return hashlib.pbkdf2_hmac("sha256", b"", b"", 10**9).hex()
+
+
+@mcp.tool()
+def broken_text() -> dict[str, list[str]]:
+    return {"text": ["a\ud800b"]}
 
 
 @mcp.tool()

@@ -16,7 +16,7 @@ from pydantic_core import PydanticSerializationError, from_json
 
 from ... import types
 from ...errors import ToolError
-from ...protocol.frames import dumps
+from ...protocol.frames import dumps, without_surrogates
 from ..content import Audio, Image, frames, plain
 from ..content.extent import extent
 from ..parameters import describe
@@ -124,9 +124,9 @@ class Output:
             # bytes for text where they happen to be UTF-8.
             seen = extent(value)
             return _dumped(adapter, plain(value) if seen.iterators or seen.binary else value)
-        except (ValidationError, PydanticSerializationError, UnicodeDecodeError, TypeError) as exc:
+        except (ValidationError, PydanticSerializationError, UnicodeError, TypeError) as exc:
             try:
-                form = plain(value)
+                form = without_surrogates(plain(value))
             except TypeError:
                 raise exc from None
             # Once more from the JSON form: NumPy's numbers in a dataclass are numbers there, bytes a text.

@@ -12,6 +12,7 @@ from ... import types
 from ...errors import McpJupyterError, ToolError
 from ...protocol.headers import HeaderError, param_headers
 from ..content import ContentTable, readable
+from ..lowlevel.values import error_text
 from ..running import Invocation, converted, is_async
 from .context import Context
 from .outputs import Output
@@ -232,9 +233,8 @@ def _given(function: Callable[..., Any], arguments: Callable[[], Mapping[str, An
 
 def explain(name: str, error: BaseException) -> str:
     """What went wrong in a user's function, in words that an assistant can act on."""
-    if isinstance(error, McpJupyterError):
-        return str(error)
-    return f"Error in {name}: {_shown(error)}"
+    text = str(error) if isinstance(error, McpJupyterError) else f"Error in {name}: {_shown(error)}"
+    return error_text(text)
 
 
 def _shown(error: BaseException) -> str:

@@ -14,7 +14,12 @@ from ...protocol.frames import dumps
 from ..content import Content, ContentTable, default_rows, plain, readable
 from .helper_types import ReadResourceContents
 
-__all__ = ["MAX_COMPLETIONS", "completed", "explained", "read", "tool_result"]
+__all__ = ["MAX_COMPLETIONS", "completed", "error_text", "explained", "read", "tool_result"]
+
+MAX_ERROR_CHARS: Final = 8000
+"""Of the text of a tool's error: most hosts hand on no more, and its beginning and its end say most."""
+
+_ERROR_END_CHARS: Final = 1500
 
 MAX_COMPLETIONS: Final = 100
 """Values in one answer (spec, server/utilities/completion)."""
@@ -96,6 +101,15 @@ def completed(value: types.Completion | None) -> types.CompleteResult:
 def explained(error: BaseException) -> str:
     """What a handler raised, in its own words; where they are no sentence, with the exception's name."""
     text = readable(error)
-    if text and not isinstance(error, KeyError):  # its text is the key
+    if not text or isinstance(error, KeyError):  # its text is the key
+        text = ": ".join(filter(None, (type(error).__name__, text)))
+    return error_text(text)
+
+
+def error_text(text: str) -> str:
+    """The text of an error in at most `MAX_ERROR_CHARS` characters: its beginning and its end."""
+    if len(text) <= MAX_ERROR_CHARS:
         return text
-    return ": ".join(filter(None, (type(error).__name__, text)))
+    between = f"\n[... of {len(text)} characters, those between are left out ...]\n"
+    head = MAX_ERROR_CHARS - _ERROR_END_CHARS - len(between)
+    return text[:head] + between + text[-_ERROR_END_CHARS:]

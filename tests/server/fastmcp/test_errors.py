@@ -224,6 +224,25 @@ async def test_a_tool_that_hangs_in_a_thread_holds_up_nobody():
             assert await client.text("g") == "alive"
 
 
+async def test_the_text_of_an_error_is_bounded():
+    """Its beginning and its end stay (1.32)."""
+    mcp = FastMCP()
+
+    @mcp.tool()
+    def fail(kind: str, size: int) -> None:
+        text = "begins " + "x" * size + " ends"
+        raise ToolError(text) if kind == "ours" else ValueError(text)
+
+    async with speaking(mcp) as client:
+        for kind in ("ours", "theirs"):
+            assert len(await client.error("fail", kind=kind, size=7900)) < 8000
+            text = await client.error("fail", kind=kind, size=100_000)
+            assert len(text) == 8000
+            assert text[:40].count("begins") == 1
+            assert text.endswith("xxx ends")
+            assert "characters, those between are left out" in text
+
+
 def test_an_error_is_explained_in_words():
     assert explain("f", ToolError("words")) == "words"
     assert explain("f", ValueError("x")) == "Error in f: ValueError: x"
