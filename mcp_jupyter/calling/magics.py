@@ -23,7 +23,7 @@ from traitlets import List, Unicode
 from ..errors import CassetteError, McpJupyterError, ToolError
 from ..kernel.arguments import HELP, magic, no_such, parse, parse_words, words_of
 from ..kernel.cards import Card, show
-from ..kernel.identity import identify
+from ..kernel.identity import cell_id, identify
 from .arguments import ALIAS, CALL, CASSETTE, INTO, PROMPT, READ, SERVER, TARGET, split_target
 from .connections import Connections
 from .text import clean
@@ -118,7 +118,7 @@ class CallingMagics(Magics):
             identity = identify(self.shell.user_ns)
             args.redact = [*self.redact, *(args.redact or ())]
             args.no_redact = [*self.no_redact, *(args.no_redact or ())]
-            wanted = wanted_of(alias, args, target, self.shell.user_ns, identity, _cell_id(self.shell))
+            wanted = wanted_of(alias, args, target, self.shell.user_ns, identity, cell_id(self.shell))
             server = self.connections.connect(alias, wanted)
         self.shell.push({alias: server}, interactive=True)
         for line in server.drift:
@@ -316,14 +316,6 @@ def _is_name(text: str) -> bool:
 
 def _wire(result: types.CallToolResult) -> Any:
     return result.model_dump(by_alias=True, exclude_none=True, mode="json")
-
-
-def _cell_id(shell: InteractiveShell) -> str | None:
-    """Which cell runs, where the front end says it (JupyterLab and VS Code do)."""
-    message = shell.get_parent() if hasattr(shell, "get_parent") else None
-    metadata = message.get("metadata") if isinstance(message, Mapping) else None
-    cell = metadata.get("cellId") if isinstance(metadata, Mapping) else None
-    return cell if isinstance(cell, str) else None
 
 
 def _is_server(value: object) -> bool:

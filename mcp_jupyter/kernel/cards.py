@@ -20,7 +20,7 @@ from IPython.display import display
 
 from ..server.fastmcp.hints import signature_of
 
-__all__ = ["FRAME", "NOTE", "Card", "show", "signature_text"]
+__all__ = ["FRAME", "NOTE", "Card", "show", "signature_text", "unhinted"]
 
 MAX_TEXT_CHARS: Final = 160
 """What is said of one thing fits on a line or two; the whole of it is in the cell above the card."""
@@ -44,26 +44,29 @@ class Card:
     Attributes
     ----------
     heading : str
-    lines : sequence of (str, str)
-        What it is about, and what is said of it: of a longer text, the first line.
+    lines : sequence of (str, str, ...)
+        A name, and what is said of it, each on a line of its own: of a longer text, the first line.
     note : str
         A last sentence, for what the person may want to do next; a command in it stands between backticks.
     """
 
     heading: str
-    lines: Sequence[tuple[str, str]] = ()
+    lines: Sequence[tuple[str, ...]] = ()
     note: str = ""
 
     def __repr__(self) -> str:
         """The card as text."""
-        rows = [f"  {name}  {_one_line(text)}".rstrip() for name, text in self.lines]
+        rows = []
+        for name, *texts in self.lines:
+            first, *more = map(_one_line, texts)
+            rows += [f"  {name}  {first}".rstrip(), *(f"      {text}" for text in more)]
         return "\n".join([self.heading, *rows, *([self.note] if self.note else [])])
 
     def _repr_html_(self) -> str:
         rows = "".join(
             f'<tr style="{_ROW}"><td style="{_NAME}"><code>{html.escape(name)}</code></td>'
-            f'<td style="{_TEXT}">{html.escape(_one_line(text))}</td></tr>'
-            for name, text in self.lines
+            f'<td style="{_TEXT}">{"<br>".join(html.escape(_one_line(text)) for text in texts)}</td></tr>'
+            for name, *texts in self.lines
         )
         table = f'<table style="{_TABLE}"><tbody>{rows}</tbody></table>' if rows else ""
         text = _COMMAND.sub(r"<code>\1</code>", html.escape(self.note))
@@ -82,6 +85,15 @@ def _one_line(text: str) -> str:
 
 
 # -- signatures ----------------------------------------------------------------------------------------
+
+
+def unhinted(function: Callable[..., Any]) -> list[str]:
+    """The parameters of a function that have no type hint."""
+    try:
+        parameters = signature_of(function).parameters.values()
+    except (TypeError, ValueError):
+        return []
+    return [each.name for each in parameters if each.annotation is inspect.Parameter.empty]
 
 
 def signature_text(function: Callable[..., Any]) -> str:

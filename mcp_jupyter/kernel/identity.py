@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path, PurePath
 from typing import Any, Final
 
+from IPython.core.interactiveshell import InteractiveShell
 from traitlets.config.configurable import MultipleInstanceError
 
-__all__ = ["SESSION_NAME", "Identity", "identify"]
+__all__ = ["SESSION_NAME", "Identity", "cell_id", "identify"]
 
 SESSION_NAME: Final = "JPY_SESSION_NAME"
 """The environment variable in which Jupyter Server gives a kernel its notebook's path."""
@@ -73,3 +74,11 @@ def _kernel_id() -> str:
         return match["id"]
     stem = Path(name).stem
     return stem if _KERNEL_ID.fullmatch(stem) else uuid.uuid5(uuid.NAMESPACE_URL, name).hex
+
+
+def cell_id(shell: InteractiveShell) -> str | None:
+    """Which cell runs, where the front end says it (JupyterLab and VS Code do)."""
+    message = shell.get_parent() if hasattr(shell, "get_parent") else None
+    metadata = message.get("metadata") if isinstance(message, Mapping) else None
+    cell = metadata.get("cellId") if isinstance(metadata, Mapping) else None
+    return cell if isinstance(cell, str) else None

@@ -46,7 +46,8 @@ from .arguments import (
 from .cards import Card, show, signature_text
 from .cells import Cell, CellTransformer, is_code, run_cell
 from .engine import Engine
-from .status import CANNOT_SERVE, loaded_card, shown_resources, status_card
+from .identity import cell_id
+from .status import CANNOT_SERVE, loaded_card, shown_resources, status_card, tool_line
 from .templates import text_prompt
 
 if TYPE_CHECKING:
@@ -94,6 +95,7 @@ class McpMagics(Magics):
         self.connections = connections
         self.completion: Completion | None = None
         self.transformer: CellTransformer | None = None
+        self._origins: dict[tuple[str, str], str] = {}  # the cell that made what is served
 
     @property
     def engine(self) -> Engine:
@@ -150,7 +152,7 @@ class McpMagics(Magics):
             )
             for name, function in functions.items()
         ]
-        self._serve("tool", tools, {tool.name: signature_text(tool.function) for tool in tools})
+        self._serve("tool", {tool.name: tool for tool in tools}, line + cell)
         return done.value if done.has_value else None
 
     # -- resources -------------------------------------------------------------------------------
@@ -195,7 +197,7 @@ class McpMagics(Magics):
             mime_type=args.mime_type,
             paths=args.paths,
         )
-        self._serve("resource", [resource], {resource.uri: resource.definition.description or ""})
+        self._serve("resource", {resource.uri: resource}, line + cell)
         self.engine.server.resource_updated(resource.uri)
         return None
 
@@ -214,7 +216,9 @@ class McpMagics(Magics):
             mime_type=args.mime_type,
             watch=args.watch,
         )
-        show(Card("MCP resource", [(resource.uri, type(self.shell.user_ns[args.what]).__name__)]))
+        kind = type(self.shell.user_ns[args.what]).__name__
+        description = [args.description] if args.description else []
+        show(Card("MCP resource", [(resource.uri, kind, *description)]))
 
     def _variables(self) -> list[str]:
         hidden = self.shell.user_ns_hidden
@@ -256,7 +260,7 @@ class McpMagics(Magics):
             )
             for name, function in functions.items()
         ]
-        self._serve("prompt", prompts, {prompt.name: signature_text(prompt.function) for prompt in prompts})
+        self._serve("prompt", {prompt.name: prompt for prompt in prompts}, line + cell)
 
     # -- the rest --------------------------------------------------------------------------------
 
@@ -353,9 +357,29 @@ class McpMagics(Magics):
         except ValueError as exc:
             raise UsageError(f"{who}: {exc}") from None
 
-    def _serve(self, kind: str, items: list[Any], lines: Mapping[str, str]) -> None:
-        self.engine.server.add(*items)
-        show(Card(f"MCP {kind}{'s' if len(items) > 1 else ''}", list(lines.items())))
+    def _serve(self, kind: str, items: Mapping[str, Any], source: str) -> None:
+        """Register what a cell made, by name or URI, and show it."""
+        server = self.engine.server
+        known = {"tool": server.tools, "resource": server.resources, "prompt": server.prompts}[kind]
+        origin = cell_id(self.shell) or source
+        lines = []
+        for name, item in items.items():
+            line = _line(item, self.shell.user_ns)
+            if name in known and self._origins.get((kind, name)) != origin:
+                line = (*line, f"It replaces another {kind} of this name.")
+            lines.append(line)
+            self._origins[kind, name] = origin
+        server.add(*items.values())
+        show(Card(f"MCP {kind}{'s' if len(items) > 1 else ''}", lines))
+
+
+def _line(item: Tool | Resource | Prompt, namespace: Mapping[str, Any]) -> tuple[str, ...]:
+    if isinstance(item, Tool):
+        return tool_line(item, namespace)
+    description = item.definition.description or ""
+    if isinstance(item, Resource):
+        return item.uri, description
+    return item.name, signature_text(item.function), *([description] if description else [])
 
 
 def _hints(args: argparse.Namespace) -> types.ToolAnnotations | None:

@@ -3,13 +3,16 @@
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Mapping
+from difflib import get_close_matches
+from typing import Any, Final
 
 from ..server.fastmcp import FastMCP
-from .cards import Card, signature_text
+from ..server.fastmcp.tools import Tool
+from .cards import Card, signature_text, unhinted
 from .inspection import STATUS_URI
 
-__all__ = ["CANNOT_SERVE", "loaded_card", "shown_resources", "status_card"]
+__all__ = ["CANNOT_SERVE", "loaded_card", "shown_resources", "status_card", "tool_line"]
 
 CANNOT_SERVE: Final = "Plain IPython cannot serve tools. Start `jupyter console`, or use FastMCP in a script."
 
@@ -37,12 +40,71 @@ def loaded_card(name: str | None = None, name_note: str = "") -> Card:
 def status_card(name: str, name_note: str, server: FastMCP) -> Card:
     """The card of `%mcp_status`; parameters as of `loaded_card`."""
     lines = [
-        *((tool.name, f"tool {signature_text(tool.function)}") for tool in server.tools.values()),
+        *(
+            (tool.name, f"tool {signature_text(tool.function)}", *_properties(tool))
+            for tool in server.tools.values()
+        ),
         *((uri, "resource") for uri in shown_resources(server)),
         *((prompt.name, f"prompt {signature_text(prompt.function)}") for prompt in server.prompts.values()),
     ]
     note = "" if lines else "Nothing is served yet: put %%mcp_tool over a cell that defines a function."
     return Card(f"MCP server {name}", lines, _sentences(name_note, note))
+
+
+def tool_line(tool: Tool, executors: Mapping[str, Any]) -> tuple[str, ...]:
+    """A tool's line in the card of its cell: what clients are told of it, and what they miss.
+
+    Parameters
+    ----------
+    executors : mapping
+        Where the name of its executor is looked up: the notebook's namespace.
+    """
+    description = tool.definition.description
+    told = [signature_text(tool.function), *([description] if description else []), *_properties(tool)]
+    return tool.name, *told, *_missing(tool), *_unknown_executor(tool, executors)
+
+
+def _properties(tool: Tool) -> list[str]:
+    """How it may be called, in the words of the options; on one line, or none."""
+    hints = tool.definition.annotations
+    said = {
+        "read-only": hints and hints.readOnlyHint,
+        "destructive": hints and hints.destructiveHint,
+        "idempotent": hints and hints.idempotentHint,
+        "open-world": hints and hints.openWorldHint,
+        "concurrent": tool.concurrent,
+        f"executor {tool.executor}": isinstance(tool.executor, str),
+        f"timeout {tool.timeout:g} s" if tool.timeout else "": tool.timeout,
+    }
+    words = ", ".join(word for word, is_so in said.items() if is_so)
+    return [words] if words else []
+
+
+def _missing(tool: Tool) -> list[str]:
+    injected = tool.signature.injected
+    names = ", ".join(name for name in unhinted(tool.function) if name != injected)
+    if not tool.definition.description:
+        what = f"No docstring, and no type hints for {names}" if names else "No docstring"
+        return [f"{what}: assistants can only guess what it does."]
+    return [f"No type hints for {names}: assistants can only guess its arguments."] if names else []
+
+
+def _unknown_executor(tool: Tool, executors: Mapping[str, Any]) -> list[str]:
+    name = tool.executor
+    if not isinstance(name, str):
+        return []
+    if name not in executors:
+        close = get_close_matches(name, [each for each in executors if not each.startswith("_")], n=1)
+        hint = f" Did you mean {close[0]}?" if close else ""
+        return [f"There is no variable {name!r} yet: calls fail until it is an executor.{hint}"]
+    from ..server.executors import check  # it brings multiprocessing
+
+    try:
+        check(executors[name], tool.function)
+    except ValueError:
+        kind = type(executors[name]).__name__
+        return [f"{name!r} is a variable of type {kind}: calls fail until it is an executor."]
+    return []
 
 
 def _sentences(*sentences: str) -> str:

@@ -71,7 +71,7 @@ def test_the_quickstart_shows_its_data_and_a_card_for_each_magic(quickstart: Pag
     expect(tools.last).to_contain_text("count_rows() -> int")
     expect(card(quickstart, "MCP resource")).to_contain_text("notebook://variables/salesDataFrame")
     expect(card(quickstart, "MCP prompt")).to_contain_text("summarise(region: str) -> str")
-    status = card(quickstart, "MCP server quickstart")
+    status = card(quickstart, "MCP server quickstart").last
     for name in ("top_customers", "count_rows", "notebook://variables/sales", "summarise"):
         expect(status).to_contain_text(name)
     quickstart.screenshot(path=tmp_path / "quickstart.png")
@@ -86,7 +86,7 @@ def test_cards_look_the_same_in_a_notebook_that_is_not_trusted(
         expect(
             page.locator("[title^='Active cell not trusted'], [title*='not trusted']").first
         ).to_be_attached()
-        status = card(page, "MCP server quickstart")
+        status = card(page, "MCP server quickstart").last
         expect(status.locator("div").first).to_have_css("border-left", "3px solid rgb(243, 119, 38)")
         expect(status.locator("td").first).to_have_css("text-align", "left")
         page.screenshot(path=tmp_path / "untrusted.png")
@@ -201,6 +201,6 @@ def test_the_quickstart_in_notebook_7(jupyter: Jupyter, browser: Browser, tmp_pa
     with window(browser, height=ALL_CELLS_HEIGHT) as page:
         open_in_notebook_7(page, jupyter, "classic.ipynb")
         choose(page, "Run", "Run All Cells")
-        expect(card(page, "MCP server classic")).to_contain_text("top_customers")
+        expect(card(page, "MCP server classic").last).to_contain_text("top_customers")
         expect(server_in(open_from_palette(page), "classic")).to_contain_text(COUNTS)
         page.screenshot(path=tmp_path / "notebook7.png")

@@ -53,7 +53,7 @@ async def test_every_public_function_of_the_cell_becomes_a_tool(kernel):
         )
     )
     assert ran.error == ""
-    assert ran.text == "MCP tools\n  a  (x: int) -> int\n  b  ()"
+    assert ran.text.startswith("MCP tools\n  a  (x: int) -> int\n      Adds.\n  b  ()")
     async with kernel.connect() as client:
         tools = {t["name"]: t for t in (await client.ask("tools/list"))["tools"]}
         assert set(tools) == {"a", "b"}
@@ -185,7 +185,7 @@ async def test_progress_and_log_of_a_tool_on_the_main_thread_reach_the_client(ke
 async def test_a_variable_is_read_as_it_is_now(kernel):
     kernel.run("import pandas as pd\nsales = pd.DataFrame({'a': [1, 2]})")
     ran = kernel.run('%mcp_resource sales --description "What was sold"')
-    assert ran.text == "MCP resource\n  notebook://variables/sales  DataFrame"
+    assert ran.text == "MCP resource\n  notebook://variables/sales  DataFrame\n      What was sold"
     async with kernel.connect() as client:
         *_, listed = (await client.ask("resources/list"))["resources"]
         assert (listed["name"], listed["description"]) == ("sales", "What was sold")
