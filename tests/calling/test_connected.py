@@ -5,17 +5,21 @@ from __future__ import annotations
 
 import _thread
 import asyncio
+import inspect
 import sys
 import threading
 from pathlib import Path
+from typing import Annotated
 
 import pytest
+from pydantic import Field
 
 from mcp_jupyter import types
 from mcp_jupyter.calling.answers.results import ToolError
 from mcp_jupyter.calling.calls import CallCancelled
 from mcp_jupyter.calling.connections import Wanted
 from mcp_jupyter.errors import ConnectionClosed, DefinitionChanged, McpError, RequestTimeout
+from mcp_jupyter.server.fastmcp import FastMCP
 
 from .conftest import BOUND, eventually
 from .servers import weather
@@ -34,6 +38,21 @@ def as_process(**options) -> Wanted:
 def test_a_tool_is_called_like_a_function(server):
     result = server.tools.forecast(city="Paris", days=2)
     assert result.text == "Paris: sunny, 20, 2 d"
+
+
+def test_a_parameter_is_called_by_its_alias(connections):
+    """What the tool's schema calls an argument is what its function here calls it (1.21)."""
+    mcp = FastMCP()
+
+    @mcp.tool()
+    def sales(
+        año: Annotated[int, Field(alias="year")], límite: Annotated[int, Field(alias="limit")] = 5
+    ) -> str:
+        return f"{año} {límite}"
+
+    tools = connections.connect("sales", Wanted(mcp)).tools
+    assert str(inspect.signature(tools.sales)) == "(*, year: int, limit: int = 5)"
+    assert tools.sales(year=2025).text == "2025 5"
 
 
 def test_wrong_arguments_are_refused_before_anything_is_sent(server, events):

@@ -55,6 +55,8 @@ class Signature:
         Name of the parameter that we fill.
     returns : Any
         The return annotation; `inspect.Signature.empty` when there is none.
+    aliases : dict
+        What callers call each parameter: its own name, or the alias of its `Field`.
     names_classes : bool
         Whether an annotation names a class that may be defined anew (see `current`).
 
@@ -79,6 +81,7 @@ class Signature:
         signature = hints.renewed(signature, self._classes)
         self.returns = signature.return_annotation
         self.injected: str | None = None
+        self.aliases: dict[str, str] = {}
         self._defaults: dict[str, Any] = {}
         fields: dict[str, Any] = {}
         for parameter in signature.parameters.values():
@@ -117,13 +120,17 @@ class Signature:
             base, *metadata = get_args(hint) if get_origin(hint) is Annotated else (hint,)
             hint = Annotated[(base, Field(description=described), *metadata)]
         default = parameter.default
-        if default is parameter.empty:
+        declared = isinstance(default, FieldInfo)
+        if declared:
+            hint = Annotated[hint, default]  # pydantic fills in what it stands for
+        alias = _alias(hint) or parameter.name
+        if alias in self.aliases.values():
+            raise ValueError(f"{self._shown}: two parameters are called {alias!r}; give one another alias.")
+        self.aliases[parameter.name] = alias
+        if default is parameter.empty or (declared and default.is_required()):
             return hint
-        if isinstance(default, FieldInfo):
-            # A declaration: pydantic fills in what it stands for.
-            hint = Annotated[hint, default]
-            return hint if default.is_required() else NotRequired[hint]
-        self._defaults[parameter.name] = default
+        if not declared:
+            self._defaults[alias] = default
         return NotRequired[hint]
 
     @staticmethod
@@ -209,6 +216,14 @@ def _read(value: Any) -> Any:
         except ValueError:
             return value
     return value
+
+
+def _alias(hint: Any) -> str | None:
+    """What a `Field` in an annotation says that the parameter is called outside."""
+    if get_origin(hint) is not Annotated:
+        return None
+    alias = FieldInfo.from_annotation(hint).validation_alias
+    return alias if isinstance(alias, str) else None
 
 
 def _name_of(function: Callable[..., Any]) -> str | None:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, Literal
@@ -25,6 +26,13 @@ TaskSupport = bool | Literal["required"]
 
 _NAME: Final = re.compile(r"[A-Za-z0-9_.\-/]{1,128}")
 
+_ARGUMENT: Final = re.compile(r"[A-Za-z0-9_.\-]{1,64}")
+"""Anthropic's API refuses a whole conversation for another name of a property in a tool's input schema, and
+with it every host that uses that API."""
+
+MAX_NAME_CHARS: Final = 64
+"""Of a name: as many as hosts take."""
+
 MAX_SHOWN: Final = 5
 """Exceptions of a group that a message names: enough to see what went wrong."""
 
@@ -44,6 +52,28 @@ def check_name(name: str | None) -> str:
             f"{name!r} is not a name that every host takes: pass name=..., 1 to 128 of A-Z a-z 0-9 _ - . /"
         )
     return name
+
+
+def check_argument_names(tool: str, signature: Signature) -> None:
+    """See that every host takes the names of a tool's arguments.
+
+    Raises
+    ------
+    ValueError
+        Naming the parameter, and saying how to give it another name for callers.
+    """
+    parameters = {alias: name for name, alias in signature.aliases.items()}
+    for number, alias in enumerate(signature.schema["properties"], 1):
+        if not _ARGUMENT.fullmatch(alias):
+            shown = alias if len(alias) <= MAX_NAME_CHARS else f"{alias[:MAX_NAME_CHARS]}..."
+            letters = unicodedata.normalize("NFKD", alias).encode("ascii", "ignore").decode("ascii")
+            ascii_name = re.sub(r"\W+", "_", letters).strip("_")[:MAX_NAME_CHARS] or f"argument_{number}"
+            raise ValueError(
+                f"{tool}: hosts refuse the argument name {shown!r}: they take 1 to 64 of A-Z a-z 0-9 _ - . "
+                f"The parameter may keep its name in Python and have another for callers: "
+                f'{parameters.get(alias, alias)}: Annotated[..., Field(alias="{ascii_name}")], with Field '
+                "from pydantic."
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +136,7 @@ class Tool:
         """
         signature = Signature(function, Context)
         name = check_name(name or signature.name)
+        check_argument_names(name, signature)
         output = None if structured_output is False else Output.of(signature.returns)
         if structured_output and output is None:
             raise ValueError(f"{name}: structured output needs a return annotation that has a JSON Schema.")
@@ -177,6 +208,7 @@ class Tool:
         signature = self.signature.current()
         if signature is self.signature:
             return self
+        check_argument_names(self.name, signature)
         output = Output.of(signature.returns) if self.output else None
         changed = {"inputSchema": signature.schema, "outputSchema": output.schema if output else None}
         definition = self.definition.model_copy(update=changed)
