@@ -48,7 +48,7 @@ def kernel_table(formatter: DisplayFormatter, *, close_figures: bool = True) -> 
 class _ReturnTable(ContentTable):
     """For what functions return."""
 
-    def convert(self, value: Any) -> Content:
+    def convert(self, value: Any, promised: Any = None) -> Content:
         """The content of one value; of a cell that the function ran (`run_cell`), its value or its error.
 
         Raises
@@ -60,7 +60,7 @@ class _ReturnTable(ContentTable):
             value.raise_error()
             value = value.result
         _forget_display(value)
-        return super().convert(value)
+        return super().convert(value, promised)
 
 
 def _forget_display(value: Any) -> None:

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, Final
 from pydantic_core import from_json, to_json
 
 from ...errors import McpJupyterError, UncheckableSchema
-from ...server.content import frames, plain, readable
+from ...server.content import columns, frames, plain, readable
 from ...server.content.extent import MAX_PARTS
 from ...types import Tool
 from ..text import clean, is_clean, one_line
@@ -239,6 +239,6 @@ def _other(value: Any) -> Any:
     if cells > MAX_PARTS:
         raise ValueError(f"a data frame of {cells:,} cells is too large for one call: pass a part of it")
     if not hasattr(value, "columns"):
-        return plain(value.to_list() if hasattr(value, "to_list") else value.to_pylist(), readable)
+        return plain(columns.cells(value), readable)
     page = frames.to_page(value, limit=len(value), cells=cells)
     return [dict(zip(page["columns"], row, strict=True)) for row in page["rows"]]

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """What Python values become on the wire."""
 
-from . import frames, paging
+from . import columns, frames, models, paging
 from .media import Audio, Image
 from .mime import from_bundle
 from .plain import plain, readable
@@ -15,9 +15,11 @@ __all__ = [
     "Image",
     "ResourceValue",
     "Row",
+    "columns",
     "default_rows",
     "frames",
     "from_bundle",
+    "models",
     "paging",
     "plain",
     "readable",

@@ -8,12 +8,14 @@ a kilobyte of memory until somebody writes them out. Each container is looked at
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping, Set
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping, Set
+from datetime import UTC, date, datetime, time, timedelta
 from itertools import islice
 from typing import Any, Final
 
 from ...errors import ToolError
+from .columns import is_sequence
+from .dates import is_date
 
 __all__ = ["MAX_PARTS", "Extent", "TooManyParts", "collected", "extent"]
 
@@ -21,10 +23,23 @@ MAX_PARTS: Final = 1_000_000
 """Numbers, texts, lists, ... that one value may have as JSON: some 10 MB of it. Nobody reads more, and a
 message on the wire has a limit too. Data frames are not concerned: they are sent by pages."""
 
-_ATOMS: Final = frozenset({str, int, bool, float, type(None)})
-
+_ATOMS: Final = frozenset({str, int, bool, type(None)})
 
 _PLAIN: Final = frozenset({list, tuple, set, frozenset})
+
+_INTEGERS: Final = {int}
+
+FEW: Final = 16
+"""Parts from which on it pays to look at their classes at once."""
+
+_FLOATS: Final = frozenset({float})
+
+_INFINITE: Final = (float("inf"), float("-inf"))
+
+_DATES: Final = frozenset({date, datetime, time, timedelta})
+
+DAYS_OF_YEAR: Final = 365
+"""From so many days on, pydantic writes years, of 365 days each."""
 
 
 class TooManyParts(ToolError):
@@ -35,15 +50,6 @@ class TooManyParts(ToolError):
             f"The value has more than {MAX_PARTS:,} parts, too many for one result: return a part of it, a "
             "summary, or a data frame, which is sent by pages."
         )
-
-
-@dataclass(frozen=True, slots=True)
-class Extent:
-    """The size of a value: its parts, and whether there are iterators, or bytes, among them."""
-
-    parts: int
-    iterators: bool = False
-    binary: bool = False
 
 
 def collected(iterator: Iterator[Any]) -> list[Any]:
@@ -70,66 +76,144 @@ def extent(value: Any) -> Extent:
     RecursionError
         It is nested too deep.
     """
-    measure = _Measure()
-    return Extent(measure.parts(value), measure.iterators, measure.binary)
+    return Extent(value)
 
 
-class _Measure:
-    def __init__(self) -> None:
-        self.iterators = self.binary = False
+class Extent:
+    """The size of a value, and what it holds.
+
+    Attributes
+    ----------
+    parts : int
+    iterators, binary : bool
+        Whether there are iterators, or bytes, in it.
+    numpy : bool
+        Whether there is something of NumPy's in it.
+    special : bool
+        Whether there is something in it of which pydantic's JSON form is not ours: an infinity, a date of a
+        library, keys that are not all text or all numbers, or something that cannot be looked at.
+    """
+
+    __slots__ = ("_kept", "_known", "_models", "binary", "iterators", "numpy", "parts", "special")
+
+    def __init__(self, value: Any) -> None:
+        self.iterators = self.binary = self.numpy = self.special = self._models = False
         self._known: dict[int, int] = {}  # by identity; 1 while a container is on the way (a cycle)
         self._kept: list[Any] = []  # what was made here, so that no identity is used twice
+        self.parts = self._count(value)
+        # A model writes its bytes as it likes, wherever in it they are.
+        self.special = self.special or (self.binary and self._models)
 
-    def parts(self, value: Any) -> int:
+    def _count(self, value: Any) -> int:
         kind = type(value)
-        within: Iterable[Any]
-        if kind is dict:
+        within: Collection[Any]
+        if kind is dict:  # by class: to ask an abstract one takes longer than all the rest
+            for key in value:
+                if type(key) is not str:
+                    self.special = self.special or {*map(type, value)} != _INTEGERS
+                    break
             within = value.values()
-        elif kind in _PLAIN:  # by class: to ask an abstract one takes longer than all the rest
+        elif kind in _PLAIN:
             within = value
-        elif isinstance(value, Iterator):
-            self.iterators = True
-            return 1
         elif kind is bytes:
             self.binary = True
             return 1
         else:
-            found = _within(value)
+            found = self._looked_into(value)
             if isinstance(found, int):
-                return _bounded(found)
+                return found
             within = found
-        if (known := self._known.get(id(value))) is not None:
-            return known
+        return known if (known := self._known.get(id(value))) is not None else self._total(value, within)
+
+    def _total(self, value: Any, within: Collection[Any]) -> int:
         self._known[id(value)] = total = 1
         self._kept.append(value)
-        for part in within:
-            total += 1 if type(part) in _ATOMS else self.parts(part)
-            if total > MAX_PARTS:
-                raise TooManyParts
-        self._known[id(value)] = total
+        if len(within) > FEW and self._is_flat(within):
+            total += len(within)
+        else:
+            for part in within:
+                kind = type(part)
+                if kind in _ATOMS:
+                    total += 1
+                elif kind is float:
+                    total += 1
+                    if part - part and part == part:
+                        self.special = True
+                else:
+                    total += self._count(part)
+                if total > MAX_PARTS:
+                    raise TooManyParts
+        self._known[id(value)] = _bounded(total)
         return total
+
+    @staticmethod
+    def _is_flat(within: Collection[Any]) -> bool:
+        """Whether there are only atoms within, or only finite floats: found at the speed of C."""
+        kinds = {*map(type, within)}
+        return kinds <= _ATOMS or (kinds == _FLOATS and not (rest := sum(within)) - rest)
+
+    def _looked_into(self, value: Any) -> list[Any] | int:
+        try:
+            found = self._within(value)
+            return _bounded(found) if isinstance(found, int) else list(found)
+        except (TooManyParts, RecursionError):
+            raise
+        except Exception:  # noqa: BLE001 - of a class that we do not know: it will be its text
+            self.special = True
+            return 1
+
+    def _within(self, value: Any) -> Collection[Any] | int:
+        """What a value holds, or how many parts it has itself."""
+        if isinstance(value, float | bytearray | memoryview) and type(value).__module__ != "numpy":
+            self.special = self.special or value in _INFINITE
+            self.binary = self.binary or not isinstance(value, float)
+            return 1
+        if isinstance(value, Iterator):
+            self.iterators = True
+            return 1
+        if is_date(value):
+            self.special = self.special or not _is_common(value)
+            return 1
+        if isinstance(value, Mapping):
+            self.special = True  # its keys may be anything
+            return list(islice(value.values(), MAX_PARTS + 1))
+        if isinstance(value, list | tuple | Set | deque):
+            return value
+        if isinstance(value, range):
+            return len(value)
+        return self._of_library(value)
+
+    def _of_library(self, value: Any) -> Collection[Any] | int:
+        kind = type(value)
+        if kind.__module__ == "builtins" or isinstance(value, type):
+            return 1
+        library = str(kind.__module__).partition(".")[0]
+        if library == "numpy":
+            self.numpy = self.special = True
+            size = int(getattr(value, "size", 1))
+            has_objects = getattr(getattr(value, "dtype", None), "hasobject", False)
+            return list(value.flat) if has_objects and size <= MAX_PARTS else size
+        if is_sequence(value):
+            self.special = True
+            return len(value)
+        if hasattr(kind, "__pydantic_serializer__"):
+            self._models = True
+            extra = getattr(value, "__pydantic_extra__", None) or {}
+            return [*getattr(value, "__dict__", {}).values(), *extra.values()]
+        fields = getattr(kind, "__dataclass_fields__", None)
+        return 1 if fields is None else [getattr(value, name, None) for name in fields]
+
+
+def _is_common(value: Any) -> bool:
+    """Whether pydantic writes a date, time or duration as we do."""
+    if type(value) not in _DATES:
+        return False
+    if isinstance(value, timedelta):
+        return abs(value.days) < DAYS_OF_YEAR
+    return getattr(value, "tzinfo", None) in (None, UTC)
 
 
 def _bounded(parts: int) -> int:
     if parts > MAX_PARTS:
         raise TooManyParts
     return parts
-
-
-def _within(value: Any) -> Iterable[Any] | int:
-    """What a value holds, or how many parts it has itself."""
-    if isinstance(value, Mapping):
-        return value.values()
-    if isinstance(value, list | tuple | Set | deque):
-        return value
-    if isinstance(value, range):
-        return len(value)
-    if type(value).__module__ == "numpy":
-        size = getattr(value, "size", 1)
-        return value.flat if getattr(value.dtype, "hasobject", False) and size <= MAX_PARTS else size
-    if isinstance(value, type):
-        return 1
-    if hasattr(value, "__pydantic_serializer__"):
-        return getattr(value, "__dict__", {}).values()
-    fields = getattr(value, "__dataclass_fields__", None)
-    return 1 if fields is None else [getattr(value, name, None) for name in fields]

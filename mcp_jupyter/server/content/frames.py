@@ -8,21 +8,27 @@ from __future__ import annotations
 
 import csv
 import io
+import sys
 from collections.abc import Iterable
 from typing import Any, Final
 
 from ...protocol.frames import dumps
+from . import columns
+from .columns import named, readable, short_format
 from .extent import MAX_PARTS, TooManyParts
-from .plain import plain, readable
+from .plain import plain, unique
 
 __all__ = [
     "FRAME_SCHEMA",
     "MAX_CELLS",
     "MAX_CHARS",
+    "MAX_LISTED",
     "MAX_ROWS",
+    "as_frame",
     "column",
     "is_frame",
     "is_frame_class",
+    "kind",
     "kinds",
     "labels",
     "nbytes",
@@ -38,6 +44,9 @@ __all__ = [
 
 MAX_ROWS: Final = 200
 """Rows of a frame in one tool result: what an assistant can read; `total` says what there is."""
+
+MAX_LISTED: Final = 10_000
+"""Items of a library's sequence or array that are written out as a list; a longer one is a data frame."""
 
 MAX_CELLS: Final = 20_000
 """Cells of a frame in one tool result: 200 rows of 100 columns. A frame may have more columns than rows."""
@@ -83,9 +92,29 @@ def is_frame(value: Any) -> bool:
 
 def is_frame_class(kind: type) -> bool:
     """Whether a class is that of data frames or series in memory, or derived from one."""
-    return kind.__module__ != "builtins" and any(
-        (base.__module__.partition(".")[0], base.__name__) in _CLASSES for base in kind.__mro__
-    )
+    return kind.__module__ != "builtins" and named(kind, _CLASSES)
+
+
+def as_frame(value: Any) -> Any:
+    """A data frame or series as it is; a library's sequence of more than `MAX_LISTED` items as a series.
+
+    None for anything else, and where there is no library of data frames in this process.
+    """
+    if is_frame(value):
+        return value
+    is_array = columns.is_array(value) and value.ndim == 1 and not value.dtype.names
+    if not (is_array or columns.is_sequence(value)) or len(value) <= MAX_LISTED:
+        return None
+    if hasattr(value, "nlevels") and value.nlevels > 1:
+        return value.to_frame(index=False, allow_duplicates=True)
+    pandas, polars, pyarrow = map(sys.modules.get, ("pandas", "polars", "pyarrow"))
+    if pyarrow is not None and isinstance(value, pyarrow.Array):
+        return pyarrow.chunked_array([value])
+    if pandas is not None:
+        return pandas.Series(value, name=getattr(value, "name", None), copy=False).reset_index(drop=True)
+    if polars is not None:
+        return polars.Series("value", value)
+    return pyarrow and pyarrow.chunked_array([pyarrow.array(value)])
 
 
 def to_page(
@@ -158,39 +187,49 @@ def page_rows(value: Any, offset: int, limit: int, cells: int) -> int:
 
 def _pandas_table(whole: Any, part: Any) -> tuple[list[Any], list[Any]]:
     frame = part if hasattr(part, "columns") else part.to_frame("value" if part.name is None else part.name)
-    # As objects and by blocks: to go through it by row or by column is slow where there are many.
-    rows = frame.to_numpy(dtype=object).tolist()
+    rows = _pandas_rows(frame)
     index = whole.index
     if type(index).__name__ == "RangeIndex" and (index.name, index.start, index.step) == (None, 0, 1):
         return list(frame.columns), rows
     names = ["index" if name is None else name for name in index.names]
-    keys = frame.index.tolist() if index.nlevels > 1 else [(key,) for key in frame.index.tolist()]
+    keys = zip(*(columns.cells(frame.index.get_level_values(at)) for at in range(index.nlevels)), strict=True)
     return [*names, *frame.columns], [[*key, *row] for key, row in zip(keys, rows, strict=True)]
 
 
-def _table(value: Any) -> tuple[list[Any], list[Any]]:
-    import narwhals as nw
+def _pandas_rows(frame: Any) -> list[Any]:
+    try:
+        # As objects and by blocks: to go through it by row or by column is slow where there are many.
+        rows = frame.to_numpy(dtype=object).tolist()
+        own = [at for at, kind in enumerate(frame.dtypes) if _is_own(kind)]
+    except Exception:  # noqa: BLE001 - a cell has no Python value: each library's own error
+        rows = [[None] * len(frame.columns) for _ in range(len(frame))]
+        own = list(range(len(frame.columns)))
+    for at in own:
+        for row, cell in zip(rows, columns.cells(frame.iloc[:, at]), strict=True):
+            row[at] = cell
+    return rows  # type: ignore[no-any-return]
 
-    labels = getattr(value, "column_names", None)
-    if labels is not None:  # of pyarrow's tables, which may have a name twice
-        value = value.rename_columns(_unique(labels))
-    native = nw.from_native(value, allow_series=True)
-    frame = native.alias(native.name or "value").to_frame() if isinstance(native, nw.Series) else native
-    return list(frame.columns), frame.rows()
+
+def _is_own(kind: Any) -> bool:
+    """Whether a pandas column is read by itself: dates, pyarrow's, and floats with fewer digits."""
+    is_date = getattr(kind, "kind", "") in ("m", "M")
+    return is_date or type(kind).__name__ == "ArrowDtype" or short_format(kind) is not None
+
+
+def _table(value: Any) -> tuple[list[Any], list[Any]]:
+    if not hasattr(value, "columns"):  # a series
+        return [getattr(value, "name", None) or "value"], [[cell] for cell in columns.cells(value)]
+    is_arrow = hasattr(value, "column_names")  # whose tables may have a name twice
+    parts = value.columns if is_arrow else value.get_columns()
+    labels = value.column_names if is_arrow else value.columns
+    return list(labels), [list(row) for row in zip(*map(columns.cells, parts), strict=True)]
 
 
 def _unique(labels: Iterable[Any]) -> list[str]:
     """Labels as unique text: pandas allows numbers, tuples and duplicates."""
-    counts: dict[str, int] = {}
-    unique = []
-    for name in labels:
-        label = base = " / ".join(map(readable, name)) if isinstance(name, tuple) else readable(name)
-        while label in counts:
-            counts[base] += 1
-            label = f"{base}.{counts[base]}"
-        counts[label] = 1
-        unique.append(label)
-    return unique
+    return unique(
+        " / ".join(map(readable, name)) if isinstance(name, tuple) else readable(name) for name in labels
+    )
 
 
 def labels(value: Any) -> list[str]:
@@ -220,13 +259,18 @@ def rows_of(value: Any, begin: int, end: int) -> Any:
     return value.iloc[begin:end] if hasattr(value, "iloc") else value[begin:end]
 
 
+def kind(series: Any) -> Any:
+    """The library's type of a series."""
+    return series.dtype if hasattr(series, "dtype") else series.type
+
+
 def kinds(value: Any) -> list[Any]:
     """The library's types of the columns that `labels` names."""
     if not hasattr(value, "iloc"):
         if hasattr(value, "column_names"):
             return list(value.schema.types)
         own = getattr(value, "dtypes", None)
-        return [getattr(value, "dtype", None) or value.type] if own is None else list(own)
+        return [kind(value)] if own is None else list(own)
     data = list(value.dtypes) if hasattr(value, "columns") else [value.dtype]
     index = value.index
     levels = [level.dtype for level in index.levels] if index.nlevels > 1 else [index.dtype]
@@ -243,14 +287,23 @@ def nbytes(value: Any) -> int:
 
 def to_part(value: Any) -> Any:
     """A part of a value that JSON has no form for: a frame as its first page, else its text."""
-    return to_page(value, chars=MAX_CHARS) if is_frame(value) else plain(value, readable)
+    if is_frame(value):
+        try:
+            return to_page(value, chars=MAX_CHARS)
+        except Exception:  # noqa: BLE001 - each library's own: it costs this part
+            return readable(value)
+    return plain(value, readable)
 
 
 def to_markdown(page: dict[str, Any]) -> str:
-    """A page as a Markdown table, with a last line that says what was left out."""
+    """A page as a Markdown table, with a last line that says what was left out, or that nothing is there."""
     lines = ["| " + " | ".join(map(_cell, page["columns"])) + " |", "|" + " --- |" * len(page["columns"])]
     lines += ["| " + " | ".join(map(_cell, row)) + " |" for row in page["rows"]]
-    if page["truncated"]:
+    if not page["columns"]:
+        lines = [f"An empty data frame: {page['total']} rows, no columns."]
+    elif not page["total"]:
+        lines.append("\nAn empty data frame: no rows.")
+    elif page["truncated"]:
         lines.append(f"\n{len(page['rows'])} of {page['total']} rows.")
     return "\n".join(lines)
 

@@ -18,6 +18,7 @@ from ...errors import McpError
 from ...protocol.codes import INVALID_PARAMS
 from ...protocol.frames import dumps, has_too_many_containers
 from . import frames
+from .columns import cells, short_format
 from .plain import plain, readable
 from .resources import MAX_RESOURCE_CELLS, MAX_RESOURCE_CHARS, MAX_RESOURCE_ROWS, ResourceValue
 
@@ -140,7 +141,7 @@ def _binary(rows: Any, format: str) -> bytes:
         else:
             with pa.ipc.new_stream(target, table.schema) as stream:
                 stream.write_table(table)
-    except (pa.ArrowException, TypeError, ValueError) as exc:
+    except Exception as exc:  # noqa: BLE001 - pyarrow's, or the library's that converts to it
         said = readable(exc)[:200]
         raise McpError(
             INVALID_PARAMS, f"These values have no {format} form ({said}); use csv or json."
@@ -184,11 +185,28 @@ def _described(series: Any) -> list[Any]:
     values = nw.from_native(series, series_only=True)
     missing = int(values.null_count())
     found: list[Any] = [len(values) - missing, missing]
-    for name in ("min", "max", "mean", "std"):
-        try:
-            if name in ("mean", "std") and not values.dtype.is_numeric():
-                raise TypeError
-            found.append(plain(getattr(values, name)(), readable))
-        except Exception:  # noqa: BLE001 - of text no mean, of mixed objects no order: each library's own error
-            found.append(None)
-    return found
+    kind = frames.kind(series)
+    # narwhals does not know pyarrow's date64.
+    if values.dtype.is_temporal() or str(kind).startswith("date64") or short_format(kind) is not None:
+        # As cells: Python may have no value for a date, and more digits for a short float.
+        found += [_extreme(series, values, f"arg_{name}", nw.Int64) for name in ("min", "max")]
+    else:
+        found += [_tried(getattr(values, name)) for name in ("min", "max")]
+    is_number = values.dtype.is_numeric()
+    return found + [_tried(getattr(values, name)) if is_number else None for name in ("mean", "std")]
+
+
+def _extreme(series: Any, values: Any, where: str, integer: Any) -> Any:
+    """The cell with the least or largest value."""
+    at = _tried(getattr(values, where))
+    if at is None:  # pyarrow compares no durations
+        at = _tried(lambda: getattr(values.cast(integer), where)())
+    return None if at is None else _tried(lambda: cells(frames.rows_of(series, at, at + 1))[0])
+
+
+def _tried(find: Callable[[], Any]) -> Any:
+    """What it finds; None for what there is not: mixed objects have no order. Each library has its error."""
+    try:
+        return plain(find(), readable)
+    except Exception:  # noqa: BLE001 - see above
+        return None

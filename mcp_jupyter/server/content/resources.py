@@ -45,8 +45,8 @@ def to_resource(value: Any, table: ContentTable, mime_type: str | None = None) -
     """
     if isinstance(value, ResourceValue):
         return value
-    if frames.is_frame(value):
-        return _frame(value, mime_type or "text/csv")
+    if (frame := frames.as_frame(value)) is not None:
+        return _frame(frame, mime_type or "text/csv")
     found = _natural(value, table)
     return found if mime_type is None else ResourceValue(found.data, mime_type, found.meta)
 

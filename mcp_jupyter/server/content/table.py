@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The table that turns a Python value into MCP content, most specific row first.
 
-A kernel puts rows of its own (figures, anything with a rich display) before the general ones. Nothing here
-raises for a value it does not know: in the end everything has a text.
+A kernel puts rows of its own (figures, anything with a rich display) before the general ones. Whatever a
+library raises when a value is converted, the value has a text in the end.
 """
 
 from __future__ import annotations
@@ -17,8 +17,9 @@ from typing import Any, Final
 from pydantic_core import from_json
 
 from ... import types
+from ...errors import ToolError
 from ...protocol.frames import dumps
-from . import frames
+from . import columns, frames
 from .media import Audio, Image
 from .plain import plain, readable
 
@@ -32,12 +33,12 @@ _BLOCKS: Final = (
     types.EmbeddedResource,
 )
 
+MAX_REASON_CHARS: Final = 500
+"""Characters of the reason why a value is not shown as it might be."""
+
 MAX_MEMBERS: Final = 100
 """Members of a list that become content one by one; a longer list, if not of blocks, is a value of its
 own."""
-
-MAX_ARRAY_ITEMS: Final = 10_000
-"""Items of a NumPy array that are written out; of a larger one, its shape and its corners."""
 
 
 @dataclass(slots=True)
@@ -64,29 +65,62 @@ Row = Callable[[Any], Content | None]
 
 
 class ContentTable:
-    """Rows, tried in order; a value that is no row's has its text."""
+    """Rows, tried in order; a value that is no row's has its JSON form, or its text."""
 
     def __init__(self, rows: Sequence[Row]) -> None:
         self._rows = rows
 
-    def convert(self, value: Any) -> Content:
-        """The content of one value; a list of things to show becomes its members' content."""
+    def convert(self, value: Any, promised: Any = None) -> Content:
+        """The content of one value; a list of things to show becomes its members' content.
+
+        Parameters
+        ----------
+        promised : Any
+            The JSON form that the tool promised, where it did: a text of JSON is that form then.
+        """
         listed = isinstance(value, list | tuple)
         # JSON has a form for blocks too, but not the one that is meant.
         of_blocks = listed and any(isinstance(item, _BLOCKS) for item in value[:MAX_MEMBERS])
-        if not of_blocks and (content := self._find(value)) is not None:
+        if not of_blocks and (content := self._find(value, promised)) is not None:
             return content
         if of_blocks or (listed and len(value) <= MAX_MEMBERS):
-            return Content(
-                [block for item in value for block in (self._find(item) or _anything(item)).blocks]
-            )
+            return Content([block for item in value for block in self._member(item).blocks])
         return _anything(value)
 
-    def _find(self, value: Any) -> Content | None:
+    def _member(self, value: Any) -> Content:
+        return self._find(value, None) or _anything(value)
+
+    def _find(self, value: Any, promised: Any) -> Content | None:
+        """The content by a row, or by what JSON has a form for; None when there is neither."""
+        failed: Exception | None = None
         for row in self._rows:
-            if (content := row(value)) is not None:
+            if row is _frame and promised is not None:
+                continue
+            try:
+                content = row(value)
+            except ToolError:
+                raise
+            except Exception as exc:
+                if isinstance(value, Image | Audio):  # its author meant a file, which cannot be read
+                    raise
+                failed = failed or exc  # of a class that we do not know: it has another form, and the reason
+                continue
+            if content is not None:
                 return content
-        return None
+        if failed is not None:
+            return _explained(_json(value) or _anything(value), failed)
+        return _array(value) or _json(value) if promised is None else _said(promised)
+
+
+def _explained(content: Content, error: Exception) -> Content:
+    reason = f"{type(error).__name__}: {readable(error)}"[:MAX_REASON_CHARS]
+    content.blocks.append(text(f"(It could not be shown in a richer form: {reason})"))
+    return content
+
+
+def _said(form: Any) -> Content:
+    """A JSON form as text."""
+    return Content([text(form if isinstance(form, str) else dumps(form).decode("utf-8"))])
 
 
 def text(value: str) -> types.TextContent:
@@ -111,15 +145,17 @@ def _media(value: Any) -> Content | None:
 
 
 def _frame(value: Any) -> Content | None:
-    if not frames.is_frame(value):
+    """A data frame, or a long sequence of a library."""
+    frame = frames.as_frame(value)
+    if frame is None:
         return None
-    page = frames.to_page(value, chars=frames.MAX_CHARS)
+    page = frames.to_page(frame, chars=frames.MAX_CHARS)
     return Content([text(frames.to_markdown(page))], page)
 
 
 def _array(value: Any) -> Content | None:
-    """A large NumPy array: as NumPy shows it, with its first and last items."""
-    if type(value).__module__ != "numpy" or getattr(value, "size", 0) <= MAX_ARRAY_ITEMS:
+    """A large NumPy array of several dimensions: as NumPy shows it, with its first and last items."""
+    if not columns.is_array(value) or value.size <= frames.MAX_LISTED:
         return None
     shape, kind = list(value.shape), str(value.dtype)
     shown = f"{kind} array of shape {tuple(shape)}\n{readable(value)}"
@@ -180,5 +216,5 @@ def _anything(value: Any) -> Content:
 
 
 def default_rows(*richer: Row) -> list[Row]:
-    """The rows of a plain server; `richer` rows stand before the general ones (bytes, JSON)."""
-    return [_block, _media, _frame, _array, _path, *richer, _bytes, _json]
+    """The rows of a plain server; `richer` rows stand before that of bytes. JSON comes after all rows."""
+    return [_block, _media, _frame, _path, *richer, _bytes]

@@ -9,15 +9,21 @@ from __future__ import annotations
 
 import inspect
 from dataclasses import dataclass
+from functools import cached_property, partial
 from typing import Any, Final
 
 from pydantic import PydanticUserError, TypeAdapter, ValidationError
-from pydantic_core import PydanticSerializationError, from_json
+from pydantic_core import (
+    PydanticSerializationError,
+    SchemaSerializer,
+    SchemaValidator,
+    from_json,
+)
 
 from ... import types
 from ...errors import ToolError
-from ...protocol.frames import dumps, without_surrogates
-from ..content import Audio, Image, frames, plain
+from ...protocol.frames import dumps
+from ..content import Audio, Image, frames, models, plain
 from ..content.extent import extent
 from ..parameters import describe
 from .signatures import Untitled, mentions
@@ -51,8 +57,8 @@ class _Serialized(Untitled):
         return {"type": "string", "format": "base64url"}
 
     def float_schema(self, schema: Any) -> dict[str, Any]:
-        """JSON has no NaN: it is sent as null, and the schema says so."""
-        return {"anyOf": [super().float_schema(schema), {"type": "null"}]}
+        """JSON has no NaN and no infinities: they are sent as null and as text, and the schema says so."""
+        return {"anyOf": [super().float_schema(schema), {"enum": [None, "Infinity", "-Infinity"]}]}
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,14 +69,14 @@ class Output:
     ----------
     schema : dict
         JSON Schema of `structuredContent`, an object in every era.
-    adapter : TypeAdapter or None
+    promise : _Promise or None
         None for data frames.
     wrapped : bool
         Whether the value stands under "result", because it is no JSON object itself.
     """
 
     schema: dict[str, Any]
-    adapter: TypeAdapter[Any] | None
+    promise: _Promise | None
     wrapped: bool
 
     @classmethod
@@ -88,12 +94,12 @@ class Output:
         if schema in _UNSAID:
             return None
         if schema.get("type") == "object":
-            return cls(schema, adapter, wrapped=False)
+            return cls(schema, _Promise(adapter), wrapped=False)
         definitions = schema.pop("$defs", None)
         outer: dict[str, Any] = {"type": "object", "properties": {"result": schema}, "required": ["result"]}
         if definitions:
             outer["$defs"] = definitions
-        return cls(outer, adapter, wrapped=True)
+        return cls(outer, _Promise(adapter), wrapped=True)
 
     def structured(self, value: Any) -> dict[str, Any] | None:
         """The value as `structuredContent`; None for a data frame, whose content has it.
@@ -103,12 +109,12 @@ class Output:
         ToolError
             When the value is not what the annotation promised.
         """
-        if self.adapter is None:
+        if self.promise is None:
             if not frames.is_frame(value):
                 raise ToolError(f"The tool promised a data frame and returned {type(value).__name__}.")
             return None
         try:
-            form = self._form(self.adapter, value)
+            form = self.promise.form(value)
             # Read back: the other side's parser must take it too (it takes no numbers of 5,000 digits).
             sent = from_json(dumps(form))
         except ValidationError as exc:
@@ -117,24 +123,49 @@ class Output:
             raise ToolError(f"What the tool returned has no JSON form: {exc}") from None
         return {"result": sent} if self.wrapped else sent
 
-    @staticmethod
-    def _form(adapter: TypeAdapter[Any], value: Any) -> Any:
+
+class _Promise:
+    """The JSON form that an annotation promises."""
+
+    def __init__(self, adapter: TypeAdapter[Any]) -> None:
+        self._adapter = adapter
+
+    def form(self, value: Any) -> Any:
+        """The value's form. Raises ValidationError, TypeError, ValueError or RecursionError."""
+        # Before pydantic looks: it would follow an endless iterator until the memory is full.
+        seen = extent(value)
+        is_common = not (seen.special or seen.binary)
+        ways = (self._taken, self._read)
+        # NumPy's numbers by their JSON form: there a float32 is 0.1.
+        first, second = reversed(ways) if seen.numpy else ways
         try:
-            # Before pydantic looks: it would follow an endless iterator until the memory is full, and take
-            # bytes for text where they happen to be UTF-8.
-            seen = extent(value)
-            return _dumped(adapter, plain(value) if seen.iterators or seen.binary else value)
+            return self._written(first(value, seen.iterators), is_common)
         except (ValidationError, PydanticSerializationError, UnicodeError, TypeError) as exc:
             try:
-                form = without_surrogates(plain(value))
+                return self._written(second(value, seen.iterators), is_common)
             except TypeError:
                 raise exc from None
-            # Once more from the JSON form: NumPy's numbers in a dataclass are numbers there, bytes a text.
-            return _dumped(adapter, form)
 
+    def _taken(self, value: Any, iterators: bool) -> Any:
+        """The value as it is, validated."""
+        return self._adapter.validator.validate_python(plain(value, frames.to_part) if iterators else value)
 
-def _dumped(adapter: TypeAdapter[Any], value: Any) -> Any:
-    kept = adapter.validator.validate_python(value)
-    return adapter.serializer.to_python(
-        kept, mode="json", by_alias=True, warnings="error", fallback=frames.to_part
-    )
+    def _read(self, value: Any, iterators: bool) -> Any:
+        """What its JSON form is read as: NumPy's numbers are numbers there, and no surrogate is left."""
+        return self._reader.validate_json(dumps(plain(value)))
+
+    def _written(self, kept: Any, is_common: bool) -> Any:
+        write = self._adapter.serializer if is_common else self._writer
+        return write.to_python(kept, mode="json", by_alias=True, warnings="error", fallback=frames.to_part)
+
+    # Both are made when they are needed, which takes about a millisecond.
+
+    @cached_property
+    def _reader(self) -> SchemaValidator:
+        """For JSON forms."""
+        return models.result_validator(self._adapter.core_schema)
+
+    @cached_property
+    def _writer(self) -> SchemaSerializer:
+        """For values of which pydantic's JSON form is not ours."""
+        return models.serializer(self._adapter.core_schema, partial(plain, other=frames.to_part))

@@ -18,7 +18,7 @@ from typing import Any, Final
 
 from ... import types
 from ...protocol.frames import dumps
-from ..content import Content, ResourceValue, frames, paging
+from ..content import Content, ResourceValue, columns, frames, paging
 from ..content.resources import MAX_RESOURCE_ROWS
 from .context import Context
 from .resources import Resource
@@ -89,8 +89,10 @@ class KeptResults:
     def add_rest(self, content: Content, value: Any, name: str, sender: str) -> None:
         """Add, to the content of a frame that shows its first rows only, where the others are."""
         page, blocks = content.structured, content.blocks
-        if not frames.is_frame(value) or not isinstance(page, dict):
+        if not isinstance(page, dict) or frames.as_frame(value) is None:
             return
+        # An array may be changed in place after the call.
+        value = frames.as_frame(value.copy() if columns.is_array(value) else value)
         if frames.trim(page, self.budget):  # its table stays: cells are short there
             about = f"As structured content: the first {len(page['rows'])} rows, for the others are long."
             blocks.append(types.TextContent(type="text", text=about))

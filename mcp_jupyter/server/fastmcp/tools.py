@@ -242,7 +242,8 @@ class Tool:
             return value.model_copy(update={"content": [*value.content]})  # it stays the function's own
         output = self._now().output if self.signature.names_classes else self.output
         structured = output.structured(value) if output else None
-        content = table.convert(value)
+        promised = structured["result"] if output and output.wrapped and structured else structured
+        content = table.convert(value, promised)
         results.add_rest(content, value, self.name, sender)
         result = types.CallToolResult(content=content.blocks)
         if structured is None:

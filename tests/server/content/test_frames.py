@@ -9,6 +9,7 @@ import decimal
 import io
 import json
 import time
+from typing import Any
 
 import jsonschema
 import narwhals as nw
@@ -62,7 +63,8 @@ def test_every_library_gives_the_same_page(make):
 def test_a_frame_without_rows_or_columns(make):
     assert to_page(make({"a": []})) == {"columns": ["a"], "rows": [], "total": 0, "truncated": False}
     assert to_page(make({})) == {"columns": [], "rows": [], "total": 0, "truncated": False}
-    assert to_markdown(to_page(make({"a": []}))) == "| a |\n| --- |"
+    assert to_markdown(to_page(make({"a": []}))) == "| a |\n| --- |\n\nAn empty data frame: no rows."
+    assert to_markdown(to_page(make({}))) == "An empty data frame: 0 rows, no columns."
 
 
 @pytest.mark.parametrize(
@@ -176,7 +178,7 @@ def test_cells_of_every_kind():
         10**30,
         "<NA>",
     ]
-    assert second == [None] * 14 + ["NaT"]
+    assert second == ["Infinity"] + [None] * 13 + ["NaT"]
 
 
 def test_nested_cells_of_polars_and_arrow():
@@ -273,3 +275,43 @@ def test_a_cell_without_bounds_costs_only_itself():
     page = to_page(frame, chars=10_000_000)
     assert [len(row[0]) for row in page["rows"][:2]] == [600_000] * 2
     assert page["rows"][2] == ["<list with more than 1,000,000 parts>"]
+
+
+def one_level(label: Any, name: str | None = None) -> pd.MultiIndex:
+    return pd.MultiIndex.from_tuples([(label,)], names=[name])
+
+
+@pytest.mark.parametrize(
+    ("frame", "columns", "rows"),
+    [
+        (pd.DataFrame({"v": [1]}, index=one_level("a", name="k")), ["k", "v"], [["a", 1]]),
+        (
+            pd.DataFrame([[1]], columns=one_level("a"), index=one_level(7)),
+            ["index", "a"],
+            [[7, 1]],
+        ),
+        (pd.DataFrame({"x": np.array([0.1, np.inf], dtype="f4")}), ["x"], [[0.1], ["Infinity"]]),
+        (pd.DataFrame({"x": pd.array([0.1, None], dtype="Float32")}), ["x"], [[0.1], [None]]),
+        (pd.DataFrame({"n": [1]}, index=np.array([0.1], dtype="f4")), ["index", "n"], [[0.1, 1]]),
+        (pl.DataFrame({"x": pl.Series([0.1, None], dtype=pl.Float32)}), ["x"], [[0.1], [None]]),
+        (pl.DataFrame({"x": pl.Series([[0.1, None]], dtype=pl.List(pl.Float32))}), ["x"], [[[0.1, None]]]),
+        (pa.table({"x": pa.array([0.1, None], pa.float32())}), ["x"], [[0.1], [None]]),
+        (pa.table({"x": pa.array([[0.1]], pa.list_(pa.float32(), 1))}), ["x"], [[[0.1]]]),
+        (pa.table({"x": pa.array([0.1], pa.float16())}), ["x"], [[0.1]]),
+        (pd.DataFrame({"o": [{1: "a", "1": "b"}]}), ["o"], [[{"1": "a", "1.2": "b"}]]),
+    ],
+)
+def test_labels_short_floats_infinities_and_keys(frame, columns, rows):
+    """Nothing is lost or made longer than it is (1.15)."""
+    page = to_page(frame)
+    assert (page["columns"], page["rows"]) == (columns, rows)
+
+
+def test_infinities_are_told_from_what_is_missing():
+    """In pages and in CSV (1.15)."""
+    page = to_page(pd.DataFrame({"x": [np.inf, -np.inf, np.nan]}))
+    assert page["rows"] == [["Infinity"], ["-Infinity"], [None]]
+    text = to_csv(page)
+    assert text.splitlines()[1:3] == ["Infinity", "-Infinity"]
+    back = pd.read_csv(io.StringIO(text), skip_blank_lines=False)["x"].tolist()
+    assert back[:2] == [np.inf, -np.inf]

@@ -89,7 +89,7 @@ async def received(value: Any, annotation: Any = None) -> dict[str, Any]:
         (Colour.RED, Colour, "red", {"result": "red"}),
         (dt.date(2026, 1, 2), dt.date, "2026-01-02", {"result": "2026-01-02"}),
         (decimal.Decimal("1.10"), decimal.Decimal, "1.10", {"result": "1.10"}),
-        (float("inf"), float, "null", {"result": None}),
+        (float("inf"), float, "Infinity", {"result": "Infinity"}),
         ((n for n in (1, 2)), None, "[1,2]", None),
         ({"rows": (n for n in (1, 2))}, None, '{"rows":[1,2]}', {"rows": [1, 2]}),
         (Unshowable(), None, "<Unshowable whose text cannot be shown: RuntimeError>", None),

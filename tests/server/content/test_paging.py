@@ -84,3 +84,30 @@ def test_the_schema_names_an_index_and_a_series():
 @every_library
 def test_what_a_frame_holds_is_counted(make):
     assert nbytes(make({"n": np.arange(1000), "x": np.zeros(1000)})) >= 16 * 1000
+
+
+@pytest.mark.parametrize("frame", [pd.DataFrame({"n": [10**30]}), pd.Series([1, -(10**30)], name="n")])
+@pytest.mark.parametrize("form", ["parquet", "arrow"])
+def test_what_no_column_of_a_format_holds_says_which_formats_do(frame, form):
+    """Also integers that are too large for Parquet (1.15)."""
+    with pytest.raises(McpError, match=rf"no {form} form .*; use csv or json"):
+        read_rows(frame, format=form)
+    assert read_rows(frame).data
+
+
+@every_library
+def test_a_summary_shows_dates_and_short_floats_as_the_cells_are(make):
+    """Dates of year 12024 and nanoseconds among them (1.11)."""
+    far = pa.chunked_array([pa.array([317_273_587_200, 0, None]).cast(pa.timestamp("s"))])
+    exact = pa.chunked_array([pa.array([1, 2, None]).cast(pa.timestamp("ns"))])
+    short = pa.chunked_array([pa.array([0.1, 0.2, None], pa.float32())])
+    table = pa.table({"far": far, "exact": exact, "short": short})
+    frame = {pd.DataFrame: table.to_pandas, pl.DataFrame: lambda: pl.from_arrow(table)}.get(
+        make, lambda: table
+    )()
+    rows = [row[:5] for row in summary(frame)["rows"]]
+    assert rows == [
+        ["far", 2, 1, "1970-01-01T00:00:00", "12024-01-01T00:00:00"],
+        ["exact", 2, 1, "1970-01-01T00:00:00.000000001", "1970-01-01T00:00:00.000000002"],
+        ["short", 2, 1, 0.1, 0.2],
+    ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import array
 import collections
+import collections.abc
 import dataclasses
 import datetime as dt
 import decimal
@@ -23,7 +24,9 @@ import pydantic
 import pytest
 
 from mcp_jupyter.server.content import plain, readable
+from mcp_jupyter.server.content.frames import to_page
 
+DAY = dt.datetime(2026, 1, 2)
 NAN, INF = float("nan"), float("inf")
 
 
@@ -52,7 +55,7 @@ VALUES = [
     (10**30, 10**30),
     (1.5, 1.5),
     (NAN, None),
-    ([INF, -INF], [None, None]),
+    ([INF, -INF], ["Infinity", "-Infinity"]),
     ("text", "text"),
     (b"\xff\x00", "_wA="),
     (bytearray(b"\xff"), "_w=="),
@@ -92,7 +95,7 @@ VALUES = [
     (np.array(3), 3),
     (np.array([1.0, NAN]), [1.0, None]),
     (np.array(["a", None], dtype=object), ["a", None]),
-    (np.datetime64("2026-01-02T03:04:05.123456789"), "2026-01-02T03:04:05.123456"),
+    (np.datetime64("2026-01-02T03:04:05.123456789"), "2026-01-02T03:04:05.123456789"),
     (np.datetime64("NaT"), None),
     (np.array(["2026-01-02", "NaT"], dtype="datetime64[ns]"), ["2026-01-02T00:00:00", None]),
     (np.timedelta64(1, "D"), "P1D"),
@@ -127,7 +130,8 @@ def test_what_has_none(value):
         plain(value)
     with pytest.raises(TypeError):
         plain({"a": [value]})
-    assert plain({"a": [1, value]}, lambda part: "other") == {"a": [1, "other"]}
+    form = {"left": "other", "right": None} if isinstance(value, Pair) else "other"
+    assert plain({"a": [1, value]}, lambda part: "other") == {"a": [1, form]}
 
 
 def nested(depth: int) -> list[Any]:
@@ -154,3 +158,152 @@ def test_the_text_of_anything():
     assert readable(3) == "3"
     assert readable(Silent()) == "<Silent whose text cannot be shown: RuntimeError>"
     assert readable(10**5000) == "<int whose text cannot be shown: ValueError>"
+
+
+# -- what raises -------------------------------------------------------------------------------------------
+
+
+class Raising:
+    """As SQLFrame's: it raises its own error for whatever is asked of it."""
+
+    def __getattr__(self, name: str) -> Any:
+        raise RuntimeError(f"{name} is not supported")
+
+    def __repr__(self) -> str:
+        return "a lazy thing"
+
+
+class Disguised:
+    @property
+    def __class__(self) -> Any:  # type: ignore[override]
+        raise RuntimeError("no class")
+
+    def __repr__(self) -> str:
+        return "disguised"
+
+
+class Lazy(collections.abc.Mapping):  # type: ignore[type-arg]
+    def __getitem__(self, key: Any) -> Any:
+        raise ConnectionError("out of reach")
+
+    def __iter__(self) -> Any:
+        return iter(["a"])
+
+    def __len__(self) -> int:
+        return 1
+
+    def __repr__(self) -> str:
+        return "lazy"
+
+
+@dataclasses.dataclass
+class Half:
+    good: int = 1
+
+    @property
+    def bad(self) -> int:
+        raise RuntimeError("not yet")
+
+
+class Unread(pydantic.BaseModel):
+    n: int
+
+    @pydantic.computed_field
+    def bad(self) -> int:
+        raise RuntimeError("not yet")
+
+    def __repr__(self) -> str:
+        return "Unread"
+
+    __str__ = __repr__
+
+
+WITHOUT_DATA = [
+    (np.dtype("float32"), "float32"),
+    (np.sin, "<ufunc 'sin'>"),
+    (np.mean, str(np.mean)),
+    (np.random.default_rng(0), "Generator(PCG64)"),
+    (np.poly1d([1, 2]), str(np.poly1d([1, 2]))),
+    (np.finfo("f4"), str(np.finfo("f4"))),
+    (np.float32, "<class 'numpy.float32'>"),
+    (pd.DataFrame({"a": [1]}).dtypes["a"], "int64"),
+    (Raising(), "a lazy thing"),
+    (Disguised(), "disguised"),
+    (Lazy(), "lazy"),
+    (Unread(n=1), "Unread"),
+]
+
+
+@pytest.mark.parametrize(("value", "text"), WITHOUT_DATA, ids=[text[:20] for _, text in WITHOUT_DATA])
+def test_what_a_part_raises_costs_that_part_only(value, text):
+    """Its text stands in its place, and the other parts are as ever (1.13)."""
+    assert plain(value, readable) == text
+    assert plain({"a": [1, value], "b": Half()}, readable) == {"a": [1, text], "b": {"good": 1}}
+    with pytest.raises(TypeError):
+        plain([value])
+
+
+def test_an_attribute_that_raises_costs_that_attribute():
+    """The other attributes have their values (1.13)."""
+    kind = dataclasses.make_dataclass("Broken", ["left", "right"])
+    broken = kind(1, 2)
+    kind.right = property(lambda self: 1 / 0)  # type: ignore[attr-defined]
+    assert plain(broken, readable) == {"left": 1, "right": "<right cannot be read: ZeroDivisionError>"}
+
+
+def test_a_series_of_dtypes_is_text():
+    """What `df.dtypes` gives (1.13)."""
+    page = to_page(pd.DataFrame({"a": [1], "b": [0.5]}).dtypes)
+    assert page["rows"] == [["a", "int64"], ["b", "float64"]]
+
+
+class Weight(pydantic.BaseModel):
+    grams: float
+
+
+# -- silent losses -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("value", "form"),
+    [
+        ({1: "a", "1": "b"}, {"1": "a", "1.2": "b"}),
+        ({None: 1, "None": 2}, {"None": 1, "None.2": 2}),
+        ({(1, 2): 1, "1,2": 2}, {"1,2": 1, "1,2.2": 2}),
+        ([{"a": {2: 1, "2": 2}}], [{"a": {"2": 1, "2.2": 2}}]),
+        ({"1": 1, "1.2": 2, 1: 3}, {"1": 1, "1.2": 2, "1.3": 3}),
+        ({1: "a", 2: "b"}, {"1": "a", "2": "b"}),
+        (np.float32(0.1), 0.1),
+        (np.array([0.1, 3.4e38, 1.5e-7], dtype="f4"), [0.1, 3.4e38, 1.5e-7]),
+        ([np.float16(0.1)], [0.1]),
+        (np.array([INF, -INF, NAN, 1], dtype="f4"), ["Infinity", "-Infinity", None, 1.0]),
+        (np.array([INF, NAN]), ["Infinity", None]),
+        (np.float64(INF), "Infinity"),
+        (Pair(INF, [NAN]), {"left": "Infinity", "right": [None]}),
+        (Weight(grams=INF), {"grams": "Infinity"}),
+    ],
+)
+def test_nothing_is_lost_silently(value, form):
+    """Keys that look the same, infinities and short floats (1.15)."""
+    assert plain(value) == form
+
+
+class Holder(pydantic.BaseModel):
+    png: bytes
+    when: dt.datetime = DAY
+    any: Any = None
+
+
+def test_a_model_has_the_same_forms():
+    """Bytes that are no text, far dates and nanoseconds, also within a model (1.11, 1.12)."""
+    far = pd.Timestamp(np.datetime64("12024-01-02"))
+    exact = pd.Timestamp("2026-01-02T00:00:00.000000001")
+    held = Holder(png=b"\xff\x00", when=far, any={"at": exact, "n": INF})
+    form = {
+        "png": "_wA=",
+        "when": "12024-01-02T00:00:00",
+        "any": {"at": "2026-01-02T00:00:00.000000001", "n": "Infinity"},
+    }
+    assert plain(held) == form
+    assert plain([{"held": held}]) == [{"held": form}]
+    assert plain(Holder(png=b"abc"))["png"] == "YWJj"

@@ -17,12 +17,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import polars as pl
+import pyarrow as pa
 import pydantic
 import pytest
 
 from mcp_jupyter import types
 from mcp_jupyter.protocol.frames import Message, Response, parse
-from mcp_jupyter.server.content import Audio, Content, ContentTable, Image, default_rows
+from mcp_jupyter.server.content import Audio, Content, ContentTable, Image, default_rows, to_resource
+from mcp_jupyter.server.content.frames import MAX_LISTED
 from mcp_jupyter.server.content.table import MAX_MEMBERS
 
 from .test_plain import Pair, Silent, cyclic, nested
@@ -81,7 +83,7 @@ def texts(value: Any) -> list[str]:
         (itertools.count(), "count(0)"),  # looked at, it would not end
         (pd.Period("2026-01"), "2026-01"),
         (ValueError("why"), "why"),
-        ([float("inf")], "[null]"),
+        ([float("inf")], '["Infinity"]'),
     ],
 )
 def test_values_as_text(value, text):
@@ -243,4 +245,75 @@ def test_a_dataclass_that_is_no_json_is_its_parts():
     class Holds:
         it: Any
 
-    assert texts(Holds(pd.Period("2026")))[0].endswith("Holds(it=Period('2026', 'Y-DEC'))")
+    content = TABLE.convert(Holds(pd.Period("2026")))
+    assert content.blocks[0].text == '{"it":"2026"}'
+    assert content.structured == {"it": "2026"}
+
+
+# -- sequences of libraries --------------------------------------------------------------------------------
+
+SEQUENCES = {
+    "columns": (lambda n: pd.DataFrame(columns=[f"c{i}" for i in range(n)]).columns, "c1"),
+    "range": (pd.RangeIndex, 1),
+    "dates": (lambda n: pd.date_range("2026-01-01", periods=n), "2026-01-02T00:00:00"),
+    "categories": (lambda n: pd.Categorical(["a", "b"] * (n // 2)), "b"),
+    "nullable": (lambda n: pd.array(range(n), dtype="Int64"), 1),
+    "strings": (lambda n: pd.Series([str(i) for i in range(n)]).unique(), "1"),
+    "array": (np.arange, 1),
+    "pyarrow": (lambda n: pa.array(range(n)), 1),
+}
+
+
+@pytest.mark.parametrize("kind", SEQUENCES)
+def test_a_sequence_of_a_library_is_a_list_in_full_or_a_page(kind):
+    """Never a text with "..." in it (1.14)."""
+    make, second = SEQUENCES[kind]
+    short = TABLE.convert(make(4))
+    listed = json.loads(short.blocks[0].text)
+    assert (len(listed), listed[1], short.structured) == (4, second, None)
+    assert sent(TABLE.convert({"in": make(4)}))["structuredContent"] == {"in": listed}
+    assert len(json.loads(texts(make(MAX_LISTED))[0])) == MAX_LISTED
+    long = TABLE.convert(make(MAX_LISTED + 2))
+    assert (long.structured["rows"][1], long.structured["total"]) == ([second], MAX_LISTED + 2)
+    assert long.structured["truncated"]
+    assert long.blocks[0].text.endswith(f"200 of {MAX_LISTED + 2} rows.")
+    assert to_resource(make(MAX_LISTED + 2), TABLE).data.splitlines()[2] == str(second)
+
+
+def test_an_index_of_several_levels_is_a_list_of_rows():
+    index = pd.MultiIndex.from_product([["a"], [1, 2]])
+    assert texts(index) == ['[["a",1],["a",2]]']
+    long = pd.MultiIndex.from_product([range(200), range(100)], names=["x", "y"])
+    assert TABLE.convert(long).structured["columns"] == ["x", "y"]
+
+
+# -- what raises -------------------------------------------------------------------------------------------
+
+
+def test_a_row_that_raises_leaves_the_value_to_the_others_and_says_why():
+    """A conversion never ends the call (1.13)."""
+
+    def row(value: Any) -> Content | None:
+        raise RuntimeError("no such font")
+
+    reason = "(It could not be shown in a richer form: RuntimeError: no such font)"
+    table = ContentTable(default_rows(row))
+    assert [block.text for block in table.convert({"a": np.dtype("f4")}).blocks] == [
+        '{"a":"float32"}',
+        reason,
+    ]
+    assert [block.text for block in table.convert(np.sin).blocks] == ["<ufunc 'sin'>", reason]
+    assert table.convert("text").blocks == [types.TextContent(type="text", text="text")]
+
+
+def test_a_frame_that_cannot_be_read_is_its_text():
+    """In a container it costs only itself (1.13)."""
+
+    class Broken(pd.DataFrame):
+        @property
+        def iloc(self) -> Any:
+            raise RuntimeError("the file is gone")
+
+    frame = Broken({"a": [1]})
+    assert "the file is gone" in TABLE.convert(frame).blocks[-1].text
+    assert set(sent(TABLE.convert({"f": frame, "n": 1}))["structuredContent"]) == {"f", "n"}

@@ -96,7 +96,7 @@ PROMISES = [
     (str, "a", {"result": "a"}),
     (str, "\ud800", {"result": "�"}),
     (list[int], [1, 2], {"result": [1, 2]}),
-    (list[float], [1.5, NAN, float("inf")], {"result": [1.5, None, None]}),
+    (list[float], [1.5, NAN, float("inf")], {"result": [1.5, None, "Infinity"]}),
     (list[dict[str, Any]], [{"a": None}], {"result": [{"a": None}]}),
     (tuple[int, str], (1, "a"), {"result": [1, "a"]}),
     (set[int], {1}, {"result": [1]}),
@@ -318,3 +318,65 @@ async def test_an_error_made_by_hand_breaks_no_promise():
     own = types.CallToolResult(content=[], isError=True)
     async with speaking(returning(dict[str, int], own)) as client:
         assert await client.call("f") == {"content": [], "isError": True}
+
+
+# -- one form for text and structure -----------------------------------------------------------------------
+
+FAR = pd.Timestamp(np.datetime64("12024-01-02"))
+
+
+class Event(pydantic.BaseModel):
+    when: dt.datetime
+    png: bytes = b""
+    share: float = 0.0
+    more: Any = None
+
+
+SAME = [
+    (City, {"name": "x"}, {"name": "x", "size": None, "theMayor": "nobody"}),
+    (list[float], np.arange(12_000.0), None),
+    (list[int], pd.RangeIndex(12_000), None),
+    (list[float], np.array([0.1, NAN, float("inf")], dtype="f4"), [0.1, None, "Infinity"]),
+    (list[str], pd.DataFrame({"a": [1], "b": [2]}).columns, ["a", "b"]),
+    (list[str], pd.Categorical(["x", "y"]), ["x", "y"]),
+    (list[int], pa.array([1, 2]), [1, 2]),
+    (list[int], pl.Series([1, 2]), [1, 2]),
+    (list[dt.datetime], pd.DatetimeIndex([FAR]), ["12024-01-02T00:00:00"]),
+    (list[dt.date], np.array(["20000-01-02", "2026-01-02"], dtype="M8[D]"), ["20000-01-02", "2026-01-02"]),
+    (dt.datetime, np.datetime64("2026-01-02T00:00:00.000000001"), "2026-01-02T00:00:00.000000001"),
+    (dt.timedelta, np.timedelta64(10**15, "D"), f"P{10**15}D"),
+    (dt.timedelta, dt.timedelta(days=400), "P400D"),
+    (dict[int | str, int], {1: 1, "1": 2}, {"1": 1, "1.2": 2}),
+    (dict[str, float], {"a": float("-inf")}, {"a": "-Infinity"}),
+    (Event, Event(when=FAR), {"when": "12024-01-02T00:00:00", "png": "", "share": 0.0, "more": None}),
+    (
+        Event,
+        Event(when=DAY, png=b"\xff\x00", share=float("inf"), more=[FAR, b"x", np.dtype("f4")]),
+        {
+            "when": "2026-01-02T00:00:00",
+            "png": "_wA=",
+            "share": "Infinity",
+            "more": ["12024-01-02T00:00:00", "eA==", "float32"],
+        },
+    ),
+]
+
+
+@pytest.mark.parametrize(
+    ("annotation", "value", "form"), SAME, ids=[f"{n}-{s[0]}" for n, s in enumerate(SAME)]
+)
+async def test_with_an_annotation_the_text_is_the_structure(annotation, value, form):
+    """What one half says the other says too, of long values also (1.14), dates, bytes and numbers (1.11)."""
+    async with speaking(returning(annotation, value)) as client:
+        (tool,) = (await client.ask("tools/list"))["tools"]
+        result = await client.call("f")
+    assert "isError" not in result, result
+    structured = result["structuredContent"]
+    jsonschema.validate(structured, tool["outputSchema"])
+    sent = structured if isinstance(form, dict) else structured["result"]
+    (block,) = result["content"]
+    assert (block["text"] if isinstance(sent, str) else json.loads(block["text"])) == sent
+    if form is None:
+        assert len(sent) == 12_000
+    else:
+        assert sent == form

@@ -177,7 +177,7 @@ def test_what_is_kept_for_one_sender_can_be_dropped():
 
 
 async def test_what_is_structured_keeps_to_the_budget_too():
-    array: Any = np.zeros(600_000)  # as content its corners
+    array: Any = np.zeros(600_000)
     mcp = FastMCP()
 
     @mcp.tool()
@@ -189,7 +189,7 @@ async def test_what_is_structured_keeps_to_the_budget_too():
         assert result["isError"]
         assert "structuredContent" not in result
         *_, link = result["content"]
-        assert len(json.loads((await read(client, link["uri"]))["text"])["result"]) == 600_000
+        assert len(json.loads((await read(client, link["uri"]))["text"])) == 600_000
 
 
 LONG_CELLS = {
@@ -218,3 +218,22 @@ async def test_no_row_of_a_frame_goes_over_a_small_budget():
         assert result["structuredContent"] == {"columns": ["cell"], "rows": [], "total": 1, "truncated": True}
         *_, link = result["content"]
         assert "x" * 3000 in (await read(client, link["uri"]))["text"]
+
+
+async def test_a_long_sequence_is_a_page_with_a_link_to_all_of_it():
+    """Also an array that is changed in place after the call (1.14)."""
+    array = np.arange(20_000)
+    mcp = FastMCP()
+    mcp.add_tool(lambda: array, name="numbers")
+    mcp.add_tool(lambda: pd.Index(array, name="n"), name="labels")
+
+    async with speaking(mcp) as client:
+        for name, column in (("numbers", "value"), ("labels", "n")):
+            result = await client.call(name)
+            assert result["structuredContent"]["columns"] == [column]
+            assert result["structuredContent"]["total"] == 20_000
+            *_, link = result["content"]
+            array[-1] = 0
+            page = await read(client, f"{link['uri']}?offset=19998&limit=10")
+            assert page["text"] == f"{column}\n19998\n19999\n"
+            array[-1] = 19_999
