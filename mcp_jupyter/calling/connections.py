@@ -104,6 +104,7 @@ class Connections:
         self._post = post
         self._background: Background | None = None
         self._servers: dict[str, ConnectedServer] = {}
+        self._targets: dict[str, Target | None] = {}
         self._cassettes: dict[tuple[Path, str, tuple[str, ...], tuple[str, ...]], Cassette] = {}
 
     def __iter__(self) -> Iterator[str]:
@@ -124,7 +125,7 @@ class Connections:
         return dict(self._servers)
 
     def connect(self, alias: str, wanted: Wanted) -> ConnectedServer:
-        """Connect a server under a name; one that has the name is disconnected first.
+        """Connect a server under a name. One that has the name is disconnected once the new one is connected.
 
         Raises
         ------
@@ -137,7 +138,8 @@ class Connections:
         from .background import Background
         from .connected import ConnectedServer
 
-        self.disconnect(alias)
+        if self._is_taken(alias, wanted.target):
+            self.disconnect(alias)
         if self._background is None:
             self._background = Background()
         mode = wanted.recording.mode
@@ -161,13 +163,19 @@ class Connections:
             roots=tuple(wanted.roots),
         )
         server.open(SIGN_IN_SECONDS if wanted.sign_in else OPEN_SECONDS)
-        self._servers[alias] = server
+        self.disconnect(alias)
+        self._servers[alias], self._targets[alias] = server, wanted.target
         server.drift = tuple(tracks[0].drift) if tracks else ()
         return server
+
+    def _is_taken(self, alias: str, target: Target | None) -> bool:
+        """Whether this is the server object that the name has already: it has one client at a time."""
+        return hasattr(target, "running") and self._targets.get(alias) is target
 
     def disconnect(self, alias: str) -> ConnectedServer | None:
         """Disconnect a server; None when there is none of that name."""
         server = self._servers.pop(alias, None)
+        self._targets.pop(alias, None)
         if server is not None:
             server.close()
         return server
@@ -207,6 +215,6 @@ class Connections:
         for cassette in self._cassettes.values():
             if not cassette.is_saved:
                 try:
-                    cassette.save()
+                    await cassette.save_async()
                 except CassetteError as exc:
                     log.warning("The recording is not saved: %s", exc)

@@ -36,6 +36,10 @@ State = Literal["opening", "open", "closed", "failed"]
 RELIST_SECONDS: Final = 0.5
 """Lists are read anew at most this often, however often a server says that they changed."""
 
+HEAR_SECONDS: Final = 5.0
+"""How long the lists wait for a server to acknowledge that it tells of changes. If it does so later, they
+are read again."""
+
 MAX_REASON_CHARS: Final = 1000
 """Of why a connection ended."""
 
@@ -132,11 +136,17 @@ class Keeper:
         try:
             async with self._client() as client, owned_tasks() as tasks:
                 self.client = client
+                # In this order: a list that changes while it is read is read again. `_follow` begins last,
+                # and what was said to have changed until then waits for it.
+                hears = anyio.Event()
+                tasks.start_soon(self._hear, client, hears)
+                with anyio.move_on_after(HEAR_SECONDS):
+                    await hears.wait()
                 for name in _LISTS:
                     await self._list(name)
                 self._set("open")
                 opened.set_result(None)
-                for work in (self._watch, self._hear, self._follow):
+                for work in (self._watch, self._follow):
                     tasks.start_soon(work, client)
                 await self._closing.wait()
             self._set("failed" if self.reason else "closed")
@@ -180,13 +190,29 @@ class Keeper:
 
     # -- lists -----------------------------------------------------------------------------------
 
-    async def _hear(self, client: Client) -> None:
-        """Be told of changed lists; a server that cannot tell is asked no more."""
+    async def _hear(self, client: Client, hears: anyio.Event) -> None:
+        """Be told of changed lists; a server that cannot tell is asked no more.
+
+        Parameters
+        ----------
+        hears : Event
+            Set once the server tells of changes, or will not.
+        """
         try:
             async with client.subscribed(tools=True, prompts=True, resources=True):
+                hears.set()
+                if self.state == "open":  # the lists were read without waiting for this
+                    self._mark_stale(_LISTS)
                 await anyio.sleep_forever()
         except (McpError, RequestTimeout, ConnectionClosed) as exc:
             self._log.add("debug", f"Changes of lists are not told: {exc}")
+        finally:
+            hears.set()
+
+    def _mark_stale(self, names: Collection[str]) -> None:
+        if self._is_stale is not None:
+            self._stale.update(names)
+            self._is_stale.set()
 
     async def _follow(self, client: Client) -> None:
         """Read anew what changed."""
@@ -242,9 +268,8 @@ class Keeper:
 
     async def _message(self, notification: types.Notification) -> None:
         names = _CHANGED.get(type(notification), ())
-        if names and self._is_stale is not None:
-            self._stale.update(names)
-            self._is_stale.set()
+        if names:
+            self._mark_stale(names)
         if isinstance(notification, types.ResourceUpdatedNotification):
             self._log.add("info", f"changed: {notification.params.uri}")
             self._changed("log")

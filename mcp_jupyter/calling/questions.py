@@ -10,6 +10,7 @@ Threads: answers come from any thread, the first one counts. `Questions.ask` run
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, InvalidStateError
 from contextlib import contextmanager, suppress
@@ -177,6 +178,7 @@ class Questions:
         self._changed = changed
         self._note = note
         self._takers: list[Taker] = []
+        self._lock = threading.RLock()  # no taker gets anything once it has been removed
         self.pending: tuple[Question, ...] = ()
 
     @contextmanager
@@ -190,17 +192,26 @@ class Questions:
 
     def add_taker(self, taker: Taker) -> None:
         """Take questions from now on."""
-        self._takers.append(taker)
+        with self._lock:
+            self._takers.append(taker)
 
     def remove_taker(self, taker: Taker) -> None:
         """Take no more."""
-        with suppress(ValueError):
+        with self._lock, suppress(ValueError):
             self._takers.remove(taker)
 
     def show(self, thing: object) -> None:
         """Show something to whoever would be asked."""
-        if self._takers:
-            self._takers[-1](Notice(thing))
+        self.hand_on(Notice(thing))
+
+    def hand_on(self, item: Question | Notice) -> None:
+        """Give something to the taker whose turn it is; without one, a question is cancelled."""
+        with self._lock:
+            if self._takers:
+                self._takers[-1](item)
+                return
+        if isinstance(item, Question):
+            item.cancel()
 
     async def elicitation(self, params: types.ElicitRequestParams) -> Any:
         """Answer `elicitation/create`: the client's callback."""
@@ -222,7 +233,7 @@ class Questions:
         self._note("question", question.message)
         self._changed()
         try:
-            takers[-1](question)
+            self.hand_on(question)
             return await question.answered()
         finally:
             self.pending = tuple(each for each in self.pending if each is not question)

@@ -100,8 +100,16 @@ def _asking(questions: Questions, mailbox: Mailbox) -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    with questions.taken_by(mailbox.put):
-        yield
+    take = mailbox.put
+    try:
+        with questions.taken_by(take):
+            yield
+    finally:  # a question of another call may have come after the last look, or an interrupt before it
+        with suppress(queue.Empty):
+            while True:
+                item = mailbox.get_nowait()
+                if item is not None and not (isinstance(item, Question) and item.is_settled):
+                    questions.hand_on(item)
 
 
 def _handle(mailbox: Mailbox) -> None:

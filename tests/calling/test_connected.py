@@ -11,6 +11,7 @@ import threading
 from pathlib import Path
 from typing import Annotated
 
+import anyio
 import pytest
 from pydantic import Field
 
@@ -20,6 +21,8 @@ from mcp_jupyter.calling.calls import CallCancelled
 from mcp_jupyter.calling.connections import Wanted
 from mcp_jupyter.errors import ConnectionClosed, DefinitionChanged, McpError, RequestTimeout
 from mcp_jupyter.server.fastmcp import FastMCP
+from tests.client.memory_server import Served
+from tests.client.scripted_http import DISCOVERED
 
 from .conftest import BOUND, eventually
 from .servers import weather
@@ -326,6 +329,54 @@ def test_a_name_that_is_connected_anew_is_another_connection(connections):
     with pytest.raises(ConnectionClosed, match="weather is not connected"):
         first.tools.forecast(city="Paris")
     assert second.tools.forecast(city="Paris").text
+
+
+def test_a_connection_that_fails_leaves_the_one_that_works(connections):
+    """The name keeps the server that it has (1.23)."""
+    first = connections.connect("weather", Wanted(weather()))
+    with pytest.raises(OSError, match="no-such-program"):
+        connections.connect("weather", Wanted(["no-such-program"]))
+    with pytest.raises((McpError, ConnectionClosed)):
+        connections.connect("weather", Wanted([sys.executable, "-c", "print('no server')"]))
+    assert connections["weather"] is first
+    assert first.tools.forecast(city="Paris").text
+
+
+def test_a_server_object_can_be_connected_anew(connections):
+    target = weather()
+    first = connections.connect("weather", Wanted(target))
+    second = connections.connect("weather", Wanted(target))
+    assert (first.state, second.state) == ("closed", "open")
+
+
+def test_a_list_that_changes_while_it_is_read_is_read_again(connections):
+    """The server is listened to before it is asked what it has (1.23)."""
+    tools = [{"name": "one", "inputSchema": {"type": "object"}}]
+    listening = []
+
+    async def listen(call):
+        call.notify(
+            "notifications/subscriptions/acknowledged", {"_meta": meta(call), "notifications": wanted}
+        )
+        listening.append(call)
+        await anyio.sleep_forever()
+
+    async def listed(call):
+        page = {"tools": list(tools)}
+        if len(tools) == 1:
+            tools.append({**tools[0], "name": "two"})
+            for each in listening:
+                each.notify("notifications/tools/list_changed", {"_meta": meta(each)})
+        return page
+
+    def meta(call):
+        return {"io.modelcontextprotocol/subscriptionId": call.id}
+
+    wanted = {"toolsListChanged": True}
+    discovered = {**DISCOVERED, "capabilities": {"tools": {"listChanged": True}}}
+    answers = {"subscriptions/listen": listen, "tools/list": listed, "server/discover": discovered}
+    server = connections.connect("changing", Wanted(Served(answers)))
+    eventually(lambda: set(server.definitions) == {"one", "two"})
 
 
 def test_a_process_is_ended_with_its_connection(connections):

@@ -102,9 +102,11 @@ def test_what_is_shown_of_a_server_is_inert(hostile):
     assert set(bundle) == {"text/plain"}
 
 
-def test_content_of_an_unknown_kind_is_an_error_of_its_call_alone(hostile):
-    with pytest.raises(McpError, match="hologram"):
-        hostile.call("unknown_content")
+def test_content_of_an_unknown_kind_costs_itself_alone(hostile):
+    """It is named, and what is beside it is used (1.22)."""
+    text = hostile.call("unknown_content").text
+    assert "content of the type 'hologram', which this client does not know" in text
+    assert "beside it" in text
     assert hostile.call("ok").text == "fine"
 
 

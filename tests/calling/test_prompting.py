@@ -4,13 +4,16 @@
 from __future__ import annotations
 
 import builtins
+from collections.abc import Callable
+from concurrent.futures import Future
 from typing import Any
 
 import pytest
 
 from mcp_jupyter import types
 from mcp_jupyter.calling.prompting import put
-from mcp_jupyter.calling.questions import Question
+from mcp_jupyter.calling.questions import Question, Questions
+from mcp_jupyter.calling.waiting import wait_opened
 
 
 def asked(field: dict[str, Any], typed: str, monkeypatch: pytest.MonkeyPatch) -> tuple[str, Any]:
@@ -56,3 +59,44 @@ def test_other_defaults_are_shown_as_they_are(monkeypatch: pytest.MonkeyPatch):
     assert asked({"type": "integer", "default": 42}, "", monkeypatch) == ("x (default 42): ", 42)
     prompt, answer = asked({"type": "string", "default": "It was a dark night."}, "", monkeypatch)
     assert (prompt, answer) == ("x (default 'It was a dark night.'): ", "It was a dark night.")
+
+
+class _Opening(Future[None]):
+    """Never done. Something is asked as soon as a cell waits for it."""
+
+    def __init__(self, ask: Callable[[], None]) -> None:
+        super().__init__()
+        self._ask: Callable[[], None] | None = ask
+
+    def done(self) -> bool:
+        ask, self._ask = self._ask, None
+        if ask is not None:
+            ask()
+        return super().done()
+
+
+@pytest.mark.parametrize("is_taken", [False, True])
+def test_a_question_that_a_cell_leaves_behind_goes_to_the_next_taker(
+    is_taken: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without a taker it is cancelled at once; it does not wait for its time-out."""
+
+    def interrupt(prompt: str = "") -> str:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(builtins, "input", interrupt)
+    params = types.ElicitRequestFormParams(message="?", requestedSchema={"type": "object", "properties": {}})
+    first, second = Question("zoo", params), Question("zoo", params)
+    taken: list[object] = []
+    questions = Questions("zoo", lambda: None, lambda kind, text: None)
+    if is_taken:
+        questions.add_taker(taken.append)
+
+    def ask() -> None:
+        questions.hand_on(first)
+        questions.hand_on(second)
+
+    with pytest.raises(KeyboardInterrupt):
+        wait_opened(_Opening(ask), questions, 30, "zoo")
+    assert taken == ([second] if is_taken else [])
+    assert second.is_settled is not is_taken

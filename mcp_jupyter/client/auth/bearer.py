@@ -276,13 +276,14 @@ class BearerAuth(httpx2.Auth, abc.ABC):
         except TimeoutError:
             raise AuthorizationFailed(f"No token within {self._wait_seconds:g} s.") from None
         try:
-            if self._failures != seen:
+            if self._failures != seen:  # passed on, not counted: a request that came later asks anew
                 raise AuthorizationFailed(self._failure)
-            yield
-        except AuthorizationFailed as exc:
-            self._failures += 1
-            self._failure = str(exc)
-            raise
+            try:
+                yield
+            except AuthorizationFailed as exc:
+                self._failures += 1
+                self._failure = str(exc)
+                raise
         finally:
             self._lock.release()
 

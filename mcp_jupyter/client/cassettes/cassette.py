@@ -32,7 +32,7 @@ from ..streams import printable
 from ..tape import NoServer
 from .canonical import plain
 from .file import CassetteFile
-from .locking import locked
+from .locking import locked, locked_async
 from .recorder import Recorder
 from .recording import MAX_SERVERS, Opening, Recording, parse, render
 from .redactor import Redactor
@@ -198,10 +198,15 @@ class Cassette:
         CassetteError
             It cannot be written.
         """
-        if self.mode != "record":
-            return
-        with locked(self._file.path, self._file.shown):
-            self._save()
+        if self.mode == "record":
+            with locked(self._file.path, self._file.shown):
+                self._save()
+
+    async def save_async(self) -> None:
+        """Do as `save` does, for code on an event loop: other tasks run while another process writes."""
+        if self.mode == "record":
+            async with locked_async(self._file.path, self._file.shown):
+                self._save()
 
     def _save(self) -> None:
         if self._file.is_changed:
@@ -331,7 +336,8 @@ class Track:
                 tasks.start_soon(saver.run)
                 yield opened
         finally:
-            saver.finish()
+            with anyio.CancelScope(shield=True):  # bounded by the wait for the lock
+                await saver.finish()
 
     @asynccontextmanager
     async def _replayed(self, new_session: SessionFactory) -> AsyncIterator[Opened]:
@@ -365,10 +371,10 @@ class _Saver:
         self._cassette.is_saved = False
         self._wanted.set()
 
-    def finish(self) -> None:
+    async def finish(self) -> None:
         """Save what is not saved yet, also what could not be saved before."""
         if not self._cassette.is_saved:
-            self._save()
+            await self._save()
 
     async def run(self) -> None:
         """Save whenever something was recorded, until cancelled."""
@@ -378,12 +384,12 @@ class _Saver:
             await anyio.sleep(rest)
             self._wanted = anyio.Event()
             began = time.monotonic()
-            self._save()
+            await self._save()
             rest = max(SAVE_SECONDS, REST_PER_SAVE * (time.monotonic() - began))
 
-    def _save(self) -> None:
+    async def _save(self) -> None:
         """Save now; calls go on when that fails, and what was wrong is logged."""
         try:
-            self._cassette.save()
+            await self._cassette.save_async()
         except CassetteError as exc:
             log.warning("The recording is not saved: %s", exc)

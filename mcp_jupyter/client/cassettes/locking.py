@@ -9,14 +9,16 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
+import anyio
+
 from ...errors import CassetteError
 
-__all__ = ["LOCK_SECONDS", "locked"]
+__all__ = ["LOCK_SECONDS", "locked", "locked_async"]
 
 LOCK_SECONDS: Final = 5.0
 """To wait for others: the largest file that is allowed is written in less."""
@@ -44,16 +46,38 @@ def locked(path: Path, shown: str) -> Iterator[None]:
     try:
         end = time.monotonic() + LOCK_SECONDS
         while lock is not None and not _taken(lock):
-            if time.monotonic() > end:
-                raise CassetteError(
-                    f"{shown} is not written: another process has been writing it for {LOCK_SECONDS:g} s."
-                )
+            _check_time(end, shown)
             time.sleep(POLL_SECONDS)
         yield
     finally:
-        if lock is not None:
-            with suppress(OSError):
-                os.close(lock)  # which gives the lock back
+        _give_back(lock)
+
+
+@asynccontextmanager
+async def locked_async(path: Path, shown: str) -> AsyncIterator[None]:
+    """Do as `locked` does, for code on an event loop: other tasks run while it waits."""
+    lock = _opened(path)
+    try:
+        end = time.monotonic() + LOCK_SECONDS
+        while lock is not None and not _taken(lock):
+            _check_time(end, shown)
+            await anyio.sleep(POLL_SECONDS)
+        yield
+    finally:
+        _give_back(lock)
+
+
+def _check_time(end: float, shown: str) -> None:
+    if time.monotonic() > end:
+        raise CassetteError(
+            f"{shown} is not written: another process has been writing it for {LOCK_SECONDS:g} s."
+        )
+
+
+def _give_back(lock: int | None) -> None:
+    if lock is not None:
+        with suppress(OSError):
+            os.close(lock)
 
 
 def _opened(path: Path) -> int | None:

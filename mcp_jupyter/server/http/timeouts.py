@@ -34,7 +34,8 @@ class Timeouts(Generic[T]):
         self._timer: asyncio.TimerHandle | None = None
 
     def add(self, item: T) -> None:
-        """Put in an item that is not in; its time begins."""
+        """Put in an item; its time begins, anew for one that is in."""
+        self._due.pop(item, None)  # else it would keep its place, and hide those that are due before it
         loop = asyncio.get_running_loop()
         due = self._due[item] = loop.time() + self.seconds
         if self._timer is None:

@@ -74,6 +74,25 @@ async def test_requests_that_waited_for_a_failed_sign_in_do_not_ask_again() -> N
     assert len(w.asked("/authorize")) == 1
 
 
+async def test_a_request_after_a_failed_sign_in_asks_anew_while_others_still_hear_of_the_failure() -> None:
+    """A failure is passed on to those that waited for it, not to later requests (1.23)."""
+    async with world() as w, client(w.oauth()) as http:
+        w.answer = {"code": None, "error": "access_denied"}
+        welcomed = []
+
+        async def ask() -> None:
+            with pytest.raises(AuthorizationFailed, match="access_denied"):
+                await http.get(w.server)
+            w.answer = {}
+            welcomed.append((await http.get(w.server)).text)
+
+        async with anyio.create_task_group() as tasks:
+            for _ in range(40):
+                tasks.start_soon(ask)
+    assert welcomed == ["welcome"] * 40
+    assert len(w.asked("/authorize")) == 2
+
+
 async def test_an_expired_token_is_refreshed_and_the_refresh_token_replaced() -> None:
     storage = MemoryStorage()
     async with world() as w, client(w.oauth(storage=storage)) as http:

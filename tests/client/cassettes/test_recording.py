@@ -120,6 +120,28 @@ def while_writing(monkeypatch: pytest.MonkeyPatch, work: Callable[[], None]) -> 
     assert not threads[0].is_alive()
 
 
+async def test_waiting_for_another_process_that_writes_does_not_hold_up_calls(
+    path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Other tasks of the loop run while a file lock is waited for (1.23)."""
+    waits, taken = anyio.Event(), locking._taken
+
+    def noted(lock: int) -> bool:
+        if not (is_taken := taken(lock)):
+            waits.set()
+        return is_taken
+
+    async with Client(counting_server(), cassette=Cassette.open(path, "record").track(ALIAS)) as client:
+        with locking.locked(path, "it"):
+            monkeypatch.setattr(locking, "_taken", noted)
+            await client.call_tool("count", {"name": "one"})
+            with anyio.fail_after(30):
+                await waits.wait()
+                await client.call_tool("count", {"name": "two"})
+    assert len(calls_in(path)) == 2
+    assert caplog.messages == []
+
+
 async def test_of_two_that_write_at_the_same_moment_neither_is_lost(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

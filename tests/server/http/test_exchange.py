@@ -132,3 +132,19 @@ async def test_timeouts_fire_in_order_and_only_for_those_still_in() -> None:
     timeouts.add("last")
     await asyncio.wait_for(done.wait(), 5)
     assert fired == ["first", "second", "last"]
+
+
+async def test_an_item_that_is_put_in_again_is_due_after_those_before_it() -> None:
+    fired: list[str] = []
+    done = asyncio.Event()
+
+    def expire(item: str) -> None:
+        fired.append(item)
+        if len(fired) == 2:
+            done.set()
+
+    timeouts: Timeouts[str] = Timeouts(0.02, expire)
+    for item in ("again", "other", "again"):
+        timeouts.add(item)
+    await asyncio.wait_for(done.wait(), 5)
+    assert fired == ["other", "again"]
