@@ -17,15 +17,21 @@ from itertools import islice
 from time import thread_time
 from typing import Any, Final
 
-from jsonschema import Draft7Validator, Draft201909Validator, Draft202012Validator
-from jsonschema.exceptions import SchemaError, UnknownType, ValidationError
-from jsonschema.validators import extend
 from pydantic_core import SchemaError as PatternError
 from pydantic_core import SchemaValidator, core_schema
 from referencing import Registry
 from referencing.exceptions import Unresolvable
 
 from ..errors import UncheckableSchema
+from .lazy_jsonschema import (
+    Draft7Validator,
+    Draft201909Validator,
+    Draft202012Validator,
+    SchemaError,
+    UnknownType,
+    ValidationError,
+    extend,
+)
 
 __all__ = ["MAX_CHECK_SECONDS", "MAX_SCHEMA_DEPTH", "MAX_SCHEMA_PARTS", "JsonSchema"]
 

@@ -18,7 +18,6 @@ import ipywidgets as widgets
 
 from ..calling.questions import Question
 from ..calling.text import clean, one_line
-from ..client.auth.addresses import is_loopback
 from .forms import FormError, SchemaForm
 from .pieces import (
     WIDE,
@@ -195,6 +194,8 @@ def link_host(url: str) -> str | None:
 
     Only https, and http to this machine; nothing before the host that could be taken for it.
     """
+    from ..client.auth.addresses import is_loopback  # it brings what signs in, which few panels need
+
     if not _PLAIN.fullmatch(url):
         return None
     try:

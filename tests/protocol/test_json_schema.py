@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import time
 import urllib.request
 from typing import Any
@@ -215,3 +217,23 @@ def test_a_value_too_deep_for_a_schema_that_follows_it():
         value = [value]
     with pytest.raises(UncheckableSchema, match="too deep"):
         problems({"items": {"$ref": "#"}}, value)
+
+
+FORMATS = """
+import sys
+from mcp_jupyter.protocol.json_schema import JsonSchema
+assert JsonSchema({"type": "string", "format": "iri"}).problems("x") == []
+assert "jsonschema" in sys.modules
+assert "rfc3987_syntax" not in sys.modules
+import jsonschema
+iri = jsonschema.Draft202012Validator.FORMAT_CHECKER.conforms
+assert iri("http://example.com/\u00e4", "iri") and not iri("a b", "iri")
+import rfc3987_syntax
+assert rfc3987_syntax.is_valid_syntax("iri", "http://example.com/")
+"""
+
+
+def test_the_grammar_of_a_format_is_built_only_for_those_who_check_formats():
+    """It would stop a notebook for seconds when the first panel is shown (1.41)."""
+    ran = subprocess.run([sys.executable, "-c", FORMATS], capture_output=True, text=True, timeout=120)
+    assert (ran.returncode, ran.stderr) == (0, "")
