@@ -60,7 +60,8 @@ class Call:
         self.context.run(CURRENT.set, self)
         self.state = State.WAITING
         self.since = time.monotonic()  # of this state
-        self.interrupted = False
+        self.interrupted = False  # by a signal from outside
+        self.shut_down = False  # that came because the kernel ends
         self.task: asyncio.Task[Any] | None = None  # of an async function, on the loop that runs it
         self.figures: OrderedDict[Any, Any] = OrderedDict()  # pyplot's managers of those it opened
         self.displayed: list[Any] = []  # what it displayed, as content
@@ -168,7 +169,9 @@ def walled(call: Call, error: BaseException) -> Exception:
     if isinstance(error, Exception) and not isinstance(error, StopIteration):
         return error
     if call.interrupted and isinstance(error, (KeyboardInterrupt, asyncio.CancelledError)):
-        text = f"{call.name} was interrupted by the person at the notebook."
+        text = f"{call.name} was interrupted by the user at the notebook."
+        if call.shut_down:
+            text = f"{call.name} was stopped, because its kernel was shut down."
     elif isinstance(error, SystemExit):
         text = f"{call.name} tried to end the kernel ({kind}); the kernel goes on."
     else:

@@ -27,6 +27,7 @@ from .activity import Activity, CellWatch
 from .calls import Call, State
 from .cells import reload_modules
 from .content import Displays
+from .execution_state import ExecutionState
 from .interrupts import InterruptGate
 from .standins import StandIns
 from .steps import Run, Steps, as_coroutine, task_factory
@@ -48,6 +49,9 @@ code that holds the GIL, or catches the interrupt, does not stop."""
 
 STOP_AGAIN_SECONDS: Final = 0.5
 """A call that goes on is interrupted again: it may have been out of reach, or within a `finally`."""
+
+SHUTDOWN_SECONDS: Final = 0.3
+"""Jupyter interrupts a kernel before it asks it to shut down; the request follows at once."""
 
 
 class KernelRunner:
@@ -86,6 +90,7 @@ class KernelRunner:
         self._displays = Displays(shell.display_formatter)
         self._standins = StandIns(shell, self._displays)
         self._gate = InterruptGate(idle=self._interrupt_awaited)
+        self._state = ExecutionState(self._kernel)
         self._workers = Workers(self._work)
         self._waiting: deque[Call] = deque()  # for the main thread; the engine's puts, the main takes
         self._pumping = False  # a `_pump` is on its way
@@ -130,6 +135,7 @@ class KernelRunner:
         timers = [loop.call_later(FIRST_REPORT_SECONDS, self._report, call)]
         if invocation.timeout is not None:
             timers.append(loop.call_later(invocation.timeout, self._expire, call, invocation.timeout))
+        self._state.begun(loop, invocation.concurrent)
         try:
             self._place(call)
             await call.ended
@@ -139,6 +145,7 @@ class KernelRunner:
         finally:
             for timer in timers:
                 timer.cancel()
+            self._state.ended(invocation.concurrent)
         return call.outcome()
 
     def _place(self, call: Call) -> None:
@@ -204,7 +211,13 @@ class KernelRunner:
 
     def _settle(self, call: Call) -> None:
         self._calls.discard(call)
+        self._state.settled(call.loop)
         call.release()
+
+    def _settle_interrupted(self, call: Call) -> None:
+        """Tell the caller whether the kernel is being shut down: Jupyter interrupts it first."""
+        call.shut_down = bool(self._shell.exit_now)
+        self._settle(call)
 
     def _stop_all(self) -> None:
         for call in list(self._calls):
@@ -243,7 +256,11 @@ class KernelRunner:
 
     def _end(self, call: Call, value: Any, error: BaseException | None) -> None:
         call.finish(value, error)
-        self._hand_over(call, partial(self._settle, call))
+        if call.interrupted:
+            wait = partial(call.loop.call_later, SHUTDOWN_SECONDS, self._settle_interrupted, call)
+            self._hand_over(call, wait)
+        else:
+            self._hand_over(call, partial(self._settle, call))
 
     @staticmethod
     def _hand_over(call: Call, callback: Callable[[], object]) -> None:
@@ -287,6 +304,7 @@ class KernelRunner:
         self._main_factories = task_factory(before, self._run_code), before
         self._main_loop.set_task_factory(self._main_factories[0])
         self._gate.install()
+        self._state.open(self._cells.on_stack())
         self._open = True
 
     def close(self) -> None:
@@ -302,6 +320,7 @@ class KernelRunner:
         figures.uninstall()
         self._workers.close()
         self._gate.uninstall()
+        self._state.close()
         with suppress(RuntimeError):  # the loop is closed
             self._main_loop.call_soon(self._gate.uninstall)  # a cell gives back what it found
         for call in list(self._calls)[:1]:
@@ -334,6 +353,7 @@ class KernelRunner:
         except IndexError:
             return
         if call.claim():
+            self._state.hold()
             self._begin(call)
         self._pump_soon()
 
@@ -364,6 +384,7 @@ class KernelRunner:
     def _conclude(self, call: Call, value: Any, error: BaseException | None) -> None:
         error = self._finish(call, error, self._run_code)
         self._awaited.discard(call)
+        self._state.release()
         self._end(call, value, error)
         if self._called is not None and not self._waiting:
             self._main_loop.call_soon(self._called)

@@ -207,7 +207,7 @@ def test_a_persons_interrupt_ends_the_call(kernel: DrivenKernel, name: str) -> N
         kernel.interrupt()
         with contextlib.suppress(AssertionError):
             call.error(3)
-    assert call.error(0) == ("ToolError", f"{name} was interrupted by the person at the notebook.")
+    assert call.error(0) == ("ToolError", f"{name} was interrupted by the user at the notebook.")
     settled(kernel, name)
 
 
@@ -216,7 +216,7 @@ def test_a_persons_interrupt_leaves_waiting_calls_waiting(kernel: DrivenKernel) 
     waiting = [kernel.call("note", mark=mark) for mark in range(3)]
     assert waiting[-1].reported.wait(5)
     kernel.interrupt()
-    assert call.error(3)[1].endswith("was interrupted by the person at the notebook.")
+    assert call.error(3)[1].endswith("was interrupted by the user at the notebook.")
     assert [each.value(5) for each in waiting] == [0, 1, 2]
 
 
@@ -238,7 +238,7 @@ def test_an_interrupt_of_an_async_cell_reaches_the_cell_and_the_call_in_its_paus
     assert waiting.reported.wait(5)
     assert waiting.reports[0].startswith("waiting for another call (sleeping)")
     kernel.interrupt()
-    assert call.error(3)[1] == "sleeping was interrupted by the person at the notebook."
+    assert call.error(3)[1] == "sleeping was interrupted by the user at the notebook."
     assert cell.wait().error == "CancelledError"  # as ipykernel has it for async cells
 
 

@@ -1,0 +1,192 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Publish on IOPub that the kernel works for MCP calls, as it does for cells: `status` messages.
+
+Jupyter Server ends kernels that seem unused (`cull_idle_timeout`), a JupyterHub ends servers, and the
+indicator of JupyterLab shows what the kernel does. All three know it from these messages alone: the last one
+tells whether the kernel is busy, and each moves `last_activity` of the kernel and of the server.
+
+A call on the main thread holds the kernel busy. The kernel stays busy for `LINGER_SECONDS` after it, so that
+a burst of calls is one pair of messages. A concurrent call leaves the main thread free: it sends a pair at
+its start, each `PULSE_SECONDS` and at its end; while something else holds the kernel busy, only "busy" again.
+
+The rule not to break: what is sent is decided and sent under one lock, together with what ipykernel sends.
+So a cell's "busy" never comes between our decision that the kernel is idle and the message that says it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+import time
+from typing import Any, Final
+
+__all__ = ["ExecutionState"]
+
+log = logging.getLogger(__name__)
+
+LINGER_SECONDS: Final = 0.25
+"""At most four pairs of messages in a second, however fast calls follow each other: each costs the kernel,
+the server and every page 0.1 ms or more."""
+
+PULSE_SECONDS: Final = 30.0
+"""While calls run. The shortest useful `cull_idle_timeout` is a minute."""
+
+REST_SECONDS: Final = 1.0
+"""Between two pulses of concurrent calls: nobody counts activity in shorter steps."""
+
+
+class ExecutionState:
+    """What the kernel says that it does. `hold` and `release` are for the main thread; other methods say.
+
+    Parameters
+    ----------
+    kernel : ipykernel.kernelbase.Kernel
+        Between `open` and `close` its `_publish_status` goes through here, on every thread.
+    """
+
+    def __init__(self, kernel: Any) -> None:
+        self._kernel = kernel
+        # Reentrant: a signal's handler may run in the midst of it.
+        self._lock = threading.RLock()
+        self._before: Any = None  # the kernel's own method
+        self._ours = self._publish_status  # one object, so that it can be recognised
+        self._open = False
+        self._requests: dict[int, Any] = {}  # by thread: the shell request of a front end that it works on
+        self._holding = 0  # calls on the main thread
+        self._shown: Any = None  # what our "busy" belongs to, while that holds
+        self._spoke = 0.0  # when we last said something
+        self._running = 0  # calls of both kinds; the engine's thread
+        self._ticker: asyncio.TimerHandle | None = None  # the engine's thread
+        self._lingering: asyncio.TimerHandle | None = None  # the engine's thread
+
+    def open(self, in_cell: bool) -> None:
+        """Begin. Main thread.
+
+        Parameters
+        ----------
+        in_cell : bool
+            A cell runs: its "busy" was sent before.
+        """
+        with self._lock:
+            if in_cell:
+                self._requests[threading.get_ident()] = self._kernel.get_parent("shell")
+            self._before = self._kernel._publish_status
+            self._kernel._publish_status = self._ours
+            self._open = True
+
+    def close(self) -> None:
+        """Say what is left to be said, and give the kernel its method back. Main thread."""
+        with self._lock:
+            if self._shown is not None:
+                self._let_go()
+            if self._kernel._publish_status is self._ours:
+                del self._kernel._publish_status  # the class's own appears again
+            self._open = False
+
+    # -- calls on the main thread ------------------------------------------------------------------
+
+    def hold(self) -> None:
+        """Say that a call begins to use the main thread."""
+        with self._lock:
+            self._holding += 1
+            if self._shown is None and self._open:
+                self._shown = self._new_parent()
+                self._send("busy", self._shown)
+
+    def release(self) -> None:
+        """Note that it has ended; `settled` is to follow on the engine's thread."""
+        with self._lock:
+            self._holding -= 1
+
+    def settled(self, loop: asyncio.AbstractEventLoop) -> None:
+        """See to it that the kernel is not busy for ever. The engine's thread, after a call's end."""
+        if self._lingering is None and self._shown is not None and not self._holding:
+            # On this loop: the main thread's does not run while a GUI's loop has that thread.
+            self._lingering = loop.call_later(LINGER_SECONDS, self._linger_over)
+
+    def _linger_over(self) -> None:
+        self._lingering = None
+        with self._lock:
+            if self._shown is not None and not self._holding:
+                self._let_go()
+
+    def _let_go(self) -> None:
+        """End our "busy"; an async cell that awaits meanwhile is busy still."""
+        shown, self._shown = self._shown, None
+        self._send("idle", shown)
+        for parent in self._requests.values():
+            self._send("busy", parent)
+
+    # -- all calls; the engine's thread --------------------------------------------------------------
+
+    def begun(self, loop: asyncio.AbstractEventLoop, concurrent: bool) -> None:
+        """Note that a call has arrived."""
+        self._running += 1
+        if concurrent:
+            self._pulse()
+        if self._ticker is None:
+            self._ticker = loop.call_later(PULSE_SECONDS, self._tick, loop)
+
+    def ended(self, concurrent: bool) -> None:
+        """Note that its caller has an answer."""
+        self._running -= 1
+        if not self._running and self._ticker is not None:
+            self._ticker.cancel()
+            self._ticker = None
+        if concurrent:
+            self._pulse()
+
+    def _tick(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._ticker = None
+        if self._running:
+            self._pulse()
+            self._ticker = loop.call_later(PULSE_SECONDS, self._tick, loop)
+
+    def _pulse(self) -> None:
+        """Say that there is activity, and change nothing of what the kernel is said to do."""
+        with self._lock:
+            if time.monotonic() - self._spoke < REST_SECONDS or not self._open:
+                return
+            busy_for = self._shown or next(iter(self._requests.values()), None)
+            self._send("busy", busy_for or (parent := self._new_parent()))
+            if busy_for is None:
+                self._send("idle", parent)
+
+    # -- messages --------------------------------------------------------------------------------------
+
+    def _publish_status(self, status: str, channel: str, parent: Any = None) -> None:
+        """Stands in the place of the kernel's method. Any thread."""
+        with self._lock:
+            if not self._open:
+                self._before(status, channel, parent)
+                return
+            parent = parent or self._kernel.get_parent(channel)
+            if channel == "shell" and status == "busy":
+                if self._shown is not None and not self._holding:
+                    self._let_go()
+                self._requests[threading.get_ident()] = parent
+            elif channel == "shell" and status == "idle":
+                self._requests.pop(threading.get_ident(), None)
+            self._before(status, channel, parent)
+            if status == "idle" and self._holding and self._shown is not None:
+                self._send("busy", self._shown)  # an async call awaits while cells come and go
+
+    def _new_parent(self) -> Any:
+        # Both messages of a pair belong to one request, which no front end has sent.
+        return self._kernel.session.msg_header("mcp_call")
+
+    def _send(self, status: str, parent: Any) -> None:
+        """Send as ipykernel does: its socket hands messages to the IOPub thread, from any thread."""
+        self._spoke = time.monotonic()
+        kernel = self._kernel
+        try:
+            kernel.session.send(
+                kernel.iopub_socket,
+                "status",
+                {"execution_state": status},
+                parent=parent,
+                ident=kernel._topic("status"),
+            )
+        except Exception:  # a boundary: the kernel ends, and a call must not fail for its status
+            log.debug("The kernel's status was not published", exc_info=True)
