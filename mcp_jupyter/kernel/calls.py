@@ -10,19 +10,20 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections import OrderedDict
-from collections.abc import Callable
+from collections import Counter, OrderedDict
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from contextvars import Context, ContextVar, copy_context
 from enum import Enum, auto
 from functools import partial
-from typing import Any
+from operator import itemgetter
+from typing import Any, Final
 
 from ..errors import ToolError
 from ..server.running import Invocation, Outcome
 from .outputs import CallOutput
 
-__all__ = ["CURRENT", "Call", "State", "walled"]
+__all__ = ["CALL_SHARE", "CURRENT", "MAX_CALLS", "Call", "Calls", "State", "walled"]
 
 CURRENT: ContextVar[Call | None] = ContextVar("mcp_jupyter_call", default=None)
 """The call whose code this is; also in tasks and `to_thread` jobs that it starts."""
@@ -35,6 +36,17 @@ class State(Enum):
     RUNNING = auto()
     WITHDRAWN = auto()
     DONE = auto()
+
+
+MAX_CALLS: Final = 256
+"""Calls waiting or running in one kernel: as many as one conversation may have in flight. One principal may
+have all of them while no other needs a place."""
+
+CALL_SHARE: Final = 64
+"""Calls of one principal that never give way to another's: more than a host has in flight at once."""
+
+MAX_CALLS_IN_ALL: Final = 512
+"""When the calls of one principal all run, they cannot give way: others within their share come on top."""
 
 
 class Call:
@@ -76,6 +88,11 @@ class Call:
         return self.invocation.name
 
     @property
+    def sender(self) -> str:
+        """The principal whose call it is."""
+        return self.invocation.sender
+
+    @property
     def stopping(self) -> bool:
         """Whether it was asked to stop."""
         return self._stop is not None
@@ -101,6 +118,14 @@ class Call:
             if self.state is not State.WAITING:
                 return False
             self.state = State.WITHDRAWN
+            return True
+
+    def give_way(self, reason: str) -> bool:
+        """Keep it from starting; False, and nothing is done, when it has started."""
+        with self._lock:
+            if self.state is not State.WAITING:
+                return False
+            self._stop, self.state = reason, State.WITHDRAWN
             return True
 
     def start(self) -> Any:
@@ -152,6 +177,63 @@ class Call:
             raise walled(self, error)
         finally:
             del error  # it holds its frames, and they what the tool worked on
+
+
+class Calls:
+    """The calls of a kernel that have not ended, in the order of their arrival. The engine's thread."""
+
+    def __init__(self) -> None:
+        self._calls: dict[Call, None] = {}
+
+    def __len__(self) -> int:
+        return len(self._calls)
+
+    def __iter__(self) -> Iterator[Call]:
+        return iter(self._calls)
+
+    def add(self, call: Call) -> None:
+        """Take in a call."""
+        self._calls[call] = None
+
+    def discard(self, call: Call) -> None:
+        """Forget a call that has ended."""
+        self._calls.pop(call, None)
+
+    def make_room(self, sender: str) -> Call | None:
+        """Let one more call in, at the cost of another principal's call where there are `MAX_CALLS`.
+
+        A principal within its share takes the place of the newest waiting call of the one that has most of
+        them, if those are more than the share.
+
+        Returns
+        -------
+        Call or None
+            The call that gave way. It will not start.
+
+        Raises
+        ------
+        ToolError
+            There is no room.
+        """
+        if len(self._calls) < MAX_CALLS:
+            return None
+        if sum(call.sender == sender for call in self._calls) < CALL_SHARE:
+            gave_way = self._give_way()
+            if gave_way is not None or len(self._calls) < MAX_CALLS_IN_ALL:
+                return gave_way
+        raise ToolError(f"{len(self._calls)} calls are waiting or running in this kernel; try again later.")
+
+    def _give_way(self) -> Call | None:
+        waiting = Counter(call.sender for call in self._calls if call.state is State.WAITING)
+        sender, number = max(waiting.items(), key=itemgetter(1), default=("", 0))
+        if number <= CALL_SHARE:
+            return None
+        reason = (
+            f"{number} calls of this client were waiting in the notebook, and another client needed a place. "
+            f"Call again when fewer than {CALL_SHARE} of them wait."
+        )
+        theirs = (call for call in reversed(self._calls) if call.sender == sender)
+        return next((call for call in theirs if call.give_way(reason)), None)
 
 
 def _post(loop: asyncio.AbstractEventLoop, log: Callable[[str, str], None], level: str, text: str) -> None:

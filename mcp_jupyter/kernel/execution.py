@@ -24,7 +24,7 @@ from ..server.running import Invocation, Outcome, is_async
 from ..server.workers import Workers
 from . import figures
 from .activity import Activity, CellWatch
-from .calls import Call, State
+from .calls import Call, Calls, State
 from .cells import reload_modules
 from .content import Displays
 from .execution_state import ExecutionState
@@ -32,10 +32,10 @@ from .interrupts import InterruptGate
 from .standins import StandIns
 from .steps import Run, Steps, as_coroutine, task_factory
 
-__all__ = ["FIRST_REPORT_SECONDS", "MAX_CALLS", "REPORT_SECONDS", "STOP_SECONDS", "KernelRunner"]
+__all__ = ["FIRST_REPORT_SECONDS", "REPORT_SECONDS", "STOP_SECONDS", "KernelRunner"]
 
-MAX_CALLS: Final = 256
-"""Calls waiting or running in one kernel: as many as one conversation may have in flight."""
+LOOKUP_THREADS: Final = 8
+"""Threads for reads of variables: a read takes milliseconds."""
 
 FIRST_REPORT_SECONDS: Final = 0.5
 """A call that waits this long tells its caller why; most never wait so long."""
@@ -92,9 +92,12 @@ class KernelRunner:
         self._gate = InterruptGate(idle=self._interrupt_awaited)
         self._state = ExecutionState(self._kernel)
         self._workers = Workers(self._work)
+        self._lookups = Workers(
+            self._work, size=LOOKUP_THREADS, share=LOOKUP_THREADS // 2, most=2 * LOOKUP_THREADS
+        )
         self._waiting: deque[Call] = deque()  # for the main thread; the engine's puts, the main takes
         self._pumping = False  # a `_pump` is on its way
-        self._calls: set[Call] = set()  # not ended; the engine's thread
+        self._calls = Calls()  # not ended; the engine's thread
         self._awaited: set[Call] = set()  # their tasks are on the main loop; the main thread
         self._engine_factory: Any = None  # of tasks
         self._main_factories: tuple[Any, Any] = (None, None)  # ours, and what was before
@@ -127,8 +130,8 @@ class KernelRunner:
         """
         if not self._open:
             raise ToolError("This notebook serves no calls any more.")
-        if len(self._calls) >= MAX_CALLS and not invocation.always:
-            raise ToolError(f"{MAX_CALLS} calls are waiting or running in this kernel; try again later.")
+        if not invocation.always and (refused := self._calls.make_room(invocation.sender)) is not None:
+            self._withdraw(refused)
         loop = asyncio.get_running_loop()
         call = Call(invocation, loop)
         self._calls.add(call)
@@ -156,7 +159,10 @@ class KernelRunner:
             self._wall_in(call.loop)
             self._work(call)
         else:
-            self._workers.submit(call)
+            self._threads(call).submit(call, call.sender)
+
+    def _threads(self, call: Call) -> Workers[Call]:
+        return self._lookups if call.invocation.lookup else self._workers
 
     def _wall_in(self, loop: asyncio.AbstractEventLoop) -> None:
         """See that no task of a call ends the engine's loop."""
@@ -190,13 +196,17 @@ class KernelRunner:
         if not call.withdraw(reason):
             self._press(call, again=False, until=call.loop.time() + STOP_SECONDS)
             return False
+        self._withdraw(call)
+        return True
+
+    def _withdraw(self, call: Call) -> None:
+        """End a call that has not started and will not."""
         if call.invocation.concurrent:
-            self._workers.withdraw(call)
+            self._threads(call).withdraw(call)
         else:
             with suppress(ValueError):  # just taken by the main thread, which sees it withdrawn
                 self._waiting.remove(call)
         self._settle(call)
-        return True
 
     def _press(self, call: Call, again: bool, until: float) -> None:
         """Have a running call stop: cancel a task; interrupt sync code, and a task that goes on."""
@@ -319,6 +329,7 @@ class KernelRunner:
         self._standins.close()
         figures.uninstall()
         self._workers.close()
+        self._lookups.close()
         self._gate.uninstall()
         self._state.close()
         with suppress(RuntimeError):  # the loop is closed

@@ -63,7 +63,7 @@ def variables_resource(shell: InteractiveShell) -> Resource:
                 found.append({"name": name, **_about(value)})
         return {"variables": found, "total": len(names)}
 
-    return Resource.of(
+    resource = Resource.of(
         "notebook://variables",
         read,
         name="variables",
@@ -71,6 +71,7 @@ def variables_resource(shell: InteractiveShell) -> Resource:
         mime_type="application/json",
         concurrent=True,
     )
+    return replace(resource, ours=True)
 
 
 def _about(value: Any) -> dict[str, Any]:
@@ -98,7 +99,7 @@ def cells_resource(shell: InteractiveShell) -> Resource:
         shown = [_cell(history, number, sources) for number in range(1, len(sources))][-MAX_CELLS:]
         return {"cells": shown, "total": max(0, len(sources) - 1)}
 
-    return Resource.of(
+    resource = Resource.of(
         "notebook://cells",
         read,
         name="cells",
@@ -106,6 +107,7 @@ def cells_resource(shell: InteractiveShell) -> Resource:
         mime_type="application/json",
         concurrent=True,
     )
+    return replace(resource, ours=True)
 
 
 def _cell(history: Any, number: int, sources: list[str]) -> dict[str, Any]:

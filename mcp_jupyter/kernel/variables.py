@@ -161,8 +161,9 @@ class Variables:
         )
         # Unlisted they still answer who was in the midst of reading pages: with what the variable is now.
         listed = frames.is_frame_class(served.kind)
-        # Not checked for paths: a column may be called anything.
-        self._server.add(value, *(replace(each, listed=listed, checked=False) for each in templates))
+        # Ours: a column may be called like a path.
+        value = replace(value, ours=True)
+        self._server.add(value, *(replace(each, listed=listed, ours=True) for each in templates))
         return value
 
     def _remove_templates(self, variable: str) -> None:

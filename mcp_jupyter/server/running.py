@@ -53,6 +53,11 @@ class Invocation:
         Run at once, beside whatever else runs, instead of in turn.
     always : bool
         Run however many others there are: for what says how things stand.
+    lookup : bool
+        It is a function of ours that only looks a value up: in a kernel, such calls have threads of their
+        own, which no user's function can hold.
+    sender : str
+        The principal whose call it is.
     timeout : float, optional
         Seconds from now; over it, a `ToolError`.
     report : callable
@@ -67,6 +72,8 @@ class Invocation:
     concurrent: bool = False
     timeout: float | None = None
     always: bool = False
+    lookup: bool = False
+    sender: str = ""
     report: Callable[[str], None] = _unheard
     log: Callable[[str, str], None] = _unheard
 
@@ -141,12 +148,12 @@ class InlineRunner:
     async def _value(self, invocation: Invocation) -> Any:
         function = partial(invocation.function, **invocation.arguments)
         if invocation.concurrent and not is_async(function):
-            value = await self._in_thread(function)
+            value = await self._in_thread(function, invocation.sender)
         else:
             value = function()
         return await value if hasattr(type(value), "__await__") else value
 
-    async def _in_thread(self, function: Callable[[], Any]) -> Any:
+    async def _in_thread(self, function: Callable[[], Any], sender: str) -> Any:
         """Call it in a worker thread; cancelled before it started, it never runs."""
         job: Future[Any] = Future()
         context = copy_context()
@@ -161,7 +168,7 @@ class InlineRunner:
             with suppress(RuntimeError):  # the loop is closed: nobody waits
                 self._post(ended.set)
 
-        self._workers.submit(work)
+        self._workers.submit(work, sender)
         try:
             await ended.wait()
         finally:

@@ -213,10 +213,13 @@ class DrivenKernel:
         *,
         concurrent: bool = False,
         always: bool = False,
+        lookup: bool = False,
+        sender: str = "",
         timeout: float | None = None,
         **arguments: Any,
     ) -> Pending:
-        options = {"concurrent": concurrent, "always": always, "timeout": timeout}
+        options: dict[str, Any] = {"concurrent": concurrent, "always": always, "timeout": timeout}
+        options |= {"lookup": lookup, "sender": sender}
         return self._request("call", name=name, arguments=arguments, **options)
 
     def call_and_cancel(self, name: str, after: float, **arguments: Any) -> Pending:

@@ -87,6 +87,8 @@ class Driver:
             request["arguments"],
             concurrent=request.get("concurrent", False),
             always=request.get("always", False),
+            lookup=request.get("lookup", False),
+            sender=request.get("sender", ""),
             timeout=request.get("timeout"),
             report=lambda text: send(report=text),
             log=lambda level, text: send(log=[level, text]),

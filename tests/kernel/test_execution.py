@@ -15,6 +15,7 @@ from tests.kernel.driven import DrivenKernel, driven_kernel
 PRELUDE = """
 import threading
 runs = []
+hold, hold_async = driver.hold, driver.hold_async
 
 def note(mark=None):
     runs.append(mark)
@@ -192,6 +193,54 @@ def test_too_many_calls_are_refused_and_the_others_go_on(kernel: DrivenKernel) -
     assert again.value() == 12
     cell.wait()
     assert kernel.evaluate("runs") == ["always", *range(10), "again"]
+
+
+def test_calls_beyond_a_share_give_way_to_another_client(kernel: DrivenKernel) -> None:
+    """The newest of them, one for each that needs the place (1.28)."""
+    cell = kernel.busy()
+    greedy = [kernel.call("note", mark=number, sender="greedy") for number in range(256)]
+    assert "256 calls" in kernel.call("note", mark="one more", sender="greedy").error(5)[1]
+    others = [kernel.call("note", mark=f"other {number}", sender="other") for number in range(64)]
+    for number in range(64):
+        kind, message = greedy[255 - number].error(5)
+        assert (kind, "another client needed a place" in message) == ("ToolError", True)
+    assert not any(call.ended for call in greedy[:192])
+    assert "256 calls" in kernel.call("note", mark="beyond its share", sender="other").error(5)[1]
+    third = kernel.call("note", mark="third", sender="third")
+    assert "Call again when fewer than 64" in greedy[191].error(5)[1]
+    for call in greedy[5:191]:
+        kernel.cancel(call)
+    kernel.release()
+    assert third.value() == 70
+    assert others[-1].value() == 69
+    cell.wait()
+    assert kernel.evaluate("runs") == [*range(5), *(f"other {number}" for number in range(64)), "third"]
+
+
+def test_calls_that_run_leave_room_for_another_client(kernel: DrivenKernel) -> None:
+    """They cannot give way (1.28)."""
+    kernel.reset()
+    greedy = [kernel.call("hold_async", sender="greedy", concurrent=True) for _ in range(256)]
+    assert kernel.ask("started")
+    assert "256 calls" in kernel.call("note", mark="one more", sender="greedy").error(5)[1]
+    assert kernel.call("note", mark="other", sender="other").value() == 1
+    kernel.release()
+    assert [call.value() for call in greedy] == [None] * 256
+
+
+def test_threads_that_one_client_holds_keep_no_other_waiting(kernel: DrivenKernel) -> None:
+    """Nor the reads of variables, which have threads of their own (1.28)."""
+    kernel.reset()
+    greedy = [kernel.call("hold", concurrent=True, sender="greedy") for _ in range(40)]
+    assert kernel.call("note", mark="lookup", concurrent=True, lookup=True, sender="greedy").value() == 1
+    for number in range(2, 5):
+        assert kernel.call("note", mark=number, concurrent=True, sender="other").value() == number
+    late = kernel.call("note", mark="late", concurrent=True, sender="greedy")
+    assert late.reported.wait(10)
+    assert late.reports[0] == "waiting for a free worker thread"
+    kernel.release()
+    assert [call.value() for call in greedy] == [None] * 40
+    assert late.value() == 5
 
 
 def test_a_connection_bound_to_the_main_thread_works(kernel: DrivenKernel) -> None:

@@ -8,6 +8,7 @@ import json
 from base64 import b64decode
 from urllib.parse import quote
 
+import anyio
 import pyarrow.parquet as pq
 import pytest
 
@@ -57,6 +58,38 @@ async def test_a_frame_is_read_by_pages_columns_and_format(kernel):
         parquet = await read(client, f"{SALES}?format=parquet&limit=1")
         assert pq.read_table(io.BytesIO(b64decode(parquet["blob"]))).to_pylist() == [{"n": 0, "s": "a"}]
         assert (await read(client, f"{SALES}?format=markdown"))["text"].startswith("| n | s |")
+
+
+HOLD = """
+import threading, time
+from mcp_jupyter import notebook
+free, begun = threading.Event(), []
+@notebook.tool(concurrent=True)
+def hold() -> bool:
+    begun.append(1)
+    return free.wait(30)
+"""
+HELD = """
+end = time.monotonic() + 20
+while len(begun) < 32 and time.monotonic() < end:
+    time.sleep(0.01)
+assert len(begun) == 32
+"""
+
+
+async def test_a_variable_is_read_while_tools_hold_all_threads(kernel):
+    """Reads have threads of their own (1.28)."""
+    await kernel.arun(HOLD)
+    async with kernel.connect() as client, anyio.create_task_group() as tasks:
+        for _ in range(40):
+            tasks.start_soon(client.call, "hold")
+        try:
+            assert not (await kernel.arun(HELD)).error
+            with anyio.fail_after(20):
+                assert (await read(client, SALES))["text"].startswith("n,s\n")
+                assert (await read(client, f"{SALES}?offset=1&limit=1"))["text"] == "n,s\n1,b\n"
+        finally:
+            await kernel.arun("free.set()")
 
 
 async def test_a_column_may_be_called_like_a_path(kernel):

@@ -12,7 +12,7 @@ from queue import SimpleQueue
 
 import pytest
 
-from mcp_jupyter.server.workers import MAX_WORKERS, Workers
+from mcp_jupyter.server.workers import MAX_THREADS, MAX_WORKERS, WORKER_SHARE, Workers
 
 Jobs = Workers[Callable[[], object]]
 
@@ -65,6 +65,81 @@ def test_beyond_the_bound_jobs_wait_for_a_thread(workers: Jobs) -> None:
     assert done.empty()
     hold.set()
     assert sorted(done.get(timeout=5) for _ in range(9)) == [0, 1, 2, 4, 5, 6, 7, 8, 9]
+
+
+class Held:
+    """Jobs that hold their thread until they are let go, and the order in which they begin."""
+
+    def __init__(self, workers: Jobs) -> None:
+        self.begun: SimpleQueue[str] = SimpleQueue()
+        self._workers = workers
+        self._hold = threading.Event()
+
+    def submit(self, name: str, sender: str) -> None:
+        self._workers.submit(partial(self._work, name), sender)
+
+    def _work(self, name: str) -> None:
+        self.begun.put(name)
+        self._hold.wait(20)
+
+    def begin(self, number: int) -> list[str]:
+        return [self.begun.get(timeout=5) for _ in range(number)]
+
+    def release(self) -> None:
+        self._hold.set()
+
+
+def test_a_sender_has_all_threads_while_no_other_waits(workers: Jobs) -> None:
+    """And another its share on top, for nobody can take a thread back (1.28)."""
+    held = Held(workers)
+    for _ in range(MAX_WORKERS + 5):
+        held.submit("greedy", "greedy")
+    assert held.begin(MAX_WORKERS) == ["greedy"] * MAX_WORKERS
+    for sender in ("b", "c"):
+        for _ in range(WORKER_SHARE + 5):
+            held.submit(sender, sender)
+        assert held.begin(WORKER_SHARE) == [sender] * WORKER_SHARE
+    held.submit("d", "d")  # there are as many threads as there may be
+    assert held.begun.empty()
+    names = [each.name for each in threading.enumerate() if each.name.startswith("mcp-call-")]
+    assert len(names) >= MAX_THREADS
+    held.release()
+    assert sorted(held.begin(16)) == [*"bbbbbcccccd", *["greedy"] * 5]
+
+
+def test_a_free_thread_serves_the_sender_with_the_fewest() -> None:
+    """(1.28)."""
+    workers: Jobs = Workers(do, size=2, share=1, most=2)
+    held, second = Held(workers), Held(workers)
+    held.submit("a", "a")
+    held.submit("a", "a")
+    assert held.begin(2) == ["a", "a"]
+    for sender in "aaabbc":
+        second.submit(sender, sender)
+    held.release()
+    assert sorted(second.begin(2)) == ["a", "b"]
+    second.release()
+    assert sorted(second.begin(4)) == ["a", "a", "b", "c"]
+    workers.close()
+
+
+def test_threads_beyond_the_usual_number_end() -> None:
+    """(1.28)."""
+    workers: Jobs = Workers(do, size=1, share=1, most=3)
+    held = Held(workers)
+    before = set(threading.enumerate())
+    for sender in "abc":
+        held.submit(sender, sender)
+    held.begin(3)
+    made = [thread for thread in set(threading.enumerate()) - before if thread.name.startswith("mcp-call-")]
+    assert len(made) == 3
+    held.release()
+    gone = 0
+    for thread in made:
+        thread.join(1)
+        gone += not thread.is_alive()
+    assert gone == 2
+    workers.close()
 
 
 def test_threads_are_hidden_from_the_debugger(workers: Jobs) -> None:

@@ -8,6 +8,8 @@ functions run is the `Runner`'s, what values become is the `ContentTable`'s.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
+from functools import partial
 from typing import Any, TypeVar
 
 from ... import types
@@ -126,7 +128,7 @@ class Handlers:
         try:
             context = self._context(request)
             invocation = tool.invocation(params.arguments or {}, context, self._table, self._results)
-            outcome = await self.runner.run(invocation)
+            outcome = await self.runner.run(replace(invocation, sender=request.sender))
             result: types.CallToolResult = outcome.value
             result.content.extend(outcome.displayed)
             self._results.fit(result, tool.name, request.sender, promised=tool.output is not None)
@@ -148,7 +150,7 @@ class Handlers:
         resource, variables = found
         context = self._context(request)
         result: types.ReadResourceResult = await self._run(
-            resource.invocation(params.uri, variables, context, self._table)
+            request, resource.invocation(params.uri, variables, context, self._table)
         )
         return result
 
@@ -168,7 +170,7 @@ class Handlers:
         prompt = _named("prompt", params.name, self._catalog.prompts)
         context = self._context(request)
         result: types.GetPromptResult = await self._run(
-            prompt.invocation(params.arguments or {}, context, self._table)
+            request, prompt.invocation(params.arguments or {}, context, self._table)
         )
         return result
 
@@ -184,12 +186,13 @@ class Handlers:
             chosen = (params.context.arguments if params.context else None) or {}
             # A completer that lists folders makes paths of them too.
             resource.check_values({**chosen, params.argument.name: params.argument.value})
-        return types.CompleteResult(completion=await complete(params, schema, self.completer, self._run))
+        run = partial(self._run, request)
+        return types.CompleteResult(completion=await complete(params, schema, self.completer, run))
 
-    async def _run(self, invocation: Invocation) -> Any:
+    async def _run(self, request: RequestContext, invocation: Invocation) -> Any:
         """Run what is no tool: its failure is an error of the request."""
         try:
-            return (await self.runner.run(invocation)).value
+            return (await self.runner.run(replace(invocation, sender=request.sender))).value
         except McpError:
             raise
         except Exception as exc:

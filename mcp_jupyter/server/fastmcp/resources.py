@@ -42,9 +42,9 @@ class Resource:
         Whether the lists have it; else who knows its URI can read it.
     paths : bool
         Whether values of the template may be absolute paths.
-    checked : bool
-        Whether values of the template are checked for what leads out of a folder. False only for functions
-        of ours that make no path of any value.
+    ours : bool
+        Whether its function is ours and only looks a value up: it makes no path of any value of the template,
+        so these are not checked; and its reads have threads of their own (see `Invocation.lookup`).
     """
 
     definition: types.Resource | types.ResourceTemplate
@@ -56,7 +56,7 @@ class Resource:
     always: bool = False
     listed: bool = True
     paths: bool = False
-    checked: bool = True
+    ours: bool = False
 
     @property
     def uri(self) -> str:
@@ -119,7 +119,7 @@ class Resource:
         McpError
             INVALID_PARAMS: which value, and what is wrong with it.
         """
-        if not self.checked:
+        if self.ours:
             return
         for name, value in variables.items():
             if (fault := path_fault(value, absolute=self.paths)) is not None:
@@ -148,7 +148,13 @@ class Resource:
         function = converted(self.function, lambda value: self._result(uri, value, table))
         report = context.request_context.waiting
         return Invocation(
-            self.definition.name, function, bound, self.concurrent, always=self.always, report=report
+            self.definition.name,
+            function,
+            bound,
+            self.concurrent,
+            always=self.always,
+            lookup=self.ours,
+            report=report,
         )
 
     def _result(self, uri: str, value: Any, table: ContentTable) -> types.ReadResourceResult:

@@ -79,7 +79,7 @@ class KeptResults:
         pages = Resource.of(
             "result://{id}{?offset,limit,columns,format}", self._read, name="a kept result", concurrent=True
         )
-        self._resource = replace(pages, checked=False)  # a column may be called anything
+        self._resource = replace(pages, ours=True)  # a column may be called like a path
 
     def resource_at(self, uri: str) -> tuple[Resource, Mapping[str, str]] | None:
         """What reads a kept result; as `Catalog.resource_at`. It is in no list: each caller has its own."""

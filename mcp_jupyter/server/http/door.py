@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import Awaitable
 from http import HTTPStatus
 from types import TracebackType
@@ -33,12 +34,16 @@ from .endpoint import Endpoint
 from .exchange import Stream
 from .timeouts import Timeouts
 
-__all__ = ["BODY_TIMEOUT_SECONDS", "Door", "DoorHandler"]
+__all__ = ["BODY_TIMEOUT_SECONDS", "MAX_PRINCIPAL_BODY_BYTES", "Door", "DoorHandler"]
 
 log = logging.getLogger(__name__)
 
 BODY_TIMEOUT_SECONDS: Final = 20.0
 """From the headers to the last byte of the body: 4 MiB at 200 KiB/s; a dripping client is cut off."""
+
+MAX_PRINCIPAL_BODY_BYTES: Final = 32 * 1024 * 1024
+"""Of bodies of one principal that have not come whole: eight of the largest. Sixty that stop before their end
+would hold 240 MiB for `BODY_TIMEOUT_SECONDS`."""
 
 WRITE_PIECE_BYTES: Final = 256 * 1024
 """A larger reply goes out in pieces, each within the bound on sending: a slow reader is not a dead one."""
@@ -75,6 +80,7 @@ class Door:
         self.quiet: Timeouts[Stream] = Timeouts(keepalive, Stream.wake)
         self.send_timeout = send_timeout
         self.refusals = RefusalLog()
+        self._body_bytes: Counter[str] = Counter()  # by principal: of bodies that have not come whole
         self._inside: set[DoorHandler] = set()
         self._empty = asyncio.Event()
         self._shut = False
@@ -97,6 +103,19 @@ class Door:
         self._inside.discard(handler)
         if not self._inside:
             self._empty.set()
+
+    def hold(self, principal_id: str, size: int) -> bool:
+        """Count bytes of a body that is on its way; False when the principal has too many already."""
+        if self._body_bytes[principal_id] + size > MAX_PRINCIPAL_BODY_BYTES:
+            return False
+        self._body_bytes[principal_id] += size
+        return True
+
+    def give_back(self, principal_id: str, size: int) -> None:
+        """Count them no more."""
+        self._body_bytes[principal_id] -= size
+        if not self._body_bytes[principal_id]:
+            del self._body_bytes[principal_id]
 
     @property
     def inside(self) -> int:
@@ -141,6 +160,7 @@ class DoorHandler(RequestHandler):
         self.current_user = None
         self.gone = False
         self._chunks: list[bytes] = []
+        self._held_bytes = 0
         self._body_read = False
 
     # -- coming in -----------------------------------------------------------------------------
@@ -192,18 +212,35 @@ class DoorHandler(RequestHandler):
 
     def data_received(self, chunk: bytes) -> None:
         """Keep a piece of the body."""
-        self._chunks.append(chunk)
+        if self.gone:
+            return
+        if self.door.hold(self.principal.id, len(chunk)):
+            self._held_bytes += len(chunk)
+            self._chunks.append(chunk)
+        else:
+            self._let_go()
+            self.gone = True
+            text = "Too many large requests of this client are on their way; send fewer at once."
+            self.write_refusal(Refusal(429, text, {"Retry-After": "1"}))
+
+    def _let_go(self) -> None:
+        """Hold nothing of the body any longer. Idempotent."""
+        self._chunks.clear()
+        if self._held_bytes:
+            self.door.give_back(self.principal.id, self._held_bytes)
+            self._held_bytes = 0
 
     def take_body(self) -> bytes:
         """The whole body; for a verb to call first."""
         self._body_read = True
         self.door.bodies.discard(self)
         body = b"".join(self._chunks)
-        self._chunks.clear()
+        self._let_go()
         return body
 
     def body_overdue(self) -> None:
         """The body took too long; called by the door."""
+        self._let_go()
         self.gone = True
         self.write_refusal(Refusal(408, f"The body did not arrive within {self.door.bodies.seconds:g} s."))
 
@@ -291,11 +328,13 @@ class DoorHandler(RequestHandler):
         """The client left."""
         super().on_connection_close()
         self.gone = True
+        self._let_go()
         self.door.bodies.discard(self)
         self.door.leave(self)
 
     def on_finish(self) -> None:
         """The response is complete."""
+        self._let_go()
         self.door.bodies.discard(self)
         self.door.leave(self)
 

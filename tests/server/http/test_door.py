@@ -8,16 +8,17 @@ import json
 import logging
 import time
 from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager, suppress
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, suppress
 
 import psutil
 import pytest
 from tornado.web import RequestHandler
 
+from mcp_jupyter.server.http import door
 from mcp_jupyter.server.http.access import LoopbackGuard, Principal, RefusalLog
 
 from .conftest import Front
-from .wire import ACCEPT, BOUND, Reply, call, connect, initialize
+from .wire import ACCEPT, BOUND, Reply, Wire, call, connect, initialize
 
 pytestmark = pytest.mark.anyio
 
@@ -254,6 +255,42 @@ async def test_a_principal_may_send_no_larger_body_than_it_needs(mount: Mount) -
             await wire.send("POST", "/mcp", headers)
             await wire.raw(b"3e9\r\n%b\r\n0\r\n\r\n" % (b" " * 1001))
             assert await wire.closed()
+
+
+async def test_one_principal_cannot_hold_bodies_without_end(mount: Mount, monkeypatch) -> None:
+    """Others are served meanwhile, and it is again when its bodies have come or gone (1.28)."""
+    monkeypatch.setattr(door, "MAX_PRINCIPAL_BODY_BYTES", 1_000_000)
+
+    class Named(LoopbackGuard):
+        async def admit(self, handler: RequestHandler) -> Principal:
+            return Principal(handler.request.headers["X-Name"])
+
+    async def begun(stack: AsyncExitStack, name: str, size: int) -> Wire:
+        """A request whose body has come but for its last byte."""
+        wire = await stack.enter_async_context(connect(front.port))
+        headers = {"Content-Type": "application/json", "Accept": ACCEPT, "X-Name": name}
+        await wire.send("POST", "/mcp", {**headers, "Content-Length": str(size + 1)})
+        await wire.raw(b" " * size)
+        return wire
+
+    async with mount() as front, AsyncExitStack() as stack:
+        front.door.guard = Named.at(front.port)
+        first = await begun(stack, "greedy", 600_000)
+        async with asyncio.timeout(BOUND):
+            while front.door._body_bytes["greedy"] < 600_000:
+                await asyncio.sleep(0.01)
+        second = await begun(stack, "greedy", 600_000)
+        reply = await second.reply()
+        assert (reply.status, reply.header("Retry-After"), reply.header("Connection")) == (429, "1", "close")
+        other = await begun(stack, "other", 600_000)
+        for wire in (first, other):
+            await wire.raw(b"}")
+            assert (await wire.reply()).status == 400
+        third = await begun(stack, "greedy", 900_000)
+        await third.close()
+        async with asyncio.timeout(BOUND):
+            while front.door._body_bytes:
+                await asyncio.sleep(0.01)
 
 
 @pytest.mark.parametrize("method", ["POST", "GET"])
