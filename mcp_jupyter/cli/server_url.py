@@ -18,8 +18,9 @@ if TYPE_CHECKING:
 __all__ = ["NO_SERVER", "Endpoint", "endpoint_of"]
 
 NO_SERVER: Final = (
-    "No Jupyter Server with this extension runs on this machine, so there is no URL to open. Start one "
-    "(`jupyter lab`), and run: jupyter mcp connect {}"
+    "No running Jupyter Server says here at which URL it is reached. Start one with this extension "
+    "(`jupyter lab`), and run: jupyter mcp connect {} (A hub without a public URL: set "
+    "McpJupyterApp.callback_url.)"
 )
 
 

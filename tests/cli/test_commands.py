@@ -162,7 +162,7 @@ async def test_connect_makes_no_token_that_nobody_could_use(jupyter_dirs: Jupyte
     async with serve_notebook():
         ended = await run(jupyter_dirs, "connect", NAME, "--new-token", "--tool", "*")
         assert ended.returncode == 1
-        assert b"No Jupyter Server with this extension" in ended.stderr
+        assert b"No running Jupyter Server says here" in ended.stderr
         ended = await run(jupyter_dirs, "connect", NAME, "--tool", "*")
         assert ended.returncode == 2
         assert b"--new-token" in ended.stderr
@@ -182,7 +182,7 @@ async def test_a_token_from_making_to_revoking(jupyter_dirs: JupyterDirs) -> Non
     first, second = made.stdout.decode().splitlines()
     text = first.removeprefix("Token:  ")
     assert second == f"Header: Authorization: Bearer {text}"
-    assert b"No Jupyter Server with this extension runs on this machine" in made.stderr
+    assert b"No running Jupyter Server says here at which URL it is reached" in made.stderr
     assert text not in made.stderr.decode()
 
     token = TokenStore().verify(text)

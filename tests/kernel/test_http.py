@@ -82,7 +82,7 @@ def test_what_cannot_be_is_said(kernel, connect):
     none = connect("analysis")
     assert none.returncode == 0
     assert "attach analysis" in none.stdout
-    assert "No Jupyter Server with this extension runs on this machine" in none.stdout
+    assert "No running Jupyter Server says here at which URL it is reached" in none.stdout
     assert "run `%mcp_serve --http` in it" in none.stdout
     assert kernel.run("%mcp_serve --port 1").error == "UsageError: %mcp_serve: --port goes with --http"
     with socket.create_server(("127.0.0.1", 0)) as taken:
