@@ -6,6 +6,7 @@ Here, and nowhere else over HTTP, tokens are made and revoked. Who comes in is `
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -20,12 +21,29 @@ from tornado.escape import json_encode
 from ..errors import LinkError
 from .human import HumanHandler, allowed
 from .store import TokenFileError, UnknownToken
-from .tokens import MAX_DAYS, MAX_GLOBS, Glob, Label, Token, UriGlob
+from .tokens import (
+    MAX_DAYS,
+    MAX_GLOBS,
+    BoundNotebook,
+    Glob,
+    Label,
+    ServerGlob,
+    Token,
+    UriGlob,
+    is_glob,
+    moved_path,
+)
 
 __all__ = ["ServersHandler", "TokenHandler", "TokensHandler"]
 
 MAX_SHOWN_ERRORS: Final = 3
 """Of what is wrong with a body: somebody reads this."""
+
+
+_UNKNOWN_PATH: Final = (
+    "The path of a notebook named {!r} is not known now, so no token can be bound to it. Start the notebook "
+    "first, or set any_notebook_of_this_name to open any notebook of this name."
+)
 
 
 class _Wish(BaseModel):
@@ -34,7 +52,8 @@ class _Wish(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
     label: Label
-    servers: list[Glob] = Field(min_length=1, max_length=MAX_GLOBS)
+    servers: list[ServerGlob] = Field(min_length=1, max_length=MAX_GLOBS)
+    any_notebook_of_this_name: bool = False
     tools: list[Glob] = Field(max_length=MAX_GLOBS)
     resources: list[UriGlob] = Field(default=[], max_length=MAX_GLOBS)
     prompts: list[Glob] = Field(default=[], max_length=MAX_GLOBS)
@@ -61,6 +80,15 @@ def _model(token: Token) -> dict[str, Any]:
     return token.model_dump(mode="json", exclude={"digest"})
 
 
+@contextmanager
+def _look_errors() -> Iterator[None]:
+    """Say that live notebooks cannot be looked for now."""
+    try:
+        yield
+    except LinkError as exc:
+        raise web.HTTPError(503, str(exc).replace("%", "?")) from None
+
+
 class ServersHandler(HumanHandler):
     """Which notebooks serve now."""
 
@@ -68,10 +96,8 @@ class ServersHandler(HumanHandler):
     async def get(self) -> None:
         """List them."""
         root = f"{self.url()}mcp-jupyter"
-        try:
+        with _look_errors():
             found = await self.notebooks.servers()
-        except LinkError as exc:
-            raise web.HTTPError(503, str(exc).replace("%", "?")) from None
         servers = []
         for each in found:
             url = f"{root}/{quote(each.name, safe='')}"
@@ -93,12 +119,14 @@ class TokensHandler(HumanHandler):
     async def post(self) -> None:
         """Make one. Its secret is in this answer and nowhere else."""
         wish = self.wish()
+        notebooks, servers = await self._notebooks(wish)
         days = wish.days if "days" in wish.model_fields_set else self.default_days
         with _file_errors():
             token, text = await to_thread.run_sync(
                 lambda: self.store.create(
                     label=wish.label,
-                    servers=wish.servers,
+                    servers=servers,
+                    notebooks=notebooks,
                     tools=wish.tools,
                     resources=wish.resources,
                     prompts=wish.prompts,
@@ -110,6 +138,30 @@ class TokensHandler(HumanHandler):
         self.set_status(201)
         self.set_header("Cache-Control", "no-store")
         self.finish(json_encode({"id": token.id, "token": text, "expires": _model(token)["expires"]}))
+
+    async def _notebooks(self, wish: _Wish) -> tuple[list[BoundNotebook], list[str]]:
+        """The notebooks that a token opens by their paths, and names and globs of those it opens by name.
+
+        Raises
+        ------
+        HTTPError
+            400: a notebook's path is not known now.
+        """
+        if wish.any_notebook_of_this_name:
+            return [], wish.servers
+        with _look_errors():
+            paths = {info.name: info.path for info in await self.notebooks.live()}
+        notebooks, servers = [], []
+        for name in wish.servers:
+            path = paths.get(name)
+            if is_glob(name):
+                servers.append(name)
+            elif path is not None and os.path.isabs(path):
+                root = self.root if moved_path(path, self.root, "") else None
+                notebooks.append(BoundNotebook(path=path, root=root))
+            else:
+                raise web.HTTPError(400, _UNKNOWN_PATH.format(name))
+        return notebooks, servers
 
     def wish(self) -> _Wish:
         """The body as a wish for a token.

@@ -174,6 +174,8 @@ class McpJupyterApp(ExtensionApp):
 
     def initialize_handlers(self) -> None:
         """Add the routes of both doors."""
+        assert self.serverapp is not None
+        root = self.serverapp.root_dir
         human = {
             "notebooks": self.door.notebooks,
             "store": self.store,
@@ -181,12 +183,13 @@ class McpJupyterApp(ExtensionApp):
             "url": lambda: self.url,
             "audience": lambda: self.audience,
             "default_days": self.token_days,
+            "root": os.path.realpath(root),
         }
         self.handlers.extend(routes(self.door, human))
 
     async def _start_jupyter_server_extension(self, serverapp: ServerApp) -> None:
         """Follow renamed notebooks, and tell kernels where browsers reach this server."""
-        self._renames = RenameFollower(serverapp, default_runtime_dir())
+        self._renames = RenameFollower(serverapp, self.store, default_runtime_dir())
         self._renames.start()
         if self.callback is not None:
             try:

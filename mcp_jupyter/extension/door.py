@@ -186,8 +186,9 @@ class TokenGuard:
         if text is None:
             raise Refusal(401, f"A bearer token is required. {_HOW}", _UNAUTHORIZED)
         token = self._verified(text)
-        # At the hub there is no name in the URL: it shows a token what it opens, and nothing else.
-        if handler.path_args and not token.opens(handler.path_args[0]):
+        # At the hub there is no name in the URL: it shows a token what it opens, and nothing else. Whether a
+        # token that names notebooks by their paths opens this one is known once it is found.
+        if handler.path_args and not (token.notebooks or token.opens(handler.path_args[0])):
             raise insufficient_scope("This token does not open that notebook.")
         await self._ask_authorizer(handler, User(username=token.issuer))
         self._admitted(token)

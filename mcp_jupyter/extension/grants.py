@@ -13,13 +13,20 @@ from dataclasses import dataclass
 from typing import Final
 
 from ..hub.index import LISTS
-from ..hub.scope import narrowed, out_of_scope, sees
+from ..hub.scope import EVERYTHING, Scope, narrowed, out_of_scope, sees
 from ..protocol.frames import ErrorResponse, Frame, Message, Request, Response
 from ..protocol.limits import MAX_BODY_BYTES
 from ..server.http.access import Principal, Refusal
 from .tokens import Token
 
-__all__ = ["MAX_BODY_BYTES_WITHOUT_TOOLS", "OWNER_ID", "Grant", "insufficient_scope", "max_body_bytes"]
+__all__ = [
+    "MAX_BODY_BYTES_WITHOUT_TOOLS",
+    "OWNER_ID",
+    "Grant",
+    "insufficient_scope",
+    "max_body_bytes",
+    "scope_of",
+]
 
 MAX_BODY_BYTES_WITHOUT_TOOLS: Final = 64 * 1024
 """The largest body of a token that may call no tools: lists, reads and prompts need far less, and 4 MiB would
@@ -81,6 +88,11 @@ class Grant(Principal):
         if len(seen) == len(items):
             return message
         return _replaced(message, Response(frame.id, {**frame.result, key: seen}))
+
+
+def scope_of(principal: Principal) -> Scope:
+    """What a principal that was let in may see: a token's scope, or everything for the Jupyter token."""
+    return principal.token if isinstance(principal, Grant) else EVERYTHING
 
 
 _USE: Final = {"tool": "call", "resource": "read", "prompt": "get"}

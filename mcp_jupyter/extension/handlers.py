@@ -22,6 +22,7 @@ from ..server.http.streamable import StreamableHandler
 from .api import ServersHandler, TokenHandler, TokensHandler
 from .callback import CallbackHandler
 from .door import NotebookDoor, keep_logged_headers_fit, keep_logs_fit
+from .grants import scope_of
 
 __all__ = [
     "HubHandler",
@@ -64,7 +65,7 @@ class _OfNotebook(_AtDoor):
 
     async def find_endpoint(self) -> Endpoint:
         """The endpoint of the notebook in the URL."""
-        return await self.door.notebooks.endpoint(self.path_args[0])
+        return await self.door.notebooks.endpoint(self.path_args[0], scope_of(self.principal))
 
 
 class NotebookHandler(_OfNotebook, StreamableHandler, APIHandler):  # type: ignore[misc]

@@ -54,6 +54,7 @@ class HumanHandler(APIHandler):
         url: Callable[[], str],
         audience: Callable[[], str],
         default_days: float,
+        root: str,
     ) -> None:
         """Take what the route carries.
 
@@ -65,12 +66,15 @@ class HumanHandler(APIHandler):
             What ties a token to this server.
         default_days : float
             How long a token is good when its maker does not say.
+        root : str
+            The server's root directory: a real path.
         """
         self.notebooks = notebooks
         self.store = store
         self.url = url
         self.audience = audience
         self.default_days = default_days
+        self.root = root
         self._origins = origins
         self.body = bytearray()
         self._let_in = False

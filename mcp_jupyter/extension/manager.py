@@ -93,6 +93,7 @@ class NotebookManager:
         self._hub_endpoint = Endpoint("hub", self._hub.open)
         self._token_ids: set[str] = set()
         self._ended_ids: set[str] = set()
+        self._checked: object = None  # the version of the store by which what is open was last checked
         self._finding = FailureLog("Finding a notebook")
         self._owner: asyncio.Task[None] | None = None
         self._ready = asyncio.Event()
@@ -101,17 +102,30 @@ class NotebookManager:
 
     # -- what the doors ask ----------------------------------------------------------------------
 
-    async def endpoint(self, name: str) -> Endpoint:
+    async def endpoint(self, name: str, scope: Scope) -> Endpoint:
         """The endpoint of the notebook called `name`.
+
+        Parameters
+        ----------
+        scope : Scope
+            What its sender may see.
 
         Raises
         ------
         Refusal
-            404: there is none. Other names are not given away. 503: it cannot be looked for now.
+            404: there is none, or none that the scope opens. Other names are not given away. 503: it cannot
+            be looked for now.
         """
+        served = await self._find(name)
+        # Asked of the very kernel that will be called: a name may go to another one at any moment.
+        if served is not None and scope.opens(name, served.info.path):
+            return served.endpoint
+        raise Refusal(404, await self._not_served(scope))
+
+    async def _find(self, name: str) -> _Served | None:
         known = self._names.get(name)
         if known is not None and self._refresh(known) and known.info.name == name:
-            return known.endpoint
+            return known
         # A kernel that restarts is not found, but keeps its names for a while: its sessions live on, and its
         # cells may still have to take the name again.
         found_out = False
@@ -122,9 +136,18 @@ class NotebookManager:
         served = self._names.get(name)
         if served is None and not found_out:
             raise Refusal(503, "Notebooks cannot be looked for now; the server's log says why.")
-        if served is None:
-            raise Refusal(404, "There is no live notebook of that name.")
-        return served.endpoint
+        return served
+
+    async def _not_served(self, scope: Scope) -> str:
+        """Why a name is not served, with the names of the notebooks that a token names by their paths."""
+        paths = {bound.path for bound in scope.notebooks} if isinstance(scope, Token) else set()
+        if not paths:
+            return "There is no live notebook of that name."
+        names: list[str] = []
+        with self._finding:
+            names = [repr(info.name) for info in await self.live() if info.path in paths]
+        called = f" What it opens is called {' and '.join(names)} now." if names else ""
+        return f"There is no live notebook of that name, or this token does not open it.{called}"
 
     async def hub(self) -> Endpoint:
         """The endpoint of all live notebooks."""
@@ -141,15 +164,15 @@ class NotebookManager:
         """What a principal may see and call at the hub."""
         if principal_id == OWNER_ID:
             return EVERYTHING
-        try:
-            token = self._store.get(principal_id)
-        except TokenFileError:
-            token = None
-        return NOTHING if token is None or token.refusal(self._store.now()) is not None else token
+        return self._good(principal_id) or NOTHING
 
     async def servers(self) -> list[Summary]:
         """The live notebooks and what they say of themselves."""
-        return await census(await self._discovery.live())
+        return await census(await self.live())
+
+    async def live(self) -> list[ConnectionInfo]:
+        """The live notebooks."""
+        return await self._discovery.live()
 
     def admitted(self, token: Token) -> None:
         """A request came in with this token: from now on it is looked after."""
@@ -157,14 +180,9 @@ class NotebookManager:
         self._ended_ids.discard(token.id)  # the file may have been bad for a moment: what comes now ends anew
 
     def end_refused(self) -> None:
-        """End all that belongs to tokens that are no longer good."""
-        now = self._store.now()
+        """End all that belongs to tokens that are no longer good, or no longer open its notebook."""
         for token_id in self._token_ids:
-            try:
-                token = self._store.get(token_id)
-            except TokenFileError:
-                token = None  # nobody can say that it is good
-            if token is not None and token.refusal(now) is None:
+            if self._good(token_id) is not None:
                 self._ended_ids.discard(token_id)
             else:
                 for endpoint in self._endpoints():
@@ -172,6 +190,26 @@ class NotebookManager:
                     if token_id not in self._ended_ids and self._tasks is not None:
                         self._tasks.start_soon(guarded, "Forgetting a token", endpoint.forget, token_id)
                 self._ended_ids.add(token_id)
+        with suppress(TokenFileError):
+            version = self._store.version
+            if version != self._checked:
+                self._checked = version
+                for served in self._served.values():
+                    self._retire_outside(served)
+
+    def _good(self, token_id: str) -> Token | None:
+        try:
+            token = self._store.get(token_id)
+        except TokenFileError:
+            return None  # nobody can say that it is good
+        return token if token is not None and token.refusal(self._store.now()) is None else None
+
+    def _retire_outside(self, served: _Served) -> None:
+        """End what tokens have at a notebook that they open no longer: it moved, or they did."""
+        for token_id in self._token_ids:
+            token = self._good(token_id)
+            if token is not None and not any(token.opens(name, served.info.path) for name in served.names):
+                served.endpoint.retire(token_id)
 
     async def close(self) -> None:
         """End every session, task and link."""
@@ -222,6 +260,8 @@ class NotebookManager:
             served.endpoint.retire()
         served.names[info.name] = time.monotonic()
         self._names[info.name] = served
+        if info.path != before.path:
+            self._retire_outside(served)
 
     async def _open(self, kernel_id: str) -> Channel:
         await self._start()

@@ -23,8 +23,10 @@ from jupyter_server.serverapp import ServerApp
 from ..errors import LinkError
 from ..link.files import ConnectionInfo, file_path, read, scan
 from ..link.moving import tell_moved
+from .store import TokenFileError, TokenStore
+from .tokens import moved_path
 
-__all__ = ["RenameFollower", "moved_path"]
+__all__ = ["RenameFollower"]
 
 log = logging.getLogger(__name__)
 
@@ -35,13 +37,6 @@ STOP_SECONDS: Final = 2.0
 """For the task to end when the server stops; it has nothing to wait for."""
 
 _CONTENTS: Final = "https://events.jupyter.org/jupyter_server/contents_service/v1"
-
-
-def moved_path(path: str, old: str, new: str) -> str | None:
-    """Where `path` is after `old`, a file or a folder, was renamed to `new`; None when it did not move."""
-    if path == old:
-        return new
-    return new + path[len(old) :] if path.startswith(old + os.sep) else None
 
 
 @dataclass(slots=True)
@@ -60,12 +55,15 @@ class RenameFollower:
     ----------
     app : ServerApp
         Whose sessions and contents are followed.
+    store : TokenStore
+        Whose tokens move with their notebooks.
     runtime_dir : Path
         Where kernels' connection files are.
     """
 
-    def __init__(self, app: ServerApp, runtime_dir: Path) -> None:
+    def __init__(self, app: ServerApp, store: TokenStore, runtime_dir: Path) -> None:
         self._app = app
+        self._store = store
         self._runtime_dir = runtime_dir
         self._followed: dict[str, _Followed] = {}
         self._read: dict[str, tuple[tuple[int, int], ConnectionInfo]] = {}
@@ -95,13 +93,17 @@ class RenameFollower:
             await self.renamed(self._file(data["source_path"]), self._file(data["path"]))
 
     async def renamed(self, old: str, new: str) -> None:
-        """A file or a folder was renamed: tell the kernels of notebooks in it.
+        """A file or a folder was renamed: its notebooks' tokens move with it, and their kernels are told.
 
         Parameters
         ----------
         old, new : str
             Absolute paths.
         """
+        try:
+            await to_thread.run_sync(self._store.move, old, new)
+        except TokenFileError as exc:
+            log.error("The tokens of a renamed notebook keep its old path: %s", exc)
         for followed in self._followed.values():
             followed.path = moved_path(followed.path, old, new) or followed.path
         async with anyio.create_task_group() as tasks:

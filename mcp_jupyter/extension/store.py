@@ -80,7 +80,7 @@ def _utc_now() -> datetime:
 class TokenStore:
     """The tokens of one user.
 
-    `verify`, `get` and `tokens` are quick and may be called on an event loop; `create`, `revoke` and
+    `verify`, `get` and `tokens` are quick and may be called on an event loop; `create`, `revoke`, `move` and
     `save_last_used` wait for the lock, so a server calls them on a worker thread.
 
     Parameters
@@ -154,6 +154,18 @@ class TokenStore:
         self._used[token.id] = now
         return token
 
+    @property
+    def version(self) -> object:
+        """Differs whenever the tokens do.
+
+        Raises
+        ------
+        TokenFileError
+            The file cannot be trusted.
+        """
+        self._current()
+        return self._seen
+
     def _current(self) -> Mapping[str, Token]:
         seen = _identity(self.path)
         if seen != self._seen:
@@ -197,6 +209,32 @@ class TokenStore:
             if token.revoked is None:
                 token = tokens[token_id] = token.model_copy(update={"revoked": self._clock()})
         return token
+
+    def move(self, old: str, new: str) -> list[Token]:
+        """Let tokens of the notebooks at or below one path open them at another.
+
+        Parameters
+        ----------
+        old, new : str
+            Real paths.
+
+        Returns
+        -------
+        list of Token
+            Those that were changed, as they are now.
+
+        Raises
+        ------
+        TokenFileError
+            The file cannot be trusted or written.
+        """
+        if all(token.moved(old, new) is token for token in self._current().values()):
+            return []
+        with self._rewriting() as tokens:
+            changed = {id_: token.moved(old, new) for id_, token in tokens.items()}
+            moved = [token for id_, token in changed.items() if token is not tokens[id_]]
+            tokens.update(changed)
+        return moved
 
     def save_last_used(self) -> None:
         """Write down when tokens were used, those of which that is not known well enough yet.

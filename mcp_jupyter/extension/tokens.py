@@ -11,29 +11,37 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import os
 import re
 import secrets
+import unicodedata
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from fnmatch import fnmatchcase
 from functools import lru_cache
-from typing import Annotated, Final
+from typing import Annotated, Final, Self
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, model_validator
 
 from ..errors import McpJupyterError
+from ..link.files import MAX_PATH_CHARS
+from ..link.names import fits_in_name
 from ..protocol.uri_templates import UriTemplate, UriTemplateError
 
 __all__ = [
     "DEFAULT_DAYS",
     "MAX_DAYS",
+    "BoundNotebook",
     "Glob",
     "Label",
+    "ServerGlob",
     "Token",
     "TokenRefused",
     "UriGlob",
     "authenticate",
+    "is_glob",
     "mint",
+    "moved_path",
     "split",
     "without_secrets",
 ]
@@ -76,6 +84,17 @@ def _printable(value: str) -> str:
 Label = Annotated[str, Field(max_length=MAX_LABEL_CHARS), AfterValidator(_printable)]
 """A person's name for a token."""
 
+
+def _of_names(value: str) -> str:
+    value = unicodedata.normalize("NFC", value)
+    if not all(char in "*?/" or fits_in_name(char) for char in value):
+        raise ValueError("must be the name of a notebook: letters, digits and . _ -, or * and ? for others")
+    return value
+
+
+ServerGlob = Annotated[str, Field(min_length=1, max_length=MAX_GLOB_CHARS), AfterValidator(_of_names)]
+"""A notebook's name, with `*` for any characters and `?` for one."""
+
 Glob = Annotated[str, Field(pattern=rf"\A[A-Za-z0-9_./*?-]{{1,{MAX_GLOB_CHARS}}}\z")]
 """A name, with `*` for any characters and `?` for one. No other wildcard, so that names stay names."""
 
@@ -86,6 +105,54 @@ UriGlob = Annotated[str, Field(pattern=rf'\A[^\s\[\]"]{{1,{MAX_URI_CHARS}}}\z'),
 
 class TokenRefused(McpJupyterError):
     """What was presented is not, or no longer, a token of ours. The message is fit for its bearer."""
+
+
+def is_glob(server: str) -> bool:
+    """Whether this names notebooks by a pattern."""
+    return not set(server).isdisjoint("*?")
+
+
+def moved_path(path: str, old: str, new: str) -> str | None:
+    """Where `path` is after `old`, a file or a folder, was renamed to `new`; None when it did not move."""
+    if path == old:
+        return new
+    return new + path[len(old) :] if path.startswith(old + os.sep) else None
+
+
+def _absolute(value: str) -> str:
+    if not os.path.isabs(value) or "\0" in value:
+        raise ValueError("must be an absolute path")
+    return value
+
+
+RealPath = Annotated[str, Field(max_length=MAX_PATH_CHARS), AfterValidator(_absolute)]
+"""An absolute path without links."""
+
+
+class BoundNotebook(BaseModel):
+    """A notebook that a token opens, wherever its name comes from.
+
+    Attributes
+    ----------
+    path : str
+        Its real path. It moves with the notebook when that is renamed in Jupyter.
+    root : str or None
+        The root directory of the Jupyter Server that the token was made with, where it was; for people.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    path: RealPath
+    root: RealPath | None = None
+
+    def __str__(self) -> str:
+        inside = None if self.root is None else moved_path(self.path, self.root.rstrip(os.sep), "")
+        return self.path if inside is None else f"{inside.lstrip(os.sep)} (in {self.root})"
+
+    def moved(self, old: str, new: str) -> BoundNotebook:
+        """The same notebook after a file or a folder was renamed."""
+        path = moved_path(self.path, old, new)
+        return self if path is None else self.model_copy(update={"path": path})
 
 
 class Token(BaseModel):
@@ -102,7 +169,9 @@ class Token(BaseModel):
     issuer : str
         Who made it: the token may never do more than this person.
     servers : tuple of str
-        Globs of the notebooks it opens, by their names in URLs.
+        Globs of names in URLs: it opens any notebook of such a name. In files of the first edition all are.
+    notebooks : tuple of BoundNotebook
+        The notebooks it opens whatever they are called.
     tools : tuple of str
         Globs of the tools it may call.
     resources : tuple of str
@@ -123,7 +192,8 @@ class Token(BaseModel):
     digest: str = Field(pattern=r"\A[0-9a-f]{64}\z", repr=False)
     label: Label
     issuer: str
-    servers: tuple[Glob, ...] = Field(min_length=1, max_length=MAX_GLOBS)
+    servers: tuple[ServerGlob, ...] = Field(default=(), max_length=MAX_GLOBS)
+    notebooks: tuple[BoundNotebook, ...] = Field(default=(), max_length=MAX_GLOBS)
     tools: tuple[Glob, ...] = Field(max_length=MAX_GLOBS)
     resources: tuple[UriGlob, ...] = Field(default=("*",), max_length=MAX_GLOBS)
     prompts: tuple[Glob, ...] = Field(default=("*",), max_length=MAX_GLOBS)
@@ -133,9 +203,33 @@ class Token(BaseModel):
     last_used: AwareDatetime | None = None
     revoked: AwareDatetime | None = None
 
-    def opens(self, server: str) -> bool:
-        """Whether it opens the notebook of that name."""
-        return _any_matches(self.servers, server)
+    @model_validator(mode="after")
+    def _opens_something(self) -> Self:
+        if not (self.servers or self.notebooks):
+            raise ValueError("a token must open a notebook")
+        return self
+
+    def opens(self, server: str, path: str | None = None) -> bool:
+        """Whether it opens a notebook.
+
+        Parameters
+        ----------
+        server : str
+            The notebook's name.
+        path : str, optional
+            Its real path.
+        """
+        return any(path == bound.path for bound in self.notebooks) or _any_matches(self.servers, server)
+
+    @property
+    def opened(self) -> tuple[str, ...]:
+        """What it opens, for people: paths of notebooks, and names and globs of any notebook."""
+        return tuple(map(str, (*self.notebooks, *self.servers)))
+
+    def moved(self, old: str, new: str) -> Token:
+        """The same token after a file or a folder was renamed."""
+        notebooks = tuple(bound.moved(old, new) for bound in self.notebooks)
+        return self if notebooks == self.notebooks else self.model_copy(update={"notebooks": notebooks})
 
     def may_call(self, tool: str) -> bool:
         """Whether it may call a tool of that name."""
@@ -190,7 +284,8 @@ def _any_matches(globs: Iterable[str], name: str) -> bool:
 def mint(
     *,
     label: str,
-    servers: Iterable[str],
+    servers: Iterable[str] = (),
+    notebooks: Iterable[BoundNotebook] = (),
     tools: Iterable[str] = (),
     resources: Iterable[str] = (),
     prompts: Iterable[str] = (),
@@ -203,6 +298,10 @@ def mint(
 
     Parameters
     ----------
+    servers : iterable of str
+        Names and globs: any notebook of such a name.
+    notebooks : iterable of BoundNotebook
+        These notebooks, whatever their names.
     tools, resources, prompts : iterable of str
         Globs; what is left out allows none of that kind.
     days : float or None
@@ -228,6 +327,7 @@ def mint(
         label=label,
         issuer=issuer,
         servers=tuple(servers),
+        notebooks=tuple(notebooks),
         tools=tuple(tools),
         resources=tuple(resources),
         prompts=tuple(prompts),

@@ -22,6 +22,7 @@ from ..link.files import ConnectionInfo
 from ..protocol.codes import METHOD_NOT_FOUND
 from ..protocol.eras import CLIENT_CAPABILITIES, LATEST_MODERN, PROTOCOL_VERSION
 from ..protocol.frames import Notification
+from .scope import Scope
 
 __all__ = ["KINDS", "LIST_SECONDS", "MODERN_META", "Notebook"]
 
@@ -86,6 +87,10 @@ class Notebook:
     def kernel_id(self) -> str:
         """The id of its kernel: what it is known by."""
         return self.info.kernel_id
+
+    def is_open_to(self, scope: Scope) -> bool:
+        """Whether a principal may see it."""
+        return scope.opens(self.info.name, self.info.path)
 
     async def follow(self) -> None:
         """Keep the lists up to date until the kernel is gone."""

@@ -182,7 +182,7 @@ class Hub:
                     self._following.add(info.kernel_id)
                     assert self._tasks is not None
                     self._tasks.start_soon(guarded, f"Following notebook {info.name}", self._follow, known)
-                elif known.info.name != info.name:
+                elif (known.info.name, known.info.path) != (info.name, info.path):
                     known.info = info
                     self._changed(KINDS)
 

@@ -85,13 +85,13 @@ class Index:
         seen = [
             item
             for notebook, own, item in self._lists[key]
-            if scope.opens(notebook.info.name) and sees(scope, key, own)
+            if notebook.is_open_to(scope) and sees(scope, key, own)
         ]
         return {key: seen}
 
     def notebooks(self, scope: Scope) -> list[Notebook]:
         """The live notebooks."""
-        return [item for item in self._notebooks.values() if scope.opens(item.info.name)]
+        return [item for item in self._notebooks.values() if item.is_open_to(scope)]
 
     # -- requests ----------------------------------------------------------------------------------
 
@@ -169,7 +169,7 @@ class Index:
 
     def _open(self, label: str, scope: Scope) -> Notebook | None:
         notebook = self._notebooks.get(label)
-        return notebook if notebook is not None and scope.opens(notebook.info.name) else None
+        return notebook if notebook is not None and notebook.is_open_to(scope) else None
 
 
 def _short(text: object) -> str:

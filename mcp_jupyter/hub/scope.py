@@ -23,8 +23,8 @@ _KEPT_RESULT: Final = re.compile(r"result://[0-9a-f]{32}(?:\?.*)?", re.ASCII | r
 class Scope(Protocol):
     """What a principal may see and use. A token is one."""
 
-    def opens(self, server: str) -> bool:
-        """Whether it opens the notebook of that name."""
+    def opens(self, server: str, path: str | None) -> bool:
+        """Whether it opens the notebook of that name and real path."""
 
     def may_call(self, tool: str) -> bool:
         """Whether it may call a tool that its notebook calls so."""
@@ -43,7 +43,7 @@ class Scope(Protocol):
 class _All:
     answer: bool
 
-    def opens(self, server: str) -> bool:
+    def opens(self, server: str, path: str | None) -> bool:
         return self.answer
 
     def may_call(self, tool: str) -> bool:

@@ -12,7 +12,7 @@ import unicodedata
 from collections.abc import Iterator
 from typing import Final
 
-__all__ = ["RESERVED_NAMES", "candidate_names", "changed_name", "is_name", "plain_name"]
+__all__ = ["RESERVED_NAMES", "candidate_names", "changed_name", "fits_in_name", "is_name", "plain_name"]
 
 MAX_NAME_CHARS: Final = 64
 """A name is part of URLs and the prefix of tool names in the hub; longer ones help nobody."""
@@ -40,7 +40,7 @@ def is_name(value: str) -> bool:
     return (
         0 < len(value) <= MAX_NAME_CHARS
         and value not in RESERVED_NAMES
-        and all(map(_fits, value))
+        and all(map(fits_in_name, value))
         and _may_begin(value[0])
         and unicodedata.is_normalized("NFC", value)
     )
@@ -52,7 +52,7 @@ def plain_name(wanted: str) -> str:
     Characters that cannot stand in a name become dashes. It may be reserved, and it may be taken.
     """
     text = unicodedata.normalize("NFC", wanted)
-    dashed = re.sub("\0+", "-", "".join(char if _fits(char) else "\0" for char in text))
+    dashed = re.sub("\0+", "-", "".join(char if fits_in_name(char) else "\0" for char in text))
     while dashed and not _may_begin(dashed[0]):
         dashed = dashed[1:]
     return dashed[:MAX_NAME_CHARS].rstrip("-.") or _FALLBACK
@@ -93,7 +93,8 @@ def _digest(text: str) -> str:
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def _fits(char: str) -> bool:
+def fits_in_name(char: str) -> bool:
+    """Whether a name may have this character."""
     return char in _PUNCTUATION or (unicodedata.category(char)[0] in "LMN" and not _INVISIBLE.match(char))
 
 

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import AsyncIterator
 from datetime import datetime
 from typing import Any
@@ -22,7 +23,13 @@ pytestmark = pytest.mark.anyio
 PERSON = {"Authorization": f"token {JUPYTER_TOKEN}"}
 TOKENS = "mcp-jupyter/api/tokens"
 SERVERS = "mcp-jupyter/api/servers"
-WISH: dict[str, Any] = {"label": "claude", "servers": [NAME], "tools": ["*"], "days": 7}
+WISH: dict[str, Any] = {
+    "label": "claude",
+    "servers": [NAME],
+    "any_notebook_of_this_name": True,
+    "tools": ["*"],
+    "days": 7,
+}
 
 
 @pytest.fixture
@@ -68,6 +75,39 @@ async def test_the_list_has_no_secret(served: Served, person: httpx2.AsyncClient
     assert (listed["revoked"], listed["last_used"]) == (None, None)
     lifetime = datetime.fromisoformat(listed["expires"]) - datetime.fromisoformat(listed["created"])
     assert lifetime.days == 7
+
+
+BINDING = {**WISH, "any_notebook_of_this_name": False}
+
+
+async def test_it_names_a_live_notebook_by_its_path(
+    served: Served, jupyter_dirs: JupyterDirs, person: httpx2.AsyncClient
+) -> None:
+    """A token is bound to the notebook, not to its name (1.2)."""
+    root = os.path.realpath(jupyter_dirs.notebooks)
+    path = os.path.join(root, "private", "sales.ipynb")
+    async with serve_notebook(path=path):
+        made = await person.post(TOKENS, json=BINDING)
+    assert made.status_code == 201
+    (listed,) = (await person.get(TOKENS)).json()["tokens"]
+    assert (listed["notebooks"], listed["servers"]) == ([{"path": path, "root": root}], [])
+
+
+async def test_a_pattern_opens_notebooks_by_name(person: httpx2.AsyncClient) -> None:
+    assert (await person.post(TOKENS, json=BINDING | {"servers": ["team-*"]})).status_code == 201
+    (listed,) = (await person.get(TOKENS)).json()["tokens"]
+    assert (listed["notebooks"], listed["servers"]) == ([], ["team-*"])
+
+
+async def test_a_name_without_a_path_must_be_meant(
+    served: Served, notebook: Listener, person: httpx2.AsyncClient
+) -> None:
+    """A notebook that is not live, or has no path, is opened by name only on demand (1.2)."""
+    for name in (NAME, "closed"):
+        answer = await person.post(TOKENS, json=BINDING | {"servers": [name]})
+        assert answer.status_code == 400
+        assert f"The path of a notebook named '{name}' is not known now" in answer.json()["message"]
+        assert (await person.post(TOKENS, json=WISH | {"servers": [name]})).status_code == 201
 
 
 async def test_it_allows_nothing_of_a_kind_that_is_left_out(person: httpx2.AsyncClient) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from mcp_jupyter.errors import LinkError
 from mcp_jupyter.extension import manager
+from mcp_jupyter.hub.scope import EVERYTHING
 from mcp_jupyter.link.discovery import Discovery
 from mcp_jupyter.link.listener import Listener
 from mcp_jupyter.server.http.access import Refusal
@@ -56,15 +57,15 @@ async def test_without_descriptors_a_notebook_is_not_said_to_be_gone(
     # Not over HTTP: client and server are in this process, and need descriptors themselves.
     notebooks = served.extension.notebooks
     with pytest.raises(Refusal) as refused:
-        await notebooks.endpoint("none")
+        await notebooks.endpoint("none", EVERYTHING)
     assert refused.value.status == 404
     with no_descriptors():
         with pytest.raises(Refusal, match="cannot be looked for now") as refused:
-            await notebooks.endpoint(NAME)
+            await notebooks.endpoint(NAME, EVERYTHING)
         assert refused.value.status == 503
         with pytest.raises(LinkError, match="Too many open files"):
             await notebooks.servers()
-    assert (await notebooks.endpoint(NAME)).name == NAME
+    assert (await notebooks.endpoint(NAME, EVERYTHING)).name == NAME
 
 
 async def test_a_link_that_fails_unexpectedly_ends_alone(

@@ -38,7 +38,7 @@ from .support import (
 pytestmark = pytest.mark.anyio
 
 PERSON = {"Authorization": f"token {JUPYTER_TOKEN}"}
-WISH = {"label": "x", "servers": [NAME], "tools": []}
+WISH = {"any_notebook_of_this_name": True, "label": "x", "servers": [NAME], "tools": []}
 
 ROWS: dict[str, dict[str, tuple[str, str]]] = {
     r"mcp-jupyter/api/servers": {"GET": ("read", "mcp_jupyter")},

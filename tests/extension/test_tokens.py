@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mcp_jupyter.extension.tokens import Token, TokenRefused, authenticate, mint, split
+from mcp_jupyter.extension.tokens import BoundNotebook, Token, TokenRefused, authenticate, mint, split
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 
@@ -88,6 +89,36 @@ def test_globs_name_notebooks_and_tools() -> None:
     ]
 
 
+PATH = "/home/ann/private/z.ipynb"
+
+
+def test_a_notebook_is_opened_by_its_path_whatever_its_name() -> None:
+    """A token of one z.ipynb does not open another (1.2)."""
+    token, _ = make(servers=[], notebooks=[BoundNotebook(path=PATH)])
+    assert token.opens("z", PATH)
+    assert token.opens("renamed", PATH)
+    assert not token.opens("z", "/home/ann/public/z.ipynb")
+    assert not token.opens("z")
+
+
+def test_it_moves_with_its_notebook() -> None:
+    token, _ = make(servers=["sales"], notebooks=[BoundNotebook(path=PATH, root="/home/ann")])
+    moved = token.moved("/home/ann/private", "/home/ann/done")
+    assert [bound.path for bound in moved.notebooks] == ["/home/ann/done/z.ipynb"]
+    assert moved.opened == ("done/z.ipynb (in /home/ann)", "sales")
+    assert token.moved("/home/ann/priv", "/x") is token
+    assert token.moved("/home/ann/private/z.ipynb.bak", "/x") is token
+
+
+def test_a_token_of_the_first_edition_opens_by_name() -> None:
+    """Old token files have no paths, and still load (1.2)."""
+    token, _ = make()
+    old = token.model_dump(mode="json", exclude={"notebooks", "resources", "prompts"})
+    read = Token.model_validate_json(json.dumps(old))
+    assert read.notebooks == ()
+    assert read.opens("sales", "/any/sales.ipynb")
+
+
 def test_names_are_case_sensitive() -> None:
     token, _ = make()
     assert not token.opens("Sales")
@@ -102,6 +133,9 @@ def test_no_tools_means_none() -> None:
     "wish",
     [
         {"servers": []},
+        {"servers": ["a;b"]},
+        {"notebooks": [{"path": "relative.ipynb"}]},
+        {"notebooks": [{"path": "/nul\0.ipynb"}]},
         {"servers": ["a b"]},
         {"servers": ["[a-z]"]},
         {"servers": ["a\n"]},

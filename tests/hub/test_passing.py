@@ -305,7 +305,7 @@ def complete(ref: dict[str, str]) -> dict[str, Any]:
 class _Narrow:
     """Opens one notebook and two of its tools."""
 
-    def opens(self, server: str) -> bool:
+    def opens(self, server: str, path: str | None) -> bool:
         return server == "a"
 
     def may_call(self, tool: str) -> bool:

@@ -52,19 +52,21 @@ def notebook(jupyter):
 
 
 async def test_a_notebook_that_is_renamed_is_served_under_its_new_name(jupyter, notebook):
-    """URL, card, list, attach and path say the new name; the old one is not served (1.9)."""
+    """URL, card, list, attach and path say the new name; the token goes with it (1.9, 1.2)."""
     new = str(jupyter.dirs.notebooks / "sales.ipynb")
+    token = jupyter.token("Untitled")
     rename(jupyter, notebook, "Untitled.ipynb", "sales.ipynb")
     wait_for(lambda: jupyter.served().get("sales", {}).get("path") == new)
     assert "Untitled" not in jupyter.served()
     assert listed(jupyter) == {"sales": new}
     assert notebook.run("%mcp_status").text.startswith("MCP server sales\n")
-    async with sdk_client("auto", jupyter.endpoint("sales"), jupyter.token("*")) as client:
+    async with sdk_client("auto", jupyter.endpoint("sales"), token) as client:
         assert (await client.do("call", name="where"))["structuredContent"]["result"] == new
     request = {"jsonrpc": "2.0", "id": 1, "method": "ping"}
-    headers = {"Authorization": f"Bearer {jupyter.token('*')}"}
+    headers = {"Authorization": f"Bearer {token}"}
     old = jupyter.http.post(jupyter.endpoint("Untitled"), json=request, headers=headers)
     assert old.status_code == 404
+    assert "is called 'sales' now" in old.json()["error"]["message"]
     call = [JUPYTER_MCP, "call", new, "where"]
     ran = subprocess.run(call, env=jupyter.dirs.environ, capture_output=True, text=True)
     assert ran.stdout.strip() == new, ran.stderr

@@ -81,11 +81,15 @@ class Endpoint:
         for exchange in list(self._running.get(principal_id, ())):
             exchange.stop("The credential is no longer valid.")
 
-    def retire(self) -> None:
-        """End sessions and subscriptions, but let running requests be answered: the URL has changed."""
-        self.sessions.retire()
+    def retire(self, principal_id: str | None = None) -> None:
+        """End sessions and subscriptions of a principal, or all, but let running requests be answered.
+
+        For a server that is at another URL now, or that a principal may use no longer.
+        """
+        self.sessions.retire(principal_id)
         for exchange in [exchange for own in self._running.values() for exchange in own]:
-            if exchange.request.method == "subscriptions/listen":
+            is_meant = principal_id in (None, exchange.principal.id)
+            if is_meant and exchange.request.method == "subscriptions/listen":
                 exchange.stop("The server is not at this URL any longer.")
 
     async def forget(self, principal_id: str) -> None:

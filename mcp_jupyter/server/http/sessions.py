@@ -376,10 +376,11 @@ class SessionTable:
             if session.principal.id == principal_id:
                 session.close()
 
-    def retire(self) -> None:
-        """End all sessions, each as soon as no request waits for its answer."""
+    def retire(self, principal_id: str | None = None) -> None:
+        """End the sessions of a principal, or all, each as soon as no request waits for its answer."""
         for session in self:
-            session.retire()
+            if principal_id in (None, session.principal.id):
+                session.retire()
 
     def sweep(self) -> None:
         """End the sessions that have been idle too long."""
