@@ -31,6 +31,7 @@ __all__ = [
     "SESSION_ID",
     "GetAll",
     "HeaderError",
+    "announced",
     "check_params",
     "check_routing",
     "decode_value",
@@ -162,6 +163,21 @@ def name_of(method: str, params: Mapping[str, Any]) -> str | None:
     key = _NAME_KEYS.get(method)
     name = params.get(key) if key is not None else None
     return name if isinstance(name, str) else None
+
+
+def announced(headers: GetAll) -> tuple[str, dict[str, Any]] | None:
+    """The method, and the part of the params, that the headers of a modern request announce.
+
+    None when they announce none. The body has the last word: `check_routing` compares.
+    """
+    methods, names = headers(METHOD), headers(NAME)
+    key = _NAME_KEYS.get(methods[0]) if len(methods) == len(names) == 1 else None
+    if key is None:
+        return None
+    try:
+        return methods[0], {key: decode_value(names[0])}
+    except HeaderError:
+        return None
 
 
 def check_routing(headers: GetAll, method: str, params: Mapping[str, Any]) -> None:

@@ -344,6 +344,18 @@ async def test_a_token_without_tools_sends_no_large_body(
                 assert answer.status_code == status, (url, tools, size)
 
 
+async def test_a_large_call_that_its_headers_give_away_is_refused_unparsed(
+    served: Served, notebook: Listener, client: httpx2.AsyncClient
+) -> None:
+    """Its body is not even JSON (1.26)."""
+    headers = {**modern("tools/call", {"name": "erase"})["headers"], **bearer(served.token(tools=["total"]))}
+    for size, status in ((1000, 400), (1_000_000, 403)):
+        answer = await client.post(served.notebook_url(), headers=headers, content=b"[" * size)
+        assert (answer.status_code, answer.json()["id"]) == (status, None)
+    headers["Mcp-Name"] = "total"
+    assert (await client.post(served.notebook_url(), headers=headers, content=b"[" * size)).status_code == 400
+
+
 async def test_a_session_is_useless_with_another_token(
     served: Served, notebook: Listener, client: httpx2.AsyncClient
 ) -> None:

@@ -39,6 +39,9 @@ __all__ = ["StreamableHandler"]
 INITIALIZE_TIMEOUT_SECONDS: Final = 60.0
 """A server that has not answered its handshake by then will not: an answer cannot wait on a stream here."""
 
+LARGE_BODY_BYTES: Final = 64 * 1024
+"""To parse less costs no more than to refuse it; and the refusal of what was parsed has the request's id."""
+
 _BATCH_VERSION: Final = "2025-03-26"
 """The one version of this transport with JSON-RPC batches."""
 
@@ -59,6 +62,8 @@ class StreamableHandler(EventStreamHandler):
         body = self.take_body()
         if not accepts(self.request.headers.get("Accept"), *_BOTH):
             raise Refusal(406, "The client must accept application/json and text/event-stream.")
+        if len(body) > LARGE_BODY_BYTES:
+            self._authorise_announced()
         try:
             value = parse(body)
             if type(value) is list:
@@ -235,6 +240,13 @@ class StreamableHandler(EventStreamHandler):
         if refusal is not None:
             if isinstance(frame, Request):
                 refusal.request_id = frame.id
+            raise refusal
+
+    def _authorise_announced(self) -> None:
+        """Refuse a large request unparsed, where its headers say what its sender may not do."""
+        announced = headers.announced(self.request.headers.get_list)
+        refusal = None if announced is None else self.principal.check(Request(0, *announced))
+        if refusal is not None:
             raise refusal
 
     async def _relay(self, exchange: Exchange, era: Era, *, array: bool = False) -> None:
