@@ -38,6 +38,8 @@ READ_TIMEOUT_SECONDS: Final = 300.0
 MAX_PAGES: Final = 1000
 """Of tools that are searched for one; a server whose cursors never end must not keep us asking."""
 
+_ATOMS: Final = frozenset({str, int, float, bool, type(None)})
+
 _Result = TypeVar("_Result", bound=types.Result)
 
 
@@ -230,7 +232,7 @@ class ClientSession:
         Parameters
         ----------
         arguments : mapping, optional
-            What the tool's input schema asks for; models and dates are written as JSON.
+            What the tool's input schema asks for; models and dates are written as JSON, bytes as base64.
         timeout : float, optional
             Seconds for all of it: a person's time at a form that the server asks for is included.
         progress_callback : async function, optional
@@ -242,7 +244,7 @@ class ClientSession:
 
         return await self._conversation.ask(
             "tools/call",
-            {"name": name, "arguments": arguments or {}},
+            {"name": name, "arguments": _without_bytes(arguments or {})},
             types.CallToolResult,
             timeout=timeout,
             on_progress=progress_callback,
@@ -420,3 +422,14 @@ class ClientSession:
 
 def _page(cursor: str | None) -> dict[str, Any]:
     return {} if cursor is None else {"cursor": cursor}
+
+
+def _without_bytes(value: Any) -> Any:
+    """The same with its bytes as base64 text in the common alphabet, which every decoder takes."""
+    if isinstance(value, bytes | bytearray | memoryview):
+        return base64.b64encode(value).decode("ascii")
+    if isinstance(value, dict) and not _ATOMS.issuperset(map(type, value.values())):
+        return {key: _without_bytes(item) for key, item in value.items()}
+    if isinstance(value, list | tuple) and not _ATOMS.issuperset(map(type, value)):
+        return [_without_bytes(item) for item in value]
+    return value

@@ -214,3 +214,19 @@ def test_who_asks_no_url_pays_for_no_http_library() -> None:
 async def test_an_unknown_era_is_refused(mcp: FastMCP) -> None:
     with pytest.raises(ValueError, match="auto, legacy, modern"):
         Client(mcp, era="2026-07-28")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("kind", [bytes, bytearray, memoryview])
+async def test_bytes_as_arguments_arrive_as_they_were(mcp: FastMCP, kind: Callable[[bytes], Any]) -> None:
+    """Text in UTF-8 or not, also within lists and objects (1.12)."""
+    received: list[Any] = []
+
+    @mcp.tool()
+    def take(data: bytes, more: dict[str, list[bytes]]) -> dict[str, bytes]:
+        received.append((data, more))
+        return {"data": data}
+
+    async with Client(mcp) as client:
+        for raw in (b"abc", b"\xfb\xff\x00", b""):
+            await client.call_tool("take", {"data": kind(raw), "more": {"a": [kind(raw)], "b": []}})
+            assert received.pop() == (raw, {"a": [raw], "b": []})

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from functools import cached_property
 from typing import Any, Final
 
@@ -17,10 +18,12 @@ from ... import errors
 from ...errors import UncheckableSchema
 from ...protocol.frames import has_too_many_containers
 from ...types import (
+    AudioContent,
     BlobResourceContents,
     CallToolResult,
     EmbeddedResource,
     GetPromptResult,
+    ImageContent,
     PromptMessage,
     ReadResourceResult,
     TextResourceContents,
@@ -95,7 +98,7 @@ class CallResult(Shown):
         so in the tool's schema. Then it is the value; ``raw`` has the object.
 
         A text that is a JSON object or array is read as that. (Others are not: a version "1.10" would become
-        the number 1.1.) None when there is neither.
+        the number 1.1.) Of bytes alone, the bytes; None when there is nothing.
         """
         sent = self._sent
         return sent["result"] if _is_wrapped(sent, self.tool) else sent
@@ -104,7 +107,24 @@ class CallResult(Shown):
     def _sent(self) -> Any:
         if "structuredContent" in self.raw.model_fields_set:
             return self.raw.structuredContent
-        return _data(text_of(self.raw.content))
+        texts = text_of(self.raw.content)
+        resources = [block.resource for block in self.raw.content if isinstance(block, EmbeddedResource)]
+        if texts or not resources:
+            return _data(texts)
+        with suppress(ValueError):
+            return b"".join(map(_bytes, resources))
+        return None
+
+    @property
+    def bytes(self) -> bytes:
+        """The embedded resources, images and sounds as bytes; of resources that are text, in UTF-8.
+
+        Raises
+        ------
+        ValueError
+            A part is not base64.
+        """
+        return b"".join(map(_bytes_of_block, self.raw.content))
 
     @cached_property
     def problems(self) -> list[str]:
@@ -323,6 +343,17 @@ def _bytes(part: TextResourceContents | BlobResourceContents) -> bytes:
     raw = decoded(part.blob)
     if raw is None:
         raise ValueError(f"{one_line(part.uri)} came as bytes that are not base64.")
+    return raw
+
+
+def _bytes_of_block(block: Any) -> bytes:
+    if isinstance(block, EmbeddedResource):
+        return _bytes(block.resource)
+    if not isinstance(block, ImageContent | AudioContent):
+        return b""
+    raw = decoded(block.data)
+    if raw is None:
+        raise ValueError(f"{one_line(block.mimeType)} came as bytes that are not base64.")
     return raw
 
 

@@ -14,7 +14,7 @@ from urllib.parse import unquote
 
 from ...types import Tool
 
-__all__ = ["Arguments", "arguments_of", "resolved", "type_text", "values_of"]
+__all__ = ["Arguments", "arguments_of", "encoding_of", "part_of", "resolved", "type_text", "values_of"]
 
 MAX_HOPS: Final = 16
 """References followed one after the other, which also ends a cycle."""
@@ -48,6 +48,9 @@ _TYPES: Final = {
     "object": "dict",
     "null": "None",
 }
+
+_ENCODINGS: Final = {"base64": "base64", "base64url": "base64url", "byte": "base64"}
+"""Of `contentEncoding` (JSON Schema, validation, 8.3), and of `format` as pydantic and OpenAPI have it."""
 
 _OPENING: Final = ("$dynamicRef", "if", "dependentSchemas", "patternProperties")
 """Keywords that may bring in arguments that `properties` does not name."""
@@ -166,6 +169,8 @@ def _types(schema: Any, root: Schema, depth: int) -> list[str]:
 
 def _type(name: Any, schema: Schema, root: Schema, depth: int) -> str:
     text = _TYPES.get(name, "Any") if isinstance(name, str) else "Any"
+    if text == "str" and encoding_of(schema, root) is not None:
+        return "bytes"
     if text == "list" and isinstance(schema.get("items"), Mapping):
         inner = " | ".join(_unique(_types(schema["items"], root, depth + 1)))
         return "list" if inner == "Any" else f"list[{inner}]"
@@ -200,6 +205,32 @@ def _enumerated(schema: Schema, root: Schema) -> tuple[bool, list[Any]]:
         if choices and all("const" in choice for choice in choices):
             return True, [choice["const"] for choice in choices]
     return False, []
+
+
+def encoding_of(schema: Any, root: Schema, depth: int = 0) -> str | None:
+    """How a schema wants bytes: "base64" or "base64url" (RFC 4648, 4 and 5); None where it does not say."""
+    schema = resolved(schema, root)
+    for said in (schema.get("contentEncoding"), schema.get("format")):
+        if isinstance(said, str) and said in _ENCODINGS:
+            return _ENCODINGS[said]
+    choices = [*_list(schema.get("anyOf")), *_list(schema.get("oneOf"))][:MAX_ALTERNATIVES]
+    found = (encoding_of(choice, root, depth + 1) for choice in choices if depth < MAX_DEPTH)
+    return next((each for each in found if each), None)
+
+
+def part_of(schema: Any, key: str | int, root: Schema) -> Schema:
+    """The schema of a member of an object or an item of an array; an empty one where there is none."""
+    schema = resolved(schema, root)
+    branches = [schema, *_list(schema.get("anyOf")), *_list(schema.get("oneOf"))][: MAX_ALTERNATIVES + 1]
+    for branch in (resolved(each, root) for each in branches):
+        if isinstance(key, str):
+            found = _mapping(branch.get("properties")).get(key, branch.get("additionalProperties"))
+        else:
+            first = _list(branch.get("prefixItems"))
+            found = first[key] if key < len(first) else branch.get("items")
+        if isinstance(found, Mapping):
+            return found
+    return {}
 
 
 def values_of(schema: Any, root: Schema) -> list[Any]:

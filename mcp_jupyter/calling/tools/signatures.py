@@ -12,7 +12,9 @@ import inspect
 import os
 import reprlib
 import unicodedata
+from base64 import b64encode, urlsafe_b64encode
 from collections.abc import Mapping
+from dataclasses import fields, is_dataclass
 from difflib import get_close_matches
 from functools import lru_cache
 from keyword import iskeyword
@@ -22,11 +24,20 @@ from pydantic_core import from_json, to_json
 
 from ...errors import McpJupyterError, UncheckableSchema
 from ...server.content import columns, frames, plain, readable
-from ...server.content.extent import MAX_PARTS
+from ...server.content.extent import MAX_PARTS, extent
 from ...types import Tool
 from ..text import clean, is_clean, one_line
 from ..tracebacks import ArgumentTypeError, ArgumentValueError
-from .schemas import MAX_ALTERNATIVES, Arguments, Schema, arguments_of, resolved, type_text
+from .schemas import (
+    MAX_ALTERNATIVES,
+    Arguments,
+    Schema,
+    arguments_of,
+    encoding_of,
+    part_of,
+    resolved,
+    type_text,
+)
 
 if TYPE_CHECKING:
     from ...protocol.json_schema import JsonSchema
@@ -118,10 +129,14 @@ def checked(tool: Tool, kwargs: Mapping[str, Any]) -> dict[str, Any]:
     ValueError
         A value does not fit the schema; the message has a line for each.
     """
-    values = {name: _json(name, value) for name, value in kwargs.items() if value is not NOT_GIVEN}
+    arguments = arguments_of(tool)
+    values = {
+        name: _json(name, value, arguments.properties.get(name, {}), tool.inputSchema)
+        for name, value in kwargs.items()
+        if value is not NOT_GIVEN
+    }
     try:
         schema = compiled(tool.inputSchema)
-        arguments = arguments_of(tool)
         _check_names(tool, arguments, values)
         problems = schema.problems(values)
     except UncheckableSchema:
@@ -217,8 +232,10 @@ def _problem(text: str) -> str:
 # -- values ----------------------------------------------------------------------------------------------
 
 
-def _json(name: str, value: Any) -> Any:
+def _json(name: str, value: Any, schema: Schema, root: Schema) -> Any:
     try:
+        if extent(value).binary:
+            value = _encoded(value, schema, root)
         return plain(value, _other)
     except (TypeError, ValueError) as exc:
         kind = ArgumentTypeError if isinstance(exc, TypeError) else ArgumentValueError
@@ -227,6 +244,21 @@ def _json(name: str, value: Any) -> Any:
         raise ValueError(
             f"{one_line(name)}: the value has more than {MAX_PARTS:,} parts, too many for one call."
         ) from None
+
+
+def _encoded(value: Any, schema: Schema, root: Schema) -> Any:
+    """The same with its bytes as base64, in the alphabet that the schema asks for; else the common one."""
+    if isinstance(value, bytes | bytearray | memoryview):
+        is_url = encoding_of(schema, root) == "base64url"
+        return (urlsafe_b64encode if is_url else b64encode)(value).decode("ascii")
+    if isinstance(value, dict):
+        return {key: _encoded(item, part_of(schema, str(key), root), root) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_encoded(item, part_of(schema, at, root), root) for at, item in enumerate(value)]
+    if is_dataclass(value) and not isinstance(value, type):
+        members = {field.name: getattr(value, field.name) for field in fields(value)}
+        return _encoded(members, schema, root)
+    return value
 
 
 def _other(value: Any) -> Any:

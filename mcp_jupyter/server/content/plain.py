@@ -91,6 +91,8 @@ def _foreign(value: Any) -> Any:
     """What pydantic does not know, as something it knows."""
     if isinstance(value, Set | range):
         return list(value)
+    if isinstance(value, memoryview):
+        return bytes(value)
     if type(value).__module__ == "array":
         return value.tolist()
     return _refuse(value)

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping
-from functools import partial
-from typing import Annotated, Any, NotRequired, get_args, get_origin
+from contextlib import suppress
+from functools import cached_property, partial
+from typing import Annotated, Any, Final, NotRequired, get_args, get_origin
 
 from pydantic import ConfigDict, Field, PydanticUserError, TypeAdapter, ValidationError
 from pydantic.fields import FieldInfo
@@ -20,12 +21,15 @@ from typing_extensions import TypedDict
 
 from ...errors import ToolError
 from ...protocol.frames import has_too_many_containers
-from ..content import plain
+from ..content import models, plain
 from ..parameters import describe
 from . import hints
 from .docstrings import Docstring, docstring_of
 
 __all__ = ["Signature", "Untitled", "mentions"]
+
+_JSON_BEGINS: Final = ("[", "{", "n")
+"""First characters of a list, an object and null."""
 
 
 class Untitled(GenerateJsonSchema):
@@ -33,6 +37,14 @@ class Untitled(GenerateJsonSchema):
 
     def field_title_should_be_set(self, schema: Any) -> bool:
         return False
+
+
+class _Taken(Untitled):
+    """Arguments as they arrive."""
+
+    def bytes_schema(self, schema: Any) -> dict[str, Any]:
+        """Base64: `format` is that of our results, in the alphabet of URLs. Both alphabets are read."""
+        return {"type": "string", "format": "base64url", "contentEncoding": "base64"}
 
 
 class Signature:
@@ -94,6 +106,7 @@ class Signature:
                 fields[parameter.name] = self._field(parameter)
         try:
             self._adapter = self._build(fields, function)
+            self._has_bytes = models.has_bytes(self._adapter.core_schema)
             self.schema = self._schema()
         except PydanticUserError as exc:
             raise ValueError(f"{self._shown}: {self._blame(fields, function, exc)}") from None
@@ -142,16 +155,14 @@ class Signature:
         return TypeAdapter(shape)
 
     def _schema(self) -> dict[str, Any]:
-        schema = self._adapter.json_schema(schema_generator=Untitled)
+        schema = self._adapter.json_schema(schema_generator=_Taken)
         schema.pop("title", None)
         schema.setdefault("properties", {})
         for name, default in self._defaults.items():
-            try:
+            with suppress(Exception):  # a default that JSON cannot show, for any reason, still applies
                 shown = plain(default)
-            except TypeError:
-                continue  # A default that JSON cannot show still applies.
-            if name in schema["properties"] and (shown is not None or default is None):
-                schema["properties"][name].setdefault("default", shown)
+                if name in schema["properties"] and (shown is not None or default is None):
+                    schema["properties"][name].setdefault("default", shown)
         return schema
 
     def _blame(self, fields: dict[str, Any], function: Callable[..., Any], error: Exception) -> str:
@@ -196,26 +207,50 @@ class Signature:
             Naming each argument that does not fit.
         """
         try:
+            if self._has_bytes:
+                return self._as_json(arguments)
             return self._adapter.validate_python(arguments)
         except ValidationError as exc:
-            wrong = {problem["loc"][0] for problem in exc.errors(include_url=False) if problem["loc"]}
-        # Some hosts send lists and objects as JSON text; and a strict model takes from JSON what it
+            wrong = _wrong(exc)
+        # Some hosts send lists, objects and null as JSON text; and a strict model takes from JSON what it
         # does not take from Python.
         read = {name: _read(value) if name in wrong else value for name, value in arguments.items()}
         try:
-            return self._adapter.validate_json(to_json(read))
+            return self._as_json(read)
+        except ValidationError as exc:
+            wrong = _wrong(exc)
+        # And null for what they leave out.
+        optional = self.schema["properties"].keys() - self.schema.get("required", ())
+        left_out = {name for name in wrong & optional if name in read and read[name] is None}
+        try:
+            return self._as_json({name: value for name, value in read.items() if name not in left_out})
         except ValidationError as exc:
             raise ToolError(f"Invalid arguments for {self._shown}: {describe(exc)}") from None
 
+    def _as_json(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
+        # Bytes may come as they are from a client in the same process.
+        found: dict[str, Any] = self._reader.validate_json(to_json(arguments, bytes_mode="base64"))
+        return found
+
+    @cached_property
+    def _reader(self) -> Any:
+        """Reads arguments as JSON; made when it is needed."""
+        return models.validator(self._adapter.core_schema) if self._has_bytes else self._adapter.validator
+
+
+def _wrong(error: ValidationError) -> set[Any]:
+    """The arguments that do not fit."""
+    return {problem["loc"][0] for problem in error.errors(include_url=False) if problem["loc"]}
+
 
 def _read(value: Any) -> Any:
-    """What a text that looks like a JSON list or object says; any other value as it is."""
-    if isinstance(value, str) and value[:1] in ("[", "{") and not has_too_many_containers(value):
-        try:
-            return from_json(value)
-        except ValueError:
-            return value
-    return value
+    """What a text says that is a JSON list, object or null; any other value as it is."""
+    if not isinstance(value, str) or value.lstrip()[:1] not in _JSON_BEGINS or has_too_many_containers(value):
+        return value
+    try:
+        return from_json(value.strip())
+    except ValueError:
+        return value
 
 
 def _alias(hint: Any) -> str | None:

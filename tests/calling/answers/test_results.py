@@ -83,6 +83,19 @@ def test_data_is_what_is_structured_else_the_text(content: Any, more: Any, data:
     assert result(*content, **more).data == data
 
 
+def test_bytes_are_the_data_of_a_result_without_text() -> None:
+    """So that they can be handed to the next tool (1.12)."""
+    blob = EmbeddedResource(resource=BlobResourceContents(uri="data:application/octet-stream", blob="+/8A"))
+    assert result(blob).data == result(blob).bytes == b"\xfb\xff\x00"
+    assert result("text", blob).data == "text"
+    picture = ImageContent(data=PNG, mimeType="image/png")
+    assert (result(picture).data, result(picture).bytes[:4]) == (None, b"\x89PNG")
+    broken = EmbeddedResource(resource=BlobResourceContents(uri="data:x", blob="*"))
+    assert result(broken).data is None
+    with pytest.raises(ValueError, match="not base64"):
+        result(broken).bytes  # noqa: B018
+
+
 def promised(**schema: Any) -> Tool:
     return Tool(name="t", inputSchema={"type": "object"}, outputSchema={"type": "object", **schema})
 

@@ -17,6 +17,7 @@ from collections.abc import Callable
 from typing import Annotated, Any, Literal, NamedTuple, Optional
 
 import jsonschema
+import numpy as np
 import pandas as pd
 import pydantic
 import pytest
@@ -49,6 +50,17 @@ class Point(pydantic.BaseModel):
 class Strict(pydantic.BaseModel):
     model_config = pydantic.ConfigDict(strict=True)
     day: dt.date
+
+
+class Blob(pydantic.BaseModel):
+    raw: bytes
+    more: list[bytes] = []
+    encoded: pydantic.Base64Bytes | None = None
+
+
+@dataclasses.dataclass
+class Sealed:
+    raw: bytes
 
 
 class Node(pydantic.BaseModel):
@@ -103,7 +115,15 @@ HINTS = [
     (decimal.Decimal, "1.10", decimal.Decimal("1.10")),
     (uuid.UUID, str(uuid.UUID(int=1)), uuid.UUID(int=1)),
     (pathlib.Path, "a/b", pathlib.Path("a/b")),
-    (bytes, "abc", b"abc"),
+    (bytes, "YWJj", b"abc"),
+    (bytes, "_wA=", b"\xff\x00"),
+    (bytes, "/wA", b"\xff\x00"),
+    (list[bytes] | None, ["YWJj", ""], [b"abc", b""]),
+    (dict[str, bytes], '{"a": "YWJj"}', {"a": b"abc"}),
+    (Blob, {"raw": "_wA=", "more": ["YWJj"]}, Blob(raw=b"\xff\x00", more=[b"abc"])),
+    (list[Blob], [{"raw": "YWJj"}], [Blob(raw=b"abc")]),
+    (Blob, {"raw": "YWJj", "encoded": "YWJj"}, Blob(raw=b"abc", encoded=b"YWJj")),
+    (Sealed, {"raw": "YWJj"}, Sealed(raw=b"abc")),
     (Point, {"x": 1}, Point(x=1)),
     (Point, '{"x": 1}', Point(x=1)),
     (list[Point], [{"x": 1, "y": 2}], [Point(x=1, y=2)]),
@@ -182,9 +202,22 @@ async def test_a_default_is_shown_and_is_the_functions_own(hint, default, shown)
 
 
 @pytest.mark.parametrize(
-    "default", [object(), float("nan"), itertools.count(), pd.DataFrame, pd.Period("2026")]
+    "default",
+    [
+        object(),
+        float("nan"),
+        itertools.count(),
+        pd.DataFrame,
+        pd.Period("2026"),
+        np.dtype("f4"),
+        np.sin,
+        np.finfo("f4"),
+        [0] * 1_000_001,
+    ],
+    ids=range(9),
 )
 def test_a_default_that_json_cannot_show_still_applies(default):
+    """NumPy's objects without data, and what is too large, are among them (1.13)."""
     tool = Tool.of(taking(Any, default=default), name="f")
     assert "default" not in tool.definition.inputSchema["properties"]["it"]
     assert tool.signature.bind({}) == {}
