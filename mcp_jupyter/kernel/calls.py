@@ -76,7 +76,7 @@ class Call:
         self.shut_down = False  # that came because the kernel ends
         self.task: asyncio.Task[Any] | None = None  # of an async function, on the loop that runs it
         self.figures: OrderedDict[Any, Any] = OrderedDict()  # pyplot's managers of those it opened
-        self.displayed: list[Any] = []  # what it displayed, as content
+        self.displayed: list[tuple[list[Any], Any]] = []  # what it displayed (see `Outcome`)
         self._lock = threading.Lock()
         self._stop: str | None = None  # why it is to stop, or did not start
         self._verdict: str | None = None  # what the caller is told instead of waiting for the end

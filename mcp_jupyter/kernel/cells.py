@@ -21,7 +21,7 @@ from IPython.core.interactiveshell import InteractiveShell
 
 from .arguments import wants_help
 
-__all__ = ["Cell", "CellTransformer", "is_code", "reload_modules", "run_cell"]
+__all__ = ["Cell", "CellTransformer", "autoreloads", "is_code", "reload_modules", "run_cell"]
 
 NOTHING: Final = object()
 """The value of a cell that does not end in an expression."""
@@ -178,9 +178,14 @@ def _functions_under(shell: InteractiveShell, tree: ast.Module) -> list[str]:
     return []
 
 
+def autoreloads(shell: InteractiveShell) -> Any:
+    """The magics of `%autoreload`, where that extension is loaded."""
+    return shell.magics_manager.registry.get("AutoreloadMagics")
+
+
 def reload_modules(shell: InteractiveShell) -> None:
     """Reload the modules whose files changed, where `%autoreload` is on: before a call as before a cell."""
-    magics: Any = shell.magics_manager.registry.get("AutoreloadMagics")
+    magics = autoreloads(shell)
     if magics is not None:
         magics.pre_run_cell(getattr(magics, "_last_execution_info", None))
 

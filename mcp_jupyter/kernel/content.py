@@ -10,7 +10,7 @@ from __future__ import annotations
 import io
 import sys
 from base64 import b64decode
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any, Final
 
 from IPython.core.formatters import DisplayFormatter
@@ -21,6 +21,7 @@ from ..server.content.mime import HTML, RICH_TYPES, TEXT, most_telling
 from . import figures
 from .calls import CURRENT, Call
 from .charts import chart, readable
+from .outputs import Display
 
 __all__ = ["Displays", "kernel_table"]
 
@@ -59,15 +60,18 @@ class _ReturnTable(ContentTable):
         if isinstance(value, ExecutionResult):
             value.raise_error()
             value = value.result
-        _forget_display(value)
+        _forget_display(value, results_only=True)
         return super().convert(value, promised)
 
 
-def _forget_display(value: Any) -> None:
-    """See that what a call returns is not sent a second time, because it was displayed."""
+def _forget_display(value: Any, *, results_only: bool = False) -> None:
+    """See that what a call returns is not sent a second time, because it was displayed.
+
+    A value that is no figure may have changed in between, but for that of a cell that the call ran.
+    """
     call = CURRENT.get()
     if call is not None and value is not None:
-        call.output.forget(value)
+        call.output.forget(value, results_only=results_only)
 
 
 def _figures(close: bool) -> Row:
@@ -156,32 +160,35 @@ class Displays:
             Gives IPython's.
         """
         try:
-            bundle = self._own_forms(value, original)
+            bundle, whole = self._own_forms(value, original)
         except Exception:  # noqa: BLE001 - whatever drawing or a library's conversion raises: IPython reports it
-            bundle = None
-        metadata = call.output.mark(_figure_of(value) or value)
+            bundle, whole = None, None
+        metadata = call.output.mark(_figure_of(value) or value, whole)
         if bundle is not None:
             return bundle, metadata
         bundle, said = original()
         return bundle, said | metadata
 
-    def _own_forms(self, value: Any, original: Callable[[], Forms]) -> dict[str, Any] | None:
-        if frames.is_frame(value):
-            return original()[0] | {"text/markdown": self._table.convert(value).blocks[0].text}
+    def _own_forms(self, value: Any, original: Callable[[], Forms]) -> tuple[dict[str, Any] | None, Any]:
+        """The forms, and the data frame that the table has only a part of."""
+        if frames.as_frame(value) is not None:
+            table = self._table.convert(value)
+            whole = frames.snapshot(value) if table.structured["truncated"] else None
+            return original()[0] | {"text/markdown": table.blocks[0].text}, whole
         figure = _figure_of(value)
         if figure is not None:
             picture = figures.encoded(figure)
-            return {TEXT: repr(figure)} | ({} if picture is None else {"image/png": picture})
-        return chart(value)
+            return {TEXT: repr(figure)} | ({} if picture is None else {"image/png": picture}), None
+        return chart(value), None
 
     def finish(self, call: Call, succeeded: bool) -> None:
         """Close the figures that a call left open, and keep what it displayed as content. In its context."""
         for figure, bundle in figures.take(call, draw=succeeded):
             call.output.show_last(bundle, figure)
         if succeeded:
-            call.displayed = [block for shown in call.output.displays for block in self._content(shown)]
+            call.displayed = [(self._blocks(shown), shown.whole) for shown in call.output.displays]
 
-    def _content(self, shown: Any) -> Sequence[Any]:
+    def _blocks(self, shown: Display) -> list[Any]:
         widgets = sys.modules.get("ipywidgets")
         if widgets is None or not isinstance(shown.source, widgets.Widget):
             return from_bundle(readable(shown.bundle))

@@ -26,6 +26,7 @@ from ..link.files import ConnectionInfo, default_runtime_dir
 from ..link.listener import Listener
 from ..link.remembered_names import RememberedNames
 from ..server.fastmcp import FastMCP
+from .cells import autoreloads
 from .content import kernel_table
 from .execution import KernelRunner
 from .identity import SESSION_NAME, Identity, identify
@@ -145,11 +146,13 @@ class Engine:
     def _after_cell(self, _: object) -> None:
         # A subshell's cells run on threads of their own.
         if threading.current_thread() is threading.main_thread():
-            self._after_call()
+            self.variables.after_cell()
+            self.server.renew()
 
     def _after_call(self) -> None:
         self.variables.after_cell()
-        self.server.renew()
+        if autoreloads(self._shell):  # before the call, which may have changed what tools take
+            self.server.renew()
 
     def remove(self, name: str) -> list[str]:
         """Stop serving what has that name or URI (see `FastMCP.remove`)."""

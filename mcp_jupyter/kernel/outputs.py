@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -44,12 +44,18 @@ class Display:
     id : str or None
         By which it can be updated.
     source : Any
-        The value it shows, where that matters later: a figure is sent once, a widget in its last state.
+        The value it shows: a figure is sent once, a widget in its last state.
+    whole : Any
+        The data frame, as it was, of which only the first rows are shown.
+    is_result : bool
+        Whether it is the value of a cell that the call ran.
     """
 
     bundle: dict[str, Any]
     id: str | None = None
     source: Any = None
+    whole: Any = None
+    is_result: bool = False
 
 
 class CallOutput:
@@ -68,7 +74,7 @@ class CallOutput:
         self._lines = self._chars = self._unsent = self._undisplayed = 0
         self._displays: list[Display] = []
         self._clears_next = False  # the next display replaces all before it
-        self._sources: dict[int, Any] = {}  # the values of displays that are on their way
+        self._sources: dict[int, tuple[Any, Any]] = {}  # the values of displays that are on their way
         self._closed = False
         self._pid = os.getpid()
 
@@ -97,19 +103,25 @@ class CallOutput:
                 for line in lines:
                     self._send(channel, line)
 
-    def show(self, bundle: dict[str, Any], display_id: str | None = None, source: Any = None) -> None:
-        """Take a MIME bundle; it takes the place of one with the same id."""
+    def show(self, shown: Display) -> None:
+        """Take a display; it takes the place of one with the same id."""
         with self._lock:
             if self._clears_next:
                 self._clear()
-            shown = Display(bundle, display_id, source)
-            same = [at for at, each in enumerate(self._displays) if display_id and each.id == display_id]
+            same = [at for at, each in enumerate(self._displays) if shown.id and each.id == shown.id]
             if same:
                 self._displays[same[0]] = shown
+            elif any(
+                each.source is shown.source and each.bundle == shown.bundle for each in self._pictures()
+            ):
+                return  # `display(figure)` and `plt.show()` show one figure
             elif len(self._displays) < MAX_DISPLAYED:
                 self._displays.append(shown)
             else:
                 self._undisplayed += 1
+
+    def _pictures(self) -> Iterator[Display]:
+        return (shown for shown in self._displays if shown.source is not None and "image/png" in shown.bundle)
 
     def show_last(self, bundle: dict[str, Any], source: Any) -> None:
         """Take the final form of what may have been displayed before: it takes the place of the last one."""
@@ -118,19 +130,20 @@ class CallOutput:
                 if shown.source is source:
                     shown.bundle = bundle
                     return
-        self.show(bundle, source=source)
+        self.show(Display(bundle, source=source))
 
-    def forget(self, source: Any) -> None:
+    def forget(self, source: Any, *, results_only: bool = False) -> None:
         """Drop the last display of a value that the call returns as well."""
         with self._lock:
             for at in range(len(self._displays) - 1, -1, -1):
-                if self._displays[at].source is source:
+                shown = self._displays[at]
+                if shown.source is source and (shown.is_result or not results_only):
                     del self._displays[at]
                     return
 
-    def mark(self, source: Any) -> dict[str, Any]:
-        """Metadata that say, in a message to `publish`, which value it shows."""
-        self._sources[id(source)] = source
+    def mark(self, source: Any, whole: Any = None) -> dict[str, Any]:
+        """Metadata that say, in a message to `publish`, which value it shows (see `Display`)."""
+        self._sources[id(source)] = source, whole
         return {SOURCE: id(source)}
 
     def publish(self, message: dict[str, Any]) -> dict[str, Any] | None:
@@ -143,16 +156,17 @@ class CallOutput:
                 else:
                     self._clear()
             return None
-        source = self._sources.pop(content.get("metadata", {}).get(SOURCE), None)
+        source, whole = self._sources.pop(content.get("metadata", {}).get(SOURCE), (None, None))
         display_id = content.get("transient", {}).get("display_id")
-        if kind != "update_display_data":
-            self.show(content["data"], display_id, source)
-            return None
+        shown = Display(content["data"], display_id, source, whole, kind == "execute_result")
+        if kind == "update_display_data" and not self._has(display_id):
+            return message  # it updates something in the notebook
+        self.show(shown)
+        return None
+
+    def _has(self, display_id: str | None) -> bool:
         with self._lock:
-            mine = [shown for shown in self._displays if shown.id == display_id]
-            for shown in mine:
-                shown.bundle, shown.source = content["data"], source
-        return None if mine else message  # else it updates something in the notebook
+            return any(shown.id == display_id for shown in self._displays)
 
     def _clear(self) -> None:
         self._displays.clear()

@@ -18,6 +18,7 @@ from ..calling.text import clean
 from ..errors import ToolError
 from .calls import CURRENT
 from .content import Displays
+from .outputs import Display
 
 __all__ = ["StandIns"]
 
@@ -132,7 +133,7 @@ class StandIns:
             if output is None:
                 show_traceback(kind, error, lines)
             else:
-                output.show({"text/plain": clean("\n".join(lines))})
+                output.show(Display({"text/plain": clean("\n".join(lines))}))
 
         self._replace(shell, "ask_exit", refuse_exit)  # exit() and quit() in a notebook
         self._replace(shell.kernel, "_input_request", refuse_request)  # input() and getpass() in a cell

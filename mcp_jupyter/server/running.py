@@ -80,10 +80,17 @@ class Invocation:
 
 @dataclass(slots=True)
 class Outcome:
-    """The result of an invocation: the value, and what the function displayed (content blocks)."""
+    """The result of an invocation.
+
+    Attributes
+    ----------
+    value : Any
+    displayed : list of (list, Any)
+        What the function displayed: content blocks, and the data frame of which they show the first rows.
+    """
 
     value: Any
-    displayed: list[Any] = field(default_factory=list)
+    displayed: list[tuple[list[Any], Any]] = field(default_factory=list)
 
 
 class Runner(Protocol):

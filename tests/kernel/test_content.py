@@ -171,3 +171,6 @@ def test_html_that_is_a_table_is_one(table):
         "| 0 | north | 1.50 EUR |\n| 1 | south | 2.50 EUR |"
     )
     assert content.mime_type == "text/markdown"
+    assert to_resource(styled, table).mime_type == "text/markdown"
+    resource = to_resource(styled, table, "text/html")  # asked for, it is the HTML
+    assert resource.data.lstrip().startswith("<style")

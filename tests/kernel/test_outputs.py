@@ -7,7 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mcp_jupyter.kernel.outputs import MAX_CHARS, MAX_DISPLAYED, MAX_LINE_CHARS, MAX_LINES, CallOutput
+from mcp_jupyter.kernel.outputs import (
+    MAX_CHARS,
+    MAX_DISPLAYED,
+    MAX_LINE_CHARS,
+    MAX_LINES,
+    CallOutput,
+    Display,
+)
 
 
 class Kept:
@@ -132,7 +139,7 @@ def test_a_display_with_the_id_of_another_takes_its_place(kept: Kept) -> None:
 
 def test_displays_over_the_limit_are_counted(kept: Kept) -> None:
     for number in range(MAX_DISPLAYED + 3):
-        kept.output.show({"text/plain": str(number)})
+        kept.output.show(Display({"text/plain": str(number)}))
     kept.output.close()
     assert len(kept.displayed) == MAX_DISPLAYED
     assert kept.logs == [("warning", "... 3 more displays")]

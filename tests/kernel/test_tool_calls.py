@@ -69,6 +69,24 @@ async def test_autoreload_applies_before_a_call_as_before_a_cell(kernel, tmp_pat
     kernel.run("%autoreload 0\nsys.path.pop(0)")
 
 
+async def test_a_tool_that_autoreload_changes_is_listed_as_it_is(kernel, tmp_path):
+    """The reload before a call may give a tool other arguments: the list has them (1.20)."""
+    file = tmp_path / "with_a_tool.py"
+    file.write_text("def served(a: int): return a")
+    kernel.run(f"import sys; sys.path.insert(0, {str(tmp_path)!r})\n%load_ext autoreload\n%autoreload 2")
+    kernel.run("import with_a_tool; server.add_tool(with_a_tool.served)")
+    kernel.run(tool("def other(): return 1"))
+    async with kernel.connect() as client:
+        file.write_text("def served(a: int, b: int = 2): return a + b")
+        os.utime(file, (time.time() + 10,) * 2)
+        assert await text_of(client, "other") == ("1", False)
+        await client.hear("notifications/tools/list_changed")
+        listed = {each["name"]: each for each in (await client.ask("tools/list"))["tools"]}
+        assert list(listed["served"]["inputSchema"]["properties"]) == ["a", "b"]
+        assert await text_of(client, "served", {"a": 1, "b": 3}) == ("4", False)
+    kernel.run("%autoreload 0\nsys.path.pop(0)")
+
+
 @pytest.mark.parametrize("around", ["%%time", "%%capture", "%%capture kept\n%%time"])
 async def test_our_magics_and_others_stand_over_a_cell_in_either_order(kernel, around):
     """`%%mcp_tool` over `%%time` serves as `%%time` over `%%mcp_tool` does (1.20)."""
@@ -104,3 +122,21 @@ async def test_what_a_tool_returns_is_not_sent_twice(kernel):
         )
         result = await client.call("evaluates", {"code": "display('before'); 'value'"})
     assert [block["text"] for block in result["content"]] == ["value", "'before'"]
+
+
+async def test_of_a_displayed_frame_the_rest_can_be_read(kernel):
+    """A displayed frame has the table and the link of a returned one, as it was then (1.19)."""
+    kernel.run("import pandas as pd")
+    kernel.run(
+        tool(
+            "def shows():\n    frame = pd.DataFrame({'a': range(500)})\n    display(frame)\n"
+            "    frame['a'] = 0\n    return frame.head(1)"
+        )
+    )
+    async with kernel.connect() as client:
+        returned, table, link = (await client.call("shows"))["content"]
+        assert returned["text"].splitlines()[-1] == "| 0 |"
+        assert "| 199 |" in table["text"]
+        assert table["text"].endswith("200 of 500 rows.")
+        read = await client.ask("resources/read", {"uri": f"{link['uri']}?offset=499"})
+        assert read["contents"][0]["text"] == "a\n499\n"

@@ -34,6 +34,7 @@ __all__ = [
     "nbytes",
     "page_rows",
     "rows_of",
+    "snapshot",
     "to_csv",
     "to_markdown",
     "to_page",
@@ -115,6 +116,13 @@ def as_frame(value: Any) -> Any:
     if polars is not None:
         return polars.Series("value", value)
     return pyarrow and pyarrow.chunked_array([pyarrow.array(value)])
+
+
+def snapshot(value: Any) -> Any:
+    """What `as_frame` makes of a value, safe from what the user's code does to the value later."""
+    frame = as_frame(value.copy() if columns.is_array(value) else value)
+    # Under pandas' copy-on-write this is the frame as it is now, without a copy of its values.
+    return frame.copy(deep=False) if hasattr(frame, "iloc") else frame
 
 
 def to_page(

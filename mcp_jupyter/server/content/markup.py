@@ -1,17 +1,17 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """HTML as text that a model reads: tables and links as Markdown, style sheets and scripts left out.
 
-`readable_html` also says whether the HTML is one table, as those of data frames and their styles are. Knows
-nothing of who made the HTML.
+Also says whether the HTML is one table, as those of data frames and their styles are, and finds a picture in
+it. Knows nothing of who made the HTML.
 """
 
 from __future__ import annotations
 
 import re
 from html.parser import HTMLParser
-from typing import Final
+from typing import Final, NamedTuple
 
-__all__ = ["readable_html"]
+__all__ = ["Readable", "readable_html"]
 
 MAX_AROUND: Final = 400
 """Characters that may stand around a table that is a display of its own: a caption, a shape, a footnote."""
@@ -40,15 +40,36 @@ _WITHOUT_END: Final = frozenset(
 )
 
 
-def readable_html(html: str) -> tuple[str, bool]:
-    """The text of HTML, and whether it is one table (with a caption or a footnote at most)."""
+_DATA_URI: Final = re.compile(r"data:(image/(?:png|jpeg|gif|webp));base64,")
+
+
+class Readable(NamedTuple):
+    """What there is to read in HTML.
+
+    Attributes
+    ----------
+    text : str
+    is_table : bool
+        Whether it is one table, with a caption or a footnote at most.
+    picture : (str, str) or None
+        MIME type and base64 of the first picture that the HTML holds itself.
+    """
+
+    text: str
+    is_table: bool
+    picture: tuple[str, str] | None
+
+
+def readable_html(html: str) -> Readable:
+    """What there is to read in HTML."""
     reader = _Reader()
     reader.feed(html)
     reader.close()
     reader.end_tables()
     text = _tidy("".join(reader.parts))
     around = sum(len(part.strip()) for part in reader.parts) - reader.table_chars
-    return text, reader.tables == 1 and not reader.live and around <= MAX_AROUND
+    is_table = reader.tables == 1 and not reader.live and around <= MAX_AROUND
+    return Readable(text, is_table, reader.picture)
 
 
 def _tidy(text: str) -> str:
@@ -118,6 +139,7 @@ class _Reader(HTMLParser):
         self.tables = 0
         self.table_chars = 0
         self.live = False
+        self.picture: tuple[str, str] | None = None
         self._open: list[_Table] = []
         self._unseen: list[str] = []
         self._links: list[str] = []
@@ -139,12 +161,17 @@ class _Reader(HTMLParser):
         elif tag == "a":
             self._links.append(_address(attributes.get("href")))
             self._add("[" if self._links[-1] else "")
+        elif tag == "img":
+            self._image(attributes)
         self._verbatim += tag == "pre"
-        self._add(
-            {"li": "\n- ", "img": f"[{attributes.get('alt')}]" if attributes.get("alt") else ""}.get(
-                tag, "\n" if tag in _BLOCKS else ""
-            )
-        )
+        self._add({"li": "\n- "}.get(tag, "\n" if tag in _BLOCKS else ""))
+
+    def _image(self, attributes: dict[str, str | None]) -> None:
+        source = attributes.get("src") or ""
+        if self.picture is None and (found := _DATA_URI.match(source)) is not None:
+            self.picture = found[1], source[found.end() :]
+        elif attributes.get("alt"):
+            self._add(f"[{attributes['alt']}]")
 
     def handle_endtag(self, tag: str) -> None:
         if self._unseen:

@@ -52,15 +52,18 @@ def most_telling(bundle: Mapping[str, Any]) -> tuple[str, Any] | None:
     """MIME type and data of the most useful form.
 
     HTML is written for browsers: what a model gets is the table that it is, as Markdown; else the value's
-    text; and where that is only the name of its class, the text of the HTML.
+    text; and where that is only the name of its class, the text of the HTML, or a picture in it.
     """
     for mime in _BEFORE_HTML:
         if mime in bundle:
             return mime, bundle[mime]
     if HTML in bundle:
-        text, is_table = readable_html(_joined(bundle[HTML]))
-        if text and (is_table or _DEFAULT_REPR.fullmatch(_joined(bundle.get(TEXT, "<an object>")))):
-            return "text/markdown", text
+        found = readable_html(_joined(bundle[HTML]))
+        says_nothing = _DEFAULT_REPR.fullmatch(_joined(bundle.get(TEXT, "<an object>")))
+        if found.text and (found.is_table or says_nothing):
+            return "text/markdown", found.text
+        if found.picture is not None and says_nothing:
+            return found.picture
     return next(((mime, bundle[mime]) for mime in ("application/json", TEXT) if mime in bundle), None)
 
 

@@ -47,6 +47,8 @@ def to_resource(value: Any, table: ContentTable, mime_type: str | None = None) -
         return value
     if (frame := frames.as_frame(value)) is not None:
         return _frame(frame, mime_type or "text/csv")
+    if mime_type == "text/html" and (html := getattr(value, "_repr_html_", None)) is not None:
+        return ResourceValue(str(html()), mime_type)  # else a model gets the text of it
     found = _natural(value, table)
     return found if mime_type is None else ResourceValue(found.data, mime_type, found.meta)
 

@@ -130,7 +130,10 @@ class Handlers:
             invocation = tool.invocation(params.arguments or {}, context, self._table, self._results)
             outcome = await self.runner.run(replace(invocation, sender=request.sender))
             result: types.CallToolResult = outcome.value
-            result.content.extend(outcome.displayed)
+            for blocks, frame in outcome.displayed:
+                result.content.extend(blocks)
+                if frame is not None:
+                    result.content.extend(self._results.keep_whole(frame, tool.name, request.sender))
             self._results.fit(result, tool.name, request.sender, promised=tool.output is not None)
             return result
         except Exception as exc:

@@ -15,7 +15,7 @@ from functools import partial
 from types import UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
-__all__ = ["Places", "code_of", "now", "places", "renewed", "signature_of"]
+__all__ = ["Places", "now", "places", "plain_function", "renewed", "signature_of"]
 
 Places = Mapping[type, tuple[Mapping[str, Any], str]]
 """Of each class: the namespace and the name that it was found under."""
@@ -47,7 +47,7 @@ def signature_of(function: Callable[..., Any], *, eval_str: bool = False) -> ins
     )
 
 
-def _plain_function(function: Callable[..., Any]) -> Any:
+def plain_function(function: Callable[..., Any]) -> Any:
     """The function below partial objects, methods and decorators that say what they wrap."""
     while True:
         if isinstance(function, partial):
@@ -58,17 +58,12 @@ def _plain_function(function: Callable[..., Any]) -> Any:
             return getattr(function, "__func__", function)
 
 
-def code_of(function: Callable[..., Any]) -> Any:
-    """The code object; None where the function has none."""
-    return getattr(_plain_function(function), "__code__", None)
-
-
 def places(function: Callable[..., Any], signature: inspect.Signature) -> Places:
     """Where the classes in a signature's annotations have their names: with the function, or in a module.
 
     Classes that are found under their name in neither have no place, and stay what they are.
     """
-    around = getattr(_plain_function(function), "__globals__", {})
+    around = getattr(plain_function(function), "__globals__", {})
     found: dict[type, tuple[Mapping[str, Any], str]] = {}
     for annotation in _annotations(signature):
         for kind in _classes_in(annotation):
@@ -80,10 +75,17 @@ def places(function: Callable[..., Any], signature: inspect.Signature) -> Places
     return found
 
 
-def now(found: Places) -> dict[type, type]:
-    """What has the name of each class now, where that is a class."""
-    named = {kind: namespace.get(name) for kind, (namespace, name) in found.items()}
-    return {kind: value if isinstance(value, type) else kind for kind, value in named.items()}
+def now(found: Places, before: Mapping[type, type]) -> Mapping[type, type]:
+    """What has the name of each class now; `before`, the same at an earlier time, where nothing has changed.
+
+    A name that is gone, or stands for something else than a class, has changed nothing.
+    """
+    changed = {
+        kind: value
+        for kind, (namespace, name) in found.items()
+        if (value := namespace.get(name)) is not before.get(kind, kind) and isinstance(value, type)
+    }
+    return {**before, **changed} if changed else before
 
 
 def renewed(signature: inspect.Signature, classes: Mapping[type, type]) -> inspect.Signature:

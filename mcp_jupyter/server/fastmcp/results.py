@@ -18,7 +18,7 @@ from typing import Any, Final
 
 from ... import types
 from ...protocol.frames import dumps
-from ..content import Content, ResourceValue, columns, frames, paging
+from ..content import Content, ResourceValue, frames, paging
 from ..content.resources import MAX_RESOURCE_ROWS
 from .context import Context
 from .resources import Resource
@@ -91,21 +91,28 @@ class KeptResults:
         page, blocks = content.structured, content.blocks
         if not isinstance(page, dict) or frames.as_frame(value) is None:
             return
-        # An array may be changed in place after the call.
-        value = frames.as_frame(value.copy() if columns.is_array(value) else value)
+        value = frames.snapshot(value)
         if frames.trim(page, self.budget):  # its table stays: cells are short there
             about = f"As structured content: the first {len(page['rows'])} rows, for the others are long."
             blocks.append(types.TextContent(type="text", text=about))
         elif not page["truncated"]:
             return
-        size = frames.nbytes(value)
-        # Under pandas' copy-on-write this is the frame as it is now, without a copy of its values.
-        kept = value.copy(deep=False) if hasattr(value, "iloc") else value
-        if uri := self._keep(_Kept(kept, sender, size), MAX_KEPT_BYTES):
-            about = (
-                f"All {len(value)} rows. By pages, columns and format: {uri}?offset=0&limit=1000&format=csv"
-            )
-            blocks.append(_link(uri, name, about, "text/csv", size))
+        blocks.extend(self.keep_whole(value, name, sender))
+
+    def keep_whole(self, frame: Any, name: str, sender: str) -> list[Any]:
+        """Keep a data frame of which the result shows the first rows; a link to it, if it is not too large.
+
+        Parameters
+        ----------
+        frame : Any
+            A frame that nobody changes (see `frames.snapshot`).
+        """
+        size = frames.nbytes(frame)
+        uri = self._keep(_Kept(frame, sender, size), MAX_KEPT_BYTES)
+        if uri is None:
+            return []
+        about = f"All {len(frame)} rows. By pages, columns and format: {uri}?offset=0&limit=1000&format=csv"
+        return [_link(uri, name, about, "text/csv", size)]
 
     def fit(self, result: types.CallToolResult, name: str, sender: str, promised: bool) -> None:
         """Cut a result to the budget; what is cut off is kept.

@@ -55,6 +55,8 @@ class Signature:
     function : callable
     injected : type
         A parameter annotated with this class is filled by us and hidden from the caller.
+    before : Signature, optional
+        That of the same function, when a class that it names was defined anew.
 
     Attributes
     ----------
@@ -78,17 +80,18 @@ class Signature:
         When a parameter cannot come from JSON; the message names it and says what to do.
     """
 
-    def __init__(
-        self, function: Callable[..., Any], injected: type, _places: hints.Places | None = None
-    ) -> None:
+    def __init__(self, function: Callable[..., Any], injected: type, before: Signature | None = None) -> None:
         self.name = _name_of(function)
         self._shown = self.name or "the function"
         self.doc: Docstring = docstring_of(function)
         signature = self._read(function)
         self._function, self._injected = function, injected
-        self._places = hints.places(function, signature) if _places is None else _places
-        self._classes = hints.now(self._places)
-        self._code = hints.code_of(function)
+        self._plain = hints.plain_function(function)
+        self._code = getattr(self._plain, "__code__", None)
+        self._places: hints.Places = hints.places(function, signature) if before is None else before._places
+        self._classes: Mapping[type, type] = hints.now(
+            self._places, {} if before is None else before._classes
+        )
         self.names_classes = bool(self._places)
         signature = hints.renewed(signature, self._classes)
         self.returns = signature.return_annotation
@@ -192,11 +195,11 @@ class Signature:
         ValueError
             When a parameter cannot come from JSON any more.
         """
-        code = hints.code_of(self._function)
-        if code is self._code and hints.now(self._places) == self._classes:
+        same = getattr(self._plain, "__code__", None) is self._code
+        if same and (not self._places or hints.now(self._places, self._classes) is self._classes):
             return self
         # Code that was replaced (`%autoreload` does) may have other parameters.
-        return Signature(self._function, self._injected, self._places if code is self._code else None)
+        return Signature(self._function, self._injected, self if same else None)
 
     def bind(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
         """Arguments as the function wants them; the defaults are the function's own.

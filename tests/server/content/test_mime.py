@@ -81,6 +81,16 @@ def test_html_is_its_table_or_the_text(html, plain, said):
     assert block.text == said
 
 
+def test_html_that_is_a_picture_is_one():
+    html = "<div><img alt='a chart' src='data:image/png;base64,aGk='/><img src='data:image/png;base64,aG8='>"
+    (block,) = from_bundle({"text/html": html, "text/plain": DEFAULT})
+    assert (block.mimeType, block.data) == ("image/png", "aGk=")
+    (block,) = from_bundle(
+        {"text/html": "<img alt='a chart' src='https://x.org/1.png'>", "text/plain": DEFAULT}
+    )
+    assert block.text == "[a chart]"
+
+
 @given(st.text(st.sampled_from("<>/=\"' tabledrhpscripyl\n")))
 def test_any_html_has_a_text(html):
     assert all(block.type == "text" for block in from_bundle({"text/html": html, "text/plain": "text"}))
