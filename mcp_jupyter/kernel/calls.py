@@ -20,7 +20,7 @@ from operator import itemgetter
 from typing import Any, Final
 
 from ..errors import ToolError
-from ..server.running import Invocation, Outcome
+from ..server.running import Invocation, OneProcess, Outcome
 from .outputs import CallOutput
 
 __all__ = ["CALL_SHARE", "CURRENT", "MAX_CALLS", "Call", "Calls", "State", "walled"]
@@ -138,7 +138,8 @@ class Call:
         """
         if self._stop is not None:
             raise KeyboardInterrupt
-        return self.invocation.function(**self.invocation.arguments)
+        with OneProcess():
+            return self.invocation.function(**self.invocation.arguments)
 
     def finish(self, value: Any, error: BaseException | None) -> None:
         """Keep what came of it. The engine's thread is to be told after."""

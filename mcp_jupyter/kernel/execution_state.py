@@ -49,7 +49,8 @@ class ExecutionState:
         self._kernel = kernel
         # Reentrant: a signal's handler may run in the midst of it.
         self._lock = threading.RLock()
-        self._before: Any = None  # the kernel's own method
+        self._before: Any = None  # the kernel's method
+        self._own: Any = None
         self._ours = self._publish_status  # one object, so that it can be recognised
         self._open = False
         self._requests: dict[int, Any] = {}  # by thread: the shell request of a front end that it works on
@@ -72,6 +73,7 @@ class ExecutionState:
             if in_cell:
                 self._requests[threading.get_ident()] = self._kernel.get_parent("shell")
             self._before = self._kernel._publish_status
+            self._own = vars(self._kernel).get("_publish_status")  # set on the kernel by others
             self._kernel._publish_status = self._ours
             self._open = True
 
@@ -81,7 +83,10 @@ class ExecutionState:
             if self._shown is not None:
                 self._let_go()
             if self._kernel._publish_status is self._ours:
-                del self._kernel._publish_status  # the class's own appears again
+                if self._own is None:
+                    del self._kernel._publish_status  # the class's own appears again
+                else:
+                    self._kernel._publish_status = self._own
             self._open = False
 
     # -- calls on the main thread ------------------------------------------------------------------

@@ -12,6 +12,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
+from ..server.running import OneProcess
 from .calls import CURRENT, Call, walled
 
 __all__ = ["Steps", "as_coroutine", "task_factory"]
@@ -53,9 +54,15 @@ class Steps:
 
     def _step(self, function: Callable[..., Any], *args: Any) -> Any:
         try:
-            return self._run(self._call, function, *args)
+            return self._run(self._call, _in_one_process, function, *args)
         except (SystemExit, KeyboardInterrupt) as error:
             raise walled(self._call, error) from error
+
+
+def _in_one_process(function: Callable[..., Any], *args: Any) -> Any:
+    # Here, below the gate of the main thread: in a forked child its lock may be held for ever.
+    with OneProcess():
+        return function(*args)
 
 
 Coroutine.register(Steps)  # what asyncio.Task asks for

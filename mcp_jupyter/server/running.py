@@ -10,6 +10,9 @@ from __future__ import annotations
 
 import inspect
 import math
+import os
+import sys
+import traceback
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping
 from concurrent.futures import Future
 from contextlib import aclosing, suppress
@@ -19,7 +22,7 @@ from functools import partial
 from itertools import islice
 from operator import call
 from types import AsyncGeneratorType, TracebackType
-from typing import Any, Final, Protocol
+from typing import Any, Final, NoReturn, Protocol
 
 import anyio
 
@@ -27,7 +30,16 @@ from ..errors import ToolError
 from .posting import Poster
 from .workers import Workers
 
-__all__ = ["InlineRunner", "Invocation", "Outcome", "Runner", "collected", "converted", "is_async"]
+__all__ = [
+    "InlineRunner",
+    "Invocation",
+    "OneProcess",
+    "Outcome",
+    "Runner",
+    "collected",
+    "converted",
+    "is_async",
+]
 
 MAX_ITEMS: Final = 100_000
 """Values that one call may yield: those of an endless iterator would fill the memory."""
@@ -157,8 +169,12 @@ class InlineRunner:
         if invocation.concurrent and not is_async(function):
             value = await self._in_thread(function, invocation.sender)
         else:
-            value = function()
-        return await value if hasattr(type(value), "__await__") else value
+            with OneProcess():
+                value = function()
+        if not hasattr(type(value), "__await__"):
+            return value
+        with OneProcess():
+            return await value
 
     async def _in_thread(self, function: Callable[[], Any], sender: str) -> Any:
         """Call it in a worker thread; cancelled before it started, it never runs."""
@@ -169,7 +185,9 @@ class InlineRunner:
         def work() -> None:
             if job.set_running_or_notify_cancel():
                 try:
-                    job.set_result(context.run(function))
+                    with OneProcess():
+                        value = context.run(function)
+                    job.set_result(value)
                 except BaseException as exc:  # noqa: BLE001 - carried to the caller
                     job.set_exception(exc)
             with suppress(RuntimeError):  # the loop is closed: nobody waits
@@ -181,6 +199,40 @@ class InlineRunner:
         finally:
             job.cancel()
         return job.result()
+
+
+class OneProcess:
+    """Stands around every use of user code: `with OneProcess(): value = function()`.
+
+    The code may fork (`os.fork`) and return in both processes. The child has copies of the server's loop and
+    sockets: if it went on, it would take requests that are meant for its parent. So it ends here.
+    """
+
+    __slots__ = ("_process",)
+
+    def __enter__(self) -> None:
+        self._process = os.getpid()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if os.getpid() != self._process:
+            _end_child(exc)
+
+
+def _end_child(error: BaseException | None) -> NoReturn:
+    """End this process, a fork, without the clean-up of its parent (`atexit`, `finally`)."""
+    if isinstance(error, StopIteration):  # a coroutine has returned
+        error = None
+    status = 0 if error is None else 1
+    if isinstance(error, SystemExit):
+        status = error.code if isinstance(error.code, int) else int(error.code is not None)
+    elif error is not None:
+        traceback.print_exception(error, file=sys.__stderr__)
+    for stream in (sys.stdout, sys.stderr, sys.__stderr__):
+        with suppress(Exception):  # there may be none, or it may be closed
+            stream.flush()  # type: ignore[union-attr]
+    os._exit(status & 0xFF)
 
 
 def is_async(function: Callable[..., Any]) -> bool:
@@ -201,12 +253,15 @@ def converted(function: Callable[..., Any], convert: Callable[[Any], Any]) -> Ca
     if is_async(function):
 
         async def run_async(**arguments: Any) -> Any:
-            return convert(collected(await function(**arguments)))
+            with OneProcess():
+                value = await function(**arguments)
+            return convert(collected(value))
 
         return run_async
 
     def run(**arguments: Any) -> Any:
-        value = function(**arguments)
+        with OneProcess():
+            value = function(**arguments)
         if isinstance(value, AsyncGeneratorType):
             value = _drained(value)
         if hasattr(type(value), "__await__"):
@@ -217,7 +272,9 @@ def converted(function: Callable[..., Any], convert: Callable[[Any], Any]) -> Ca
 
 
 async def _awaited(value: Awaitable[Any], convert: Callable[[Any], Any]) -> Any:
-    return convert(collected(await value))
+    with OneProcess():
+        value = await value
+    return convert(collected(value))
 
 
 async def _drained(generator: AsyncGenerator[Any, None]) -> Iterator[Any]:

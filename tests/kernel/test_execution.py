@@ -51,6 +51,64 @@ def test_a_concurrent_call_runs_elsewhere(kernel: DrivenKernel) -> None:
     assert kernel.call("thread_async", concurrent=True).value() == "engine"
 
 
+FORKS = """
+import contextlib, os, warnings
+# From Python 3.12 on a fork in a process with threads warns.
+warnings.filterwarnings("ignore", message=".*use of fork", category=DeprecationWarning)
+
+def leave(how):
+    if how == "raise":
+        raise ValueError("in the child")
+    if how == "exit":
+        sys.exit(3)
+    return "child"
+
+def status_of(child):
+    end = time.monotonic() + 10
+    while time.monotonic() < end:
+        ended, status = os.waitpid(child, os.WNOHANG)
+        if ended:
+            return os.waitstatus_to_exitcode(status)
+        time.sleep(0.01)
+    os.kill(child, 9)
+    os.waitpid(child, 0)
+    return "went on"
+
+def forks(how):
+    child = os.fork()
+    return status_of(child) if child else leave(how)
+
+async def forks_async(how):
+    child = os.fork()
+    if child == 0:
+        if how == "awaits":
+            await asyncio.sleep(0)
+            os._exit(9)  # it got back to the loop
+        return leave(how)
+    return await asyncio.to_thread(status_of, child)
+"""
+
+
+@pytest.mark.parametrize("concurrent", [False, True])
+@pytest.mark.parametrize(
+    ("name", "how", "status"),
+    [
+        ("forks", "return", 0),
+        ("forks", "raise", 1),
+        ("forks", "exit", 3),
+        ("forks_async", "return", 0),
+        ("forks_async", "awaits", 0),
+    ],
+)
+def test_a_forked_child_that_returns_from_a_call_ends(
+    kernel: DrivenKernel, name: str, how: str, status: int, concurrent: bool
+) -> None:
+    """A child that a tool forks never gets to the kernel's loop, where it would take calls (1.10)."""
+    kernel.run(FORKS)
+    assert kernel.call(name, how=how, concurrent=concurrent).value() == status
+    assert [kernel.call("note", mark=mark).value() for mark in range(5)] == [1, 2, 3, 4, 5]
+
+
 def test_a_call_waits_for_the_cell_says_so_and_runs_once(kernel: DrivenKernel) -> None:
     cell = kernel.busy("driver.hold()")
     number = cell.wait_for("execute_input")["execution_count"]

@@ -55,6 +55,21 @@ def echo(text: str) -> str:
 
 
 @mcp.tool()
+def forks() -> int:
+    """How a forked child of the process ends that returns from here, too."""
+    child = os.fork()
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) if child else -1
+
+
+@mcp.tool()
+async def forks_async() -> int:
+    return forks()
+
+
+mcp.add_tool(forks, name="forks_beside", concurrent=True)
+
+
+@mcp.tool()
 def make(size: int) -> str:
     return "x" * size
 

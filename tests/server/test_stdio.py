@@ -106,6 +106,18 @@ def wait_for(file: Path, line: str) -> None:
 # -- a process, in lines ----------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("tool", ["forks", "forks_beside", "forks_async"])
+def test_a_forked_child_that_returns_from_a_tool_ends(peers, tool):
+    """It neither reads the parent's requests nor writes to its output (1.10)."""
+    peer = peers("asyncio")
+    peer.open()
+    for id in range(3):
+        peer.call(id, tool)
+        assert peer.text(id) == "0"
+    out, _ = peer.leave()
+    assert "jsonrpc" not in out
+
+
 @pytest.mark.parametrize("kind", ["asyncio", "trio"])
 def test_a_conversation_in_either_era(peers, kind):
     peer = peers(kind)
