@@ -6,12 +6,14 @@ Shows a token, in the terminal of the user whose server it is, and nowhere else.
 
 from __future__ import annotations
 
+import os
 import socket
 from typing import TYPE_CHECKING, Final
 
 import click
 
 from . import reported
+from .server_settings import token_days
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -68,7 +70,12 @@ def command(
 
             if endpoint_of((info.name,), [info], discovery.runtime_dir) is None:
                 raise click.ClickException(NO_SERVER.format(info.name))
-            show_new((info.name,), tools=tools, resources=resources, prompts=prompts)
+            # A notebook that does not know its path can only be opened by its name.
+            any_name = info.path is None or not os.path.isabs(info.path)
+            days = token_days()
+            show_new(
+                (info.name,), any_name=any_name, days=days, tools=tools, resources=resources, prompts=prompts
+            )
         else:
             _show_notebook(info, discovery)
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""`jupyter mcp token`: make, list and revoke tokens for MCP clients.
+"""`jupyter mcp token`: make, list, move and revoke tokens for MCP clients.
 
 Works on the token file of this user: a running Jupyter Server sees what changed at the next request.
 """
@@ -7,6 +7,7 @@ Works on the token file of this user: a running Jupyter Server sees what changed
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -14,6 +15,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from . import reported
+from .server_settings import server_user, token_days
+from .token_notebooks import ANY_NAME, chosen_notebooks, real_path
 
 if TYPE_CHECKING:
     from ..extension.store import TokenStore
@@ -22,7 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["command", "show_new"]
 
 
-@click.group("token", short_help="Make, list and revoke tokens for MCP clients.")
+@click.group("token", short_help="Make, list, move and revoke tokens for MCP clients.")
 def command() -> None:
     """Tokens for MCP clients that connect over HTTP.
 
@@ -31,7 +34,10 @@ def command() -> None:
 
 
 @command.command("create")
-@click.argument("names", nargs=-1, required=True, metavar="NAME...")
+@click.argument("words", nargs=-1, required=True, metavar="NOTEBOOK...")
+@click.option(
+    ANY_NAME, "any_name", is_flag=True, help="NOTEBOOK is a name; it opens any notebook that is called so."
+)
 @click.option("--tool", "tools", multiple=True, metavar="GLOB", help="A tool it may call; repeat for more.")
 @click.option(
     "--resource",
@@ -44,10 +50,15 @@ def command() -> None:
     "--prompt", "prompts", multiple=True, metavar="GLOB", help="A prompt it may get; repeat for more."
 )
 @click.option("--label", default="", help="What you call it, for the list.")
-@click.option("--days", type=click.FloatRange(0, min_open=True), help="How long it is good. [default: 30]")
+@click.option(
+    "--days",
+    type=click.FloatRange(0, min_open=True),
+    help="How long it is good. [default: McpJupyterApp.token_days of Jupyter's configuration, else 30]",
+)
 @click.option("--never-expires", is_flag=True, help="It is good until it is revoked.")
 def create(
-    names: tuple[str, ...],
+    words: tuple[str, ...],
+    any_name: bool,
     tools: tuple[str, ...],
     resources: tuple[str, ...],
     prompts: tuple[str, ...],
@@ -55,36 +66,38 @@ def create(
     days: float | None,
     never_expires: bool,
 ) -> None:
-    """Make a token for the notebooks NAME... and print it, this one time, with the lines that connect hosts.
+    """Make a token for the notebooks NOTEBOOK... and print it once, with the lines that connect hosts.
 
-    NAME and GLOB may have * for any characters and ? for one: --tool '*' allows every tool. Of a kind that is
-    left out (--tool, --resource, --prompt) it allows nothing.
+    NOTEBOOK is the name of a live notebook, or a path. The token opens that notebook, also after it was
+    renamed in Jupyter, and no other of the same name. It may also be a pattern of names.
+
+    A pattern and GLOB may have * for any characters and ? for one: --tool '*' allows every tool. Of a kind
+    that is left out (--tool, --resource, --prompt) it allows nothing.
 
     \b
     jupyter mcp token create sales --tool '*' --resource '*' --prompt '*'   all of one notebook
     jupyter mcp token create sales --tool 'top_*' --resource 'notebook://variables/sales*'
     """  # noqa: D301 - click reads the backspace
-    from ..extension.tokens import DEFAULT_DAYS, MAX_DAYS
+    from ..extension.tokens import MAX_DAYS
 
     if days is not None and (never_expires or days > MAX_DAYS):
         raise click.UsageError(f"--days takes {MAX_DAYS} at most, and does not go with --never-expires.")
-    lifetime = None if never_expires else days or DEFAULT_DAYS
     with reported():
-        show_new(names, tools=tools, resources=resources, prompts=prompts, label=label, days=lifetime)
+        lifetime = None if never_expires else days or token_days()
+        scopes = {"tools": tools, "resources": resources, "prompts": prompts}
+        show_new(words, any_name=any_name, label=label, days=lifetime, **scopes)
 
 
-def show_new(names: Sequence[str], *, label: str = "", **wishes: Any) -> None:
+def show_new(words: Sequence[str], *, any_name: bool = False, label: str = "", **wishes: Any) -> None:
     """Make a token and print it, with the lines that connect hosts; say what it names that is not there.
 
     Parameters
     ----------
-    names : sequence of str
-        Names and globs of notebooks.
+    words, any_name
+        See `chosen_notebooks`.
     wishes
         More arguments of `mcp_jupyter.extension.tokens.mint`.
     """
-    import getpass
-
     import anyio
 
     from ..link.discovery import Discovery
@@ -96,21 +109,27 @@ def show_new(names: Sequence[str], *, label: str = "", **wishes: Any) -> None:
         raise click.UsageError(
             "Say what it may use: --tool GLOB, --resource GLOB, --prompt GLOB; '*' is for all of a kind."
         )
+    discovery = Discovery()
+    live = anyio.run(discovery.live)
+    choice = chosen_notebooks(words, any_name, live, discovery.runtime_dir)
     try:
         token, text = _store().create(
-            label=label or ", ".join(names)[:100], servers=names, issuer=getpass.getuser(), **wishes
+            label=label or ", ".join(choice.names)[:100],
+            servers=choice.servers,
+            notebooks=choice.notebooks,
+            issuer=server_user(),
+            **wishes,
         )
     except ValueError as exc:
         raise click.UsageError(_explain(exc)) from None
-    discovery = Discovery()
-    endpoint = endpoint_of(names, anyio.run(discovery.live), discovery.runtime_dir)
+    endpoint = endpoint_of(choice.names, live, discovery.runtime_dir)
     click.echo(f"Token:  {text}\nHeader: Authorization: Bearer {text}")
     if endpoint is not None:
         click.echo(f"URL:    {endpoint.url}")
         click.echo(shown(url_lines(endpoint.name, endpoint.url, text)))
     click.echo(f"\nShown this once. {_terms(token)} To end it: jupyter mcp token revoke {token.id}", err=True)
     if endpoint is None:
-        click.echo(NO_SERVER.format(names[0]), err=True)
+        click.echo(NO_SERVER.format(choice.names[0]), err=True)
     for line in anyio.run(not_there, token, discovery):
         click.echo(f"Note: {line}", err=True)
 
@@ -142,6 +161,23 @@ def revoke(token_id: str) -> None:
     click.echo(f"Token {token.id} is revoked.")
 
 
+@command.command("move")
+@click.argument("old", metavar="OLD")
+@click.argument("new", metavar="NEW")
+def move(old: str, new: str) -> None:
+    """Let the tokens of the notebook OLD open it at NEW.
+
+    OLD and NEW are paths. This is for a notebook, or a folder with notebooks, that was renamed outside of
+    Jupyter: with `mv`, in a file manager, by git. A rename in Jupyter moves the tokens by itself.
+    """
+    with reported():
+        moved = _store().move(os.path.realpath(old), real_path(new))
+    if not moved:
+        raise click.ClickException(f"No token names a notebook at {old}. To see them: jupyter mcp token list")
+    for token in moved:
+        click.echo(f"Token {token.id} opens {', '.join(token.opened)}.")
+
+
 def _store() -> TokenStore:
     from ..extension.store import TokenStore
 
@@ -158,14 +194,16 @@ def _explain(error: ValueError) -> str:
     if "pattern" in problem["msg"]:
         if problem["loc"][0] == "resources":
             return f"{problem['input']!r} cannot match a URI: no spaces, quotes or brackets."
-        return f"{problem['input']!r} is no name of a notebook or tool: letters, digits and . _ - / * ? only."
+        return f"{problem['input']!r} is no name of a tool or prompt: letters, digits and . _ - / * ? only."
+    if problem["loc"][0] == "servers":
+        return f"{problem['input']!r} is no name of a notebook: letters, digits and . _ - * ? only."
     return f"{problem['loc'][0]}: {problem['msg']}"
 
 
 def _terms(token: Token) -> str:
     until = "until it is revoked" if token.expires is None else f"until {token.expires:%Y-%m-%d}"
     return (
-        f"It opens {', '.join(token.servers)}, calls {_some('tool', token.tools)}, reads "
+        f"It opens {', '.join(token.opened)}, calls {_some('tool', token.tools)}, reads "
         f"{_some('resource', token.resources)}, gets {_some('prompt', token.prompts)}, and is good {until}."
     )
 
@@ -186,4 +224,4 @@ def _row(token: Token) -> tuple[str, ...]:
         state = "never expires" if token.expires is None else f"until {token.expires:%Y-%m-%d}"
     used = "never" if token.last_used is None else f"{token.last_used.astimezone():%Y-%m-%d %H:%M}"
     scopes = (", ".join(globs) or "-" for globs in (token.tools, token.resources, token.prompts))
-    return (token.id, token.label, ", ".join(token.servers), *scopes, state, used)
+    return (token.id, token.label, ", ".join(token.opened), *scopes, state, used)

@@ -28,8 +28,13 @@ _KINDS: Final = ("tool", "resource", "prompt")
 async def not_there(token: Token, discovery: Discovery) -> list[str]:
     """One sentence for each name and pattern of a token that means nothing now."""
     live = await discovery.live()
-    said = [_no_notebook(glob, live) for glob in token.servers if not _opened(token, (glob,), live)]
-    opened = _opened(token, token.servers, live)
+    said = [
+        f"No live notebook is at {bound.path} now."
+        for bound in token.notebooks
+        if all(info.path != bound.path for info in live)
+    ]
+    said += [_no_notebook(glob, live) for glob in token.servers if not _called(token, glob, live)]
+    opened = [info for info in live if token.opens(info.name, info.path)]
     if not opened or not any(_globs(token, kind) for kind in _KINDS):
         return said
     offered: dict[str, set[str]] = {kind: set() for kind in _KINDS}
@@ -52,9 +57,10 @@ async def not_there(token: Token, discovery: Discovery) -> list[str]:
     return said
 
 
-def _opened(token: Token, globs: Sequence[str], live: Sequence[ConnectionInfo]) -> list[ConnectionInfo]:
-    narrow = token.model_copy(update={"servers": tuple(globs)})
-    return [info for info in live if narrow.opens(info.name)]
+def _called(token: Token, glob: str, live: Sequence[ConnectionInfo]) -> bool:
+    """Whether a live notebook has a name that `glob` matches."""
+    narrow = token.model_copy(update={"servers": (glob,), "notebooks": ()})
+    return any(narrow.opens(info.name) for info in live)
 
 
 def _globs(token: Token, kind: str) -> list[str]:

@@ -223,8 +223,9 @@ class Token(BaseModel):
 
     @property
     def opened(self) -> tuple[str, ...]:
-        """What it opens, for people: paths of notebooks, and names and globs of any notebook."""
-        return tuple(map(str, (*self.notebooks, *self.servers)))
+        """What it opens, for people: paths of notebooks, and names that any notebook may have."""
+        by_name = (glob if is_glob(glob) else f"any notebook named {glob}" for glob in self.servers)
+        return *map(str, self.notebooks), *by_name
 
     def moved(self, old: str, new: str) -> Token:
         """The same token after a file or a folder was renamed."""

@@ -23,6 +23,8 @@ from tests.extension.support import NAME, OTHER, OTHER_KERNEL_ID, serve_notebook
 
 from .support import JUPYTER_MCP, run
 
+ANY = "--any-notebook-of-this-name"
+
 pytestmark = pytest.mark.anyio
 
 COMMANDS = [
@@ -176,7 +178,7 @@ async def test_connect_makes_no_token_that_nobody_could_use(jupyter_dirs: Jupyte
 
 async def test_a_token_from_making_to_revoking(jupyter_dirs: JupyterDirs) -> None:
     made = await run(
-        jupyter_dirs, "token", "create", NAME, "team-*", "--tool", "top_*", "--tool", "x", "--days", "2"
+        jupyter_dirs, "token", "create", NAME, "team-*", ANY, "--tool", "top_*", "--tool", "x", "--days", "2"
     )
     assert made.returncode == 0
     first, second = made.stdout.decode().splitlines()
@@ -219,7 +221,7 @@ async def test_a_token_from_making_to_revoking(jupyter_dirs: JupyterDirs) -> Non
 async def test_a_bad_wish_is_told_what_is_wrong(
     jupyter_dirs: JupyterDirs, args: tuple[str, ...], words: str
 ) -> None:
-    ended = await run(jupyter_dirs, "token", "create", *args)
+    ended = await run(jupyter_dirs, "token", "create", *args, ANY)
     assert (ended.returncode, ended.stdout) == (2, b"")
     assert words in ended.stderr.decode()
     assert "Traceback" not in ended.stderr.decode()
@@ -228,7 +230,9 @@ async def test_a_bad_wish_is_told_what_is_wrong(
 
 async def test_a_token_allows_nothing_of_a_kind_that_is_left_out(jupyter_dirs: JupyterDirs) -> None:
     """Scopes for resources and prompts are given in so many words, and what is left out is said (1.27)."""
-    made = await run(jupyter_dirs, "token", "create", NAME, "--resource", "data://sales*", "--never-expires")
+    made = await run(
+        jupyter_dirs, "token", "create", NAME, ANY, "--resource", "data://sales*", "--never-expires"
+    )
     assert b"calls no tools, reads resources data://sales*, gets no prompts" in made.stderr
     assert b"until it is revoked" in made.stderr
     (token,) = TokenStore().tokens()
@@ -236,7 +240,7 @@ async def test_a_token_allows_nothing_of_a_kind_that_is_left_out(jupyter_dirs: J
     assert (token.expires, token.label) == (None, NAME)
     listed = (await run(jupyter_dirs, "token", "list")).stdout.decode().splitlines()
     assert listed[0].split()[3:6] == ["TOOLS", "RESOURCES", "PROMPTS"]
-    assert listed[1].split()[3:6] == ["-", "data://sales*", "-"]
+    assert listed[1].split()[2:9] == ["any", "notebook", "named", NAME, "-", "data://sales*", "-"]
 
 
 @pytest.fixture
@@ -256,7 +260,7 @@ async def test_a_new_token_comes_with_the_lines_for_hosts(
 ) -> None:
     """`token create` prints the URL and the hosts' lines, with the token, once (1.37)."""
     async with serve_notebook(), serve_notebook(OTHER, OTHER_KERNEL_ID):
-        made = await run(jupyter_dirs, "token", "create", *names, "--tool", "*")
+        made = await run(jupyter_dirs, "token", "create", *names, ANY, "--tool", "*")
     said = made.stdout.decode()
     text = said.splitlines()[0].removeprefix("Token:  ")
     assert TokenStore().verify(text).servers == names
@@ -272,7 +276,7 @@ async def test_a_token_for_what_does_not_exist_is_made_and_told(jupyter_dirs: Ju
     """A notebook, tool, resource or prompt that is not there now is said (1.36)."""
     wishes = ("--tool", "tot*", "--tool", "nosuch", "--resource", "data://x*", "--prompt", "ask")
     async with serve_notebook():
-        made = await run(jupyter_dirs, "token", "create", NAME, "gone", *wishes)
+        made = await run(jupyter_dirs, "token", "create", NAME, "gone", ANY, *wishes)
     assert made.returncode == 0
     notes = [line for line in made.stderr.decode().splitlines() if line.startswith("Note: ")]
     assert notes == [
@@ -290,9 +294,9 @@ async def test_revoking_what_is_not_there(jupyter_dirs: JupyterDirs) -> None:
 
 
 async def test_an_unsafe_file_is_explained(jupyter_dirs: JupyterDirs) -> None:
-    await run(jupyter_dirs, "token", "create", NAME, "--tool", "*")
+    await run(jupyter_dirs, "token", "create", NAME, ANY, "--tool", "*")
     TokenStore().path.chmod(0o644)
-    for args in (("list",), ("revoke", "aaaaaaaa"), ("create", NAME, "--tool", "*")):
+    for args in (("list",), ("revoke", "aaaaaaaa"), ("create", NAME, ANY, "--tool", "*")):
         ended = await run(jupyter_dirs, "token", *args)
         assert ended.returncode == 1
         assert b"chmod 600" in ended.stderr

@@ -105,7 +105,7 @@ def test_it_moves_with_its_notebook() -> None:
     token, _ = make(servers=["sales"], notebooks=[BoundNotebook(path=PATH, root="/home/ann")])
     moved = token.moved("/home/ann/private", "/home/ann/done")
     assert [bound.path for bound in moved.notebooks] == ["/home/ann/done/z.ipynb"]
-    assert moved.opened == ("done/z.ipynb (in /home/ann)", "sales")
+    assert moved.opened == ("done/z.ipynb (in /home/ann)", "any notebook named sales")
     assert token.moved("/home/ann/priv", "/x") is token
     assert token.moved("/home/ann/private/z.ipynb.bak", "/x") is token
 
