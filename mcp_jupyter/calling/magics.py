@@ -282,10 +282,14 @@ def _one_line(who: str, wrong: type[Exception] = WrongCall) -> Iterator[None]:
         What a mistake in the line, or in arguments, is.
     """
     __tracebackhide__ = True
+    from ..client.consent import ConsentNeeded
+
     try:
         yield
     except (UsageError, ToolError, CassetteError):
         raise
+    except ConsentNeeded as exc:
+        raise wrong(f"{who}: {exc}") from None  # whole: what is agreed to must be seen
     except OSError as exc:
         text = f"{exc.filename or 'it'} cannot be started: {exc.strerror or exc}"
         raise ServerFailed(f"{who}: {clean(text, limit=MAX_MESSAGE_CHARS)}") from None

@@ -93,6 +93,8 @@ def _target(alias: str, args: argparse.Namespace, words: Sequence[str], identity
         return NotebookNamed(words[0], identity.kernel_id)
     if words:
         return list(words)
+    from ..client.consent import require_consent
+
     entries = _entries(args)
     entry = entries.get(args.server or alias)
     if entry is None and args.server is None and len(entries) == 1:
@@ -100,7 +102,7 @@ def _target(alias: str, args: argparse.Namespace, words: Sequence[str], identity
     if entry is None:
         known = ", ".join(sorted(entries)) or "none"
         raise ValueError(f"there is no server {args.server or alias!r} there (known: {known}): give --server")
-    _check_consent(entry, args.trust)
+    require_consent(entry, is_trusted=args.trust)
     return entry.server()
 
 
@@ -135,22 +137,6 @@ def _described(entries: Mapping[str, ServerEntry], name: str, where: str) -> str
     except ConfigError:  # of a host's file, an entry is checked when it is taken
         return "cannot be used as it is"
     return f"{kind}, with a name: %mcp_connect NAME {where} --server {shlex.quote(name)}"
-
-
-def _check_consent(entry: ServerEntry, is_trusted: bool) -> None:
-    """What came with a project is started only once the person has seen it (SECURITY, T32)."""
-    if not entry.is_project:
-        return
-    from ..client.consent import Consent
-
-    consent = Consent.of(entry)
-    if is_trusted:
-        consent.remember()
-    elif not consent.is_known():
-        raise ValueError(
-            f"{entry.place} came with a project, and would connect to: {consent.summary}. "
-            "If that is what you want, add --trust; you are asked again when it changes."
-        )
 
 
 def _recording(args: argparse.Namespace, notebook: str | None, cell: str | None) -> Recording:

@@ -61,6 +61,8 @@ class Where:
         For a URL. They may hold a token.
     timeout : float
         Seconds to wait for one answer.
+    is_trusted : bool
+        Whether the user agrees to the entry of a project's file.
     """
 
     target: str
@@ -68,6 +70,7 @@ class Where:
     server: str | None
     headers: Mapping[str, str] = field(repr=False)
     timeout: float
+    is_trusted: bool = False
 
 
 class TargetCommand(click.Command):
@@ -92,6 +95,7 @@ def on_target(function: Callable[Concatenate[Where, P], None]) -> Callable[..., 
 
     @click.argument("target", metavar="TARGET")
     @click.option("--server", metavar="NAME", help="Which entry of a file of servers.")
+    @click.option("--trust", is_flag=True, help="Use the entry of a project's file, which you have read.")
     @click.option("--header", "headers", multiple=True, metavar="'NAME: VALUE'", help="Send it to a URL.")
     @click.option(
         "--timeout",
@@ -102,12 +106,12 @@ def on_target(function: Callable[Concatenate[Where, P], None]) -> Callable[..., 
     )
     @wraps(function)
     def command(
-        target: str, server: str | None, headers: tuple[str, ...], timeout: float, **rest: Any
+        target: str, server: str | None, trust: bool, headers: tuple[str, ...], timeout: float, **rest: Any
     ) -> None:
         words = click.get_current_context().meta.get(_COMMAND_LINE, [])
         if target == _AFTER and not words:
             raise click.UsageError("After -- comes the command that starts the server.")
-        where = Where(target, words, server, _headers(headers), timeout)
+        where = Where(target, words, server, _headers(headers), timeout, trust)
         function(where, **rest)  # type: ignore[call-arg]
 
     return command
@@ -157,13 +161,10 @@ async def _ask(where: Where, question: Callable[[Client], Awaitable[T]], options
 
 def _client(target: Any, where: Where, options: dict[str, Any]) -> Client:
     from ..client.client import Client
-    from ..errors import ConfigError
 
     shared: dict[str, Any] = {"name": where.server, "headers": where.headers or None}
     try:
-        return Client(target, read_timeout_seconds=where.timeout, **shared, **options)
-    except ConfigError as exc:
-        raise ConfigError(str(exc).replace("Give name=.", "Give --server NAME.")) from None
+        return Client(target, read_timeout_seconds=where.timeout, **(shared | options))
     except ValueError as exc:  # an option does not fit the target
         raise click.UsageError(_in_words(str(exc))) from None
 
@@ -176,7 +177,7 @@ async def _client_target(where: Where) -> tuple[Any, dict[str, Any]]:
     if "://" in target:
         return target, {}
     if target.endswith(".json"):
-        return Path(target), {}
+        return _server_of_file(Path(target), where), {"name": None}
     from .servers import ServerFile, names_file
 
     if names_file(target) and not target.endswith(".ipynb"):
@@ -190,6 +191,20 @@ async def _client_target(where: Where) -> tuple[Any, dict[str, Any]]:
 
     discovery = Discovery()
     return AttachedNotebook(await find_notebook(target, discovery), discovery), {}
+
+
+def _server_of_file(path: Path, where: Where) -> Any:
+    """An entry of a file of servers; one that came with a project needs the user's consent."""
+    from ..client.config import entry_of
+    from ..client.consent import require_consent
+    from ..errors import ConfigError
+
+    try:
+        entry = entry_of(path, where.server)
+    except ConfigError as exc:
+        raise ConfigError(str(exc).replace("Give name=.", "Give --server NAME.")) from None
+    require_consent(entry, is_trusted=where.is_trusted)
+    return entry.server()
 
 
 def _in_words(message: str) -> str:

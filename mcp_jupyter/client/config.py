@@ -8,14 +8,14 @@ URL (``url``, ``headers``, and ``type``: "http" or "sse"). Other members belong 
 Two steps: `load_servers` checks the form of the whole file, `ServerEntry.server` fills in variables
 (`expansion`) and applies the rule below to one entry. So an entry that misses a token spoils no other.
 
-**What a file may set.** Whoever writes an entry chooses the command, so its variables are no lesser right;
-but some of them turn a harmless-looking command into any other (`LD_PRELOAD`, `PYTHONPATH`, `PATH`,
-`NODE_OPTIONS`), and people read the command only. A file that is a person's own, such as Claude Desktop's,
-may set them: many do, for instance `PATH`. A *project file*, which came with a repository and changes with
-the next pull, may not, even when the person named it. Project files are known by where hosts look for them:
-``.mcp.json``, and what is in ``.vscode`` or ``.cursor``, except in the home directory. What the person gives
-in code (``Client(..., env=...)``) is never refused. (Any file may name any variable of the environment in a
-URL or a header, and so send it there: read what you connect to.)
+**What a file may set.** A file that is the user's own, such as Claude Desktop's, may set every variable of
+the environment. A *project file* came with a repository and changes with the next pull, and users read its
+command only; but many variables make a harmless-looking command run other code (`LD_PRELOAD`, `PATH`,
+`HOME`, `UV_INDEX_URL`, `NODE_OPTIONS`: each loader, interpreter and package manager has its own). So a
+project file may set only variables that are known not to: credentials and settings of a server, by the last
+word of their name (`ALLOWED_WORDS`), and some others (`ALLOWED_NAMES`). `is_project_file` says which files
+these are. Any file may name any variable of the user's environment in its values, and so send it somewhere:
+for a project file, `consent` shows which, and where it goes.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ from typing import Any, Final, Literal
 
 from ..errors import ConfigError
 from .expansion import Expansion
+from .hosts import HOSTS, folders
 from .json_files import parsed, read_file
 from .stdio import StdioServerParameters
 from .streams import printable
@@ -50,21 +51,37 @@ TYPES: Final[Mapping[str, Literal["stdio", "http", "sse"]]] = {
     "sse": "sse",
 }
 
-FORBIDDEN: Final = re.compile(
-    r"LD_.*|DYLD_.*|GCONV_PATH|PATH|PYTHON.*|NODE_(OPTIONS|PATH)|NPM_CONFIG_.*"
-    r"|BASH_.*|BASHOPTS|SHELLOPTS|PS4|ZDOTDIR|PERL5.*|RUBY(OPT|LIB)|(_|JDK_)?JAVA_(TOOL_)?OPTIONS|CLASSPATH"
-    r"|DOTNET_STARTUP_HOOKS|COR(ECLR)?_(ENABLE_)?PROFIL.*|GIT_(ASKPASS|CONFIG.*|EXEC_PATH|EXTERNAL_DIFF|SSH.*)",
-    re.IGNORECASE | re.DOTALL,
-)
-"""Variables by which a loader or an interpreter runs code that the command does not name."""
-
-HARMLESS: Final = frozenset(
+ALLOWED_WORDS: Final = frozenset(
     {
-        *("PYTHONUNBUFFERED", "PYTHONIOENCODING", "PYTHONUTF8", "PYTHONDONTWRITEBYTECODE"),
-        *("NPM_CONFIG_LOGLEVEL", "NPM_CONFIG_UPDATE_NOTIFIER", "NPM_CONFIG_YES"),
+        *("KEY", "TOKEN", "SECRET", "PASSWORD", "PASSPHRASE", "PAT"),
+        *("ACCOUNT", "EMAIL", "ID", "LOGIN", "ORG", "ORGANIZATION", "TEAM", "TENANT", "USERNAME"),
+        *("BUCKET", "COLLECTION", "DATABASE", "DB", "MODEL", "SCHEMA", "TABLE"),
+        *("LANGUAGE", "LOCALE", "REGION", "TIMEZONE", "ZONE"),
+        *("DEBUG", "LEVEL", "LIMIT", "LOGLEVEL", "MODE", "PORT", "RETRIES", "TIMEOUT", "VERBOSE"),
     }
 )
-"""Of these, what only says how to write, or that nobody is to be asked."""
+"""Last words of variables that a project file may set: no loader, interpreter or package manager that we know
+takes code, a path to code or an address of code from a variable that ends so. Not among them are URL, HOST
+and ENDPOINT (`UV_INDEX_URL`, `DOCKER_HOST`, `HF_ENDPOINT`), USER (`R_PROFILE_USER`), PROJECT (`UV_PROJECT`),
+FILE, PATH, DIR, HOME, OPTIONS, FLAGS and ENV."""
+
+ALLOWED_NAMES: Final = frozenset(
+    {
+        *("API_URL", "DATABASE_URL", "DB_HOST", "DB_NAME", "DB_URL", "MONGODB_URI", "MYSQL_HOST", "PGHOST"),
+        *("POSTGRES_URL", "REDIS_URL", "SUPABASE_URL", "AZURE_OPENAI_ENDPOINT", "GOOGLE_CLOUD_PROJECT"),
+        *("DB_USER", "MYSQL_USER", "PGUSER", "POSTGRES_USER"),
+        *("CI", "FORCE_COLOR", "LANG", "LC_ALL", "NODE_ENV", "NO_COLOR", "RUST_LOG", "TZ"),
+        *("PYTHONDONTWRITEBYTECODE", "PYTHONIOENCODING", "PYTHONUNBUFFERED", "PYTHONUTF8"),
+        *("NPM_CONFIG_UPDATE_NOTIFIER", "NPM_CONFIG_YES"),
+    }
+)
+"""Other variables that a project file may set: addresses of data, and what only says how to write."""
+
+PROJECT_FOLDERS: Final = frozenset({".vscode", ".cursor", ".roo", ".claude"})
+"""Folders of a project in which hosts look for servers."""
+
+PROJECT_NAMES: Final = frozenset({".mcp.json", "mcp.json"})
+"""Files of a project in which hosts look for servers."""
 
 _HEADER_NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 """A token (RFC 9110, 5.6.2)."""
@@ -163,10 +180,11 @@ class ServerEntry:
         shown = printable(name, MAX_SHOWN_CHARS)
         if not name or "=" in name or "\0" in name:
             raise ConfigError(f"{self.place}: env.{shown} is no name of a variable.")
-        if self.is_project and name.upper() not in HARMLESS and FORBIDDEN.fullmatch(name):
+        if self.is_project and not _is_allowed(name.upper()):
             raise ConfigError(
-                f"{self.place}: a project's file may not set {shown}, which can make the command run other "
-                "code. Put the entry into a file of your own, or give the variable yourself (env=)."
+                f"{self.place}: a project's file may not set {shown}. It may set credentials and settings "
+                "such as API_KEY or LOG_LEVEL; other variables can make the command run other code. If you "
+                "trust the entry, copy it into a file of your own."
             )
 
 
@@ -198,9 +216,10 @@ def load_servers(
         return _entries(source, "The servers", Path.cwd(), bool(project))
     path = Path(source).expanduser().absolute()
     shown = printable(os.fspath(source), 3 * MAX_SHOWN_CHARS)
+    data = read_file(path, shown)
     is_project = is_project_file(path) if project is None else project
-    root = path.parent.parent if path.parent.name in (".vscode", ".cursor") else path.parent
-    return _entries(parsed(read_file(path, shown), shown), shown, root, is_project)
+    root = path.parent.parent if path.parent.name.lower() in PROJECT_FOLDERS else path.parent
+    return _entries(parsed(data, shown), shown, root, is_project)
 
 
 def entry_of(source: str | os.PathLike[str] | Mapping[str, Any], name: str | None) -> ServerEntry:
@@ -225,11 +244,40 @@ def entry_of(source: str | os.PathLike[str] | Mapping[str, Any], name: str | Non
 
 
 def is_project_file(path: Path) -> bool:
-    """Whether a path is where hosts look for what a project brings along."""
-    folder = path.parent
-    if folder.name in (".vscode", ".cursor"):
-        return folder.parent != Path.home()
-    return path.name == ".mcp.json" and folder != Path.home()
+    """Whether a file of servers came with a project.
+
+    Project files are those that have the name or the folder of one (`PROJECT_NAMES`, `PROJECT_FOLDERS`), and
+    links: from elsewhere to such a file, and from inside a repository to anywhere, because a repository
+    brings its links along. Where hosts keep the user's own servers, as in ``~/.cursor/mcp.json``, is none.
+    """
+    path = Path(os.path.abspath(path))
+    if _is_own(path):
+        return False
+    real = path.resolve()
+    return _has_project_place(path) or (_has_project_place(real) and not _is_own(real)) or _is_linked(path)
+
+
+def _is_own(path: Path) -> bool:
+    home, folder = Path.home(), path.parent
+    in_home = folder == home or (folder.parent == home and folder.name in PROJECT_FOLDERS)
+    return in_home or any(path == host.locate() for host in HOSTS.values())
+
+
+def _has_project_place(path: Path) -> bool:
+    # In small letters: some file systems take .MCP.json for .mcp.json.
+    folders = {folder.name.lower() for folder in path.parents}
+    return path.name.lower() in PROJECT_NAMES or not PROJECT_FOLDERS.isdisjoint(folders)
+
+
+def _is_linked(path: Path) -> bool:
+    """Whether a path leads through a link that a repository has."""
+    inside = folders(path.parent)[:-1]  # without the root of the repository
+    is_repository = len(inside) > 0 or os.path.lexists(path.parent / ".git")
+    return is_repository and any(part.is_symlink() for part in (path, *inside))
+
+
+def _is_allowed(name: str) -> bool:
+    return name in ALLOWED_NAMES or name.rpartition("_")[2] in ALLOWED_WORDS
 
 
 # -- the form ----------------------------------------------------------------------------------------------

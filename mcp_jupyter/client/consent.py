@@ -15,6 +15,7 @@ import hashlib
 import json
 import os
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -24,9 +25,10 @@ from pydantic_core import from_json, to_json
 from ..errors import ConfigError
 from ..private_files import make_private_directory, read_private, write_private
 from .config import ServerEntry
+from .expansion import variables_in
 from .streams import printable
 
-__all__ = ["Consent", "default_path"]
+__all__ = ["Consent", "ConsentNeeded", "default_path", "require_consent"]
 
 MAX_CONSENTS: Final = 1000
 """Kept; the oldest go first. A person who has agreed to more is asked once more."""
@@ -34,8 +36,8 @@ MAX_CONSENTS: Final = 1000
 MAX_FILE_BYTES: Final = 256 * 1024
 """That many digests, with room to spare."""
 
-MAX_SHOWN_CHARS: Final = 2000
-"""Of a definition: nobody reads more, and what is cut is said to be."""
+MAX_SHOWN_CHARS: Final = 4000
+"""Characters of a definition, and of the list of variables: no user reads more. What is cut is said to be."""
 
 _WHAT_RUNS: Final = ("type", "command", "args", "env", "envFile", "cwd", "url", "headers")
 """The members of an entry that mean something to us."""
@@ -59,13 +61,16 @@ class Consent:
     digest : str
         SHA-256 of the definition.
     summary : str
-        What would be run or visited, on one line, for the person: without the values of variables.
+        What would be run or visited, on one line, for the user: as the file has it, with all values.
+    variables : str
+        Which variables of the user's environment would be sent where, on one line; empty when none.
     path : Path
         The file that remembers.
     """
 
     digest: str
     summary: str
+    variables: str
     path: Path
 
     @classmethod
@@ -83,7 +88,7 @@ class Consent:
         definition = {"kind": entry.type, "root": os.fspath(entry.root), "entry": written}
         canonical = json.dumps(definition, sort_keys=True, separators=(",", ":"))  # ASCII, whatever is in it
         digest = hashlib.sha256(canonical.encode()).hexdigest()
-        return cls(digest, _summary(entry), path or default_path())
+        return cls(digest, _summary(entry), _variables(entry), path or default_path())
 
     def is_known(self) -> bool:
         """Whether it was given before.
@@ -108,25 +113,80 @@ class Consent:
             _replace(self.path, [*before, self.digest][-MAX_CONSENTS:])
 
 
+class ConsentNeeded(ConfigError):
+    """A project's entry was not agreed to yet. The message shows it; it is fit to be shown whole."""
+
+
+def require_consent(entry: ServerEntry, *, is_trusted: bool) -> None:
+    """Refuse an entry that came with a project and that the user has not agreed to (SECURITY, T32).
+
+    Parameters
+    ----------
+    is_trusted : bool
+        Whether the user agrees to it now (`--trust`); this is remembered.
+
+    Raises
+    ------
+    ConsentNeeded
+        The user has not agreed to what the entry says now.
+    ConfigError
+        The file that remembers cannot be used.
+    """
+    if not entry.is_project:
+        return
+    consent = Consent.of(entry)
+    if is_trusted:
+        consent.remember()
+    elif not consent.is_known():
+        does = "start" if entry.type == "stdio" else "connect to"
+        sent = f" It is given variables of yours: {consent.variables}." if consent.variables else ""
+        raise ConsentNeeded(
+            f"{entry.place} came with a project, and would {does}: {consent.summary}.{sent} "
+            "If that is what you want, add --trust. You are asked again when the entry changes."
+        )
+
+
 def _summary(entry: ServerEntry) -> str:
     members = entry.members
     if entry.type == "stdio":
-        words = [str(members["command"]), *map(str, members.get("args", ()))]
-        parts = [" ".join(json.dumps(word) if _needs_quotes(word) else word for word in words)]
-        parts += [f"in {members['cwd']}"] if "cwd" in members else []
-        parts += [f"with the variables of {members['envFile']}"] if "envFile" in members else []
-        parts += [f"with {', '.join(map(str, members['env']))} set"] if members.get("env") else []
+        parts = [" ".join(map(_quoted, [members["command"], *members.get("args", ())]))]
+        parts += [f"in {_quoted(members['cwd'])}"] if "cwd" in members else []
+        parts += [f"with the variables of {_quoted(members['envFile'])}"] if "envFile" in members else []
+        parts += [f"with {_pairs(members['env'], '=')} set"] if members.get("env") else []
     else:
-        parts = [str(members["url"])]
-        parts += [f"with {', '.join(map(str, members['headers']))} sent"] if members.get("headers") else []
-    text = ", ".join(parts)
+        parts = [_quoted(members["url"])]
+        parts += [f"with {_pairs(members['headers'], ': ')} sent"] if members.get("headers") else []
+    return _cut(", ".join(parts))
+
+
+def _variables(entry: ServerEntry) -> str:
+    """Each variable of the user's that the entry refers to, with its destination."""
+    members = entry.members
+    if entry.type == "stdio":
+        places = [("the command", members["command"]), ("the folder", members.get("cwd", ""))]
+        places += [("the name of the envFile", members.get("envFile", ""))]
+        places += [(f"argument {number}", word) for number, word in enumerate(members.get("args", ()), 1)]
+        places += [(f"the variable {_quoted(name)}", text) for name, text in members.get("env", {}).items()]
+    else:
+        places = [("the URL", members["url"])]
+        places += [(f"the header {_quoted(name)}", text) for name, text in members.get("headers", {}).items()]
+    return _cut(", ".join(f"{name} in {place}" for place, text in places for name in variables_in(text)))
+
+
+def _pairs(table: Mapping[str, str], between: str) -> str:
+    return ", ".join(f"{_quoted(name)}{between}{_quoted(value)}" for name, value in table.items())
+
+
+def _cut(text: str) -> str:
     cut = len(text) - MAX_SHOWN_CHARS
     more = f" (and {cut} characters more: read the file)" if cut > 0 else ""
     return printable(text[:MAX_SHOWN_CHARS], MAX_SHOWN_CHARS) + more
 
 
-def _needs_quotes(word: str) -> bool:
-    return not word or not word.isprintable() or any(char in " \"'," for char in word)
+def _quoted(word: str) -> str:
+    """A word of a command, or a value: in quotes where its end would not be seen."""
+    is_plain = word and word.isprintable() and not any(char in " \"'," for char in word)
+    return word if is_plain else json.dumps(word)
 
 
 # -- the file --------------------------------------------------------------------------------------

@@ -21,13 +21,24 @@ from typing import Final
 from ..errors import ConfigError
 from .streams import printable
 
-__all__ = ["Expansion"]
+__all__ = ["Expansion", "variables_in"]
 
 MAX_SHOWN_CHARS: Final = 80
 """Of a variable's name in a message."""
 
 _REFERENCE: Final = re.compile(r"\$\{([^{}]*)\}")
+_PREDEFINED: Final = ("workspaceFolder", "workspaceFolderBasename", "userHome", "pathSeparator", "/")
 _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_()]*")
+
+
+def variables_in(text: str) -> list[str]:
+    """The variables of the user's environment that a text refers to, in order."""
+    found = []
+    for reference in _REFERENCE.findall(text):
+        name = reference.removeprefix("env:").partition(":-")[0]
+        if reference not in _PREDEFINED and _NAME.fullmatch(name):
+            found.append(name)
+    return found
 
 
 @dataclass(frozen=True, slots=True)

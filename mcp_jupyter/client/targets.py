@@ -58,7 +58,13 @@ Server: TypeAlias = StdioServerParameters | HttpServerParameters | InMemoryServe
 """What can be connected to."""
 
 Target: TypeAlias = (
-    str | Sequence[str] | os.PathLike[str] | Mapping[str, Any] | StdioServerParameters | InMemoryServer
+    str
+    | Sequence[str]
+    | os.PathLike[str]
+    | Mapping[str, Any]
+    | StdioServerParameters
+    | HttpServerParameters
+    | InMemoryServer
 )
 """What a person may write for it."""
 
@@ -77,8 +83,9 @@ def server_of(
     ----------
     target
         An ``http://`` or ``https://`` URL; a command, as a list of words or as one text that is split
-        like a shell's (no shell runs it); `StdioServerParameters`; a server object; a path to a JSON file
-        of servers (as text it must end in ``.json``), or what such a file holds.
+        like a shell's (no shell runs it); `StdioServerParameters` or `HttpServerParameters`; a server
+        object; a path to a JSON file of servers (as text it must end in ``.json``), or what such a file
+        holds.
     name : str, optional
         Which entry of the file; needed when it has several.
     headers : mapping, optional
@@ -119,6 +126,9 @@ def _read(target: Target, name: str | None) -> Server:
         return entry_of(target, name).server()
     if isinstance(target, StdioServerParameters):
         _refuse("a command", name=name)
+        return target
+    if isinstance(target, HttpServerParameters):
+        _refuse("a URL", name=name)
         return target
     if _is_server(target):
         _refuse("a server in memory", name=name)

@@ -117,6 +117,22 @@ def test_what_came_with_a_project_is_started_once_the_person_has_seen_it(kernel,
     kernel.run("%mcp_disconnect weather")
 
 
+def test_what_there_is_to_agree_to_is_shown_whole(kernel, tmp_path):
+    """However long it is: what is cut off could be what matters (1.30)."""
+    file = tmp_path / ".mcp.json"
+    members = {"url": "http://127.0.0.1:9/mcp", "headers": {"X-A": "a" * 2000, "X-Trace": "${SECRET_KEY}"}}
+    file.write_text(json.dumps({"mcpServers": {"web": members}}))
+    ran = kernel.run(f"%mcp_connect web --config {file}")
+    assert "a" * 2000 in ran.error
+    assert "SECRET_KEY in the header X-Trace. If that is what you want, add --trust." in ran.error
+
+
+def test_an_entry_that_names_a_url_is_connected(kernel, tmp_path):
+    file = tmp_path / "servers.json"
+    file.write_text(json.dumps({"mcpServers": {"web": {"url": "http://127.0.0.1:9/mcp"}}}))
+    assert kernel.run(f"%mcp_connect web --config {file}").error.startswith("ServerFailed: ")
+
+
 def test_the_servers_that_a_host_has_already(kernel, tmp_path):
     words = shlex.split(COMMAND)
     file = tmp_path / ".cursor" / "mcp.json"

@@ -108,6 +108,35 @@ async def test_a_file_of_servers(jupyter_dirs: JupyterDirs, tmp_path: Path) -> N
     assert "Give --server NAME. There are: peer, other, none." in (await ask(jupyter_dirs, *asked[:-1]))[2]
 
 
+@pytest.mark.parametrize("name", [".mcp.json", "mcp.json", ".cursor/mcp.json"])
+async def test_what_came_with_a_project_is_used_once_the_user_agrees(
+    jupyter_dirs: JupyterDirs, tmp_path: Path, name: str
+) -> None:
+    """A terminal asks as `%mcp_connect` does, before anything is started (1.30)."""
+    file, started = tmp_path / name, tmp_path / "started"
+    file.parent.mkdir(exist_ok=True)
+    code = f"import pathlib, runpy, sys; pathlib.Path({str(started)!r}).touch()"
+    code += f"; sys.argv = ['x', 'run', {PEER!r}]; runpy.run_module('mcp_jupyter.cli', run_name='__main__')"
+    entry = {"command": sys.executable, "args": ["-c", code], "env": {"TZ": "${HOME}"}}
+    file.write_text(json.dumps({"mcpServers": {"peer": entry}}))
+    for command in (
+        ("inspect",),
+        ("call", "add", "a=1", "b=1"),
+        ("read", "data://text"),
+        ("prompt", "summarise"),
+    ):
+        exit_code, shown, errors = await ask(jupyter_dirs, command[0], str(file), *command[1:])
+        assert (exit_code, shown) == (1, "")
+        assert "came with a project, and would start: " in errors
+        assert "TZ=${HOME}" in errors
+        assert "It is given variables of yours: HOME in the variable TZ." in errors
+        assert "add --trust" in errors
+    assert not started.exists()
+    assert (await ask(jupyter_dirs, "call", "--trust", str(file), "add", "a=1"))[:2] == (0, "1.5\n")
+    assert (await ask(jupyter_dirs, "call", str(file), "add", "a=1"))[:2] == (0, "1.5\n")
+    assert started.exists()
+
+
 async def test_a_url_with_headers(jupyter_dirs: JupyterDirs) -> None:
     from mcp_jupyter.server.http.access import LoopbackGuard
 

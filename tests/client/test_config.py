@@ -176,12 +176,19 @@ DANGEROUS = [
         "GCONV_PATH",
         "GIT_SSH_COMMAND",
     ),
+    *("HOME", "USERPROFILE", "XDG_CONFIG_HOME", "XDG_DATA_DIRS", "ENV", "VIRTUAL_ENV", "npm_config_registry"),
+    *("UV_INDEX_URL", "UV_DEFAULT_INDEX", "UV_CONFIG_FILE", "UV_PYTHON", "UV_PROJECT", "UV_ENV_FILE"),
+    *("PIP_INDEX_URL", "PIP_CONFIG_FILE", "BUN_CONFIG_REGISTRY", "BUN_INSTALL", "GEM_HOME", "BUNDLE_GEMFILE"),
+    *("LUA_INIT", "R_PROFILE_USER", "R_PROFILE", "OPENSSL_CONF", "CARGO_HOME", "RUSTC_WRAPPER", "GOFLAGS"),
+    *("HF_ENDPOINT", "R_ENVIRON_USER", "PYTHONUSERBASE", "ALL_PROXY", "SHELL", "EDITOR", "CONDA_CHANNELS"),
+    *("DOCKER_HOST", "HTTPS_PROXY", "SSL_CERT_FILE", "PUPPETEER_DOWNLOAD_BASE_URL", "SOMETHING_NEW"),
 ]
 
 
 @pytest.mark.parametrize("name", [".mcp.json", ".vscode/mcp.json", ".cursor/mcp.json"])
 @pytest.mark.parametrize("variable", DANGEROUS)
 def test_a_project_may_not_say_what_else_a_command_runs(tmp_path: Path, name: str, variable: str) -> None:
+    """What is not known to be harmless is refused (1.30)."""
     text = json.dumps({"mcpServers": {"x": {"command": "python", "env": {variable: "/tmp/evil"}}}})
     with pytest.raises(ConfigError, match=f"server 'x': a project's file may not set {variable}"):
         load_servers(written(tmp_path, text, name))["x"].server()
@@ -194,8 +201,16 @@ def test_a_project_may_not_set_it_by_a_file_either(tmp_path: Path) -> None:
         load_servers(written(tmp_path, text, ".mcp.json"))["x"].server()
 
 
-def test_a_project_may_set_what_is_harmless(tmp_path: Path) -> None:
-    env = {"PYTHONUNBUFFERED": "1", "PATHS": "x", "ENV": "dev", "npm_config_yes": "1"}
+HARMLESS = [
+    *("API_KEY", "GITHUB_TOKEN", "github_personal_access_token", "DB_PASSWORD", "AWS_ACCESS_KEY_ID"),
+    *("AWS_REGION", "DATABASE_URL", "LOG_LEVEL", "PORT", "TZ", "DEBUG", "OPENAI_MODEL", "SLACK_TEAM_ID"),
+    *("PYTHONUNBUFFERED", "npm_config_yes", "npm_config_loglevel", "NODE_ENV"),
+]
+
+
+def test_a_project_may_set_credentials_and_settings(tmp_path: Path) -> None:
+    """The list has what servers are configured with (1.30)."""
+    env = dict.fromkeys(HARMLESS, "1")
     text = json.dumps({"mcpServers": {"x": {"command": "python", "env": env}}})
     assert load_servers(written(tmp_path, text, ".mcp.json"))["x"].server().env == env  # type: ignore[union-attr]
 
@@ -219,6 +234,49 @@ def test_what_lies_in_the_home_directory_is_the_persons_own(
     path = written(tmp_path, json.dumps({"servers": {"x": {"command": "a", "env": {"PATH": "b"}}}}), name)
     assert not load_servers(path)["x"].is_project
     assert load_servers(path, project=True)["x"].is_project
+
+
+def is_project(path: Path) -> bool:
+    return next(iter(load_servers(path).values())).is_project
+
+
+@pytest.mark.parametrize(
+    "name", ["mcp.json", ".roo/mcp.json", ".claude/servers.json", ".claude/deep/er/x.json", ".MCP.json"]
+)
+def test_other_places_of_projects_count_too(tmp_path: Path, name: str) -> None:
+    """Wherever a host looks, the project may have put it there (1.30)."""
+    assert is_project(written(tmp_path, CURSOR, name))
+
+
+def test_a_link_to_a_projects_file_is_the_projects(tmp_path: Path) -> None:
+    """What is read counts, not the name by which it was found (1.30)."""
+    link = tmp_path / "own.json"
+    link.symlink_to(written(tmp_path / "repository", CURSOR, ".mcp.json"))
+    assert is_project(link)
+
+
+@pytest.mark.parametrize("linked", ["servers.json", "sub/servers.json", "sub"])
+def test_a_link_that_a_repository_has_is_the_projects(tmp_path: Path, linked: str) -> None:
+    """A repository chooses where its links lead (1.30)."""
+    repository, elsewhere = tmp_path / "repository", tmp_path / "elsewhere"
+    (repository / ".git").mkdir(parents=True)
+    path = repository / linked
+    path.parent.mkdir(exist_ok=True)
+    file = written(elsewhere, CURSOR)
+    path.symlink_to(elsewhere if linked == "sub" else file)
+    assert is_project(path / "servers.json" if linked == "sub" else path)
+    assert not is_project(file)
+    assert not is_project(written(repository, CURSOR, "mine.json")), "a plain file that the user names"
+
+
+def test_a_link_in_the_home_directory_is_the_users(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Many keep their own settings in a repository, and link to them (1.30)."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    own = tmp_path / ".cursor" / "mcp.json"
+    own.parent.mkdir()
+    own.symlink_to(written(tmp_path / "dotfiles", CURSOR, ".cursor/mcp.json"))
+    assert not is_project(own)
 
 
 # -- files that cannot be used -------------------------------------------------------------------------

@@ -11,7 +11,15 @@ from typing import Any
 import pytest
 
 from mcp_jupyter.client.config import ServerEntry, load_servers
-from mcp_jupyter.client.consent import MAX_CONSENTS, MAX_FILE_BYTES, MAX_SHOWN_CHARS, Consent, default_path
+from mcp_jupyter.client.consent import (
+    MAX_CONSENTS,
+    MAX_FILE_BYTES,
+    MAX_SHOWN_CHARS,
+    Consent,
+    ConsentNeeded,
+    default_path,
+    require_consent,
+)
 from mcp_jupyter.errors import ConfigError
 from tests.conftest import JupyterDirs
 
@@ -161,12 +169,50 @@ def test_a_link_or_a_pipe_is_not_read(project: Path, file: Path) -> None:
 # -- what the person sees --------------------------------------------------------------------------
 
 
-def test_the_summary_says_what_runs_and_no_value_of_a_variable(project: Path) -> None:
-    secret = GIT | {"env": {"TOKEN": "canary-4b1d"}, "cwd": "sub", "args": ["a b", "", "c"]}
-    summary = Consent.of(entry(project, secret)).summary
-    assert summary == 'uvx "a b" "" c, in sub, with TOKEN set'
+def test_the_summary_says_what_runs_with_each_value(project: Path) -> None:
+    """A command is harmless or not by its variables, a request by its headers (1.30)."""
+    members = GIT | {"env": {"TZ": "${GITHUB_TOKEN}", "NOTE": "a b"}, "cwd": "sub", "args": ["a b", "", "c"]}
+    summary = Consent.of(entry(project, members)).summary
+    assert summary == 'uvx "a b" "" c, in sub, with TZ=${GITHUB_TOKEN}, NOTE="a b" set'
     summary = Consent.of(entry(project, WEB)).summary
-    assert summary == "https://example.com/mcp, with Authorization sent"
+    assert summary == 'https://example.com/mcp, with Authorization: "Bearer ${TOKEN}" sent'
+
+
+def test_the_users_own_variables_are_named_with_where_they_go(project: Path) -> None:
+    """Each, and in each place that an entry has (1.30)."""
+    members = {
+        "command": "${HOME}/bin/server",
+        "args": ["--key", "${env:AWS_SECRET_ACCESS_KEY}", "${workspaceFolder}/${A:-b}"],
+        "env": {"TZ": "${GITHUB_TOKEN}${TOKEN}"},
+        "cwd": "${PLACE}",
+        "envFile": "${NAME}.env",
+    }
+    assert Consent.of(entry(project, members)).variables == (
+        "HOME in the command, PLACE in the folder, NAME in the name of the envFile, "
+        "AWS_SECRET_ACCESS_KEY in argument 2, A in argument 3, GITHUB_TOKEN in the variable TZ, "
+        "TOKEN in the variable TZ"
+    )
+    members = {"url": "https://a.example/${TOKEN}", "headers": {"X-Trace": "${AWS_SECRET_ACCESS_KEY}"}}
+    assert Consent.of(entry(project, members)).variables == (
+        "TOKEN in the URL, AWS_SECRET_ACCESS_KEY in the header X-Trace"
+    )
+    assert Consent.of(entry(project, GIT)).variables == ""
+
+
+def test_what_needs_consent_is_refused_until_it_is_given(jupyter_dirs: JupyterDirs, project: Path) -> None:
+    """The refusal shows all there is to agree to (1.30)."""
+    web = entry(project, WEB)
+    with pytest.raises(ConsentNeeded) as caught:
+        require_consent(web, is_trusted=False)
+    assert str(caught.value) == (
+        f"{web.place} came with a project, and would connect to: https://example.com/mcp, with "
+        'Authorization: "Bearer ${TOKEN}" sent. It is given variables of yours: TOKEN in the header '
+        "Authorization. If that is what you want, add --trust. You are asked again when the entry changes."
+    )
+    require_consent(web, is_trusted=True)
+    require_consent(web, is_trusted=False)
+    own = load_servers({"mcpServers": {"web": WEB}})["web"]
+    require_consent(own, is_trusted=False)
 
 
 @pytest.mark.parametrize("poison", ["\x1b[2K", "\u202e", "\u200b", "\n", "\t", "\U000e0041"])
