@@ -18,7 +18,7 @@ from itertools import chain, islice
 from types import BuiltinFunctionType, FunctionType, MappingProxyType, MethodType, ModuleType
 from typing import Any, Final
 
-from ..server.content import frames, readable
+from ..server.content import columns, frames, readable
 
 __all__ = ["fingerprint"]
 
@@ -69,25 +69,25 @@ def _of_frame(value: Any) -> object:
     total, width = len(value), frames.width(value)
     step = max(1, total // SAMPLED_ROWS)
     across = range(0, width, max(1, width // SAMPLED_COLUMNS))
-    columns = tuple(_sampled(frames.column(value, at), total, step) for at in across)
+    sampled = tuple(_sampled(frames.column(value, at), total, step) for at in across)
     kinds = tuple(map(str, (value.dtypes if hasattr(value, "dtypes") and width > 1 else ())))
     # The columns of pyarrow's tables are their values; those tables never change in place.
     labels = () if hasattr(value, "column_names") else getattr(value, "columns", ())
     names = tuple(map(readable, islice(labels, MAX_ITEMS)))
     index = getattr(value, "index", None)
-    keys = () if index is None else tuple(readable(key)[:MAX_CHARS] for key in index[::step])
-    return (total, width, kinds[:MAX_ITEMS], names, keys, columns)
+    keys = () if index is None else tuple(readable(key)[:MAX_CHARS] for key in columns.cells(index[::step]))
+    return (total, width, kinds[:MAX_ITEMS], names, keys, sampled)
 
 
 def _sampled(series: Any, total: int, step: int) -> tuple[str, ...]:
+    places = [*range(0, total, step), *([total - 1] if total else [])]
     if hasattr(series, "iloc"):
-        items = series.iloc[::step].tolist()
+        items = columns.cells(series.iloc[places])
     elif hasattr(series, "chunks") or hasattr(series, "num_chunks"):
-        items = [series[at] for at in range(0, total, step)]
+        items = [cell for at in places for cell in columns.cells(series[at : at + 1])]
     else:
-        items = series[::step].to_list()
-    last = series.iloc[-1] if hasattr(series, "iloc") and total else None
-    return tuple(readable(item)[:MAX_CHARS] for item in (*items, last))
+        items = columns.cells(series[places])
+    return tuple(readable(item)[:MAX_CHARS] for item in items)
 
 
 def _of_array(value: Any) -> tuple[str, ...]:

@@ -214,3 +214,13 @@ def test_a_mapping_of_another_kind_is_looked_at_as_an_object(within: Callable[[S
     assert fingerprint(value) == before
     store.path = "b"
     assert fingerprint(value) != before
+
+
+def test_a_date_that_python_has_not_hides_no_change():
+    """One such cell, and the frame was looked at no further (1.11)."""
+    far = pl.Series("when", [317_273_587_200_000], dtype=pl.Int64).cast(pl.Datetime("ms"))
+    frame = pl.DataFrame({"when": far, "n": [1]})
+    before = fingerprint(frame)
+    assert before == fingerprint(frame)
+    frame[0, "n"] = 2
+    assert before != fingerprint(frame)
