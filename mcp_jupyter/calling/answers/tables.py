@@ -16,6 +16,8 @@ MAX_NAMED: Final = 20
 
 _DATES: Final = ("date-time", "date")
 
+_INFINITIES: Final = frozenset({"Infinity", "-Infinity"})
+
 _SHAPES: Final = "a list of objects, an object of lists of one length, or columns and rows"
 
 
@@ -55,22 +57,34 @@ def frame_of(value: Any, schema: Mapping[str, Any] | None = None, key: str | Non
             raise ValueError(f"There is no key {key!r} in the result. {_what(value)}")
         return frame_of(value[key], _within(schema, "properties", key))
     if is_page(value):
-        return _pandas().DataFrame(value["rows"], columns=value["columns"])
+        return _made(value["rows"], value["columns"])
     if isinstance(value, Mapping):
         if list(value) == ["result"]:
             return frame_of(value["result"], _within(schema, "properties", "result"))
         if value and _are_columns(value):
-            return _typed(_pandas().DataFrame(dict(value)), _within(schema, "properties"), "items")
+            return _typed(_made(dict(value)), _within(schema, "properties"), "items")
     if isinstance(value, list) and value and all(isinstance(each, Mapping) for each in value):
-        return _typed(_pandas().DataFrame(value), _within(schema, "items", "properties"))
+        return _typed(_made(value), _within(schema, "items", "properties"))
     if isinstance(value, list) and not any(isinstance(each, Mapping | list) for each in value):
-        return _pandas().DataFrame({"value": value}) if value else _pandas().DataFrame()
+        return _made({"value": value}) if value else _made()
     raise ValueError(f"The result is no table: that is {_SHAPES}. {_what(value)}")
 
 
 def frame_of_csv(text: str) -> Any:
     """CSV text as a data frame."""
     return _pandas().read_csv(io.StringIO(text))
+
+
+def _made(data: Any = None, columns: list[str] | None = None) -> Any:
+    """A data frame, in which the infinities of a column of numbers are numbers: JSON has them as text."""
+    frame = _pandas().DataFrame(data, columns=columns)
+    for at, kind in enumerate(frame.dtypes):
+        if kind.kind == "O":
+            cells = frame.iloc[:, at].tolist()
+            texts = {cell for cell in cells if isinstance(cell, str)}
+            if texts and texts <= _INFINITIES and any(type(cell) in (int, float) for cell in cells):
+                frame.isetitem(at, [float("nan") if cell is None else float(cell) for cell in cells])
+    return frame
 
 
 def _are_columns(value: Mapping[str, Any]) -> bool:

@@ -155,6 +155,18 @@ def test_a_table_within_an_object_is_named() -> None:
         found.df("days")
 
 
+@pytest.mark.parametrize("make", [lambda n: {"x": n}, lambda n: [{"x": each} for each in n], lambda n: n])
+def test_infinities_that_came_as_text_are_numbers_in_a_frame(make: Any) -> None:
+    """A column of numbers stays one; a column of text stays text (1.15)."""
+    numbers = [1.5, "Infinity", None, "-Infinity"]
+    found = frame_of(make(numbers)).iloc[:, 0]
+    assert found.dtype == float
+    assert found.tolist()[:2] == [1.5, float("inf")]
+    assert frame_of(make(["Infinity", "a"])).iloc[:, 0].tolist() == ["Infinity", "a"]
+    page = frames.to_page(pd.DataFrame({"x": [1.5, float("inf"), float("nan")]}))
+    assert frame_of(page)["x"].tolist()[:2] == [1.5, float("inf")]
+
+
 def test_dates_that_the_schema_names_are_dates() -> None:
     date = {"type": "string", "format": "date-time"}
     schema = {"properties": {"result": {"items": {"properties": {"at": date, "text": {"type": "string"}}}}}}
