@@ -123,7 +123,8 @@ def numpy_value(value: Any) -> Any:
         if unit == "generic":
             shown = numpy.array([str(item) for item in numpy.ravel(value)], dtype=object)
             return _each(shown.reshape(value.shape).tolist(), lambda text: None if text == "NaT" else text)
-        return _each(value.astype("i8").tolist(), lambda n: None if n == NAT else write(n * step, unit))
+        counts = value.astype("i8").tolist()  # None where a masked array hides one
+        return _each(counts, lambda n: None if n in (NAT, None) else write(n * step, unit))
     if kind.kind == "f" and kind.itemsize != 8:
         if kind.itemsize < 8:
             format = "f" if kind.itemsize == 4 else "e"

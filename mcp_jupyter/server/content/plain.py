@@ -19,7 +19,7 @@ from typing import Any, Final, cast
 
 from pydantic_core import SchemaSerializer, to_jsonable_python
 
-from .columns import cells, is_missing, is_sequence, numpy_value, readable
+from .columns import cells, is_missing, is_sequence, named, numpy_value, readable
 from .dates import is_date
 from .dates import text as date_text
 from .extent import TooManyParts, collected, extent
@@ -29,6 +29,8 @@ __all__ = ["plain", "readable", "unique"]
 
 _ATOMS: Final = frozenset({str, int, bool, type(None)})
 """What is its own JSON form, and most of what there is."""
+
+_SCALARS: Final = frozenset({("pyarrow", "Scalar")})
 
 MAX_CLASSES: Final = 256
 """Models whose exact serializers are kept: each takes about a millisecond to build."""
@@ -115,7 +117,10 @@ def _part(value: Any, other: Callable[[Any], Any]) -> Any:
         return {key: _part(item, other) for key, item in form.items()}
     if type(form) is list:
         return [_part(item, other) for item in form]
-    return _part(form, other) if type(form) is float else form
+    if type(form) in _ATOMS:
+        return form
+    # What Python has for a scalar of NumPy's; of some, NumPy has nothing but themselves.
+    return other(value) if type(form) is kind else _part(form, other)
 
 
 def _not_finite(value: float) -> str | None:
@@ -148,6 +153,8 @@ def _of_library(value: Any, other: Callable[[Any], Any]) -> Any:
         return numpy_value(value)
     if is_sequence(value):
         return cells(value)
+    if named(kind, _SCALARS):
+        return cells(value)[0]
     if isinstance(value, float):
         return float(value)
     if hasattr(kind, "__pydantic_core_schema__"):

@@ -60,6 +60,8 @@ SCALARS = [
     ),
     (np.array([(1, "2026-01-02")], dtype=[("n", int), ("when", "M8[ns]")]), [[1, "2026-01-02T00:00:00"]]),
     (np.array([pd.Timestamp(FAR), 1], dtype=object), ["12024-01-02T03:04:05", 1]),
+    (np.ma.masked_array(np.array(["2026", "2027"], dtype="M8[D]"), mask=[True, False]), [None, "2027-01-01"]),
+    (pa.scalar(317_273_587_200, pa.timestamp("s")), "12024-01-01T00:00:00"),
     (np.timedelta64(3, "M"), "P3M"),
     (np.timedelta64(-2, "Y"), "-P2Y"),
     (np.timedelta64(2, "W"), "P14D"),

@@ -20,6 +20,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pydantic
 import pytest
 
@@ -225,6 +226,7 @@ WITHOUT_DATA = [
     (np.random.default_rng(0), "Generator(PCG64)"),
     (np.poly1d([1, 2]), str(np.poly1d([1, 2]))),
     (np.finfo("f4"), str(np.finfo("f4"))),
+    (np.clongdouble(1j), "1j"),
     (np.float32, "<class 'numpy.float32'>"),
     (pd.DataFrame({"a": [1]}).dtypes["a"], "int64"),
     (Raising(), "a lazy thing"),
@@ -279,6 +281,14 @@ class Weight(pydantic.BaseModel):
         (np.array([INF, -INF, NAN, 1], dtype="f4"), ["Infinity", "-Infinity", None, 1.0]),
         (np.array([INF, NAN]), ["Infinity", None]),
         (np.float64(INF), "Infinity"),
+        (np.bytes_(b"\xff"), "_w=="),
+        (np.void(b"abc"), "YWJj"),
+        (np.complex64(1j), "1j"),
+        (np.longdouble(INF), "Infinity"),
+        (np.ma.masked_array([1.5, 2], mask=[True, False]), [None, 2.0]),
+        (memoryview(b"\xff"), "_w=="),
+        (pa.scalar(0.1, pa.float32()), 0.1),
+        (pa.scalar(b"\xff"), "_w=="),
         (Pair(INF, [NAN]), {"left": "Infinity", "right": [None]}),
         (Weight(grams=INF), {"grams": "Infinity"}),
     ],
