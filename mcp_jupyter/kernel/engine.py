@@ -29,7 +29,7 @@ from ..server.fastmcp import FastMCP
 from .cells import autoreloads
 from .content import kernel_table
 from .execution import KernelRunner
-from .identity import SESSION_NAME, Identity, identify
+from .identity import SESSION_NAME, Identity, identify, why_unreachable
 from .inspection import cells_resource, status_resource, variables_resource
 from .status import shown_resources
 from .variables import Variables
@@ -105,6 +105,15 @@ class Engine:
         """A sentence on why that is not the name of its file, or the one that the user chose; else empty."""
         assert self._listener is not None
         return self._listener.naming.note
+
+    @property
+    def unreachable(self) -> str:
+        """Sentences that say why the notebook's Jupyter Server cannot reach it, and who can; else empty."""
+        why = why_unreachable(default_runtime_dir())
+        return why and (
+            f"Your Jupyter Server cannot reach this kernel, because {why}. Assistants can connect only on "
+            f"the kernel's own machine: there, run `jupyter mcp connect {self.name}`."
+        )
 
     def start(self) -> None:
         """Begin to serve.

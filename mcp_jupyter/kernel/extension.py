@@ -37,7 +37,11 @@ def load_ipython_extension(shell: InteractiveShell) -> None:
     magics = _magics_of(shell) or _load(shell)
     if magics.load_card:
         engine = engine_of(shell)
-        show(loaded_card() if engine is None else loaded_card(engine.name, engine.name_note))
+        show(
+            loaded_card()
+            if engine is None
+            else loaded_card(engine.name, engine.name_note, engine.unreachable)
+        )
 
 
 def _load(shell: InteractiveShell) -> McpMagics:

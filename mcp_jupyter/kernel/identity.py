@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,12 +15,21 @@ from typing import Any, Final
 from IPython.core.interactiveshell import InteractiveShell
 from traitlets.config.configurable import MultipleInstanceError
 
-__all__ = ["SESSION_NAME", "Identity", "cell_id", "identify"]
+__all__ = ["SESSION_NAME", "Identity", "cell_id", "identify", "why_unreachable"]
 
 SESSION_NAME: Final = "JPY_SESSION_NAME"
 """The environment variable in which Jupyter Server gives a kernel its notebook's path."""
 
 _CONNECTION_FILE: Final = re.compile(r"kernel-(?P<id>[A-Za-z0-9_\-]{1,128})\.json")
+_OF_SERVER: Final = re.compile(r"kernel-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\.json")
+"""Servers name their kernels' connection files so; other programs use other names."""
+
+_GATEWAY_VARIABLES: Final = ("KERNEL_GATEWAY", "KERNEL_ID", "EG_RESPONSE_ADDRESS", "GP_RESPONSE_ADDRESS")
+"""Of Jupyter Kernel Gateway, Enterprise Gateway and Gateway Provisioners."""
+
+_LAUNCHER: Final = "JPY_PARENT_PID"
+"""The environment variable in which `jupyter_client` gives a kernel the process that launched it."""
+
 _KERNEL_ID: Final = re.compile(r"[A-Za-z0-9_\-]{1,128}")
 
 _IN_NAMESPACE: Final = ("__vsc_ipynb_file__", "PAPERMILL_INPUT_PATH")
@@ -61,14 +71,57 @@ def identify(namespace: Mapping[str, Any]) -> Identity:
     return Identity(_kernel_id(), paths[0] if paths else None)
 
 
-def _kernel_id() -> str:
+def why_unreachable(runtime_dir: Path) -> str:
+    """Why the Jupyter Server that has this kernel cannot reach it: the end of a sentence. Empty when it can.
+
+    The kernel writes where it listens to its own runtime directory; the server looks in that of the server.
+    What the launch of a kernel leaves behind tells whether that is one directory on one machine.
+
+    Parameters
+    ----------
+    runtime_dir : Path
+        The kernel's.
+    """
+    if any(os.environ.get(name) for name in _GATEWAY_VARIABLES):
+        return "it was started through a gateway, on another machine or for another user"
+    file = _connection_file()
+    if file is None or _OF_SERVER.fullmatch(file.name) is None:
+        return ""  # no server has it: a console, an editor, `jupyter execute`
+    if os.path.realpath(file.parent) != os.path.realpath(runtime_dir):
+        return (
+            f"its Jupyter runtime directory is {runtime_dir}, and the server's is {file.parent} "
+            "(see JUPYTER_RUNTIME_DIR in the kernel's environment)"
+        )
+    if sys.platform != "win32" and not _launched_here():
+        return "it runs in a container or sandbox of its own, or on another machine"
+    return ""
+
+
+def _launched_here() -> bool:
+    """Whether the process that launched this kernel is one of those above it."""
+    import psutil
+
+    try:
+        return any(str(parent.pid) == os.environ.get(_LAUNCHER) for parent in psutil.Process().parents())
+    except psutil.Error:
+        return True  # it cannot be found out
+
+
+def _connection_file() -> Path | None:
     from ipykernel.connect import get_connection_file
 
     try:
-        name = Path(get_connection_file()).name
+        return Path(get_connection_file())
     except (RuntimeError, MultipleInstanceError):
         # This process is no kernel. In plain IPython, the application is of another kind than the kernel's.
+        return None
+
+
+def _kernel_id() -> str:
+    file = _connection_file()
+    if file is None:
         return uuid.uuid4().hex
+    name = file.name
     match = _CONNECTION_FILE.fullmatch(name)
     if match:
         return match["id"]

@@ -270,7 +270,10 @@ class McpMagics(Magics):
         if parse(self.mcp_status, line) is None:
             return
         engine = self.running
-        show(loaded_card() if engine is None else status_card(engine.name, engine.name_note, engine.server))
+        if engine is None:
+            show(loaded_card())
+        else:
+            show(status_card(engine.name, engine.name_note, engine.server, engine.unreachable))
         if len(self.connections):
             show(connections_card(self.connections))
 

@@ -17,7 +17,7 @@ __all__ = ["CANNOT_SERVE", "loaded_card", "shown_resources", "status_card", "too
 CANNOT_SERVE: Final = "Plain IPython cannot serve tools. Start `jupyter console`, or use FastMCP in a script."
 
 
-def loaded_card(name: str | None = None, name_note: str = "") -> Card:
+def loaded_card(name: str | None = None, name_note: str = "", unreachable: str = "") -> Card:
     """The card of `%load_ext`: always the same for one name, so that a stored output compares equal.
 
     Parameters
@@ -26,18 +26,16 @@ def loaded_card(name: str | None = None, name_note: str = "") -> Card:
         The name under which the notebook is served; None in plain IPython.
     name_note : str
         Why that is not the name that the user would expect; empty when it is.
+    unreachable : str
+        Why the notebook's Jupyter Server cannot reach it, and who can; empty when it can.
     """
     if name is None:
         return Card("MCP client", note=f"{CANNOT_SERVE} `%mcp_connect` works here too.")
-    return Card(
-        f"MCP server {name}",
-        note=_sentences(
-            name_note, f"To connect an assistant, run `jupyter mcp connect {name}` in a terminal."
-        ),
-    )
+    connect = f"To connect an assistant, run `jupyter mcp connect {name}` in a terminal."
+    return Card(f"MCP server {name}", note=_sentences(name_note, unreachable or connect))
 
 
-def status_card(name: str, name_note: str, server: FastMCP) -> Card:
+def status_card(name: str, name_note: str, server: FastMCP, unreachable: str = "") -> Card:
     """The card of `%mcp_status`; parameters as of `loaded_card`."""
     lines = [
         *(
@@ -48,7 +46,7 @@ def status_card(name: str, name_note: str, server: FastMCP) -> Card:
         *((prompt.name, f"prompt {signature_text(prompt.function)}") for prompt in server.prompts.values()),
     ]
     note = "" if lines else "Nothing is served yet: put %%mcp_tool over a cell that defines a function."
-    return Card(f"MCP server {name}", lines, _sentences(name_note, note))
+    return Card(f"MCP server {name}", lines, _sentences(name_note, unreachable, note))
 
 
 def tool_line(tool: Tool, executors: Mapping[str, Any]) -> tuple[str, ...]:

@@ -32,9 +32,9 @@ SDK_CLIENT = Path(__file__).with_name("sdk_client.py")
 class Notebook(Cells):
     """A notebook whose kernel the Jupyter Server started."""
 
-    def __init__(self, server: JupyterServer, path: str) -> None:
+    def __init__(self, server: JupyterServer, path: str, kernel: str = "python3") -> None:
         self._server = server
-        model = {"path": path, "name": path, "type": "notebook", "kernel": {"name": "python3"}}
+        model = {"path": path, "name": path, "type": "notebook", "kernel": {"name": kernel}}
         session = server.post("api/sessions", model)
         self.kernel_id: str = session["kernel"]["id"]
         self.connect_channels()
@@ -102,9 +102,9 @@ class JupyterServer:
         return {found["name"]: found for found in self.get("mcp-jupyter/api/servers")["servers"]}
 
     @contextmanager
-    def notebook(self, path: str, *cells: str) -> Iterator[Notebook]:
+    def notebook(self, path: str, *cells: str, kernel: str = "python3") -> Iterator[Notebook]:
         """A notebook that has run some cells; its kernel is shut down at the end."""
-        notebook = Notebook(self, path)
+        notebook = Notebook(self, path, kernel)
         try:
             for cell in cells:
                 ran = notebook.run(cell)
