@@ -23,6 +23,8 @@ class _NotFound(click.ClickException):
 def command(name: str | None, everything: bool) -> None:
     """Connect stdin and stdout to the live notebook NAME; the only one there is when left out.
 
+    NAME may also be the path of the notebook's file.
+
     With --all, the tools, resources and prompts of every live notebook are served under names that begin
     with the notebook's, as in NAME_TOOL, while notebooks come and go.
 
@@ -52,11 +54,12 @@ async def _attach(name: str | None) -> None:
     from ..errors import NotebookNotFound
     from ..link.attached import AttachedNotebook
     from ..link.discovery import Discovery
+    from ..link.finding import find_notebook
     from ..server.stdio import serve_stdio
 
     discovery = Discovery()
     try:
-        info = await (discovery.only() if name is None else discovery.find(name))
+        info = await (discovery.only() if name is None else find_notebook(name, discovery))
     except NotebookNotFound as exc:
         raise _NotFound(str(exc)) from None
     await serve_stdio(AttachedNotebook(info, discovery))

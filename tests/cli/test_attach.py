@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import anyio
@@ -178,3 +179,20 @@ async def test_it_ends_quietly_when_nobody_reads(jupyter_dirs: JupyterDirs, note
         await process.stdin.send(json.dumps(modern(call(1, "total", n=1))).encode() + b"\n")
         with anyio.fail_after(SECONDS):
             assert await process.wait() == 0
+
+
+async def test_a_path_is_attached_to_and_never_another_notebook(
+    jupyter_dirs: JupyterDirs, tmp_path: Path
+) -> None:
+    """`attach PATH` compares whole paths (1.4)."""
+    mine, other = (Path(os.path.realpath(tmp_path)) / folder / "z.ipynb" for folder in ("mine", "other"))
+    for file in (mine, other):
+        file.parent.mkdir()
+        file.touch()
+    async with serve_notebook("z", path=str(mine)):
+        async with attach(jupyter_dirs, str(mine)) as host:
+            await host.send(modern(call(1, "total", n=1)))
+            assert (await host.answer(1))["result"]["structuredContent"] == {"result": 10}
+        ended = await run(jupyter_dirs, "attach", str(other))
+        assert (ended.returncode, ended.stdout) == (2, b"")
+        assert b"z.ipynb is not live" in ended.stderr
