@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import atexit
 import contextlib
+import logging
 import os
 import threading
 from collections.abc import Callable, Coroutine
@@ -35,6 +36,8 @@ from .status import shown_resources
 from .variables import Variables
 
 __all__ = ["STATUS_KEY", "Engine", "is_kernel"]
+
+log = logging.getLogger(__name__)
 
 START_SECONDS: Final = 10.0
 """The loop and the socket start in milliseconds; a slow file system may take seconds."""
@@ -121,7 +124,7 @@ class Engine:
         Raises
         ------
         LinkError
-            When there is no place to listen; says where it tried.
+            When there is no place to listen (says where it tried), or the start takes too long.
         """
         self._runner.open()
         ready: Future[None] = Future()
@@ -131,12 +134,30 @@ class Engine:
         self._thread.is_pydev_daemon_thread = True  # type: ignore[attr-defined]
         self._thread.start()
         try:
-            ready.result(START_SECONDS)
+            self._await_start(ready)
         except BaseException:
             self._runner.close()
             raise
         self._events.register("post_run_cell", self._after_cell)
         atexit.register(self.stop)
+
+    def _await_start(self, ready: Future[None]) -> None:
+        try:
+            ready.result(START_SECONDS)
+        except OSError as exc:  # a time-out is one, too
+            if not ready.cancel():  # the engine's thread has failed, or has started in this moment
+                if ready.exception() is not None:
+                    raise LinkError(f"The notebook cannot be served: {exc}.") from exc
+                return
+            raise LinkError(
+                f"The engine did not start within {START_SECONDS:g} s: the file system of "
+                f"{default_runtime_dir()} may be slow. Run the cell again."
+            ) from None
+        except BaseException:  # an interrupt while it waited
+            if not ready.cancel() and self._loop is not None:
+                with contextlib.suppress(RuntimeError):
+                    self._loop.call_soon_threadsafe(self._end)
+            raise
 
     def stop(self) -> None:
         """Stop serving: conversations end, the connection file goes. Idempotent."""
@@ -211,7 +232,14 @@ class Engine:
         if self._loop is None or self._thread is None:
             coroutine.close()
             raise LinkError("The engine is not serving.")
-        asyncio.run_coroutine_threadsafe(coroutine, self._loop).result(START_SECONDS)
+        done = asyncio.run_coroutine_threadsafe(coroutine, self._loop)
+        try:
+            done.result(START_SECONDS)
+        except TimeoutError:
+            done.cancel()
+            raise LinkError(
+                f"The engine did not answer within {START_SECONDS:g} s. Run the cell again."
+            ) from None
 
     # -- the engine's thread -----------------------------------------------------------------------
 
@@ -219,6 +247,9 @@ class Engine:
         try:
             asyncio.run(self._serve_until_stopped(ready))
         except BaseException as exc:
+            if ready.cancelled():
+                log.info("The engine could not start, and nobody waits for it: %s", exc)
+                return
             if ready.done():
                 raise
             ready.set_exception(exc)
@@ -240,8 +271,9 @@ class Engine:
             contextlib.AsyncExitStack() as self._fronts,
             opening as self._listener,
         ):
-            ready.set_result(None)
-            await self._stop.wait()
+            if ready.set_running_or_notify_cancel():  # else the start was given up: leave nothing behind
+                ready.set_result(None)
+                await self._stop.wait()
 
     async def _serve_http(self, port: int) -> None:
         from .http import serve_kernel_http  # tornado's HTTP server is wanted by few

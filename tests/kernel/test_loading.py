@@ -70,6 +70,45 @@ def test_unloading_leaves_the_shell_as_it_was(jupyter_dirs):
         assert "Nothing is served yet" in kernel.run("%mcp_status").text
 
 
+SLOW = """
+import threading, time
+from mcp_jupyter.kernel import engine
+from mcp_jupyter.link import listener
+engine.START_SECONDS = 0.2
+fast, make = threading.Event(), listener.make_private_directory
+def slow(directory):
+    fast.wait(30)
+    make(directory)
+listener.make_private_directory = slow
+"""
+END_OF_ENGINE = "[t.join(20) for t in threading.enumerate() if t.name == 'mcp-engine']"
+
+
+def test_a_start_that_takes_too_long_is_one_line_and_leaves_nothing(kernel, jupyter_dirs):
+    """No TimeoutError with a traceback, and no connection file of a kernel that does not serve (1.6)."""
+    kernel.run(SLOW)
+    error = kernel.run("%load_ext mcp_jupyter").error
+    assert error.startswith("UsageError: The engine did not start within 0.2 s: the file system of ")
+    kernel.run("fast.set()")
+    kernel.run(END_OF_ENGINE)
+    assert not list(jupyter_dirs.runtime.glob("mcp-*"))
+    kernel.run("engine.START_SECONDS = 10")
+    assert kernel.run("%load_ext mcp_jupyter").text == LOADED
+    assert list(jupyter_dirs.runtime.glob("mcp-*.json"))
+
+
+def test_a_change_that_takes_too_long_is_one_line(kernel):
+    """What waits for the engine's thread fails in words, too (1.6)."""
+    kernel.run("%load_ext mcp_jupyter")
+    kernel.run("import threading, time\nfrom mcp_jupyter.kernel import engine, extension")
+    kernel.run("served = extension.engine_of(get_ipython()); held = threading.Event()")
+    kernel.run("engine.START_SECONDS = 0.1; served.post(held.wait, 30)")
+    error = kernel.run("%mcp_serve --name other").error
+    assert error.startswith("UsageError: %mcp_serve: The engine did not answer within 0.1 s.")
+    kernel.run("held.set(); engine.START_SECONDS = 10")
+    assert "MCP server other" in kernel.run("%mcp_serve --name other").text
+
+
 def test_loading_twice_changes_nothing(kernel):
     kernel.run("%load_ext mcp_jupyter")
     kernel.run(TOOL)
