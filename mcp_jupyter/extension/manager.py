@@ -250,9 +250,13 @@ class NotebookManager:
         return identity is not None
 
     def _named(self, served: _Served, info: ConnectionInfo) -> None:
-        """Note what a kernel is called now. A name that it gives up while it runs is its own no longer."""
+        """Note what a kernel is called now. A name that it gives up is its own no longer.
+
+        Only a kernel that restarted, with the same notebook, may still have to take its name again.
+        """
         before, served.info = served.info, info
-        if info.key == before.key and info.name != before.name:  # the key is the process's
+        restarted = info.key != before.key and info.path == before.path  # the key is the process's
+        if info.name != before.name and not restarted:
             for name in served.names:
                 if self._names.get(name) is served:
                     del self._names[name]

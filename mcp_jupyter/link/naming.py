@@ -129,7 +129,7 @@ class Naming:
             owner = owner or found
         self.note = self._explanation(wanted, owner)
         if file is not None and self._chosen is None and own in (None, self.info.name):
-            await self._remember(self.info.name, file)
+            await to_thread.run_sync(self._remember, file)
         self._named(self.info)
 
     async def _own_name(self, candidates: list[str], file: str | None) -> str | None:
@@ -152,9 +152,9 @@ class Naming:
                 return "another kernel of this notebook" if file and info.path == file else info.path or name
         return ""
 
-    async def _remember(self, name: str, file: str) -> None:
-        if self._remembered is not None:
-            await to_thread.run_sync(self._remembered.remember, name, file)
+    def _remember(self, file: str) -> None:
+        if self._remembered is not None and os.path.exists(file):
+            self._remembered.remember(self.info.name, file)
 
     def _explanation(self, wanted: str, owner: str) -> str:
         plain, name = plain_name(wanted), self.info.name

@@ -104,6 +104,19 @@ async def test_a_token_of_a_closed_notebook_goes_with_it_too(
         assert (await lists(client, "z")).status_code == 200
 
 
+async def test_a_notebook_that_was_renamed_while_its_kernel_restarted_gives_up_its_name(
+    served: Served, client: httpx2.AsyncClient, private: str, folder: str
+) -> None:
+    """The new process has the new path at once: nothing is kept under the old name (1.2)."""
+    new = os.path.join(folder, "sales.ipynb")
+    async with serve_notebook("z", path=private):
+        assert (await lists(client, "z")).status_code == 200
+    served.extension.store.move(private, new)
+    async with serve_notebook("sales", path=new):
+        assert (await lists(client, "sales")).status_code == 200
+        assert error_of(await lists(client, "z")).endswith("What it opens is called 'sales' now.")
+
+
 async def until_ended(client: httpx2.AsyncClient, change: Any) -> None:
     """Open a session and a stream at z, make a change, and wait until both have ended."""
     async with client.stream("GET", "mcp-jupyter/z/sse") as response:
