@@ -13,6 +13,7 @@ import json
 import os
 import secrets
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
@@ -23,6 +24,7 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 import httpx2
 import nbformat
@@ -44,6 +46,9 @@ REQUEST_SECONDS: Final = 30.0
 """For one REST request: starting a kernel is the slowest."""
 
 POLL_SECONDS: Final = 0.05
+
+CONNECT_SECONDS: Final = 5.0
+"""For one attempt to connect to a port of this machine, which answers at once when it is not overloaded."""
 
 LOG_LINES: Final = 15
 """Of the server's log, shown when it does not start."""
@@ -170,7 +175,7 @@ def run_jupyter() -> Iterator[JupyterProcess]:
         runtime, token = Path(jupyter_runtime_dir()), secrets.token_urlsafe(32)
         process = _start(home, root, runtime, token)
         try:
-            url = _wait_until_announced(process, runtime, home / "jupyter.log")
+            url = _wait_until_it_listens(process, runtime, home / "jupyter.log")
             headers = {"Authorization": f"token {token}"}
             with httpx2.Client(base_url=url, headers=headers, timeout=REQUEST_SECONDS) as rest:
                 yield JupyterProcess(url, _has_lab(), process, root, runtime, rest, token)
@@ -205,13 +210,20 @@ def _start(home: Path, root: Path, runtime: Path, token: str) -> subprocess.Pope
         )
 
 
-def _wait_until_announced(process: subprocess.Popen[bytes], runtime: Path, log: Path) -> str:
-    """Wait for the file in which a Jupyter Server says where it is, written once it listens."""
+def _wait_until_it_listens(process: subprocess.Popen[bytes], runtime: Path, log: Path) -> str:
+    """Wait until a Jupyter Server accepts connections; its URL.
+
+    The file in which it says where it is comes first: on a busy machine long before.
+    """
     info_file = runtime / f"jpserver-{process.pid}.json"
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline and process.poll() is None:
-        with contextlib.suppress(FileNotFoundError, json.JSONDecodeError):  # not there yet, or half written
-            return str(json.loads(info_file.read_text())["url"])
+        # Not there yet, or half written; or nothing listens yet.
+        with contextlib.suppress(FileNotFoundError, json.JSONDecodeError, ConnectionError, TimeoutError):
+            url = str(json.loads(info_file.read_text())["url"])
+            where = urlsplit(url)
+            socket.create_connection((where.hostname, where.port), CONNECT_SECONDS).close()
+            return url
         time.sleep(POLL_SECONDS)
     tail = "\n".join(log.read_text(errors="replace").splitlines()[-LOG_LINES:])
     raise StepFailed(f"The Jupyter Server did not start. The end of its log:\n{tail}")

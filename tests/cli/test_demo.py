@@ -112,6 +112,43 @@ def test_a_server_that_does_not_start_shows_its_log(jupyter_dirs: JupyterDirs) -
     assert leftovers(jupyter_dirs) == []
 
 
+LATE = """
+import json, os, pathlib, signal, sys, time
+from http.server import BaseHTTPRequestHandler, HTTPServer
+server = HTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler, bind_and_activate=False)
+server.server_bind()
+info = {"url": "http://127.0.0.1:%d/" % server.server_address[1]}
+file = pathlib.Path(os.environ["JUPYTER_RUNTIME_DIR"], "jpserver-%d.json" % os.getpid())
+file.write_text(json.dumps(info))
+signal.signal(signal.SIGTERM, lambda *_: sys.exit())
+try:
+    time.sleep(1)  # a busy machine
+    if os.environ.get("NEVER"):
+        sys.exit("no port today")
+    server.server_activate()
+    server.serve_forever()
+finally:
+    file.unlink()
+"""
+"""A server that says where it is before it listens there, and then understands no request."""
+
+
+@pytest.mark.parametrize(
+    ("environ", "words"),
+    [({}, "The Jupyter Server answered POST api/sessions with 501"), ({"NEVER": "1"}, "no port today")],
+)
+def test_a_server_is_asked_once_its_port_listens(
+    jupyter_dirs: JupyterDirs, environ: dict[str, str], words: str
+) -> None:
+    """The file that says where it is comes first (1.40)."""
+    (jupyter_dirs.root / "jupyterlab.py").write_text(LATE)
+    with demo(jupyter_dirs, "--once", PYTHONPATH=str(jupyter_dirs.root), **environ) as process:
+        _, errors = process.communicate(timeout=SECONDS)
+    assert process.returncode == 1
+    assert words in errors
+    assert leftovers(jupyter_dirs) == []
+
+
 def test_sigterm_is_as_good_as_ctrl_c() -> None:
     before = signal.getsignal(signal.SIGTERM)
     with pytest.raises(KeyboardInterrupt), _stopped_by_signals():
