@@ -20,7 +20,7 @@ from typing import Any, Final
 
 from .posting import Poster
 
-__all__ = ["on_terminate"]
+__all__ = ["END_SECONDS", "INTERRUPT_SECONDS", "on_terminate"]
 
 INTERRUPT_SECONDS: Final = 0.8
 """How long a function may block the event loop after the first signal before it is interrupted."""
