@@ -68,6 +68,8 @@ def is_sequence(value: Any) -> bool:
 
 def is_array(value: Any) -> bool:
     """Whether `value` is a NumPy array."""
+    if type(value).__module__ == "builtins":  # most of what there is
+        return False
     numpy = sys.modules.get("numpy")
     return numpy is not None and isinstance(value, numpy.ndarray)
 

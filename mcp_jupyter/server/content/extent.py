@@ -115,35 +115,43 @@ class Extent:
             within = value.values()
         elif kind in _PLAIN:
             within = value
-        elif kind is bytes:
+        else:
+            return self._of_other(value)
+        at = id(value)
+        return self._known[at] if at in self._known else self._total(at, within)
+
+    def _of_other(self, value: Any) -> int:
+        if type(value) is bytes:
             self.binary = True
             return 1
-        else:
-            found = self._looked_into(value)
-            if isinstance(found, int):
-                return found
-            within = found
-        return known if (known := self._known.get(id(value))) is not None else self._total(value, within)
+        if id(value) in self._known:
+            return self._known[id(value)]
+        found = self._looked_into(value)
+        if isinstance(found, int):
+            return found
+        self._kept += (value, found)
+        return self._total(id(value), found)
 
-    def _total(self, value: Any, within: Collection[Any]) -> int:
-        self._known[id(value)] = total = 1
-        self._kept.append(value)
+    def _total(self, at: int, within: Collection[Any]) -> int:
+        known = self._known
+        known[at] = total = 1
         if len(within) > FEW and self._is_flat(within):
             total += len(within)
         else:
             for part in within:
-                kind = type(part)
-                if kind in _ATOMS:
+                if type(part) in _ATOMS:
                     total += 1
-                elif kind is float:
+                elif type(part) is float:
                     total += 1
                     if part - part and part == part:
                         self.special = True
                 else:
                     total += self._count(part)
-                if total > MAX_PARTS:
-                    raise TooManyParts
-        self._known[id(value)] = _bounded(total)
+                    if total > MAX_PARTS:
+                        raise TooManyParts
+        if total > MAX_PARTS:
+            raise TooManyParts
+        known[at] = total
         return total
 
     @staticmethod

@@ -101,6 +101,8 @@ def as_frame(value: Any) -> Any:
 
     None for anything else, and where there is no library of data frames in this process.
     """
+    if type(value).__module__ == "builtins":  # most of what there is
+        return None
     if is_frame(value):
         return value
     is_array = columns.is_array(value) and value.ndim == 1 and not value.dtype.names
