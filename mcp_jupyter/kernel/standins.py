@@ -126,6 +126,7 @@ class StandIns:
             call = CURRENT.get()
             if call is None or call.output.closed or include or exclude:
                 return format_value(value, include=include, exclude=exclude)
+            self.hook_display()  # what is formatted is published next
             return self._displays.forms(call, value, lambda: format_value(value))
 
         def keep_traceback(kind: Any, error: Any, lines: list[str]) -> None:
@@ -135,6 +136,8 @@ class StandIns:
             else:
                 output.show(Display({"text/plain": clean("\n".join(lines))}))
 
+        for name in ("publish", "clear_output"):
+            self._replace(shell.display_pub, name, self._hooked_before(getattr(shell.display_pub, name)))
         self._replace(shell, "ask_exit", refuse_exit)  # exit() and quit() in a notebook
         self._replace(shell.kernel, "_input_request", refuse_request)  # input() and getpass() in a cell
         self._replace(shell, "_showtraceback", keep_traceback)  # of a cell that a call runs (`run_cell`)
@@ -154,6 +157,14 @@ class StandIns:
             if getattr(self._hooked, name, None) is not publisher and hasattr(publisher, "register_hook"):
                 publisher.register_hook(_keep_display)
                 setattr(self._hooked, name, publisher)
+
+    def _hooked_before(self, publish: Callable[..., None]) -> Callable[..., None]:
+        def publish_hooked(*args: Any, **kwargs: Any) -> None:
+            if CURRENT.get() is not None:  # perhaps on a thread that the call uses (`asyncio.to_thread`)
+                self.hook_display()
+            publish(*args, **kwargs)
+
+        return publish_hooked
 
     def close(self) -> None:
         for name, (ours, original) in self._in_place.items():

@@ -25,6 +25,7 @@ from types import AsyncGeneratorType, TracebackType
 from typing import Any, Final, NoReturn, Protocol
 
 import anyio
+import anyio.to_thread
 
 from ..errors import ToolError
 from .posting import Poster
@@ -43,6 +44,10 @@ __all__ = [
 
 MAX_ITEMS: Final = 100_000
 """Values that one call may yield: those of an endless iterator would fill the memory."""
+
+
+MAX_LIGHT_ITEMS: Final = 100
+"""Items of a list that are looked at, to see whether its conversion takes time."""
 
 
 def _unheard(*_: Any) -> None:
@@ -244,17 +249,27 @@ def is_async(function: Callable[..., Any]) -> bool:
     )
 
 
-def converted(function: Callable[..., Any], convert: Callable[[Any], Any]) -> Callable[..., Any]:
+def converted(
+    function: Callable[..., Any], convert: Callable[[Any], Any], *, concurrent: bool = False
+) -> Callable[..., Any]:
     """`function` with its value converted in the same place: on the thread and in the turn it ran in.
 
     Figures and other thread-bound values are turned into content where they were made. What can be
     awaited is, and what an iterator or an async generator yields becomes a list: a call has one value.
+
+    Parameters
+    ----------
+    concurrent : bool
+        Whether an async function runs on the server's own loop: to draw its figure or to write out its frame
+        there would stop all other calls, so that is done in a thread.
     """
     if is_async(function):
 
         async def run_async(**arguments: Any) -> Any:
             with OneProcess():
                 value = await function(**arguments)
+            if concurrent and not _is_light(value):
+                return await anyio.to_thread.run_sync(convert, collected(value))
             return convert(collected(value))
 
         return run_async
@@ -269,6 +284,13 @@ def converted(function: Callable[..., Any], convert: Callable[[Any], Any]) -> Ca
         return convert(collected(value))
 
     return run
+
+
+def _is_light(value: Any) -> bool:
+    """Whether a value is surely converted in less time than it takes to go to a thread."""
+    if isinstance(value, list | tuple):
+        return len(value) <= MAX_LIGHT_ITEMS and all(type(item).__module__ == "builtins" for item in value)
+    return type(value).__module__ == "builtins"
 
 
 async def _awaited(value: Awaitable[Any], convert: Callable[[Any], Any]) -> Any:

@@ -147,6 +147,20 @@ async def shows_large_async(): shows_large()
     kernel.run("mime.scaled = scaled")
 
 
+@pytest.mark.parametrize("concurrent", [False, True])
+def test_what_a_thread_of_the_call_displays_is_the_calls(kernel: DrivenKernel, concurrent: bool) -> None:
+    kernel.run("""
+async def shows_in_threads():
+    await asyncio.to_thread(display, "dropped")
+    await asyncio.to_thread(clear_output)
+    await asyncio.to_thread(display, {"text/plain": "raw"}, raw=True)
+    await asyncio.to_thread(display, "formatted")
+""")
+    for _ in range(3):  # on threads that have been used before, too
+        assert texts(kernel.call("shows_in_threads", concurrent=concurrent)) == ["raw", "'formatted'"]
+    silent(kernel)
+
+
 def test_a_displayed_frame_is_the_table_that_a_returned_one_is(kernel: DrivenKernel) -> None:
     """`display(df)` gives all rows that a returned frame gives, not the first and last five (1.19)."""
     kernel.run("""

@@ -140,3 +140,30 @@ async def test_of_a_displayed_frame_the_rest_can_be_read(kernel):
         assert table["text"].endswith("200 of 500 rows.")
         read = await client.ask("resources/read", {"uri": f"{link['uri']}?offset=499"})
         assert read["contents"][0]["text"] == "a\n499\n"
+
+
+@pytest.mark.parametrize("options", ["", "--concurrent"])
+@pytest.mark.parametrize("kind", ["def", "async def"])
+async def test_no_picture_is_made_on_the_loop_that_all_calls_share(kernel, options, kind):
+    """What a tool returns is drawn and scaled on another thread than the engine's (house 8.11)."""
+    kernel.run(
+        """
+import io, threading
+from PIL import Image as Pillow
+from mcp_jupyter.server.content import media
+from mcp_jupyter.server.fastmcp import Image
+threads, original = [], media.scaled
+def watched(*args):
+    threads.append(threading.current_thread().name)
+    return original(*args)
+media.scaled = watched
+"""
+    )
+    body = "    made = io.BytesIO()\n    Pillow.new('RGB', (4000, 40)).save(made, 'png')\n"
+    kernel.run(tool(f"{kind} f():\n{body}    return Image(data=made.getvalue())", options))
+    async with kernel.connect() as client:
+        (picture,) = (await client.call("f"))["content"]
+    assert picture["mimeType"] == "image/png"
+    (thread,) = kernel.run("print(*threads, sep='\\n')").printed.splitlines()
+    assert thread != "mcp-engine"
+    kernel.run("media.scaled = original")

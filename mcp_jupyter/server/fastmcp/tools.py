@@ -187,9 +187,14 @@ class Tool:
             concurrent, timeout = True, None
         if self.signature.names_classes:  # which may be defined anew while the call waits for its turn
             function = _given(function, lambda: self._bound(arguments, context))
+        function = converted(
+            function,
+            lambda value: self._result(value, table, results, request.sender),
+            concurrent=concurrent,
+        )
         return Invocation(
             self.name,
-            converted(function, lambda value: self._result(value, table, results, request.sender)),
+            function,
             bound,
             concurrent,
             timeout,
