@@ -155,15 +155,27 @@ async def stdio_client(
 
 
 async def _start(server: StdioServerParameters) -> Process:
-    return await anyio.open_process(
-        [server.command, *server.args],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        cwd=server.cwd,
-        env=_environment(server.env),
-        start_new_session=True,  # its group's id is then its own id
-    )
+    try:
+        return await anyio.open_process(
+            [server.command, *server.args],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            cwd=server.cwd,
+            env=_environment(server.env),
+            start_new_session=True,  # its group's id is then its own id
+        )
+    except OSError as exc:
+        if exc.filename is None:  # uvloop does not say which file is not there
+            exc.filename = _missing(server)
+        raise
+
+
+def _missing(server: StdioServerParameters) -> str:
+    """What a server was not started for: its working directory, or else its command."""
+    if server.cwd is not None and not os.path.isdir(server.cwd):
+        return str(server.cwd)
+    return server.command
 
 
 def _environment(given: Mapping[str, str] | None) -> dict[str, str]:

@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
-from typing import Final
+from typing import Final, cast
 
 import anyio
 from anyio.lowlevel import checkpoint
@@ -124,9 +124,9 @@ class LinkChannel(Channel, asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Take the socket. Nothing is read before `start`, so nobody can fill our memory."""
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
-        transport.pause_reading()
+        # Not checked: uvloop's transports are not instances of asyncio's classes.
+        self._transport = cast(asyncio.Transport, transport)
+        self._transport.pause_reading()
 
     def data_received(self, data: bytes) -> None:
         """Deliver the messages that `data` completes."""

@@ -18,7 +18,7 @@ import secrets
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
-from typing import Final
+from typing import Final, cast
 
 import anyio
 from anyio import to_thread
@@ -72,9 +72,9 @@ class _Door(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
-        if self._listener._admit(transport):
+        # Not checked: uvloop's transports are not instances of asyncio's classes.
+        self._transport = cast(asyncio.Transport, transport)
+        if self._listener._admit(self._transport):
             loop = asyncio.get_running_loop()
             self._timer = loop.call_later(self._listener._handshake_seconds, self._refuse, "no key in time")
         else:
@@ -267,7 +267,9 @@ class Listener:
             while True:
                 try:
                     connection, _ = await loop.sock_accept(sock)
-                    with registering_callbacks():
+                    # Shielded, since uvloop tells a protocol nothing of the end of a connection whose
+                    # acceptance was cancelled. It takes one turn of the loop.
+                    with registering_callbacks(), anyio.CancelScope(shield=True):
                         await loop.connect_accepted_socket(lambda: _Door(self), connection)
                 except OSError as exc:  # too many open files, or the client is gone again
                     log.warning("A connection could not be accepted: %s", exc)

@@ -7,9 +7,20 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+
+EACH_LOOP = [
+    pytest.param("asyncio", id="asyncio"),
+    pytest.param(
+        ("asyncio", {"use_uvloop": True}),
+        id="uvloop",
+        marks=pytest.mark.skipif(find_spec("uvloop") is None, reason="uvloop does not exist for Windows"),
+    ),
+]
+"""The loop of kernels and of Jupyter Server, and the one that people put in its place."""
 
 ROOT = Path(__file__).parent.parent.parent
 

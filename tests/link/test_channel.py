@@ -19,8 +19,17 @@ from mcp_jupyter.link.listener import Listener
 from mcp_jupyter.protocol.frames import ErrorResponse, Message, Notification, Request, Response
 
 from ..engine.channel_contract import BOUND, Recorder
+from .conftest import EACH_LOOP
 
 pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture(params=EACH_LOOP)
+def anyio_backend(request: pytest.FixtureRequest) -> object:
+    """Run on each loop that the link must work with (1.24)."""
+    backend: object = request.param
+    return backend
+
 
 Ends = tuple[LinkChannel, LinkChannel]
 

@@ -26,11 +26,19 @@ from mcp_jupyter.link.listener import MAX_GREETING_BYTES, Listener
 from mcp_jupyter.link.machine import this_machine
 from mcp_jupyter.link.wire import greeting
 
+from .conftest import EACH_LOOP
 from .echo import Echo, serve
 
 BOUND = 10.0
 
 pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture(params=EACH_LOOP)
+def anyio_backend(request: pytest.FixtureRequest) -> object:
+    """Run on each loop that the link must work with (1.24)."""
+    backend: object = request.param
+    return backend
 
 
 @pytest.fixture
