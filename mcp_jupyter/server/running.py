@@ -277,7 +277,7 @@ def converted(
     def run(**arguments: Any) -> Any:
         with OneProcess():
             value = function(**arguments)
-        if isinstance(value, AsyncGeneratorType):
+        if type(value) is AsyncGeneratorType:
             value = _drained(value)
         if hasattr(type(value), "__await__"):
             return _awaited(value, convert)
@@ -312,12 +312,20 @@ async def _drained(generator: AsyncGenerator[Any, None]) -> Iterator[Any]:
 def collected(value: Any) -> Any:
     """A value; of an iterator a list of what it yields.
 
+    Of an object that raises when it is asked for its class, as a dead weak reference does, its text.
+
     Raises
     ------
     ToolError
         When it does not end.
     """
-    if not isinstance(value, Iterator):
+    try:
+        is_iterator = isinstance(value, Iterator)
+    except Exception:  # noqa: BLE001 - a user's class may raise anything
+        from .content import readable  # not for those who have none: an executor's process begins faster
+
+        return readable(value)
+    if not is_iterator:
         return value
     items = list(islice(value, MAX_ITEMS + 1))
     if len(items) > MAX_ITEMS:

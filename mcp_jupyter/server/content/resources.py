@@ -7,6 +7,7 @@ from base64 import b64decode
 from dataclasses import dataclass
 from typing import Any, Final
 
+from ...errors import McpError
 from ...protocol.frames import dumps
 from . import frames
 from .media import Audio, Image
@@ -46,7 +47,12 @@ def to_resource(value: Any, table: ContentTable, mime_type: str | None = None) -
     if isinstance(value, ResourceValue):
         return value
     if (frame := frames.as_frame(value)) is not None:
-        return _frame(frame, mime_type or "text/csv")
+        try:
+            return _frame(frame, mime_type or "text/csv")
+        except McpError:
+            raise
+        except Exception:  # noqa: BLE001 - each library's own: its text is read, and the reason
+            mime_type = None
     if mime_type == "text/html" and (html := getattr(value, "_repr_html_", None)) is not None:
         return ResourceValue(str(html()), mime_type)  # else a model gets the text of it
     found = _natural(value, table)

@@ -78,9 +78,10 @@ class ContentTable:
         promised : Any
             The JSON form that the tool promised, where it did: a text of JSON is that form then.
         """
-        listed = isinstance(value, list | tuple)
+        # By type: an object may raise when it is asked for its class, as dead weak references do.
+        listed = issubclass(type(value), list | tuple)
         # JSON has a form for blocks too, but not the one that is meant.
-        of_blocks = listed and any(isinstance(item, _BLOCKS) for item in value[:MAX_MEMBERS])
+        of_blocks = listed and any(issubclass(type(item), _BLOCKS) for item in value[:MAX_MEMBERS])
         if not of_blocks and (content := self._find(value, promised)) is not None:
             return content
         if of_blocks or (listed and len(value) <= MAX_MEMBERS):
@@ -101,7 +102,7 @@ class ContentTable:
             except ToolError:
                 raise
             except Exception as exc:
-                if isinstance(value, Image | Audio):  # its author meant a file, which cannot be read
+                if issubclass(type(value), Image | Audio):  # its author meant a file, which cannot be read
                     raise
                 failed = failed or exc  # of a class that we do not know: it has another form, and the reason
                 continue

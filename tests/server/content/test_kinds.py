@@ -10,6 +10,7 @@ import enum
 import io
 import itertools
 import tracemalloc
+import weakref
 from base64 import b64decode
 from collections.abc import Iterator
 from pathlib import Path
@@ -29,6 +30,7 @@ from mcp_jupyter.server.content.media import MAX_IMAGE_SIDE
 from mcp_jupyter.server.fastmcp import FastMCP, Image
 
 from ..fastmcp.speaker import speaking
+from .test_plain import Disguised, Raising
 
 pytestmark = pytest.mark.anyio
 
@@ -100,6 +102,22 @@ async def test_what_a_client_receives(value, annotation, text, structured):
     result = await received(value, annotation)
     assert result["content"] == [{"type": "text", "text": text}]
     assert result.get("structuredContent") == structured
+
+
+async def test_a_call_survives_whatever_its_value_raises():
+    """Values without data, and objects that raise for whatever is asked of them (1.13)."""
+
+    class Gone:
+        pass
+
+    dead = weakref.proxy(Gone())
+    values = [np.dtype("f4"), np.sin, np.random.default_rng(0), np.finfo("f8"), Raising(), Disguised(), dead]
+    for value in values:
+        for held in (value, [value], {"in": value, "n": 1}):
+            result = await received(held)
+            assert "isError" not in result, result
+        assert result["structuredContent"]["n"] == 1
+    assert (await received({"t": np.dtype("f4")}, dict[str, Any]))["structuredContent"] == {"t": "float32"}
 
 
 async def test_a_file_is_named_and_not_read(tmp_path):

@@ -11,6 +11,7 @@ import itertools
 import json
 import pathlib
 import uuid
+import weakref
 from base64 import b64encode
 from typing import Any
 
@@ -316,4 +317,20 @@ def test_a_frame_that_cannot_be_read_is_its_text():
 
     frame = Broken({"a": [1]})
     assert "the file is gone" in TABLE.convert(frame).blocks[-1].text
+    assert to_resource(frame, TABLE).mime_type == "text/plain"
     assert set(sent(TABLE.convert({"f": frame, "n": 1}))["structuredContent"]) == {"f", "n"}
+
+
+def test_a_list_of_what_raises_for_its_class_is_their_texts():
+    """Also dead weak references (1.13)."""
+
+    class Gone:
+        pass
+
+    dead = weakref.proxy(Gone())
+    text = f"<{type(dead).__name__} whose text cannot be shown: ReferenceError>"
+    assert [block.text for block in TABLE.convert([1, dead]).blocks if "richer" not in block.text] == [
+        "1",
+        text,
+    ]
+    assert sent(TABLE.convert({"a": dead, "n": 1}))["structuredContent"] == {"a": text, "n": 1}
