@@ -142,6 +142,24 @@ async def test_of_a_displayed_frame_the_rest_can_be_read(kernel):
         assert read["contents"][0]["text"] == "a\n499\n"
 
 
+async def test_what_is_displayed_and_returned_unchanged_is_sent_once(kernel):
+    kernel.run("import pandas as pd; import altair")
+    kernel.run(
+        tool(
+            "def shows(change: bool):\n    frame = pd.DataFrame({'a': range(500)})\n    display(frame)\n"
+            "    if change: frame.loc[0, 'a'] = -1\n    return frame\n"
+            "def charts():\n    chart = altair.Chart(pd.DataFrame({'x': [1]})).mark_bar().encode(x='x')\n"
+            "    display(chart)\n    return chart\n"
+        )
+    )
+    async with kernel.connect() as client:
+        kinds = [block["type"] for block in (await client.call("shows", {"change": False}))["content"]]
+        assert kinds == ["text", "resource_link"]
+        kinds = [block["type"] for block in (await client.call("shows", {"change": True}))["content"]]
+        assert kinds == ["text", "resource_link"] * 2
+        assert len((await client.call("charts"))["content"]) == 1
+
+
 @pytest.mark.parametrize("options", ["", "--concurrent"])
 @pytest.mark.parametrize("kind", ["def", "async def"])
 async def test_no_picture_is_made_on_the_loop_that_all_calls_share(kernel, options, kind):

@@ -130,7 +130,10 @@ class Handlers:
             invocation = tool.invocation(params.arguments or {}, context, self._table, self._results)
             outcome = await self.runner.run(replace(invocation, sender=request.sender))
             result: types.CallToolResult = outcome.value
+            returned = [*result.content]
             for blocks, frame in outcome.displayed:
+                if all(block in returned for block in blocks):
+                    continue  # `display(frame); return frame`: the result has it
                 result.content.extend(blocks)
                 if frame is not None:
                     result.content.extend(self._results.keep_whole(frame, tool.name, request.sender))
