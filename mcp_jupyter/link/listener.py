@@ -47,7 +47,8 @@ HANDSHAKE_SECONDS: Final = 5.0
 """A client sends its key together with the connection; one that does not is none."""
 
 MAX_CONNECTIONS: Final = 640
-"""The 512 sessions a Jupyter Server may hold, its pools, and attached command lines."""
+"""The 512 sessions a Jupyter Server may hold, its pools, and attached command lines. Others wait in the
+backlog for a place: a caller whose connection were closed would take the kernel for gone."""
 
 ACCEPT_PAUSE_SECONDS: Final = 0.5
 """Where there are no descriptors left, trying again at once would only burn time."""
@@ -74,11 +75,9 @@ class _Door(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         # Not checked: uvloop's transports are not instances of asyncio's classes.
         self._transport = cast(asyncio.Transport, transport)
-        if self._listener._admit(self._transport):
-            loop = asyncio.get_running_loop()
-            self._timer = loop.call_later(self._listener._handshake_seconds, self._refuse, "no key in time")
-        else:
-            self._refuse("too many connections")
+        self._listener._admit(self._transport)
+        loop = asyncio.get_running_loop()
+        self._timer = loop.call_later(self._listener._handshake_seconds, self._refuse, "no key in time")
 
     def data_received(self, data: bytes) -> None:
         transport = self._transport
@@ -147,6 +146,7 @@ class Listener:
         self._handshake_seconds = handshake_seconds
         self._file_seconds = file_seconds
         self._open: set[asyncio.Transport] = set()
+        self._left = asyncio.Event()
 
     @classmethod
     @contextlib.asynccontextmanager
@@ -265,6 +265,9 @@ class Listener:
         sock.setblocking(False)
         with sock:
             while True:
+                while len(self._open) >= self._max_connections:
+                    self._left.clear()
+                    await self._left.wait()
                 try:
                     connection, _ = await loop.sock_accept(sock)
                     # Shielded, since uvloop tells a protocol nothing of the end of a connection whose
@@ -288,14 +291,12 @@ class Listener:
 
     # -- what a door asks ------------------------------------------------------------------------
 
-    def _admit(self, transport: asyncio.Transport) -> bool:
-        if len(self._open) >= self._max_connections:
-            return False
+    def _admit(self, transport: asyncio.Transport) -> None:
         self._open.add(transport)
-        return True
 
     def _leave(self, transport: asyncio.Transport) -> None:
         self._open.discard(transport)
+        self._left.set()
 
     def _opens(self, key: str | None) -> bool:
         return key is not None and hmac.compare_digest(key.encode(), self.info.key.encode())

@@ -7,7 +7,7 @@ import asyncio
 import os
 import stat
 import tempfile
-from contextlib import AsyncExitStack, suppress
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -18,7 +18,7 @@ import pytest
 
 from mcp_jupyter.engine.channel import Channel
 from mcp_jupyter.engine.connection import Connection
-from mcp_jupyter.errors import LinkError
+from mcp_jupyter.errors import LinkError, RequestTimeout
 from mcp_jupyter.link.dial import dial
 from mcp_jupyter.link.discovery import Discovery
 from mcp_jupyter.link.files import ConnectionInfo, read, write
@@ -249,34 +249,28 @@ async def test_the_key_may_come_in_pieces_and_together_with_messages(listen: Any
         await writer.wait_closed()
 
 
-async def test_connections_over_the_limit_are_refused_and_the_others_unharmed(listen: Any) -> None:
-    async with listen(max_connections=2) as listener, AsyncExitStack() as stack:
-        tasks = await stack.enter_async_context(anyio.create_task_group())
+async def test_connections_over_the_limit_wait_for_a_place(listen: Any) -> None:
+    """A caller that finds all places taken is not told that the kernel is gone (1.5)."""
+    async with listen(max_connections=2) as listener, anyio.create_task_group() as tasks:
         first, second, third = [
             Connection(await dial(listener.info), Echo()) for _ in range(3)
         ]  # the loop accepts in this order
         for connection in (first, second, third):
             await tasks.start(connection.serve)
+        with pytest.raises(RequestTimeout):
+            await third.request("echo", {"a": 3}, timeout=0.1)
         assert await first.request("echo", {"a": 1}, timeout=BOUND) == {"a": 1}
         assert await second.request("echo", {"a": 2}, timeout=BOUND) == {"a": 2}
-        await until(lambda: third.is_closed)
+        assert not third.is_closed
         second.close()
-        await until_accepted(listener.info)
+        assert await third.request("echo", {"a": 4}, timeout=BOUND) == {"a": 4}
         first.close()
+        third.close()
 
 
 async def until(fact: Any) -> None:
     with anyio.fail_after(BOUND):
         while not fact():
-            await anyio.sleep(0.001)
-
-
-async def until_accepted(info: ConnectionInfo) -> None:
-    with anyio.fail_after(BOUND):
-        while True:
-            with suppress(Exception):
-                await ask(await dial(info), "echo")
-                return
             await anyio.sleep(0.001)
 
 
