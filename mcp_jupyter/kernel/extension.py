@@ -19,7 +19,7 @@ from .engine import Engine, is_kernel
 from .magics import McpMagics
 from .status import loaded_card
 
-__all__ = ["connections_of", "engine_of", "load_ipython_extension", "unload_ipython_extension"]
+__all__ = ["connections_of", "engine_of", "load_ipython_extension", "magics_of", "unload_ipython_extension"]
 
 M = TypeVar("M", bound=Magics)
 
@@ -34,7 +34,7 @@ def load_ipython_extension(shell: InteractiveShell) -> None:
     UsageError
         One line, when there is no place to listen.
     """
-    magics = _magics_of(shell) or _load(shell)
+    magics = magics_of(shell) or _load(shell)
     if magics.load_card:
         engine = engine_of(shell)
         show(
@@ -97,11 +97,12 @@ def _removed(shell: InteractiveShell, kind: type[M]) -> M | None:
 
 def engine_of(shell: InteractiveShell) -> Engine | None:
     """The engine of a kernel's shell that has the extension loaded, else None."""
-    magics = _magics_of(shell)
+    magics = magics_of(shell)
     return None if magics is None else magics.running
 
 
-def _magics_of(shell: InteractiveShell) -> McpMagics | None:
+def magics_of(shell: InteractiveShell) -> McpMagics | None:
+    """The serving magics of a shell that has the extension loaded, else None."""
     magics = shell.magics_manager.registry.get(McpMagics.__name__)
     return magics if isinstance(magics, McpMagics) else None
 

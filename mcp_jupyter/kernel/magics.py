@@ -8,9 +8,10 @@ fails registers nothing, so what was served before stays.
 from __future__ import annotations
 
 import argparse
+import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from IPython.core.error import UsageError
 from IPython.core.interactiveshell import InteractiveShell
@@ -43,6 +44,7 @@ from .arguments import (
     no_such,
     parse,
 )
+from .calls import CURRENT
 from .cards import Card, show, signature_text
 from .cells import Cell, CellTransformer, is_code, run_cell
 from .engine import Engine
@@ -54,6 +56,8 @@ if TYPE_CHECKING:
     from .completion import Completion
 
 __all__ = ["McpMagics"]
+
+F = TypeVar("F", bound=Callable[..., Any])
 
 TOOL_EXAMPLE: Final = '''%%mcp_tool --read-only
 def count_rows(region: str) -> int:
@@ -362,8 +366,37 @@ class McpMagics(Magics):
 
     def _serve(self, kind: str, items: Mapping[str, Any], source: str) -> None:
         """Register what a cell made, by name or URI, and show it."""
+        known = self._served(kind)
+        self.engine.server.add(*items.values())
+        self._show(kind, items, known, source)
+
+    def shown(self, kind: str, register: Callable[[F], F]) -> Callable[[F], F]:
+        """A decorator of the server's that also shows what it registers, as the magics do.
+
+        Parameters
+        ----------
+        kind : {"tool", "resource", "prompt"}
+        register : callable
+            The server's decorator.
+        """
+
+        def decorate(function: F) -> F:
+            known = self._served(kind)
+            register(function)
+            made = {name: item for name, item in self._served(kind).items() if known.get(name) is not item}
+            if CURRENT.get() is None:  # what a call displays would become part of its result
+                code = getattr(inspect.unwrap(function), "__code__", None)
+                self._show(kind, made, known, getattr(code, "co_filename", ""))
+            return function
+
+        return decorate
+
+    def _served(self, kind: str) -> Mapping[str, Any]:
         server = self.engine.server
-        known = {"tool": server.tools, "resource": server.resources, "prompt": server.prompts}[kind]
+        return {"tool": server.tools, "resource": server.resources, "prompt": server.prompts}[kind]
+
+    def _show(self, kind: str, items: Mapping[str, Any], known: Mapping[str, Any], source: str) -> None:
+        """Show what was registered, and what of it replaces something that another cell had made."""
         origin = cell_id(self.shell) or source
         lines = []
         for name, item in items.items():
@@ -372,7 +405,6 @@ class McpMagics(Magics):
                 line = (*line, f"It replaces another {kind} of this name.")
             lines.append(line)
             self._origins[kind, name] = origin
-        server.add(*items.values())
         show(Card(f"MCP {kind}{'s' if len(items) > 1 else ''}", lines))
 
 

@@ -10,14 +10,14 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from IPython.core.error import UsageError
 from IPython.core.getipython import get_ipython
 
 from .cards import Card
 from .engine import Engine
-from .extension import connections_of, engine_of
+from .extension import connections_of, magics_of
 from .identity import identify
-from .status import CANNOT_SERVE, status_card
+from .magics import McpMagics
+from .status import status_card
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
@@ -53,26 +53,29 @@ def _loaded() -> InteractiveShell:
     return shell
 
 
+def _magics() -> McpMagics:
+    magics = magics_of(_loaded())
+    assert magics is not None
+    return magics
+
+
 def _engine() -> Engine:
-    engine = engine_of(_loaded())
-    if engine is None:
-        raise UsageError(CANNOT_SERVE)
-    return engine
+    return _magics().engine
 
 
 def tool(name: str | None = None, **options: Any) -> Callable[[F], F]:
     """Serve a function as a tool; options as in `FastMCP.tool`."""
-    return _engine().server.tool(name, **options)
+    return _magics().shown("tool", _engine().server.tool(name, **options))
 
 
 def resource(uri: str, **options: Any) -> Callable[[F], F]:
     """Serve a function as a resource; options as in `FastMCP.resource`."""
-    return _engine().server.resource(uri, **options)
+    return _magics().shown("resource", _engine().server.resource(uri, **options))
 
 
 def prompt(name: str | None = None, **options: Any) -> Callable[[F], F]:
     """Serve a function as a prompt; options as in `FastMCP.prompt`."""
-    return _engine().server.prompt(name, **options)
+    return _magics().shown("prompt", _engine().server.prompt(name, **options))
 
 
 def completion() -> Callable[[F], F]:

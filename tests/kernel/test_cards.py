@@ -7,6 +7,8 @@ import pytest
 
 from .live import live_kernel
 
+pytestmark = pytest.mark.anyio
+
 
 @pytest.fixture(scope="module")
 def kernel(module_jupyter_dirs):
@@ -96,6 +98,34 @@ def test_what_replaces_another_of_its_name_says_so(kernel, head, kind):
     assert kernel.run(cell).text == first
     other = kernel.run(cell.replace("two", "deux")).text
     assert other.splitlines()[-1] == f"      It replaces another {kind} of this name."
+
+
+def test_decorators_show_the_same_cards(kernel):
+    """Python is another way to write the magics (1.36)."""
+    cell = (
+        "from mcp_jupyter import notebook\n@notebook.tool(concurrent=True)\ndef decorated(x):\n    'Does.'\n"
+        "@notebook.prompt()\ndef asks() -> str: return 'Hello.'\n"
+        "@notebook.resource('data://decorated')\ndef data(): 'Data.'"
+    )
+    first = kernel.run(cell).text
+    assert first == (
+        "MCP tool\n  decorated  (x)\n      Does.\n      concurrent\n"
+        "      No type hints for x: assistants can only guess its arguments.\n"
+        "MCP prompt\n  asks  () -> str\nMCP resource\n  data://decorated  Data."
+    )
+    assert kernel.run(cell).text == first
+    other = kernel.run("%%mcp_tool\ndef decorated(): 'Does.'").text
+    assert "It replaces another tool of this name." in other
+
+
+async def test_a_tool_that_a_call_registers_is_not_part_of_its_result(kernel):
+    """What a call displays becomes part of its result, and a card is not meant for the caller (1.36)."""
+    kernel.run("from mcp_jupyter import notebook\ndef inner(): 'Inner.'")
+    source = "def makes() -> str:\n    'Makes.'\n    notebook.tool('made')(inner)\n    return 'ok'"
+    assert kernel.run(f"%%mcp_tool\n{source}").error == ""
+    async with kernel.connect() as client:
+        assert [block["text"] for block in (await client.call("makes"))["content"]] == ["ok"]
+        assert "made" in {tool["name"] for tool in (await client.ask("tools/list"))["tools"]}
 
 
 def test_a_cell_that_was_changed_and_is_run_again_replaces_its_own_tool(kernel):

@@ -27,7 +27,7 @@ def test_loading_shows_the_notebooks_name_and_how_to_connect_each_time_alike(ker
     assert kernel.run("%load_ext mcp_jupyter").text == LOADED
     kernel.run(TOOL)
     kernel.run("%unload_ext mcp_jupyter")
-    assert kernel.run("from mcp_jupyter import notebook\nnotebook.tool()(len)").text == LOADED
+    assert kernel.run("from mcp_jupyter import notebook\nnotebook.status()").text == LOADED
 
 
 def test_the_card_of_loading_can_be_turned_off(kernel):
