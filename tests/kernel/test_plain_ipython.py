@@ -9,7 +9,8 @@ from pathlib import Path
 
 from tests.conftest import JupyterDirs
 
-SERVER = Path(__file__).parents[2] / "notebooks/servers/weather.py"
+ROOT = Path(__file__).parents[2]
+SERVER = ROOT / "notebooks/servers/weather.py"
 CANNOT = (
     "UsageError: Plain IPython cannot serve tools. Start `jupyter console`, or use FastMCP in a script.\n"
 )
@@ -58,6 +59,23 @@ def test_servers_are_called_from_plain_ipython(jupyter_dirs: JupyterDirs) -> Non
     assert "Connected servers\n  weather  open; 2 tools" in ran.stdout
     assert "<MCP server other: open;" in ran.stdout
     assert ran.stderr == "UsageError: Line magic function `%mcp_call` not found.\n"
+
+
+def test_a_question_is_put_by_the_cell_that_waits_and_else_cancelled(jupyter_dirs: JupyterDirs) -> None:
+    """Plain IPython has no forms, and runs nothing between cells (1.34)."""
+    ran = ipython(
+        jupyter_dirs,
+        "%load_ext mcp_jupyter",
+        f"%cd -q {ROOT}",
+        f"%mcp_connect weather {sys.executable} -m tests.calling.servers",
+        "weather.tools.book().text",
+        "Oslo",
+        "3",
+        "(await weather.aio.tools.book()).text",
+    )
+    assert "weather asks: Where do you want to go?" in ran.stdout
+    assert "Out[4]: '3 nights in Oslo'" in ran.stdout
+    assert "Out[5]: 'cancel'" in ran.stdout
 
 
 SERVING = [
