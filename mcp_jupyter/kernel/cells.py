@@ -72,7 +72,9 @@ class CellTransformer:
             return [lines[0], *(lines[1:] or ["\n"])]
         body = "".join(lines[1:])
         if name in _CODE or (name in _CODE_OR_TEXT and is_code(body)):
-            source, filename = _placed(self._shell, lines[0], body, self._shell.execution_count)
+            source, filename = _placed(
+                self._shell, lines[0], body, _number(self._shell, self._shell.execution_count)
+            )
             compile(source, filename, "exec", _flags(self._shell), dont_inherit=True)
         return lines
 
@@ -109,11 +111,11 @@ def _placed(shell: InteractiveShell, head: str, body: str, number: int) -> tuple
     return code, filename
 
 
-def _number(shell: InteractiveShell) -> int:
+def _number(shell: InteractiveShell, otherwise: int) -> int:
     """The number of the cell that runs."""
-    running = shell.displayhook.exec_result  # None when the cell has run another one
+    running = shell.displayhook.exec_result  # None before a cell runs, and when it has run another one
     number = None if running is None else running.execution_count
-    return shell.execution_count - 1 if number is None else number
+    return otherwise if number is None else number
 
 
 def _flags(shell: InteractiveShell) -> int:
@@ -137,7 +139,9 @@ def run_cell(shell: InteractiveShell, source: str, magic: str, line: str) -> Cel
         When the cell is empty or awaits at its top level.
     """
     __tracebackhide__ = True
-    code, filename = _placed(shell, f"{magic} {line}".rstrip(), source, _number(shell))
+    code, filename = _placed(
+        shell, f"{magic} {line}".rstrip(), source, _number(shell, shell.execution_count - 1)
+    )
     tree = ast.parse(code, filename)
     if not tree.body:
         raise UsageError(f"{magic}: the cell is empty.")

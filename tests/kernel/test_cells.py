@@ -64,6 +64,13 @@ def test_a_tool_that_fails_later_shows_its_own_lines(kernel):
     assert ran.printed.rstrip() == "def f(x):\n    return 1 / x"
 
 
+def test_under_another_cell_magic_the_number_is_that_of_the_cell(kernel):
+    """Whoever shows the error, the cell is found by its number (1.35)."""
+    ran = kernel.run("%%time\n%%mcp_tool\ndef f(:\n    pass")
+    number = int(kernel.run("print(len(In) - 1)").printed) - 1
+    assert set(re.findall(r"Cell In\[(\d+)\]", ran.traceback)) == {str(number)}
+
+
 def test_prose_under_a_prompt_is_no_syntax_error(kernel):
     assert kernel.run("%%mcp_prompt greet\nSay hello (to {name}.").error == ""
 
