@@ -258,9 +258,13 @@ def is_project_file(path: Path) -> bool:
 
 
 def _is_own(path: Path) -> bool:
-    home, folder = Path.home(), path.parent
+    folder = path.parent
+    try:
+        home, of_hosts = Path.home(), [host.locate() for host in HOSTS.values()]
+    except RuntimeError:  # this user has no home directory, as in some containers
+        return False
     in_home = folder == home or (folder.parent == home and folder.name in PROJECT_FOLDERS)
-    return in_home or any(path == host.locate() for host in HOSTS.values())
+    return in_home or path in of_hosts
 
 
 def _has_project_place(path: Path) -> bool:

@@ -269,6 +269,19 @@ def test_a_link_that_a_repository_has_is_the_projects(tmp_path: Path, linked: st
     assert not is_project(written(repository, CURSOR, "mine.json")), "a plain file that the user names"
 
 
+def test_a_user_without_a_home_directory_has_files_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As in a container whose user has no entry in the passwd file (1.30)."""
+
+    def missing() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.setattr(Path, "home", missing)
+    assert not is_project(written(tmp_path, CURSOR))
+    assert is_project(written(tmp_path, CURSOR, ".mcp.json"))
+
+
 def test_a_link_in_the_home_directory_is_the_users(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Many keep their own settings in a repository, and link to them (1.30)."""
     monkeypatch.setenv("HOME", str(tmp_path))
