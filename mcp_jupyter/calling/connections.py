@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from ..errors import CassetteError, ConnectionClosed
+from .runners import HOW_TO_RECORD
 
 if TYPE_CHECKING:
     import httpx2
@@ -191,10 +192,7 @@ class Connections:
         from ..client.cassettes import Cassette
 
         if recording.path is None:
-            raise CassetteError(
-                "The notebook's file is not known here, nor then its cassette: give --cassette FILE "
-                "(papermill says it with --inject-paths)."
-            )
+            raise CassetteError(HOW_TO_RECORD)
         redact, no_redact = tuple(recording.redact), tuple(recording.no_redact)
         key = (recording.path, recording.mode, redact, no_redact)
         known = self._cassettes.get(key)

@@ -13,6 +13,7 @@ from ..client.pairs import split_headers, split_pairs
 from ..errors import ConfigError
 from .connections import Recording, Wanted
 from .inert import Listing
+from .runners import notebook_being_run
 
 if TYPE_CHECKING:
     import httpx2
@@ -146,8 +147,9 @@ def _recording(args: argparse.Namespace, notebook: str | None, cell: str | None)
         raise ValueError("give --record or --replay, not both")
     mode = "record" if args.record else "replay" if args.replay else mode_from_environment()
     path = args.cassette
-    if path is None and notebook is not None:
-        path = cassette_path(Path(notebook))
+    if path is None and mode != "off":
+        file = Path(notebook) if notebook is not None else notebook_being_run()
+        path = None if file is None else cassette_path(file)
     return Recording(mode, path, tuple(args.redact), tuple(args.no_redact), cell)
 
 

@@ -146,9 +146,13 @@ def verify(where: Where, file: str, repeat: bool) -> None:
     """Compare the tools of TARGET with those in FILE; the exit code is 1 when they differ.
 
     --server says which server of FILE it is, where there are several, and which entry of a file of servers.
+    The client declares what the recorded one did: a server may offer tools only to clients that can be asked.
+    What the server asks meanwhile is declined.
+
     With --call the recorded calls of tools that say they change nothing (readOnlyHint) are repeated, and
     their answers compared.
     """
+    from ..client.cassettes.capabilities import callbacks_for
     from ..client.cassettes.drift import drift
     from ..client.cassettes.recording import listed_tools
     from ..errors import CassetteError
@@ -173,7 +177,7 @@ def verify(where: Where, file: str, repeat: bool) -> None:
             lines += await _repeated(client, recordings[alias].interactions, read_only)
         return lines
 
-    lines = ask(where, put)
+    lines = ask(where, put, **callbacks_for(recordings[alias].opening.capabilities))
     for line in lines:
         click.echo(visible(line))
     if lines:

@@ -153,6 +153,11 @@ class ClientSession:
         """The version that is spoken; None before `initialize` or `discover`."""
         return self._conversation.version
 
+    @property
+    def capabilities(self) -> Mapping[str, Any]:
+        """What this client declares."""
+        return self._callbacks.capabilities
+
     async def wait_closed(self) -> str:
         """Wait until the conversation is over, whoever ended it.
 

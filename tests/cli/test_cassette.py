@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from mcp_jupyter import types
 from mcp_jupyter.client.cassettes import Cassette
 from mcp_jupyter.client.client import Client
 from tests.conftest import JupyterDirs
@@ -99,6 +100,80 @@ async def test_drift_and_other_answers_are_told(
     assert "now: the answer differs" in shown
     assert '+      "text": "UTC 2"' in shown
     assert "ring" not in shown
+
+
+CHOOSY = """
+import json, sys
+
+def tools(capabilities):
+    names = ["plain"]
+    names += ["asks"] * ("elicitation" in capabilities)
+    names += ["sends_to_url"] * ("url" in capabilities.get("elicitation", {}))
+    names += ["samples"] * ("sampling" in capabilities)
+    names += ["looks_at_roots"] * ("roots" in capabilities)
+    return [{"name": name, "inputSchema": {"type": "object"}} for name in names]
+
+for line in sys.stdin:
+    message = json.loads(line)
+    if message["method"] == "initialize":
+        capabilities = message["params"]["capabilities"]
+        info = {"name": "choosy", "version": "1"}
+        result = {"protocolVersion": "2025-11-25", "capabilities": {"tools": {}}, "serverInfo": info}
+    elif message["method"] == "tools/list":
+        result = {"tools": tools(capabilities)}
+    else:
+        result = None
+    if "id" in message:
+        said = {"result": result} if result else {"error": {"code": -32601, "message": "unknown method"}}
+        print(json.dumps({"jsonrpc": "2.0", "id": message["id"], **said}), flush=True)
+"""
+
+
+async def form_only(params: types.ElicitRequestFormParams) -> types.ElicitResult:
+    return types.ElicitResult(action="cancel")
+
+
+async def any_kind(params: types.ElicitRequestParams) -> types.ElicitResult:
+    return types.ElicitResult(action="cancel")
+
+
+async def sample(params: types.CreateMessageRequestParams) -> types.ErrorData:
+    return types.ErrorData(code=-1, message="no")
+
+
+async def roots() -> types.ListRootsResult:
+    return types.ListRootsResult(roots=[])
+
+
+@pytest.mark.parametrize(
+    "callbacks",
+    [
+        {},
+        {"elicitation_callback": form_only},
+        {"elicitation_callback": any_kind, "sampling_callback": sample},
+        {"elicitation_callback": any_kind, "sampling_callback": sample, "list_roots_callback": roots},
+    ],
+    ids=["nothing", "forms", "as a notebook", "all"],
+)
+async def test_a_server_is_verified_as_the_recorded_client_saw_it(
+    callbacks: dict[str, Any], tmp_path: Path, jupyter_dirs: JupyterDirs
+) -> None:
+    """The client declares the capabilities of the recorded one (1.37)."""
+    path, script = tmp_path / "n.cassette.json", tmp_path / "choosy.py"
+    script.write_text(CHOOSY)
+    command = [sys.executable, str(script)]
+    async with Client(command, cassette=Cassette.open(path, "record").track("choosy"), **callbacks) as client:
+        await client.list_tools()
+    assert await ask(jupyter_dirs, "verify", path, "--", *command) == (
+        0,
+        "choosy is as it was recorded.\n",
+        "",
+    )
+    if len(callbacks) == 2:  # a recording of before: a notebook's
+        recorded = json.loads(path.read_text())
+        del recorded["servers"]["choosy"]["opening"]["capabilities"]
+        path.write_text(json.dumps(recorded))
+        assert (await ask(jupyter_dirs, "verify", path, "--", *command))[0] == 0
 
 
 async def test_an_entry_of_a_file_of_servers(

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from mcp_jupyter.calling.runners import notebook_in
 from tests.testing.conftest import SERVER, Project, new_project
 
 CELLS = (
@@ -52,15 +53,51 @@ def test_nbmake_runs_what_is_replayed(recorded):
     assert len(outcome.passed) == 1
 
 
-def test_papermill_runs_what_is_replayed(recorded):
-    ran = recorded.run(*PAPERMILL, "--inject-paths", MCP_JUPYTER_CASSETTES="replay")
+@pytest.mark.parametrize(
+    "command",
+    [
+        (*PAPERMILL, "--inject-paths"),
+        PAPERMILL,
+        ("jupyter", "execute", "--output=out.ipynb", "trip.ipynb"),
+        ("jupyter", "nbconvert", "--to", "notebook", "--execute", "trip.ipynb", "--output", "out.ipynb"),
+    ],
+    ids=["papermill with paths", "papermill", "jupyter execute", "nbconvert"],
+)
+def test_programs_that_run_notebooks_find_the_recording(recorded, command):
+    """Also those that do not tell the kernel which notebook it runs (1.37)."""
+    ran = recorded.run(*command, MCP_JUPYTER_CASSETTES="replay")
     assert ran.returncode == 0, ran.stderr
-    assert '"celsius": 5' in (recorded.root / "out.ipynb").read_text().replace("'", '"')
+    out = recorded.root / "out.ipynb"
+    assert '"celsius": 5' in out.read_text().replace("'", '"')
+    out.unlink()
 
 
-def test_papermill_without_its_paths_is_told_what_is_missing(recorded):
-    ran = recorded.run(*PAPERMILL, MCP_JUPYTER_CASSETTES="replay")
-    assert "give --cassette FILE" in ran.stderr
+def test_a_recording_that_cannot_be_found_is_asked_for_with_the_command_that_works(recorded):
+    """Of two notebooks in one command it is not known which one a kernel runs (1.37)."""
+    recorded.write("other.ipynb", (recorded.root / "trip.ipynb").read_text())
+    ran = recorded.run("jupyter", "execute", "trip.ipynb", "other.ipynb", MCP_JUPYTER_CASSETTES="replay")
+    assert ran.returncode != 0
+    assert "--cassette FILE" in ran.stderr
+    assert "pytest --nbmake --mcp-cassettes=record NOTEBOOK.ipynb" in ran.stderr
+
+
+@pytest.mark.parametrize(
+    ("line", "notebook"),
+    [
+        ("python -m papermill in.ipynb out.ipynb -p note x.ipynb", "in.ipynb"),
+        ("/venv/bin/python /venv/bin/papermill -p a b.ipynb in.ipynb -", "in.ipynb"),
+        ("/venv/bin/python /venv/bin/jupyter-execute --output=a.ipynb in.ipynb", "in.ipynb"),
+        ("python -m nbconvert --execute --output out.ipynb in.ipynb", "in.ipynb"),
+        ("C:\\venv\\Scripts\\jupyter-execute.exe in.ipynb", "in.ipynb"),
+        ("jupyter-execute a.ipynb b.ipynb", None),
+        ("jupyter-nbconvert --execute *.ipynb a.ipynb", None),
+        ("jupyter-lab in.ipynb", None),
+        ("python script.py papermill.py in.ipynb", None),
+        ("", None),
+    ],
+)
+def test_the_notebook_is_read_from_a_command_line(line, notebook):
+    assert notebook_in(line.split()) == notebook
 
 
 @pytest.mark.parametrize("runner", ["--nbval-lax", "--nbmake"])

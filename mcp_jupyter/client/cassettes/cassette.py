@@ -330,7 +330,8 @@ class Track:
                 assert version is not None, "a session that was opened has one"
                 is_legacy = isinstance(opened.result, types.InitializeResult)
                 method = "initialize" if is_legacy else "server/discover"
-                opening = Opening(method, version, cassette.redactor.value(plain(opened.result)))
+                result = cassette.redactor.value(plain(opened.result))
+                opening = Opening(method, version, result, plain(opened.session.capabilities))
                 self._recorder = cassette.record(self.alias, opening, saver.want, self._place)
                 opened.session.play_through(self._recorder)
                 tasks.start_soon(saver.run)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 from bisect import insort
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from operator import attrgetter
 from typing import Any, Final
 
@@ -173,7 +174,7 @@ class Recorder:
             again = self._redactor.again
             opening = self.recording.opening
             self._early = again(self._early)
-            self.recording.opening = Opening(opening.method, opening.version, again(opening.result))
+            self.recording.opening = replace(opening, result=again(opening.result))
             for call in [*self.recording.interactions, *self._under_way]:
                 call.params, call.result, call.error = map(again, (call.params, call.result, call.error))
                 call.events, call.afterwards = again(call.events), again(call.afterwards)

@@ -111,11 +111,20 @@ class Opening:
         The protocol version that was spoken then.
     result : dict
         What the server said.
+    capabilities : dict or None
+        What the client declared; a server may have other tools for another client. None in files of older
+        versions of this package.
     """
 
     method: str
     version: str
     result: dict[str, Any]
+    capabilities: dict[str, Any] | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Its form in the file."""
+        declared = {} if self.capabilities is None else {"capabilities": self.capabilities}
+        return {"method": self.method, "version": self.version, **declared, "result": self.result}
 
 
 @dataclass(slots=True)
@@ -154,13 +163,11 @@ def render(recordings: Mapping[str, Recording]) -> str:
 
 
 def _server(alias: str, recording: Recording) -> str:
-    opening = recording.opening
-    shown = {"method": opening.method, "version": opening.version, "result": opening.result}
     calls = ",\n".join(map(text_of, recording.interactions))
     inner = f"[\n{calls}\n      ]" if calls else "[]"
     return (
         f"    {pretty(alias)}: {{\n"
-        f'      "opening": {_indented(shown, 6)},\n'
+        f'      "opening": {_indented(recording.opening.to_dict(), 6)},\n'
         f'      "interactions": {inner}\n'
         "    }"
     )
@@ -263,6 +270,9 @@ class _Reader:
                 opening["method"],
                 self.text(opening.get("version"), f"{place}.opening.version"),
                 self.table(opening.get("result"), f"{place}.opening.result"),
+                self.table(opening["capabilities"], f"{place}.opening.capabilities")
+                if "capabilities" in opening
+                else None,
             ),
             [self.interaction(call, f"{place}.interactions[{index}]") for index, call in enumerate(calls)],
         )
