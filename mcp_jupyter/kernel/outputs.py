@@ -13,7 +13,15 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
-__all__ = ["MAX_CHARS", "MAX_DISPLAYED", "MAX_LINES", "MAX_LINE_CHARS", "CallOutput", "Display"]
+__all__ = [
+    "MAX_CHARS",
+    "MAX_DISPLAYED",
+    "MAX_LINES",
+    "MAX_LINE_CHARS",
+    "MAX_UNPUBLISHED",
+    "CallOutput",
+    "Display",
+]
 
 MAX_LINES: Final = 500
 """Log messages one call may cause by printing: each costs a message on the wire."""
@@ -26,6 +34,9 @@ MAX_LINE_CHARS: Final = 10_000
 
 MAX_DISPLAYED: Final = 100
 """What one call may display: each becomes a part of its result and stays in memory until then."""
+
+MAX_UNPUBLISHED: Final = 100
+"""Values that were formatted and not yet published: some never are, where the call captures its displays."""
 
 SOURCE: Final = "mcp-jupyter/source"
 """In the metadata of a display: stands for the value, which a message cannot hold."""
@@ -143,7 +154,10 @@ class CallOutput:
 
     def mark(self, source: Any, whole: Any = None) -> dict[str, Any]:
         """Metadata that say, in a message to `publish`, which value it shows (see `Display`)."""
-        self._sources[id(source)] = source, whole
+        with self._lock:
+            self._sources[id(source)] = source, whole
+            if len(self._sources) > MAX_UNPUBLISHED:
+                del self._sources[next(iter(self._sources))]
         return {SOURCE: id(source)}
 
     def publish(self, message: dict[str, Any]) -> dict[str, Any] | None:
@@ -156,7 +170,8 @@ class CallOutput:
                 else:
                     self._clear()
             return None
-        source, whole = self._sources.pop(content.get("metadata", {}).get(SOURCE), (None, None))
+        with self._lock:
+            source, whole = self._sources.pop(content.get("metadata", {}).get(SOURCE), (None, None))
         display_id = content.get("transient", {}).get("display_id")
         shown = Display(content["data"], display_id, source, whole, kind == "execute_result")
         if kind == "update_display_data" and not self._has(display_id):

@@ -3,6 +3,9 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -12,6 +15,7 @@ from mcp_jupyter.kernel.outputs import (
     MAX_DISPLAYED,
     MAX_LINE_CHARS,
     MAX_LINES,
+    MAX_UNPUBLISHED,
     CallOutput,
     Display,
 )
@@ -135,6 +139,19 @@ def test_a_display_with_the_id_of_another_takes_its_place(kept: Kept) -> None:
     kept.output.publish(message("display_data", "other"))
     kept.output.publish(message("display_data", "b", "id"))
     assert kept.displayed == ["b", "other"]
+
+
+def test_values_that_are_formatted_and_never_published_are_not_kept(kept: Kept) -> None:
+    class Value:
+        pass
+
+    values = [Value() for _ in range(3 * MAX_UNPUBLISHED)]
+    alive = [weakref.ref(value) for value in values]
+    for value in values:
+        kept.output.mark(value)
+    del value, values
+    gc.collect()
+    assert sum(ref() is not None for ref in alive) == MAX_UNPUBLISHED
 
 
 def test_displays_over_the_limit_are_counted(kept: Kept) -> None:

@@ -13,12 +13,16 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from types import UnionType
-from typing import Annotated, Any, Literal, Union, get_args, get_origin
+from typing import Annotated, Any, Final, Literal, Union, get_args, get_origin
 
 __all__ = ["Places", "now", "places", "plain_function", "renewed", "signature_of"]
 
 Places = Mapping[type, tuple[Mapping[str, Any], str]]
 """Of each class: the namespace and the name that it was found under."""
+
+
+MAX_WRAPPERS: Final = 100
+"""Decorators around one function: an object may say of itself, without end, that it wraps another."""
 
 
 def signature_of(function: Callable[..., Any], *, eval_str: bool = False) -> inspect.Signature:
@@ -49,13 +53,14 @@ def signature_of(function: Callable[..., Any], *, eval_str: bool = False) -> ins
 
 def plain_function(function: Callable[..., Any]) -> Any:
     """The function below partial objects, methods and decorators that say what they wrap."""
-    while True:
+    for _ in range(MAX_WRAPPERS):
         if isinstance(function, partial):
             function = function.func
         elif (wrapped := getattr(function, "__wrapped__", None)) is not None:
             function = wrapped
         else:
-            return getattr(function, "__func__", function)
+            break
+    return getattr(function, "__func__", function)
 
 
 def places(function: Callable[..., Any], signature: inspect.Signature) -> Places:

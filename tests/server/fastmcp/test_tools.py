@@ -88,6 +88,20 @@ async def test_anything_callable_is_a_tool(function, name, concurrent):
         assert await client.text(name, a=1) == "3"
 
 
+class Endless:
+    """Whatever it is asked for, it says that it wraps something: as a proxy of a library may."""
+
+    def __getattr__(self, name):
+        return Endless()
+
+    def __call__(self): ...
+
+
+def test_an_object_that_wraps_without_end_is_refused():
+    with pytest.raises(ValueError, match="its signature cannot be read"):
+        Tool.of(Endless(), name="f")
+
+
 def bound(*args, **keywords):
     return functools.update_wrapper(functools.partial(*args, **keywords), args[0])
 
