@@ -185,6 +185,34 @@ def test_what_is_configured_as_secret_never_reaches_a_recording(jupyter_dirs, tm
     assert '"city": "[redacted]"' in written
 
 
+WORDS = """
+from mcp_jupyter.server.fastmcp import FastMCP
+
+mcp = FastMCP("words")
+
+@mcp.tool()
+def find(token: str) -> str:
+    return f"{token} is in the statistics"
+
+mcp.run()
+"""
+
+
+@pytest.mark.parametrize("is_option", [True, False], ids=["option", "trait"])
+def test_a_parameter_that_is_only_called_like_a_secret_can_be_kept(jupyter_dirs, tmp_path, is_option):
+    """`--no-redact NAME`, or the trait of that name (1.17)."""
+    (tmp_path / "words.py").write_text(WORDS)
+    with notebook(jupyter_dirs, tmp_path / "analysis.ipynb", "record") as kernel:
+        if not is_option:
+            kernel.run("%config CallingMagics.no_redact = ['token']")
+        option = "--no-redact token" if is_option else ""
+        kernel.run(f"%mcp_connect words {option} {sys.executable} {tmp_path / 'words.py'}")
+        kernel.run("%mcp_call words find token=stochastic")
+    written = (tmp_path / "analysis.cassette.json").read_text()
+    assert '"token": "stochastic"' in written
+    assert "[redacted]" not in written
+
+
 def test_a_changed_tool_is_told_when_it_is_recorded_anew(jupyter_dirs, tmp_path, server):
     path = tmp_path / "analysis.ipynb"
     with notebook(jupyter_dirs, path, "record") as kernel:
