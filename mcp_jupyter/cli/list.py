@@ -16,9 +16,8 @@ if TYPE_CHECKING:
 __all__ = ["command"]
 
 _ELSEWHERE: Final = (
-    "A notebook on another machine, or in another container, can be reached only there. One that stays in\n"
-    "this list although its kernel has ended left its file when that machine stopped. Then delete the file,\n"
-    "mcp-KERNEL_ID.json in the directory that `jupyter --runtime-dir` prints (KERNEL_ID: see `--json`)."
+    "A notebook on another machine, or in another container, can be reached only there. Where that machine\n"
+    "has stopped, its notebooks leave this list after an hour."
 )
 
 

@@ -87,6 +87,7 @@ class ExecutionState:
                     del self._kernel._publish_status  # the class's own appears again
                 else:
                     self._kernel._publish_status = self._own
+            self._requests.clear()
             self._open = False
 
     # -- calls on the main thread ------------------------------------------------------------------

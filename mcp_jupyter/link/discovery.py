@@ -9,8 +9,10 @@ never live here, and never removed.
 from __future__ import annotations
 
 import logging
+import time
 import unicodedata
 from collections.abc import Collection
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -31,6 +33,9 @@ POLL_SECONDS: Final = 0.25
 
 MAX_PROBES: Final = 16
 """Sockets opened at once to find out who lives."""
+
+ELSEWHERE_SECONDS: Final = 3600.0
+"""A kernel touches its file each minute. The clocks of machines differ, and machines sleep."""
 
 _ELSEWHERE: Final = (
     "Notebook {!r} runs on another machine or in another container ({}), which shares this user's Jupyter "
@@ -87,10 +92,21 @@ class Discovery:
     async def elsewhere(self) -> list[ConnectionInfo]:
         """The kernels that wrote their connection file on another machine, or in another container, by name.
 
-        Whether they live cannot be found out from here.
+        Whether they live cannot be found out from here. Those that have not touched their file for
+        `ELSEWHERE_SECONDS` are left out.
         """
         found = [info for info in await self._scan() if not info.is_here]
-        return sorted(found, key=lambda info: (info.name, info.kernel_id))
+        touched = await to_thread.run_sync(self._touched, found)
+        return sorted(touched, key=lambda info: (info.name, info.kernel_id))
+
+    def _touched(self, infos: list[ConnectionInfo]) -> list[ConnectionInfo]:
+        oldest = time.time() - ELSEWHERE_SECONDS
+        found = []
+        for info in infos:
+            with suppress(OSError):  # it has ended meanwhile
+                if file_path(info.kernel_id, self.runtime_dir).lstat().st_mtime > oldest:
+                    found.append(info)
+        return found
 
     async def _scan(self) -> list[ConnectionInfo]:
         return await to_thread.run_sync(scan, self.runtime_dir, self._ignore)

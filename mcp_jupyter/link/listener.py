@@ -254,8 +254,10 @@ class Listener:
                 log.info("The socket of this kernel was removed; it listens on a new one.")
                 self._sockets.append(sock)
                 self._tasks.start_soon(self._accept, sock)
-        # A file that is there is left alone: it may be that of a newer process of this kernel.
-        if not await to_thread.run_sync(os.path.lexists, path):
+        # What a file says is left alone: it may be that of a newer process of this kernel.
+        try:
+            await to_thread.run_sync(os.utime, path)  # other machines know from it that the kernel lives
+        except FileNotFoundError:
             log.info("The connection file of this kernel was removed; it is written again.")
             await self.naming.publish()
 

@@ -9,6 +9,7 @@ import os
 import signal
 import socket
 import subprocess
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
@@ -21,9 +22,9 @@ import pytest
 from mcp_jupyter.engine.connection import Connection
 from mcp_jupyter.errors import ConnectionClosed, LinkError, NotebookNotFound
 from mcp_jupyter.link.dial import dial
-from mcp_jupyter.link.discovery import Discovery
+from mcp_jupyter.link.discovery import ELSEWHERE_SECONDS, Discovery
 from mcp_jupyter.link.files import ConnectionInfo, read, remove, scan, write
-from mcp_jupyter.link.machine import Machine, this_machine
+from mcp_jupyter.link.machine import Machine, process_runs, this_machine
 from mcp_jupyter.link.wire import greeting
 
 from ..descriptors import no_descriptors
@@ -220,6 +221,29 @@ async def test_a_kernel_of_another_machine_is_neither_removed_nor_dialled(
             with pytest.raises(BlockingIOError):
                 listening.accept()
         assert len(os.listdir(runtime_dir)) == 2
+
+
+async def test_a_kernel_of_another_machine_that_is_silent_for_long_is_not_shown(runtime_dir: Path) -> None:
+    """What a machine left that has stopped stays on disk, but in no list (1.5)."""
+    with silent_kernel(runtime_dir) as (info, _):
+        foreign = replace(info, machine=ELSEWHERE["boot"])
+        file = write(foreign, runtime_dir)
+        discovery = Discovery(runtime_dir)
+        assert await discovery.elsewhere() == [foreign]
+        long_ago = time.time() - 2 * ELSEWHERE_SECONDS
+        os.utime(file, (long_ago, long_ago))
+        assert await discovery.elsewhere() == []
+        assert file.exists()
+
+
+def test_a_process_that_has_ended_does_not_run_even_before_its_parent_looks() -> None:
+    """A killed kernel whose parent has not waited for it is gone (1.5)."""
+    process = subprocess.Popen(["true"])
+    os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+    assert not process_runs(process.pid)
+    process.wait(timeout=BOUND)
+    assert not process_runs(process.pid)
+    assert process_runs(os.getpid())
 
 
 async def test_a_machine_that_cannot_be_read_is_another_one(runtime_dir: Path) -> None:

@@ -184,6 +184,14 @@ async def test_what_was_removed_while_it_serves_is_put_back(listen: Any, runtime
     assert os.listdir(runtime_dir) == []
 
 
+async def test_a_kernel_touches_its_file(listen: Any, runtime_dir: Path) -> None:
+    """Other machines that share the directory can tell it from one that has stopped (1.5)."""
+    async with listen(file_seconds=0.01):
+        file = runtime_dir / "mcp-k-1.json"
+        os.utime(file, (1, 1))
+        await until(lambda: file.stat().st_mtime > 1)
+
+
 async def test_the_file_of_a_newer_process_is_left_alone(listen: Any, runtime_dir: Path) -> None:
     """A kernel puts its file back only where there is none (1.5)."""
     async with listen(file_seconds=0.001) as listener:
