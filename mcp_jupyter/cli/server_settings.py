@@ -16,7 +16,7 @@ def server_user() -> str:
     try:
         return os.environ.get("JUPYTERHUB_USER") or getpass.getuser()
     except (KeyError, OSError, ImportError):  # a container's user without an entry in passwd
-        return str(os.getuid())
+        return str(os.getuid()) if hasattr(os, "getuid") else "unknown"
 
 
 def token_days() -> float:

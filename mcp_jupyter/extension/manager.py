@@ -263,6 +263,7 @@ class NotebookManager:
             served.names.clear()
             served.endpoint.retire()
         served.names[info.name] = time.monotonic()
+        served.endpoint.name = info.name
         self._names[info.name] = served
         if info.path != before.path:
             self._retire_outside(served)
