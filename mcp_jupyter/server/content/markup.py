@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """HTML as text that a model reads: tables and links as Markdown, style sheets and scripts left out.
 
-Also says whether the HTML is one table, as those of data frames and their styles are, and finds a picture in
-it. Knows nothing of who made the HTML.
+Also says whether the HTML is one table, as those of data frames and their styles are, and finds a picture or
+a sound in it. Knows nothing of who made the HTML.
 """
 
 from __future__ import annotations
@@ -40,7 +40,13 @@ _WITHOUT_END: Final = frozenset(
 )
 
 
-_DATA_URI: Final = re.compile(r"data:(image/(?:png|jpeg|gif|webp));base64,")
+_DATA_URI: Final = re.compile(r"data:(image/(?:png|jpeg|gif|webp)|audio/[\w.+-]+);base64,")
+
+_SOURCES: Final = frozenset({"audio", "embed", "iframe", "img", "source", "video"})
+"""What shows something from an address."""
+
+_WITH_FALLBACK: Final = frozenset({"audio", "iframe", "video"})
+"""What has a text for browsers that do not know it."""
 
 
 class Readable(NamedTuple):
@@ -51,13 +57,13 @@ class Readable(NamedTuple):
     text : str
     is_table : bool
         Whether it is one table, with a caption or a footnote at most.
-    picture : (str, str) or None
-        MIME type and base64 of the first picture that the HTML holds itself.
+    media : (str, str) or None
+        MIME type and base64 of the first picture or sound that the HTML holds itself.
     """
 
     text: str
     is_table: bool
-    picture: tuple[str, str] | None
+    media: tuple[str, str] | None
 
 
 def readable_html(html: str) -> Readable:
@@ -69,7 +75,7 @@ def readable_html(html: str) -> Readable:
     text = _tidy("".join(reader.parts))
     around = sum(len(part.strip()) for part in reader.parts) - reader.table_chars
     is_table = reader.tables == 1 and not reader.live and around <= MAX_AROUND
-    return Readable(text, is_table, reader.picture)
+    return Readable(text, is_table, reader.media)
 
 
 def _tidy(text: str) -> str:
@@ -139,7 +145,8 @@ class _Reader(HTMLParser):
         self.tables = 0
         self.table_chars = 0
         self.live = False
-        self.picture: tuple[str, str] | None = None
+        self.media: tuple[str, str] | None = None
+        self._fallbacks = 0
         self._open: list[_Table] = []
         self._unseen: list[str] = []
         self._links: list[str] = []
@@ -161,17 +168,20 @@ class _Reader(HTMLParser):
         elif tag == "a":
             self._links.append(_address(attributes.get("href")))
             self._add("[" if self._links[-1] else "")
-        elif tag == "img":
-            self._image(attributes)
+        elif tag in _SOURCES:
+            self._source(tag, attributes)
         self._verbatim += tag == "pre"
         self._add({"li": "\n- "}.get(tag, "\n" if tag in _BLOCKS else ""))
 
-    def _image(self, attributes: dict[str, str | None]) -> None:
-        source = attributes.get("src") or ""
-        if self.picture is None and (found := _DATA_URI.match(source)) is not None:
-            self.picture = found[1], source[found.end() :]
-        elif attributes.get("alt"):
-            self._add(f"[{attributes['alt']}]")
+    def _source(self, tag: str, attributes: dict[str, str | None]) -> None:
+        source, name = attributes.get("src") or "", attributes.get("alt") or ""
+        if self.media is None and (found := _DATA_URI.match(source)) is not None:
+            self.media = found[1], source[found.end() :]
+        elif address := _address(source):
+            self._add(f"[{name or tag}]({address})")
+        elif name:
+            self._add(f"[{name}]")
+        self._fallbacks += tag in _WITH_FALLBACK
 
     def handle_endtag(self, tag: str) -> None:
         if self._unseen:
@@ -187,11 +197,12 @@ class _Reader(HTMLParser):
         elif tag == "a" and self._links:
             address = self._links.pop()
             self._add(f"]({address})" if address else "")
+        self._fallbacks -= tag in _WITH_FALLBACK and self._fallbacks > 0
         self._verbatim -= tag == "pre" and self._verbatim > 0
         self._add("\n" if tag in _BLOCKS else "")
 
     def handle_data(self, data: str) -> None:
-        if not self._unseen:
+        if not self._unseen and not self._fallbacks:
             self._add(data if self._verbatim else re.sub(r"\s+", " ", data))
 
     def end_tables(self) -> None:

@@ -52,7 +52,8 @@ def most_telling(bundle: Mapping[str, Any]) -> tuple[str, Any] | None:
     """MIME type and data of the most useful form.
 
     HTML is written for browsers: what a model gets is the table that it is, as Markdown; else the value's
-    text; and where that is only the name of its class, the text of the HTML, or a picture in it.
+    text; and where that is only the name of its class, the text of the HTML, or a picture or
+    sound in it.
     """
     for mime in _BEFORE_HTML:
         if mime in bundle:
@@ -62,8 +63,8 @@ def most_telling(bundle: Mapping[str, Any]) -> tuple[str, Any] | None:
         says_nothing = _DEFAULT_REPR.fullmatch(_joined(bundle.get(TEXT, "<an object>")))
         if found.text and (found.is_table or says_nothing):
             return "text/markdown", found.text
-        if found.picture is not None and says_nothing:
-            return found.picture
+        if found.media is not None and says_nothing:
+            return found.media
     return next(((mime, bundle[mime]) for mime in ("application/json", TEXT) if mime in bundle), None)
 
 

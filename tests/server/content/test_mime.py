@@ -6,10 +6,12 @@ from __future__ import annotations
 import io
 from base64 import b64decode, b64encode
 
+import IPython.display
 import PIL.Image
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from IPython.core.formatters import DisplayFormatter
 
 from mcp_jupyter.server.content import from_bundle
 from mcp_jupyter.server.content.media import MAX_IMAGE_SIDE
@@ -88,7 +90,24 @@ def test_html_that_is_a_picture_is_one():
     (block,) = from_bundle(
         {"text/html": "<img alt='a chart' src='https://x.org/1.png'>", "text/plain": DEFAULT}
     )
+    assert block.text == "[a chart](https://x.org/1.png)"
+    (block,) = from_bundle({"text/html": "<img alt='a chart' src='1.png'>", "text/plain": DEFAULT})
     assert block.text == "[a chart]"
+
+
+@pytest.mark.parametrize(
+    ("shown", "kind", "said"),
+    [
+        (IPython.display.Audio(data=[0.0, 0.5, 0.0], rate=8000), "audio", "UklGR"),
+        (IPython.display.IFrame("https://x.org/page", 300, 200), "text", "[iframe](https://x.org/page)"),
+        (IPython.display.HTML("<h1>Title</h1>Text<br>more"), "text", "Title\nText\nmore"),
+    ],
+)
+def test_what_ipython_shows_as_html_is_what_it_is(shown, kind, said):
+    """A sound and a page within the output come with HTML only (1.19)."""
+    (block,) = from_bundle(DisplayFormatter().format(shown)[0])
+    assert block.type == kind
+    assert (block.text if kind == "text" else block.data).startswith(said)
 
 
 @given(st.text(st.sampled_from("<>/=\"' tabledrhpscripyl\n")))
