@@ -25,6 +25,14 @@ FAR = np.datetime64("12024-01-02T03:04:05")
 BCE = np.datetime64("-0044-03-15")
 
 
+NAT = -(2**63)
+
+
+def without_unit(kind: str, count: int) -> Any:
+    """Make a NumPy date or duration that has no unit, without the warning for it."""
+    return np.array([count]).view(kind)[0]
+
+
 def pandas_dates(*texts: str, unit: str = "s") -> pd.DatetimeIndex:
     return pd.DatetimeIndex(np.array(texts, dtype=f"datetime64[{unit}]"))
 
@@ -51,9 +59,9 @@ SCALARS = [
     (np.datetime64("2026-01-02T03:04:05.000000001", "ns"), "2026-01-02T03:04:05.000000001"),
     (np.datetime64(1, "as"), "1970-01-01T00:00:00.000000000000000001"),
     (np.datetime64(2**62, "s"), "146138514283-06-19T07:45:04"),
-    (np.datetime64("NaT"), None),
+    (without_unit("M8", NAT), None),
     (np.datetime64("NaT", "ns"), None),
-    (np.array(["NaT"], dtype="M8"), [None]),
+    (np.array([NAT]).view("M8"), [None]),
     (
         np.array([["2026-01-02", "20000-01-02"]], dtype="M8[s]"),
         [["2026-01-02T00:00:00", "20000-01-02T00:00:00"]],
@@ -66,8 +74,8 @@ SCALARS = [
     (np.timedelta64(-2, "Y"), "-P2Y"),
     (np.timedelta64(2, "W"), "P14D"),
     (np.timedelta64(5, "ps"), "PT0.000000000005S"),
-    (np.timedelta64(5), "5 generic time units"),
-    (np.timedelta64("NaT"), None),
+    (without_unit("m8", 5), "5 generic time units"),
+    (without_unit("m8", NAT), None),
     (dt.timedelta(days=400), "P400D"),
     (dt.datetime(1800, 1, 2, tzinfo=PARIS), "1800-01-02T00:00:00+00:09:21"),
     ({pd.Timestamp(FAR): 1}, {"12024-01-02T03:04:05": 1}),

@@ -97,7 +97,7 @@ VALUES = [
     (np.array([1.0, NAN]), [1.0, None]),
     (np.array(["a", None], dtype=object), ["a", None]),
     (np.datetime64("2026-01-02T03:04:05.123456789"), "2026-01-02T03:04:05.123456789"),
-    (np.datetime64("NaT"), None),
+    (np.datetime64("NaT", "s"), None),
     (np.array(["2026-01-02", "NaT"], dtype="datetime64[ns]"), ["2026-01-02T00:00:00", None]),
     (np.timedelta64(1, "D"), "P1D"),
     ({np.int64(1): np.int64(2)}, {"1": 2}),
