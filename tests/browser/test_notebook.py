@@ -172,6 +172,21 @@ def test_a_panel_that_is_hidden_asks_nothing(quickstart: Page) -> None:
     expect(panel_of(quickstart)).to_contain_text(COUNTS)
 
 
+def test_a_notebook_that_is_renamed_in_the_page_has_its_new_name(new_notebook: Page) -> None:
+    """JupyterLab's own rename reaches panel, URL and cards (1.9)."""
+    run_cell(new_notebook, "%load_ext mcp_jupyter")
+    panel = panel_of(new_notebook)
+    expect(server_in(panel, "test_a_notebook_that_is_renamed_in_the_page_has_its_new_name")).to_be_visible()
+    choose(new_notebook, "File", "Rename Notebook…")
+    dialog = new_notebook.locator(".jp-Dialog")
+    dialog.locator("input").fill("renamed.ipynb")
+    dialog.get_by_role("button", name="Rename").click()
+    server = server_in(panel, "renamed")
+    expect(server).to_contain_text("/mcp-jupyter/renamed", timeout=BY_ITSELF_MILLISECONDS)
+    expect(server.get_by_role("button", name="renamed.ipynb")).to_be_visible()
+    expect(run_cell(new_notebook, "%mcp_status")).to_contain_text("MCP server renamed")
+
+
 # -- the document ------------------------------------------------------------------------------------
 
 
