@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Find out which request a message belongs to that is not valid JSON, so that its caller need not wait.
 
-Servers write NaN, lone surrogates and control characters, as lenient serialisers do. Nothing of such a
+Servers write NaN and control characters, as lenient serialisers do. Nothing of such a
 message is used except its id and whether it is a request.
 """
 

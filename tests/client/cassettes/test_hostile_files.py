@@ -63,6 +63,7 @@ CONTENTS: dict[str, bytes] = {
     "opening's method": changed(f"servers.{ALIAS}.opening.method", "tools/call"),
     "opening's version": changed(f"servers.{ALIAS}.opening.version", 1),
     "opening's result": changed(f"servers.{ALIAS}.opening.result", "x"),
+    "opening's capabilities": changed(f"servers.{ALIAS}.opening.capabilities", []),
     "calls": changed(CALLS, {}),
     "many calls": changed(CALLS, [1] * (MAX_INTERACTIONS + 1)),
     "call": changed(CALLS, ["\x1b[2J"]),

@@ -67,7 +67,7 @@ async def test_the_form_of_the_file(path: Path) -> None:
     content = json.loads(text)
     assert list(content) == ["cassette", "servers"]
     assert list(content["servers"][ALIAS]) == ["opening", "interactions"]
-    assert list(content["servers"][ALIAS]["opening"]) == ["method", "version", "result"]
+    assert list(content["servers"][ALIAS]["opening"]) == ["method", "version", "capabilities", "result"]
     (call,) = calls_in(path)
     assert list(call) == ["method", "params", "result"]
     assert list(call["params"]["arguments"]) == ["city", "days"]
