@@ -210,7 +210,9 @@ def _pandas_rows(frame: Any) -> list[Any]:
     try:
         # As objects and by blocks: to go through it by row or by column is slow where there are many.
         rows = frame.to_numpy(dtype=object).tolist()
-        own = [at for at, kind in enumerate(frame.dtypes) if _is_own(kind)]
+        kinds = list(frame.dtypes)
+        special = {kind for kind in set(kinds) if _is_own(kind)}
+        own = [at for at, kind in enumerate(kinds) if kind in special]
     except Exception:  # noqa: BLE001 - a cell has no Python value: each library's own error
         rows = [[None] * len(frame.columns) for _ in range(len(frame))]
         own = list(range(len(frame.columns)))

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
 from pydantic import EncodedBytes
@@ -48,6 +48,8 @@ _NO_SCHEMA: Final = frozenset(
 )
 """Keys of a core schema under which there is no schema of values."""
 
+_BY_NAME: Final = frozenset({"fields", "choices"})
+
 _BASE64: Final = {"val_json_bytes": "base64"}
 
 Schema = Mapping[str, Any]
@@ -57,10 +59,28 @@ Leaf = Callable[[dict[str, Any]], dict[str, Any]]
 def has_bytes(schema: Any) -> bool:
     """Whether a core schema has bytes anywhere in it."""
     if isinstance(schema, Mapping):
-        if schema.get("type") == "bytes":
-            return True
-        return any(has_bytes(part) for key, part in schema.items() if key not in _NO_SCHEMA)
+        return schema.get("type") == "bytes" or any(has_bytes(part) for _, part in _parts(schema))
     return isinstance(schema, list | tuple) and any(map(has_bytes, schema))
+
+
+def _parts(schema: Schema) -> Iterator[tuple[str, Any]]:
+    """What may hold schemas, by key. Under `fields` and `choices` the keys are an author's names."""
+    for key, part in schema.items():
+        if key in _BY_NAME and isinstance(part, Mapping):
+            yield key, _Named(part)
+        elif key not in _NO_SCHEMA:
+            yield key, part
+
+
+class _Named(tuple[Any, ...]):
+    """Schemas by name."""
+
+    def __new__(cls, named: Schema) -> _Named:
+        self = super().__new__(cls, named.values())
+        self.names = list(named)
+        return self
+
+    names: list[Any]
 
 
 def validator(schema: Schema) -> SchemaValidator:
@@ -107,8 +127,10 @@ def _changed(schema: Any, leaf: Leaf) -> Any:
     if isinstance(schema, Mapping):
         if _is_encoded(schema):
             return _undecoded(schema)
-        changed = {key: part if key in _NO_SCHEMA else _changed(part, leaf) for key, part in schema.items()}
+        changed = {**schema, **{key: _changed(part, leaf) for key, part in _parts(schema)}}
         return leaf(changed) if isinstance(changed.get("type"), str) else changed
+    if isinstance(schema, _Named):
+        return {name: _changed(part, leaf) for name, part in zip(schema.names, schema, strict=True)}
     if isinstance(schema, list | tuple):
         return type(schema)(_changed(part, leaf) for part in schema)
     return schema
@@ -123,7 +145,10 @@ def _lenient(schema: dict[str, Any]) -> dict[str, Any]:
     read = _date if schema["type"] in _DATES else _float if schema["type"] == "float" else None
     if read is None:
         return schema
-    return {"type": "function-wrap", "function": {"type": "no-info", "function": read}, "schema": schema}
+    inner = {key: part for key, part in schema.items() if key != "ref"}
+    ref = {"ref": schema["ref"]} if "ref" in schema else {}
+    function = {"type": "no-info", "function": read}
+    return {"type": "function-wrap", "function": function, "schema": inner, **ref}
 
 
 def _float(value: Any, validate: Callable[[Any], Any]) -> Any:
