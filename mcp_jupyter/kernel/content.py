@@ -17,6 +17,7 @@ from IPython.core.formatters import DisplayFormatter
 from IPython.core.interactiveshell import ExecutionResult
 
 from ..server.content import Content, ContentTable, Image, Row, default_rows, frames, from_bundle
+from ..server.content.markup import readable_html
 from ..server.content.mime import HTML, RICH_TYPES, TEXT, most_telling
 from . import figures
 from .calls import CURRENT, Call
@@ -194,4 +195,15 @@ class Displays:
             return from_bundle(readable(shown.bundle))
         if shown.source.comm is None:
             return []  # it was closed, and with it its view in the notebook
-        return from_bundle(self._formatter.format(shown.source)[0])
+        bundle, _ = self._formatter.format(shown.source)
+        # That of tqdm has no text any more when the bar that it belongs to is gone.
+        return from_bundle(bundle if TEXT in bundle else {TEXT: _widget_text(shown.source)})
+
+
+def _widget_text(widget: Any) -> str:
+    """The text that a widget shows: its own, or that of those in it."""
+    children = getattr(widget, "children", None)
+    if children:
+        return " ".join(filter(None, map(_widget_text, children)))
+    value = getattr(widget, "value", None)
+    return readable_html(value).text if isinstance(value, str) else ""

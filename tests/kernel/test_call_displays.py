@@ -184,18 +184,23 @@ def captures_frame():
 def test_a_widget_is_its_last_state(kernel: DrivenKernel, concurrent: bool) -> None:
     """A progress bar that has ended does not say "0 %" (1.19)."""
     kernel.run("""
-import ipywidgets
+import gc, ipywidgets
 from tqdm.notebook import tqdm
-def progresses(leave=True):
-    for _ in tqdm(range(7), leave=leave): pass
+def progresses(leave=True, gone=False):
+    bar = tqdm(range(7), leave=leave)
+    for _ in bar: pass
+    if gone:  # the widget stays
+        del bar
+        gc.collect()
     slider = ipywidgets.IntSlider(description="kept")
     display(slider)
     slider.value = 42
 """)
-    bar, slider = texts(kernel.call("progresses", concurrent=concurrent))
-    assert bar.startswith("100%")
-    assert "7/7" in bar
-    assert "value=42" in slider
+    for gone in (False, True):
+        bar, slider = texts(kernel.call("progresses", concurrent=concurrent, gone=gone))
+        assert bar.startswith("100%")
+        assert "7/7 [" in bar
+        assert "value=42" in slider
     (slider,) = texts(kernel.call("progresses", concurrent=concurrent, leave=False))
     assert "value=42" in slider
 
