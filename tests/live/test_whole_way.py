@@ -81,12 +81,12 @@ async def test_while_a_cell_runs_concurrent_tools_answer_at_once_and_others_wait
 ):
     async with sdk_client(mode, url, token) as client, anyio.create_task_group() as tasks:
         await notebook.arun("runs.clear()")
-        await client.do("times", name="now", count=20)
-        tasks.start_soon(notebook.arun, "import time\ntime.sleep(30)")
+        await best_median(client)  # everything is warm then
+        idle = await best_median(client)
+        tasks.start_soon(notebook.arun, "import time\ntime.sleep(600)")
         await until_busy(notebook)
-        # Of several rounds the best: what else the machine does is not what is tested.
-        rounds = [await client.do("times", name="now", count=50) for _ in range(4)]
-        assert min(statistics.median(taken) for taken in rounds) < 10
+        # Compared with the idle kernel: how fast the machine is does not matter (1.42).
+        assert await best_median(client) < 3 * idle
         # A variable is read without waiting, too.
         assert (await client.do("read", uri="notebook://variables/sales")).startswith("region")
         waiting = await client.begin("call", name="total")
@@ -100,6 +100,12 @@ async def test_while_a_cell_runs_concurrent_tools_answer_at_once_and_others_wait
         result = await client.answer(waiting)
         assert result["ok"]["structuredContent"] == {"result": 4.0}
         assert (await notebook.arun("len(runs)")).result["text/plain"] == "1"
+
+
+async def best_median(client):
+    """Milliseconds of a call. Of several rounds the best: what else the machine does is not what is tested."""
+    rounds = [await client.do("times", name="now", count=30) for _ in range(3)]
+    return min(statistics.median(taken) for taken in rounds)
 
 
 async def until_busy(notebook):
