@@ -103,7 +103,7 @@ async def test_while_a_cell_runs_concurrent_tools_answer_at_once_and_others_wait
 
 
 async def best_median(client):
-    """Milliseconds of a call. Of several rounds the best: what else the machine does is not what is tested."""
+    """Milliseconds of a call. Of several rounds the best: other load is not what is tested."""
     rounds = [await client.do("times", name="now", count=30) for _ in range(3)]
     return min(statistics.median(taken) for taken in rounds)
 
