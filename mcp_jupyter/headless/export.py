@@ -49,8 +49,17 @@ _HINTS: Final = {
 }
 
 _PRINTS: Final = """# Over stdio, stdout belongs to the protocol: what the cells print goes to stderr.
-_cells = ExitStack()
-_cells.enter_context(protocol_stdout())"""
+_stdout, _stdout_descriptor = _sys.stdout, _os.dup(1)
+_sys.stdout = _sys.stderr
+_os.dup2(2, 1)"""
+
+_SERVES: Final = """_os.dup2(_stdout_descriptor, 1)
+_os.close(_stdout_descriptor)
+_sys.stdout = _stdout
+
+if __name__ == "__main__":
+    mcp.run()
+"""
 
 _DISPLAY: Final = '''
 
@@ -109,10 +118,7 @@ class _Writer:
     def script(self, name: str) -> str:
         """All of it."""
         body = "\n\n\n".join(self._parts)
-        imports = [
-            "from mcp_jupyter.server.fastmcp import FastMCP",
-            "from mcp_jupyter.server.stdio import protocol_stdout",
-        ]
+        imports = ["from mcp_jupyter.server.fastmcp import FastMCP"]
         if "ToolAnnotations(" in body:
             imports.append("from mcp_jupyter.types import ToolAnnotations")
         helper = ""
@@ -121,7 +127,8 @@ class _Writer:
             [f"from __future__ import {', '.join(dict.fromkeys(self._future))}", ""] if self._future else []
         )
         head += [
-            "from contextlib import ExitStack",
+            "import os as _os",  # the cells may use the plain names for something else
+            "import sys as _sys",
             "",
             *imports,
             "",
@@ -129,7 +136,6 @@ class _Writer:
             "",
             _PRINTS,
         ]
-        tail = '_cells.close()\n\nif __name__ == "__main__":\n    mcp.run()\n'
         if not self._serves:
             self.notes.append(
                 f"{self._name} serves nothing: no cell has %%mcp_tool, %%mcp_resource or %%mcp_prompt. "
@@ -138,7 +144,7 @@ class _Writer:
         if "display" in self._read - self._bound:
             self.notes.append("display() shows nothing in a script.")
             helper += _DISPLAY
-        return "\n".join(head) + "\n" + helper + f"\n\n{body}\n\n\n{tail}"
+        return "\n".join(head) + "\n" + helper + f"\n\n{body}\n\n\n{_SERVES}"
 
     def cell(self, number: int, source: str) -> None:
         """Take one cell."""

@@ -48,7 +48,7 @@ def server_command(environments: Environments, kind: str, transport: str) -> lis
         return [str(environments.node.node), str(program), transport]
     if kind != "ours":
         return [*environments.program("server.py", kind), transport]
-    options = [] if transport == "stdio" else [f"--{transport}", "--port", "0"]
+    options = [] if transport == "stdio" else [f"--{transport}", "--port", "0", "--no-token"]
     return [JUPYTER_MCP, "run", SERVER, *options]
 
 

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import nbformat
@@ -39,7 +40,8 @@ async def test_an_exported_notebook_serves(kind: str, environments: Environments
         assert (tool.name, tool.description, tool.annotations.readOnlyHint) == ("total", "In all.", True)
         assert (await client.call_tool("total", {"n": 2})).content[0].text == "6"
         assert (await client.read_resource("data://x/item")).contents[0].text == "x"
-        assert (await client.read_resource("data://doubled")).contents[0].text == "[2, 4]"
-        assert (await client.read_resource("notebook://variables/values")).contents[0].text == "[1, 2]"
+        assert json.loads((await client.read_resource("data://doubled")).contents[0].text) == [2, 4]
+        uri = "notebook://variables/values"
+        assert json.loads((await client.read_resource(uri)).contents[0].text) == [1, 2]
         prompt = await client.get_prompt("ask", {"what": "it"})
         assert prompt.messages[0].content.text == "Ask about it."
