@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import NoReturn
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 # A shell that runs us in the background has SIGINT ignored, and so would every child that a test interrupts.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
@@ -21,6 +22,11 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 
 # Tests that are not about a notebook's own files must not see the developer's settings or kernels.
 _FOREIGN = ("JUPYTER_CONFIG_PATH", "JUPYTER_PATH", "JUPYTER_TOKEN", "JPY_PARENT_PID", "JPY_SESSION_NAME")
+
+
+# Where tests share the processor, how long an example takes says nothing. pytest-timeout bounds each test.
+settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("unhurried")
 
 
 # Node, which builds the panel and runs peers, keeps compiled code in /tmp otherwise.

@@ -93,7 +93,7 @@ ROWS: list[tuple[str, str, str, Check]] = [
     ("pa.table(columns)", "pa.Table", "pyarrow", frame),
     ("np.arange(4).reshape(2, 2)", "typing.Any", "numpy", says("[[0,1],[2,3]]")),
     ("np.float64('nan')", "float", "nan", structured({"result": None})),
-    ("[float('inf'), 1.0]", "list[float]", "inf", structured({"result": [None, 1.0]})),
+    ("[float('inf'), 1.0]", "list[float]", "inf", structured({"result": ["Infinity", 1.0]})),
     ("plt.plot([1, 2])[0].figure", "typing.Any", "figure", picture()),
     ("plt.plot([1, 2]) and None", "typing.Any", "open_figure", picture()),
     ("PIL.Image.new('RGB', (2, 2))", "typing.Any", "pil", picture()),

@@ -266,7 +266,6 @@ _hard_json = st.recursive(
 
 
 @given(_hard_json)
-@settings(deadline=None)
 def test_lists_and_objects_are_counted_as_a_parser_finds_them(value):
     """As many more as are missing pass, and one more does not (1.26)."""
     text = json.dumps(value, ensure_ascii=False).encode()
@@ -312,7 +311,7 @@ def cost(text: bytes) -> float:
 @given(st.lists(st.sampled_from(PIECES), min_size=1, max_size=4).map(b"".join))
 @example(b"[],")
 @example(b'"["')
-@settings(deadline=None, max_examples=12)
+@settings(max_examples=12)
 def test_twice_the_json_costs_at_most_two_and_a_half_times_the_time(piece):
     """T12 for JSON (1.26)."""
     half, whole = (b"[" + piece * (size // len(piece)) for size in (MAX_BODY_BYTES // 2, MAX_BODY_BYTES))
@@ -322,7 +321,7 @@ def test_twice_the_json_costs_at_most_two_and_a_half_times_the_time(piece):
 @pytest.mark.alone
 @given(st.lists(st.sampled_from(PIECES), min_size=1, max_size=4).map(b"".join))
 @example(b"[],")
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 def test_refusing_json_takes_at_most_four_times_its_memory(piece):
     """T12 for JSON (1.26)."""
     bomb = b"[" + piece * (MAX_BODY_BYTES // len(piece))

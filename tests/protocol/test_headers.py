@@ -8,7 +8,7 @@ import re
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from tornado.httputil import HTTPHeaders
 
@@ -24,8 +24,6 @@ from mcp_jupyter.protocol.headers import (
     name_of,
     param_headers,
 )
-
-UNHURRIED = settings(deadline=None)  # other tests may share the processor
 
 VERSION = "2026-07-28"
 META = {"_meta": {"io.modelcontextprotocol/protocolVersion": VERSION}}
@@ -61,7 +59,6 @@ def test_values_are_encoded_as_in_the_specification(value: str, sent: str) -> No
     assert decode_value(sent) == value
 
 
-@UNHURRIED
 @given(
     st.text(alphabet=st.characters(codec="utf-8"))
     | st.text(alphabet="=?base64 \t\r\nYQ", max_size=20)
@@ -75,7 +72,6 @@ def test_every_text_survives_a_header(value: str) -> None:
     assert received(f"X: {sent}")("x") == [sent]
 
 
-@UNHURRIED
 @given(st.text(max_size=30) | st.text(alphabet="=?base64YWJj+/-_", max_size=12).map("=?base64?{}?=".format))
 def test_any_header_is_decoded_or_refused(value: str) -> None:
     try:
@@ -348,7 +344,6 @@ def test_integers_beyond_the_safe_range_are_not_mirrored(value: float) -> None:
         check_params(ANNOTATIONS, {"count": value}, received(f"Mcp-Param-Count: {2**53}"))
 
 
-@UNHURRIED
 @given(
     st.fixed_dictionaries(
         {},

@@ -6,12 +6,10 @@ from __future__ import annotations
 import time
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from mcp_jupyter.protocol.origins import HostRule, OriginRule, loopback
-
-UNHURRIED = settings(deadline=None)  # other tests may share the processor
 
 OURS = "http://localhost:8888"
 
@@ -130,7 +128,6 @@ def test_a_wrong_entry_is_reported_when_configured(entry: str) -> None:
         OriginRule([entry])
 
 
-@UNHURRIED
 @given(st.lists(st.text(max_size=40), max_size=3), st.lists(st.text(max_size=12), max_size=2))
 def test_anything_gets_a_verdict_and_only_ours_passes(origins: list[str], sites: list[str]) -> None:
     verdict = OriginRule([OURS]).check(origins, sites)
@@ -215,7 +212,6 @@ def test_a_wrong_host_is_reported_when_configured(entry: str) -> None:
         HostRule([entry])
 
 
-@UNHURRIED
 @given(st.lists(st.text(max_size=40), max_size=3))
 def test_any_host_gets_a_verdict(hosts: list[str]) -> None:
     verdict = HostRule(["a:1"]).check(hosts)

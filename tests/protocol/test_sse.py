@@ -9,12 +9,10 @@ import time
 import tracemalloc
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from mcp_jupyter.protocol.sse import Decoder, Event, SseError, comment, encode
-
-UNHURRIED = settings(deadline=None)  # other tests may share the processor
 
 LINE_ENDS = ("\n", "\r", "\r\n")
 
@@ -80,13 +78,11 @@ _hostile = st.one_of(
 )
 
 
-@UNHURRIED
 @given(st.one_of(_streams, _hostile))
 def test_decodes_as_the_standard_says(stream: bytes) -> None:
     assert decode(stream) == oracle(stream)
 
 
-@UNHURRIED
 @given(st.one_of(_streams, _hostile))
 def test_decodes_the_same_at_every_split(stream: bytes) -> None:
     whole = decode(stream)
@@ -99,7 +95,6 @@ _texts = st.text(alphabet=st.characters(codec="utf-8"), max_size=30)
 _fields = _texts.filter(lambda text: not set(text) & set("\r\n\0"))
 
 
-@UNHURRIED
 @given(_texts, st.none() | _fields, st.none() | _fields, st.none() | st.integers(0, 10**9))
 def test_reads_back_what_it_wrote(data: str, event: str | None, id: str | None, retry: int | None) -> None:
     [read] = decode(comment() + encode(data.encode(), event=event, id=id, retry=retry) + comment("x\ny"))

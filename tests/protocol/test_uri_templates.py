@@ -8,12 +8,10 @@ import time
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from mcp_jupyter.protocol.uri_templates import UriTemplate, UriTemplateError, path_fault
-
-UNHURRIED = settings(deadline=None)  # other tests may share the processor
 
 # ---- expansion
 
@@ -163,7 +161,6 @@ def test_wrong_templates_are_explained(template: str, message: str) -> None:
         UriTemplate(template)
 
 
-@UNHURRIED
 @given(st.text(max_size=30) | st.text(alphabet="{}ab,*:?&#+./;", max_size=20))
 def test_any_text_is_a_template_or_refused(text: str) -> None:
     try:
@@ -292,7 +289,6 @@ _TEXT = st.text(alphabet=st.characters(codec="utf-8"), min_size=1, max_size=12)
 _NASTY = st.text(alphabet="a/.?#&=%+,;: ~é-", min_size=1, max_size=8)
 
 
-@UNHURRIED
 @given(st.sampled_from(_ROUND_TRIPS), st.data())
 def test_match_reads_back_what_expand_wrote(text: str, data: st.DataObject) -> None:
     template = UriTemplate(text)
@@ -327,14 +323,12 @@ def _paths(draw: st.DrawFn) -> tuple[str, re.Pattern[str]]:
     return template, re.compile(pattern)
 
 
-@UNHURRIED
 @given(_paths(), st.text(alphabet="ab-/.&?#", max_size=12))
 def test_matches_whenever_some_division_does(path: tuple[str, re.Pattern[str]], uri: str) -> None:
     template, pattern = path
     assert (UriTemplate(template).match(uri) is None) == (pattern.fullmatch(uri) is None)
 
 
-@UNHURRIED
 @given(_paths(), st.data())
 def test_every_match_expands_to_the_uri_it_came_from(
     path: tuple[str, re.Pattern[str]], data: st.DataObject
@@ -348,7 +342,6 @@ def test_every_match_expands_to_the_uri_it_came_from(
     assert all(values.values())
 
 
-@UNHURRIED
 @given(st.sampled_from(_ROUND_TRIPS), st.text(max_size=40))
 def test_any_uri_gets_a_verdict(text: str, tail: str) -> None:
     UriTemplate(text).match("data://" + tail)

@@ -87,7 +87,7 @@ async def test_a_line_with_too_many_lists_is_refused_and_the_next_is_heard():
     assert [str(fault) for fault in heard.faults] == ["The message has more than 100,000 lists and objects."]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     st.lists(st.one_of(st.binary(max_size=40), st.sampled_from([PING, b"\n", b"{}\n", b'{"a":'])), max_size=8)
 )

@@ -193,7 +193,6 @@ JSON = st.recursive(
 
 
 @given(JSON, JSON)
-@settings(deadline=None)
 def test_any_value_is_a_frame_or_a_clear_refusal(value: Any, schema: Any) -> None:
     try:
         found = frame_of(value, schema)
@@ -341,7 +340,7 @@ PIECES = (
 
 
 @given(st.lists(st.sampled_from(PIECES), max_size=12).map("".join))
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 def test_markdown_never_makes_a_page_fetch_or_run_something(text: str) -> None:
     render = mistune.create_markdown(escape=False, plugins=["strikethrough", "table", "url"])
     html = str(render(harmless_markdown(text))).lower()

@@ -16,7 +16,7 @@ import polars as pl
 import pyarrow as pa
 import pydantic
 import pytest
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from mcp_jupyter.calling.tools.signatures import NOT_GIVEN, checked, signature_of
@@ -139,7 +139,6 @@ SCHEMAS = st.dictionaries(st.sampled_from(["properties", "required", "$ref", "an
 
 
 @given(SCHEMAS | st.fixed_dictionaries({"properties": st.dictionaries(st.text(max_size=5), JSON)}))
-@settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)
 @example({"properties": {"a": {"$ref": "#/properties/a"}}})
 @example({"allOf": [{"$ref": "#"}], "$ref": "#"})
 @example({"properties": {"a": {"enum": [[], {}, float("nan")]}}})

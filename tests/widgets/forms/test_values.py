@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from mcp_jupyter.protocol.json_schema import JsonSchema
@@ -15,10 +15,10 @@ from mcp_jupyter.widgets.forms.problems import Problem
 
 from .generated import Case, cases, hostile_schemas, json_values
 
-PATIENT = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow], max_examples=300)
+MANY = settings(max_examples=300)
 
 
-@PATIENT
+@MANY
 @given(st.data(), cases())
 def test_what_fits_is_read_as_it_was_set(data: st.DataObject, case: Case) -> None:
     value = data.draw(case.values)
@@ -31,7 +31,7 @@ def test_what_fits_is_read_as_it_was_set(data: st.DataObject, case: Case) -> Non
         assert [str(problem) for problem in problems] == []
 
 
-@PATIENT
+@MANY
 @given(cases())
 def test_what_a_form_begins_with_fits_or_has_problems(case: Case) -> None:
     problems: list[Problem] = []
@@ -39,7 +39,7 @@ def test_what_a_form_begins_with_fits_or_has_problems(case: Case) -> None:
     assert problems or JsonSchema(case.schema).problems(value) == []
 
 
-@PATIENT
+@MANY
 @given(hostile_schemas(), json_values())
 def test_no_schema_breaks_a_form(schema: Any, value: Any) -> None:
     entry = build(schema, "label")
