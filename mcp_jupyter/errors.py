@@ -8,7 +8,7 @@ into one of these at one named boundary.
     ├── McpError                a JSON-RPC error: ours on its way out, or the peer's as it came in
     │   ├── FrameError          the bytes were not a JSON-RPC message
     │   ├── ProtocolError       a tool fails the request itself: a JSON-RPC error, no `isError` result
-    │   ├── UnknownName             a request names what is not there; lists the names that are
+    │   ├── UnknownName             a request names an unknown tool, resource or prompt; lists the known ones
     │   ├── MissingCapability   the client has not declared what a question to it needs
     │   └── UrlElicitationRequired  the person has to visit a URL first (2025-11-25)
     ├── ToolError               a tool says what went wrong; the caller gets `isError: true`

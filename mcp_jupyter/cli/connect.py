@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["command"]
 
 DIAL_SECONDS: Final = 1.0
-"""A port of this machine answers at once, or nobody listens there."""
+"""A port of this machine answers at once, or no process listens there."""
 
 
 @click.command("connect", short_help="Show how hosts connect to a notebook, or to what `run --http` serves.")

@@ -17,7 +17,7 @@ from .hosts import HOSTS
 
 __all__ = ["TOKEN_PLACE", "Connect", "program_lines", "shown", "url_lines"]
 
-TOKEN_PLACE: Final = "TOKEN"  # noqa: S105 - it is none
+TOKEN_PLACE: Final = "TOKEN"  # noqa: S105 - not a secret
 """Stands for a token that is not shown: the user knows it, or only its hash is kept."""
 
 

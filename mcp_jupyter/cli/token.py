@@ -194,9 +194,9 @@ def _explain(error: ValueError) -> str:
     if "pattern" in problem["msg"]:
         if problem["loc"][0] == "resources":
             return f"{problem['input']!r} cannot match a URI: no spaces, quotes or brackets."
-        return f"{problem['input']!r} is no name of a tool or prompt: letters, digits and . _ - / * ? only."
+        return f"{problem['input']!r} cannot name a tool or prompt. Use letters, digits and . _ - / * ?."
     if problem["loc"][0] == "servers":
-        return f"{problem['input']!r} is no name of a notebook: letters, digits and . _ - * ? only."
+        return f"{problem['input']!r} cannot name a notebook. Use letters, digits and . _ - * ?."
     return f"{problem['loc'][0]}: {problem['msg']}"
 
 

@@ -43,7 +43,7 @@ async def not_there(token: Token, discovery: Discovery) -> list[str]:
         if offers is None:
             return [
                 *said,
-                f"{info.name} does not answer now, so nobody looked whether it has what this names.",
+                f"{info.name} does not answer now, so it is not checked whether it has what this names.",
             ]
         for kind, names in offers.items():
             offered[kind].update(names)

@@ -2,7 +2,7 @@
 """Read the usable part of a result: a malformed tool or an unknown content block costs only itself.
 
 An item of a list (a tool, a resource, a prompt) is left out and named in the log. Content of a result is
-replaced by a text that says what was there: whoever reads the result learns of it.
+replaced by a text that says what was there, so the reader of the result knows.
 """
 
 from __future__ import annotations

@@ -122,7 +122,7 @@ class ClientChannel(Channel):
     def receive(self, raw: bytes, related: RequestId | None = None) -> Frame | None:
         """Read one message, give it to the session and return it; junk is dropped, as None.
 
-        A message with too many lists and objects ends the conversation: nobody knows which request it
+        A message with too many lists and objects ends the conversation: it is not known which request it
         answers, and that caller must not wait for ever.
         """
         if self._closed:

@@ -50,8 +50,8 @@ SWEEP_SECONDS: Final = 5.0
 """How often the kernels that are served are looked for."""
 
 AWAY_SECONDS: Final = 60.0
-"""A kernel of somebody else's (VS Code, a console) that stays away for so long is not coming back. A kernel
-that restarted and does not take a name again for so long has another: its cells have run by then."""
+"""A kernel that another program started (VS Code, a console) and that stays away for so long is not coming
+back. A kernel that restarted and has not taken its name again by then has another: its cells have run."""
 
 STOP_SECONDS: Final = 5.0
 """For tasks to end when the server stops; they have nothing to wait for."""
@@ -201,7 +201,7 @@ class NotebookManager:
         try:
             token = self._store.get(token_id)
         except TokenFileError:
-            return None  # nobody can say that it is good
+            return None  # its validity cannot be checked
         return token if token is not None and token.refusal(self._store.now()) is None else None
 
     def _retire_outside(self, served: _Served) -> None:

@@ -68,7 +68,7 @@ class _ReturnTable(ContentTable):
 def _forget_display(value: Any, *, results_only: bool = False) -> None:
     """See that what a call returns is not sent a second time, because it was displayed.
 
-    A value that is no figure may have changed in between, but for that of a cell that the call ran.
+    A value other than a figure may have changed in between, except that of a cell that the call ran.
     """
     call = CURRENT.get()
     if call is not None and value is not None:

@@ -248,7 +248,7 @@ class Engine:
             asyncio.run(self._serve_until_stopped(ready))
         except BaseException as exc:
             if ready.cancelled():
-                log.info("The engine could not start, and nobody waits for it: %s", exc)
+                log.info("The engine could not start, after its caller had given up: %s", exc)
                 return
             if ready.done():
                 raise

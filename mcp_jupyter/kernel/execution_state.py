@@ -33,7 +33,7 @@ PULSE_SECONDS: Final = 30.0
 """While calls run. The shortest useful `cull_idle_timeout` is a minute."""
 
 REST_SECONDS: Final = 1.0
-"""Between two pulses of concurrent calls: nobody counts activity in shorter steps."""
+"""Between two pulses of concurrent calls: no program counts activity in shorter steps."""
 
 
 class ExecutionState:

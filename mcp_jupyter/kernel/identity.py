@@ -113,7 +113,7 @@ def _connection_file() -> Path | None:
     try:
         return Path(get_connection_file())
     except (RuntimeError, MultipleInstanceError):
-        # This process is no kernel. In plain IPython, the application is of another kind than the kernel's.
+        # This process is not a kernel. Plain IPython has an application of another kind.
         return None
 
 

@@ -50,7 +50,7 @@ def _real_path(text: str) -> str | None:
 def _not_live(path: str, live: Sequence[ConnectionInfo]) -> str:
     name = PurePath(path).name
     reason = f"{name} is not live. Open it in Jupyter and run `%load_ext mcp_jupyter`."
-    # Some programs give a kernel a path that begins nobody knows where: it may be this file, or another.
+    # Some programs give a kernel a path whose root is unknown: it may be this file, or another.
     ends = [
         info for info in live if info.path and not os.path.isabs(info.path) and _ends_with(path, info.path)
     ]

@@ -29,7 +29,7 @@ MAX_MARK_CHARS: Final = 32
 _FALLBACK: Final = "notebook"
 _PUNCTUATION: Final = "_.-"
 
-# Letters and marks that nobody sees: two names that look the same must be the same.
+# Invisible letters and marks: two names that look the same must be the same.
 _INVISIBLE: Final = re.compile(
     "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]"
 )

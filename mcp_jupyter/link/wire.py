@@ -118,7 +118,7 @@ def greeting(key: str, *, moved: bool = False) -> bytes:
 
 
 def greeted(line: bytes) -> tuple[str | None, bool]:
-    """The key that a greeting holds, None when the line is no greeting; and whether it tells a new path."""
+    """The key that a greeting holds (None: not a greeting), and whether it tells a new path."""
     try:
         value = parse(line)
     except FrameError:

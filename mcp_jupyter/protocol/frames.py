@@ -2,7 +2,7 @@
 """JSON-RPC 2.0 messages: from bytes to a routed frame, and from a frame to bytes.
 
 Owns parsing (once), the bound on what is parsed, the rules for ids, and serialising (once). Knows no
-method, no version and no transport. Params and results stay plain dicts here; whoever handles a method
+method, no version and no transport. Params and results stay plain dicts here; the handler of a method
 validates its params.
 
 Source: JSON-RPC 2.0; MCP narrows ids to string or integer, and params to an object (spec, basic).

@@ -2,8 +2,8 @@
 """The cells of libraries' columns and arrays as Python values: dates as exact text, short floats as short.
 
 Reads what NumPy, pandas, polars and pyarrow have in one dimension (NumPy also in more). Imports none of
-them: whoever has such a value has its library. A cell that its library cannot give as a Python value, such as
-a date before year 1, costs no other cell. Numbers, texts and containers are left to `plain`.
+them: a program with such a value has its library. A cell that its library cannot give as a Python value, such
+as a date before year 1, costs no other cell. Numbers, texts and containers are left to `plain`.
 """
 
 from __future__ import annotations
