@@ -311,17 +311,17 @@ def cost(text: bytes) -> float:
 @given(st.lists(st.sampled_from(PIECES), min_size=1, max_size=4).map(b"".join))
 @example(b"[],")
 @example(b'"["')
-@settings(max_examples=12)
+@settings(max_examples=12, derandomize=True)
 def test_twice_the_json_costs_at_most_two_and_a_half_times_the_time(piece):
-    """T12 for JSON (1.26)."""
-    half, whole = (b"[" + piece * (size // len(piece)) for size in (MAX_BODY_BYTES // 2, MAX_BODY_BYTES))
-    assert cost(whole) <= 2.5 * cost(half) + 0.005
+    """T12 for JSON (1.26). Over three doublings, so that caches and other processes matter less."""
+    eighth, whole = (b"[" + piece * (size // len(piece)) for size in (MAX_BODY_BYTES // 8, MAX_BODY_BYTES))
+    assert cost(whole) <= 2.5**3 * cost(eighth) + 0.005
 
 
 @pytest.mark.alone
 @given(st.lists(st.sampled_from(PIECES), min_size=1, max_size=4).map(b"".join))
 @example(b"[],")
-@settings(max_examples=20)
+@settings(max_examples=20, derandomize=True)
 def test_refusing_json_takes_at_most_four_times_its_memory(piece):
     """T12 for JSON (1.26)."""
     bomb = b"[" + piece * (MAX_BODY_BYTES // len(piece))
