@@ -58,7 +58,7 @@ class ConnectedServer:
         Where the connection lives.
     post : callable or None
         See `PostToMain`; None where nothing runs between cells. Then a question is put by a cell that waits
-        for its call, or else cancelled at once, and there is no panel.
+        for its call, or else cancelled at once; it has no panel.
     sampling : function, optional
         See `Keeper`.
     roots : sequence of Path

@@ -248,7 +248,7 @@ def is_project_file(path: Path) -> bool:
 
     Project files are those that have the name or the folder of one (`PROJECT_NAMES`, `PROJECT_FOLDERS`), and
     links: from elsewhere to such a file, and from inside a repository to anywhere, because a repository
-    brings its links along. Where hosts keep the user's own servers, as in ``~/.cursor/mcp.json``, is none.
+    brings its links along. The files of the user's own servers (``~/.cursor/mcp.json``) do not count.
     """
     path = Path(os.path.abspath(path))
     if _is_own(path):

@@ -219,7 +219,7 @@ def encoding_of(schema: Any, root: Schema, depth: int = 0) -> str | None:
 
 
 def part_of(schema: Any, key: str | int, root: Schema) -> Schema:
-    """The schema of a member of an object or an item of an array; an empty one where there is none."""
+    """The schema of a member of an object or an item of an array; empty when it has none."""
     schema = resolved(schema, root)
     branches = [schema, *_list(schema.get("anyOf")), *_list(schema.get("oneOf"))][: MAX_ALTERNATIVES + 1]
     for branch in (resolved(each, root) for each in branches):
