@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING, Any, Final
 from ..engine.connection import InboundRequest
 from ..errors import McpError, MissingCapability, ProtocolError, UrlElicitationRequired
 from ..protocol.codes import HEADER_MISMATCH, INTERNAL_ERROR, METHOD_NOT_FOUND
-from ..protocol.eras import CLIENT_CAPABILITIES, LOG_LEVEL, Era
+from ..protocol.eras import CLIENT_CAPABILITIES, CLIENT_INFO, LOG_LEVEL, Era
 from ..protocol.headers import HeaderError, check_params
 from ..protocol.methods import CLOSE_STREAM
 from .asking import ANSWER_SECONDS, ASKING, declares, required
+from .host_profiles import HostProfile, profile_of
 
 if TYPE_CHECKING:
     from .detached import DetachedCall
@@ -170,6 +171,19 @@ class RequestContext:
             declared = self._call.meta.get(CLIENT_CAPABILITIES)
             return declared if isinstance(declared, dict) else {}
         return self.conversation.client_capabilities
+
+    @property
+    def client_info(self) -> Mapping[str, Any]:
+        """The client's `clientInfo`, as received: in this request, or in its handshake."""
+        if self.era.rounds:
+            info = self._call.meta.get(CLIENT_INFO)
+            return info if isinstance(info, dict) else {}
+        return self.conversation.client_info
+
+    @property
+    def profile(self) -> HostProfile:
+        """What the client's host does with what it gets."""
+        return profile_of(self.client_info)
 
     @property
     def wants_progress(self) -> bool:

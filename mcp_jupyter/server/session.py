@@ -80,8 +80,8 @@ class ServerSession:
     ----------
     client_params : InitializeRequestParams or None
         What the client said of itself in a legacy handshake.
-    client_capabilities : mapping
-        What it declared there, as received.
+    client_info, client_capabilities : mapping
+        Its `clientInfo` there, and what it declared, as received.
     """
 
     def __init__(
@@ -90,6 +90,7 @@ class ServerSession:
         self.server = server
         self._introduced = options or server
         self.client_params: types.InitializeRequestParams | None = None
+        self.client_info: Mapping[str, Any] = {}
         self.client_capabilities: Mapping[str, Any] = {}
         self._era: Era | None = None
         self._log_level: str | None = "debug"
@@ -177,6 +178,7 @@ class ServerSession:
     async def _initialize(self, call: InboundRequest) -> dict[str, Any]:
         params = parameters(types.InitializeRequestParams, call.params)
         self.client_params = params
+        self.client_info = call.params["clientInfo"]
         self.client_capabilities = call.params["capabilities"]
         self._era = negotiate(params.protocolVersion)
         return {

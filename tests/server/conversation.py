@@ -27,9 +27,9 @@ class Client:
     async def ask(self, method: str, params: dict[str, Any] | None = None, **options: Any) -> Any:
         return await self.connection.request(method, params or {}, timeout=10, **options)
 
-    async def handshake(self, version: str = "2025-11-25") -> Any:
+    async def handshake(self, version: str = "2025-11-25", name: str = "test") -> Any:
         """The legacy handshake."""
-        who = {"name": "test", "version": "1"}
+        who = {"name": name, "version": "1"}
         said = await self.ask(
             "initialize", {"protocolVersion": version, "capabilities": {}, "clientInfo": who}
         )
@@ -70,7 +70,9 @@ class Ears:
 
 
 @asynccontextmanager
-async def connected(server: Any, *, initialize: str | None = "2025-11-25") -> AsyncIterator[Client]:
+async def connected(
+    server: Any, *, initialize: str | None = "2025-11-25", name: str = "test"
+) -> AsyncIterator[Client]:
     """A running server and one client of it, with the legacy handshake done unless told otherwise."""
     ours, theirs = memory_pair()
     heard: list[Notification] = []
@@ -81,7 +83,7 @@ async def connected(server: Any, *, initialize: str | None = "2025-11-25") -> As
         client = Client(connection, heard)
         try:
             if initialize is not None:
-                await client.handshake(initialize)
+                await client.handshake(initialize, name)
             yield client
         finally:
             connection.close()

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from mcp_jupyter.protocol.eras import LOG_LEVEL
+from mcp_jupyter.protocol.eras import CLIENT_INFO, LOG_LEVEL
 from mcp_jupyter.server.fastmcp import FastMCP
 
 from ..conversation import MODERN, Client, connected
@@ -20,10 +20,11 @@ both_eras = pytest.mark.parametrize("era", ["legacy", "modern"])
 class Speaker:
     """Asks by the rules of an era, for all log messages; gives results without the era's envelope."""
 
-    def __init__(self, client: Client, era: str) -> None:
+    def __init__(self, client: Client, era: str, name: str) -> None:
         self.client = client
         self.heard = client.heard
-        self.meta = {} if era == "legacy" else {**MODERN, LOG_LEVEL: "debug"}
+        who = {CLIENT_INFO: {"name": name, "version": "1"}}
+        self.meta = {} if era == "legacy" else {**MODERN, **who, LOG_LEVEL: "debug"}
 
     async def ask(self, method: str, on_progress: Any = None, **params: Any) -> Any:
         if self.meta:
@@ -54,6 +55,7 @@ class Speaker:
 
 
 @asynccontextmanager
-async def speaking(server: FastMCP, era: str = "legacy") -> AsyncIterator[Speaker]:
-    async with connected(server, initialize="2025-11-25" if era == "legacy" else None) as client:
-        yield Speaker(client, era)
+async def speaking(server: FastMCP, era: str = "legacy", name: str = "test") -> AsyncIterator[Speaker]:
+    opening = "2025-11-25" if era == "legacy" else None
+    async with connected(server, initialize=opening, name=name) as client:
+        yield Speaker(client, era, name)

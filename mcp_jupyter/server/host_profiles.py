@@ -1,0 +1,241 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""What each host hands to its model, by the name that its client gives.
+
+One table, measured with the real programs: a scripted model wrote down what it was handed. Results, lists and
+instructions are made to fit a request's profile. Nothing else in the server looks at a client's name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+
+__all__ = ["DEFAULT", "OWN", "PROFILES", "HostProfile", "Structure", "profile_of"]
+
+Structure = Literal["none", "promised", "all"]
+"""Which structured results are sent: none, those of tools with a return annotation, or all there are."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HostProfile:
+    """What one host does with what it gets. Sizes are characters of a result as JSON.
+
+    Attributes
+    ----------
+    name : str
+        The `name` in `clientInfo`; of Qwen Code without the server's name, which it appends.
+    title : str
+        The host's name for people.
+    version, measured : str
+        The version that was measured, and the day.
+    source : str
+        Who measured, and how.
+    structure : "none", "promised" or "all"
+        Which structured results are sent. Where a host takes them it may drop or double the text.
+    structure_hides_pictures : bool
+        A picture beside structured content does not reach the model.
+    structures_json_text : bool
+        It takes a first text that is JSON for structured content, and a number or a list for an error:
+        such a value is sent as `{"result": ...}` too.
+    result_chars : int
+        Of one whole result. A longer one is cut in the middle by the host, or put into a file.
+    page_chars, text_chars, error_chars : int
+        Of the rows of a data frame, of one text, and of an error.
+    text_lines : int
+        Of one text.
+    pictures : bool
+        Pictures reach the model as pictures.
+    refreshes_lists : bool
+        It asks for the lists again when it hears that they changed.
+    reads_results : bool
+        Its model can read a URI that is in no list of resources.
+    silent_seconds : float or None
+        A call that says nothing ends after that long; None: no limit was met.
+    progress_resets : bool
+        A progress notification starts that time again.
+    instructions_chars : int
+        Of the server's instructions.
+    unanswered : frozenset of str
+        Capabilities that it declares and never answers.
+    loads_always, sizes_results : bool
+        It reads `anthropic/alwaysLoad`, `anthropic/maxResultSizeChars` in a tool's `_meta`.
+    """
+
+    name: str
+    title: str
+    version: str
+    measured: str
+    source: str
+    structure: Structure = "promised"
+    structure_hides_pictures: bool = False
+    structures_json_text: bool = False
+    result_chars: int = 40_000
+    page_chars: int = 9_000
+    text_chars: int = 30_000
+    text_lines: int = 1_900
+    error_chars: int = 4_000
+    pictures: bool = True
+    refreshes_lists: bool = False
+    reads_results: bool = False
+    silent_seconds: float | None = None
+    progress_resets: bool = False
+    instructions_chars: int = 2_000
+    unanswered: frozenset[str] = frozenset()
+    loads_always: bool = False
+    sizes_results: bool = False
+
+
+_MEASURED: Final = "the real program with a scripted model, over attach, run and HTTP"
+_DAY: Final = "2026-11-30"
+
+_ALL: Final = (
+    HostProfile(
+        name="claude-code",
+        title="Claude Code",
+        version="2.1.332",
+        measured=_DAY,
+        source=_MEASURED,
+        structure="none",
+        result_chars=48_000,
+        refreshes_lists=True,
+        reads_results=True,
+        silent_seconds=300.0,
+        progress_resets=True,
+        loads_always=True,
+        sizes_results=True,
+    ),
+    HostProfile(
+        name="codex-mcp-client",
+        title="Codex",
+        version="0.171.0",
+        measured=_DAY,
+        source=_MEASURED,
+        structure_hides_pictures=True,
+        result_chars=11_000,
+        text_chars=10_500,
+        reads_results=True,
+        instructions_chars=300,
+    ),
+    HostProfile(
+        name="gemini-cli-mcp-client",
+        title="Gemini CLI",
+        version="0.61.0",
+        measured=_DAY,
+        source=_MEASURED,
+        structure="none",
+        structures_json_text=True,
+        result_chars=38_000,
+        refreshes_lists=True,
+    ),
+    HostProfile(
+        name="opencode",
+        title="opencode",
+        version="1.18.33",
+        measured=_DAY,
+        source=_MEASURED,
+        structure="none",
+        refreshes_lists=True,
+        reads_results=True,
+        progress_resets=True,
+    ),
+    HostProfile(
+        name="qwen-cli-mcp-client",
+        title="Qwen Code",
+        version="0.24.4",
+        measured=_DAY,
+        source=_MEASURED,
+        structure="none",
+        result_chars=25_000,
+        text_chars=24_000,
+        reads_results=True,
+    ),
+    HostProfile(
+        name="copilot-cli",
+        title="Copilot CLI",
+        version="1.0.102",
+        measured=_DAY,
+        source=_MEASURED,
+        structure="none",
+        result_chars=18_000,
+        text_chars=17_000,
+        pictures=False,
+        refreshes_lists=True,
+        progress_resets=True,
+        unanswered=frozenset({"sampling"}),
+    ),
+    HostProfile(
+        name="continue-cli-client",
+        title="Continue CLI",
+        version="1.5.47",
+        measured=_DAY,
+        source=_MEASURED,
+        structure="none",
+        pictures=False,
+        silent_seconds=60.0,
+    ),
+    HostProfile(
+        name="@cline/core",
+        title="Cline CLI",
+        version="3.0.65",
+        measured=_DAY,
+        source=_MEASURED,
+        structure="none",
+        result_chars=7_500,
+        page_chars=5_500,
+        text_chars=7_000,
+        error_chars=3_000,
+        pictures=False,
+        silent_seconds=60.0,
+    ),
+    HostProfile(
+        name="claude-ai",
+        title="Claude Desktop",
+        version="unknown",
+        measured=_DAY,
+        source="reports of its users; the program does not run where the others were measured",
+        silent_seconds=60.0,
+    ),
+)
+
+OWN: Final = HostProfile(
+    name="mcp_jupyter",
+    title="mcp_jupyter's client",
+    version="this one",
+    measured=_DAY,
+    source="its tests",
+    structure="all",
+    result_chars=1_000_000,
+    page_chars=1_000_000,
+    text_chars=1_000_000,
+    text_lines=1_000_000,
+    error_chars=8_000,
+    refreshes_lists=True,
+    reads_results=True,
+    progress_resets=True,
+)
+"""Our own client: everything, for its results are values in a notebook."""
+
+DEFAULT: Final = HostProfile(
+    name="",
+    title="any other client",
+    version="",
+    measured=_DAY,
+    source="the strictest of the above that costs other clients nothing",
+)
+"""What is safe for a client that is not in the table."""
+
+PROFILES: Final[Mapping[str, HostProfile]] = {profile.name: profile for profile in (*_ALL, OWN)}
+
+_QWEN: Final = "qwen-cli-mcp-client-"
+"""Qwen Code appends the name that its user gave the server."""
+
+
+def profile_of(client_info: Mapping[str, Any] | None) -> HostProfile:
+    """The profile of a client, by what it says of itself (`clientInfo`, as received); else `DEFAULT`."""
+    name = client_info.get("name") if isinstance(client_info, Mapping) else None
+    if not isinstance(name, str):
+        return DEFAULT
+    if name.startswith(_QWEN):
+        name = _QWEN[:-1]
+    return PROFILES.get(name, DEFAULT)
