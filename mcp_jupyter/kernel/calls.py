@@ -172,7 +172,7 @@ class Call:
             if self.state is State.WITHDRAWN:
                 raise ToolError(self._stop)
             if error is None:
-                return Outcome(self._value, self.displayed)
+                return Outcome(self._value, self.displayed, self.output.printed)
             if self._stop is not None:
                 raise ToolError(self._stop) from error
             raise walled(self, error)

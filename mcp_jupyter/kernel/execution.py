@@ -149,7 +149,11 @@ class KernelRunner:
             for timer in timers:
                 timer.cancel()
             self._state.ended(invocation.concurrent)
-        return call.outcome()
+        try:
+            return call.outcome()
+        except Exception:
+            invocation.failed_after(call.output.printed)
+            raise
 
     def _place(self, call: Call) -> None:
         if not call.invocation.concurrent:

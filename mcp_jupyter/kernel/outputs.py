@@ -9,15 +9,19 @@ from __future__ import annotations
 import io
 import os
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from copy import copy
 from dataclasses import dataclass
 from typing import Any, Final
+
+from ..calling.text import clean, one_line
 
 __all__ = [
     "MAX_CHARS",
     "MAX_DISPLAYED",
     "MAX_LINES",
     "MAX_LINE_CHARS",
+    "MAX_PRINTED_CHARS",
     "MAX_UNPUBLISHED",
     "CallOutput",
     "Display",
@@ -32,6 +36,10 @@ MAX_CHARS: Final = 100_000
 MAX_LINE_CHARS: Final = 10_000
 """One log message: a longer line is sent in pieces, so that text without a line's end has a bound."""
 
+MAX_PRINTED_CHARS: Final = 4000
+"""What a result has of the printed text: of a longer one, its beginning and its end. It stays well below what
+hosts pass on to a model."""
+
 MAX_DISPLAYED: Final = 100
 """What one call may display: each becomes a part of its result and stays in memory until then."""
 
@@ -40,6 +48,12 @@ MAX_UNPUBLISHED: Final = 100
 
 SOURCE: Final = "mcp-jupyter/source"
 """In the metadata of a display: stands for the value, which a message cannot hold."""
+
+_PRINTED_PART: Final = MAX_PRINTED_CHARS // 2 - 40
+"""Of its beginning, and of its end; between them stands how much is left out."""
+
+_PRINTED_CUT: Final = 200
+"""Characters of a line that are left out as well, for the text to be cut between two lines."""
 
 _LEVELS: Final = {"stdout": "info", "stderr": "warning"}
 
@@ -69,6 +83,62 @@ class Display:
     is_result: bool = False
 
 
+class Printed:
+    r"""The text that a call prints to both of its channels: its beginning and its end, in bounded memory.
+
+    A progress bar, which overwrites its line after each `\r`, has its last state only.
+    """
+
+    def __init__(self) -> None:
+        self._bars: dict[str, str] = {}  # by channel: a line that what follows may overwrite
+        self._head = self._tail = ""
+        self._chars = 0
+
+    def add(self, channel: str, text: str, *, ends: bool) -> None:
+        """Take a line, or with `ends` false a piece of a long one."""
+        text = self._bars.pop(channel, "") + text
+        shown = _last_state(text)
+        if not ends and "\r" in text and len(shown) <= MAX_LINE_CHARS:
+            self._bars[channel] = shown + "\r" * text.endswith("\r")
+        else:
+            self._push(shown + "\n" * ends)
+
+    def _push(self, text: str) -> None:
+        self._chars += len(text)
+        room = _PRINTED_PART - len(self._head)
+        self._head += text[:room]
+        self._tail = (self._tail + text[room:])[-_PRINTED_PART:]
+
+    def text(self, begun: Mapping[str, str]) -> str:
+        """The text, in at most `MAX_PRINTED_CHARS` characters; shows all it holds and does nothing.
+
+        Parameters
+        ----------
+        begun : mapping
+            By channel, a line that has not ended: it stands at the end.
+        """
+        whole = copy(self)
+        whole._bars = dict(self._bars)
+        for channel in [*begun, *(self._bars.keys() - begun.keys())]:
+            whole.add(channel, begun.get(channel, ""), ends=True)
+        kept = whole._head + whole._tail
+        shown = clean(kept).strip("\n")
+        if whole._chars == len(kept) and len(shown) <= MAX_PRINTED_CHARS:
+            return shown
+        head, tail = clean(whole._head)[:_PRINTED_PART], clean(whole._tail)[-_PRINTED_PART:]
+        before, _, cut = head.rpartition("\n")
+        head = before if len(cut) <= _PRINTED_CUT else head
+        cut, _, after = tail.rstrip("\n").partition("\n")
+        tail = after if after and len(cut) <= _PRINTED_CUT else tail.rstrip("\n")
+        left_out = max(whole._chars - len(head) - len(tail), 1)  # what is cleaned may have become longer
+        return f"{head}\n[... {left_out} characters are left out ...]\n{tail}".lstrip("\n")
+
+
+def _last_state(line: str) -> str:
+    """What is last to be seen of a line that may be a progress bar."""
+    return line.rstrip("\r").rpartition("\r")[2]
+
+
 class CallOutput:
     """The prints and displays of one call. Any thread.
 
@@ -83,6 +153,9 @@ class CallOutput:
         self._lock = threading.Lock()
         self._begun: dict[str, io.StringIO] = {}  # by channel: a line without its end
         self._lines = self._chars = self._unsent = self._undisplayed = 0
+        self._printed = Printed()
+        self._latest = ""  # the channel that was last printed to
+        self._last_line = ""  # that has ended
         self._displays: list[Display] = []
         self._clears_next = False  # the next display replaces all before it
         self._sources: dict[int, tuple[Any, Any]] = {}  # the values of displays that are on their way
@@ -95,6 +168,21 @@ class CallOutput:
         return self._closed or os.getpid() != self._pid
 
     @property
+    def printed(self) -> str:
+        """What was printed so far, or its beginning and its end (`MAX_PRINTED_CHARS`)."""
+        if not self._begun:  # most calls print nothing
+            return ""
+        with self._lock:
+            return self._printed.text({channel: begun.getvalue() for channel, begun in self._begun.items()})
+
+    @property
+    def last_line(self) -> str:
+        """The line that was last printed to, as far as it is; empty when there is none. Short and inert."""
+        with self._lock:
+            begun = self._begun.get(self._latest)
+            return one_line((begun and _last_state(begun.getvalue())) or self._last_line)
+
+    @property
     def displays(self) -> list[Display]:
         """What was displayed, in order."""
         with self._lock:
@@ -105,14 +193,16 @@ class CallOutput:
         with self._lock:
             begun = self._begun.setdefault(channel, io.StringIO())
             begun.write(text)
+            self._latest = channel
             if "\n" in text or begun.tell() > MAX_LINE_CHARS:
                 *lines, rest = begun.getvalue().split("\n")
+                for line in lines:
+                    self._take(channel, line)
                 if len(rest) > MAX_LINE_CHARS:
-                    lines, rest = [*lines, rest], ""
+                    self._take(channel, rest, ends=False)
+                    rest = ""
                 self._begun[channel] = begun = io.StringIO()
                 begun.write(rest)
-                for line in lines:
-                    self._send(channel, line)
 
     def show(self, shown: Display) -> None:
         """Take a display; it takes the place of one with the same id."""
@@ -194,14 +284,19 @@ class CallOutput:
                 return
             self._closed = True
             for channel, begun in self._begun.items():
-                self._send(channel, begun.getvalue())
+                self._send(channel, _last_state(begun.getvalue()))
             if self._unsent:
                 self._log("warning", f"... {self._unsent} more lines")
             if self._undisplayed:
                 self._log("warning", f"... {self._undisplayed} more displays")
 
+    def _take(self, channel: str, line: str, *, ends: bool = True) -> None:
+        self._printed.add(channel, line, ends=ends)
+        shown = _last_state(line)
+        self._last_line = shown or self._last_line
+        self._send(channel, shown)
+
     def _send(self, channel: str, line: str) -> None:
-        line = line.rstrip("\r").rpartition("\r")[2]  # a progress bar: what was last to be seen
         while line:
             text, line = line[:MAX_LINE_CHARS], line[MAX_LINE_CHARS:]
             if self._lines >= MAX_LINES or self._chars >= MAX_CHARS:

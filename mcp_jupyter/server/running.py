@@ -81,6 +81,9 @@ class Invocation:
         Tells the caller why the call has to wait (one line). Event loop's thread only.
     log : callable
         Sends the caller a log message, (level, text). Event loop's thread only.
+    failed_after : callable
+        Takes what the function had printed (as `Outcome.printed`), where there is no outcome: just before
+        `run` raises. Event loop's thread only.
     """
 
     name: str
@@ -93,6 +96,7 @@ class Invocation:
     sender: str = ""
     report: Callable[[str], None] = _unheard
     log: Callable[[str, str], None] = _unheard
+    failed_after: Callable[[str], None] = _unheard
 
 
 @dataclass(slots=True)
@@ -104,10 +108,13 @@ class Outcome:
     value : Any
     displayed : list of (list, Any)
         What the function displayed: content blocks, and the data frame of which they show the first rows.
+    printed : str
+        What it printed; of a long text its beginning and its end.
     """
 
     value: Any
     displayed: list[tuple[list[Any], Any]] = field(default_factory=list)
+    printed: str = ""
 
 
 class Runner(Protocol):

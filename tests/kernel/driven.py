@@ -29,6 +29,7 @@ class Pending:
         self.number = number
         self.reports: list[str] = []
         self.logs: list[tuple[str, str]] = []
+        self.failed_after: str | None = None
         self.reported = threading.Event()
         self._ended = threading.Event()
         self._reply: dict[str, Any] = {}
@@ -39,6 +40,8 @@ class Pending:
             self.reported.set()
         elif "log" in reply:
             self.logs.append((reply["log"][0], reply["log"][1]))
+        elif "failed_after" in reply:
+            self.failed_after = reply["failed_after"]
         else:
             self._reply = reply
             self._ended.set()
@@ -57,6 +60,11 @@ class Pending:
         reply = self._wait(bound)
         assert "error" in reply, reply
         return reply["error"], reply["message"]
+
+    def printed(self) -> str:
+        """What the outcome has of its prints."""
+        self.value()
+        return str(self._reply["printed"])
 
     def displayed(self) -> list[dict[str, Any]]:
         self.value()

@@ -92,6 +92,7 @@ class Driver:
             timeout=request.get("timeout"),
             report=lambda text: send(report=text),
             log=lambda level, text: send(log=[level, text]),
+            failed_after=lambda text: send(failed_after=text),
         )
         try:
             outcome = await self._runner.run(invocation)
@@ -102,7 +103,7 @@ class Driver:
         else:
             blocks = [block for blocks, _ in outcome.displayed for block in blocks]
             displayed = [block.model_dump(mode="json", by_alias=True) for block in blocks]
-            send(done=outcome.value, displayed=displayed)
+            send(done=outcome.value, displayed=displayed, printed=outcome.printed)
 
     @staticmethod
     def _tell_cancelled(send: Any, task: asyncio.Task[None]) -> None:

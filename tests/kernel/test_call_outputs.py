@@ -209,6 +209,46 @@ def beneath():
         seen += kernel.run("").printed + "".join(kernel.uninvited())
 
 
+@pytest.mark.parametrize("concurrent", [False, True])
+def test_prints_are_kept_for_the_result(kernel: DrivenKernel, concurrent: bool) -> None:
+    """Both channels, sync and async, in order; nothing where nothing was printed (2: printed)."""
+    call = kernel.call("prints", concurrent=concurrent)
+    assert call.printed() == "one\ntwo and a half\ncareful\nlogged\nno end"
+    assert call.failed_after is None
+    shown = kernel.call("prints_async", concurrent=concurrent).printed()
+    assert shown == "before\nafter\nchild\nchild\nfrom a thread of asyncio"
+    assert kernel.call("note", concurrent=concurrent).printed() == ""
+
+
+def test_of_many_prints_the_result_has_the_first_and_the_last(kernel: DrivenKernel) -> None:
+    """More lines than there are log messages (2: printed)."""
+    lines = kernel.call("prints_much").printed().splitlines()
+    assert (lines[0], lines[-1]) == ("0", "99999")
+    assert sum(map(len, lines)) < 4000
+
+
+@pytest.mark.parametrize("concurrent", [False, True])
+def test_what_a_failing_call_printed_comes_before_its_error(kernel: DrivenKernel, concurrent: bool) -> None:
+    """An exception, and a time-out while it still prints (2: printed)."""
+    kernel.run("""
+def prints_and_fails():
+    print("loaded 5 rows")
+    raise ValueError("row 6")
+def prints_and_holds():
+    print("begun")
+    print("half a line", end="")
+    driver.hold(60)
+""")
+    call = kernel.call("prints_and_fails", concurrent=concurrent)
+    assert call.error() == ("ValueError", "row 6")
+    assert call.failed_after == "loaded 5 rows"
+    kernel.reset()
+    call = kernel.call("prints_and_holds", concurrent=concurrent, timeout=1)
+    assert "did not finish within 1 s" in call.error()[1]
+    kernel.release()
+    assert call.failed_after == "begun\nhalf a line"
+
+
 # ---------------------------------------------------------------------------------------------- input
 
 

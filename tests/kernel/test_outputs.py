@@ -15,6 +15,7 @@ from mcp_jupyter.kernel.outputs import (
     MAX_DISPLAYED,
     MAX_LINE_CHARS,
     MAX_LINES,
+    MAX_PRINTED_CHARS,
     MAX_UNPUBLISHED,
     CallOutput,
     Display,
@@ -160,3 +161,94 @@ def test_displays_over_the_limit_are_counted(kept: Kept) -> None:
     kept.output.close()
     assert len(kept.displayed) == MAX_DISPLAYED
     assert kept.logs == [("warning", "... 3 more displays")]
+
+
+# ---------------------------------------------------------------------------------------- printed text
+
+
+def test_what_is_printed_to_both_channels_is_one_text_in_order(kept: Kept) -> None:
+    """A line that has not ended is there too, whenever the text is asked for (2: printed)."""
+    kept.output.write("stdout", "one\n\ntw")
+    kept.output.write("stderr", "careful\n")
+    assert kept.output.printed == "one\n\ncareful\ntw"
+    kept.output.write("stdout", "o")
+    kept.output.close()
+    assert kept.output.printed == "one\n\ncareful\ntwo"
+
+
+def test_who_prints_nothing_has_an_empty_text(kept: Kept) -> None:
+    """Line ends alone are nothing either (2: printed)."""
+    assert kept.output.printed == ""
+    kept.output.write("stdout", "\n\n")
+    kept.output.close()
+    assert kept.output.printed == ""
+
+
+def test_a_long_printed_text_has_its_beginning_its_end_and_what_is_between(kept: Kept) -> None:
+    """Cut between lines, and in bounded memory (2: printed)."""
+    for number in range(20_000):
+        kept.output.write("stdout", f"line {number}\n")
+    kept.output.close()
+    lines = kept.output.printed.splitlines()
+    assert len(kept.output.printed) <= MAX_PRINTED_CHARS
+    assert (lines[0], lines[-1]) == ("line 0", "line 19999")
+    (at,) = [at for at, line in enumerate(lines) if line.startswith("[...")]
+    kept_numbers = [int(line.removeprefix("line ")) for line in lines[:at] + lines[at + 1 :]]
+    between = range(kept_numbers[at - 1] + 1, kept_numbers[at])
+    left_out = sum(len(f"line {number}\n") for number in between)
+    assert abs(int(lines[at].split()[1]) - left_out) <= 3  # the line ends around it
+    assert kept_numbers == [*range(between[0]), *range(between[-1] + 1, 20_000)]
+
+
+def test_a_printed_line_without_end_is_cut_inside(kept: Kept) -> None:
+    """No line ends to cut at: still a beginning and an end (2: printed)."""
+    for _ in range(100):
+        kept.output.write("stdout", "x" * 999)
+    kept.output.write("stdout", "\ndone\n")
+    kept.output.close()
+    assert 3000 < len(kept.output.printed) <= MAX_PRINTED_CHARS
+    assert kept.output.printed.endswith("xxx\ndone")
+
+
+@pytest.mark.parametrize("updates", [5, 5000])
+def test_a_printed_progress_bar_is_its_last_state(kept: Kept, updates: int) -> None:
+    """Also when its line is longer than a log message (2: printed)."""
+    for done in range(updates):
+        kept.output.write("stderr", f"\r{done} of {updates}")
+    assert kept.output.printed == f"{updates - 1} of {updates}"
+    kept.output.write("stderr", "\n")
+    kept.output.write("stdout", "over\n")
+    kept.output.close()
+    assert kept.output.printed == f"{updates - 1} of {updates}\nover"
+
+
+def test_printed_text_is_inert(kept: Kept) -> None:
+    """Escape sequences go, what no eye sees is shown, and the limit holds after that (2: printed)."""
+    kept.output.write("stdout", "\x1b[31mred\x1b[0m\n" + "\u202e" * 3000)
+    kept.output.close()
+    assert kept.output.printed.startswith("red\n⟨U+202E⟩")
+    assert len(kept.output.printed) <= MAX_PRINTED_CHARS
+
+
+@given(st.lists(st.tuples(st.sampled_from(["stdout", "stderr"]), st.text(st.sampled_from("ab\r\n")))))
+def test_nothing_of_a_short_printed_text_is_lost(pieces: list[tuple[str, str]]) -> None:
+    """The lines of the text are those of the log messages (2: printed)."""
+    kept = Kept()
+    for channel, piece in pieces:
+        kept.output.write(channel, piece)
+    kept.output.close()
+    assert [line for line in kept.output.printed.split("\n") if line] == [text for _, text in kept.logs]
+
+
+def test_the_last_line_is_the_one_that_was_printed_to_last(kept: Kept) -> None:
+    """A bar that goes on, or the line before an empty one; never more than a line (2: printed)."""
+    assert kept.output.last_line == ""
+    kept.output.write("stdout", "one\n\n")
+    assert kept.output.last_line == "one"
+    kept.output.write("stderr", "\r10 %\r20 %")
+    assert kept.output.last_line == "20 %"
+    kept.output.write("stdout", "two\n")
+    assert kept.output.last_line == "two"
+    kept.output.write("stdout", "\x1b[1m" + "x" * 5000)
+    assert kept.output.last_line.startswith("xxx")
+    assert len(kept.output.last_line) < 200
