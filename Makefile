@@ -8,6 +8,9 @@ PYTHON ?= $(firstword $(foreach name,python3 python3.11 python3.12 python3.13 py
 # Tests wait for other processes half of their time: two cores have work for three.
 JOBS ?= 3
 
+# What `make hosts` runs.
+HOSTS ?= all
+
 BIN := $(VENV)/bin
 PANEL_SOURCES := $(wildcard labextension/src/*.ts labextension/style/* labextension/*.json \
 	labextension/yarn.lock labextension/.yarnrc.yml)
@@ -15,15 +18,16 @@ PANEL := mcp_jupyter/labextension/package.json
 INSTALLED_FROM := pyproject.toml $(wildcard mcp_jupyter/etc/*/*.json) $(PANEL)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test clean
+.PHONY: help demo test hosts clean
 
 help:
 	@echo "make demo         serve the quickstart notebook over MCP, call it once, and go on until Ctrl-C"
 	@echo "make demo ONCE=1  the same, but end after the round"
 	@echo "make test         check style, types and layers, and run all tests"
+	@echo "make hosts        see what eight real hosts hand to a scripted model; installs them from npm"
 	@echo "make clean        remove what was built (the virtual environment stays)"
 	@echo ""
-	@echo "JOBS=1 runs one test at a time."
+	@echo "JOBS=1 runs one test at a time. HOSTS=claude,codex@http chooses hosts, and transports (attach, run, http)."
 	@echo "VENV=DIR uses another virtual environment than .venv, PYTHON=python3.13 another Python to make it."
 
 demo: $(VENV)/.demo-installed
@@ -35,6 +39,10 @@ test: $(VENV)/.test-installed
 	$(BIN)/mypy
 	$(BIN)/python -m pytest -m "not alone" --numprocesses $(JOBS) --dist loadfile
 	$(BIN)/python -m pytest -m alone
+
+# Into this virtual environment, at exact versions, with a Node of its own: about 2 GB.
+hosts: $(VENV)/.test-installed
+	MCP_JUPYTER_REQUIRE_ALL=1 MCP_JUPYTER_HOSTS=$(HOSTS) $(BIN)/python -m pytest tests/hosts
 
 clean:
 	rm -rf mcp_jupyter/labextension labextension/lib labextension/node_modules labextension/.yarn

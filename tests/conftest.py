@@ -45,7 +45,11 @@ def pytest_collection_finish() -> None:
 
 def absent(program: str, package: str) -> NoReturn:
     """Leave out what needs a program that is not there; where all has to run, as in CI, fail."""
-    reason = f"There is no {program} on PATH (Debian: apt-get install {package})."
+    left_out(f"There is no {program} on PATH (Debian: apt-get install {package}).")
+
+
+def left_out(reason: str) -> NoReturn:
+    """Skip the test; where all has to run, as in CI, fail."""
     if os.environ.get("MCP_JUPYTER_REQUIRE_ALL"):
         pytest.fail(reason)
     pytest.skip(reason)

@@ -1,0 +1,23 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""What a host hands to its model of a notebook's results.
+
+A host visits once; each test looks at a part of what its model saw.
+"""
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+
+from .visit import Visit
+
+pytestmark = [
+    pytest.mark.timeout(600),  # the first visit installs the host
+    pytest.mark.skipif(sys.platform == "win32", reason="Ends a host by its process group."),
+]
+
+
+def test_tools_are_there_in_the_first_turn(visit: Visit) -> None:
+    """A model can call a tool of the notebook without waiting for a second message (2: opening at once)."""
+    assert "tree-00000" in visit.text("harvest"), visit.first_tools
