@@ -170,12 +170,20 @@ class MissingCapability(McpError):
         The era's code for it.
     required : mapping
         What the client would have to declare.
+    message : str, optional
+        What is asked and what the caller can do.
     """
 
-    def __init__(self, code: int, required: Mapping[str, Any]) -> None:
-        named = ", ".join(".".join([name, *parts]) for name, parts in required.items())
-        message = f"The client has not declared the capability {named}, which this call needs."
+    def __init__(self, code: int, required: Mapping[str, Any], message: str | None = None) -> None:
+        if message is None:
+            message = f"The client {lacks(required)}, which this call needs."
         super().__init__(code, message, {"requiredCapabilities": required})
+
+
+def lacks(required: Mapping[str, Any]) -> str:
+    """What is wrong with a client that has not declared a capability: the end of a sentence."""
+    named = ", ".join(".".join([name, *parts]) for name, parts in required.items())
+    return f"has not declared the capability {named}"
 
 
 class UrlElicitationRequired(McpError):

@@ -116,7 +116,7 @@ class Era(abc.ABC):
         """The error for a resource that does not exist."""
 
     @abc.abstractmethod
-    def missing_capability(self, needed: Mapping[str, Any]) -> MissingCapability:
+    def missing_capability(self, needed: Mapping[str, Any], message: str | None = None) -> MissingCapability:
         """The error for a client that cannot be asked, because it has not declared `needed`."""
 
     @abc.abstractmethod
@@ -145,8 +145,8 @@ class _Legacy(Era):
     def resource_not_found(self, uri: str) -> McpError:
         return McpError(codes.RESOURCE_NOT_FOUND, f"There is no resource {uri!r}.", {"uri": uri})
 
-    def missing_capability(self, needed: Mapping[str, Any]) -> MissingCapability:
-        return MissingCapability(codes.INVALID_REQUEST, needed)
+    def missing_capability(self, needed: Mapping[str, Any], message: str | None = None) -> MissingCapability:
+        return MissingCapability(codes.INVALID_REQUEST, needed, message)
 
     def is_of_request(self, code: int) -> bool:
         return code == codes.URL_ELICITATION_REQUIRED and self.version == LATEST_LEGACY
@@ -196,8 +196,8 @@ class _Modern(Era):
     def resource_not_found(self, uri: str) -> McpError:
         return McpError(codes.INVALID_PARAMS, f"There is no resource {uri!r}.", {"uri": uri})
 
-    def missing_capability(self, needed: Mapping[str, Any]) -> MissingCapability:
-        return MissingCapability(codes.MISSING_CLIENT_CAPABILITY, needed)
+    def missing_capability(self, needed: Mapping[str, Any], message: str | None = None) -> MissingCapability:
+        return MissingCapability(codes.MISSING_CLIENT_CAPABILITY, needed, message)
 
     def is_of_request(self, code: int) -> bool:
         return code == codes.MISSING_CLIENT_CAPABILITY

@@ -7,18 +7,28 @@ loop's thread; the `Context` that tools see crosses threads on top of this.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextvars import ContextVar
+from functools import partial
+from time import monotonic
 from typing import TYPE_CHECKING, Any, Final
 
 from ..engine.connection import InboundRequest
-from ..errors import McpError, MissingCapability, ProtocolError, UrlElicitationRequired
+from ..errors import (
+    McpError,
+    MissingCapability,
+    ProtocolError,
+    RequestTimeout,
+    UrlElicitationRequired,
+    lacks,
+)
 from ..protocol.codes import HEADER_MISMATCH, INTERNAL_ERROR, METHOD_NOT_FOUND
 from ..protocol.eras import CLIENT_CAPABILITIES, CLIENT_INFO, LOG_LEVEL, Era
 from ..protocol.headers import HeaderError, check_params
 from ..protocol.methods import CLOSE_STREAM
-from .asking import ANSWER_SECONDS, ASKING, declares, required
-from .host_profiles import HostProfile, profile_of
+from .asking import ANSWER_SECONDS, ASKING, declares, kind_of, required
+from .host_profiles import HostProfile, host_title, profile_of
+from .questions import MARGIN_SECONDS, UserQuestion, first_answer, needed_text
 
 if TYPE_CHECKING:
     from .detached import DetachedCall
@@ -60,14 +70,18 @@ class RequestContext:
         What it came in on.
     lifespan_context : Any
         What the server's lifespan yielded.
+    arguments : frozenset of str
+        The names of the arguments that the called tool takes.
     """
 
     __slots__ = (
+        "_began",
         "_call",
         "_detached",
         "_last_progress",
         "_threshold",
         "_token",
+        "arguments",
         "conversation",
         "era",
         "lifespan_context",
@@ -82,6 +96,8 @@ class RequestContext:
         level: str | None,
     ) -> None:
         self._call = call
+        self._began = monotonic()
+        self.arguments: frozenset[str] = frozenset()
         self.era = era
         self.conversation = conversation
         self._detached: DetachedCall | None = None
@@ -92,7 +108,7 @@ class RequestContext:
 
     def rebind(self, other: RequestContext) -> None:
         """Go on as the context of another request: the next round of the same call."""
-        self._call = other._call
+        self._call, self._began = other._call, other._began
         self.conversation = other.conversation
         self._threshold = other._threshold
         self._last_progress, self._token = None, other._token
@@ -262,7 +278,10 @@ class RequestContext:
         return True
 
     async def ask(self, method: str, params: Mapping[str, Any], key: str | None = None) -> dict[str, Any]:
-        """Ask the client something and wait for its answer, at most `ANSWER_SECONDS`.
+        """Ask the client, and where it is silent or cannot be asked the user at the notebook.
+
+        The first answer wins (see `questions`). All ends after `ANSWER_SECONDS`, or in time before the host
+        gives up the call.
 
         Parameters
         ----------
@@ -274,21 +293,74 @@ class RequestContext:
         Raises
         ------
         MissingCapability
-            The client has not declared that it can be asked this.
+            The client cannot be asked this, and there is nobody at a notebook.
         McpError
             The client's error; or nothing can be asked in the course of this request.
         RequestTimeout
             No answer in time.
         """
         needed = required(method, params)
+        problem = self._problem(method, needed)
+        host, has_notebook = host_title(self.client_info), self.conversation.server.ask_user is not None
+        question = UserQuestion(method, params, self._name, self.arguments, host, has_notebook)
+        client = None if problem else self._way_to_client(method, self.era.question(params), key)
+        is_suspended = client is not None and self._detached is not None
+        seconds = ANSWER_SECONDS if is_suspended else self._seconds_left()
+        answer = await first_answer(question, client, self._way_to_user(question), seconds)
+        if answer is not None:
+            return answer
+        if client is not None or question.user_is_asked:
+            raise RequestTimeout(needed_text(question, f"nobody answered within {seconds:.0f} s"))
+        text = needed_text(question, problem)
+        if declares(self.client_capabilities, needed):  # so the request was right
+            raise MissingCapability(INTERNAL_ERROR, needed, text)
+        raise self.era.missing_capability(needed, text)
+
+    def _problem(self, method: str, needed: Mapping[str, Any]) -> str:
+        """Why the client cannot be asked: the end of a sentence; else empty."""
+        kind, profile = kind_of(method), self.profile
         if method not in self.era.server_requests or not declares(self.client_capabilities, needed):
-            raise self.era.missing_capability(needed)
-        params = self.era.question(params)
+            return f"this client {lacks(needed)}"
+        if kind in profile.unanswered:
+            return f"{profile.title} declares the capability {kind} but never answers"
+        return ""
+
+    def _way_to_client(
+        self, method: str, params: Mapping[str, Any], key: str | None
+    ) -> Callable[[], Awaitable[dict[str, Any]]]:
         if self._detached is not None:
-            return await self._detached.ask(method, params, key)
+            return partial(self._detached.ask, method, params, key)
         if self.era.rounds:
             raise McpError(INTERNAL_ERROR, f"Nothing can be asked in the course of {self.method}.")
-        return await self._call.request(method, params, timeout=ANSWER_SECONDS)
+        return partial(self._call.request, method, params)
+
+    def _way_to_user(self, question: UserQuestion) -> Callable[[], Awaitable[dict[str, Any] | None]] | None:
+        ask_user = self.conversation.server.ask_user
+        if ask_user is None or question.method == "roots/list":
+            return None
+
+        async def ask() -> dict[str, Any] | None:
+            answered = ask_user(question)
+            if answered is None:
+                return None
+            question.user_is_asked = True
+            self.waiting("waiting for an answer in the notebook")
+            return await answered
+
+        return ask
+
+    @property
+    def _name(self) -> str:
+        """The tool or prompt that the request names, or the resource."""
+        name = self._call.params.get("name", self._call.params.get("uri"))
+        return name if isinstance(name, str) else self.method
+
+    def _seconds_left(self) -> float:
+        """How long a question may stand: the host may give up a call that says nothing."""
+        hard, resets = self.profile.silent_seconds, self.profile.progress_resets
+        if hard is None or (resets and self.wants_progress):
+            return ANSWER_SECONDS
+        return min(ANSWER_SECONDS, max(0.0, self._began + hard - MARGIN_SECONDS - monotonic()))
 
     async def ping(self) -> dict[str, Any]:
         """Ask whether the client is there.

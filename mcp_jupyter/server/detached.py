@@ -192,7 +192,8 @@ class DetachedCall:
         try:
             await question.answered.wait()
         finally:
-            self._questions.pop(key, None)
+            if self._questions.pop(key, None) is not None:  # withdrawn: it was answered elsewhere
+                self._change()
         assert question.answer is not None
         return question.answer
 

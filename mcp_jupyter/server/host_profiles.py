@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
-__all__ = ["DEFAULT", "OWN", "PROFILES", "HostProfile", "Structure", "profile_of"]
+__all__ = ["DEFAULT", "OWN", "PROFILES", "HostProfile", "Structure", "host_title", "profile_of"]
 
 Structure = Literal["none", "promised", "all"]
 """Which structured results are sent: none, those of tools with a return annotation, or all there are."""
@@ -227,6 +227,9 @@ DEFAULT: Final = HostProfile(
 
 PROFILES: Final[Mapping[str, HostProfile]] = {profile.name: profile for profile in (*_ALL, OWN)}
 
+MAX_TITLE_CHARS: Final = 60
+"""Of a name that a client gives itself."""
+
 _QWEN: Final = "qwen-cli-mcp-client-"
 """Qwen Code appends the name that its user gave the server."""
 
@@ -239,3 +242,12 @@ def profile_of(client_info: Mapping[str, Any] | None) -> HostProfile:
     if name.startswith(_QWEN):
         name = _QWEN[:-1]
     return PROFILES.get(name, DEFAULT)
+
+
+def host_title(client_info: Mapping[str, Any] | None) -> str:
+    """A client's host for people: its title in the table, else what it calls itself. Foreign text."""
+    profile = profile_of(client_info)
+    if profile is not DEFAULT:
+        return profile.title
+    name = client_info.get("name") if isinstance(client_info, Mapping) else None
+    return name[:MAX_TITLE_CHARS] if isinstance(name, str) and name else "this client"

@@ -162,7 +162,7 @@ async def test_a_tool_asks_the_clients_model_and_for_its_roots(connect):
 
 
 async def test_a_client_that_cannot_be_asked_is_told(connect):
-    lacking = "The client has not declared the capability elicitation.form"
+    lacking = "this client has not declared the capability elicitation.form"
     async with connect() as client:
         if client.protocol_version == "2026-07-28":
             with pytest.raises(McpError, match=lacking) as caught:

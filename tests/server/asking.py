@@ -12,7 +12,7 @@ import pytest
 
 from mcp_jupyter.engine.channel import memory_pair
 from mcp_jupyter.engine.connection import Connection
-from mcp_jupyter.protocol.eras import CLIENT_CAPABILITIES, PROTOCOL_VERSION
+from mcp_jupyter.protocol.eras import CLIENT_CAPABILITIES, CLIENT_INFO, PROTOCOL_VERSION
 from mcp_jupyter.protocol.frames import Message
 
 both_eras = pytest.mark.parametrize("era", ["legacy", "modern"])
@@ -26,7 +26,11 @@ class Asked:
     """One client. `questions` are those it was asked, by method, in order."""
 
     def __init__(
-        self, era: str, answers: Mapping[str, Answer], capabilities: Mapping[str, Any] = ALL
+        self,
+        era: str,
+        answers: Mapping[str, Answer],
+        capabilities: Mapping[str, Any] = ALL,
+        name: str = "test",
     ) -> None:
         self.questions: list[tuple[str, Mapping[str, Any]]] = []
         self.rounds: list[dict[str, Any]] = []
@@ -34,6 +38,7 @@ class Asked:
         self._era = era
         self._answers = answers
         self._capabilities = capabilities
+        self._who = {"name": name, "version": "1"}
 
     # -- the engine's handler ------------------------------------------------------------------
 
@@ -52,8 +57,8 @@ class Asked:
 
     async def open(self) -> None:
         if self._era == "legacy":
-            who = {"name": "test", "version": "1"}
-            said = {"protocolVersion": "2025-11-25", "capabilities": self._capabilities, "clientInfo": who}
+            said = {"protocolVersion": "2025-11-25", "capabilities": self._capabilities}
+            said["clientInfo"] = self._who
             await self.connection.request("initialize", said, timeout=10)
             self.connection.notify("notifications/initialized", {})
 
@@ -61,6 +66,7 @@ class Asked:
         """One request, whatever it is answered with."""
         if self._era == "modern":
             meta = {PROTOCOL_VERSION: "2026-07-28", CLIENT_CAPABILITIES: self._capabilities}
+            meta[CLIENT_INFO] = self._who
             params = {**params, "_meta": meta}
         return await self.connection.request(method, params, timeout=10)
 

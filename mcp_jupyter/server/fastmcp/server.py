@@ -25,6 +25,7 @@ from ..context import RequestContext
 from ..lowlevel.lifespan import opened
 from ..lowlevel.server import TASK_AFTER_SECONDS, NotificationOptions, Server
 from ..posting import Poster
+from ..questions import AskUser
 from ..running import InlineRunner, Runner
 from .catalog import Catalog
 from .context import Context, ReadResource
@@ -75,6 +76,8 @@ class FastMCP:
         Takes announcements to the event loop's thread, from any thread; a `Poster` when left out.
     status : callable, optional
         What `server/discover` adds to its `_meta`.
+    ask_user : AskUser, optional
+        Asks the user beside the client.
     """
 
     def __init__(
@@ -98,6 +101,7 @@ class FastMCP:
         cache_scope: Literal["private", "public"] = "private",
         post: Callable[..., None] | None = None,
         status: Callable[[], Mapping[str, Any]] | None = None,
+        ask_user: AskUser | None = None,
     ) -> None:
         said: dict[str, Any] = {} if lifespan is None else {"lifespan": lambda: opened(lifespan, self)}
         self._server: Server[Any] = Server(
@@ -112,6 +116,7 @@ class FastMCP:
             task_after=task_after,
             cache_seconds=cache_seconds,
             cache_scope=cache_scope,
+            ask_user=ask_user,
             **said,
         )
         self._server.notification_options = NotificationOptions(True, True, True)

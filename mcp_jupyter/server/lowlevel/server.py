@@ -38,6 +38,7 @@ from ...types import (
 from ..context import RequestContext, current_request
 from ..models import InitializationOptions
 from ..parameters import parameters
+from ..questions import AskUser
 from ..rounds import Rounds
 from ..session import ServerSession
 from ..tasks import Task, Tasks
@@ -105,6 +106,8 @@ class Server(Decorators, Generic[L]):
         the same (2026-07-28). A result that says `ttlMs` and `cacheScope` itself has the last word.
     status : callable, optional
         What `server/discover` adds to its `_meta`, afresh each time.
+    ask_user : AskUser, optional
+        Asks the user beside the client.
     """
 
     def __init__(
@@ -122,6 +125,7 @@ class Server(Decorators, Generic[L]):
         task_after: float | None = TASK_AFTER_SECONDS,
         cache_seconds: float = 0,
         cache_scope: Literal["private", "public"] = "private",
+        ask_user: AskUser | None = None,
     ) -> None:
         from ... import __version__
 
@@ -142,6 +146,7 @@ class Server(Decorators, Generic[L]):
         }
         self.lifespan_context: Any = None
         self.status = status
+        self.ask_user = ask_user
         self._lifespan = lifespan
         self._handlers: dict[str, tuple[type[WireModel], Handler]] = {}
         self._notice_handlers: dict[str, tuple[type[WireModel], NotificationHandler]] = {}
