@@ -70,14 +70,10 @@ class FastMCP:
     task_after : float, optional
         Seconds after which a call goes on as a task, for clients that take tasks; None: only tools made with
         `task` do.
-    cache_seconds, cache_scope : float, str
+    cache_seconds, cache_scope, status, ask_user : optional
         See `Server`.
     post : callable, optional
         Takes announcements to the event loop's thread, from any thread; a `Poster` when left out.
-    status : callable, optional
-        What `server/discover` adds to its `_meta`.
-    ask_user : AskUser, optional
-        Asks the user beside the client.
     """
 
     def __init__(
