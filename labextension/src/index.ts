@@ -15,6 +15,7 @@ import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 
 import { listServers } from './api';
 import { insertOnRequest } from './cells';
+import { keepClicks } from './clicks';
 import { mcpIcon } from './icon';
 import { keepPlainKeys } from './keys';
 import { ServersPanel } from './panel';
@@ -55,6 +56,7 @@ const plugin: JupyterFrontEndPlugin<void> = {
 
     insertOnRequest(app.docRegistry);
     keepPlainKeys(document);
+    keepClicks(document);
   }
 };
 

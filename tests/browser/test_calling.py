@@ -27,9 +27,8 @@ from .poisoned_server import HOST, POISON
 pytestmark = pytest.mark.browser
 
 HERE = Path(__file__).parent
-CONNECT_MILLISECONDS = (
-    60_000  # three Python processes start, on a machine with nothing else to do in a second
-)
+CONNECT_MILLISECONDS = 60_000
+"""Three Python processes start, on a machine with nothing else to do in a second."""
 PANEL_HEIGHT = 1500
 """Pixels: a cell and its panel with a form, a result and a history."""
 
@@ -127,7 +126,7 @@ def test_progress_is_seen_and_a_long_call_is_cancelled_at_the_server(
 ) -> None:
     call(trips, "search")
     bar = trips.get_by_role("progressbar")
-    expect(bar).to_have_attribute("value", re.compile(r"0\.0[1-9]\d"))  # ten of a thousand steps and more
+    expect(bar).to_have_attribute("value", re.compile(r"0\.(0[1-9]|[1-9])|1\.0"))  # ten of a thousand steps
     expect(trips).to_contain_text(re.compile(r"\d+ of 1000 · airline \d+"))
     notebook.screenshot(path=tmp_path / "progress.png")
     trips.get_by_role("button", name="Cancel").click()
@@ -160,6 +159,22 @@ def test_a_nested_form_says_what_is_missing_and_is_then_sent(
     trips.get_by_role("textbox", name="secret").fill("s3cret")
     trips.get_by_role("checkbox", name="museum").check()
     trips.get_by_role("button", name="Call").click()
+    expect(result_of(trips)).to_contain_text(re.compile('"Oslo": ?1'))
+
+
+def test_a_click_counts_though_its_button_moves(notebook: Page, trips: Locator) -> None:
+    """A field is checked when it is left, and a note that goes moves the button. (2: slow or odd)."""
+    call(trips, "plan")
+    problem = trips.get_by_role("alert").filter(has_text="Problem: city")
+    expect(problem).to_be_visible()
+    trips.get_by_role("textbox", name="traveller (required)").fill("Ada")
+    trips.get_by_role("textbox", name="city (required)").first.focus()
+    expect(trips.get_by_role("alert").filter(has_text="Problem: traveller")).to_have_count(0)
+    notebook.keyboard.type("Oslo")
+    trips.get_by_role("button", name="Call").hover(position={"x": 10, "y": 20})
+    notebook.mouse.down()
+    expect(problem).to_have_count(0)
+    notebook.mouse.up()
     expect(result_of(trips)).to_contain_text(re.compile('"Oslo": ?1'))
 
 
@@ -263,9 +278,11 @@ def test_without_our_extension_the_code_is_there_to_copy(
         open_notebook(page, jupyter, "copy.ipynb")
         connect(page, "trips", "trips_server.py")
         panel = show(page, "trips")
-        call(panel, "cancellations")
+        choose_tool(panel, "cancellations")
+        # With the keyboard: without our extension a click is lost when a form that is drawn moves the button.
+        panel.get_by_role("button", name="Call").press("Enter")
         expect(panel.get_by_role("status")).to_contain_text("Done after")
-        panel.get_by_role("button", name="Insert as code").click()
+        panel.get_by_role("button", name="Insert as code").press("Enter")
         expect(panel.get_by_role("textbox", name="Code")).to_have_value("trips.tools.cancellations()")
         expect(panel).to_contain_text("To copy:")
         page.screenshot(path=tmp_path / "copy.png")
@@ -344,8 +361,7 @@ def test_poison_in_every_text_creates_no_element_and_sends_no_request(notebook: 
         expect(decline).to_have_count(left)
     expect(panel.get_by_role("status")).to_contain_text("Done after")
     assert harmful(panel) == []
-    panel.get_by_role("listbox", name="Tools").select_option(label="fail")
-    panel.get_by_role("button", name="Call").click()
+    call(panel, "fail")
     expect(panel.get_by_role("alert").filter(has_text="Failed after")).to_be_visible()
     for tab, verb in (("Resources", "Read"), ("Prompts", "Get")):
         panel.get_by_role("tab", name=tab).click()

@@ -61,16 +61,16 @@ def plan(
 
 
 @mcp.tool()
-async def search(ctx: Context, steps: int = 1000) -> str:
-    """Search for flights, step by step, until done or cancelled."""
+async def search(ctx: Context, steps: int = 1000) -> None:
+    """Search for flights, step by step, until cancelled: a page that is slow misses nothing."""
     try:
         for step in range(steps):
             await ctx.report_progress(step + 1, steps, f"airline {step + 1}")
             await asyncio.sleep(0.05)
+        await asyncio.Event().wait()
     except asyncio.CancelledError:
         cancelled.append("search")
         raise
-    return f"{steps} airlines searched"
 
 
 @mcp.tool()
