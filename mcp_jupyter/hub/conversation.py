@@ -24,10 +24,10 @@ from ..engine.tasks import owned_tasks
 from ..errors import McpError, McpJupyterError, UnknownName
 from ..link.resume import ResumingLink
 from ..protocol import codes
-from ..protocol.eras import Era, is_modern, modern_era, negotiate
+from ..protocol.eras import TASKS_EXTENSION, Era, is_modern, modern_era, negotiate
 from ..protocol.frames import Notification, RequestId
 from ..protocol.methods import FORGET_SENDER, METHODS, MODERN_VERSIONS
-from ..server.context import LOG_LEVELS, TASKS_EXTENSION
+from ..server.context import LOG_LEVELS
 from ..server.parameters import parameters
 from .catalog import LIST_SECONDS, Notebook
 from .index import LISTS, Target

@@ -28,6 +28,7 @@ __all__ = [
     "PROTOCOL_VERSION",
     "SERVER_INFO",
     "SUBSCRIPTION_ID",
+    "TASKS_EXTENSION",
     "Era",
     "era_of",
     "is_modern",
@@ -42,6 +43,8 @@ CLIENT_INFO: Final = _PREFIX + "clientInfo"
 LOG_LEVEL: Final = _PREFIX + "logLevel"
 SERVER_INFO: Final = _PREFIX + "serverInfo"
 SUBSCRIPTION_ID: Final = _PREFIX + "subscriptionId"
+TASKS_EXTENSION: Final = _PREFIX + "tasks"
+"""The tasks extension among the capabilities of either side (SEP-2663)."""
 
 LATEST_LEGACY: Final = LEGACY_VERSIONS[-1]
 LATEST_MODERN: Final = MODERN_VERSIONS[-1]

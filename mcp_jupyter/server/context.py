@@ -23,7 +23,7 @@ from ..errors import (
     lacks,
 )
 from ..protocol.codes import HEADER_MISMATCH, INTERNAL_ERROR, METHOD_NOT_FOUND
-from ..protocol.eras import CLIENT_CAPABILITIES, CLIENT_INFO, LOG_LEVEL, Era
+from ..protocol.eras import CLIENT_CAPABILITIES, CLIENT_INFO, LOG_LEVEL, TASKS_EXTENSION, Era
 from ..protocol.headers import HeaderError, check_params
 from ..protocol.methods import CLOSE_STREAM
 from .asking import ANSWER_SECONDS, ASKING, declares, kind_of, required
@@ -35,13 +35,10 @@ if TYPE_CHECKING:
     from .request_session import RequestSession
     from .session import ServerSession
 
-__all__ = ["LOG_LEVELS", "TASKS_EXTENSION", "RequestContext", "RequestMeta", "current_request"]
+__all__ = ["LOG_LEVELS", "RequestContext", "RequestMeta", "current_request"]
 
 LOG_LEVELS: Final = ("debug", "info", "notice", "warning", "error", "critical", "alert", "emergency")
 """In rising order of weight (RFC 5424; spec, server/utilities/logging)."""
-
-TASKS_EXTENSION: Final = "io.modelcontextprotocol/tasks"
-"""What a client declares that takes a handle in place of a result (SEP-2663)."""
 
 current_request: ContextVar[RequestContext] = ContextVar("current_request")
 """The request that the code at hand works for; set around each handler."""

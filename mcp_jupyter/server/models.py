@@ -3,15 +3,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeAlias
 
 from pydantic import BaseModel
 
 from ..types import Icon, Implementation, ServerCapabilities
+from .host_profiles import HostProfile
 
-__all__ = ["InitializationOptions"]
+__all__ = ["InitializationOptions", "Instructions", "instructions_for"]
+
+Instructions: TypeAlias = str | Callable[[int], str | None] | None
+"""A server's instructions: a text, or a function of how many characters the host shows."""
+
+
+def instructions_for(given: Instructions, profile: HostProfile) -> str | None:
+    """The instructions for one host. A text stays as its author wrote it."""
+    return given(profile.instructions_chars) if callable(given) else given
 
 
 class InitializationOptions(BaseModel):
@@ -38,9 +47,6 @@ class InitializationOptions(BaseModel):
             icons=self.icons,
         ).model_dump(by_alias=True, exclude_none=True)
 
-    def introduction(self) -> dict[str, Any]:
-        """Capabilities and instructions, as both `initialize` and `server/discover` give them."""
-        said: dict[str, Any] = {"capabilities": self.capabilities}
-        if self.instructions is not None:
-            said["instructions"] = self.instructions
-        return said
+    def instructions_for(self, profile: HostProfile) -> str | None:
+        """The instructions, which were made for all hosts."""
+        return self.instructions

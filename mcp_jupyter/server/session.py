@@ -16,12 +16,14 @@ from ..engine.channel import Channel
 from ..engine.connection import Connection, InboundRequest
 from ..errors import McpError
 from ..protocol import codes
-from ..protocol.eras import SUBSCRIPTION_ID, Era, is_modern, modern_era, negotiate
+from ..protocol.eras import CLIENT_INFO, SUBSCRIPTION_ID, Era, is_modern, modern_era, negotiate
 from ..protocol.frames import Notification
-from ..protocol.methods import FORGET_SENDER, METHODS, MODERN_VERSIONS
-from .context import LOG_LEVELS, TASKS_EXTENSION, RequestContext, current_request
+from ..protocol.methods import FORGET_SENDER, METHODS
+from .context import LOG_LEVELS, RequestContext, current_request
+from .host_profiles import profile_of
 from .models import InitializationOptions
 from .older import understood
+from .opening import Introduced, discovered, initialized
 from .parameters import parameters
 
 if TYPE_CHECKING:
@@ -88,7 +90,7 @@ class ServerSession:
         self, server: Server[Any], channel: Channel, options: InitializationOptions | None = None
     ) -> None:
         self.server = server
-        self._introduced = options or server
+        self._introduced: Introduced = options or server
         self.client_params: types.InitializeRequestParams | None = None
         self.client_info: Mapping[str, Any] = {}
         self.client_capabilities: Mapping[str, Any] = {}
@@ -181,17 +183,10 @@ class ServerSession:
         self.client_info = call.params["clientInfo"]
         self.client_capabilities = call.params["capabilities"]
         self._era = negotiate(params.protocolVersion)
-        return {
-            "protocolVersion": self._era.version,
-            **self._introduced.introduction(),
-            "serverInfo": self._introduced.info,
-        }
+        return initialized(self._era, self._introduced, profile_of(self.client_info))
 
     async def _discover(self, call: InboundRequest) -> dict[str, Any]:
-        said = {"supportedVersions": list(MODERN_VERSIONS), **self._introduced.introduction()}
-        capabilities = said["capabilities"]
-        extensions = {TASKS_EXTENSION: {}, **(capabilities.extensions or {})}
-        said["capabilities"] = capabilities.model_copy(update={"extensions": extensions})
+        said = discovered(self._introduced, profile_of(call.meta.get(CLIENT_INFO)))
         return {**said, "_meta": self.server.status()} if self.server.status else said
 
     async def _ping(self, call: InboundRequest) -> dict[str, Any]:
@@ -223,7 +218,7 @@ class ServerSession:
         wanted = call.params.get("notifications")
         if not isinstance(wanted, dict):
             raise McpError(codes.INVALID_PARAMS, "params.notifications must be an object.")
-        listener = _Listener(call, wanted, _promised(self._introduced.introduction()["capabilities"]))
+        listener = _Listener(call, wanted, _promised(self._introduced.capabilities))
         async with self.server.watched(listener.uris) as listener.uris:
             listener.tell("notifications/subscriptions/acknowledged", {"notifications": listener.honoured})
             self._listeners.add(listener)

@@ -24,6 +24,7 @@ from ..content import ContentTable, default_rows
 from ..context import RequestContext
 from ..lowlevel.lifespan import opened
 from ..lowlevel.server import TASK_AFTER_SECONDS, NotificationOptions, Server
+from ..models import Instructions
 from ..posting import Poster
 from ..questions import AskUser
 from ..running import InlineRunner, Runner
@@ -49,8 +50,8 @@ class FastMCP:
     Parameters
     ----------
     name : str
-    instructions : str, optional
-        For the model: what the server is for.
+    instructions : str or callable, optional
+        For the model: what the server is for. A function takes how many characters the client's host shows.
     lifespan : callable, optional
         `async with lifespan(server) as context` (without `server`, if it takes no argument) surrounds the
         server's life; tools find the context as `ctx.request_context.lifespan_context`.
@@ -79,7 +80,7 @@ class FastMCP:
     def __init__(
         self,
         name: str | None = None,
-        instructions: str | None = None,
+        instructions: Instructions = None,
         *,
         lifespan: Callable[..., AbstractAsyncContextManager[Any]] | None = None,
         dependencies: list[str] | None = None,
@@ -138,8 +139,8 @@ class FastMCP:
 
     @property
     def instructions(self) -> str | None:
-        """What the server tells the model about itself."""
-        return self._server.instructions
+        """What the server tells the model about itself, as a client of unknown kind gets it."""
+        return self._server.instructions_for()
 
     @property
     def result_budget(self) -> int:

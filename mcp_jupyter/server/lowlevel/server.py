@@ -36,7 +36,8 @@ from ...types import (
     WireModel,
 )
 from ..context import RequestContext, current_request
-from ..models import InitializationOptions
+from ..host_profiles import DEFAULT, HostProfile
+from ..models import InitializationOptions, Instructions, instructions_for
 from ..parameters import parameters
 from ..questions import AskUser
 from ..rounds import Rounds
@@ -91,8 +92,9 @@ class Server(Decorators, Generic[L]):
     name : str
         Who the server is, for programs.
     version : str, optional
-    instructions : str, optional
-        For the model: what the server is for and how to use it.
+    instructions : str or callable, optional
+        For the model: what the server is for and how to use it. A function is called for each client with how
+        many characters its host shows, on the event loop's thread.
     lifespan : callable, optional
         Async context manager around the server's life; gets the server, if it takes an argument, and
         yields what handlers find in `request_context.lifespan_context`.
@@ -114,7 +116,7 @@ class Server(Decorators, Generic[L]):
         self,
         name: str,
         version: str | None = None,
-        instructions: str | None = None,
+        instructions: Instructions = None,
         lifespan: Callable[..., AbstractAsyncContextManager[L]] = no_lifespan,  # type: ignore[assignment]
         *,
         title: str | None = None,
@@ -253,23 +255,33 @@ class Server(Decorators, Generic[L]):
             server_name=self.name,
             server_version=self.version,
             capabilities=self.get_capabilities(notification_options, experimental_capabilities),
-            instructions=self.instructions,
+            instructions=self.instructions_for(),
             **self._public,
         )
 
     @cached_property
     def info(self) -> Mapping[str, Any]:
         """Who the server is, as on the wire."""
-        return self.create_initialization_options().info
+        return InitializationOptions(
+            server_name=self.name,
+            server_version=self.version,
+            capabilities=ServerCapabilities(),
+            **self._public,
+        ).info
 
     def rename(self, name: str) -> None:
         """Have another name; call it on the event loop's thread."""
         self.name = name
         self.__dict__.pop("info", None)  # the cached property
 
-    def introduction(self) -> dict[str, Any]:
-        """Capabilities and instructions, as both `initialize` and `server/discover` give them."""
-        return self.create_initialization_options().introduction()
+    @property
+    def capabilities(self) -> ServerCapabilities:
+        """What the server can do, as both `initialize` and `server/discover` give it."""
+        return self.get_capabilities()
+
+    def instructions_for(self, profile: HostProfile = DEFAULT) -> str | None:
+        """The instructions for the models of one host."""
+        return instructions_for(self.instructions, profile)
 
     # -- life ------------------------------------------------------------------------------------
 

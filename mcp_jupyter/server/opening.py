@@ -1,0 +1,129 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Answer the requests that open a conversation: `initialize`, `server/discover` and `ping`.
+
+A `ServerSession` takes its answers from here. So does an `Opening`, which answers in place of a notebook
+whose kernel is still starting: both agree on versions, capabilities and the form of the result.
+
+The module is imported before a host has its first answer: it imports neither FastMCP nor a transport.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final, Protocol
+
+from .._version import __version__
+from ..errors import McpError
+from ..protocol.eras import CLIENT_INFO, TASKS_EXTENSION, Era, is_modern, modern_era, negotiate
+from ..protocol.frames import ErrorResponse, Request, Response
+from ..protocol.methods import MODERN_VERSIONS
+from ..types import (
+    CompletionsCapability,
+    InitializeRequestParams,
+    LoggingCapability,
+    PromptsCapability,
+    ResourcesCapability,
+    ServerCapabilities,
+    ToolsCapability,
+)
+from .host_profiles import HostProfile, profile_of
+from .models import InitializationOptions, Instructions, instructions_for
+from .parameters import parameters
+
+__all__ = ["NOTEBOOK_CAPABILITIES", "Introduced", "Opening", "discovered", "initialized"]
+
+NOTEBOOK_CAPABILITIES: Final = ServerCapabilities(
+    prompts=PromptsCapability(listChanged=True),
+    resources=ResourcesCapability(subscribe=True, listChanged=True),
+    tools=ToolsCapability(listChanged=True),
+    logging=LoggingCapability(),
+    completions=CompletionsCapability(),
+)
+"""What a FastMCP server declares, and so a notebook's kernel; a test compares the two."""
+
+
+class Introduced(Protocol):
+    """What says who a server is: the server, or the options it was run with."""
+
+    @property
+    def info(self) -> Mapping[str, Any]:
+        """`serverInfo`, as on the wire."""
+
+    @property
+    def capabilities(self) -> ServerCapabilities:
+        """What the server can do."""
+
+    def instructions_for(self, profile: HostProfile) -> str | None:
+        """What the server tells the models of that host."""
+
+
+def initialized(era: Era, introduced: Introduced, profile: HostProfile) -> dict[str, Any]:
+    """The result of `initialize`."""
+    return {
+        "protocolVersion": era.version,
+        "capabilities": introduced.capabilities,
+        **_instructions(introduced, profile),
+        "serverInfo": introduced.info,
+    }
+
+
+def discovered(introduced: Introduced, profile: HostProfile) -> dict[str, Any]:
+    """The result of `server/discover`, which the era completes."""
+    capabilities = introduced.capabilities
+    extensions = {TASKS_EXTENSION: {}, **(capabilities.extensions or {})}
+    return {
+        "supportedVersions": list(MODERN_VERSIONS),
+        "capabilities": capabilities.model_copy(update={"extensions": extensions}),
+        **_instructions(introduced, profile),
+    }
+
+
+def _instructions(introduced: Introduced, profile: HostProfile) -> dict[str, str]:
+    text = introduced.instructions_for(profile)
+    return {} if text is None else {"instructions": text}
+
+
+class Opening:
+    """Gives the answers that open a conversation in place of a notebook that cannot answer yet.
+
+    Parameters
+    ----------
+    name : str
+        The name of the notebook's server.
+    instructions : callable
+        Takes how many characters the host shows, and returns the instructions.
+    """
+
+    def __init__(self, name: str, instructions: Callable[[int], str | None]) -> None:
+        self._instructions: Instructions = instructions
+        self._name = name
+
+    def answer(self, request: Request) -> Response | ErrorResponse | None:
+        """Answer a request that opens a conversation; None for any other, which the kernel has to answer."""
+        try:
+            result = self._result(request.method, request.params)
+        except McpError as exc:
+            return ErrorResponse(request.id, exc.to_dict())
+        return None if result is None else Response(request.id, result)
+
+    def _result(self, method: str, params: Mapping[str, Any]) -> Mapping[str, Any] | None:
+        if is_modern(method, params):
+            if method != "server/discover":
+                return None
+            era, profile = modern_era(params), profile_of(params["_meta"].get(CLIENT_INFO))
+            options = self._options(profile)
+            result: Mapping[str, Any] = era.complete(method, discovered(options, profile), options.info)
+            return result
+        if method == "initialize":
+            version = parameters(InitializeRequestParams, params).protocolVersion
+            profile = profile_of(params["clientInfo"])
+            return initialized(negotiate(version), self._options(profile), profile)
+        return {} if method == "ping" else None
+
+    def _options(self, profile: HostProfile) -> InitializationOptions:
+        return InitializationOptions(
+            server_name=self._name,
+            server_version=__version__,
+            capabilities=NOTEBOOK_CAPABILITIES,
+            instructions=instructions_for(self._instructions, profile),
+        )
