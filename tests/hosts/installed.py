@@ -44,16 +44,8 @@ def installed(host: Host) -> Path:
     root.mkdir(parents=True, exist_ok=True)
     wheel = _node_folder().parent
     npm = wheel / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
-    command = [
-        wheel / "bin" / "node",
-        npm,
-        "install",
-        "--no-audit",
-        "--no-fund",
-        "--prefix",
-        root,
-        host.package,
-    ]
+    options = ["--no-audit", "--no-fund", "--prefix", str(root)]
+    command = [str(wheel / "bin" / "node"), str(npm), "install", *options, host.package]
     environ = {**os.environ, "PATH": f"{wheel / 'bin'}{os.pathsep}{os.environ['PATH']}"}
     done = subprocess.run(command, env=environ, capture_output=True, text=True, timeout=INSTALL_SECONDS)
     if done.returncode:
