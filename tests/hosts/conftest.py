@@ -59,7 +59,7 @@ def visit(chosen: tuple[str, str], jupyter: JupyterServer, tmp_path_factory: pyt
     """What one host showed its model over one transport."""
     name, transport = chosen
     host = HOSTS[name]
-    seen = Visit(host.reader, f"fruit_of_{name.replace('-', '_')}_{transport}")
+    seen = Visit(host.title, host.reader, f"fruit_of_{name.replace('-', '_')}_{transport}")
     with fake_model(seen.play) as model:
         run_host(host, Setup(tmp_path_factory.mktemp(name), model, _server(transport, jupyter)))
     return seen

@@ -61,7 +61,7 @@ class Host:
     Attributes
     ----------
     title : str
-        As people call it.
+        As its profile says it.
     package : str
         At npm, with its exact version.
     binary : str
@@ -248,7 +248,7 @@ HOSTS = {
         Reader("read_mcp_resource"),
     ),
     "codex-code-mode": Host(
-        "Codex, code mode",
+        "Codex",
         "@openai/codex@0.171.0",
         "codex",
         _codex("gpt-6.2-sol"),  # what it knows of this model makes it let the model write JavaScript
@@ -288,7 +288,7 @@ HOSTS = {
         Reader("read_mcp_resource", "server_name"),
     ),
     "copilot": Host(
-        "GitHub Copilot CLI",
+        "Copilot CLI",
         "@github/copilot@1.0.102",
         "copilot",
         _copilot,

@@ -21,3 +21,8 @@ pytestmark = [
 def test_tools_are_there_in_the_first_turn(visit: Visit) -> None:
     """A model can call a tool of the notebook without waiting for a second message (2: opening at once)."""
     assert "tree-00000" in visit.text("harvest"), visit.first_tools
+
+
+def test_a_host_is_known_by_name(visit: Visit) -> None:
+    """What a notebook hands over is made for the host that asks, over every transport (2: host profiles)."""
+    assert f"You are {visit.host}." in visit.text("visitor")

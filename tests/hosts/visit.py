@@ -28,6 +28,9 @@ CALL_OF_FOUND = "tool_call"
 READ_ON = re.compile(r"(result://[^\s?\"\\]+\?)offset=\d+&limit=\d+")
 LAST_ROWS = "offset=4990&limit=5"
 
+TOOLS = ("visitor", "harvest_promised", "weigh", "count_trees", "list_weeks", "draw", "head_and_figure")
+"""Called one after the other."""
+
 FRUIT = "The new tree bears fruit."
 """What the tool returns that is added during the visit."""
 
@@ -48,6 +51,8 @@ class Visit:
 
     Parameters
     ----------
+    host : str
+        Its title.
     reader : Reader or None
         The host's own way to read a resource that is in no list.
     late : str
@@ -61,6 +66,7 @@ class Visit:
         Results by the step's name. A step that the host gave no way to make is not there.
     """
 
+    host: str
     reader: Reader | None
     late: str
     first_tools: tuple[str, ...] = field(default=(), repr=False)
@@ -72,7 +78,7 @@ class Visit:
         turn = yield from self._step(turn, "harvest")
         turn = yield from self._read_on(turn)
         turn = yield from self._step(turn, "plant", name=self.late)
-        for tool in ("harvest_promised", "weigh", "count_trees", "list_weeks", "draw", "head_and_figure"):
+        for tool in TOOLS:
             turn = yield from self._step(turn, tool)
         yield from self._call_late(turn)
 
