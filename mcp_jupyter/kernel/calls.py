@@ -107,7 +107,7 @@ class Call:
         with self._lock:
             if self.state is not State.WAITING:
                 return False
-            self.state, self.since = State.RUNNING, time.monotonic()
+            self.since, self.state = time.monotonic(), State.RUNNING
             return True
 
     def withdraw(self, reason: str) -> bool:

@@ -29,19 +29,14 @@ from .cells import reload_modules
 from .content import Displays
 from .execution_state import ExecutionState
 from .interrupts import InterruptGate
+from .reports import HEARTBEAT_SECONDS, Reports
 from .standins import StandIns
 from .steps import Run, Steps, as_coroutine, task_factory
 
-__all__ = ["FIRST_REPORT_SECONDS", "REPORT_SECONDS", "STOP_SECONDS", "KernelRunner"]
+__all__ = ["STOP_SECONDS", "KernelRunner"]
 
 LOOKUP_THREADS: Final = 8
 """Threads for reads of variables: a read takes milliseconds."""
-
-FIRST_REPORT_SECONDS: Final = 0.5
-"""A call that waits this long tells its caller why; most never wait so long."""
-
-REPORT_SECONDS: Final = 5.0
-"""Then this often: well within the shortest time-outs of clients (30 s to 60 s)."""
 
 STOP_SECONDS: Final = 5.0
 """How long a call that ran out of time may take to stop before the caller is told that it still runs:
@@ -65,6 +60,8 @@ class KernelRunner:
         The loop of the kernel's main thread (`kernel.io_loop.asyncio_loop`).
     called : callable, optional
         Called on the main thread after calls that ran there, as after cells.
+    heartbeat : float
+        Seconds between two reports of a call that runs.
 
     Notes
     -----
@@ -80,9 +77,15 @@ class KernelRunner:
     """
 
     def __init__(
-        self, shell: Any, main_loop: asyncio.AbstractEventLoop, called: Callable[[], None] | None = None
+        self,
+        shell: Any,
+        main_loop: asyncio.AbstractEventLoop,
+        called: Callable[[], None] | None = None,
+        *,
+        heartbeat: float = HEARTBEAT_SECONDS,
     ) -> None:
         self._called = called
+        self._heartbeat = heartbeat
         self._shell = shell
         self._kernel = shell.kernel
         self._main_loop = main_loop
@@ -135,7 +138,7 @@ class KernelRunner:
         loop = asyncio.get_running_loop()
         call = Call(invocation, loop)
         self._calls.add(call)
-        timers = [loop.call_later(FIRST_REPORT_SECONDS, self._report, call)]
+        timers: list[Reports | asyncio.TimerHandle] = [Reports(call, self._obstacle, self._heartbeat)]
         if invocation.timeout is not None:
             timers.append(loop.call_later(invocation.timeout, self._expire, call, invocation.timeout))
         self._state.begun(loop, invocation.concurrent)
@@ -173,11 +176,6 @@ class KernelRunner:
         if self._engine_factory is None or loop.get_task_factory() is not self._engine_factory:
             self._engine_factory = task_factory(loop.get_task_factory(), _run_plainly)
             loop.set_task_factory(self._engine_factory)
-
-    def _report(self, call: Call) -> None:
-        if call.state is State.WAITING:
-            call.loop.call_later(REPORT_SECONDS, self._report, call)
-            call.invocation.report(f"waiting for {self._obstacle(call)}")
 
     def _obstacle(self, call: Call) -> str:
         return "a free worker thread" if call.invocation.concurrent else str(self.activity)

@@ -7,6 +7,7 @@ loop's thread; the `Context` that tools see crosses threads on top of this.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Awaitable, Callable, Mapping
 from contextvars import ContextVar
 from functools import partial
@@ -39,6 +40,16 @@ __all__ = ["LOG_LEVELS", "RequestContext", "RequestMeta", "current_request"]
 
 LOG_LEVELS: Final = ("debug", "info", "notice", "warning", "error", "critical", "alert", "emergency")
 """In rising order of weight (RFC 5424; spec, server/utilities/logging)."""
+
+MIN_SILENT_SECONDS: Final = 1.0
+"""A running call that has just reported progress needs no heartbeat: one message a second is enough."""
+
+MAX_REPEATED_CHARS: Final = 200
+"""Of the function's own message, in a heartbeat."""
+
+MIN_STEP: Final = 1e-9
+"""How far a report of ours is above the one before it: less than a function's own steps, so that its next
+report is above ours."""
 
 current_request: ContextVar[RequestContext] = ContextVar("current_request")
 """The request that the code at hand works for; set around each handler."""
@@ -75,9 +86,13 @@ class RequestContext:
         "_began",
         "_call",
         "_detached",
-        "_last_progress",
+        "_own_progress",
+        "_said",
+        "_sent_at",
+        "_sent_progress",
         "_threshold",
         "_token",
+        "_total",
         "arguments",
         "conversation",
         "era",
@@ -100,7 +115,11 @@ class RequestContext:
         self._detached: DetachedCall | None = None
         self.lifespan_context = lifespan_context
         self._threshold = LOG_LEVELS.index(level) if level in LOG_LEVELS else None
-        self._last_progress: float | None = None
+        self._own_progress: float | None = None  # of the function's own reports
+        self._sent_progress: float | None = None  # of all
+        self._total: float | None = None
+        self._said: str | None = None  # the function's last message
+        self._sent_at = -math.inf
         self._token = RequestMeta(call.meta).progressToken
 
     def rebind(self, other: RequestContext) -> None:
@@ -108,7 +127,8 @@ class RequestContext:
         self._call, self._began = other._call, other._began
         self.conversation = other.conversation
         self._threshold = other._threshold
-        self._last_progress, self._token = None, other._token
+        self._own_progress = self._sent_progress = None
+        self._token = other._token
 
     @property
     def request_id(self) -> int | str:
@@ -209,23 +229,49 @@ class RequestContext:
         The number must rise from report to report (spec, basic/utilities/progress): one that does not
         is not sent.
         """
-        token = self._token
         if self._detached is not None and message is not None:
             self._detached.message = message  # for who polls
-        if token is None or (self._last_progress is not None and progress <= self._last_progress):
+        if self._token is None or (self._own_progress is not None and progress <= self._own_progress):
             return
-        self._last_progress = progress
-        params: dict[str, Any] = {"progressToken": token, "progress": progress}
+        self._own_progress, self._total = progress, total
+        self._said = message or self._said
+        last = self._sent_progress
+        # A report of ours may stand in between.
+        self._send(progress if last is None or progress > last else _above(last), total, message)
+
+    def waiting(self, message: str) -> None:
+        """Say why nothing happens yet."""
+        self._say(message)
+
+    def running(self, seconds: float, line: str) -> None:
+        """Say that the function runs, unless it has just said something itself.
+
+        Parameters
+        ----------
+        seconds : float
+            Since when.
+        line : str
+            What it printed last; where it is empty, its last message stands in its place.
+        """
+        if monotonic() - self._sent_at >= MIN_SILENT_SECONDS:
+            about = line or (self._said or "")[:MAX_REPEATED_CHARS]
+            self._say(f"running for {seconds:.0f} s" + (f": {about}" if about else ""))
+
+    def _say(self, message: str) -> None:
+        """Send progress of ours, hardly above the last: nobody knows how small the function's steps are."""
+        if self._detached is not None:
+            self._detached.message = message
+        if self._token is not None:
+            self._send(_above(self._sent_progress or 0.0), self._total, message)
+
+    def _send(self, progress: float, total: float | None, message: str | None) -> None:
+        self._sent_progress, self._sent_at = progress, monotonic()
+        params: dict[str, Any] = {"progressToken": self._token, "progress": progress}
         if total is not None:
             params["total"] = total
         if message is not None:
             params["message"] = message
         self._call.notify("notifications/progress", params)
-
-    def waiting(self, message: str) -> None:
-        """Say why nothing happens yet: progress that stays below 1, so that the tool's own can follow."""
-        last = 0.0 if self._last_progress is None else self._last_progress
-        self.progress(last + (1.0 - last) / 1024, None, message)
 
     def log(self, level: str, data: Any, logger: str | None = None) -> None:
         """Send a log message, when the caller wants messages of this level."""
@@ -382,3 +428,7 @@ class RequestContext:
         """The log level a modern request asks for in its `_meta`; None means: no messages."""
         level = meta.get(LOG_LEVEL)
         return level if isinstance(level, str) else None
+
+
+def _above(progress: float) -> float:
+    return progress + max(MIN_STEP, math.ulp(progress))

@@ -79,6 +79,9 @@ class Invocation:
         Seconds from now; over it, a `ToolError`.
     report : callable
         Tells the caller why the call has to wait (one line). Event loop's thread only.
+    running : callable
+        Tells the caller that the function runs: for how many seconds, and which line it printed last. Event
+        loop's thread only.
     log : callable
         Sends the caller a log message, (level, text). Event loop's thread only.
     failed_after : callable
@@ -95,6 +98,7 @@ class Invocation:
     lookup: bool = False
     sender: str = ""
     report: Callable[[str], None] = _unheard
+    running: Callable[[float, str], None] = _unheard
     log: Callable[[str, str], None] = _unheard
     failed_after: Callable[[str], None] = _unheard
 

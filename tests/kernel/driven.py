@@ -29,8 +29,10 @@ class Pending:
         self.number = number
         self.reports: list[str] = []
         self.logs: list[tuple[str, str]] = []
+        self.beats: list[tuple[float, str]] = []
         self.failed_after: str | None = None
         self.reported = threading.Event()
+        self._beaten = threading.Condition()
         self._ended = threading.Event()
         self._reply: dict[str, Any] = {}
 
@@ -40,6 +42,10 @@ class Pending:
             self.reported.set()
         elif "log" in reply:
             self.logs.append((reply["log"][0], reply["log"][1]))
+        elif "running" in reply:
+            with self._beaten:
+                self.beats.append((reply["running"][0], reply["running"][1]))
+                self._beaten.notify_all()
         elif "failed_after" in reply:
             self.failed_after = reply["failed_after"]
         else:
@@ -60,6 +66,11 @@ class Pending:
         reply = self._wait(bound)
         assert "error" in reply, reply
         return reply["error"], reply["message"]
+
+    def wait_for_beats(self, number: int, bound: float = BOUND) -> None:
+        """Wait until it has said so often that it runs."""
+        with self._beaten:
+            assert self._beaten.wait_for(lambda: len(self.beats) >= number, bound), self.beats
 
     def printed(self) -> str:
         """What the outcome has of its prints."""

@@ -20,6 +20,7 @@ from IPython import get_ipython
 
 from mcp_jupyter.errors import ToolError
 from mcp_jupyter.kernel.execution import KernelRunner
+from mcp_jupyter.kernel.reports import HEARTBEAT_SECONDS
 from mcp_jupyter.server.running import Invocation
 
 REQUEST: ContextVar[Any] = ContextVar("request", default=None)
@@ -92,6 +93,7 @@ class Driver:
             timeout=request.get("timeout"),
             report=lambda text: send(report=text),
             log=lambda level, text: send(log=[level, text]),
+            running=lambda seconds, line: send(running=[seconds, line]),
             failed_after=lambda text: send(failed_after=text),
         )
         try:
@@ -131,10 +133,10 @@ def _text(error: Exception) -> str:
         return "unprintable"
 
 
-def start(path: str) -> KernelRunner:
+def start(path: str, heartbeat: float = HEARTBEAT_SECONDS) -> KernelRunner:
     """Open a runner and serve it on a thread of its own."""
     shell: Any = get_ipython()
-    runner = KernelRunner(shell, shell.kernel.io_loop.asyncio_loop)
+    runner = KernelRunner(shell, shell.kernel.io_loop.asyncio_loop, heartbeat=heartbeat)
     runner.open()
     listening = threading.Event()
 

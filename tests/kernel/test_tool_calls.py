@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+import re
 import time
 
 import anyio
@@ -51,6 +52,34 @@ async def test_a_class_defined_anew_is_what_a_waiting_call_gets(kernel):
         await client.hear("notifications/tools/list_changed")
         listed = {each["name"]: each for each in (await client.ask("tools/list"))["tools"]}
         assert "urgent" in str(listed["f"]["inputSchema"])
+
+
+async def test_a_caller_hears_that_a_served_function_still_runs(kernel):
+    """As progress notifications, while the kernel's main thread is blocked (2: heartbeats)."""
+    kernel.run("import threading; go_on = threading.Event(); runner = server._handlers.runner")
+    kernel.run("seconds, runner._heartbeat = runner._heartbeat, 1")
+    kernel.run(tool("def release(): go_on.set()", "--concurrent"))
+    kernel.run(tool("def fits(): print('epoch 3'); return go_on.wait(60)"))
+    heard = []
+    twice = anyio.Event()
+
+    async def on_progress(progress: float, total: float | None, message: str | None) -> None:
+        heard.append((progress, message))
+        if len(heard) == 2:
+            twice.set()
+
+    async def call() -> None:
+        result = await client.ask("tools/call", {"name": "fits"}, on_progress=on_progress)
+        assert result["content"][0]["text"] == "true"
+
+    async with kernel.connect() as client, anyio.create_task_group() as tasks:
+        tasks.start_soon(call)
+        with anyio.fail_after(30):
+            await twice.wait()
+        await client.call("release")
+    assert all(re.fullmatch(r"running for \d+ s: epoch 3", message) for _, message in heard)
+    assert heard[0][0] < heard[1][0]
+    kernel.run("runner._heartbeat = seconds")
 
 
 async def test_autoreload_applies_before_a_call_as_before_a_cell(kernel, tmp_path):

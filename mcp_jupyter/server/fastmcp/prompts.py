@@ -111,7 +111,8 @@ class Prompt:
         if signature.injected is not None:
             bound[signature.injected] = context
         function = converted(self.function, lambda value: self._result(value, table))
-        return Invocation(self.name, function, bound, report=context.request_context.waiting)
+        request = context.request_context
+        return Invocation(self.name, function, bound, report=request.waiting, running=request.running)
 
     def _result(self, value: Any, table: ContentTable) -> types.GetPromptResult:
         """The messages that the function's value stands for."""

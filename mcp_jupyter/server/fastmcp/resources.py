@@ -146,7 +146,7 @@ class Resource:
         if signature.injected is not None:
             bound[signature.injected] = context
         function = converted(self.function, lambda value: self._result(uri, value, table))
-        report = context.request_context.waiting
+        request = context.request_context
         return Invocation(
             self.definition.name,
             function,
@@ -154,7 +154,8 @@ class Resource:
             self.concurrent,
             always=self.always,
             lookup=self.ours,
-            report=report,
+            report=request.waiting,
+            running=request.running,
         )
 
     def _result(self, uri: str, value: Any, table: ContentTable) -> types.ReadResourceResult:

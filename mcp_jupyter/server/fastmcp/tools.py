@@ -200,6 +200,7 @@ class Tool:
             concurrent,
             timeout,
             report=request.waiting,
+            running=request.running,
             log=lambda level, text: request.log(level, text, self.name),
         )
 

@@ -104,48 +104,6 @@ async def test_an_unknown_level_is_an_error_where_it_is_used():
         assert f"level must be one of {', '.join(LOG_LEVELS)}, not 'loud'" in await client.error("f")
 
 
-@both_eras
-@pytest.mark.parametrize("concurrent", [False, True])
-@pytest.mark.parametrize("awaited", [False, True])
-async def test_progress_rises_or_is_not_sent(era, concurrent, awaited):
-    mcp = FastMCP()
-    steps = [0, 1, 1, 0.5, float("nan"), np.int64(2), np.float32(2.5), float("inf"), 3]
-
-    def report(ctx: Context) -> None:
-        for step in steps:
-            ctx.report_progress(step, np.int64(3), f"at {step}")
-
-    async def report_async(ctx: Context) -> None:
-        for step in steps:
-            await ctx.report_progress(step, np.int64(3), f"at {step}")
-
-    mcp.add_tool(report_async if awaited else report, "report", concurrent=concurrent)
-    heard = []
-
-    async def on_progress(progress: float, total: float | None, message: str | None) -> None:
-        heard.append((progress, total, message))
-
-    async with speaking(mcp, era) as client:
-        result = await client.ask("tools/call", on_progress, name="report")
-        assert "isError" not in result
-        assert heard == [(n, 3, f"at {n}") for n in (0, 1, 2, 2.5, 3)]
-        heard.clear()
-        await client.call("report")  # who does not ask hears nothing
-        assert heard == []
-        assert client.heard == []
-
-
-async def test_progress_needs_a_number():
-    mcp = FastMCP()
-
-    @mcp.tool()
-    def f(ctx: Context) -> None:
-        ctx.report_progress("half")  # type: ignore[arg-type]
-
-    async with speaking(mcp) as client:
-        assert "could not convert string to float: 'half'" in await client.error("f")
-
-
 async def test_a_thread_that_a_tool_started_may_speak():
     mcp = FastMCP()
 
