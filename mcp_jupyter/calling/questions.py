@@ -51,6 +51,8 @@ class Question:
         The alias of who asks.
     params
         The wire's: of a form, of a URL, or of a sampling request.
+    note : str, optional
+        A sentence of ours on who asks.
 
     Attributes
     ----------
@@ -69,8 +71,10 @@ class Question:
         params: types.ElicitRequestFormParams
         | types.ElicitRequestURLParams
         | types.CreateMessageRequestParams,
+        note: str = "",
     ) -> None:
         self.server = server
+        self.note = note
         self.params = params
         self.schema: Mapping[str, Any] = {}
         self.url = ""

@@ -18,6 +18,7 @@ import os
 import threading
 from collections.abc import Callable, Coroutine
 from concurrent.futures import Future
+from contextvars import Context
 from typing import Any, Final
 
 from IPython.core.interactiveshell import InteractiveShell
@@ -32,6 +33,7 @@ from .content import kernel_table
 from .execution import KernelRunner
 from .identity import SESSION_NAME, Identity, identify, why_unreachable
 from .inspection import cells_resource, status_resource, variables_resource
+from .questions import DrawForm, NotebookQuestions
 from .status import shown_resources
 from .variables import Variables
 
@@ -56,6 +58,8 @@ class Engine:
     ----------
     shell : InteractiveShell
         The kernel's; its namespace is what tools run in.
+    draw : DrawForm, optional
+        Draws the form of a question to the user.
 
     Attributes
     ----------
@@ -65,12 +69,15 @@ class Engine:
         What values become.
     variables : Variables
         The variables that are served.
+    questions : NotebookQuestions
+        What calls ask the user.
     """
 
-    def __init__(self, shell: InteractiveShell) -> None:
+    def __init__(self, shell: InteractiveShell, draw: DrawForm | None = None) -> None:
         self._identity = identify(shell.user_ns)
         self._main_loop = _main_loop(shell)
         self._runner = KernelRunner(shell, self._main_loop, self._after_call)
+        self.questions = NotebookQuestions(shell, self.post_to_main, draw)
         assert shell.display_formatter is not None
         self.table = kernel_table(shell.display_formatter)
         self.server = FastMCP(
@@ -80,6 +87,7 @@ class Engine:
             content=self.table,
             post=self.post,
             status=lambda: {STATUS_KEY: self.status()},
+            ask_user=self.questions.ask,
         )
         self._shell = shell
         read_only = kernel_table(shell.display_formatter, close_figures=False)
@@ -139,6 +147,7 @@ class Engine:
             self._runner.close()
             raise
         self._events.register("post_run_cell", self._after_cell)
+        self.questions.open()
         atexit.register(self.stop)
 
     def _await_start(self, ready: Future[None]) -> None:
@@ -166,6 +175,7 @@ class Engine:
         if os.getpid() != self._pid or loop is None or thread is None:
             return  # never started, stopped already, or the child of a fork, whose engine this is not
         self._thread = None
+        self.questions.close()
         with contextlib.suppress(ValueError):
             self._events.unregister("post_run_cell", self._after_cell)
         with contextlib.suppress(RuntimeError):
@@ -317,7 +327,8 @@ class Engine:
     def post_to_main(self, function: Callable[[], None]) -> None:
         """Call a function on the kernel's main thread, between cells; from any thread."""
         with contextlib.suppress(RuntimeError):  # the loop is closed: the kernel ends
-            self._main_loop.call_soon_threadsafe(function)
+            # Not in the caller's context: what a call displays goes to its result.
+            self._main_loop.call_soon_threadsafe(function, context=Context())
 
     def _serve_posted(self, call: tuple[Any, ...]) -> None:
         with self._lock:

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from IPython.core.error import UsageError
 from IPython.core.interactiveshell import InteractiveShell
@@ -18,6 +18,10 @@ from .completion import Completion
 from .engine import Engine, is_kernel
 from .magics import McpMagics
 from .status import loaded_card
+
+if TYPE_CHECKING:
+    from ..calling.questions import Question
+    from ..widgets.questions import QuestionForm
 
 __all__ = ["connections_of", "engine_of", "load_ipython_extension", "magics_of", "unload_ipython_extension"]
 
@@ -58,11 +62,17 @@ def _load(shell: InteractiveShell) -> McpMagics:
 
 def _started(shell: InteractiveShell) -> Engine:
     try:
-        engine = Engine(shell)
+        engine = Engine(shell, _form)
         engine.start()
     except LinkError as exc:
         raise UsageError(str(exc)) from None
     return engine
+
+
+def _form(question: Question) -> QuestionForm:
+    from ..widgets.questions import QuestionForm  # ipywidgets are wanted by those who are asked only
+
+    return QuestionForm(question)
 
 
 def unload_ipython_extension(shell: InteractiveShell) -> None:

@@ -6,7 +6,7 @@ Every function here acts on the notebook it is called in, and loads the extensio
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -27,8 +27,10 @@ if TYPE_CHECKING:
     from ..client.targets import Target
 
 __all__ = [
+    "answer",
     "completion",
     "connect",
+    "decline",
     "prompt",
     "remove",
     "resource",
@@ -153,6 +155,35 @@ def connect(
     assert connections is not None
     wanted = Wanted(target, options, sampling=sampling, roots=roots, recording=recording)
     return connections.connect(name, wanted)
+
+
+def answer(number: int, content: Mapping[str, Any] | str | None = None) -> None:
+    """Answer a question that a tool asks under the last cell, where no form appears.
+
+    Parameters
+    ----------
+    number : int
+        As the question says.
+    content : mapping or str, optional
+        The values of a form, or the text that is asked for.
+
+    Raises
+    ------
+    ValueError
+        There is no such question, or the content does not fit; the message says why.
+    """
+    _engine().questions.answer(number, content)
+
+
+def decline(number: int) -> None:
+    """Decline a question that a tool asks under the last cell.
+
+    Raises
+    ------
+    ValueError
+        There is no such question.
+    """
+    _engine().questions.decline(number)
 
 
 def serve(name: str | None = None) -> Card:

@@ -20,7 +20,15 @@ import anyio
 
 from .asking import kind_of
 
-__all__ = ["MARGIN_SECONDS", "USER_AFTER_SECONDS", "AskUser", "UserQuestion", "first_answer", "needed_text"]
+__all__ = [
+    "MARGIN_SECONDS",
+    "USER_AFTER_SECONDS",
+    "AskUser",
+    "UserQuestion",
+    "first_answer",
+    "form_fields",
+    "needed_text",
+]
 
 USER_AFTER_SECONDS: Final = 20.0
 """A host shows a question at once, and a user who looks at the host answers it there. After this time the
@@ -158,7 +166,7 @@ def needed_text(question: UserQuestion, why: str) -> str:
             return f"{needs} a text that a model writes, and {why}. {do}{end}"
     if question.params.get("mode") == "url":
         return f"{needs} the user to visit a page ({asked!r}), and {why}. Use another tool{end}"
-    fields = _fields(question.params.get("requestedSchema"))
+    fields = form_fields(question.params.get("requestedSchema"))
     listed = "; ".join(f"{name}: {text}" for name, text in fields.items())
     what = f"an answer to {asked!r}" + (f" ({listed})" if listed else "")
     taken = [name for name in fields if name in question.arguments]
@@ -168,7 +176,7 @@ def needed_text(question: UserQuestion, why: str) -> str:
     return f"{needs} {what}, and {why}. Use a tool that takes the answer as an argument{end}"
 
 
-def _fields(schema: Any) -> dict[str, str]:
+def form_fields(schema: Any) -> dict[str, str]:
     """The first fields of a form, and what fits each."""
     properties = schema.get("properties") if isinstance(schema, Mapping) else None
     required = schema.get("required") if isinstance(schema, Mapping) else None

@@ -82,8 +82,9 @@ class QuestionForm:
             padding="6px 0 0 0",
         )
         title = text(announced(heading(f"{question.server} asks", _ASKS[question.kind])))
+        note = text(muted(question.note))
         message = text(said(question.message), **_MESSAGE)
-        parts = [title, message, body, self._problem, self._buttons, self._outcome]
+        parts = [title, note, message, body, self._problem, self._buttons, self._outcome]
         self.widget = framed(widgets.VBox(parts, layout=_FRAME))
         loop = asyncio.get_running_loop()
         question.on_settled(lambda: _hand_over(loop, self._settled))

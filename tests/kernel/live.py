@@ -113,12 +113,12 @@ class LiveKernel(Cells):
         self.manager.shutdown_kernel(now=True)
 
     @asynccontextmanager
-    async def connect(self, *, initialize: bool = True) -> AsyncIterator[Client]:
-        """A client of what this kernel serves."""
+    async def connect(self, *, initialize: bool = True, handler: Any = None) -> AsyncIterator[Client]:
+        """A client of what this kernel serves; `handler` takes its part in place of `Ears`."""
         kernel_id = Path(self.manager.connection_file).stem.removeprefix("kernel-")
         channel = await dial(await Discovery(self.runtime_dir).by_kernel(kernel_id))
         heard: list[Any] = []
-        connection = Connection(channel, Ears(heard))
+        connection = Connection(channel, handler or Ears(heard))
         async with anyio.create_task_group() as tasks:
             await tasks.start(connection.serve)
             client = Client(connection, heard)

@@ -91,6 +91,21 @@ class Asked:
         return (await self.call(name, **arguments))["content"][0]["text"]
 
 
+class Silent(Asked):
+    """A client that declares that it can be asked, and never answers."""
+
+    def __init__(self, era: str, capabilities: Mapping[str, Any] = ALL, name: str = "test") -> None:
+        super().__init__(era, {}, capabilities, name)
+        self.withdrawn = anyio.Event()
+
+    async def request(self, call: Any) -> Any:
+        self.questions.append((call.method, call.params))
+        try:
+            await anyio.sleep_forever()
+        finally:
+            self.withdrawn.set()
+
+
 class _From:
     """A channel whose messages bear a sender's name, as the front would write it."""
 

@@ -16,7 +16,7 @@ from mcp_jupyter.server.fastmcp import Context, FastMCP
 from mcp_jupyter.server.host_profiles import PROFILES
 from mcp_jupyter.server.questions import UserQuestion
 
-from .asking import ALL, Asked, asked, both_eras
+from .asking import Asked, Silent, asked, both_eras
 
 pytestmark = pytest.mark.anyio
 
@@ -33,21 +33,6 @@ FORM = {
 NORTH = {"action": "accept", "content": {"region": "north"}}
 SOUTH = {"action": "accept", "content": {"region": "south"}}
 SAMPLE = {"role": "assistant", "content": {"type": "text", "text": "blue"}, "model": "m"}
-
-
-class Silent(Asked):
-    """A client that declares that it can be asked, and never answers."""
-
-    def __init__(self, era: str, capabilities: Mapping[str, Any] = ALL, name: str = "test") -> None:
-        super().__init__(era, {}, capabilities, name)
-        self.withdrawn = anyio.Event()
-
-    async def request(self, call: Any) -> Any:
-        self.questions.append((call.method, call.params))
-        try:
-            await anyio.sleep_forever()
-        finally:
-            self.withdrawn.set()
 
 
 class User:

@@ -1,0 +1,232 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Ask the user at the notebook what a tool asks: the question appears under the last cell that ran.
+
+Theory of operation. A call from outside has no cell of its own, so what it asks is displayed as a late output
+of the last cell: a form, and for front ends without widgets a text that says how to answer. `ask` runs on the
+engine's thread; what is displayed, answered and closed belongs to the main thread, between cells. When the
+question is over, in whatever way, its output is replaced by a line that says so. The main thread is never
+held: a tool that asks awaits.
+
+Only a front end can answer: a form's messages and cells come through Jupyter's own authentication, and code
+that runs in a call may not answer. Where cells run without a user who could type (`jupyter mcp run` and
+nbclient say `allow_stdin: false`) nobody is asked.
+"""
+
+from __future__ import annotations
+
+import logging
+import secrets
+import threading
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from itertools import count
+from typing import Any, Final, Protocol, TypeAlias
+
+from .. import types
+from ..calling.inert import Listing
+from ..calling.questions import Question
+from ..calling.text import clean, one_line
+from ..errors import McpError
+from ..server.questions import UserQuestion, form_fields
+from .calls import CURRENT
+
+__all__ = ["DrawForm", "NotebookQuestions"]
+
+log = logging.getLogger(__name__)
+
+MAX_OPEN: Final = 8
+"""Questions in the notebook at once: no user answers more, and a flood would bury the notebook."""
+
+
+class _Form(Protocol):
+    """A form for one question; main thread only."""
+
+    widget: Any
+
+    def close(self) -> None: ...
+
+
+DrawForm: TypeAlias = Callable[[Question], _Form]
+
+
+@dataclass(slots=True)
+class _Open:
+    """A question in the notebook."""
+
+    number: int
+    asked: UserQuestion
+    question: Question
+    cell: Mapping[str, Any]
+    display_id: str = field(default_factory=lambda: secrets.token_hex(8))
+    form: _Form | None = None
+    is_shown: bool = False
+
+
+class NotebookQuestions:
+    """The questions that calls ask the user of one kernel.
+
+    Parameters
+    ----------
+    shell : InteractiveShell
+        A kernel's; it has `kernel`.
+    post : callable
+        Calls a function on the main thread, between cells.
+    draw : DrawForm, optional
+        Draws a form. Without it a question is only text.
+    """
+
+    def __init__(
+        self, shell: Any, post: Callable[[Callable[[], None]], None], draw: DrawForm | None = None
+    ) -> None:
+        self._shell = shell
+        self._post = post
+        self._draw = draw
+        self._cell: Mapping[str, Any] | None = None  # the header of the last cell's request
+        self._open: dict[int, Question] = {}
+        self._numbers = count(1)
+
+    # -- the main thread ---------------------------------------------------------------------------
+
+    def open(self) -> None:
+        """Begin, within a cell or between cells."""
+        self._note_cell()
+        self._shell.events.register("pre_run_cell", self._before_cell)
+
+    def close(self) -> None:
+        """Ask nothing any more. Idempotent."""
+        self._cell = None
+        if self._before_cell in self._shell.events.callbacks["pre_run_cell"]:
+            self._shell.events.unregister("pre_run_cell", self._before_cell)
+
+    def answer(self, number: int, content: Mapping[str, Any] | str | None = None) -> None:
+        """Answer an open question: a form with its values, a request for a text with the text.
+
+        Raises
+        ------
+        ValueError
+            There is no such question, or the content does not fit.
+        RuntimeError
+            A call cannot answer.
+        """
+        self._found(number).accept(content)
+
+    def decline(self, number: int) -> None:
+        """Decline an open question. Raises as `answer` does."""
+        self._found(number).decline()
+
+    def _found(self, number: int) -> Question:
+        if CURRENT.get() is not None:
+            raise RuntimeError("A question to the user cannot be answered in a call. Answer it in a cell.")
+        try:
+            return self._open[number]
+        except KeyError:
+            numbers = ", ".join(map(str, self._open)) or "none"
+            raise ValueError(f"Question {number} is not open. Open questions: {numbers}.") from None
+
+    def _before_cell(self, info: Any) -> None:
+        # A front end's own cells leave no history and show no output; a subshell's run on other threads.
+        if info.store_history and threading.current_thread() is threading.main_thread():
+            self._note_cell()
+
+    def _note_cell(self) -> None:
+        message = self._shell.kernel.get_parent("shell")
+        is_heard = bool(message) and message["content"].get("allow_stdin", False)
+        self._cell = message["header"] if is_heard else None
+
+    def _show(self, entry: _Open) -> None:
+        if entry.question.is_settled:
+            return
+        bundle = {"text/plain": _text(entry)}
+        if self._draw is not None:
+            try:
+                entry.form = self._draw(entry.question)
+                bundle = {**entry.form.widget._repr_mimebundle_(), **bundle}
+            except Exception:  # the text is there; a schema may be beyond what forms can draw
+                log.exception("The form of question %d cannot be drawn", entry.number)
+        self._publish("display_data", entry, bundle)
+        entry.is_shown = True
+
+    def _end(self, entry: _Open, outcome: str) -> None:
+        if entry.form is not None:
+            entry.form.close()
+        if entry.is_shown:
+            line = Listing(f"{entry.asked.asker} asked", [("", entry.question.message)], one_line(outcome))
+            bundle = {"text/plain": repr(line), "text/html": line._repr_html_()}
+            self._publish("update_display_data", entry, bundle)
+
+    def _publish(self, kind: str, entry: _Open, bundle: Mapping[str, Any]) -> None:
+        """Send an output of the cell; whatever runs now, it is not that one's."""
+        kernel = self._shell.kernel
+        content = {"data": bundle, "metadata": {}, "transient": {"display_id": entry.display_id}}
+        kernel.session.send(
+            kernel.iopub_socket, kind, content, parent=entry.cell, ident=kernel._topic("display_data")
+        )
+
+    # -- the engine's thread -------------------------------------------------------------------------
+
+    def ask(self, asked: UserQuestion) -> Awaitable[dict[str, Any]] | None:
+        """Ask the user (see `AskUser`)."""
+        cell = self._cell
+        return None if cell is None or len(self._open) >= MAX_OPEN else self._answered(asked, cell)
+
+    async def _answered(self, asked: UserQuestion, cell: Mapping[str, Any]) -> dict[str, Any]:
+        question = Question(asked.asker, _params(asked), note=_note(asked))
+        entry = _Open(next(self._numbers), asked, question, cell)
+        self._open[entry.number] = question
+        self._post(partial(self._show, entry))
+        outcome = ""
+        try:
+            answer = await question.answered()
+            outcome = _outcome(answer)
+        finally:
+            del self._open[entry.number]
+            self._post(lambda: self._end(entry, outcome or asked.over))
+        if isinstance(answer, types.ErrorData):
+            raise McpError(answer.code, answer.message)
+        return answer.model_dump(by_alias=True, exclude_none=True, mode="json")
+
+
+def _params(
+    asked: UserQuestion,
+) -> types.ElicitRequestFormParams | types.ElicitRequestURLParams | types.CreateMessageRequestParams:
+    if asked.method == "sampling/createMessage":
+        return types.CreateMessageRequestParams.from_wire(asked.params)
+    if asked.params.get("mode") == "url":
+        return types.ElicitRequestURLParams.from_wire(asked.params)
+    return types.ElicitRequestFormParams.from_wire(asked.params)
+
+
+def _note(asked: UserQuestion) -> str:
+    host = one_line(asked.host)
+    if asked.client_is_asked:
+        return f"{host} called it, and was asked too. The first answer counts."
+    return f"{host} called it, and cannot be asked."
+
+
+def _outcome(answer: types.ElicitResult | types.CreateMessageResult | types.ErrorData) -> str:
+    if isinstance(answer, types.ElicitResult) and answer.action == "cancel":
+        return "You closed it without an answer."
+    declined = isinstance(answer, types.ErrorData) or (
+        isinstance(answer, types.ElicitResult) and answer.action == "decline"
+    )
+    return "You declined." if declined else "You answered."
+
+
+def _text(entry: _Open) -> str:
+    """The question for a front end without widgets."""
+    number, question = entry.number, entry.question
+    lines = [f"{one_line(question.server)} asks: {question.message}", question.note]
+    content = ""
+    if question.kind == "url":
+        lines.append(f"Visit {clean(question.url)} yourself if you trust it.")
+    elif question.kind == "sampling":
+        content = ', "your text"'
+    elif fields := form_fields(question.schema):
+        lines += [f"  {one_line(name)}: {one_line(fits)}" for name, fits in fields.items()]
+        content = f", {{{', '.join(f'{one_line(name)!r}: ...' for name in fields)}}}"
+    lines.append(
+        f"To answer here, run: from mcp_jupyter import notebook; notebook.answer({number}{content})\n"
+        f"or notebook.decline({number})."
+    )
+    return "\n".join(lines)
