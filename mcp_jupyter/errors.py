@@ -9,6 +9,7 @@ into one of these at one named boundary.
     │   ├── FrameError          the bytes were not a JSON-RPC message
     │   ├── ProtocolError       a tool fails the request itself: a JSON-RPC error, no `isError` result
     │   ├── UnknownName             a request names an unknown tool, resource or prompt; lists the known ones
+    │   ├── OutOfScope          a request uses what its sender has no right to
     │   ├── MissingCapability   the client has not declared what a question to it needs
     │   └── UrlElicitationRequired  the person has to visit a URL first (2025-11-25)
     ├── ToolError               a tool says what went wrong; the caller gets `isError: true`
@@ -31,7 +32,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
-from .protocol.codes import INVALID_PARAMS, URL_ELICITATION_REQUIRED
+from .protocol.codes import INVALID_PARAMS, INVALID_REQUEST, URL_ELICITATION_REQUIRED
 
 __all__ = [
     "AuthorizationFailed",
@@ -48,6 +49,7 @@ __all__ = [
     "MetadataAbsent",
     "MissingCapability",
     "NotebookNotFound",
+    "OutOfScope",
     "ProtocolError",
     "RequestTimeout",
     "ToolError",
@@ -152,6 +154,32 @@ class UnknownName(McpError):
         if not isinstance(known, list) or not all(isinstance(each, str) for each in known):
             return None
         return cls(kind, name, known)
+
+
+class OutOfScope(McpError):
+    """A request uses what its sender has no right to.
+
+    Parameters
+    ----------
+    kind : {"tool", "resource", "prompt"}
+        Of what.
+    """
+
+    def __init__(self, kind: str) -> None:
+        self.kind = kind
+        message = f"This token may not {_USE[kind]} that {kind}."
+        super().__init__(INVALID_REQUEST, message, {"outOfScope": kind})
+
+    @classmethod
+    def of(cls, data: object) -> OutOfScope | None:
+        """The error whose `data` this is; None when it is another's."""
+        if not isinstance(data, Mapping) or data.keys() != {"outOfScope"}:
+            return None
+        kind = data["outOfScope"]
+        return cls(kind) if isinstance(kind, str) and kind in _USE else None
+
+
+_USE: Final = {"tool": "call", "resource": "read", "prompt": "get"}
 
 
 class ProtocolError(McpError):

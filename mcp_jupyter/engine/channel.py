@@ -101,7 +101,7 @@ class MemoryChannel(Channel):
         if self._closed or peer is None:
             raise ConnectionClosed("The other end of this channel is closed.")
         frame, raw = classify(parse_trusted(message.raw)), message.raw
-        peer._deliver(Message(frame, raw, message.related, message.sender, message.headers))
+        peer._deliver(Message(frame, raw, message.related, message.sender, message.headers, message.rights))
 
     def _deliver(self, message: Message) -> None:
         if self._sink is not None:

@@ -67,7 +67,7 @@ class InboundRequest:
     ----------
     id, method, params
         As received; `params` is not validated.
-    sender, headers
+    sender, headers, rights
         Who sent it, and what came with it (see `Message`).
     related : RequestId or None
         Our request that it belongs to, where the channel says so.
@@ -75,7 +75,18 @@ class InboundRequest:
         The conversation it came in on.
     """
 
-    __slots__ = ("answered", "connection", "headers", "id", "method", "params", "related", "sender", "task")
+    __slots__ = (
+        "answered",
+        "connection",
+        "headers",
+        "id",
+        "method",
+        "params",
+        "related",
+        "rights",
+        "sender",
+        "task",
+    )
 
     def __init__(self, connection: Connection, request: Request, message: Message) -> None:
         self.connection = connection
@@ -84,6 +95,7 @@ class InboundRequest:
         self.params = request.params
         self.sender = message.sender
         self.headers = message.headers
+        self.rights = message.rights
         self.related = message.related
         self.answered = False
         self.task: anyio.TaskHandle[None] | None = None

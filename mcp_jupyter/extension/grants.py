@@ -12,11 +12,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+from ..errors import OutOfScope
 from ..hub.index import LISTS
 from ..hub.scope import EVERYTHING, Scope, narrowed, out_of_scope, sees
 from ..protocol.frames import ErrorResponse, Frame, Message, Request, Response
 from ..protocol.limits import MAX_BODY_BYTES
-from ..server.http.access import Principal, Refusal
+from ..protocol.rights import Rights
+from ..server.constant_tools import is_constant, stands_for
+from ..server.http.access import INSUFFICIENT_SCOPE, Principal, Refusal
 from .tokens import Token
 
 __all__ = [
@@ -35,12 +38,10 @@ hold the event loop for a tenth of a second each."""
 OWNER_ID: Final = "jupyter-token"
 """The principal of the Jupyter token, where it is accepted. No token of ours has such an id."""
 
-_INSUFFICIENT: Final = {"WWW-Authenticate": 'Bearer realm="mcp_jupyter", error="insufficient_scope"'}
-
 
 def insufficient_scope(message: str) -> Refusal:
     """The refusal of a good token that does not reach this far (403)."""
-    return Refusal(403, message, _INSUFFICIENT)
+    return Refusal(403, message, {"WWW-Authenticate": INSUFFICIENT_SCOPE})
 
 
 def max_body_bytes(token: Token) -> int:
@@ -70,7 +71,18 @@ class Grant(Principal):
         if not isinstance(frame, Request):
             return None
         kind = out_of_scope(self.token, frame.method, frame.params)
-        return None if kind is None else insufficient_scope(f"This token may not {_USE[kind]} that {kind}.")
+        if (
+            kind is not None
+            and frame.method == "tools/call"
+            and (used := stands_for(frame.params)) is not None
+        ):
+            kind = out_of_scope(self.token, *used)
+        return None if kind is None else insufficient_scope(OutOfScope(kind).message)
+
+    @property
+    def rights(self) -> Rights:
+        """The token's. The kernel has the last word on a tool that may stand for others."""
+        return self.token.rights
 
     def filter(self, request: Request, message: Message) -> Message:
         """Leave out of lists, and of errors that name what there is, what the token may not use."""
@@ -84,7 +96,7 @@ class Grant(Principal):
         items = frame.result.get(key)
         if not isinstance(items, list):
             return message
-        seen = [item for item in items if sees(self.token, key, item)]
+        seen = [item for item in items if sees(self.token, key, item) or is_constant(item)]
         if len(seen) == len(items):
             return message
         return _replaced(message, Response(frame.id, {**frame.result, key: seen}))
@@ -93,9 +105,6 @@ class Grant(Principal):
 def scope_of(principal: Principal) -> Scope:
     """What a principal that was let in may see: a token's scope, or everything for the Jupyter token."""
     return principal.token if isinstance(principal, Grant) else EVERYTHING
-
-
-_USE: Final = {"tool": "call", "resource": "read", "prompt": "get"}
 
 
 def _replaced(message: Message, frame: Frame) -> Message:

@@ -17,7 +17,6 @@ import secrets
 import unicodedata
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
-from fnmatch import fnmatchcase
 from functools import lru_cache
 from typing import Annotated, Final, Self
 
@@ -26,6 +25,7 @@ from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 from ..errors import McpJupyterError
 from ..link.files import MAX_PATH_CHARS
 from ..link.names import fits_in_name
+from ..protocol.rights import MAX_URI_CHARS, Rights, any_matches, any_matches_uri
 from ..protocol.uri_templates import UriTemplate, UriTemplateError
 
 __all__ = [
@@ -58,9 +58,6 @@ MAX_GLOBS: Final = 64
 MAX_GLOB_CHARS: Final = 128
 """The longest name a tool may have."""
 
-MAX_URI_CHARS: Final = 2048
-"""Of a resource's URI, and of a pattern for URIs: what HTTP servers and browsers take."""
-
 MAX_LABEL_CHARS: Final = 100
 """A label is for one line of a list."""
 
@@ -68,9 +65,6 @@ _ID_BYTES: Final = 5  # 8 characters of base 32
 _ID_ALPHABET: Final = "abcdefghijklmnopqrstuvwxyz234567"
 _ID_CHARS: Final = 8
 _SECRET_BYTES: Final = 32
-_QUERY: Final = re.compile(r"\{?[?]")
-"""Where the query of a URI begins, or that of a template: `{?offset,limit}`."""
-
 _TEXT: Final = re.compile(r"mcpj_([a-z2-7]{8})_([A-Za-z0-9_-]{43})", re.ASCII)
 _WITHIN: Final = re.compile(r"(mcpj_[a-z2-7]{8}_)[A-Za-z0-9_-]{16,}", re.ASCII)
 
@@ -219,7 +213,7 @@ class Token(BaseModel):
         path : str, optional
             Its real path.
         """
-        return any(path == bound.path for bound in self.notebooks) or _any_matches(self.servers, server)
+        return any(path == bound.path for bound in self.notebooks) or any_matches(self.servers, server)
 
     @property
     def opened(self) -> tuple[str, ...]:
@@ -232,19 +226,22 @@ class Token(BaseModel):
         notebooks = tuple(bound.moved(old, new) for bound in self.notebooks)
         return self if notebooks == self.notebooks else self.model_copy(update={"notebooks": notebooks})
 
+    @property
+    def rights(self) -> Rights:
+        """What of it the kernel must know where a tool stands for others (see `Rights`)."""
+        return Rights(self.tools, self.resources)
+
     def may_call(self, tool: str) -> bool:
         """Whether it may call a tool of that name."""
-        return _any_matches(self.tools, tool)
+        return any_matches(self.tools, tool)
 
     def may_get(self, prompt: str) -> bool:
         """Whether it may get a prompt of that name."""
-        return _any_matches(self.prompts, prompt)
+        return any_matches(self.prompts, prompt)
 
     def may_read(self, uri: str) -> bool:
         """Whether it may read a resource, or every resource of a template, with any query."""
-        if len(uri) > MAX_URI_CHARS:
-            return False
-        return _any_matches(self.resources, uri) or _any_matches(self.resources, _QUERY.split(uri, 1)[0])
+        return any_matches_uri(self.resources, uri)
 
     def may_read_some(self, template: str) -> bool:
         """Whether it may read any resource of a template.
@@ -276,10 +273,6 @@ def _template(text: str) -> UriTemplate | None:
         return UriTemplate(text)
     except UriTemplateError:
         return None
-
-
-def _any_matches(globs: Iterable[str], name: str) -> bool:
-    return any(fnmatchcase(name, glob) for glob in globs)
 
 
 def mint(

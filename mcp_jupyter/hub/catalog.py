@@ -15,13 +15,16 @@ from typing import Any, Final
 import anyio
 from anyio.abc import TaskGroup, TaskStatus
 
+from .._version import __version__
 from ..engine.connection import Connection, InboundRequest
 from ..errors import ConnectionClosed, LinkError, McpError, McpJupyterError, RequestTimeout
 from ..link.dial import dial
 from ..link.files import ConnectionInfo
 from ..protocol.codes import METHOD_NOT_FOUND
-from ..protocol.eras import CLIENT_CAPABILITIES, LATEST_MODERN, PROTOCOL_VERSION
+from ..protocol.eras import CLIENT_CAPABILITIES, CLIENT_INFO, LATEST_MODERN, PROTOCOL_VERSION
 from ..protocol.frames import Notification
+from ..server.constant_tools import is_constant
+from ..server.host_profiles import OWN
 from .scope import Scope
 
 __all__ = ["KINDS", "LIST_SECONDS", "MODERN_META", "Notebook"]
@@ -37,7 +40,12 @@ RETRY_SECONDS: Final = 5.0
 MAX_PAGES: Final = 100
 """Of one list: more is a notebook that never ends it."""
 
-MODERN_META: Final[Mapping[str, Any]] = {PROTOCOL_VERSION: LATEST_MODERN, CLIENT_CAPABILITIES: {}}
+MODERN_META: Final[Mapping[str, Any]] = {
+    PROTOCOL_VERSION: LATEST_MODERN,
+    CLIENT_CAPABILITIES: {},
+    CLIENT_INFO: {"name": OWN.name, "version": __version__},
+}
+"""Of our own requests: as a client that takes everything as it is."""
 
 KINDS: Final[Mapping[str, Mapping[str, str]]] = {
     "tools": {"tools/list": "tools"},
@@ -179,6 +187,11 @@ class Notebook:
             self._news.set()
 
 
+def _is_own(item: object) -> bool:
+    """Whether an item of a list is the notebook's. The hub has constant tools itself, one set for all."""
+    return isinstance(item, dict) and not is_constant(item)
+
+
 async def _all_pages(connection: Connection, method: str, key: str) -> list[dict[str, Any]]:
     items: list[dict[str, Any]] = []
     params: dict[str, Any] = {"_meta": MODERN_META}
@@ -190,7 +203,7 @@ async def _all_pages(connection: Connection, method: str, key: str) -> list[dict
                 return []
             raise
         found = page.get(key)
-        items += [item for item in found if isinstance(item, dict)] if isinstance(found, list) else []
+        items += [item for item in found if _is_own(item)] if isinstance(found, list) else []
         cursor = page.get("nextCursor")
         if not isinstance(cursor, str):
             break

@@ -7,17 +7,14 @@ own call left in the server (`result://`) needs no scope for resources: only its
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
 from ..errors import UnknownName
+from ..protocol.rights import is_kept_result
 
 __all__ = ["EVERYTHING", "NOTHING", "Scope", "may_read", "narrowed", "out_of_scope", "sees"]
-
-_KEPT_RESULT: Final = re.compile(r"result://[0-9a-f]{32}(?:\?.*)?", re.ASCII | re.DOTALL)
-"""The URI of a kept result (`server.fastmcp.results`)."""
 
 
 class Scope(Protocol):
@@ -65,7 +62,7 @@ NOTHING: Final[Scope] = _All(False)
 
 def may_read(scope: Scope, uri: str) -> bool:
     """Whether a principal may read a URI, also one that its own call left."""
-    return _KEPT_RESULT.fullmatch(uri) is not None or scope.may_read(uri)
+    return is_kept_result(uri) or scope.may_read(uri)
 
 
 def out_of_scope(scope: Scope, method: str, params: Mapping[str, Any]) -> str | None:

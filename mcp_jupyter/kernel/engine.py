@@ -89,6 +89,7 @@ class Engine:
             status=lambda: {STATUS_KEY: self.status()},
             ask_user=self.questions.ask,
         )
+        self.server.constant_tools.mode = "auto"
         self._shell = shell
         read_only = kernel_table(shell.display_formatter, close_figures=False)
         self.variables = Variables(shell.user_ns, read_only, self.server)

@@ -4,8 +4,9 @@
 The first line of a client is its greeting, `{"key": "..."}`, with `"moved": true` on a link that tells a
 notebook's new path (see `moving`); every other line, both ways, is
 `{"m": message, "r": related request id or null}`, with `"s": sender` where the front that let the message
-in tells several senders apart, and `"h": [[name, value], ...]` where it has headers for it. This file knows
-no socket, no key that is right and no method.
+in tells several senders apart, `"h": [[name, value], ...]` where it has headers for it, and
+`"g": {"tools": [...], "resources": [...]}`, the sender's rights, where the kernel must know them. This file
+knows no socket, no key that is right and no method.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from ..protocol.frames import (
     parse_trusted,
 )
 from ..protocol.limits import MAX_LINE_BYTES
+from ..protocol.rights import Rights
 
 __all__ = ["LineBuffer", "greeted", "greeting", "pack", "unpack"]
 
@@ -35,6 +37,7 @@ _MIDDLE: Final = b',"r":'
 _NO_REQUEST: Final = b',"r":null}\n'
 _SENDER: Final = b',"s":'
 _HEADERS: Final = b',"h":'
+_RIGHTS: Final = b',"g":'
 
 
 def pack(message: Message) -> bytes:
@@ -46,11 +49,12 @@ def pack(message: Message) -> bytes:
     raw = message.raw
     if b"\n" in raw:
         raw = raw.replace(b"\n", b" ")
-    if message.related is None and not message.sender and message.headers is None:
+    if message.related is None and not message.sender and message.headers is None and message.rights is None:
         return _HEAD + raw + _NO_REQUEST
     sender = _SENDER + dumps(message.sender) if message.sender else b""
     headers = b"" if message.headers is None else _HEADERS + dumps(message.headers)
-    return _HEAD + raw + _MIDDLE + dumps(message.related) + sender + headers + b"}\n"
+    rights = b"" if message.rights is None else _RIGHTS + dumps(message.rights.wire)
+    return _HEAD + raw + _MIDDLE + dumps(message.related) + sender + headers + rights + b"}\n"
 
 
 def unpack(line: bytes) -> Message:
@@ -93,13 +97,18 @@ def _unpack_parsed(line: bytes) -> Message:
     return Message(frame, encode(frame), *_envelope(value))
 
 
-def _envelope(value: Mapping[str, Any]) -> tuple[RequestId | None, str, Headers | None]:
+def _envelope(
+    value: Mapping[str, Any],
+) -> tuple[RequestId | None, str, Headers | None, Rights | None]:
     related, sender, headers = value.get("r"), value.get("s", ""), value.get("h")
     if related is not None and not is_request_id(related):
         raise FrameError(INVALID_REQUEST, '"r" must be a request id or null.')
     if type(sender) is not str:
         raise FrameError(INVALID_REQUEST, '"s" must be a string.')
-    return related, sender, None if headers is None else _headers(headers)
+    rights = None
+    if "g" in value and (rights := Rights.from_wire(value["g"])) is None:
+        raise FrameError(INVALID_REQUEST, '"g" must be an object with lists of strings.')
+    return related, sender, None if headers is None else _headers(headers), rights
 
 
 def _headers(value: Any) -> Headers:

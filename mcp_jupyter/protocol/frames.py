@@ -22,6 +22,7 @@ from pydantic_core import PydanticSerializationError, from_json, to_json
 from ..errors import FrameError, TooManyContainers
 from .codes import INVALID_REQUEST, PARSE_ERROR
 from .limits import MAX_CONTAINERS, MAX_REQUEST_ID_CHARS
+from .rights import Rights
 
 __all__ = [
     "ErrorResponse",
@@ -114,6 +115,9 @@ class Message:
 
     `headers` are the `Mcp-Param-` headers of a call, by names in lower case: the front that received them
     knows no tool's schema, so they travel to where it is known. None where the transport has no headers.
+
+    `rights` are the sender's, with a call of a tool that may stand for others. None where the front does not
+    say.
     """
 
     frame: Frame
@@ -121,6 +125,7 @@ class Message:
     related: RequestId | None = None
     sender: str = ""
     headers: Headers | None = None
+    rights: Rights | None = None
 
     @classmethod
     def of(cls, frame: Frame, related: RequestId | None = None) -> Message:

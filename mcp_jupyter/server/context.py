@@ -27,6 +27,7 @@ from ..protocol.codes import HEADER_MISMATCH, INTERNAL_ERROR, METHOD_NOT_FOUND
 from ..protocol.eras import CLIENT_CAPABILITIES, CLIENT_INFO, LOG_LEVEL, TASKS_EXTENSION, Era
 from ..protocol.headers import HeaderError, check_params
 from ..protocol.methods import CLOSE_STREAM
+from ..protocol.rights import EVERY_RIGHT, NO_RIGHT, Rights
 from .asking import ANSWER_SECONDS, ASKING, declares, kind_of, required
 from .host_profiles import HostProfile, host_title, profile_of
 from .questions import MARGIN_SECONDS, UserQuestion, first_answer, needed_text
@@ -149,6 +150,22 @@ class RequestContext:
     def sender(self) -> str:
         """Who sent the request, as far as the transport knows (see `Message`)."""
         return self._call.sender
+
+    @property
+    def rights(self) -> Rights:
+        """What the sender may use, where only the server knows what a call is for.
+
+        All, but for a sender that a front tells from others and says nothing of.
+        """
+        said = self._call.rights
+        if said is not None:
+            return said
+        return NO_RIGHT if self.sender else EVERY_RIGHT
+
+    def delegate(self) -> None:
+        """The request is for another tool than its headers say: they have none of that tool's parameters."""
+        if self.era.rounds:
+            self._call.headers = None
 
     def check_headers(self, expected: Mapping[str, tuple[str, ...]], arguments: Mapping[str, Any]) -> None:
         """Compare a call's `Mcp-Param-` headers, where the transport has any, with its arguments.

@@ -70,7 +70,8 @@ async def test_a_notebook_is_served_over_sse_to_the_official_client_and_to_ours(
                 Client(url) as ours,
             ):
                 assert (await official.initialize()).server_info.name == "analysis"
-                assert [tool.name for tool in (await official.list_tools()).tools] == ["total", "more"]
+                listed = [tool.name for tool in (await official.list_tools()).tools]
+                assert listed == ["total", "more", "find_tools", "use_tool", "read_more"]
                 result = await official.call_tool("more", {"n": 41})
                 assert result.structured_content == {"result": 2}
                 assert await text(ours) == "42"  # of the same kernel

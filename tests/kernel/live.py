@@ -20,6 +20,7 @@ from jupyter_core.utils import ensure_event_loop
 from mcp_jupyter.engine.connection import Connection
 from mcp_jupyter.link.dial import dial
 from mcp_jupyter.link.discovery import Discovery
+from mcp_jupyter.server.host_profiles import OWN
 from tests.server.conversation import Client, Ears
 
 CELL_SECONDS = 30
@@ -114,7 +115,10 @@ class LiveKernel(Cells):
 
     @asynccontextmanager
     async def connect(self, *, initialize: bool = True, handler: Any = None) -> AsyncIterator[Client]:
-        """A client of what this kernel serves; `handler` takes its part in place of `Ears`."""
+        """A client of what this kernel serves, with our own name: it gets everything as it is.
+
+        `handler` takes its part in place of `Ears`.
+        """
         kernel_id = Path(self.manager.connection_file).stem.removeprefix("kernel-")
         channel = await dial(await Discovery(self.runtime_dir).by_kernel(kernel_id))
         heard: list[Any] = []
@@ -124,7 +128,7 @@ class LiveKernel(Cells):
             client = Client(connection, heard)
             try:
                 if initialize:
-                    await client.handshake()
+                    await client.handshake(name=OWN.name)
                 yield client
             finally:
                 connection.close()

@@ -28,6 +28,10 @@ def say(**line: Any) -> None:
     print(json.dumps(line), flush=True)
 
 
+CONSTANT_TOOLS = {"find_tools", "use_tool", "read_more"}
+"""An unknown host, such as this one, gets these from a notebook beside the user's own."""
+
+
 class Driver:
     def __init__(self, client: Client, tasks: TaskGroup) -> None:
         self.client = client
@@ -53,7 +57,8 @@ class Driver:
         return self.client.protocol_version
 
     async def tools(self, key: str) -> list[str]:
-        return [tool.name for tool in (await self.client.list_tools(cache_mode="bypass")).tools]
+        listed = (await self.client.list_tools(cache_mode="bypass")).tools
+        return [tool.name for tool in listed if tool.name not in CONSTANT_TOOLS]
 
     async def resources(self, key: str) -> list[str]:
         return [

@@ -21,6 +21,7 @@ from ..lowlevel.server import Server
 from ..running import Invocation, Runner
 from .catalog import Catalog
 from .completion import complete
+from .constant_tools import ConstantTools
 from .context import Context
 from .pages import Pages
 from .results import KeptResults
@@ -47,6 +48,8 @@ class Handlers:
 
     Attributes
     ----------
+    constant_tools : ConstantTools
+        Those that the server has for hosts that need them.
     runner : Runner
         Set before the first request.
     completer : callable or None
@@ -63,6 +66,7 @@ class Handlers:
         page_size: int,
         results: KeptResults,
     ) -> None:
+        self.constant_tools = ConstantTools(catalog, self.read_resource)
         self.completer: Callable[..., Any] | None = None
         self._catalog = catalog
         self._table = table
@@ -74,7 +78,7 @@ class Handlers:
         """Fill the server's table."""
         add = server.add_handler
         add("tools/list", types.PaginatedRequestParams, self._list_tools)
-        add("tools/call", types.CallToolRequestParams, self._call_tool)
+        add("tools/call", types.CallToolRequestParams, self._call)
         add("resources/list", types.PaginatedRequestParams, self._list_resources)
         add("resources/templates/list", types.PaginatedRequestParams, self._list_templates)
         add("resources/read", types.ReadResourceRequestParams, self.read_resource)
@@ -89,6 +93,7 @@ class Handlers:
         self, request: RequestContext, params: types.PaginatedRequestParams
     ) -> types.ListToolsResult:
         known = {name: tool.definition for name, tool in self._catalog.tools.items()}
+        known |= self.constant_tools.listed(request)
         page, rest = self._pages.page(request, known, params.cursor)
         return types.ListToolsResult(tools=page, nextCursor=rest)
 
@@ -118,6 +123,11 @@ class Handlers:
         return types.ListPromptsResult(prompts=page, nextCursor=rest)
 
     # -- users' functions ------------------------------------------------------------------------
+
+    async def _call(
+        self, request: RequestContext, params: types.CallToolRequestParams
+    ) -> types.CallToolResult:
+        return await self.constant_tools.answer(request, params, self._call_tool)
 
     async def _call_tool(
         self, request: RequestContext, params: types.CallToolRequestParams

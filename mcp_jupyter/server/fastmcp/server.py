@@ -127,6 +127,7 @@ class FastMCP:
         self._server.on_forget = self._results.forget
         self._handlers = Handlers(self._catalog, table, self._context, page_size, self._results)
         self._handlers.add_to(self._server)
+        self.constant_tools = self._handlers.constant_tools
 
     @property
     def name(self) -> str:

@@ -27,9 +27,12 @@ from ...protocol.codes import INVALID_REQUEST
 from ...protocol.frames import Frame, Message, Request, RequestId
 from ...protocol.limits import MAX_BODY_BYTES
 from ...protocol.origins import HostRule, OriginRule, loopback
+from ...protocol.rights import EVERY_RIGHT, Rights
+from ..constant_tools import stands_for
 
 __all__ = [
     "CHALLENGE",
+    "INSUFFICIENT_SCOPE",
     "MAX_LOG_CHARS",
     "Guard",
     "LoopbackGuard",
@@ -45,6 +48,9 @@ log = logging.getLogger(__name__)
 
 CHALLENGE: Final = 'Bearer realm="mcp_jupyter", error="invalid_token"'
 """The `WWW-Authenticate` of every 401 (RFC 6750 section 3.1)."""
+
+INSUFFICIENT_SCOPE: Final = 'Bearer realm="mcp_jupyter", error="insufficient_scope"'
+"""The same of every 403 for a good token that does not reach so far."""
 
 REFUSALS_LOGGED_PER_SECOND: Final = 10
 """A flood of refused requests must not become a flood of log lines: it would cost more than the requests."""
@@ -118,6 +124,21 @@ class Principal:
 
     def check(self, frame: Frame) -> Refusal | None:
         """Why this principal may not send `frame`; None when it may."""
+        return None
+
+    @property
+    def rights(self) -> Rights:
+        """What it may use, for a server that has to decide what a call is for."""
+        return EVERY_RIGHT
+
+    def rights_with(self, frame: Frame) -> Rights | None:
+        """The rights that travel with `frame`: with a call of a tool that may stand for others; else None."""
+        if (
+            isinstance(frame, Request)
+            and frame.method == "tools/call"
+            and stands_for(frame.params) is not None
+        ):
+            return self.rights
         return None
 
     def filter(self, request: Request, message: Message) -> Message:

@@ -177,7 +177,8 @@ class Session(abc.ABC):
         try:
             if self._channel is None:
                 raise ConnectionClosed("The session is not open.")
-            self._channel.send(Message(frame, raw, sender=principal.id, headers=self._headers))
+            rights = principal.rights_with(frame)
+            self._channel.send(Message(frame, raw, None, principal.id, self._headers, rights))
         except ConnectionClosed:
             self.closed()
         if isinstance(frame, Notification) and frame.method == "notifications/cancelled":

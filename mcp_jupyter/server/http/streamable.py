@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from ...errors import FrameError, McpError, McpJupyterError
+from ...errors import FrameError, McpError, McpJupyterError, OutOfScope
 from ...protocol import headers
 from ...protocol.codes import INTERNAL_ERROR, UNSUPPORTED_PROTOCOL_VERSION
 from ...protocol.eras import LATEST_LEGACY, LATEST_MODERN, Era, era_of
@@ -27,7 +27,7 @@ from ...protocol.frames import (
     parse,
 )
 from ...protocol.methods import MODERN_VERSIONS
-from .access import Refusal
+from .access import INSUFFICIENT_SCOPE, Refusal
 from .batch import one_line, split
 from .events import KEEPALIVE, EventStreamHandler, accepts
 from .exchange import Exchange, Stream
@@ -211,7 +211,8 @@ class StreamableHandler(EventStreamHandler):
                 async with self.endpoint.pool.lease() as lease:
                     lease.start(exchange)
                     given = param_values(frame.method, self.request.headers.get_all())
-                    await lease.send(Message(frame, raw, sender=self.principal.id, headers=given))
+                    rights = self.principal.rights_with(frame)
+                    await lease.send(Message(frame, raw, None, self.principal.id, given, rights))
                     await self._relay(exchange, era)
                     if exchange.answered:
                         lease.done()
@@ -276,10 +277,16 @@ class StreamableHandler(EventStreamHandler):
             await self.reply(b"[%b]" % b",".join([message.raw for message in messages]))
         elif messages:
             frame = messages[0].frame
-            status = era.http_status(frame.error["code"]) if isinstance(frame, ErrorResponse) else 200
+            status = self._error_status(frame, era) if isinstance(frame, ErrorResponse) else 200
             await self.reply(messages[0].raw, status)
         else:  # cancelled
             await self.reply(status=202)
+
+    def _error_status(self, frame: ErrorResponse, era: Era) -> int:
+        if OutOfScope.of(frame.error.get("data")) is None:
+            return era.http_status(frame.error["code"])
+        self.set_header("WWW-Authenticate", INSUFFICIENT_SCOPE)
+        return 403
 
     async def _fail(self, request: Request, exc: McpJupyterError) -> None:
         """Answer in place of a server that cannot be reached."""

@@ -1,0 +1,315 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The three tools that served notebooks have for hosts that need them: definitions, arguments, texts. Pure.
+
+`find_tools` and `use_tool` reach tools that a host which does not list again has not seen. `read_more` reads
+a resource for a model that cannot. What they do is done by the requests that they stand for: `use_tool` is a
+`tools/call` of the inner tool, `read_more` a `resources/read`. `fastmcp.constant_tools` answers them in a
+notebook, `hub.constant_tools` at the endpoint of all notebooks.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from typing import Any, Final, Literal
+
+from pydantic_core import from_json
+
+from .. import types
+from ..errors import ToolError
+from ..protocol.frames import dumps, has_too_many_containers
+from .host_profiles import HostProfile
+
+__all__ = [
+    "CONSTANT_TOOLS",
+    "FIND_TOOLS",
+    "READ_MORE",
+    "USE_TOOL",
+    "Mode",
+    "inner_call",
+    "is_constant",
+    "needed",
+    "part_of",
+    "query_in",
+    "split_uri",
+    "stands_for",
+    "unreadable",
+    "uri_in",
+]
+
+Mode = Literal["yes", "no", "auto"]
+"""Whether clients get the constant tools: all, none, or those whose host needs them."""
+
+FIND_TOOLS: Final = "find_tools"
+USE_TOOL: Final = "use_tool"
+READ_MORE: Final = "read_more"
+
+_MARK: Final = "mcp-jupyter/constant"
+"""In the `_meta` of a definition: the tool is one of these, and not a user's of the same name."""
+
+NOTE_CHARS: Final = 600
+"""Kept free for the line that says how to read on: a URI, mostly."""
+
+MAX_URIS: Final = 20
+"""That an error names: enough to correct a slip."""
+
+_PLACE: Final = re.compile(r"#char=([0-9]{1,12})\Z", re.ASCII)
+"""Where a part begins, as a fragment (RFC 5147 has these for text)."""
+
+_OFFSET: Final = re.compile(r"(?<=[?&])offset=[0-9]*", re.ASCII)
+
+
+_READS: Final = types.ToolAnnotations(readOnlyHint=True, openWorldHint=False)
+_DOES_ANYTHING: Final = types.ToolAnnotations(readOnlyHint=False, destructiveHint=True, openWorldHint=True)
+
+
+def _definition(
+    tool: str, description: str, hints: types.ToolAnnotations, required: Sequence[str], **arguments: Any
+) -> types.Tool:
+    schema: dict[str, Any] = {"type": "object", "properties": arguments}
+    if required:
+        schema["required"] = list(required)
+    return types.Tool(
+        name=tool, description=description, inputSchema=schema, annotations=hints, meta={_MARK: True}
+    )
+
+
+CONSTANT_TOOLS: Final[Mapping[str, types.Tool]] = {
+    FIND_TOOLS: _definition(
+        FIND_TOOLS,
+        "Find the tools that there are now, by words of their names, descriptions or arguments. Tools may "
+        "have been added after your list of tools was made. Gives each tool with the JSON Schema of its "
+        "arguments; an empty query lists all names.",
+        _READS,
+        [],
+        query={"type": "string", "description": "Words to look for. (default: all tools)"},
+    ),
+    USE_TOOL: _definition(
+        USE_TOOL,
+        "Call a tool that find_tools has found and that is not in your list of tools. It does what that tool "
+        "does.",
+        _DOES_ANYTHING,
+        ["name"],
+        name={"type": "string", "description": "The tool's name."},
+        arguments={
+            "type": "object",
+            "description": "The tool's arguments, as its JSON Schema says. (default: none)",
+            "additionalProperties": True,
+        },
+    ),
+    READ_MORE: _definition(
+        READ_MORE,
+        "Read a resource by its URI, as text: the rest of a result that was too long (its last line has the "
+        "URI), or any other resource. A long one comes in parts; each part says how to read on.",
+        _READS,
+        ["uri"],
+        uri={"type": "string", "description": "Such as result://0123...?offset=200&limit=200"},
+    ),
+}
+
+
+def needed(mode: Mode, profile: HostProfile) -> dict[str, types.Tool]:
+    """The constant tools that a client gets."""
+    if mode != "auto":
+        return dict(CONSTANT_TOOLS) if mode == "yes" else {}
+    names = [] if profile.refreshes_lists else [FIND_TOOLS, USE_TOOL]
+    names += [] if profile.reads_results else [READ_MORE]
+    return {name: CONSTANT_TOOLS[name] for name in names}
+
+
+def is_constant(definition: object) -> bool:
+    """Whether a definition, as on the wire, is that of a constant tool."""
+    meta = definition.get("_meta") if isinstance(definition, Mapping) else None
+    return isinstance(meta, Mapping) and meta.get(_MARK) is True
+
+
+def stands_for(params: Mapping[str, Any]) -> tuple[str, Mapping[str, Any]] | None:
+    """The method and the params that say what a call of a constant tool uses; None for any other call.
+
+    For who asks whether a sender may. What is malformed uses nothing, and neither does `find_tools`: its
+    method is "ping" then, which everybody may.
+    """
+    name, arguments = params.get("name"), params.get("arguments")
+    if name not in CONSTANT_TOOLS:
+        return None
+    arguments = arguments if isinstance(arguments, Mapping) else {}
+    if name == USE_TOOL and isinstance(arguments.get("name"), str):
+        return "tools/call", {"name": arguments["name"]}
+    if name == READ_MORE and isinstance(arguments.get("uri"), str):
+        return "resources/read", {"uri": split_uri(arguments["uri"])[0]}
+    return "ping", {}
+
+
+# -- arguments ---------------------------------------------------------------------------------------
+
+
+def query_in(arguments: Mapping[str, Any] | None) -> str:
+    """The query of a call of `find_tools`.
+
+    Raises
+    ------
+    ToolError
+        What is wrong with the arguments, in words that a model can act on. So do the others here.
+    """
+    found = _only(FIND_TOOLS, arguments or {}, ("query",)).get("query")
+    return "" if found is None else _string(FIND_TOOLS, "query", "words to look for", found)
+
+
+def inner_call(arguments: Mapping[str, Any] | None) -> tuple[str, dict[str, Any]]:
+    """The inner tool's name and arguments in a call of `use_tool`."""
+    arguments = arguments or {}
+    if arguments.get("name") is None:
+        raise ToolError(
+            f"{USE_TOOL}: 'name' is missing: the tool to call. {FIND_TOOLS} shows which there are."
+        )
+    name = _string(USE_TOOL, "name", "the name of a tool", arguments["name"])
+    if extra := sorted(arguments.keys() - {"name", "arguments"}):
+        raise ToolError(
+            f"{USE_TOOL}: There is no argument {extra[0][:100]!r}. Put the arguments of {name[:100]!r} into "
+            "'arguments', an object."
+        )
+    if name in CONSTANT_TOOLS:
+        raise ToolError(f"{USE_TOOL}: Call {name} itself, not with {USE_TOOL}.")
+    return name, _object(name, arguments.get("arguments"))
+
+
+def _object(name: str, value: Any) -> dict[str, Any]:
+    """Some hosts send objects as JSON text."""
+    read = value
+    if isinstance(value, str) and not has_too_many_containers(value):
+        with suppress(ValueError):
+            read = from_json(value.strip() or "{}")
+    if read is None:
+        return {}
+    if not isinstance(read, dict):
+        raise ToolError(
+            f"{USE_TOOL}: 'arguments' must be an object with the arguments of {name[:100]!r}, or a JSON text "
+            f"of one; got {_kind(value)}."
+        )
+    return read
+
+
+def uri_in(arguments: Mapping[str, Any] | None) -> str:
+    """The URI of a call of `read_more`."""
+    arguments = _only(READ_MORE, arguments or {}, ("uri",))
+    if arguments.get("uri") is None:
+        raise ToolError(f"{READ_MORE}: 'uri' is missing: the URI of the resource to read.")
+    return _string(READ_MORE, "uri", "the URI of a resource", arguments["uri"])
+
+
+def _only(tool: str, arguments: Mapping[str, Any], names: Sequence[str]) -> Mapping[str, Any]:
+    if extra := sorted(arguments.keys() - set(names)):
+        raise ToolError(f"{tool}: There is no argument {extra[0][:100]!r}; its only one is {names[0]!r}.")
+    return arguments
+
+
+def _string(tool: str, name: str, what: str, value: Any) -> str:
+    if not isinstance(value, str):
+        raise ToolError(f"{tool}: {name!r} must be {what}, as a string; got {_kind(value)}.")
+    return value
+
+
+def _kind(value: Any) -> str:
+    kinds = {str: "a string", bool: "a boolean", int: "a number", float: "a number", list: "a list"}
+    return kinds.get(type(value), "an object")
+
+
+# -- what is read ------------------------------------------------------------------------------------
+
+
+def split_uri(uri: str) -> tuple[str, int]:
+    """The URI without the place in the text that it names, and that place."""
+    uri = uri.strip()
+    match = _PLACE.search(uri)
+    return (uri, 0) if match is None else (uri[: match.start()], int(match[1]))
+
+
+def part_of(contents: Sequence[Any], uri: str, start: int, profile: HostProfile) -> str:
+    """What a host's model reads of a resource at once, and how to read on.
+
+    Parameters
+    ----------
+    contents : sequence of mapping
+        Of a `resources/read` result, as on the wire.
+    uri : str
+        As it was read; `start` is where this part begins.
+
+    Raises
+    ------
+    ToolError
+        The text ends before `start`.
+    """
+    items = [item for item in contents if isinstance(item, Mapping)]
+    text = "\n\n".join(_as_text(item, uri) for item in items)
+    if start and start >= len(text):
+        raise ToolError(f"{uri} has only {len(text)} characters.")
+    part = _fitting(text[start:], profile)
+    end = start + len(part)
+    if end < len(text):
+        return f"{part}\n[Characters {start} to {end} of {len(text)}. {_on(f'{uri}#char={end}')}]"
+    return part + _next_rows(items, uri)
+
+
+def _as_text(item: Mapping[str, Any], uri: str) -> str:
+    text = item.get("text")
+    if isinstance(text, str):
+        return text
+    blob = item.get("blob")
+    size = len(blob) * 3 // 4 if isinstance(blob, str) else 0
+    kind = item.get("mimeType")
+    return f"{uri} is not text ({kind if isinstance(kind, str) else 'no type'}, about {size} bytes)."
+
+
+def _fitting(text: str, profile: HostProfile) -> str:
+    """The longest beginning that the host takes whole, as JSON; to the end of a line where it has lines."""
+    room = min(profile.text_chars, profile.result_chars) - NOTE_CHARS
+    part = text[:room]
+    lines = part.splitlines(keepends=True)
+    if len(lines) > profile.text_lines:
+        part = "".join(lines[: profile.text_lines])
+    while part and (size := len(dumps(part).decode("utf-8"))) > room:
+        part = part[: len(part) * room // size - 1]
+    if len(part) < len(text) and (end := part.rfind("\n")) > len(part) // 2:
+        return part[: end + 1]
+    return part
+
+
+def _next_rows(items: Sequence[Mapping[str, Any]], uri: str) -> str:
+    """How to read the rows after those of a page, where it is one of more."""
+    meta = items[0].get("_meta") if len(items) == 1 else None
+    if not isinstance(meta, Mapping):
+        return ""
+    offset, rows, total = (meta.get(key) for key in ("offset", "rows", "total"))
+    if type(offset) is not int or type(rows) is not int or type(total) is not int:
+        return ""
+    end = offset + rows
+    if rows < 1 or end >= total:
+        return ""
+    return f"\n[Rows {offset} to {end - 1} of {total}. {_on(_at_row(uri, end))}]"
+
+
+def _at_row(uri: str, row: int) -> str:
+    if _OFFSET.search(uri):
+        return _OFFSET.sub(f"offset={row}", uri, count=1)
+    return f"{uri}{'&' if '?' in uri else '?'}offset={row}"
+
+
+def _on(uri: str) -> str:
+    return f"To read on, call {READ_MORE} with the URI {uri}"
+
+
+def unreadable(uri: str, reason: str, known: Sequence[str]) -> ToolError:
+    """The error for a URI that cannot be read: why, and what URIs look like.
+
+    Parameters
+    ----------
+    known : sequence of str
+        URIs that the caller may read; `MAX_URIS` are shown.
+    """
+    shown = ", ".join(known[:MAX_URIS]) + (", ..." if len(known) > MAX_URIS else "")
+    return ToolError(
+        f"{READ_MORE}: Cannot read {uri[:200]!r}: {reason} The URI of a long result stands in the result's "
+        f"last line and looks like result://{'0123456789abcdef' * 2}?offset=200&limit=200. A result is kept "
+        f"for a while: when it is gone, call its tool again.{f' There are: {shown}.' if known else ''}"
+    )

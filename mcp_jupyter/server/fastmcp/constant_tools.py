@@ -1,0 +1,135 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""`find_tools`, `use_tool` and `read_more` of one server: which client gets them, and their answers.
+
+A call of `use_tool` becomes a call of the inner tool before anything else is done with it: it runs, asks and
+fails as that. `read_more` reads as `resources/read` does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from ... import types
+from ...errors import McpError, OutOfScope, ToolError
+from ...protocol.frames import dumps, parse_trusted
+from ..constant_tools import (
+    CONSTANT_TOOLS,
+    FIND_TOOLS,
+    USE_TOOL,
+    Mode,
+    inner_call,
+    needed,
+    part_of,
+    query_in,
+    split_uri,
+    unreadable,
+    uri_in,
+)
+from ..context import RequestContext
+from ..tool_search import found_tools
+from .catalog import Catalog
+
+__all__ = ["ConstantTools"]
+
+Call = Callable[[RequestContext, types.CallToolRequestParams], Awaitable[types.CallToolResult]]
+Read = Callable[[RequestContext, types.ReadResourceRequestParams], Awaitable[types.ReadResourceResult]]
+
+
+class ConstantTools:
+    """The constant tools of one server.
+
+    Parameters
+    ----------
+    catalog : Catalog
+        What is found, and whose tools come before one of these of the same name.
+    read : async callable
+        Answers `resources/read`.
+
+    Attributes
+    ----------
+    mode : "yes", "no" or "auto"
+        Whether clients get them; with "auto", those whose host needs them. A server of its own has none, a
+        notebook "auto". May be changed at any time.
+    preface : callable
+        Gives a line that an answer of `find_tools` begins with: what a client should know that got no
+        instructions. Empty for none.
+    """
+
+    def __init__(self, catalog: Catalog, read: Read) -> None:
+        self.mode: Mode = "no"
+        self.preface: Callable[[RequestContext], str] = lambda request: ""
+        self._catalog = catalog
+        self._read = read
+
+    def listed(self, request: RequestContext) -> dict[str, types.Tool]:
+        """The definitions that a client's list of tools has beside the user's own."""
+        own = self._catalog.tools
+        found = needed(self._mode(request), request.profile)
+        return {name: tool for name, tool in found.items() if name not in own}
+
+    async def answer(
+        self, request: RequestContext, params: types.CallToolRequestParams, call: Call
+    ) -> types.CallToolResult:
+        """Answer `tools/call`.
+
+        Parameters
+        ----------
+        call : async callable
+            Calls one of the server's own tools.
+
+        Raises
+        ------
+        McpError
+            What `call` raises; `OutOfScope` where the sender has no right to what the call is for.
+        """
+        name = params.name
+        if name not in CONSTANT_TOOLS:
+            return await call(request, params)
+        if name in self._catalog.tools or self._mode(request) == "no":
+            _require(request.rights.may_call(name), "tool")  # the front took it for one of ours
+            return await call(request, params)
+        try:
+            if name == USE_TOOL:
+                inner, arguments = inner_call(params.arguments)
+            elif name == FIND_TOOLS:
+                return _text(self._found(request, query_in(params.arguments)))
+            else:
+                return _text(await self._part(request, uri_in(params.arguments)))
+        except ToolError as exc:
+            return types.CallToolResult(content=[types.TextContent(text=str(exc))], isError=True)
+        _require(request.rights.may_call(inner), "tool")
+        request.delegate()
+        return await call(request, params.model_copy(update={"name": inner, "arguments": arguments}))
+
+    def _mode(self, request: RequestContext) -> Mode:
+        return self.mode
+
+    def _found(self, request: RequestContext, query: str) -> str:
+        may_call = request.rights.may_call
+        own = [tool.definition for name, tool in self._catalog.tools.items() if may_call(name)]
+        tools: list[dict[str, Any]] = parse_trusted(dumps(own))
+        preface = self.preface(request)
+        said = found_tools(query, tools, request.profile.text_chars - len(preface))
+        return f"{preface}\n{said}" if preface else said
+
+    async def _part(self, request: RequestContext, uri: str) -> str:
+        uri, start = split_uri(uri)
+        _require(request.rights.may_read(uri), "resource")
+        try:
+            result = await self._read(request, types.ReadResourceRequestParams(uri=uri))
+            contents = parse_trusted(dumps(result.contents))
+            return part_of(contents, uri, start, request.profile)
+        except (McpError, ToolError) as exc:
+            may_read = request.rights.may_read
+            known = [item.uri for item in self._catalog.resources.values() if item.listed]
+            raise unreadable(uri, str(exc), [uri for uri in known if may_read(uri)]) from None
+
+
+def _require(is_allowed: bool, kind: str) -> None:
+    if not is_allowed:
+        raise OutOfScope(kind)
+
+
+def _text(text: str) -> types.CallToolResult:
+    return types.CallToolResult(content=[types.TextContent(text=text)])
