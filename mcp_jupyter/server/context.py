@@ -157,10 +157,7 @@ class RequestContext:
 
         All, but for a sender that a front tells from others and says nothing of.
         """
-        said = self._call.rights
-        if said is not None:
-            return said
-        return NO_RIGHT if self.sender else EVERY_RIGHT
+        return self._call.rights or (NO_RIGHT if self.sender else EVERY_RIGHT)
 
     def delegate(self) -> None:
         """The request is for another tool than its headers say: they have none of that tool's parameters."""

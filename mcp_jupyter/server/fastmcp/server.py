@@ -118,8 +118,7 @@ class FastMCP:
         )
         self._server.notification_options = NotificationOptions(True, True, True)
         self.dependencies = list(dependencies or ())
-        self._given_runner = runner
-        self._given_post = post
+        self._given_runner, self._given_post = runner, post
         self._poster: Poster | None = None
         self._catalog = Catalog()
         table = content or ContentTable(default_rows())
