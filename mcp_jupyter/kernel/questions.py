@@ -151,7 +151,8 @@ class NotebookQuestions:
         if entry.form is not None:
             entry.form.close()
         if entry.is_shown:
-            line = Listing(f"{entry.asked.asker} asked", [("", entry.question.message)], one_line(outcome))
+            heading = one_line(f"{entry.asked.asker} asked: {entry.question.message}")
+            line = Listing(heading, (), one_line(outcome))
             bundle = {"text/plain": repr(line), "text/html": line._repr_html_()}
             self._publish("update_display_data", entry, bundle)
 

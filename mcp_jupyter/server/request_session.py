@@ -32,10 +32,11 @@ async def _here(coroutine: Coroutine[Any, Any, T]) -> T:
 class RequestSession:
     """One request's view of its client.
 
-    Every method that asks raises `MissingCapability` when the client has not declared that it can be asked
-    this, `McpError` for its error, and `RequestTimeout` when there is no answer in ten minutes. A `key` names
-    the question where a modern client gets several at once; it is made up when left out. The SDK's
-    `related_request_id` changes nothing: all that is said here belongs to this request.
+    Every method that asks raises `MissingCapability` when neither the client nor a user at a notebook can be
+    asked this, `McpError` for the client's error, and `RequestTimeout` when there is no answer in ten minutes
+    or in the time that the host gives a call. A `key` names the question where a modern client gets several
+    at once; it is made up when left out. The SDK's `related_request_id` changes nothing: what is said here
+    belongs to this request.
 
     Parameters
     ----------

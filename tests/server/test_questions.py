@@ -10,13 +10,14 @@ import anyio
 import pytest
 
 from mcp_jupyter.errors import McpError, MissingCapability
+from mcp_jupyter.protocol.eras import TASKS_EXTENSION
 from mcp_jupyter.server import context as request_context
 from mcp_jupyter.server import questions
 from mcp_jupyter.server.fastmcp import Context, FastMCP
 from mcp_jupyter.server.host_profiles import PROFILES
 from mcp_jupyter.server.questions import UserQuestion
 
-from .asking import Asked, Silent, asked, both_eras
+from .asking import ALL, Asked, Silent, asked, both_eras
 
 pytestmark = pytest.mark.anyio
 
@@ -162,6 +163,32 @@ async def test_the_outcome_of_an_answer_at_the_notebook_waits_for_the_retry(soon
         await anyio.wait_all_tasks_blocked()
         result = await client.round("tools/call", {"name": "drop", **given})
         assert result["content"][0]["text"] == "north"
+
+
+async def test_a_task_that_was_answered_in_the_notebook_asks_its_client_no_longer(soon):
+    """(2: questions)."""
+    tasks = {"extensions": {TASKS_EXTENSION: {}}}
+    user, client, gate = User(NORTH), Asked("modern", {}, {**ALL, **tasks}), anyio.Event()
+    mcp = FastMCP(ask_user=user.ask)
+
+    @mcp.tool(task=True)
+    async def drop(ctx: Context) -> str:
+        answer = await ctx.elicit("Which region is to go?", FORM)
+        await gate.wait()
+        return str(answer.data["region"])
+
+    async def until(status: str) -> dict[str, Any]:
+        with anyio.fail_after(BOUND):
+            while (task := await client.round("tasks/get", {"taskId": handle["taskId"]}))["status"] != status:
+                await anyio.lowlevel.checkpoint()
+        return task
+
+    async with asked(mcp, client):
+        handle = await client.round("tools/call", {"name": "drop"})
+        await until("input_required")
+        await until("working")
+        gate.set()
+        assert (await until("completed"))["result"]["content"][0]["text"] == "north"
 
 
 @both_eras

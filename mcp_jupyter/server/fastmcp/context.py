@@ -185,7 +185,10 @@ class Context(Generic[S, L, R]):
     async def elicit(
         self, message: str, schema: type[Any] | Mapping[str, Any], *, key: str | None = None
     ) -> Elicited:
-        """Ask the person for values: `answer = await ctx.elicit("Which region?", Region)`.
+        """Ask the user for values: `answer = await ctx.elicit("Which region?", Region)`.
+
+        The client asks. In a notebook the question appears there too when the client is silent for 20 s or
+        cannot ask; the first answer counts.
 
         Parameters
         ----------
@@ -204,13 +207,13 @@ class Context(Generic[S, L, R]):
         Raises
         ------
         MissingCapability
-            The client cannot ask anybody.
+            The client cannot ask its user, and there is nobody at a notebook.
         TypeError
             A form cannot have such a field.
         ToolError
             The values do not fit the schema.
         RequestTimeout
-            No answer within ten minutes.
+            No answer within ten minutes, or the time that the host gives a call.
         """
         form = Form(schema)
         answer = await self.session.elicit(message, form.schema, key=key)
@@ -242,7 +245,7 @@ class Context(Generic[S, L, R]):
         Raises
         ------
         MissingCapability
-            The client has no model for us.
+            The client has no model for us, and there is nobody at a notebook.
         """
         given = messages if isinstance(messages, list | tuple) else [messages]
         return await self.session.create_message(
