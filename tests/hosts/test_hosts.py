@@ -10,7 +10,7 @@ import sys
 
 import pytest
 
-from .visit import Visit
+from .visit import FRUIT, Visit
 
 pytestmark = [
     pytest.mark.timeout(600),  # the first visit installs the host
@@ -26,3 +26,8 @@ def test_tools_are_there_in_the_first_turn(visit: Visit) -> None:
 def test_a_host_is_known_by_name(visit: Visit) -> None:
     """What a notebook hands over is made for the host that asks, over every transport (2: host profiles)."""
     assert f"You are {visit.host}." in visit.text("visitor")
+
+
+def test_a_tool_that_is_added_later_can_be_called(visit: Visit) -> None:
+    """By its own name, or by `use_tool` where the host reads the list once (2: constant tools)."""
+    assert FRUIT in visit.text(visit.late)
