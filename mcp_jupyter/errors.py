@@ -16,6 +16,7 @@ into one of these at one named boundary.
     ├── ConnectionClosed        the other side is gone
     ├── RequestTimeout          no answer within the bound
     ├── BacklogFull             the other side does not read and its queue is full
+    ├── InvalidToolOutput       a tool's structured content does not fit its output schema
     ├── UncheckableSchema       a JSON Schema that nothing can be checked against within bounds
     ├── AuthorizationFailed     no token could be had for a server
     │   └── MetadataAbsent      it publishes no metadata, which its version requires
@@ -29,10 +30,13 @@ into one of these at one named boundary.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import Any, Final
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final
 
 from .protocol.codes import INVALID_PARAMS, INVALID_REQUEST, URL_ELICITATION_REQUIRED
+
+if TYPE_CHECKING:
+    from .types import ElicitRequestURLParams, ErrorData
 
 __all__ = [
     "AuthorizationFailed",
@@ -43,6 +47,7 @@ __all__ = [
     "ConnectionClosed",
     "DefinitionChanged",
     "FrameError",
+    "InvalidToolOutput",
     "LinkError",
     "McpError",
     "McpJupyterError",
@@ -69,18 +74,26 @@ class McpError(McpJupyterError):
     Parameters
     ----------
     code : int
-        The error code (`mcp_jupyter.protocol.codes` names them).
+        The error code (`mcp_jupyter.protocol.codes` names them). A `types.ErrorData` may stand for all three.
     message : str
         One sentence: what was wrong and, where possible, what to do.
     data : Any, optional
         JSON value with details for programs.
     """
 
-    def __init__(self, code: int, message: str, data: Any = None) -> None:
-        super().__init__(message)
-        self.code = code
-        self.message = message
-        self.data = data
+    def __init__(self, code: int | ErrorData, message: str = "", data: Any = None) -> None:
+        if isinstance(code, int):
+            self.code, self.message, self.data = code, message, data
+        else:
+            self.code, self.message, self.data = code.code, code.message, code.data
+        super().__init__(self.message)
+
+    @property
+    def error(self) -> ErrorData:
+        """Code, message and data as one model."""
+        from .types import ErrorData  # here: most programs never ask for it
+
+        return ErrorData(**self.to_dict())
 
     @staticmethod
     def from_wire(error: Mapping[str, Any]) -> McpError:
@@ -222,14 +235,48 @@ class UrlElicitationRequired(McpError):
 
     Parameters
     ----------
-    elicitations : list of dict
+    elicitations : list of dict or of types.ElicitRequestURLParams
         Each with `mode` "url", `message`, `url` and `elicitationId`.
     """
 
-    def __init__(self, elicitations: list[dict[str, Any]], message: str | None = None) -> None:
-        urls = ", ".join(str(elicitation.get("url")) for elicitation in elicitations)
-        message = message or f"Visit {urls} first."
-        super().__init__(URL_ELICITATION_REQUIRED, message, {"elicitations": elicitations})
+    def __init__(
+        self, elicitations: Sequence[dict[str, Any] | ElicitRequestURLParams], message: str | None = None
+    ) -> None:
+        asked = [
+            each if isinstance(each, dict) else each.model_dump(by_alias=True, exclude_none=True)
+            for each in elicitations
+        ]
+        urls = ", ".join(str(each.get("url")) for each in asked)
+        super().__init__(URL_ELICITATION_REQUIRED, message or f"Visit {urls} first.", {"elicitations": asked})
+
+    @classmethod
+    def from_error(cls, error: ErrorData) -> UrlElicitationRequired:
+        """Read the error that a server sent.
+
+        Raises
+        ------
+        ValueError
+            It is another error, or its `data` does not say what to visit.
+        """
+        asked = error.data.get("elicitations") if isinstance(error.data, dict) else None
+        if error.code != URL_ELICITATION_REQUIRED or not isinstance(asked, list):
+            raise ValueError(f"Error {error.code} does not ask for a visit: {URL_ELICITATION_REQUIRED} does.")
+        return cls([each for each in asked if isinstance(each, dict)], error.message)
+
+    @property
+    def elicitations(self) -> list[ElicitRequestURLParams]:
+        """What the person is asked to visit.
+
+        Raises
+        ------
+        pydantic.ValidationError
+            The server's error is malformed.
+        """
+        from .types import ElicitRequestURLParams
+
+        return [
+            ElicitRequestURLParams.from_wire({"mode": "url", **each}) for each in self.data["elicitations"]
+        ]
 
 
 class ToolError(McpJupyterError):
@@ -250,6 +297,10 @@ class BacklogFull(McpJupyterError):
 
 class UncheckableSchema(McpJupyterError):
     """A JSON Schema that nothing can be checked against, or not within bounds."""
+
+
+class InvalidToolOutput(McpJupyterError, RuntimeError):
+    """A tool's structured content does not fit the output schema that its server lists."""
 
 
 class AuthorizationFailed(McpJupyterError):

@@ -71,6 +71,9 @@ JSONObject: TypeAlias = dict[str, Any]
 # `validation_alias`, not `alias`: type checkers then take `meta=` as the constructor's argument.
 Meta: TypeAlias = Annotated[JSONObject | None, Field(validation_alias="_meta", serialization_alias="_meta")]
 
+Flag: TypeAlias = Annotated[bool, BeforeValidator(lambda value: False if value is None else value)]
+"""A boolean that is false where it is absent, or `null`."""
+
 BY_TYPE = Field(discriminator="type")
 """For unions of models told apart by `type`: one lookup, and an error about one model, not about all."""
 
@@ -105,11 +108,13 @@ class NullableWireModel(WireModel):
     """A model with members whose `null` is a value and must be sent.
 
     `exclude_none` would drop them. A member named in `nullable`, or unknown, is written as `null` when it
-    was given as None, and left out when it was not given. Costs two microseconds a dump and a copy of the
-    content, so it is for models that need it.
+    was given as None, and left out when it was not given; one named in `implied` has a default, and is left out
+    when it was not given. Costs two microseconds a dump and a copy of the content, so it is for models that need
+    it.
     """
 
     nullable: ClassVar[frozenset[str]] = frozenset()
+    implied: ClassVar[frozenset[str]] = frozenset()
 
     @model_serializer(mode="wrap")
     def _keep_nulls(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
@@ -117,6 +122,8 @@ class NullableWireModel(WireModel):
         for name in self.nullable & self.model_fields_set:
             if getattr(self, name) is None:
                 data[name] = None
+        for name in self.implied - self.model_fields_set:
+            data.pop(name, None)
         for name, value in (self.model_extra or {}).items():
             if value is None:
                 data[name] = None
@@ -159,6 +166,11 @@ class Notification(WireModel):
 
     method: str
     params: JSONObject | NotificationParams | None = None
+
+    @property
+    def root(self) -> Self:
+        """The notification itself: the first-generation SDK hands notifications out in a wrapper."""
+        return self
 
 
 class Result(WireModel):

@@ -6,7 +6,7 @@ Knows no method. Bytes are base64 text here; encoding and decoding is the busine
 
 from typing import Annotated, Any, ClassVar, Literal, TypeAlias
 
-from ._base import BY_TYPE, JSONObject, Meta, NullableWireModel, WireModel
+from ._base import BY_TYPE, Flag, JSONObject, Meta, NullableWireModel, WireModel
 from .metadata import Annotations
 from .resources import BlobResourceContents, Resource, TextResourceContents
 
@@ -89,12 +89,13 @@ class ToolResultContent(NullableWireModel):
     """What that tool answered, for the model (2025-11-25 and later)."""
 
     nullable: ClassVar[frozenset[str]] = frozenset({"structuredContent"})
+    implied: ClassVar[frozenset[str]] = frozenset({"isError"})
 
     type: Literal["tool_result"] = "tool_result"
     toolUseId: str
     content: list[Annotated[ContentBlock, BY_TYPE]]
     structuredContent: Any = None
-    isError: bool | None = None
+    isError: Flag = False
     meta: Meta = None
 
 

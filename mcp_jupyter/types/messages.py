@@ -1,7 +1,13 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Which messages each side may send, over all versions. Which of them a version has, `protocol` knows."""
+"""Which messages each side may send, over all versions. Which of them a version has, `protocol` knows.
 
-from typing import TypeAlias
+Each union is a model with a `root`, as in the first-generation SDK: `ClientRequest(PingRequest())`. Here no
+message is wrapped in one; a bare message counts as an instance all the same.
+"""
+
+from typing import Any, TypeAlias
+
+from pydantic import ConfigDict, RootModel
 
 from .completion import CompleteRequest, CompleteResult
 from .elicitation import ElicitCompleteNotification, ElicitRequest, ElicitResult
@@ -71,70 +77,105 @@ _TaskResult: TypeAlias = (
     CreateTaskResult | GetTaskResult | GetTaskPayloadResult | ListTasksResult | CancelTaskResult
 )
 
-ClientRequest: TypeAlias = (
-    InitializeRequest
-    | DiscoverRequest
-    | PingRequest
-    | ListToolsRequest
-    | CallToolRequest
-    | ListResourcesRequest
-    | ListResourceTemplatesRequest
-    | ReadResourceRequest
-    | SubscribeRequest
-    | UnsubscribeRequest
-    | SubscriptionsListenRequest
-    | ListPromptsRequest
-    | GetPromptRequest
-    | CompleteRequest
-    | SetLevelRequest
-    | _TaskRequest
-    | UpdateTaskRequest
-)
 
-ServerRequest: TypeAlias = (
-    PingRequest | CreateMessageRequest | ListRootsRequest | ElicitRequest | _TaskRequest
-)
-"""Sent by the legacy versions only; since 2026-07-28 a server asks in an `InputRequiredResult`."""
+_Root: Any = RootModel  # to mypy, its metaclass, which has no public name, could not be extended
+_RootMeta: Any = type(RootModel)
 
-ClientNotification: TypeAlias = (
-    InitializedNotification
-    | CancelledNotification
-    | ProgressNotification
-    | RootsListChangedNotification
-    | TaskStatusNotification
-)
 
-ServerNotification: TypeAlias = (
-    CancelledNotification
-    | ProgressNotification
-    | LoggingMessageNotification
-    | ToolListChangedNotification
-    | PromptListChangedNotification
-    | ResourceListChangedNotification
-    | ResourceUpdatedNotification
-    | SubscriptionsAcknowledgedNotification
-    | ElicitCompleteNotification
-    | TaskStatusNotification
-    | DetailedTaskNotification
-)
+class _Kind(_RootMeta):  # type: ignore[misc]
+    def __instancecheck__(cls, instance: Any) -> bool:  # noqa: N805 - a metaclass
+        kinds = cls.model_fields["root"].annotation
+        return super().__instancecheck__(instance) or isinstance(instance, kinds)
 
-ClientResult: TypeAlias = EmptyResult | CreateMessageResult | ListRootsResult | ElicitResult | _TaskResult
 
-ServerResult: TypeAlias = (
-    EmptyResult
-    | InitializeResult
-    | DiscoverResult
-    | ListToolsResult
-    | CallToolResult
-    | ListResourcesResult
-    | ListResourceTemplatesResult
-    | ReadResourceResult
-    | SubscriptionsListenResult
-    | ListPromptsResult
-    | GetPromptResult
-    | CompleteResult
-    | InputRequiredResult
-    | _TaskResult
-    | TaskHandleResult
-    | DetailedTaskResult
-)
+class _Message(_Root, metaclass=_Kind):  # type: ignore[misc]
+    model_config = ConfigDict(defer_build=True)
+
+
+class ClientRequest(_Message):
+    """A request of a client."""
+
+    root: (
+        InitializeRequest
+        | DiscoverRequest
+        | PingRequest
+        | ListToolsRequest
+        | CallToolRequest
+        | ListResourcesRequest
+        | ListResourceTemplatesRequest
+        | ReadResourceRequest
+        | SubscribeRequest
+        | UnsubscribeRequest
+        | SubscriptionsListenRequest
+        | ListPromptsRequest
+        | GetPromptRequest
+        | CompleteRequest
+        | SetLevelRequest
+        | _TaskRequest
+        | UpdateTaskRequest
+    )
+
+
+class ServerRequest(_Message):
+    """A request of a server: legacy versions only; later ones ask in an `InputRequiredResult`."""
+
+    root: PingRequest | CreateMessageRequest | ListRootsRequest | ElicitRequest | _TaskRequest
+
+
+class ClientNotification(_Message):
+    """A notification of a client."""
+
+    root: (
+        InitializedNotification
+        | CancelledNotification
+        | ProgressNotification
+        | RootsListChangedNotification
+        | TaskStatusNotification
+    )
+
+
+class ServerNotification(_Message):
+    """A notification of a server."""
+
+    root: (
+        CancelledNotification
+        | ProgressNotification
+        | LoggingMessageNotification
+        | ToolListChangedNotification
+        | PromptListChangedNotification
+        | ResourceListChangedNotification
+        | ResourceUpdatedNotification
+        | SubscriptionsAcknowledgedNotification
+        | ElicitCompleteNotification
+        | TaskStatusNotification
+        | DetailedTaskNotification
+    )
+
+
+class ClientResult(_Message):
+    """What a client answers."""
+
+    root: EmptyResult | CreateMessageResult | ListRootsResult | ElicitResult | _TaskResult
+
+
+class ServerResult(_Message):
+    """What a server answers."""
+
+    root: (
+        EmptyResult
+        | InitializeResult
+        | DiscoverResult
+        | ListToolsResult
+        | CallToolResult
+        | ListResourcesResult
+        | ListResourceTemplatesResult
+        | ReadResourceResult
+        | SubscriptionsListenResult
+        | ListPromptsResult
+        | GetPromptResult
+        | CompleteResult
+        | InputRequiredResult
+        | _TaskResult
+        | TaskHandleResult
+        | DetailedTaskResult
+    )

@@ -4,7 +4,9 @@
 Subscribing is in `subscriptions`. URIs are plain text: nothing here parses or normalises them.
 """
 
-from typing import Literal
+import base64
+from collections.abc import Iterator
+from typing import Any, Literal
 
 from ._base import (
     CacheableResult,
@@ -121,6 +123,15 @@ class ReadResourceRequest(Request):
 
 
 class ReadResourceResult(CacheableResult):
-    """Contents of a resource: of itself, or of the parts it consists of."""
+    """Contents of a resource: of itself, or of the parts it consists of.
+
+    ``content, mime_type = result`` unpacks the first part, as text or bytes. (A pydantic model iterates over
+    its fields, and only ``dict(model)`` makes use of that.)
+    """
 
     contents: list[TextResourceContents | BlobResourceContents]
+
+    def __iter__(self) -> Iterator[Any]:  # type: ignore[override]
+        for part in self.contents[:1]:
+            yield part.text if isinstance(part, TextResourceContents) else base64.b64decode(part.blob)
+            yield part.mimeType

@@ -6,6 +6,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from ._base import (
     BY_TYPE,
     CacheableResult,
+    Flag,
     InputResponseRequestParams,
     JSONObject,
     Meta,
@@ -98,7 +99,8 @@ class CallToolResult(Result, NullableWireModel):
     """
 
     nullable: ClassVar[frozenset[str]] = frozenset({"structuredContent"})
+    implied: ClassVar[frozenset[str]] = frozenset({"isError"})
 
     content: list[Annotated[ContentBlock, BY_TYPE]]
     structuredContent: Any = None
-    isError: bool | None = None
+    isError: Flag = False

@@ -98,7 +98,11 @@ def _official_members() -> Members:
         spec = schema(version)
         for definition, node in spec.definitions.items():
             model = type_of(definition)
-            if isinstance(model, type) and "properties" in spec.resolve(node):
+            if (
+                isinstance(model, type)
+                and issubclass(model, types.WireModel)
+                and "properties" in spec.resolve(node)
+            ):
                 _collect(spec, node, model, found)
     return found
 
