@@ -12,7 +12,7 @@ from .target import TargetCommand, Where, ask, on_target
 
 if TYPE_CHECKING:
     from ..client.client import Client
-    from ..client.session import ReadResourceResult
+    from ..types import ReadResourceResult
 
 __all__ = ["command"]
 

@@ -43,11 +43,14 @@ class RequestContext:
         Its id; of an input request, the key it has in the server's result.
     meta : mapping
         The `_meta` of its params.
+    lifespan_context : None
+        Only servers have one.
     """
 
     session: ClientSession
     request_id: types.RequestId
     meta: Mapping[str, Any]
+    lifespan_context: None = None
 
 
 class Answerer:

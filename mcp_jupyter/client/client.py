@@ -26,7 +26,7 @@ from ..protocol.frames import Notification
 from .cache import Key, ResultCache
 from .callbacks import Callback
 from .connecting import EraChoice, Opened, connected
-from .session import READ_TIMEOUT_SECONDS, ClientSession, ReadResourceResult
+from .session import READ_TIMEOUT_SECONDS, ClientSession
 from .streams import ReadHalf, WriteHalf
 from .targets import HttpServerParameters, Server, Target, server_of
 from .watching import ResourceWatches
@@ -355,10 +355,10 @@ elicitation_callback, list_roots_callback : optional
             name, arguments, timeout=timeout, progress_callback=progress_callback
         )
 
-    async def read_resource(self, uri: str | AnyUrl, *, refresh: bool = False) -> ReadResourceResult:
+    async def read_resource(self, uri: str | AnyUrl, *, refresh: bool = False) -> types.ReadResourceResult:
         """Read a resource: ``content, mime_type = ...`` for its first part, ``.contents`` for all."""
         key = ("resources/read", str(uri))
-        kept: ReadResourceResult | None = None if refresh else self._cache.get(key)
+        kept: types.ReadResourceResult | None = None if refresh else self._cache.get(key)
         if kept is not None:
             return kept
         asked_at = self._cache.changes

@@ -36,7 +36,7 @@ from ..protocol.eras import (
     Era,
     era_of,
 )
-from ..protocol.methods import LEGACY_VERSIONS, METHODS, MODERN_VERSIONS
+from ..protocol.methods import LEGACY_VERSIONS, METHODS, MODERN_VERSIONS, methods_of
 from .answering import malformed
 from .callbacks import Callbacks
 from .param_headers import ParamHeaders
@@ -58,6 +58,10 @@ MAX_VISITS: Final = 8
 Remedy: TypeAlias = Callable[[McpError], Awaitable[bool]]
 
 _STANDARD: Final = frozenset(method.name for method in METHODS)
+
+_LEGACY_NOTICES: Final = methods_of(LATEST_LEGACY, "client", "notification") - methods_of(
+    LATEST_MODERN, "client", "notification"
+)
 
 _Result = TypeVar("_Result", bound=types.Result)
 
@@ -84,6 +88,8 @@ class Conversation:
         The conversation as JSON-RPC.
     era : Era or None
         The rules of the version that is spoken; None before the opening.
+    server_capabilities : ServerCapabilities or None
+        What the server has declared.
     subscribed : set of str
         URIs of the resources a legacy server was asked to tell of.
     """
@@ -98,6 +104,7 @@ class Conversation:
     ) -> None:
         self.connection = Connection(channel, callbacks)
         self.era: Era | None = None
+        self.server_capabilities: types.ServerCapabilities | None = None
         self.timeout = timeout
         self.subscribed: set[str] = set()
         self._channel = channel
@@ -134,6 +141,7 @@ class Conversation:
             self.connection.close()
             raise _unsupported([result.protocolVersion], LEGACY_VERSIONS)
         self.era = era_of(result.protocolVersion)
+        self.server_capabilities = result.capabilities
         self.connection.notify("notifications/initialized", {})
         return result
 
@@ -148,6 +156,7 @@ class Conversation:
         except BaseException:
             self.era, self._envelope = before
             raise
+        self.server_capabilities = result.capabilities
         return result
 
     def resume(self, opening: types.InitializeResult | types.DiscoverResult, version: str) -> None:
@@ -162,6 +171,7 @@ class Conversation:
         known = MODERN_VERSIONS if is_modern else LEGACY_VERSIONS
         if version not in known:
             raise _unsupported([version], known)
+        self.server_capabilities = opening.capabilities
         if is_modern:
             self._speak(version)
         else:
@@ -277,10 +287,13 @@ class Conversation:
         """Params as the version has them."""
         if self._envelope is None:
             return params
-        return {
-            **params,
-            "_meta": {**self._envelope, **({LOG_LEVEL: self._log_level} if self._log_level else {})},
-        }
+        level = {LOG_LEVEL: self._log_level} if self._log_level else {}
+        return {**params, "_meta": {**params.get("_meta", {}), **self._envelope, **level}}
+
+    def tell(self, method: str, params: Mapping[str, Any]) -> None:
+        """Send a notification, if the version that is spoken has it."""
+        if not self.is_modern or method not in _LEGACY_NOTICES:
+            self.connection.notify(method, params)
 
     async def set_log_level(self, level: types.LoggingLevel) -> None:
         """Ask for log messages of this severity and above."""

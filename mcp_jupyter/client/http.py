@@ -185,7 +185,8 @@ class HttpChannel(ClientChannel, abc.ABC):
         self._limiter = anyio.CapacityLimiter(MAX_CONCURRENT_POSTS)
         self.secrets = Redaction(client.headers, self.url)
         if client.auth is not None:
-            client.event_hooks = {"request": [self.secrets.learn]}
+            hooks = client.event_hooks
+            client.event_hooks = {**hooks, "request": [*hooks.get("request", ()), self.secrets.learn]}
 
     def tell_secrets(self, listener: Callable[[str], None]) -> None:
         self.secrets.tell(listener)
@@ -301,7 +302,7 @@ class HttpChannel(ClientChannel, abc.ABC):
     async def _sent(self, request: httpx2.Request) -> httpx2.Response:
         """Send one request. This is the boundary to `auth`, whose code is others' and may raise anything."""
         try:
-            response = await self.client.send(request, stream=True)
+            response = await self.client.send(request, stream=True, follow_redirects=False)
         except (McpError, *FOREIGN):
             raise
         except Exception as exc:

@@ -9,11 +9,11 @@ Names and results are those of the first-generation SDK.
 
 from __future__ import annotations
 
-import base64
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
+from datetime import timedelta
 from types import TracebackType
-from typing import Any, Final, Self, TypeVar
+from typing import Any, Final, Self
 
 from pydantic import AnyUrl
 
@@ -24,13 +24,24 @@ from ..engine.tasks import owned_tasks
 from ..errors import McpError
 from ..protocol.codes import HEADER_MISMATCH
 from ..protocol.frames import Notification
+from .callback_types import ElicitationFnT, ListRootsFnT, LoggingFnT, MessageHandlerFnT, SamplingFnT
 from .callbacks import Callback, Callbacks
 from .conversation import Conversation
+from .messages import Messages
+from .output_schemas import OutputSchemas
+from .params import page, seconds, without_bytes
 from .streams import ReadHalf, WriteHalf, joined
 from .subscriptions import Subscription, Subscriptions
 from .tape import Tape
 
-__all__ = ["ClientSession", "ReadResourceResult"]
+__all__ = [
+    "ClientSession",
+    "ElicitationFnT",
+    "ListRootsFnT",
+    "LoggingFnT",
+    "MessageHandlerFnT",
+    "SamplingFnT",
+]
 
 READ_TIMEOUT_SECONDS: Final = 300.0
 """A call may wait for a person's cell; after five minutes without an answer somebody should know."""
@@ -38,26 +49,8 @@ READ_TIMEOUT_SECONDS: Final = 300.0
 MAX_PAGES: Final = 1000
 """Of tools that are searched for one; a server whose cursors never end must not keep us asking."""
 
-_ATOMS: Final = frozenset({str, int, float, bool, type(None)})
 
-_Result = TypeVar("_Result", bound=types.Result)
-
-
-class ReadResourceResult(types.ReadResourceResult):
-    """The contents of a resource; ``content, mime_type = result`` unpacks the first part.
-
-    A pydantic model iterates over its fields, as pairs of name and value, and only ``dict(model)`` makes use
-    of that. This one yields the first part's text or bytes, then its MIME type. All else of a model
-    (``model_dump()``, comparison, ``repr``) is as ever, and ``result.contents`` has all parts.
-    """
-
-    def __iter__(self) -> Iterator[Any]:  # type: ignore[override]
-        for part in self.contents[:1]:
-            yield part.text if isinstance(part, types.TextResourceContents) else base64.b64decode(part.blob)
-            yield part.mimeType
-
-
-class ClientSession:
+class ClientSession(Messages):
     """One conversation with a server: ``async with ClientSession(read, write) as session``.
 
     Begin with `initialize` (any server) or `discover` (servers of 2026-07-28).
@@ -68,8 +61,8 @@ class ClientSession:
         What a client transport yields. They are closed with the session.
     client_info : Implementation, optional
         How the client introduces itself.
-    read_timeout_seconds : float
-        Seconds to wait for an answer where a call does not say otherwise.
+    read_timeout_seconds : timedelta or float, optional
+        How long to wait for an answer where a call does not say otherwise: `READ_TIMEOUT_SECONDS`.
     logging_callback : async function, optional
         Called with the params of each log message (`types.LoggingMessageNotificationParams`).
     message_handler : async function, optional
@@ -101,18 +94,21 @@ class ClientSession:
         self,
         read: ReadHalf,
         write: WriteHalf,
-        *,
-        client_info: types.Implementation | None = None,
-        read_timeout_seconds: float = READ_TIMEOUT_SECONDS,
-        logging_callback: Callback | None = None,
-        message_handler: Callback | None = None,
+        read_timeout_seconds: timedelta | float | None = None,
         sampling_callback: Callback | None = None,
-        sampling_capabilities: types.SamplingCapability | None = None,
         elicitation_callback: Callback | None = None,
         list_roots_callback: Callback | None = None,
+        logging_callback: Callback | None = None,
+        message_handler: Callback | None = None,
+        client_info: types.Implementation | None = None,
+        *,
+        sampling_capabilities: types.SamplingCapability | None = None,
         change_listener: Callable[[Notification], None] | None = None,
     ) -> None:
         self._subscriptions = Subscriptions()
+        self._output_schemas = OutputSchemas()
+        self._change_listener = change_listener
+        timeout = seconds(read_timeout_seconds)
         self._callbacks = Callbacks(
             self,
             sampling=sampling_callback,
@@ -122,13 +118,13 @@ class ClientSession:
             logging=logging_callback,
             message=message_handler,
             subscriptions=self._subscriptions,
-            change=change_listener,
+            change=self._changed,
         )
         self._conversation = Conversation(
             joined(read, write),
             self._callbacks,
             client_info or types.Implementation(name="mcp_jupyter", version=__version__),
-            read_timeout_seconds,
+            READ_TIMEOUT_SECONDS if timeout is None else timeout,
             "info" if logging_callback is not None else None,
         )
         self._life = AsyncExitStack()
@@ -148,6 +144,12 @@ class ClientSession:
         self._conversation.connection.close()
         return await self._life.__aexit__(kind, value, trace)
 
+    def _changed(self, notification: Notification) -> None:
+        if notification.method == "notifications/tools/list_changed":
+            self._output_schemas.forget()
+        if self._change_listener is not None:
+            self._change_listener(notification)
+
     @property
     def protocol_version(self) -> str | None:
         """The version that is spoken; None before `initialize` or `discover`."""
@@ -157,6 +159,10 @@ class ClientSession:
     def capabilities(self) -> Mapping[str, Any]:
         """What this client declares."""
         return self._callbacks.capabilities
+
+    def get_server_capabilities(self) -> types.ServerCapabilities | None:
+        """What the server has declared; None before `initialize` or `discover`."""
+        return self._conversation.server_capabilities
 
     async def wait_closed(self) -> str:
         """Wait until the conversation is over, whoever ended it.
@@ -213,24 +219,29 @@ class ClientSession:
 
     # -- tools ---------------------------------------------------------------------------------
 
-    async def list_tools(self, cursor: str | None = None) -> types.ListToolsResult:
+    async def list_tools(
+        self, cursor: str | None = None, *, params: types.PaginatedRequestParams | None = None
+    ) -> types.ListToolsResult:
         """One page of the tools; `nextCursor` leads to the next.
 
         A tool whose arguments cannot be repeated in headers as its schema asks (`x-mcp-header`) is left out,
         where the transport has such headers, and logged.
         """
-        page = await self._conversation.ask("tools/list", _page(cursor), types.ListToolsResult)
+        result = await self._conversation.ask("tools/list", page(cursor, params), types.ListToolsResult)
         if (headers := self._conversation.param_headers) is not None:
-            page.tools = headers.learn(page.tools)
-        return page
+            result.tools = headers.learn(result.tools)
+        self._output_schemas.learn(result.tools)
+        return result
 
     async def call_tool(
         self,
         name: str,
         arguments: Mapping[str, Any] | None = None,
-        *,
-        timeout: float | None = None,
+        read_timeout_seconds: timedelta | float | None = None,
         progress_callback: ProgressCallback | None = None,
+        *,
+        meta: Mapping[str, Any] | None = None,
+        timeout: float | None = None,
     ) -> types.CallToolResult:
         """Call a tool. A tool that fails gives a result with `isError`, not an exception.
 
@@ -238,23 +249,36 @@ class ClientSession:
         ----------
         arguments : mapping, optional
             What the tool's input schema asks for; models and dates are written as JSON, bytes as base64.
-        timeout : float, optional
+        timeout, read_timeout_seconds : float, timedelta, optional
             Seconds for all of it: a person's time at a form that the server asks for is included.
         progress_callback : async function, optional
             Called with (progress, total or None, message or None).
+        meta : mapping, optional
+            Members for the request's `_meta`.
+
+        Raises
+        ------
+        InvalidToolOutput
+            The structured content does not fit the `outputSchema` that the tool was listed with.
         """
 
         async def learn_headers(error: McpError) -> bool:
             return error.code == HEADER_MISMATCH and await self._learn_headers(name)
 
-        return await self._conversation.ask(
+        params = {"name": name, "arguments": without_bytes(arguments or {})}
+        result = await self._conversation.ask(
             "tools/call",
-            {"name": name, "arguments": _without_bytes(arguments or {})},
+            params if meta is None else {**params, "_meta": dict(meta)},
             types.CallToolResult,
-            timeout=timeout,
+            timeout=seconds(read_timeout_seconds) if timeout is None else timeout,
             on_progress=progress_callback,
             remedy=learn_headers,
         )
+        if self._output_schemas.problem(name, result) is not None:
+            await self._look_up(name)  # it may have changed since
+            if (problem := self._output_schemas.problem(name, result)) is not None:
+                raise problem
+        return result
 
     async def _learn_headers(self, tool: str) -> bool:
         """Look the tool up, whose call lacked headers or had wrong ones; whether it needs others now.
@@ -263,29 +287,38 @@ class ClientSession:
         """
         if (headers := self._conversation.param_headers) is None:
             return False
-        before, cursor = headers.annotations_of(tool), None
-        for _ in range(MAX_PAGES):
-            page = await self.list_tools(cursor)
-            previous, cursor = cursor, page.nextCursor
-            if cursor in (None, previous) or any(listed.name == tool for listed in page.tools):
-                break
+        before = headers.annotations_of(tool)
+        await self._look_up(tool)
         return headers.annotations_of(tool) != before
+
+    async def _look_up(self, tool: str) -> None:
+        """List the tools as far as this one."""
+        cursor = None
+        for _ in range(MAX_PAGES):
+            result = await self.list_tools(cursor)
+            previous, cursor = cursor, result.nextCursor
+            if cursor in (None, previous) or any(listed.name == tool for listed in result.tools):
+                break
 
     # -- resources -----------------------------------------------------------------------------
 
-    async def list_resources(self, cursor: str | None = None) -> types.ListResourcesResult:
+    async def list_resources(
+        self, cursor: str | None = None, *, params: types.PaginatedRequestParams | None = None
+    ) -> types.ListResourcesResult:
         """One page of the resources."""
-        return await self._conversation.ask("resources/list", _page(cursor), types.ListResourcesResult)
+        return await self._conversation.ask("resources/list", page(cursor, params), types.ListResourcesResult)
 
-    async def list_resource_templates(self, cursor: str | None = None) -> types.ListResourceTemplatesResult:
+    async def list_resource_templates(
+        self, cursor: str | None = None, *, params: types.PaginatedRequestParams | None = None
+    ) -> types.ListResourceTemplatesResult:
         """One page of the resource templates."""
         return await self._conversation.ask(
-            "resources/templates/list", _page(cursor), types.ListResourceTemplatesResult
+            "resources/templates/list", page(cursor, params), types.ListResourceTemplatesResult
         )
 
-    async def read_resource(self, uri: str | AnyUrl) -> ReadResourceResult:
+    async def read_resource(self, uri: str | AnyUrl) -> types.ReadResourceResult:
         """Read a resource: ``content, mime_type = ...`` for its first part, ``.contents`` for all."""
-        return await self._conversation.ask("resources/read", {"uri": str(uri)}, ReadResourceResult)
+        return await self._conversation.ask("resources/read", {"uri": str(uri)}, types.ReadResourceResult)
 
     async def subscribe_resource(self, uri: str | AnyUrl) -> types.EmptyResult:
         """Ask to be told (`message_handler`) when a resource changes (legacy versions)."""
@@ -339,9 +372,11 @@ class ClientSession:
 
     # -- prompts and completion ----------------------------------------------------------------
 
-    async def list_prompts(self, cursor: str | None = None) -> types.ListPromptsResult:
+    async def list_prompts(
+        self, cursor: str | None = None, *, params: types.PaginatedRequestParams | None = None
+    ) -> types.ListPromptsResult:
         """One page of the prompts."""
-        return await self._conversation.ask("prompts/list", _page(cursor), types.ListPromptsResult)
+        return await self._conversation.ask("prompts/list", page(cursor, params), types.ListPromptsResult)
 
     async def get_prompt(
         self, name: str, arguments: Mapping[str, str] | None = None
@@ -370,71 +405,12 @@ class ClientSession:
             params["context"] = {"arguments": context_arguments}
         return await self._conversation.ask("completion/complete", params, types.CompleteResult)
 
-    # -- methods of one's own ------------------------------------------------------------------
-
-    async def send_request(
-        self,
-        method: str,
-        params: Mapping[str, Any] | types.WireModel | None = None,
-        result_type: type[_Result] = types.Result,  # type: ignore[assignment]
-        *,
-        timeout: float | None = None,
-        progress_callback: ProgressCallback | None = None,
-    ) -> _Result:
-        """Ask any method, also one that is no part of the protocol.
-
-        Parameters
-        ----------
-        params : mapping or model, optional
-        result_type : type
-            The model that the answer is read into; `types.Result` keeps all members.
-        timeout, progress_callback
-            As for `call_tool`.
-        """
-        if isinstance(params, types.WireModel):
-            params = params.model_dump(by_alias=True, exclude_none=True, mode="json")
-        return await self._conversation.ask(
-            method, params or {}, result_type, timeout=timeout, on_progress=progress_callback
-        )
-
     # -- settings ------------------------------------------------------------------------------
 
-    async def set_logging_level(self, level: types.LoggingLevel) -> None:
+    async def set_logging_level(self, level: types.LoggingLevel) -> types.EmptyResult:
         """Ask for log messages of this severity and above.
 
         A modern server is told with each request from now on, a legacy one at once.
         """
         await self._conversation.set_log_level(level)
-
-    async def send_progress_notification(
-        self,
-        progress_token: types.ProgressToken,
-        progress: float,
-        total: float | None = None,
-        message: str | None = None,
-    ) -> None:
-        """Report progress under a token that the server gave (legacy versions)."""
-        said = {"progressToken": progress_token, "progress": progress, "total": total, "message": message}
-        if not self._conversation.is_modern:
-            given = {name: value for name, value in said.items() if value is not None}
-            self._conversation.connection.notify("notifications/progress", given)
-
-    async def send_roots_list_changed(self) -> None:
-        """Tell the server that the roots changed (legacy versions; a modern server asks when it likes)."""
-        if not self._conversation.is_modern:
-            self._conversation.connection.notify("notifications/roots/list_changed", {})
-
-
-def _page(cursor: str | None) -> dict[str, Any]:
-    return {} if cursor is None else {"cursor": cursor}
-
-
-def _without_bytes(value: Any) -> Any:
-    """The same with its bytes as base64 text in the common alphabet, which every decoder takes."""
-    if isinstance(value, bytes | bytearray | memoryview):
-        return base64.b64encode(value).decode("ascii")
-    if isinstance(value, dict) and not _ATOMS.issuperset(map(type, value.values())):
-        return {key: _without_bytes(item) for key, item in value.items()}
-    if isinstance(value, list | tuple) and not _ATOMS.issuperset(map(type, value)):
-        return [_without_bytes(item) for item in value]
-    return value
+        return types.EmptyResult()

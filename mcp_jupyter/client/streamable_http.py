@@ -15,6 +15,7 @@ import logging
 import re
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import aclosing, asynccontextmanager, suppress
+from datetime import timedelta
 from typing import Any, Final
 
 import anyio
@@ -49,10 +50,11 @@ from .http import (
     server_url,
 )
 from .param_headers import ParamHeaders
+from .params import seconds
 from .resumption import Trail
 from .streams import SESSION_ENDED, ReadHalf, WriteHalf, halves
 
-__all__ = ["streamablehttp_client"]
+__all__ = ["streamable_http_client", "streamablehttp_client"]
 
 log = logging.getLogger(__name__)
 
@@ -71,8 +73,8 @@ _SESSION_ID: Final = re.compile(r"[!-~]{1,1024}")
 async def streamablehttp_client(
     url: str,
     headers: Mapping[str, str] | None = None,
-    timeout: float = 30.0,
-    sse_read_timeout: float = 300.0,
+    timeout: float | timedelta = 30.0,
+    sse_read_timeout: float | timedelta = 300.0,
     terminate_on_close: bool = True,
     auth: httpx2.Auth | None = None,
 ) -> AsyncIterator[tuple[ReadHalf, WriteHalf, Callable[[], str | None]]]:
@@ -85,9 +87,9 @@ async def streamablehttp_client(
     headers : mapping, optional
         Sent with each request, for instance ``{"Authorization": "Bearer ..."}``. They never leave the
         URL's origin, and no error or log message repeats them.
-    timeout : float
+    timeout : float or timedelta
         Seconds to connect, and for the server to take a request.
-    sse_read_timeout : float
+    sse_read_timeout : float or timedelta
         Seconds of silence after which a connection is given up. A legacy stream with event ids then goes on
         over another one; any other call that is silent for longer needs more here too.
     terminate_on_close : bool
@@ -107,21 +109,67 @@ async def streamablehttp_client(
     ValueError
         The URL is not one of http or https.
     """
-    target = server_url(url)
-    async with http_client(target, headers, timeout, sse_read_timeout, auth) as client:
-        channel = _StreamableHttp(client, target)
-        try:
-            async with owned_tasks() as tasks:
-                channel.tasks = tasks
-                tasks.start_soon(channel.pump, tasks)
-                try:
-                    yield *halves(channel), lambda: channel.session_id
-                finally:
-                    channel.close()
-                    await channel.flush()
-        finally:
-            if terminate_on_close:
-                await channel.terminate()
+    patience, silence = seconds(timeout) or 0.0, seconds(sse_read_timeout) or 0.0
+    async with (
+        http_client(server_url(url), headers, patience, silence, auth) as client,
+        streamable_http_client(url, http_client=client, terminate_on_close=terminate_on_close) as parts,
+    ):
+        yield parts
+
+
+@asynccontextmanager
+async def streamable_http_client(
+    url: str, *, http_client: httpx2.AsyncClient | None = None, terminate_on_close: bool = True
+) -> AsyncIterator[tuple[ReadHalf, WriteHalf, Callable[[], str | None]]]:
+    """Connect to a server over Streamable HTTP, with an HTTP client of yours.
+
+    Parameters
+    ----------
+    http_client : httpx2.AsyncClient, optional
+        Its headers, credentials and time-outs are used, and it stays open. Redirects are followed within the
+        URL's origin only, whatever it says. Without it, as `streamablehttp_client`.
+    url, terminate_on_close
+        As for `streamablehttp_client`.
+
+    Yields
+    ------
+    read, write, get_session_id
+        As `streamablehttp_client`.
+
+    Raises
+    ------
+    ValueError
+        The URL is not one of http or https.
+    TypeError
+        It is another library's client.
+    """
+    if http_client is None:
+        async with streamablehttp_client(url, terminate_on_close=terminate_on_close) as parts:
+            yield parts
+        return
+    channel = _StreamableHttp(_ours(http_client), server_url(url))
+    try:
+        async with owned_tasks() as tasks:
+            channel.tasks = tasks
+            tasks.start_soon(channel.pump, tasks)
+            try:
+                yield *halves(channel), lambda: channel.session_id
+            finally:
+                channel.close()
+                await channel.flush()
+    finally:
+        if terminate_on_close:
+            await channel.terminate()
+
+
+def _ours(client: object) -> httpx2.AsyncClient:
+    if isinstance(client, httpx2.AsyncClient):
+        return client
+    raise TypeError(
+        f"http_client is a {type(client).__module__}.{type(client).__qualname__}; it must be an "
+        "httpx2.AsyncClient, which takes the same arguments. For headers and auth alone, use "
+        "streamablehttp_client(url, headers=..., auth=...)."
+    )
 
 
 class _StreamableHttp(HttpChannel):

@@ -12,11 +12,11 @@ from pydantic import AnyUrl
 
 from mcp_jupyter import types
 from mcp_jupyter.client import ClientSession
-from mcp_jupyter.client.session import ReadResourceResult
 from mcp_jupyter.client.streams import halves
 from mcp_jupyter.engine.channel import memory_pair
 from mcp_jupyter.engine.connection import InboundRequest
 from mcp_jupyter.errors import ConnectionClosed, McpError, RequestTimeout
+from mcp_jupyter.types import ReadResourceResult
 
 from .memory_server import Server, conversation
 from .scripted_http import DISCOVERED, INITIALIZED

@@ -12,6 +12,7 @@ from __future__ import annotations
 from .credentials import Assertion, AssertionHandler, ClientCredentials
 from .loopback import AuthorizationResponse, LoopbackCallback, loopback_callback
 from .oauth import CallbackHandler, OAuth, RedirectHandler
+from .provider import OAuthClientProvider, TokenStorage
 from .records import ClientInformation, Tokens
 from .storage import FileStorage, MemoryStorage, Storage
 
@@ -26,8 +27,10 @@ __all__ = [
     "LoopbackCallback",
     "MemoryStorage",
     "OAuth",
+    "OAuthClientProvider",
     "RedirectHandler",
     "Storage",
+    "TokenStorage",
     "Tokens",
     "loopback_callback",
 ]
