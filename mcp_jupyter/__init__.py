@@ -17,16 +17,23 @@ if TYPE_CHECKING:
     from mcp_jupyter import types
     from mcp_jupyter.client.client import Client
     from mcp_jupyter.client.session import ClientSession
-    from mcp_jupyter.client.stdio import StdioServerParameters
+    from mcp_jupyter.client.stdio import StdioServerParameters, stdio_client
+    from mcp_jupyter.errors import McpError
     from mcp_jupyter.kernel import notebook
+    from mcp_jupyter.server.session import ServerSession
+    from mcp_jupyter.server.stdio import stdio_server
 
 __all__ = [
     "Client",
     "ClientSession",
+    "McpError",
+    "ServerSession",
     "StdioServerParameters",
     "__version__",
     "load_ipython_extension",
     "notebook",
+    "stdio_client",
+    "stdio_server",
     "types",
     "unload_ipython_extension",
 ]
@@ -39,7 +46,31 @@ _HOME = {
     "StdioServerParameters": "mcp_jupyter.client.stdio:StdioServerParameters",
     "notebook": "mcp_jupyter.kernel.notebook",
     "types": "mcp_jupyter.types",
+    # Further names that the first-generation SDK has at its top.
+    "ClientSessionGroup": "mcp_jupyter.client.session_group:ClientSessionGroup",
+    "McpError": "mcp_jupyter.errors:McpError",
+    "SamplingRole": "mcp_jupyter.types:Role",
+    "ServerSession": "mcp_jupyter.server.session:ServerSession",
+    "UrlElicitationRequiredError": "mcp_jupyter.errors:UrlElicitationRequired",
+    "stdio_client": "mcp_jupyter.client.stdio:stdio_client",
+    "stdio_server": "mcp_jupyter.server.stdio:stdio_server",
 }
+
+# Types that it has there too.
+_TYPES = frozenset({
+    "CallToolRequest", "ClientCapabilities", "ClientNotification", "ClientRequest", "ClientResult",
+    "CompleteRequest", "CreateMessageRequest", "CreateMessageResult", "CreateMessageResultWithTools",
+    "ErrorData", "GetPromptRequest", "GetPromptResult", "Implementation", "IncludeContext",
+    "InitializeRequest", "InitializeResult", "InitializedNotification", "JSONRPCError", "JSONRPCRequest",
+    "JSONRPCResponse", "ListPromptsRequest", "ListPromptsResult", "ListResourcesRequest",
+    "ListResourcesResult", "ListToolsResult", "LoggingLevel", "LoggingMessageNotification", "Notification",
+    "PingRequest", "ProgressNotification", "PromptsCapability", "ReadResourceRequest", "ReadResourceResult",
+    "Resource", "ResourceUpdatedNotification", "ResourcesCapability", "RootsCapability",
+    "SamplingCapability", "SamplingContent", "SamplingContextCapability", "SamplingMessage",
+    "SamplingMessageContentBlock", "SamplingToolsCapability", "ServerCapabilities", "ServerNotification",
+    "ServerRequest", "ServerResult", "SetLevelRequest", "StopReason", "SubscribeRequest", "Tool",
+    "ToolChoice", "ToolResultContent", "ToolUseContent", "ToolsCapability", "UnsubscribeRequest",
+})  # fmt: skip
 
 
 def _load(target: str) -> Any:
@@ -53,9 +84,10 @@ def _load(target: str) -> Any:
 
 def __getattr__(name: str) -> Any:
     """Find a public name in its module (PEP 562) and keep it, so that this runs once a name."""
-    if name not in _HOME:
+    home = f"mcp_jupyter.types:{name}" if name in _TYPES else _HOME.get(name)
+    if home is None:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = globals()[name] = _load(_HOME[name])
+    value = globals()[name] = _load(home)
     return value
 
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 
 from typing import Any
 
-__all__ = ["FastMCP", "NotificationOptions", "Server"]
+__all__ = ["FastMCP", "InitializationOptions", "NotificationOptions", "Server"]
 
 _WHERE = {
     "FastMCP": "mcp_jupyter.server.fastmcp",
+    "InitializationOptions": "mcp_jupyter.server.models",
     "NotificationOptions": "mcp_jupyter.server.lowlevel",
     "Server": "mcp_jupyter.server.lowlevel",
 }

@@ -7,14 +7,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from ... import types
-from ...errors import McpError, ToolError
-from ...protocol.codes import INVALID_PARAMS
-from ..content import ContentTable
-from ..running import Invocation, converted
-from .context import Context
-from .signatures import Signature
-from .tools import check_name
+from .... import types
+from ....errors import McpError, ToolError
+from ....protocol.codes import INVALID_PARAMS
+from ...content import ContentTable
+from ...running import Invocation, converted
+from ..context import Context
+from ..signatures import Signature
+from ..tools import check_name
 
 __all__ = ["AssistantMessage", "Message", "Prompt", "UserMessage"]
 

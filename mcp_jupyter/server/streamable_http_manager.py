@@ -1,0 +1,8 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Streamable HTTP as a part of somebody's ASGI application, which is not here."""
+
+from .._absent import OVER_HTTP, absent
+
+__all__ = ()
+
+__getattr__ = absent(__name__, {"StreamableHTTPSessionManager": OVER_HTTP})

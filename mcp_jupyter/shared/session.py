@@ -1,0 +1,20 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Types of the first-generation SDK's base session, for annotations."""
+
+from __future__ import annotations
+
+from typing import Generic, TypeVar
+
+from ..engine.connection import ProgressCallback as ProgressFnT
+
+__all__ = ["ProgressFnT", "RequestResponder"]
+
+Q = TypeVar("Q")
+R = TypeVar("R")
+
+
+class RequestResponder(Generic[Q, R]):
+    """In the SDK, a request of the server's that its message handler may answer.
+
+    There is never one here: the server's requests go to the callbacks only.
+    """
