@@ -108,9 +108,9 @@ class NullableWireModel(WireModel):
     """A model with members whose `null` is a value and must be sent.
 
     `exclude_none` would drop them. A member named in `nullable`, or unknown, is written as `null` when it
-    was given as None, and left out when it was not given; one named in `implied` has a default, and is left out
-    when it was not given. Costs two microseconds a dump and a copy of the content, so it is for models that need
-    it.
+    was given as None, and left out when it was not given; one named in `implied` has a default, and is left
+    out when it was not given. Costs two microseconds a dump and a copy of the content, so it is for models
+    that need it.
     """
 
     nullable: ClassVar[frozenset[str]] = frozenset()
