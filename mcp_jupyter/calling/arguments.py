@@ -33,7 +33,7 @@ SERVER = (
     argument("--config", metavar="FILE", help="a file of servers (mcpServers), in place of a target"),
     argument(
         "--from", dest="host", metavar="HOST",
-        help="a server of claude-desktop, claude-code, cursor or vscode; without NAME, lists them",
+        help="a server that claude-code, codex, cursor or another host has; without NAME, lists them",
     ),
     argument("--server", metavar="ENTRY", help="which entry of the file (default: NAME)"),
     argument("--trust", action="store_true", help="use the entry of a project's file, which you have read"),

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """A configuration file that belongs to another program: read with care, kept, and replaced in one step.
 
-Knows nothing of what is in it. The old one stays beside the new; another program that writes at the same
-moment is noticed, not overwritten.
+Knows nothing of what is in it. A copy from before our first change stays beside it; another program that
+writes at the same moment is noticed, not overwritten.
 """
 
 from __future__ import annotations
@@ -90,13 +90,18 @@ class ConfigFile:
         except UnicodeDecodeError as exc:
             raise ConfigRefused(f"{self.path} is not UTF-8: byte {exc.start} cannot be read.") from None
 
-    def replace(self, text: str) -> Path | None:
+    def replace(self, text: str, *, private: bool = False) -> Path | None:
         """Put `text` in its place, at once or not at all.
+
+        Parameters
+        ----------
+        private : bool
+            Nobody else may read the file from now on: there is a token in it.
 
         Returns
         -------
         Path or None
-            Where the old one is kept; None when there was none.
+            Where the file is kept as it was before the first change; None when there was none.
 
         Raises
         ------
@@ -106,16 +111,18 @@ class ConfigFile:
         marked = self.data is not None and self.data.startswith(_BOM.encode())
         backup = self.path.with_name(self.path.name + BACKUP_SUFFIX)
         try:
-            if self.data is not None:
-                self._write(backup, self.data)
+            if self.data is not None and not os.path.lexists(backup):
+                self._write(backup, self.data, self.mode)
             if ConfigFile.read(self.path).data != self.data:
                 raise ConfigRefused(f"{self.path} was changed by another program meanwhile. Try again.")
-            self._write(self.path, ((_BOM if marked else "") + text).encode())
+            mode = self.mode & NEW_MODE if private else self.mode
+            self._write(self.path, ((_BOM if marked else "") + text).encode(), mode)
         except OSError as exc:
             raise ConfigRefused(f"{self.path} cannot be written: {exc}.") from None
-        return None if self.data is None else backup
+        return backup if os.path.lexists(backup) else None
 
-    def _write(self, path: Path, data: bytes) -> None:
+    @staticmethod
+    def _write(path: Path, data: bytes, mode: int) -> None:
         descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)  # 0600
         new = Path(name)
         try:
@@ -123,7 +130,7 @@ class ConfigFile:
                 file.write(data)
                 file.flush()
                 os.fsync(file.fileno())
-            new.chmod(self.mode)
+            new.chmod(mode)
             new.replace(path)
         except BaseException:
             new.unlink(missing_ok=True)

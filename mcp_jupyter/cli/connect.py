@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
+from ..client.hosts import HOSTS
 from . import reported
 from .server_settings import token_days
+from .token import scope_options, show_new
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -31,11 +33,7 @@ DIAL_SECONDS: Final = 1.0
 @click.command("connect", short_help="Show how hosts connect to a notebook, or to what `run --http` serves.")
 @click.argument("name", required=False)
 @click.option("--new-token", is_flag=True, help="Make a token for the notebook, and print it this one time.")
-@click.option("--tool", "tools", multiple=True, metavar="GLOB", help="A tool that the new token may call.")
-@click.option(
-    "--resource", "resources", multiple=True, metavar="GLOB", help="A resource it may read, by its URI."
-)
-@click.option("--prompt", "prompts", multiple=True, metavar="GLOB", help="A prompt it may get.")
+@scope_options
 def command(
     name: str | None,
     new_token: bool,
@@ -66,7 +64,6 @@ def command(
         info = anyio.run(discovery.only) if name is None else anyio.run(discovery.find, name)
         if new_token:
             from .server_url import NO_SERVER, endpoint_of
-            from .token import show_new
 
             if endpoint_of((info.name,), [info], discovery.runtime_dir) is None:
                 raise click.ClickException(NO_SERVER.format(info.name))
@@ -83,10 +80,13 @@ def command(
 def _show_notebook(info: ConnectionInfo, discovery: Discovery) -> None:
     from ..link.http_address import read_http
     from .connect_lines import program_lines, shown
-    from .launch import attach_command
+    from .launch import attach_command, jupyter_directories
 
     click.echo("Hosts that start a program; no token is needed:")
-    click.echo(shown(program_lines(info.name, attach_command(info.name))))
+    click.echo(shown(program_lines(info.name, attach_command(info.name), jupyter_directories())))
+    click.echo(
+        f"\nOr let this write a host's own file: jupyter mcp install {info.name} --host {'|'.join(HOSTS)}"
+    )
     click.echo("\nHosts that open a URL:\n")
     address = read_http(info.kernel_id, discovery.runtime_dir)
     if address is not None:

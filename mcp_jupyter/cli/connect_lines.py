@@ -1,21 +1,25 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What to type or paste so that a host finds a server: Claude Code, Claude Desktop, VS Code, Cursor.
+"""What to type, open or paste so that a host finds a server, for each host of `client.hosts`.
 
-Each host has its own format (as its documentation had it in November 2026). A token stands in what
-`url_lines` returns: show that to the user who asked, and put it nowhere else.
+A token stands in what `url_lines` returns: show that to the user who asked, and put it nowhere else. Links
+hold none: addresses end up in histories.
 """
 
 from __future__ import annotations
 
-import json
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final
 
-from .hosts import HOSTS
+from ..client.add_commands import link_of
+from ..client.hosts import HOSTS, Host
+from .entry_edit import put_entry
 
-__all__ = ["TOKEN_PLACE", "Connect", "program_lines", "shown", "url_lines"]
+__all__ = ["IN_TERMINAL", "TOKEN_PLACE", "Connect", "program_lines", "shown", "url_lines", "without_terminal"]
+
+IN_TERMINAL: Final = "in a terminal"
 
 TOKEN_PLACE: Final = "TOKEN"  # noqa: S105 - not a secret
 """Stands for a token that is not shown: the user knows it, or only its hash is kept."""
@@ -40,7 +44,7 @@ class Connect:
     text: str
 
 
-def program_lines(name: str, command: Sequence[str]) -> list[Connect]:
+def program_lines(name: str, command: Sequence[str], env: Mapping[str, str]) -> list[Connect]:
     """The lines for hosts that start a program and talk to it on stdio.
 
     Parameters
@@ -49,19 +53,31 @@ def program_lines(name: str, command: Sequence[str]) -> list[Connect]:
         What the host will call the server.
     command : sequence of str
         The program and its arguments; best with its whole path: a desktop application has another PATH.
+    env : mapping
+        Variables for it.
     """
-    entry = {"command": command[0], "args": list(command[1:])}
-    claude = ["claude", "mcp", "add", _claude_name(name), "--", *command]
-    return [
-        Connect("Claude Code", "in a terminal", shlex.join(claude)),
-        Connect("Claude Desktop", "in claude_desktop_config.json, then restart it", _servers(name, entry)),
-        Connect("VS Code", "in a terminal", _add_to_code({"name": name, "type": "stdio", **entry})),
-        Connect("Cursor", "in ~/.cursor/mcp.json", _servers(name, entry)),
-    ]
+    lines = []
+    for host in HOSTS.values():
+        called = _called(host, name)
+        entry = host.shape.write_command(called, command, env)
+        if host.add is not None:
+            lines.append(_typed(host, host.add.program_words(called, command, env, entry)))
+        if host.link is not None:
+            lines.append(
+                Connect(host.title, "a link to open in a browser", link_of(host.link, called, entry))
+            )
+        elif host.pasted:
+            lines.append(_pasted(host, called, entry))
+    return lines
+
+
+def without_terminal(lines: Sequence[Connect]) -> list[Connect]:
+    """Of these, links and what is pasted into files."""
+    return [line for line in lines if line.where != IN_TERMINAL]
 
 
 def url_lines(name: str, url: str, token: str, transport: str = "http") -> list[Connect]:
-    """The lines for hosts that open a URL. Claude Desktop does not.
+    """The lines for hosts that open a URL.
 
     Parameters
     ----------
@@ -73,14 +89,30 @@ def url_lines(name: str, url: str, token: str, transport: str = "http") -> list[
         "http" for Streamable HTTP, "sse" for HTTP+SSE.
     """
     headers = {"Authorization": f"Bearer {token}"}
-    claude = ["claude", "mcp", "add", "--transport", transport, _claude_name(name), url]
-    claude += ["--header", f"Authorization: Bearer {token}"]
-    code = {"name": name, "type": transport, "url": url, "headers": headers}
-    return [
-        Connect("Claude Code", "in a terminal", shlex.join(claude)),
-        Connect("VS Code", "in a terminal", _add_to_code(code)),
-        Connect("Cursor", "in ~/.cursor/mcp.json", _servers(name, {"url": url, "headers": headers})),
-    ]
+    lines = []
+    for host in HOSTS.values():
+        if not host.opens_urls:
+            continue
+        called = _called(host, name)
+        entry = host.shape.write_url(called, url, headers)
+        if transport == "sse" and "type" in entry:
+            entry["type"] = "sse"
+        words = None if host.add is None else host.add.url_words(called, url, headers, transport, entry)
+        if words is not None:
+            lines.append(_typed(host, words))
+        elif host.pasted:
+            lines.append(_pasted(host, called, entry))
+    return lines
+
+
+def _typed(host: Host, words: Sequence[str]) -> Connect:
+    return Connect(host.title, IN_TERMINAL, shlex.join(words))
+
+
+def _pasted(host: Host, name: str, entry: Mapping[str, Any]) -> Connect:
+    path = host.locate()
+    where = Path("~") / path.relative_to(Path.home()) if path.is_relative_to(Path.home()) else path
+    return Connect(host.title, f"in {where}, then restart it", put_entry(host, "", name, entry)[0].rstrip())
 
 
 def shown(lines: Sequence[Connect]) -> str:
@@ -92,16 +124,8 @@ def shown(lines: Sequence[Connect]) -> str:
     return "\n".join(blocks)
 
 
-def _claude_name(name: str) -> str:
+def _called(host: Host, name: str) -> str:
     try:
-        return HOSTS["claude-code"].name(name)
-    except ValueError:  # it has no character that Claude Code takes
+        return host.name(name)
+    except ValueError:  # it has no character that the host takes
         return "notebook"
-
-
-def _add_to_code(server: dict[str, Any]) -> str:
-    return shlex.join(["code", "--add-mcp", json.dumps(server)])
-
-
-def _servers(name: str, entry: dict[str, Any]) -> str:
-    return json.dumps({"mcpServers": {name: entry}}, indent=2)

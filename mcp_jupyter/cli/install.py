@@ -1,23 +1,28 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """`jupyter mcp install`: a server file or a notebook, written into a host's configuration.
 
-Owns what the entry says. Where it goes is the host's (`hosts`), how the file is changed `json_edit`'s and
-`config_file`'s.
+Owns what the entry says. Where it goes and how the host writes it is `client.hosts`'s, how the file is
+changed `host_file`'s.
 """
 
 from __future__ import annotations
 
-import json
+import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from ..client.hosts import HOSTS, Host
 from . import reported
-from .hosts import HOSTS, Host
+from .server_settings import token_days
+from .token import make_token, scope_options, terms
+
+if TYPE_CHECKING:
+    from .host_file import MadeEntry
 
 __all__ = ["command"]
 
@@ -32,7 +37,43 @@ class _Launch:
     command: list[str]
 
 
-@click.command("install", short_help="Let Claude, Cursor or VS Code start a server.")
+@dataclass(frozen=True, slots=True)
+class _Options:
+    """What the line says beside the target."""
+
+    host: Host
+    name: str | None
+    env: dict[str, str]
+    packages: tuple[str, ...]
+    parameters: tuple[str, ...]
+    kernel: str | None
+    project: bool
+
+    def check(self, target: str) -> None:
+        """Refuse options that do not fit."""
+        from .servers import names_file
+
+        if (self.parameters or self.kernel) and not target.endswith(".ipynb"):
+            raise click.UsageError(f"-p and --kernel are for a notebook file, and {target} is none.")
+        if (self.packages or self.env) and not names_file(target):
+            raise click.UsageError(
+                "-v, -f and --with are for a FILE: the kernel of a live notebook runs already."
+            )
+        if self.project and self.host.project_file is None:
+            raise click.UsageError(f"{self.host.title} reads no file of a project. Leave --project out.")
+        if self.project and (self.env or self.packages):
+            raise click.UsageError("A project's file is shared: -v, -f and --with do not go with --project.")
+
+    def called(self, by_itself: str) -> str:
+        """What the host calls the server."""
+        wanted = by_itself if self.name is None else self.name
+        try:
+            return self.host.name(wanted)
+        except ValueError as exc:
+            raise click.UsageError(f"{wanted!r} cannot be its name: {exc}. Use --name.") from None
+
+
+@click.command("install", short_help="Let Claude, Codex, Cursor and other hosts start a server.")
 @click.argument("target", metavar="FILE|NOTEBOOK")
 @click.option("--name", help="What the host calls it.  [default: the server's own name]")
 @click.option("-v", "--env", "variables", multiple=True, metavar="KEY=VALUE", help="Set it for the server.")
@@ -61,6 +102,11 @@ class _Launch:
     help="Set a variable of a notebook file, as `jupyter mcp run` does. May be repeated.",
 )
 @click.option("--kernel", metavar="NAME", help="Run a notebook file in this kernel instead of its own.")
+@click.option("--project", is_flag=True, help="Write into the host's file of this folder, which is shared.")
+@click.option(
+    "--http", is_flag=True, help="Write the URL of a live NOTEBOOK and a new token, for --tool and so on."
+)
+@scope_options
 @click.option("--print", "only_print", is_flag=True, help="Show what would be written, and write nothing.")
 def command(
     target: str,
@@ -71,7 +117,10 @@ def command(
     key: str,
     parameters: tuple[str, ...],
     kernel: str | None,
+    project: bool,
+    http: bool,
     only_print: bool,
+    **scopes: Any,
 ) -> None:
     """Write FILE or NOTEBOOK into a host's configuration, so that the host starts it by itself.
 
@@ -79,41 +128,129 @@ def command(
     this command, a notebook in a kernel of its own. NOTEBOOK is the name of a live notebook (see `jupyter
     mcp list`); it has to be live when the host connects.
 
-    What is in the configuration already stays as it is, and a copy of the file is kept beside it. An entry
-    of the same name is replaced; variables that it sets, and you do not, are kept.
+    What is in the configuration already stays as it is, and a copy of the file from before the first change
+    is kept beside it. An entry of the same name is replaced; variables that it sets, and you do not, are
+    kept.
+
+    With --http the host opens the notebook's URL instead. The file gets a new token, which --tool,
+    --resource and
+    --prompt describe as for `jupyter mcp token create`, and only you can read the file from then on.
 
     \b
     jupyter mcp install server.py --host claude-code -v API_KEY=...
     jupyter mcp install analysis.ipynb -p year=2026   run whenever the host starts it
-    jupyter mcp install sales                         the notebook you have open
+    jupyter mcp install sales --host codex            the notebook you have open
+    jupyter mcp install sales --host gemini --http --tool '*' --resource '*' --prompt '*'
     """  # noqa: D301 - click reads the backspace
+    options = _Options(
+        HOSTS[key], name, _environment(variables, env_file), packages, parameters, kernel, project
+    )
+    options.check(target)
+    if http:
+        _install_url(target, options, only_print, scopes)
+        return
+    if any(scopes.values()):
+        raise click.UsageError("--tool, --resource and --prompt are for the token of --http.")
+    _deliver(options, _program_entry(target, options), only_print)
+
+
+def _program_entry(target: str, options: _Options) -> MadeEntry:
+    from .host_file import MadeEntry
+    from .launch import jupyter_directories, shared_command
     from .servers import names_file
 
-    host = HOSTS[key]
-    env = _environment(variables, env_file)
-    if (parameters or kernel) and not target.endswith(".ipynb"):
-        raise click.UsageError(f"-p and --kernel are for a notebook file, and {target} is none.")
     if target.endswith(".ipynb"):
-        launch = _launch_notebook_file(Path(target), packages, parameters, kernel)
+        launch = _launch_notebook_file(Path(target), options.packages, options.parameters, options.kernel)
     elif names_file(target):
-        launch = _launch_file(target, packages)
-    elif packages or env:
-        raise click.UsageError(
-            "-v, -f and --with are for a FILE: the kernel of a live notebook runs already."
-        )
+        launch = _launch_file(target, options.packages)
     else:
         launch = _launch_notebook(target)
-    try:
-        called = host.name(launch.name if name is None else name)
-    except ValueError as exc:
-        raise click.UsageError(f"{name or launch.name!r} cannot be its name: {exc}. Use --name.") from None
-    entry = host.entry(launch.command, env)
+    called = options.called(launch.name)
+    started = shared_command(launch.command) if options.project else launch.command
+    env = {} if options.project else {**jupyter_directories(), **options.env}
+
+    def make(kept: dict[str, str]) -> dict[str, object]:
+        return options.host.shape.write_command(called, started, {**kept, **env})
+
+    return MadeEntry(called, make, frozenset(env))
+
+
+def _deliver(options: _Options, entry: MadeEntry, only_print: bool) -> None:
+    from .host_file import print_entry, write_entry
+
+    path = _path(options)
     if only_print:
-        click.echo(json.dumps({host.member: {called: entry}}, indent=2, ensure_ascii=False))
-        click.echo(f"For {host.locate()}, which was not changed.", err=True)
-    else:
-        with reported():
-            _write(host, called, entry)
+        print_entry(options.host, path, entry)
+        return
+    with reported():
+        if options.project:
+            path.parent.mkdir(exist_ok=True)
+        write_entry(options.host, path, entry)
+
+
+def _path(options: _Options) -> Path:
+    if options.project:
+        assert options.host.project_file is not None
+        return Path.cwd() / options.host.project_file
+    return options.host.locate()
+
+
+# -- a URL -----------------------------------------------------------------------------------------
+
+
+def _install_url(target: str, options: _Options, only_print: bool, scopes: dict[str, Any]) -> None:
+    from .connect_lines import TOKEN_PLACE
+    from .server_url import NO_SERVER
+    from .servers import names_file
+
+    if names_file(target):
+        raise click.UsageError(f"--http is for a live NOTEBOOK, and {target} is a file.")
+    if options.project:
+        raise click.UsageError("A project's file is shared and gets no token: leave --project or --http out.")
+    if not options.host.opens_urls:
+        raise click.UsageError(f"{options.host.title} opens no URL from its file. Leave --http out.")
+    with reported():
+        if only_print:
+            _deliver(options, _url_entry(options, *_endpoint(target), TOKEN_PLACE), only_print)
+            return
+        _endpoint(target)
+        new = make_token((target,), days=token_days(), **scopes)
+        try:
+            if new.endpoint is None:
+                raise click.ClickException(NO_SERVER.format(target))
+            _deliver(options, _url_entry(options, target, new.endpoint.url, new.text), only_print)
+        except BaseException:
+            new.revoke()  # nobody has it
+            raise
+    click.echo(
+        f"A new token is in that file. {terms(new.token)} To end it: jupyter mcp token revoke {new.token.id}"
+    )
+
+
+def _endpoint(target: str) -> tuple[str, str]:
+    """The live notebook's name and URL."""
+    import anyio
+
+    from ..link.discovery import Discovery
+    from .server_url import NO_SERVER, endpoint_of
+
+    discovery = Discovery()
+    info = anyio.run(discovery.find, target)
+    endpoint = endpoint_of((info.name,), [info], discovery.runtime_dir)
+    if endpoint is None:
+        raise click.ClickException(NO_SERVER.format(info.name))
+    return info.name, endpoint.url
+
+
+def _url_entry(options: _Options, name: str, url: str, token: str) -> MadeEntry:
+    from .host_file import MadeEntry
+
+    called = options.called(name)
+    headers = {"Authorization": f"Bearer {token}"}
+    return MadeEntry(called, lambda _: options.host.shape.write_url(called, url, headers), private=True)
+
+
+# -- files -----------------------------------------------------------------------------------------
 
 
 def _launch_file(target: str, packages: Sequence[str]) -> _Launch:
@@ -141,7 +278,7 @@ def _launch_notebook_file(
         parse_parameters(parameters)
     options = [f"--parameter={parameter}" for parameter in parameters]
     options += [f"--kernel={kernel}"] if kernel else []
-    return _Launch(path.stem, run_command(path.absolute(), packages, options=options))
+    return _Launch(path.stem, run_command(Path(os.path.abspath(path)), packages, options=options))
 
 
 def _launch_notebook(target: str) -> _Launch:
@@ -189,43 +326,3 @@ def _from_file(path: Path) -> dict[str, str]:
 
 def _is_plain(value: str) -> bool:
     return not any(char < " " or "\x7f" <= char < "\xa0" or "\ud800" <= char <= "\udfff" for char in value)
-
-
-# -- writing ---------------------------------------------------------------------------------------
-
-
-def _write(host: Host, name: str, entry: dict[str, Any]) -> None:
-    from .config_file import ConfigFile, ConfigRefused
-    from .json_edit import NotEditable, put_entry
-    from .table import plain
-
-    path = host.locate()
-    if not path.parent.is_dir():
-        raise click.ClickException(
-            f"{host.title} was not found: there is no folder {path.parent}. Start it once, or use --print."
-        )
-    file = ConfigFile.read(path)
-    try:
-        text, before = put_entry(file.text, host.member, name, entry)
-        if kept := _only_before(before, entry):
-            entry = {**entry, "env": {**kept, **entry.get("env", {})}}
-            text, _ = put_entry(file.text, host.member, name, entry)
-    except NotEditable as exc:
-        raise ConfigRefused(f"{file.path} was left as it is: {exc} Mend it, or use --print.") from None
-    if before == entry:
-        click.echo(f"{host.title} has {plain(name)} already, just so. Nothing was changed.")
-        return
-    backup = file.replace(text)
-    did = "Replaced" if before is not None else "Added"
-    click.echo(f"{did} {plain(name)} in {file.path}. {host.next_step}")
-    if kept:
-        click.echo(f"Kept of the entry before: {plain(', '.join(kept))}.")
-    if backup is not None:
-        click.echo(f"The file as it was: {backup}")
-
-
-def _only_before(before: object, entry: dict[str, Any]) -> dict[str, Any]:
-    """The variables that only the entry before sets: keys that somebody would have to look for again."""
-    env = before.get("env") if isinstance(before, dict) else None
-    now = entry.get("env", {})
-    return {key: value for key, value in env.items() if key not in now} if isinstance(env, dict) else {}

@@ -6,8 +6,10 @@ Owns how packages are brought along (`uv run --with`). Knows no host and no Insp
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
+import sysconfig
 from collections.abc import Sequence
 from contextlib import redirect_stdout
 from dataclasses import dataclass
@@ -19,11 +21,22 @@ import click
 from .run import file_reported
 from .servers import ModuleMissing, ServerFile
 
-__all__ = ["Known", "attach_command", "learn", "run_command"]
+__all__ = ["Known", "attach_command", "jupyter_directories", "learn", "run_command", "shared_command"]
 
-_CLI: Final = ("-P", "-m", "mcp_jupyter.cli")
+PROGRAM: Final = "jupyter-mcp"
+
+_MODULE: Final = ("-P", "-m", "mcp_jupyter.cli")
 """Without the folder it is started in on the path: a host starts it in a project, whose `click.py` is not
 the one we mean."""
+
+_DIRECTORIES: Final = (
+    *("JUPYTER_RUNTIME_DIR", "JUPYTER_DATA_DIR", "JUPYTER_CONFIG_DIR", "XDG_DATA_HOME"),
+    *("JUPYTER_PATH", "JUPYTER_CONFIG_PATH"),
+)
+"""Variables that say where Jupyter keeps its files: paths. Hosts such as Codex pass none of them on."""
+
+_SETTINGS: Final = ("JUPYTER_PLATFORM_DIRS",)
+"""Other variables that decide where that is."""
 
 _NO_UV: Final = (
     "uv brings packages along, and it was not found. Install it with `pip install uv` "
@@ -89,9 +102,9 @@ def run_command(
     click.ClickException
         There is no uv, or a package is none.
     """
-    serve = [*_CLI, "run", str(where), *options]
+    serve = ["run", str(where), *options]
     if not packages and not editables:
-        return [sys.executable, *serve]
+        return [*_program(), *serve]
     uv = _uv()
     if uv is None:
         raise click.ClickException(_NO_UV)
@@ -101,17 +114,46 @@ def run_command(
             raise click.ClickException(f"{package!r} is no package to bring along.")
         brought += ["--with", package]
     for folder in editables:
-        brought += ["--with-editable", str(folder.absolute())]
-    return [uv, "run", "--no-project", "--python", sys.executable, *brought, "--", "python", *serve]
+        brought += ["--with-editable", os.path.abspath(folder)]
+    return [uv, "run", "--no-project", "--python", sys.executable, *brought, "--", "python", *_MODULE, *serve]
 
 
 def attach_command(name: str) -> list[str]:
     """The command line that connects stdio to a live notebook."""
-    return [sys.executable, *_CLI, "attach", name]
+    return [*_program(), "attach", name]
+
+
+def shared_command(command: Sequence[str]) -> list[str]:
+    """A command line of the above for a file that others read too.
+
+    The program is looked up on PATH, and a file below this folder is named from here.
+    """
+    here = Path.cwd()
+    words = [os.path.relpath(word, here) if Path(word).is_relative_to(here) else word for word in command[1:]]
+    return [PROGRAM if Path(command[0]).stem == PROGRAM else command[0], *words]
+
+
+def jupyter_directories() -> dict[str, str]:
+    """The variables of this environment that say where Jupyter's files are, with absolute paths."""
+    found = {name: os.environ[name] for name in (*_DIRECTORIES, *_SETTINGS) if os.environ.get(name)}
+    for name in _DIRECTORIES:
+        if name in found:
+            found[name] = os.pathsep.join(map(os.path.abspath, found[name].split(os.pathsep)))
+    return found
+
+
+def _program() -> list[str]:
+    """Our program with its whole path, because a desktop application has another PATH; else our module."""
+    scripts = (
+        sysconfig.get_path("scripts"),
+        sysconfig.get_path("scripts", sysconfig.get_preferred_scheme("user")),
+    )
+    found = next(filter(None, (shutil.which(PROGRAM, path=folder) for folder in scripts)), None)
+    return [os.path.abspath(found)] if found else [sys.executable, *_MODULE]
 
 
 def _uv() -> str | None:
     """Where uv is, with its whole path: a desktop application has another PATH."""
     beside = shutil.which("uv", path=str(Path(sys.executable).parent))
     found = beside or shutil.which("uv")
-    return None if found is None else str(Path(found).absolute())
+    return None if found is None else os.path.abspath(found)

@@ -8,6 +8,7 @@ nothing of how the server is then served.
 from __future__ import annotations
 
 import importlib.util
+import os
 import re
 import sys
 import traceback
@@ -96,7 +97,7 @@ class ServerFile:
             raise ServerFileError(f"There is no file {path}.")
         if path.suffix != ".py" or not path.is_file():
             raise ServerFileError(f"{path} is no Python file: give it as server.py, or server.py:obj.")
-        return cls(path.absolute(), found["name"] if found else None)
+        return cls(Path(os.path.abspath(path)), found["name"] if found else None)
 
     def __str__(self) -> str:
         return str(self.path) if self.name is None else f"{self.path}:{self.name}"

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -21,8 +22,36 @@ from .token_notebooks import ANY_NAME, chosen_notebooks, real_path
 if TYPE_CHECKING:
     from ..extension.store import TokenStore
     from ..extension.tokens import Token
+    from .server_url import Endpoint
 
-__all__ = ["command", "show_new"]
+__all__ = ["NewToken", "command", "make_token", "scope_options", "show_new", "terms"]
+
+
+def scope_options(command: Callable[..., None]) -> Callable[..., None]:
+    """The options that say what a new token may use."""
+    for option in reversed(
+        (
+            click.option(
+                "--tool", "tools", multiple=True, metavar="GLOB", help="A tool it may call; repeat for more."
+            ),
+            click.option(
+                "--resource",
+                "resources",
+                multiple=True,
+                metavar="GLOB",
+                help="A resource it may read, by its URI; repeat for more.",
+            ),
+            click.option(
+                "--prompt",
+                "prompts",
+                multiple=True,
+                metavar="GLOB",
+                help="A prompt it may get; repeat for more.",
+            ),
+        )
+    ):
+        command = option(command)
+    return command
 
 
 @click.group("token", short_help="Make, list, move and revoke tokens for MCP clients.")
@@ -38,17 +67,7 @@ def command() -> None:
 @click.option(
     ANY_NAME, "any_name", is_flag=True, help="NOTEBOOK is a name; it opens any notebook that is called so."
 )
-@click.option("--tool", "tools", multiple=True, metavar="GLOB", help="A tool it may call; repeat for more.")
-@click.option(
-    "--resource",
-    "resources",
-    multiple=True,
-    metavar="GLOB",
-    help="A resource it may read, by its URI; repeat for more.",
-)
-@click.option(
-    "--prompt", "prompts", multiple=True, metavar="GLOB", help="A prompt it may get; repeat for more."
-)
+@scope_options
 @click.option("--label", default="", help="What you call it, for the list.")
 @click.option(
     "--days",
@@ -88,8 +107,34 @@ def create(
         show_new(words, any_name=any_name, label=label, days=lifetime, **scopes)
 
 
-def show_new(words: Sequence[str], *, any_name: bool = False, label: str = "", **wishes: Any) -> None:
-    """Make a token and print it, with the lines that connect hosts; say what it names that is not there.
+@dataclass(frozen=True, slots=True)
+class NewToken:
+    """A token that was just made.
+
+    Attributes
+    ----------
+    token : Token
+        What is kept of it.
+    text : str
+        The secret: shown once, or written into a private file.
+    names : list of str
+        What the notebooks that it opens are called.
+    endpoint : Endpoint or None
+        Where it opens them; None without a Jupyter Server.
+    """
+
+    token: Token
+    text: str = field(repr=False)
+    names: list[str]
+    endpoint: Endpoint | None
+
+    def revoke(self) -> None:
+        """End it."""
+        _store().revoke(self.token.id)
+
+
+def make_token(words: Sequence[str], *, any_name: bool = False, label: str = "", **wishes: Any) -> NewToken:
+    """Make a token.
 
     Parameters
     ----------
@@ -97,13 +142,16 @@ def show_new(words: Sequence[str], *, any_name: bool = False, label: str = "", *
         See `chosen_notebooks`.
     wishes
         More arguments of `mcp_jupyter.extension.tokens.mint`.
+
+    Raises
+    ------
+    click.UsageError
+        It may use nothing, or a value is wrong.
     """
     import anyio
 
     from ..link.discovery import Discovery
-    from .connect_lines import shown, url_lines
-    from .server_url import NO_SERVER, endpoint_of
-    from .token_checks import not_there
+    from .server_url import endpoint_of
 
     if not any(wishes[kind] for kind in ("tools", "resources", "prompts")):
         raise click.UsageError(
@@ -122,15 +170,36 @@ def show_new(words: Sequence[str], *, any_name: bool = False, label: str = "", *
         )
     except ValueError as exc:
         raise click.UsageError(_explain(exc)) from None
-    endpoint = endpoint_of(choice.names, live, discovery.runtime_dir)
-    click.echo(f"Token:  {text}\nHeader: Authorization: Bearer {text}")
+    return NewToken(token, text, choice.names, endpoint_of(choice.names, live, discovery.runtime_dir))
+
+
+def show_new(words: Sequence[str], *, any_name: bool = False, label: str = "", **wishes: Any) -> None:
+    """Make a token and print it, with the lines that connect hosts; say what it names that is not there.
+
+    The parameters are those of `make_token`.
+    """
+    import anyio
+
+    from ..link.discovery import Discovery
+    from .connect_lines import program_lines, shown, url_lines, without_terminal
+    from .launch import attach_command, jupyter_directories
+    from .server_url import NO_SERVER
+    from .token_checks import not_there
+
+    new = make_token(words, any_name=any_name, label=label, **wishes)
+    token, endpoint = new.token, new.endpoint
+    click.echo(f"Token:  {new.text}\nHeader: Authorization: Bearer {new.text}")
     if endpoint is not None:
         click.echo(f"URL:    {endpoint.url}")
-        click.echo(shown(url_lines(endpoint.name, endpoint.url, text)))
-    click.echo(f"\nShown this once. {_terms(token)} To end it: jupyter mcp token revoke {token.id}", err=True)
+        click.echo(shown(url_lines(endpoint.name, endpoint.url, new.text)))
+        if new.names == [endpoint.name]:
+            click.echo("\nHosts that start a program need no token:")
+            programs = program_lines(endpoint.name, attach_command(endpoint.name), jupyter_directories())
+            click.echo(shown(without_terminal(programs)))
+    click.echo(f"\nShown this once. {terms(token)} To end it: jupyter mcp token revoke {token.id}", err=True)
     if endpoint is None:
-        click.echo(NO_SERVER.format(choice.names[0]), err=True)
-    for line in anyio.run(not_there, token, discovery):
+        click.echo(NO_SERVER.format(new.names[0]), err=True)
+    for line in anyio.run(not_there, token, Discovery()):
         click.echo(f"Note: {line}", err=True)
 
 
@@ -200,7 +269,8 @@ def _explain(error: ValueError) -> str:
     return f"{problem['loc'][0]}: {problem['msg']}"
 
 
-def _terms(token: Token) -> str:
+def terms(token: Token) -> str:
+    """What a token opens, and how long, as a sentence."""
     until = "until it is revoked" if token.expires is None else f"until {token.expires:%Y-%m-%d}"
     return (
         f"It opens {', '.join(token.opened)}, calls {_some('tool', token.tools)}, reads "

@@ -29,8 +29,8 @@ from typing import Any, Final, Literal
 
 from ..errors import ConfigError
 from .expansion import Expansion
+from .file_formats import parsed, read_file
 from .hosts import HOSTS, folders
-from .json_files import parsed, read_file
 from .stdio import StdioServerParameters
 from .streams import printable
 from .targets import HttpServerParameters
@@ -48,7 +48,10 @@ TYPES: Final[Mapping[str, Literal["stdio", "http", "sse"]]] = {
     "http": "http",
     "streamable-http": "http",
     "streamableHttp": "http",
+    "streamable_http": "http",
     "sse": "sse",
+    "local": "stdio",
+    "remote": "http",
 }
 
 ALLOWED_WORDS: Final = frozenset(
@@ -77,10 +80,19 @@ ALLOWED_NAMES: Final = frozenset(
 )
 """Other variables that a project file may set: addresses of data, and what only says how to write."""
 
-PROJECT_FOLDERS: Final = frozenset({".vscode", ".cursor", ".roo", ".claude"})
+PROJECT_FOLDERS: Final = frozenset(
+    {
+        *(".vscode", ".cursor", ".roo", ".claude"),
+        *(
+            Path(host.project_file).parts[0]
+            for host in HOSTS.values()
+            if host.project_file and "/" in host.project_file
+        ),
+    }
+)
 """Folders of a project in which hosts look for servers."""
 
-PROJECT_NAMES: Final = frozenset({".mcp.json", "mcp.json"})
+PROJECT_NAMES: Final = frozenset({".mcp.json", "mcp.json", "opencode.json", "opencode.jsonc"})
 """Files of a project in which hosts look for servers."""
 
 _HEADER_NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")

@@ -14,8 +14,8 @@ from typing import Any, Final
 
 from ..errors import ConfigError
 from .config import ServerEntry, checked, is_project_file
+from .file_formats import parsed, read_file
 from .hosts import Host, files_of, folders, host_of
-from .json_files import parsed, read_file
 from .streams import printable
 
 __all__ = ["Entries", "entries_of_host"]
@@ -75,25 +75,40 @@ def entries_of_host(host: str, folder: Path) -> Entries:
         raise ConfigError(f"{known.title} has no file of servers. Looked for: {places}.")
     found: dict[str, _Found] = {}
     for shown, root, entries, is_project in _tables(known, files, folder):
-        if not isinstance(entries, Mapping):
-            raise ConfigError(f"{shown}: {known.member} must be an object of entries by name.")
-        for name, members in entries.items():
-            found.setdefault(str(name), _Found(members, shown, root, is_project))
+        for name, entry in _by_name(known, entries, shown):
+            found.setdefault(name, _Found(known.shape.read(entry), shown, root, is_project))
     return Entries(found)
+
+
+def _by_name(host: Host, entries: Any, shown: str) -> Iterator[tuple[str, Any]]:
+    """The entries of a file with their names; one of a list that has no name is left out."""
+    if host.listed and isinstance(entries, list):
+        for entry in entries:
+            if isinstance(entry, Mapping) and isinstance(entry.get("name"), str):
+                yield entry["name"], entry
+    elif isinstance(entries, Mapping) and not host.listed:
+        for name, entry in entries.items():
+            yield str(name), entry
+    else:
+        form = "a list of entries" if host.listed else "an object of entries by name"
+        raise ConfigError(f"{shown}: {host.member} must be {form}.")
 
 
 def _tables(host: Host, files: Sequence[Path], folder: Path) -> Iterator[tuple[str, Path, Any, bool]]:
     """What is in a host's files, what counts most first: (file, root, entries, is_project)."""
     own = host.locate()
     if host.by_folder and own in files:
-        projects = _object(own).get("projects")
+        projects = _object(host, own).get("projects")
         for above in folders(folder):
             for settings in _of_folder(projects, above):
                 yield _shown(own), above, settings.get(host.member, {}), False
     for path in files:
         root = folder if path == own else path.parents[_depth(host)]
         # A file without the member has none: hosts keep other settings there too.
-        yield _shown(path), root, _object(path).get(host.member, {}), path != own and is_project_file(path)
+        entries = _object(host, path).get(host.member)
+        if entries is None:
+            entries = [] if host.listed else {}
+        yield _shown(path), root, entries, path != own and is_project_file(path)
 
 
 def _of_folder(projects: Any, folder: Path) -> Iterator[Mapping[str, Any]]:
@@ -104,10 +119,12 @@ def _of_folder(projects: Any, folder: Path) -> Iterator[Mapping[str, Any]]:
                 yield settings
 
 
-def _object(path: Path) -> Mapping[str, Any]:
-    value = parsed(read_file(path, _shown(path)), _shown(path))
+def _object(host: Host, path: Path) -> Mapping[str, Any]:
+    value = parsed(read_file(path, _shown(path)), _shown(path), host.file_format)
+    if value is None and host.file_format == "yaml":  # a file of comments
+        return {}
     if not isinstance(value, Mapping):
-        raise ConfigError(f"{_shown(path)} must be a JSON object.")
+        raise ConfigError(f"{_shown(path)} must be an object.")
     return value
 
 

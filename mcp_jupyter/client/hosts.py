@@ -1,103 +1,384 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Where each host keeps its MCP servers.
+"""The hosts: where each keeps its MCP servers, how it writes one, and how else it is told of one.
 
-Owns what was looked up in the hosts' own documentation (November 2026): the places, on each platform, and
-which counts most. Opens no file: what is in them is `host_entries`'s; writing, the command line's.
+One row a host, from its documentation of November 2026. Reading (`host_entries`) and writing (`jupyter mcp
+install`) use the same row. Rows marked * were tried with the real program. Opens no file.
 
-| host | for a project | for the person |
+| host | the user's file | for a project |
 |---|---|---|
-| Claude Desktop | | `claude_desktop_config.json` where applications are configured |
-| Claude Code | under the folder in the person's file, then `.mcp.json` | `~/.claude.json` |
-| Cursor | `.cursor/mcp.json` | `~/.cursor/mcp.json` |
-| VS Code | `.vscode/mcp.json` | `Code/User/mcp.json` where applications are configured |
+| Claude Desktop | `claude_desktop_config.json` where applications are configured | |
+| Claude Code* | `~/.claude.json`, which has entries for single folders too | `.mcp.json` |
+| Cursor | `~/.cursor/mcp.json` | `.cursor/mcp.json` |
+| VS Code | `Code/User/mcp.json` where applications are configured | `.vscode/mcp.json` |
+| Codex* | `~/.codex/config.toml` | `.codex/config.toml` |
+| Gemini CLI* | `~/.gemini/settings.json` | `.gemini/settings.json` |
+| Qwen Code* | `~/.qwen/settings.json` | `.qwen/settings.json` |
+| Copilot CLI* | `~/.copilot/mcp-config.json` | `.mcp.json` |
+| opencode* | `~/.config/opencode/opencode.json` or `.jsonc` | `opencode.json` |
+| Windsurf | `~/.codeium/windsurf/mcp_config.json` | |
+| Cline* | `~/.cline/data/settings/cline_mcp_settings.json` | |
+| Continue* | `~/.continue/config.yaml` | |
+| Zed | `~/.config/zed/settings.json` | `.zed/settings.json` |
+| Goose | `~/.config/goose/config.yaml` | |
+| LM Studio | `~/.lmstudio/mcp.json` | |
+| Jupyter AI | `mcp_settings.json` in Jupyter's configuration directory | `.jupyter/mcp_settings.json` |
 
 What is nearer to the folder comes first: the folder itself, those above it up to the root of its repository,
-then the person's own. So it is in the hosts, but that they look at one folder, where the person opened them.
+then the user's own. So it is in the hosts, except that they look at one folder, where the user opened them.
 """
 
 from __future__ import annotations
 
 import os
-import sys
-from collections.abc import Callable
-from dataclasses import dataclass
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Any, Final
 
 from ..errors import ConfigError
+from .add_commands import AddCommand
+from .entry_shapes import EntryShape
+from .host_places import for_applications, for_programs, in_home, jupyter, opencode
+
+if TYPE_CHECKING:
+    from .file_formats import FileFormat
 
 __all__ = ["HOSTS", "Host", "files_of", "folders", "host_of"]
 
-MAX_NAME_CHARS: Final = 80
+MAX_SHOWN_CHARS: Final = 80
 """Of a name in a message."""
+
+MAX_NAME_CHARS: Final = 64
+"""Hosts put the name before the name of each tool, and those may not be long either."""
 
 MAX_FOLDERS: Final = 32
 """Above a folder: no repository is deeper."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Host:
-    """A program that starts servers, and where it is configured.
+    """A program that connects to MCP servers.
 
     Attributes
     ----------
     key, title : str
         For the command line; for people.
     member : str
-        Of the configuration, which holds the entries.
+        Of the file: what holds the entries.
     locate : callable
-        Where the person's own configuration is on this platform.
+        Where the user's own file is on this platform.
+    next_step : str
+        What makes the host take up a new entry.
+    file_format : FileFormat
+        Of its files.
+    listed : bool
+        The entries are a list, each with its name in it, and not an object by name.
+    shape : EntryShape
+        How one entry is written.
     project_file : str or None
-        Where a project's is, from its folder.
+        Where a project's file is, from its folder.
     by_folder : bool
-        Whether the person's own has entries for single folders too.
+        The user's own file has entries for single folders too.
+    not_in_names : str
+        A pattern for what a name may not have; it becomes "-".
+    in_lower_case : bool
+        A name has no capital letters.
+    new_file : mapping
+        What a file needs beside the entries.
+    client : str
+        The `name` in `clientInfo`, where it is known.
+    add : AddCommand or None
+        Its own command.
+    pasted : bool
+        `jupyter mcp connect` shows what to paste into its file, for it has no such command.
+    link : str or None
+        An address that a browser opens to add a program, as a template for `add_commands.link_of`.
     """
 
     key: str
     title: str
     member: str
     locate: Callable[[], Path]
+    next_step: str
+    file_format: FileFormat = "json"
+    listed: bool = False
+    shape: EntryShape = field(default_factory=EntryShape)
     project_file: str | None = None
     by_folder: bool = False
+    not_in_names: str = r"(?!)"
+    in_lower_case: bool = False
+    new_file: Mapping[str, Any] = field(default_factory=dict)
+    client: str = ""
+    add: AddCommand | None = None
+    pasted: bool = False
+    link: str | None = None
+
+    @property
+    def opens_urls(self) -> bool:
+        """Whether an entry may have a URL and headers."""
+        return self.shape.with_url is not None
+
+    def name(self, wanted: str) -> str:
+        """`wanted` as this host takes it.
+
+        Raises
+        ------
+        ValueError
+            Nothing of it is left, or it is too long.
+        """
+        name = wanted.strip().lower() if self.in_lower_case else wanted.strip()
+        replaced = re.sub(self.not_in_names, "-", name)
+        name = replaced if replaced == name else replaced.strip("-")
+        if not 0 < len(name) <= MAX_NAME_CHARS or not name.isprintable():
+            raise ValueError(f"a name has 1 to {MAX_NAME_CHARS} printable characters")
+        return name
 
 
-def _application_support(*parts: str) -> Path:
-    """Where desktop applications keep what is configured."""
-    if sys.platform == "win32":
-        base = Path(os.environ.get("APPDATA") or Path.home() / "AppData" / "Roaming")
-    elif sys.platform == "darwin":
-        base = Path.home() / "Library" / "Application Support"
-    else:
-        base = Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config")
-    return base.joinpath(*parts)
+# -- the table -------------------------------------------------------------------------------------
 
+_WORDS_ONLY: Final = r"[^A-Za-z0-9_-]+"
 
-def _claude_desktop() -> Path:
-    return _application_support("Claude", "claude_desktop_config.json")
+_GOOSE: Final = {"enabled": True, "timeout": 300, "description": "Served by mcp_jupyter"}
 
-
-def _claude_code() -> Path:
-    return Path(os.environ.get("CLAUDE_CONFIG_DIR") or Path.home()) / ".claude.json"
-
-
-def _cursor() -> Path:
-    return Path.home() / ".cursor" / "mcp.json"
-
-
-def _vscode() -> Path:
-    return _application_support("Code", "User", "mcp.json")
-
+_GOOGLE: Final = EntryShape(urls=("httpUrl", "url"))
 
 HOSTS: Final = {
     host.key: host
     for host in (
-        Host("claude-desktop", "Claude Desktop", "mcpServers", _claude_desktop),
-        Host("claude-code", "Claude Code", "mcpServers", _claude_code, ".mcp.json", by_folder=True),
-        Host("cursor", "Cursor", "mcpServers", _cursor, ".cursor/mcp.json"),
-        Host("vscode", "VS Code", "servers", _vscode, ".vscode/mcp.json"),
+        Host(
+            key="claude-desktop",
+            title="Claude Desktop",
+            member="mcpServers",
+            locate=for_applications("Claude", "claude_desktop_config.json"),
+            next_step="Restart Claude Desktop.",
+            shape=EntryShape(with_url=None),
+            client="claude-ai",
+            pasted=True,
+        ),
+        Host(
+            key="claude-code",
+            title="Claude Code",
+            member="mcpServers",
+            locate=in_home(".claude.json", variable="CLAUDE_CONFIG_DIR", below=(".claude.json",)),
+            next_step="Start a new session of Claude Code.",
+            shape=EntryShape(with_command={"type": "stdio"}, with_url={"type": "http"}),
+            project_file=".mcp.json",
+            by_folder=True,
+            not_in_names=_WORDS_ONLY,
+            client="claude-code",
+            add=AddCommand(
+                "claude mcp add {name} {env} -- {command}",
+                "claude mcp add --transport {transport} {name} {url} {headers}",
+            ),
+        ),
+        Host(
+            key="cursor",
+            title="Cursor",
+            member="mcpServers",
+            locate=in_home(".cursor", "mcp.json"),
+            next_step="Switch it on in Cursor's settings, under MCP.",
+            project_file=".cursor/mcp.json",
+            pasted=True,
+            link="cursor://anysphere.cursor-deeplink/mcp/install?name={name}&config={base64}",
+        ),
+        Host(
+            key="vscode",
+            title="VS Code",
+            member="servers",
+            locate=for_applications("Code", "User", "mcp.json"),
+            next_step="Start it with `MCP: List Servers` in VS Code.",
+            file_format="jsonc",
+            shape=EntryShape(with_command={"type": "stdio"}, with_url={"type": "http"}),
+            project_file=".vscode/mcp.json",
+            add=AddCommand("code --add-mcp {json}", "code --add-mcp {json}"),
+            link="vscode:mcp/install?{json}",
+        ),
+        Host(
+            key="codex",
+            title="Codex",
+            member="mcp_servers",
+            locate=in_home(".codex", "config.toml", variable="CODEX_HOME", below=("config.toml",)),
+            next_step="Start a new session of Codex.",
+            file_format="toml",
+            # Without `required`, no tool of ours is in the first turn. The kernel of `run` may start slowly.
+            shape=EntryShape(
+                headers=("http_headers",),
+                with_command={"required": True, "startup_timeout_sec": 60},
+                with_url={"required": True, "startup_timeout_sec": 60},
+                token_variable="bearer_token_env_var",  # noqa: S106 - the name of a member
+                header_variables="env_http_headers",
+            ),
+            project_file=".codex/config.toml",
+            not_in_names=_WORDS_ONLY,
+            client="codex-mcp-client",
+            add=AddCommand("codex mcp add {env} {name} -- {command}"),
+        ),
+        Host(
+            key="gemini",
+            title="Gemini CLI",
+            member="mcpServers",
+            locate=in_home(
+                *(".gemini", "settings.json"),
+                variable="GEMINI_CLI_HOME",
+                below=(".gemini", "settings.json"),
+            ),
+            next_step="Start Gemini CLI anew.",
+            file_format="jsonc",
+            shape=_GOOGLE,
+            project_file=".gemini/settings.json",
+            not_in_names=r"[^A-Za-z0-9-]+",  # an underscore ends the server's name in the names of tools
+            client="gemini-cli-mcp-client",
+            add=AddCommand(
+                "gemini mcp add -s user {env} {name} {command}",
+                "gemini mcp add -s user -t {transport} {headers} {name} {url}",
+            ),
+        ),
+        Host(
+            key="qwen",
+            title="Qwen Code",
+            member="mcpServers",
+            locate=in_home(".qwen", "settings.json", variable="QWEN_HOME", below=("settings.json",)),
+            next_step="Start Qwen Code anew.",
+            file_format="jsonc",
+            shape=_GOOGLE,
+            project_file=".qwen/settings.json",
+            not_in_names=_WORDS_ONLY,
+            client="qwen-cli-mcp-client",
+            add=AddCommand(
+                "qwen mcp add -s user {env} {name} {command}",
+                "qwen mcp add -s user -t {transport} {headers} {name} {url}",
+            ),
+        ),
+        Host(
+            key="copilot",
+            title="Copilot CLI",
+            member="mcpServers",
+            locate=in_home(
+                ".copilot", "mcp-config.json", variable="COPILOT_HOME", below=("mcp-config.json",)
+            ),
+            next_step="Start a new session of Copilot CLI.",
+            shape=EntryShape(
+                with_command={"type": "local", "tools": ["*"]}, with_url={"type": "http", "tools": ["*"]}
+            ),
+            project_file=".mcp.json",
+            not_in_names=_WORDS_ONLY,
+            client="copilot-cli",
+            add=AddCommand(
+                "copilot mcp add {env} {name} -- {command}",
+                "copilot mcp add --transport {transport} {headers} {name} {url}",
+            ),
+        ),
+        Host(
+            key="opencode",
+            title="opencode",
+            member="mcp",
+            locate=opencode,
+            next_step="Start opencode anew.",
+            file_format="jsonc",
+            shape=EntryShape(
+                args="command",
+                env="environment",
+                with_command={"type": "local", "enabled": True, "timeout": 60_000},
+                with_url={"type": "remote", "oauth": False, "enabled": True, "timeout": 60_000},
+                reference=r"\{env:([^{}]*)\}",
+            ),
+            project_file="opencode.json",
+            not_in_names=_WORDS_ONLY,
+            client="opencode",
+            add=AddCommand(
+                "opencode mcp add {name} {env} -- {command}",
+                "opencode mcp add {name} --url {url} {headers}",
+                header=("--header", "{key}={value}"),
+            ),
+        ),
+        Host(
+            key="windsurf",
+            title="Windsurf",
+            member="mcpServers",
+            locate=in_home(".codeium", "windsurf", "mcp_config.json"),
+            next_step="Press the refresh button of MCP servers in Windsurf.",
+            shape=EntryShape(urls=("serverUrl", "url")),
+        ),
+        Host(
+            key="cline",
+            title="Cline",
+            member="mcpServers",
+            locate=in_home(
+                *(".cline", "data", "settings", "cline_mcp_settings.json"), variable="CLINE_MCP_SETTINGS_PATH"
+            ),
+            next_step="Start a new task of Cline.",
+            shape=EntryShape(with_url={"type": "streamableHttp"}, inner="transport"),
+            not_in_names=_WORDS_ONLY,
+            client="@cline/core",
+        ),
+        Host(
+            key="continue",
+            title="Continue",
+            member="mcpServers",
+            locate=in_home(
+                ".continue", "config.yaml", variable="CONTINUE_GLOBAL_DIR", below=("config.yaml",)
+            ),
+            next_step="Start a new session of Continue.",
+            file_format="yaml",
+            listed=True,
+            shape=EntryShape(
+                named=True,
+                headers=("requestOptions", "headers"),
+                with_command={"connectionTimeout": 60_000},
+                with_url={"type": "streamable-http"},
+            ),
+            new_file={"name": "Main Config", "version": "1.0.0", "schema": "v1"},
+            client="continue-cli-client",
+        ),
+        Host(
+            key="zed",
+            title="Zed",
+            member="context_servers",
+            locate=for_programs("zed", "settings.json", windows=("Zed", "settings.json")),
+            next_step="Zed takes it up at once.",
+            file_format="jsonc",
+            project_file=".zed/settings.json",
+        ),
+        Host(
+            key="goose",
+            title="Goose",
+            member="extensions",
+            locate=for_programs("goose", "config.yaml", windows=("Block", "goose", "config", "config.yaml")),
+            next_step="Start a new session of Goose.",
+            file_format="yaml",
+            shape=EntryShape(
+                command="cmd",
+                env="envs",
+                urls=("uri",),
+                named=True,
+                with_command={**_GOOSE, "type": "stdio"},
+                with_url={**_GOOSE, "type": "streamable_http"},
+            ),
+            not_in_names=r"[^a-z0-9_-]+",
+            in_lower_case=True,
+        ),
+        Host(
+            key="lm-studio",
+            title="LM Studio",
+            member="mcpServers",
+            locate=in_home(".lmstudio", "mcp.json"),
+            next_step="Switch it on in LM Studio's Program tab.",
+            link="lmstudio://add_mcp?name={name}&config={base64}",
+        ),
+        Host(
+            key="jupyter-ai",
+            title="Jupyter AI",
+            member="mcp_servers",
+            locate=jupyter,
+            next_step="Start a new chat. Jupyter AI reads the `.jupyter` folder that is nearest to the chat.",
+            listed=True,
+            shape=EntryShape(named=True, pairs=True, with_url={"type": "http"}),
+            project_file=".jupyter/mcp_settings.json",
+        ),
     )
 }
-"""By key."""
+"""By key. The first is the one when none is named."""
 
 
 def files_of(host: str, folder: Path) -> list[Path]:
@@ -133,5 +414,5 @@ def host_of(key: str) -> Host:
         There is none.
     """
     if key not in HOSTS:
-        raise ConfigError(f"There is no host {key[:MAX_NAME_CHARS]!r}. There are: {', '.join(HOSTS)}.")
+        raise ConfigError(f"There is no host {key[:MAX_SHOWN_CHARS]!r}. There are: {', '.join(HOSTS)}.")
     return HOSTS[key]

@@ -70,3 +70,8 @@ async def attach(dirs: JupyterDirs, *args: str, command: str = "attach") -> Asyn
             process.kill()
         with anyio.CancelScope(shield=True):
             await process.aclose()
+
+
+def files(home: Path, dirs: JupyterDirs) -> list[Path]:
+    """What was written into a home and the Jupyter configuration."""
+    return [each for folder in (home, dirs.config) for each in folder.rglob("*") if each.is_file()]

@@ -7,14 +7,12 @@ import json
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
 
 from mcp_jupyter.cli.table import table
 from mcp_jupyter.extension.store import TokenStore
-from mcp_jupyter.link.callback_url import announce, callback_under, withdraw
 from mcp_jupyter.link.files import write
 from mcp_jupyter.link.machine import this_machine
 from mcp_jupyter.server.fastmcp import FastMCP
@@ -139,7 +137,7 @@ async def test_connect_works_for_every_live_notebook(jupyter_dirs: JupyterDirs, 
             shown = await run(jupyter_dirs, "connect", *args)
             said = shown.stdout.decode()
             assert (shown.returncode, shown.stderr) == (0, b"")
-            assert f"claude mcp add {NAME} -- {sys.executable} -P -m mcp_jupyter.cli attach {NAME}\n" in said
+            assert f"-- {JUPYTER_MCP} attach {NAME}\n" in said
             assert f"Streamable HTTP  {jupyter_url}{NAME}\nHTTP+SSE         {jupyter_url}{NAME}/sse\n" in said
             url = f"--transport http {NAME} {jupyter_url}{NAME} --header 'Authorization: Bearer TOKEN'"
             assert f"claude mcp add {url}\n" in said
@@ -241,14 +239,6 @@ async def test_a_token_allows_nothing_of_a_kind_that_is_left_out(jupyter_dirs: J
     listed = (await run(jupyter_dirs, "token", "list")).stdout.decode().splitlines()
     assert listed[0].split()[3:6] == ["TOOLS", "RESOURCES", "PROMPTS"]
     assert listed[1].split()[2:9] == ["any", "notebook", "named", NAME, "-", "data://sales*", "-"]
-
-
-@pytest.fixture
-def jupyter_url(jupyter_dirs: JupyterDirs) -> Iterator[str]:
-    """The URL of a Jupyter Server that runs: this process, as far as the command line can see."""
-    announce(callback_under("http://localhost:8899/user/ann"), jupyter_dirs.runtime)
-    yield "http://localhost:8899/user/ann/mcp-jupyter/"
-    withdraw(jupyter_dirs.runtime)
 
 
 @pytest.mark.parametrize(

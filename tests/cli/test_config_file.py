@@ -39,6 +39,24 @@ def test_the_old_one_is_kept_with_its_mode(tmp_path: Path, permissions: int) -> 
     assert len(list(tmp_path.iterdir())) == 2
 
 
+def test_the_first_copy_is_kept(tmp_path: Path) -> None:
+    """A later change does not replace what the user had before the first (2: installing)."""
+    path = tmp_path / "c.json"
+    path.write_text("first")
+    ConfigFile.read(path).replace("second")
+    assert ConfigFile.read(path).replace("third") == tmp_path / f"c.json{BACKUP_SUFFIX}"
+    assert (tmp_path / f"c.json{BACKUP_SUFFIX}").read_text() == "first"
+
+
+def test_a_file_with_a_token_is_private(tmp_path: Path) -> None:
+    """Nobody else may read it from then on (2: installing)."""
+    path = tmp_path / "c.json"
+    path.write_text("old")
+    path.chmod(0o664)
+    ConfigFile.read(path).replace("token", private=True)
+    assert mode(path) == 0o600
+
+
 def test_a_link_to_a_file_stays_a_link(tmp_path: Path) -> None:
     (tmp_path / "dotfiles").mkdir()
     real = tmp_path / "dotfiles" / "real.json"

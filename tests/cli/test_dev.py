@@ -81,8 +81,7 @@ def test_the_inspector_gets_a_command_that_serves(
     ended = dev(jupyter_dirs, programs, file)
     assert ended.returncode == 0, ended.stderr
     started, answer = map(json.loads, ended.stdout.splitlines())
-    serve = ["-P", "-m", "mcp_jupyter.cli", "run", str(file)]
-    assert started == ["--yes", INSPECTOR, "--", sys.executable, *serve]
+    assert started == ["--yes", INSPECTOR, "--", JUPYTER_MCP, "run", str(file)]
     assert answer["result"]["structuredContent"] == {"result": 3}
 
 

@@ -4,44 +4,29 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
+import tomllib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from mcp_jupyter.cli.config_file import BACKUP_SUFFIX
-from mcp_jupyter.cli.hosts import HOSTS
+from mcp_jupyter.client.host_entries import entries_of_host
+from mcp_jupyter.client.hosts import HOSTS
+from mcp_jupyter.client.stdio import StdioServerParameters
 from tests.conftest import JupyterDirs
 from tests.extension.support import NAME, serve_notebook
 
-from .support import JUPYTER_MCP, SECONDS, run
+from .support import JUPYTER_MCP, SECONDS, files, run
 from .test_attach import call, modern
 from .test_dev import SERVER, UV, program
 
 Install = Callable[..., "subprocess.CompletedProcess[str]"]
-
-PLACES = {
-    "claude-desktop": ("config/Claude/claude_desktop_config.json", "mcpServers"),
-    "claude-code": (".claude.json", "mcpServers"),
-    "cursor": (".cursor/mcp.json", "mcpServers"),
-    "vscode": ("config/Code/User/mcp.json", "servers"),
-}
-
-
-@pytest.fixture
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A home where every host has been started once."""
-    home = tmp_path / "home"
-    for place, _ in PLACES.values():
-        (home / place).parent.mkdir(parents=True, exist_ok=True)
-    monkeypatch.setenv("HOME", str(home))
-    monkeypatch.setenv("XDG_CONFIG_HOME", str(home / "config"))
-    monkeypatch.setenv("APPDATA", str(home / "config"))
-    monkeypatch.delenv("CLAUDE_CONFIG_DIR", raising=False)
-    return home
 
 
 @pytest.fixture
@@ -65,6 +50,11 @@ def install(jupyter_dirs: JupyterDirs, home: Path) -> Install:
     return install
 
 
+def directories(dirs: JupyterDirs) -> dict[str, str]:
+    """What every entry says of Jupyter's own directories here."""
+    return {name: value for name, value in dirs.settings.items() if name.startswith("JUPYTER_")}
+
+
 def start(entry: dict[str, Any], folder: Path = Path("/")) -> Any:
     """Start what an entry says as a host does, from elsewhere, and call it once."""
     ended = subprocess.run(
@@ -79,26 +69,89 @@ def start(entry: dict[str, Any], folder: Path = Path("/")) -> Any:
 
 
 @pytest.mark.parametrize("host", HOSTS)
-def test_each_host_starts_what_is_written(install: Install, home: Path, file: Path, host: str) -> None:
+def test_each_host_has_what_is_written(
+    install: Install, home: Path, file: Path, host: str, jupyter_dirs: JupyterDirs
+) -> None:
+    """Written in the host's form, and read as a host's entry again (2: installing)."""
     ended = install(file, "--host", host, "-v", "KEY=a=b ü")
     assert ended.returncode == 0, ended.stderr
-    place, member = PLACES[host]
-    path = home / place
+    path = HOSTS[host].locate()
     assert f"Added adder in {path}." in ended.stdout
     assert path.stat().st_mode & 0o777 == 0o600
-    written = json.loads(path.read_text())
-    entry = written[member]["adder"]
-    assert written == {member: {"adder": entry}}
-    assert entry.pop("type", "stdio") == "stdio"
-    assert entry.pop("env") == {"KEY": "a=b ü"}
-    assert entry == {"command": sys.executable, "args": ["-P", "-m", "mcp_jupyter.cli", "run", str(file)]}
-    assert start(entry) == 3
-    assert [each for each in home.rglob("*") if each.is_file()] == [path]
+    (entry,) = entries_of_host(host, home).values()
+    assert entry.name == "adder"
+    server = entry.server()
+    assert isinstance(server, StdioServerParameters)
+    assert (server.command, server.args) == (JUPYTER_MCP, ["run", str(file)])
+    assert server.env == {**directories(jupyter_dirs), "KEY": "a=b ü"}
+    assert files(home, jupyter_dirs) == [path]
+    before = path.read_bytes()
+    assert "Nothing was changed" in install(file, "--host", host, "-v", "KEY=a=b ü").stdout
+    assert path.read_bytes() == before
+
+
+COMMAND = {"command": JUPYTER_MCP, "args": ["run", "FILE"]}
+WRITTEN = {
+    "claude-code": {"mcpServers": {"adder": {"type": "stdio", **COMMAND}}},
+    "vscode": {"servers": {"adder": {"type": "stdio", **COMMAND}}},
+    "cursor": {"mcpServers": {"adder": COMMAND}},
+    "gemini": {"mcpServers": {"adder": COMMAND}},
+    "copilot": {"mcpServers": {"adder": {"type": "local", "tools": ["*"], **COMMAND}}},
+    "zed": {"context_servers": {"adder": COMMAND}},
+}
+
+
+@pytest.mark.parametrize("host", WRITTEN)
+def test_an_entry_has_the_hosts_own_form(install: Install, file: Path, host: str) -> None:
+    """What hosts' documentation has for a program (2: installing)."""
+    held = json.loads(install(file, "--host", host, "--print").stdout.replace(str(file), "FILE"))
+    (entry,) = next(iter(held.values())).values()
+    entry.pop("env")
+    assert held == WRITTEN[host]
+
+
+def test_codex_waits_for_our_tools(install: Install, file: Path, jupyter_dirs: JupyterDirs) -> None:
+    """Without `required` its first turn has none of them (2: installing)."""
+    held = tomllib.loads(install(file, "--host", "codex", "--print").stdout)
+    assert held["mcp_servers"]["adder"] == {
+        "required": True,
+        "startup_timeout_sec": 60,
+        "command": JUPYTER_MCP,
+        "args": ["run", str(file)],
+        "env": directories(jupyter_dirs),
+    }
+
+
+def test_opencode_has_one_list_and_time_for_the_kernel(install: Install, file: Path) -> None:
+    """Its limit for the list of tools is 5 s (2: installing)."""
+    (entry,) = json.loads(install(file, "--host", "opencode", "--print").stdout)["mcp"].values()
+    assert (entry["type"], entry["command"]) == ("local", [JUPYTER_MCP, "run", str(file)])
+    assert (entry["enabled"], entry["timeout"]) == (True, 60_000)
+
+
+def test_goose_and_continue_get_yaml(install: Install, file: Path) -> None:
+    """By name in Goose, a list in Continue, whose file has three members of its own (2: installing)."""
+    goose = yaml.safe_load(install(file, "--host", "goose", "--print").stdout)["extensions"]["adder"]
+    assert (goose["type"], goose["name"], goose["cmd"], goose["args"][0], goose["enabled"]) == (
+        *("stdio", "adder", JUPYTER_MCP, "run"),
+        True,
+    )
+    held = yaml.safe_load(install(file, "--host", "continue", "--print").stdout)
+    assert (held["name"], held["version"], held["schema"]) == ("Main Config", "1.0.0", "v1")
+    assert (held["mcpServers"][0]["name"], held["mcpServers"][0]["command"]) == ("adder", JUPYTER_MCP)
+
+
+def test_jupyter_ai_gets_lists_of_pairs(install: Install, file: Path, jupyter_dirs: JupyterDirs) -> None:
+    """Its file is a list of servers, with variables by name and value (2: installing)."""
+    ((entry,),) = json.loads(install(file, "--host", "jupyter-ai", "--print").stdout).values()
+    assert (entry["name"], entry["command"]) == ("adder", JUPYTER_MCP)
+    assert {pair["name"]: pair["value"] for pair in entry["env"]} == directories(jupyter_dirs)
 
 
 def test_the_folder_it_is_started_in_does_not_matter(
-    install: Install, home: Path, file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    install: Install, home: Path, file: Path, tmp_path: Path
 ) -> None:
+    """A project's `click.py` is not imported (2: installing)."""
     entry = json.loads(install(file, "--print").stdout)["mcpServers"]["adder"]
     project = tmp_path / "project"
     project.mkdir()
@@ -107,8 +160,20 @@ def test_the_folder_it_is_started_in_does_not_matter(
     assert start(entry, project) == 3
 
 
+def test_paths_are_whole_and_plain(
+    install: Install, file: Path, jupyter_dirs: JupyterDirs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither a `..` nor a relative path is written: a host starts elsewhere (2: installing)."""
+    monkeypatch.chdir(file.parent)
+    runtime = os.path.relpath(jupyter_dirs.runtime)
+    ended = install(f"./home/../{file.name}", "--print", JUPYTER_RUNTIME_DIR=runtime)
+    (entry,) = json.loads(ended.stdout)["mcpServers"].values()
+    assert entry["args"] == ["run", str(file)]
+    assert entry["env"]["JUPYTER_RUNTIME_DIR"] == str(jupyter_dirs.runtime)
+
+
 def test_what_others_wrote_stays(install: Install, home: Path, file: Path) -> None:
-    path = home / PLACES["claude-desktop"][0]
+    path = HOSTS["claude-desktop"].locate()
     before = (
         '{\n    "theme": "dark",\n    "mcpServers": {\n        "b": {"c": "x"},\n        "a": {}\n    }\n}\n'
     )
@@ -123,28 +188,41 @@ def test_what_others_wrote_stays(install: Install, home: Path, file: Path) -> No
     assert str(backup) in ended.stdout
     assert (backup.read_text(), backup.stat().st_mode & 0o777) == (before, 0o640)
     assert path.stat().st_mode & 0o777 == 0o640
+    install(file, "--name", "another")
+    assert backup.read_text() == before
 
 
 def test_again_replaces_and_says_so(install: Install, home: Path, file: Path) -> None:
-    path = home / PLACES["cursor"][0]
+    path = HOSTS["cursor"].locate()
     install(file, "--host", "cursor", "--name", "adder", "-v", "KEY=1", "-v", "OTHER=1")
     ended = install(file, "--host", "cursor", "-v", "OTHER=2")
     assert "Replaced adder in" in ended.stdout
     assert "Kept of the entry before: KEY." in ended.stdout
     (entry,) = json.loads(path.read_text())["mcpServers"].values()
-    assert entry["env"] == {"KEY": "1", "OTHER": "2"}
+    assert (entry["env"]["KEY"], entry["env"]["OTHER"]) == ("1", "2")
     held = path.stat()
     ended = install(file, "--host", "cursor")
     assert "Nothing was changed" in ended.stdout
     assert path.stat() == held
 
 
-def test_print_writes_nothing(install: Install, home: Path, file: Path) -> None:
+@pytest.mark.parametrize("host", ["continue", "jupyter-ai", "codex"])
+def test_variables_are_kept_whatever_their_form(install: Install, home: Path, file: Path, host: str) -> None:
+    """Those that only the entry before sets, in lists and tables too (2: installing)."""
+    install(file, "--host", host, "-v", "KEY=1")
+    assert "Kept of the entry before: KEY." in install(file, "--host", host, "-v", "OTHER=2").stdout
+    server = entries_of_host(host, home)["adder"].server()
+    assert isinstance(server, StdioServerParameters)
+    assert server.env is not None
+    assert (server.env["KEY"], server.env["OTHER"]) == ("1", "2")
+
+
+def test_print_writes_nothing(install: Install, home: Path, file: Path, jupyter_dirs: JupyterDirs) -> None:
     file.write_text(f"print('no JSON')\n{SERVER.replace('DEPENDENCIES', '[]')}")
     ended = install(file, "--host", "vscode", "--print")
     assert json.loads(ended.stdout)["servers"]["adder"]["type"] == "stdio"
-    assert str(home / PLACES["vscode"][0]) in ended.stderr
-    assert [each for each in home.rglob("*") if each.is_file()] == []
+    assert str(HOSTS["vscode"].locate()) in ended.stderr
+    assert files(home, jupyter_dirs) == []
 
 
 @pytest.mark.parametrize(
@@ -158,7 +236,7 @@ def test_print_writes_nothing(install: Install, home: Path, file: Path) -> None:
 def test_a_file_that_cannot_be_read_is_left(
     install: Install, home: Path, file: Path, content: str, words: str
 ) -> None:
-    path = home / PLACES["claude-desktop"][0]
+    path = HOSTS["claude-desktop"].locate()
     path.write_text(content)
     ended = install(file)
     assert ended.returncode == 1
@@ -180,7 +258,8 @@ def test_the_environment_comes_from_a_file_too(install: Install, home: Path, fil
     env = file.with_name("keys.env")
     env.write_text("# keys\nexport A='one'\nB=\"two words\"\n")
     ended = install(file, "-f", env, "-v", "B=2", "--print")
-    assert json.loads(ended.stdout)["mcpServers"]["adder"]["env"] == {"A": "one", "B": "2"}
+    env = json.loads(ended.stdout)["mcpServers"]["adder"]["env"]
+    assert (env["A"], env["B"]) == ("one", "2")
 
 
 @pytest.mark.parametrize(
@@ -195,17 +274,21 @@ def test_the_environment_comes_from_a_file_too(install: Install, home: Path, fil
         (("--name", "a\nb"), "--name"),
         (("--host", "emacs"), "claude-desktop"),
         (("--with", "cowsay"), "uv"),
+        (("--http",), "--http is for a live NOTEBOOK"),
+        (("--tool", "*"), "for the token of --http"),
+        (("--project",), "Claude Desktop reads no file of a project"),
+        (("--project", "--host", "cursor", "-v", "A=1"), "do not go with --project"),
     ],
 )
 def test_a_bad_wish_is_told(
-    install: Install, home: Path, file: Path, args: tuple[str, ...], words: str
+    install: Install, home: Path, file: Path, jupyter_dirs: JupyterDirs, args: tuple[str, ...], words: str
 ) -> None:
     ended = install(file, *args, PATH="/nowhere")
     assert ended.returncode in (1, 2)
     assert words in ended.stderr
     assert "canary" not in ended.stderr
     assert "Traceback" not in ended.stderr
-    assert [each for each in home.rglob("*") if each.is_file()] == []
+    assert files(home, jupyter_dirs) == []
 
 
 def test_packages_come_by_uv(install: Install, file: Path, tmp_path: Path) -> None:
@@ -240,8 +323,12 @@ def test_a_notebook_file_is_run_by_the_host(install: Install, tmp_path: Path) ->
     path.write_text("{}")
     ended = install(path, "-v", "YEAR=2026", "--print")
     servers = json.loads(ended.stdout)["mcpServers"]
-    args = ["-P", "-m", "mcp_jupyter.cli", "run", str(path)]
-    assert servers == {"Q3 Übersicht": {"command": sys.executable, "args": args, "env": {"YEAR": "2026"}}}
+    entry = servers["Q3 Übersicht"]
+    assert (entry["command"], entry["args"], entry["env"]["YEAR"]) == (
+        JUPYTER_MCP,
+        ["run", str(path)],
+        "2026",
+    )
 
 
 def test_a_notebook_file_is_run_with_parameters_and_in_a_kernel(install: Install, tmp_path: Path) -> None:
@@ -249,7 +336,7 @@ def test_a_notebook_file_is_run_with_parameters_and_in_a_kernel(install: Install
     path.write_text("{}")
     ended = install(path, "-p", "year=2026", "-p", "label=-x", "--kernel", "other", "--print")
     entry = json.loads(ended.stdout)["mcpServers"]["analysis"]
-    assert entry["args"][4:] == [str(path), "--parameter=year=2026", "--parameter=label=-x", "--kernel=other"]
+    assert entry["args"][1:] == [str(path), "--parameter=year=2026", "--parameter=label=-x", "--kernel=other"]
 
 
 @pytest.mark.anyio
@@ -258,7 +345,7 @@ async def test_a_live_notebook_is_attached_to(jupyter_dirs: JupyterDirs, home: P
         ended = await run(jupyter_dirs, "install", NAME, "--host", "claude-code")
     assert (ended.returncode, ended.stderr) == (0, b"")
     entry = json.loads((home / ".claude.json").read_text())["mcpServers"][NAME]
-    assert entry["args"] == ["-P", "-m", "mcp_jupyter.cli", "attach", NAME]
+    assert (entry["command"], entry["args"]) == (JUPYTER_MCP, ["attach", NAME])
 
 
 @pytest.mark.parametrize(

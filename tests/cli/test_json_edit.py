@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mcp_jupyter.cli.json_edit import NotEditable, put_entry
+from mcp_jupyter.client.file_formats import parsed
 
 ENTRY = {"command": "python", "args": ["-m", "x"]}
 
@@ -41,12 +42,56 @@ CASES = {
 @pytest.mark.parametrize("case", CASES)
 def test_it_is_written_in_the_manner_of_the_text(case: str) -> None:
     text, expected = CASES[case]
-    assert put_entry(text, "s", "n", {"command": "c"})[0] == expected
+    assert put_entry(text, "s", "n", {"command": "c"}) == expected
 
 
-def test_it_says_what_was_there() -> None:
-    assert put_entry('{"s": {"n": {"old": 1}}}', "s", "n", ENTRY)[1] == {"old": 1}
-    assert put_entry('{"s": {}}', "s", "n", ENTRY)[1] is None
+COMMENTED = {
+    "after the last": (
+        '{\n  "s": {\n    "m": 1 // mine\n  }\n}',
+        '{\n  "s": {\n    "m": 1, // mine\n    "n": {\n      "command": "c"\n    }\n  }\n}',
+    ),
+    "after a comma": (
+        '{\r\n  "s": {\r\n    "m": 1, /* , */\r\n  },\r\n}',
+        '{\r\n  "s": {\r\n    "m": 1, /* , */\r\n    "n": {\r\n      "command": "c"\r\n    }\r\n  },\r\n}',
+    ),
+    "a trailing comma": (
+        '// top\n{\n  "s": {\n    "m": 1,\n  },\n}',
+        '// top\n{\n  "s": {\n    "m": 1,\n    "n": {\n      "command": "c"\n    },\n  },\n}',
+    ),
+    "nothing but a comment": (
+        '{\n  "s": {\n    // none yet\n  }\n}',
+        '{\n  "s": {\n    "n": {\n      "command": "c"\n    }\n    // none yet\n  }\n}',
+    ),
+    "in place": ('{"s": {"n": 1, /* x */ }}', '{"s": {"n": {"command": "c"}, /* x */ }}'),
+    "text like a comment": ('{"a": "// \\" x"}', '{"a": "// \\" x", "s": {"n": {"command": "c"}}}'),
+}
+
+
+@pytest.mark.parametrize("case", COMMENTED)
+def test_comments_and_commas_stay(case: str) -> None:
+    """Where the host reads them (2: installing)."""
+    text, expected = COMMENTED[case]
+    new = put_entry(text, "s", "n", {"command": "c"}, comments=True)
+    assert new == expected
+    assert parsed(new.encode(), "it")["s"]["n"] == {"command": "c"}
+
+
+LISTED = {
+    "new": ("", '{\n  "s": [\n    {\n      "name": "n"\n    }\n  ]\n}\n'),
+    "empty": ('{"s": []}', '{"s": [\n  {\n    "name": "n"\n  }\n]}'),
+    "beside": (
+        '{\n  "s": [\n    {"name": "m"},\n    1\n  ]\n}',
+        '{\n  "s": [\n    {"name": "m"},\n    1,\n    {\n      "name": "n"\n    }\n  ]\n}',
+    ),
+    "in place": ('{"s": [{"name": "n", "x": 1}, {}]}', '{"s": [{"name": "n"}, {}]}'),
+}
+
+
+@pytest.mark.parametrize("case", LISTED)
+def test_an_entry_of_a_list_is_known_by_its_name(case: str) -> None:
+    """As Jupyter AI has them (2: installing)."""
+    text, expected = LISTED[case]
+    assert put_entry(text, "s", "n", {"name": "n"}, listed=True) == expected
 
 
 @pytest.mark.parametrize(
@@ -91,11 +136,10 @@ def test_whatever_is_there_stays(
     held = {**others} if servers is None else {**others, "servers": servers}
     held = held if isinstance(held.get("servers", {}), dict) else {}
     text = json.dumps(held, indent=indent, ensure_ascii=plain)
-    new, before = put_entry(text, "servers", name, ENTRY)
+    new = put_entry(text, "servers", name, ENTRY)
 
     expected = {**held, "servers": {**held.get("servers", {}), name: ENTRY}}
     assert json.dumps(json.loads(new)) == json.dumps(expected)  # the order too
-    assert before == held.get("servers", {}).get(name)
     kept = common(text, new) + common(text[::-1], new[::-1])
     assert name in held.get("servers", {}) or kept >= len(text)
 

@@ -13,7 +13,7 @@ import pytest
 
 from mcp_jupyter.client import StdioServerParameters
 from mcp_jupyter.client.config import load_servers
-from mcp_jupyter.client.json_files import MAX_FILE_BYTES
+from mcp_jupyter.client.file_formats import MAX_FILE_BYTES
 from mcp_jupyter.client.targets import HttpServerParameters
 from mcp_jupyter.errors import ConfigError, McpJupyterError
 

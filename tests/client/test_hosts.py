@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from mcp_jupyter.cli import hosts as writing
 from mcp_jupyter.client.host_entries import entries_of_host
 from mcp_jupyter.client.hosts import HOSTS, files_of
 from mcp_jupyter.client.stdio import StdioServerParameters
+from mcp_jupyter.client.targets import HttpServerParameters
 from mcp_jupyter.errors import ConfigError
 
 OWN = {
@@ -21,8 +21,25 @@ OWN = {
     "claude-code": ".claude.json",
     "cursor": ".cursor/mcp.json",
     "vscode": "config/Code/User/mcp.json",
+    "codex": ".codex/config.toml",
+    "gemini": ".gemini/settings.json",
+    "qwen": ".qwen/settings.json",
+    "copilot": ".copilot/mcp-config.json",
+    "opencode": "config/opencode/opencode.json",
+    "windsurf": ".codeium/windsurf/mcp_config.json",
+    "cline": ".cline/data/settings/cline_mcp_settings.json",
+    "continue": ".continue/config.yaml",
+    "zed": "config/zed/settings.json",
+    "goose": "config/goose/config.yaml",
+    "lm-studio": ".lmstudio/mcp.json",
+    "jupyter-ai": ".jupyter/mcp_settings.json",
 }
 PROJECT = {"claude-code": ".mcp.json", "cursor": ".cursor/mcp.json", "vscode": ".vscode/mcp.json"}
+MEMBERS = {"vscode": "servers"}
+VARIABLES = (
+    *("CLAUDE_CONFIG_DIR", "CODEX_HOME", "GEMINI_CLI_HOME", "QWEN_HOME", "COPILOT_HOME"),
+    *("CLINE_MCP_SETTINGS_PATH", "CONTINUE_GLOBAL_DIR", "JUPYTER_CONFIG_DIR"),
+)
 
 
 @pytest.fixture
@@ -33,7 +50,8 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("USERPROFILE", str(home))
     monkeypatch.setenv("XDG_CONFIG_HOME", str(home / "config"))
     monkeypatch.setenv("APPDATA", str(home / "config"))
-    monkeypatch.delenv("CLAUDE_CONFIG_DIR", raising=False)
+    for variable in VARIABLES:
+        monkeypatch.delenv(variable, raising=False)
     return home
 
 
@@ -48,7 +66,8 @@ def project(home: Path) -> Path:
 
 def write(path: Path, host: str, **servers: str) -> None:
     """A file with servers of these commands."""
-    put(path, {HOSTS[host].member: {name: {"command": command} for name, command in servers.items()}})
+    entries = {name: {"command": command} for name, command in servers.items()}
+    put(path, {MEMBERS.get(host, "mcpServers"): entries})
 
 
 def put(path: Path, content: Any) -> None:
@@ -60,24 +79,181 @@ def commands(host: str, folder: Path) -> dict[str, str]:
     return {name: entry.members["command"] for name, entry in entries_of_host(host, folder).items()}
 
 
+# What the documentation of each host has for a program and for a URL, November 2026.
+JSON_COMMAND = '{"command": "uvx", "args": ["git", "-v"], "env": {"A": "b"}}'
+DOCUMENTED = {
+    "claude-desktop": f'{{"mcpServers": {{"git": {JSON_COMMAND}}}}}',
+    "claude-code": f"""{{"numStartups": 3, "mcpServers": {{"git": {{"type": "stdio", {JSON_COMMAND[1:]},
+        "web": {{"type": "http", "url": "https://x/mcp", "headers": {{"K": "v"}}}}}}}}""",
+    "cursor": f"""{{"mcpServers": {{"git": {JSON_COMMAND},
+        "web": {{"url": "https://x/mcp", "headers": {{"K": "v"}}}}}}}}""",
+    "vscode": f"""{{"servers": {{ // mine
+        "git": {{"type": "stdio", {JSON_COMMAND[1:]},
+        "web": {{"type": "http", "url": "https://x/mcp", "headers": {{"K": "v"}}}},}}}}""",
+    "codex": """
+model = "gpt"  # mine
+[mcp_servers.git]
+command = "uvx"
+args = ["git", "-v"]
+startup_timeout_sec = 20
+[mcp_servers.git.env]
+A = "b"
+[mcp_servers.web]
+url = "https://x/mcp"
+http_headers = { K = "v" }
+""",
+    "gemini": f"""{{"theme": "x", "mcpServers": {{"git": {JSON_COMMAND}, // mine
+        "web": {{"httpUrl": "https://x/mcp", "headers": {{"K": "v"}}}}}}}}""",
+    "qwen": f"""{{"mcpServers": {{"git": {JSON_COMMAND},
+        "web": {{"httpUrl": "https://x/mcp", "headers": {{"K": "v"}}}}}}}}""",
+    "copilot": f"""{{"mcpServers": {{"git": {{"type": "local", "tools": ["*"], {JSON_COMMAND[1:]},
+        "web": {{"type": "http", "tools": ["*"], "url": "https://x/mcp", "headers": {{"K": "v"}}}}}}}}""",
+    "opencode": """{"$schema": "https://opencode.ai/config.json", "mcp": {
+        "git": {"type": "local", "command": ["uvx", "git", "-v"], "enabled": true, "environment": {"A": "b"}},
+        "web": {"type": "remote", "url": "https://x/mcp", "headers": {"K": "v"}}}}""",
+    "windsurf": f"""{{"mcpServers": {{"git": {JSON_COMMAND},
+        "web": {{"serverUrl": "https://x/mcp", "headers": {{"K": "v"}}}}}}}}""",
+    "cline": f"""{{"mcpServers": {{"git": {{"disabled": false, "autoApprove": [], {JSON_COMMAND[1:]},
+        "web": {{"transport": {{"type": "streamableHttp", "url": "https://x/mcp", "headers": {{"K":
+        "v"}}}}}}}}}}""",
+    "continue": """
+name: Main Config  # mine
+version: 1.0.0
+schema: v1
+mcpServers:
+  - name: git
+    command: uvx
+    args: [git, -v]
+    env:
+      A: b
+  - name: web
+    type: streamable-http
+    url: https://x/mcp
+    requestOptions:
+      headers:
+        K: v
+""",
+    "zed": f"""// Zed settings
+    {{"theme": "One", "context_servers": {{"git": {JSON_COMMAND},
+        "web": {{"url": "https://x/mcp", "headers": {{"K": "v"}}}}}}, }}""",
+    "goose": """
+GOOSE_MODEL: claude  # mine
+extensions:
+  git:
+    enabled: true
+    type: stdio
+    name: git
+    cmd: uvx
+    args: ["git", "-v"]
+    envs: {A: b}
+    env_keys: []
+    timeout: 300
+  web:
+    enabled: true
+    type: streamable_http
+    name: web
+    uri: https://x/mcp
+    headers: {K: v}
+""",
+    "lm-studio": f"""{{"mcpServers": {{"git": {JSON_COMMAND},
+        "web": {{"url": "https://x/mcp", "headers": {{"K": "v"}}}}}}}}""",
+    "jupyter-ai": """{"mcp_servers": [
+        {"name": "git", "command": "uvx", "args": ["git", "-v"], "env": [{"name": "A", "value": "b"}]},
+        {"name": "web", "type": "http", "url": "https://x/mcp", "headers": [{"name": "K", "value":
+        "v"}]}]}""",
+}
+
+
+def document(home: Path, host: str, text: str) -> None:
+    path = home / OWN[host]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+
+
 @pytest.mark.parametrize("host", HOSTS)
 def test_a_persons_own_servers_are_found(host: str, home: Path, project: Path) -> None:
-    write(home / OWN[host], host, git="uvx")
-    (entry,) = entries_of_host(host, project).values()
+    """A program in the user's own file, as the host's documentation writes it (2: installing)."""
+    document(home, host, DOCUMENTED[host])
+    entry = entries_of_host(host, project)["git"]
     assert (entry.name, entry.is_project, entry.root) == ("git", False, project)
+    assert str(home / OWN[host]) in entry.place
     server = entry.server()
     assert isinstance(server, StdioServerParameters)
-    assert server.command == "uvx"
-    assert str(home / OWN[host]) in entry.place
+    assert (server.command, server.args, server.env) == ("uvx", ["git", "-v"], {"A": "b"})
+
+
+@pytest.mark.parametrize("host", [host.key for host in HOSTS.values() if host.opens_urls])
+def test_a_persons_own_urls_are_found(host: str, home: Path, project: Path) -> None:
+    """A URL with headers in the user's own file (2: installing)."""
+    document(home, host, DOCUMENTED[host])
+    server = entries_of_host(host, project)["web"].server()
+    assert isinstance(server, HttpServerParameters)
+    assert (server.url, server.headers, server.sse) == ("https://x/mcp", {"K": "v"}, False)
+
+
+def test_variables_that_codex_names_are_filled_in(
+    home: Path, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A bearer token and headers that Codex takes from the environment (2: installing)."""
+    document(
+        home,
+        "codex",
+        '[mcp_servers.web]\nurl = "https://x"\nbearer_token_env_var = "T"\nenv_http_headers = {K = "V"}\n',
+    )
+    monkeypatch.setenv("T", "secret")
+    monkeypatch.setenv("V", "value")
+    server = entries_of_host("codex", project)["web"].server()
+    assert isinstance(server, HttpServerParameters)
+    assert server.headers == {"Authorization": "Bearer secret", "K": "value"}
+
+
+def test_variables_that_opencode_names_are_filled_in(
+    home: Path, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Those in opencode's own form, `{env:NAME}` (2: installing)."""
+    document(
+        home,
+        "opencode",
+        '{"mcp": {"web": {"type": "remote", "url": "https://x/mcp", "headers": {"K": "a {env:T}"}}}}',
+    )
+    monkeypatch.setenv("T", "secret")
+    server = entries_of_host("opencode", project)["web"].server()
+    assert isinstance(server, HttpServerParameters)
+    assert server.headers == {"K": "a secret"}
 
 
 @pytest.mark.parametrize("host", HOSTS)
-def test_what_is_written_is_found(host: str, home: Path, project: Path) -> None:
-    assert files_of(host, project)[-1] == writing.HOSTS[host].locate()
+def test_the_users_own_file_counts_last(host: str, home: Path, project: Path) -> None:
+    """Files of the project come before it (2: installing)."""
+    assert files_of(host, project)[-1] == home / OWN[host]
 
 
-def test_each_host_can_be_written_and_read() -> None:
-    assert writing.HOSTS.keys() == HOSTS.keys()
+@pytest.mark.parametrize(
+    ("host", "variable", "place"),
+    [
+        ("claude-code", "CLAUDE_CONFIG_DIR", ".claude.json"),
+        ("codex", "CODEX_HOME", "config.toml"),
+        ("gemini", "GEMINI_CLI_HOME", ".gemini/settings.json"),
+        ("qwen", "QWEN_HOME", "settings.json"),
+        ("copilot", "COPILOT_HOME", "mcp-config.json"),
+        ("cline", "CLINE_MCP_SETTINGS_PATH", ""),
+        ("continue", "CONTINUE_GLOBAL_DIR", "config.yaml"),
+        ("jupyter-ai", "JUPYTER_CONFIG_DIR", "mcp_settings.json"),
+    ],
+)
+def test_a_host_says_itself_where_it_is_configured(
+    host: str, variable: str, place: str, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The variable that moves the host's own folder moves our place too (2: installing)."""
+    monkeypatch.chdir(home)
+    monkeypatch.setenv(variable, "x/../elsewhere")
+    assert files_of(host, home)[-1] == home / "elsewhere" / place
+
+
+def test_opencode_is_read_where_it_writes(home: Path, project: Path) -> None:
+    """`opencode mcp add` makes the file with comments (2: installing)."""
+    put(home / "config/opencode/opencode.jsonc", {"mcp": {}})
+    assert files_of("opencode", project)[-1] == home / "config/opencode/opencode.jsonc"
 
 
 @pytest.mark.parametrize(
@@ -91,6 +267,10 @@ def test_each_host_can_be_written_and_read() -> None:
         ("win32", "vscode", "config/Code/User/mcp.json"),
         ("darwin", "cursor", ".cursor/mcp.json"),
         ("win32", "claude-code", ".claude.json"),
+        ("darwin", "zed", "config/zed/settings.json"),
+        ("win32", "zed", "config/Zed/settings.json"),
+        ("darwin", "goose", "config/goose/config.yaml"),
+        ("win32", "goose", "config/Block/goose/config/config.yaml"),
     ],
 )
 def test_places_on_each_platform(
@@ -98,14 +278,6 @@ def test_places_on_each_platform(
 ) -> None:
     monkeypatch.setattr(sys, "platform", platform)
     assert files_of(host, home)[-1] == home / place
-
-
-def test_claude_code_says_itself_where_it_is_configured(
-    home: Path, project: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("CLAUDE_CONFIG_DIR", str(home / "elsewhere"))
-    write(home / "elsewhere" / ".claude.json", "claude-code", git="uvx")
-    assert commands("claude-code", project) == {"git": "uvx"}
 
 
 # -- projects --------------------------------------------------------------------------------------

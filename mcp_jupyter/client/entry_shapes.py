@@ -1,0 +1,159 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""How hosts write one server: the names of the members of an entry, for writing and for reading.
+
+An `EntryShape` is data. `write_command` and `write_url` make an entry of a host; `read` turns an entry of a
+host into the members that `config.ServerEntry` knows: `command`, `args`, `env`, `url`, `headers`, `type`.
+Opens no file.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+__all__ = ["EntryShape"]
+
+_READ_AS_THEY_ARE: Final = ("type", "envFile", "cwd")
+"""Members that mean the same in every host that has them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EntryShape:
+    """The members of one host's entries.
+
+    Attributes
+    ----------
+    command, args : str
+        Where the program is, and its arguments. Both the same: one list holds them.
+    env : str
+        Where the variables are.
+    urls : tuple of str
+        Where a URL may be. The first is written.
+    headers : tuple of str
+        The path to the headers.
+    with_command, with_url : mapping
+        What is written beside a command, and beside a URL. `with_url` is None for a host that opens no URL.
+    named : bool
+        Whether an entry has its own name in it.
+    pairs : bool
+        Whether variables and headers are lists of ``{"name": ..., "value": ...}``.
+    inner : str or None
+        Where a host may put the members one level deeper.
+    token_variable : str or None
+        Where a host has the name of the variable that holds a bearer token.
+    header_variables : str or None
+        Where a host has headers whose values are names of variables.
+    reference : str or None
+        A pattern for the host's own reference to a variable, with the name as its first group.
+    """
+
+    command: str = "command"
+    args: str = "args"
+    env: str = "env"
+    urls: tuple[str, ...] = ("url",)
+    headers: tuple[str, ...] = ("headers",)
+    with_command: Mapping[str, Any] = field(default_factory=dict)
+    with_url: Mapping[str, Any] | None = field(default_factory=dict)
+    named: bool = False
+    pairs: bool = False
+    inner: str | None = None
+    token_variable: str | None = None
+    header_variables: str | None = None
+    reference: str | None = None
+
+    def write_command(self, name: str, command: Sequence[str], env: Mapping[str, str]) -> dict[str, Any]:
+        """The entry that starts a program."""
+        entry = {**self._name(name), **self.with_command}
+        if self.command == self.args:
+            entry[self.command] = list(command)
+        else:
+            entry |= {self.command: command[0], self.args: list(command[1:])}
+        if env or self.pairs:  # hosts with pairs demand the member
+            entry[self.env] = self._table(env)
+        return entry
+
+    def write_url(self, name: str, url: str, headers: Mapping[str, str]) -> dict[str, Any]:
+        """The entry that opens a URL.
+
+        Raises
+        ------
+        ValueError
+            The host opens no URL.
+        """
+        if self.with_url is None:
+            raise ValueError("This host opens no URL.")
+        value: Any = self._table(headers)
+        for member in reversed(self.headers[1:]):
+            value = {member: value}
+        return {**self._name(name), **self.with_url, self.urls[0]: url, self.headers[0]: value}
+
+    def read(self, entry: Any) -> Any:
+        """The members of an entry as `config` knows them. What is not an object is returned as it is.
+
+        A value of the wrong type is passed on: `config.checked` refuses it with the entry's place.
+        """
+        if not isinstance(entry, Mapping):
+            return entry
+        inner = entry.get(self.inner) if self.inner is not None else None
+        if isinstance(inner, Mapping):
+            entry = {**entry, **inner}
+        found = {member: entry[member] for member in _READ_AS_THEY_ARE if member in entry}
+        urls = [entry[member] for member in self.urls if member in entry]
+        if urls:
+            found["url"] = urls[0]
+            found |= self._read_headers(entry)
+        if self.command in entry:
+            found |= self._read_command(entry)
+        return self._with_references(found)
+
+    def _read_command(self, entry: Mapping[str, Any]) -> dict[str, Any]:
+        command = entry[self.command]
+        if self.command == self.args and isinstance(command, list) and command:
+            found = {"command": command[0], "args": command[1:]}
+        else:
+            found = {"command": command} | ({"args": entry[self.args]} if self.args in entry else {})
+        return found | ({"env": self._mapping(entry[self.env])} if self.env in entry else {})
+
+    def _read_headers(self, entry: Mapping[str, Any]) -> dict[str, Any]:
+        value: Any = entry
+        for member in self.headers:
+            value = value.get(member) if isinstance(value, Mapping) else None
+        headers = {} if value is None else self._mapping(value)
+        if not isinstance(headers, Mapping):
+            return {"headers": headers}
+        variables = entry.get(self.header_variables) if self.header_variables else None
+        if isinstance(variables, Mapping):
+            headers = {**headers, **{header: f"${{{name}}}" for header, name in variables.items()}}
+        if self.token_variable is not None and self.token_variable in entry:
+            headers = {**headers, "Authorization": f"Bearer ${{{entry[self.token_variable]}}}"}
+        return {"headers": headers} if headers else {}
+
+    def _name(self, name: str) -> dict[str, Any]:
+        return {"name": name} if self.named else {}
+
+    def _table(self, table: Mapping[str, str]) -> Any:
+        if self.pairs:
+            return [{"name": name, "value": value} for name, value in table.items()]
+        return dict(table)
+
+    def _mapping(self, value: Any) -> Any:
+        """A table of a host as an object; what has another form is passed on."""
+        if not (self.pairs and isinstance(value, list)):
+            return value
+        if not all(isinstance(pair, Mapping) and {"name", "value"} <= pair.keys() for pair in value):
+            return value
+        return {pair["name"]: pair["value"] for pair in value}
+
+    def _with_references(self, value: Any) -> Any:
+        """The host's own references to variables as `expansion` has them."""
+        if self.reference is None:
+            return value
+        if isinstance(value, str):
+            return re.sub(self.reference, r"${\1}", value)
+        if isinstance(value, Mapping):
+            return {name: self._with_references(each) for name, each in value.items()}
+        if isinstance(value, list):
+            return [self._with_references(each) for each in value]
+        return value
