@@ -368,7 +368,7 @@ class Connection:
         request_id : str, optional
             An id that the caller must know, never used before. All other requests are numbered.
         on_behalf : InboundRequest, optional
-            A request of another conversation that this one passes on: its sender and headers go along.
+            A request of another conversation that this one passes on, with its sender, headers and rights.
 
         Raises
         ------
@@ -388,7 +388,8 @@ class Connection:
             params = {**params, "_meta": {**params.get("_meta", {}), "progressToken": id_}}
         message = Message.of(Request(id_, method, params), related)
         if on_behalf is not None:
-            message = replace(message, sender=on_behalf.sender, headers=on_behalf.headers)
+            said = on_behalf
+            message = replace(message, sender=said.sender, headers=said.headers, rights=said.rights)
         # The caller names a request that lasts, such as a subscription.
         pending = self._pending[id_] = _Pending(on_progress, is_lasting=request_id is not None)
         try:

@@ -18,7 +18,7 @@ from ..hub.scope import EVERYTHING, Scope, narrowed, out_of_scope, sees
 from ..protocol.frames import ErrorResponse, Frame, Message, Request, Response
 from ..protocol.limits import MAX_BODY_BYTES
 from ..protocol.rights import Rights
-from ..server.constant_tools import is_constant, stands_for
+from ..server.constant_tools import stands_for
 from ..server.http.access import INSUFFICIENT_SCOPE, Principal, Refusal
 from .tokens import Token
 
@@ -96,7 +96,7 @@ class Grant(Principal):
         items = frame.result.get(key)
         if not isinstance(items, list):
             return message
-        seen = [item for item in items if sees(self.token, key, item) or is_constant(item)]
+        seen = [item for item in items if sees(self.token, key, item)]
         if len(seen) == len(items):
             return message
         return _replaced(message, Response(frame.id, {**frame.result, key: seen}))

@@ -89,7 +89,7 @@ class NotebookManager:
         self._manages = manages
         self._served: dict[str, _Served] = {}
         self._names: dict[str, _Served] = {}
-        self._hub = Hub(discovery, self._scope)
+        self._hub = Hub(discovery, self._scope, constant_tools="auto")
         self._hub_endpoint = Endpoint("hub", self._hub.open)
         self._token_ids: set[str] = set()
         self._ended_ids: set[str] = set()

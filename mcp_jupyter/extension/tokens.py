@@ -18,7 +18,7 @@ import unicodedata
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
-from typing import Annotated, Final, Self
+from typing import Annotated, Final, Literal, Self
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, model_validator
 
@@ -230,6 +230,10 @@ class Token(BaseModel):
     def rights(self) -> Rights:
         """What of it the kernel must know where a tool stands for others (see `Rights`)."""
         return Rights(self.tools, self.resources)
+
+    def uses(self, kind: Literal["tools", "resources"]) -> bool:
+        """Whether it may use anything of a kind."""
+        return bool(self.tools if kind == "tools" else self.resources)
 
     def may_call(self, tool: str) -> bool:
         """Whether it may call a tool of that name."""

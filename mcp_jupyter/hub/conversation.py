@@ -24,14 +24,18 @@ from ..engine.tasks import owned_tasks
 from ..errors import McpError, McpJupyterError, UnknownName
 from ..link.resume import ResumingLink
 from ..protocol import codes
-from ..protocol.eras import TASKS_EXTENSION, Era, is_modern, modern_era, negotiate
+from ..protocol.eras import CLIENT_INFO, TASKS_EXTENSION, Era, is_modern, modern_era, negotiate
 from ..protocol.frames import Notification, RequestId
 from ..protocol.methods import FORGET_SENDER, METHODS, MODERN_VERSIONS
+from ..protocol.rights import is_kept_result
 from ..server.context import LOG_LEVELS
+from ..server.host_profiles import HostProfile, profile_of
 from ..server.parameters import parameters
+from . import constant_tools
 from .catalog import LIST_SECONDS, Notebook
 from .index import LISTS, Target
 from .listening import Listener, Part
+from .names import hub_uri
 from .reach import Reach
 from .rewriting import Rewriting
 from .scope import EVERYTHING, Scope
@@ -43,6 +47,9 @@ __all__ = ["Conversation"]
 
 BACK_SECONDS: Final = 5.0
 """For a notebook that is listed again: a conversation's own link to it finds it a moment later."""
+
+KEPT_SECONDS: Final = 30.0
+"""For all notebooks to say whether a result is theirs. A busy one must not hold up the answer for ever."""
 
 _INFO: Final = {"name": "mcp-jupyter-hub", "title": "Jupyter notebooks", "version": __version__}
 _INTRODUCTION: Final[Mapping[str, Any]] = {
@@ -127,9 +134,10 @@ class Conversation:
         if call.method in _STANDARD and not of_era:
             raise McpError(codes.METHOD_NOT_FOUND, f"There is no method {call.method[:100]!r}.")
         own = _OWN.get(call.method)
-        if own is None:
-            return await self._pass_on(call, era)
-        return era.complete(call.method, await own(self, call, era), _INFO)
+        answer = await (own or Conversation._of_tool)(self, call, era)
+        if answer is None:
+            return await self._pass_on(call, era, call.method, call.params)
+        return era.complete(call.method, answer, _INFO)
 
     def _legacy_era(self, call: InboundRequest) -> Era:
         if self._era is not None:
@@ -160,8 +168,12 @@ class Conversation:
     async def _list(self, call: InboundRequest, era: Era) -> dict[str, Any]:
         if call.params.get("cursor") is not None:
             raise McpError(codes.INVALID_PARAMS, "There is one page only: send no cursor.")
-        index = await self._hub.fresh()
-        return index.listed(call.method, self._scope(call))
+        index, scope = await self._hub.fresh(), self._scope(call)
+        found = index.listed(call.method, scope)
+        if call.method == "tools/list":
+            mode = self._hub.constant_tools
+            found["tools"] += constant_tools.listed(mode, self._profile(call, era), index, scope)
+        return found
 
     async def _set_level(self, call: InboundRequest, era: Era) -> dict[str, Any]:
         level = call.params.get("level")
@@ -212,18 +224,39 @@ class Conversation:
         finally:
             part.acknowledged.set()
 
+    async def _of_tool(self, call: InboundRequest, era: Era) -> dict[str, Any] | None:
+        """Answer a call of a constant tool; None for every other request."""
+        if call.method != "tools/call" or self._hub.constant_tools == "no":
+            return None
+        read = partial(self._read, call, era)
+        wanted = self._profile(call, era), self._hub.index, self._scope(call), read
+        return await constant_tools.answer(call, era, *wanted)
+
+    def _profile(self, call: InboundRequest, era: Era) -> HostProfile:
+        return profile_of(call.meta.get(CLIENT_INFO) if era.rounds else self._opening.get("clientInfo"))
+
     # -- what is for one ---------------------------------------------------------------------------
 
-    async def _pass_on(self, call: InboundRequest, era: Era) -> Any:
-        target = await self._target(call, era)
+    async def _read(self, call: InboundRequest, era: Era, uri: str) -> Mapping[str, Any]:
+        """Read a URI in the course of another request."""
+        meta = call.params.get("_meta")
+        params = {"uri": uri} if meta is None else {"uri": uri, "_meta": meta}
+        result: Mapping[str, Any] = await self._pass_on(call, era, "resources/read", params)
+        return result
+
+    async def _pass_on(self, call: InboundRequest, era: Era, method: str, params: Mapping[str, Any]) -> Any:
+        if method == "resources/read" and is_kept_result(str(params.get("uri"))):
+            return await self._pass_on_kept(call, era, params)
+        target = await self._target(call, era, method, params)
         words = Rewriting(target.notebook.label, target.notebook.kernel_id)
+        call.rights = constant_tools.rights_at(method, target.params)
 
         def hear(method: str, params: Mapping[str, Any]) -> None:
             call.notify(method, words.notice(params))
 
         try:
             reach = await self._reach(target.notebook, era)
-            return words.result(call.method, await reach.request(call, call.method, target.params, hear))
+            return words.result(method, await reach.request(call, method, target.params, hear))
         except McpError as exc:
             unknown = UnknownName.of(exc.data)
             if unknown is None:
@@ -232,8 +265,26 @@ class Conversation:
         except McpJupyterError as exc:
             raise McpError(codes.INTERNAL_ERROR, f"Notebook {target.notebook.label!r}: {exc}") from None
 
-    async def _target(self, call: InboundRequest, era: Era) -> Target:
-        wanted = call.method, call.params, self._scope(call), era
+    async def _pass_on_kept(self, call: InboundRequest, era: Era, params: Mapping[str, Any]) -> Any:
+        """Read a result by its notebook's own URI, as the text of a result names it: of all, one has it."""
+        found: list[Any] = []
+
+        async def ask(notebook: Notebook) -> None:
+            uri = hub_uri(notebook.label, params["uri"])
+            with suppress(McpError):
+                found.append(await self._pass_on(call, era, "resources/read", {**params, "uri": uri}))
+                tasks.cancel_scope.cancel()
+
+        with anyio.move_on_after(KEPT_SECONDS):
+            async with anyio.create_task_group() as tasks:
+                for notebook in self._hub.index.notebooks(self._scope(call)):
+                    tasks.start_soon(ask, notebook)
+        if not found:
+            raise era.resource_not_found(params["uri"])
+        return found[0]
+
+    async def _target(self, call: InboundRequest, era: Era, method: str, params: Mapping[str, Any]) -> Target:
+        wanted = method, params, self._scope(call), era
         try:
             return self._hub.index.target(*wanted)
         except McpError:  # its notebook may have come just now
@@ -290,7 +341,7 @@ async def _quietly(work: Callable[[], Awaitable[None]]) -> None:
         await work()
 
 
-_Own = Callable[[Conversation, InboundRequest, Era], Awaitable[dict[str, Any]]]
+_Own = Callable[[Conversation, InboundRequest, Era], Awaitable[dict[str, Any] | None]]
 
 _OWN: Final[Mapping[str, _Own]] = {
     "initialize": Conversation._initialize,

@@ -23,6 +23,7 @@ from ..engine.tasks import FailureLog, guarded, owned_tasks
 from ..errors import ConnectionClosed
 from ..link.discovery import Discovery
 from ..link.files import ConnectionInfo
+from ..server.constant_tools import Mode
 from .catalog import KINDS, LIST_SECONDS, Notebook
 from .conversation import Conversation
 from .index import Index
@@ -55,6 +56,8 @@ class Hub:
         What a sender (`Message.sender`) may see and call; asked for each request. Everything when left out.
     away_seconds : float
         After which a kernel that went away is given up.
+    constant_tools : "yes", "no" or "auto"
+        Whether hosts get `find_tools`, `use_tool` and `read_more`; with "auto", those that need them.
     """
 
     def __init__(
@@ -62,9 +65,11 @@ class Hub:
         discovery: Discovery,
         scope_of: Callable[[str], Scope] = lambda sender: EVERYTHING,
         away_seconds: float = AWAY_SECONDS,
+        constant_tools: Mode = "no",
     ) -> None:
         self.discovery = discovery
         self.scope_of = scope_of
+        self.constant_tools: Mode = constant_tools
         self._away_seconds = away_seconds
         self._notebooks: dict[str, Notebook] = {}
         self._following: set[str] = set()

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final, Protocol
+from typing import Any, Final, Literal, Protocol
 
 from ..errors import UnknownName
 from ..protocol.rights import is_kept_result
+from ..server.constant_tools import READ_MORE, is_constant
 
 __all__ = ["EVERYTHING", "NOTHING", "Scope", "may_read", "narrowed", "out_of_scope", "sees"]
 
@@ -22,6 +23,9 @@ class Scope(Protocol):
 
     def opens(self, server: str, path: str | None) -> bool:
         """Whether it opens the notebook of that name and real path."""
+
+    def uses(self, kind: Literal["tools", "resources"]) -> bool:
+        """Whether it may use anything of a kind."""
 
     def may_call(self, tool: str) -> bool:
         """Whether it may call a tool that its notebook calls so."""
@@ -41,6 +45,9 @@ class _All:
     answer: bool
 
     def opens(self, server: str, path: str | None) -> bool:
+        return self.answer
+
+    def uses(self, kind: Literal["tools", "resources"]) -> bool:
         return self.answer
 
     def may_call(self, tool: str) -> bool:
@@ -120,6 +127,8 @@ def sees(scope: Scope, key: str, item: object) -> bool:
     name = item.get(_NAMED_BY[key]) if isinstance(item, Mapping) else None
     if not isinstance(name, str):
         return False
+    if key == "tools" and is_constant(item):  # a call of it needs the right to what it is for
+        return scope.uses("tools") or (name == READ_MORE and scope.uses("resources"))
     may_use = {
         "tools": scope.may_call,
         "prompts": scope.may_get,

@@ -308,6 +308,9 @@ class _Narrow:
     def opens(self, server: str, path: str | None) -> bool:
         return server == "a"
 
+    def uses(self, kind: str) -> bool:
+        return True
+
     def may_call(self, tool: str) -> bool:
         return tool in ("say", "ask", "ask2")
 
