@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from ..errors import McpJupyterError
 from . import reported
 
 if TYPE_CHECKING:
@@ -97,12 +98,15 @@ def command(
     from .run_notebook import NotebookOptions
 
     options = NotebookOptions(parameters, kernel, allow_errors, watch)
-    prepare = _notebook(file, options) if file.endswith(".ipynb") else _python_file(file, options)
+    is_notebook = file.endswith(".ipynb")
     try:
-        if listening is None:
-            _serve_stdio(prepare)
+        if listening is not None:
+            served = _notebook(file, options) if is_notebook else _python_file(file, options)()
+            _serve_http(served, listening)
+        elif is_notebook:
+            _serve_notebook(Path(file), options)
         else:
-            _serve_http(prepare(), listening)
+            _serve_stdio(_python_file(file, options))
     except KeyboardInterrupt:
         click.echo("Stopped.", err=True)
 
@@ -187,22 +191,40 @@ def _python_file(file: str, options: NotebookOptions) -> Callable[[], Served]:
     return prepare
 
 
-def _notebook(file: str, options: NotebookOptions) -> Callable[[], Served]:
+def _notebook(file: str, options: NotebookOptions) -> Served:
     @asynccontextmanager
     async def opened() -> AsyncIterator[tuple[str, Any]]:
-        from ..headless.run import CellFailed
         from .run_notebook import served_notebook
 
-        with reported():
-            try:
-                async with served_notebook(Path(file), options, _say) as notebook:
-                    yield Path(file).stem, notebook
-            except CellFailed as exc:
+        with _cell_reported():
+            async with served_notebook(Path(file), options, _say) as notebook:
+                yield Path(file).stem, notebook
+
+    return opened
+
+
+def _serve_notebook(path: Path, options: NotebookOptions) -> None:
+    import anyio
+
+    from .run_notebook import serve_notebook
+
+    with _cell_reported():
+        anyio.run(serve_notebook, path, options, _say)
+
+
+@contextmanager
+def _cell_reported() -> Iterator[None]:
+    """Show what is wrong with a notebook as one line; a cell's exception with its traceback too."""
+    with reported():
+        try:
+            yield
+        except McpJupyterError as exc:
+            from ..headless.run import CellFailed  # imported by now: it has run the cell
+
+            if isinstance(exc, CellFailed):
                 for line in exc.account.splitlines():
                     _say(line)
-                raise
-
-    return lambda: opened
+            raise
 
 
 @contextmanager

@@ -10,17 +10,27 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import cache
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
+    from anyio import CancelScope
+
     from ..headless.run import CellFailed, HeadlessNotebook
     from ..link.attached import AttachedNotebook
+    from ..link.discovery import Discovery
+    from ..link.starting import StartingNotebook
+    from ..server.opening import Opening
 
-__all__ = ["NotebookOptions", "served_notebook"]
+__all__ = ["NotebookOptions", "opening", "serve_notebook", "served_notebook"]
 
 LOOK_SECONDS: Final = 1.0
 """How often the file of a watched notebook is looked at."""
+
+FIRST_SECONDS: Final = 0.2
+"""For a host's first request, which is in the pipe by now; then the import of what runs notebooks begins."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,14 +78,80 @@ async def served_notebook(
         The file or its kernel cannot be used, or (`CellFailed`) a cell failed.
     ParameterError
     """
-    from ..engine.tasks import owned_tasks
-    from ..headless.parameters import parse_parameters
-    from ..headless.run import run_notebook
     from ..link.attached import AttachedNotebook
     from ..link.discovery import Discovery
 
     discovery = Discovery()
+    async with _run(path, options, discovery, say) as notebook:
+        yield AttachedNotebook(notebook.info, discovery)
+
+
+async def serve_notebook(path: Path, options: NotebookOptions, say: Callable[[str], None]) -> None:
+    """Run a notebook, and serve it on stdio from the first moment: its kernel is up long after a host asks.
+
+    Raises
+    ------
+    HeadlessError, ParameterError
+        As of `served_notebook`. The host has been told.
+    LinkError
+        The kernel has run the notebook and cannot be reached.
+    """
+    import anyio
+
+    from ..engine.tasks import owned_tasks
+    from ..errors import McpJupyterError
+    from ..link.discovery import Discovery
+    from ..link.starting import StartingNotebook
+
+    discovery = Discovery()
+    server = StartingNotebook(path.name, discovery, opening(path).answer)
+    async with owned_tasks() as tasks:
+        with anyio.CancelScope() as scope:
+            tasks.start_soon(_converse, server, scope)
+            with anyio.move_on_after(FIRST_SECONDS):
+                await server.opened()
+            try:
+                async with _run(path, options, discovery, say) as notebook:
+                    server.ready(notebook.info)
+                    await anyio.sleep_forever()
+            except McpJupyterError as exc:
+                server.failed(exc)
+                await anyio.sleep_forever()  # until the host has been told
+    if server.failure is not None:
+        raise server.failure
+
+
+async def _converse(server: StartingNotebook, scope: CancelScope) -> None:
+    from ..server.stdio import serve_stdio
+
+    await serve_stdio(server)
+    scope.cancel()
+
+
+def opening(path: Path) -> Opening:
+    """What answers a host in place of a notebook's kernel, with what the notebook's file says."""
+    from ..kernel.outline import instructions, read_outline
+    from ..server.opening import Opening
+
+    name, outline = path.resolve().stem, cache(read_outline)
+    return Opening(name, lambda chars: instructions(name, outline(path), chars))
+
+
+@asynccontextmanager
+async def _run(
+    path: Path, options: NotebookOptions, discovery: Discovery, say: Callable[[str], None]
+) -> AsyncIterator[HeadlessNotebook]:
+    """Run a notebook, and again whenever its file changes, if that is wanted."""
+    from anyio import to_thread
+
+    from ..engine.tasks import owned_tasks
+
     say(f"Running {path.name} ...")
+    # Importing what runs notebooks takes seconds on a busy machine: meanwhile the host is answered.
+    await to_thread.run_sync(import_module, "mcp_jupyter.headless.run")
+    from ..headless.parameters import parse_parameters
+    from ..headless.run import run_notebook
+
     async with run_notebook(
         path,
         parameters=parse_parameters(options.parameters),
@@ -87,7 +163,7 @@ async def served_notebook(
         async with owned_tasks() as tasks:
             if options.watch:
                 tasks.start_soon(_watch, path, notebook, say)
-            yield AttachedNotebook(notebook.info, discovery)
+            yield notebook
 
 
 def _say_failures(failed: list[CellFailed], say: Callable[[str], None]) -> None:

@@ -45,9 +45,13 @@ class Channel(abc.ABC):
     id_prefix : str
         What the ids of our own requests over this channel begin with. Empty where the conversation at the
         other end lasts no longer than this channel: then ids are numbers.
+    is_patient : bool
+        Whether answers may take long to come, because what answers is still starting. A channel whose other
+        side sends no more stays open for them.
     """
 
     id_prefix: str = ""
+    is_patient: bool = False
 
     @abc.abstractmethod
     def start(self, sink: Sink) -> None:

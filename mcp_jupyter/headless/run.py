@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import anyio
+from anyio.lowlevel import checkpoint_if_cancelled
 from jupyter_client.kernelspec import NoSuchKernel
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
@@ -175,6 +176,7 @@ class HeadlessNotebook:
                     raise failed from None
                 self.failed.append(failed)
             except (DeadKernelError, CellTimeoutError) as exc:
+                await checkpoint_if_cancelled()  # nbclient takes a cancellation for the kernel's death
                 raise HeadlessError(f"Cell [{number}] of {self._path.name}: {exc}") from None
         await self._find(client)
 

@@ -22,7 +22,7 @@ from ..calling.text import clean, one_line
 from ..errors import FrameError
 from ..protocol.frames import parse
 
-__all__ = ["INSTRUCTIONS_CHARS", "Entry", "Outline", "fitted", "instructions", "read_outline"]
+__all__ = ["INSTRUCTIONS_CHARS", "Entry", "Outline", "instructions", "read_outline"]
 
 INSTRUCTIONS_CHARS: Final = 2_000
 """A model reads them in each conversation. Claude Code takes 4,096, other hosts pass all on."""
@@ -222,7 +222,7 @@ def instructions(
 ) -> str:
     """The instructions of a notebook, for a host that shows so many characters.
 
-    The first line is complete in itself: a host may show only that.
+    The first line is complete in itself: a host may show only that. The user's own instructions replace all.
 
     Parameters
     ----------
@@ -230,6 +230,8 @@ def instructions(
         As they are served now; those of the file when left out.
     """
     chars = min(chars, INSTRUCTIONS_CHARS)
+    if outline.own is not None:
+        return _fitted(outline.own, chars)
     first = _first_line(name, outline, min(FIRST_LINE_CHARS, int(chars * FIRST_LINE_SHARE)))
     room = chars - len(first) - len(_PAGING) - 2
     lines = [first]
@@ -279,10 +281,9 @@ def _section(heading: str, entries: Iterable[Entry], room: int) -> list[str]:
     return [heading, *kept] if kept else []
 
 
-def fitted(text: str, chars: int) -> str:
+def _fitted(text: str, chars: int) -> str:
     """A user's own instructions, cut at the end of a line to the characters that a host shows."""
     text = clean(text.strip())
-    chars = min(chars, INSTRUCTIONS_CHARS)
     if len(text) <= chars:
         return text
     whole = text[:chars].rfind("\n")

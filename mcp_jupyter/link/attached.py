@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""A live notebook as a server of our own: two channels made one.
+"""A live notebook as a server of our own: a link to its kernel for each conversation.
 
-What arrives on either is sent on the other, as the bytes it came in. Knows no message but the answer to
-what was none; that a kernel restarts is the link's business.
+How messages pass between the two is the `Relay`'s business; that a kernel restarts is the link's.
 """
 
 from __future__ import annotations
@@ -10,16 +9,15 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-import anyio
 from anyio.abc import TaskGroup
 
 from ..engine.channel import Channel
 from ..engine.tasks import owned_tasks
-from ..errors import ConnectionClosed, FrameError, LinkError
-from ..protocol.frames import ErrorResponse, Message
+from ..errors import LinkError
 from .discovery import Discovery
 from .files import ConnectionInfo
 from .finding import find_notebook
+from .relay import Answer, Relay
 from .resume import ResumingLink
 
 __all__ = ["AttachedNotebook", "NotebookNamed"]
@@ -34,11 +32,14 @@ class AttachedNotebook:
         How the notebook is reached now.
     discovery : Discovery
         Where it is looked for when its kernel restarts.
+    answer : Answer, optional
+        Answers a client's opening when the kernel is late.
     """
 
-    def __init__(self, info: ConnectionInfo, discovery: Discovery) -> None:
+    def __init__(self, info: ConnectionInfo, discovery: Discovery, answer: Answer | None = None) -> None:
         self._info = info
         self._discovery = discovery
+        self._answer = answer
         self._tasks: TaskGroup | None = None
 
     @asynccontextmanager
@@ -56,7 +57,8 @@ class AttachedNotebook:
             The kernel cannot be reached.
         """
         assert self._tasks is not None
-        await _join(channel, await ResumingLink.open(self._info, self._discovery, self._tasks))
+        link = await ResumingLink.open(self._info, self._discovery, self._tasks)
+        await Relay(channel, self._answer).run(link)
 
 
 class NotebookNamed:
@@ -97,40 +99,3 @@ class NotebookNamed:
         """Run one conversation until it is closed; call it within `running`."""
         assert self._attached is not None
         await self._attached.serve(channel)
-
-
-class _Half:
-    """The sink of one channel: passes what arrives to the other."""
-
-    def __init__(self, own: Channel, other: Channel, over: anyio.Event) -> None:
-        self._own = own
-        self._other = other
-        self._over = over
-
-    def message(self, message: Message) -> None:
-        self._pass(self._other, message)
-
-    def fault(self, error: FrameError) -> None:
-        """Answer its sender, who may be waiting."""
-        self._pass(self._own, Message.of(ErrorResponse(error.request_id, error.to_dict())))
-
-    def closed(self) -> None:
-        self._over.set()
-
-    def _pass(self, channel: Channel, message: Message) -> None:
-        try:
-            channel.send(message)
-        except ConnectionClosed:
-            self._over.set()
-
-
-async def _join(left: Channel, right: Channel) -> None:
-    """Pass messages between two channels, not yet started, until one of them closes; then close both."""
-    over = anyio.Event()
-    try:
-        right.start(_Half(right, left, over))
-        left.start(_Half(left, right, over))
-        await over.wait()
-    finally:
-        left.close()
-        right.close()

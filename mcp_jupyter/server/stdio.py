@@ -106,11 +106,12 @@ class StdioChannel(Channel):
             self._post(self.close)
 
     def _wait_for_answers(self) -> None:
-        """Wait until the channel is closed, or no answer was written for `ANSWER_SECONDS`."""
+        """Wait until the channel is closed or, unless it is patient, no answer came for `ANSWER_SECONDS`."""
         before = self._answers
         while not self._closed.wait(ANSWER_SECONDS):
             now = self._answers
-            if now == before and not self._writing:  # while it writes, the client has to read first
+            # While it writes, the client has to read first.
+            if now == before and not (self._writing or self.is_patient):
                 return
             before = now
 
@@ -149,7 +150,9 @@ class StdioChannel(Channel):
 
     def _end_of_input(self) -> None:
         self._input_over = True
-        if not self._unanswered:
+        # A client that leaves after an answer is gone. One that never spoke, such as a shell without input,
+        # may wait for the start to succeed or fail.
+        if not self._unanswered and (self._answers or not self.is_patient):
             self.close()
 
     def send(self, message: Message) -> None:

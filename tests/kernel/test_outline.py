@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from mcp_jupyter.kernel.outline import Outline, fitted, instructions, read_outline
+from mcp_jupyter.kernel.outline import Outline, instructions, read_outline
 
 
 def outline(path: Path, *cells: tuple[str, str | list[str]]) -> Outline:
@@ -156,4 +156,4 @@ def test_what_is_only_known_from_the_file_has_names_alone() -> None:
 )
 def test_own_instructions_end_where_a_line_ends(text: str, chars: int, cut: Any) -> None:
     """They are the user's words, as far as a host shows them (2: instructions)."""
-    assert fitted(text, chars) == cut
+    assert instructions("sales", Outline("Sales", own=text), chars) == cut

@@ -1,0 +1,236 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Pass messages between a host's channel and a notebook's link, as the bytes they came in.
+
+Theory of operation. A host gives its server two or three seconds to answer the opening, and a kernel may take
+longer. The relay therefore answers `initialize`, `server/discover` and `ping` itself while there is no link,
+and keeps everything else in order until `connect`. A handshake that it answered is then sent to the kernel,
+whose answer the host never sees; only after that answer follows what waited. With a link, an opening goes to
+the kernel, and is answered here when the kernel is late. The answer that comes second is dropped: a
+maintainer must not break the rule that the host gets one answer for each request.
+
+Everything here belongs to one asyncio loop's thread.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from typing import Final, TypeAlias
+
+import anyio
+
+from ..engine.channel import Channel
+from ..errors import ConnectionClosed, FrameError, McpError
+from ..protocol.codes import INTERNAL_ERROR
+from ..protocol.frames import ErrorResponse, Message, Notification, Request, RequestId, Response
+from .session import cancelled_id
+
+__all__ = ["LATE_SECONDS", "MAX_WAITING", "Answer", "Relay"]
+
+log = logging.getLogger(__name__)
+
+LATE_SECONDS: Final = 0.3
+"""For a kernel to answer an opening: it does so in milliseconds, unless C code holds Python's global lock."""
+
+MAX_WAITING: Final = 256
+"""Messages kept for a kernel that starts. A host sends a handful before it has its lists."""
+
+_OPENING: Final = frozenset({"initialize", "server/discover", "ping"})
+
+_FULL: Final = "More than {} requests wait for the notebook, which is still starting. Send this one later."
+_OTHER_VERSION: Final = "The notebook's kernel speaks protocol version {}, not {}: start the server again."
+
+Answer: TypeAlias = Callable[[Request], Response | ErrorResponse | None]
+"""Answers an opening in place of the kernel; None for what only the kernel can answer."""
+
+
+class Relay:
+    """Between one host and one notebook. It is the sink of the host's channel.
+
+    Parameters
+    ----------
+    host : Channel
+        Not yet started.
+    answer : Answer, optional
+        Without it, nothing is answered here.
+
+    Attributes
+    ----------
+    over : anyio.Event
+        One of the two sides has closed.
+    """
+
+    def __init__(self, host: Channel, answer: Answer | None = None) -> None:
+        self.over = anyio.Event()
+        self._host = host
+        self._answer = answer
+        self._link: Channel | None = None
+        self._connected = False
+        self._handshake: Message | None = None
+        self._waiting: list[Message] = []
+        self._refusal = ""
+        self._timers: dict[RequestId, asyncio.TimerHandle] = {}
+        self._dropped: dict[RequestId, str | None] = {}  # with the version that the host was told
+
+    def start(self) -> None:
+        """Begin to take the host's messages."""
+        self._host.start(self)
+
+    async def run(self, link: Channel) -> None:
+        """Pass messages until one side closes; then close both."""
+        try:
+            self.connect(link)
+            self.start()
+            await self.over.wait()
+        finally:
+            self.close()
+
+    def connect(self, link: Channel) -> None:
+        """Pass messages to `link`, not yet started, from now on; first what waits."""
+        self._link = link
+        link.start(_Kernel(self))
+        if self._handshake is None:
+            self._release()
+        else:
+            self._pass(link, self._handshake)
+
+    def refuse(self, reason: str) -> None:
+        """Answer what waits, and what comes until there is a link, with an error."""
+        self._refusal = reason
+        waiting, self._waiting = self._waiting, []
+        for message in waiting:
+            if isinstance(message.frame, Request):
+                self._fail(message.frame.id, reason)
+            else:
+                self._waiting.append(message)  # the kernel must still hear that the session is initialized
+
+    def close(self) -> None:
+        """Close both sides."""
+        self.over.set()
+        for timer in self._timers.values():
+            timer.cancel()
+        self._timers.clear()
+        self._host.close()
+        if self._link is not None:
+            self._link.close()
+
+    # -- from the host: the channel's sink ---------------------------------------------------------
+
+    def message(self, message: Message) -> None:
+        """Pass a message on, answer it, or keep it."""
+        frame = message.frame
+        opening = frame if isinstance(frame, Request) and frame.method in _OPENING else None
+        if self._connected and self._link is not None:
+            if opening is not None and self._answer is not None:
+                loop = asyncio.get_running_loop()
+                self._timers[opening.id] = loop.call_later(LATE_SECONDS, self._late, message, opening)
+            self._pass(self._link, message)
+        elif opening is None or not self._answered_here(message, opening):
+            self._keep(message)
+
+    def fault(self, error: FrameError) -> None:
+        """Answer its sender, who may be waiting."""
+        self._pass(self._host, Message.of(ErrorResponse(error.request_id, error.to_dict())))
+
+    def closed(self) -> None:
+        self.over.set()
+
+    def _answered_here(self, message: Message, request: Request) -> bool:
+        answer = None if self._answer is None else self._answer(request)
+        if answer is None:
+            return False
+        if request.method == "initialize" and isinstance(answer, Response):
+            if self._handshake is not None:  # some gateways send one of their own first
+                self._dropped.clear()
+            self._handshake = message
+            self._dropped[request.id] = str(answer.result.get("protocolVersion"))
+        self._pass(self._host, Message.of(answer))
+        return True
+
+    def _late(self, message: Message, request: Request) -> None:
+        """The kernel has not answered an opening in time."""
+        del self._timers[request.id]
+        self._dropped[request.id] = None
+        if not self._answered_here(message, request):
+            del self._dropped[request.id]
+
+    def _keep(self, message: Message) -> None:
+        frame = message.frame
+        is_full = len(self._waiting) >= MAX_WAITING
+        if isinstance(frame, Request):
+            if self._refusal or is_full:
+                self._fail(frame.id, self._refusal or _FULL.format(MAX_WAITING))
+                return
+        elif not isinstance(frame, Notification) or is_full:
+            return  # an answer to a question that no kernel has asked
+        elif (cancelled := cancelled_id(frame)) is not None:
+            self._waiting = [each for each in self._waiting if not _is_request(each, cancelled)]
+            return
+        self._waiting.append(message)
+
+    def _fail(self, id_: RequestId, reason: str) -> None:
+        self._pass(self._host, Message.of(ErrorResponse(id_, McpError(INTERNAL_ERROR, reason).to_dict())))
+
+    # -- from the kernel ---------------------------------------------------------------------------
+
+    def from_kernel(self, message: Message) -> None:
+        """Pass a message to the host, unless the host has its answer already."""
+        frame = message.frame
+        if isinstance(frame, Response | ErrorResponse) and frame.id is not None:
+            if frame.id in self._dropped:
+                self._check(self._dropped.pop(frame.id), frame)
+                return
+            if (timer := self._timers.pop(frame.id, None)) is not None:
+                timer.cancel()
+        self._pass(self._host, message)
+
+    def _check(self, version: str | None, answer: Response | ErrorResponse) -> None:
+        """See that the kernel agrees with what the host was told in its place; then release what waits."""
+        if version is None:
+            return
+        if isinstance(answer, ErrorResponse):
+            if not self._connected:
+                self._end(str(answer.error.get("message")))
+        elif (other := answer.result.get("protocolVersion")) != version:
+            self._end(_OTHER_VERSION.format(other, version))
+        elif not self._connected:
+            self._release()
+
+    def _end(self, reason: str) -> None:
+        log.warning("The session with the notebook cannot go on: %s", reason)
+        self.refuse(reason)
+        self.over.set()
+
+    def _release(self) -> None:
+        assert self._link is not None
+        self._connected = True
+        waiting, self._waiting = self._waiting, []
+        for message in waiting:
+            self._pass(self._link, message)
+
+    def _pass(self, channel: Channel, message: Message) -> None:
+        try:
+            channel.send(message)
+        except ConnectionClosed:
+            self.over.set()
+
+
+class _Kernel:
+    """The sink of the link."""
+
+    def __init__(self, relay: Relay) -> None:
+        self._relay = relay
+
+    def message(self, message: Message) -> None:
+        self._relay.from_kernel(message)
+
+    def fault(self, error: FrameError) -> None:
+        """The link has told its sender."""
+
+    def closed(self) -> None:
+        self._relay.over.set()
+
+
+def _is_request(message: Message, id_: RequestId) -> bool:
+    return isinstance(message.frame, Request) and message.frame.id == id_
