@@ -57,10 +57,10 @@ class _Open:
     number: int
     asked: UserQuestion
     question: Question
-    cell: Mapping[str, Any]
+    cell: Mapping[str, Any]  # the request that its output belongs to
     display_id: str = field(default_factory=lambda: secrets.token_hex(8))
     form: _Form | None = None
-    is_shown: bool = False
+    bundle: Mapping[str, Any] | None = None  # once it is shown
 
 
 class NotebookQuestions:
@@ -82,8 +82,8 @@ class NotebookQuestions:
         self._shell = shell
         self._post = post
         self._draw = draw
-        self._cell: Mapping[str, Any] | None = None  # the header of the last cell's request
-        self._open: dict[int, Question] = {}
+        self._cell: Mapping[str, Any] | None = None  # the last cell's request, where its user can answer
+        self._open: dict[int, _Open] = {}
         self._numbers = count(1)
 
     # -- the main thread ---------------------------------------------------------------------------
@@ -119,7 +119,7 @@ class NotebookQuestions:
         if CURRENT.get() is not None:
             raise RuntimeError("A question to the user cannot be answered in a call. Answer it in a cell.")
         try:
-            return self._open[number]
+            return self._open[number].question
         except KeyError:
             numbers = ", ".join(map(str, self._open)) or "none"
             raise ValueError(f"Question {number} is not open. Open questions: {numbers}.") from None
@@ -130,27 +130,32 @@ class NotebookQuestions:
             self._note_cell()
 
     def _note_cell(self) -> None:
-        message = self._shell.kernel.get_parent("shell")
-        is_heard = bool(message) and message["content"].get("allow_stdin", False)
-        self._cell = message["header"] if is_heard else None
+        """Take the cell that runs as the place of questions, unless nobody looks at it: a program runs it."""
+        cell = self._shell.kernel.get_parent("shell")
+        if not cell or not cell["content"].get("allow_stdin", False) or cell is self._cell:
+            return
+        self._cell = cell
+        for entry in list(self._open.values()):
+            if entry.bundle is not None and _is_gone(entry.cell, cell):
+                entry.cell = cell
+                self._publish("display_data", entry, entry.bundle)
 
     def _show(self, entry: _Open) -> None:
         if entry.question.is_settled:
             return
-        bundle = {"text/plain": _text(entry)}
+        entry.bundle = {"text/plain": _text(entry)}
         if self._draw is not None:
             try:
                 entry.form = self._draw(entry.question)
-                bundle = {**entry.form.widget._repr_mimebundle_(), **bundle}
+                entry.bundle = {**entry.form.widget._repr_mimebundle_(), **entry.bundle}
             except Exception:  # the text is there; a schema may be beyond what forms can draw
                 log.exception("The form of question %d cannot be drawn", entry.number)
-        self._publish("display_data", entry, bundle)
-        entry.is_shown = True
+        self._publish("display_data", entry, entry.bundle)
 
     def _end(self, entry: _Open, outcome: str) -> None:
         if entry.form is not None:
             entry.form.close()
-        if entry.is_shown:
+        if entry.bundle is not None:
             heading = one_line(f"{entry.asked.asker} asked: {entry.question.message}")
             line = Listing(heading, (), one_line(outcome))
             bundle = {"text/plain": repr(line), "text/html": line._repr_html_()}
@@ -174,7 +179,7 @@ class NotebookQuestions:
     async def _answered(self, asked: UserQuestion, cell: Mapping[str, Any]) -> dict[str, Any]:
         question = Question(asked.asker, _params(asked), note=_note(asked))
         entry = _Open(next(self._numbers), asked, question, cell)
-        self._open[entry.number] = question
+        self._open[entry.number] = entry
         self._post(partial(self._show, entry))
         outcome = ""
         try:
@@ -186,6 +191,15 @@ class NotebookQuestions:
         if isinstance(answer, types.ErrorData):
             raise McpError(answer.code, answer.message)
         return answer.model_dump(by_alias=True, exclude_none=True, mode="json")
+
+
+def _is_gone(shown: Mapping[str, Any], now: Mapping[str, Any]) -> bool:
+    """Whether an output of one request has gone when another request begins: the same cell runs again, or the
+    page was loaded anew (which shows an output that came meanwhile to nobody).
+    """
+    cell = shown.get("metadata", {}).get("cellId")
+    same_cell = cell is not None and cell == now.get("metadata", {}).get("cellId")
+    return same_cell or bool(shown["header"]["session"] != now["header"]["session"])
 
 
 def _params(

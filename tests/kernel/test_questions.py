@@ -54,11 +54,13 @@ class Page:
         self.begun: set[str] = set()
         self.ended: set[str] = set()
 
-    def run(self, source: str) -> str:
+    def run(self, source: str, cell: str | None = None) -> str:
         """Run a cell to its end; the id of its request."""
-        request: str = self._client.execute(source, allow_stdin=True)
+        content = {"code": source, "silent": False, "store_history": True, "allow_stdin": True}
+        message = self._client.session.msg("execute_request", content, metadata={"cellId": cell})
+        self._client.shell_channel.send(message)
+        request: str = message["header"]["msg_id"]
         self.until(lambda: request in self.ended)
-        self.shown.clear()
         return request
 
     def until(self, fact: Callable[[], Any]) -> Any:
@@ -229,6 +231,23 @@ async def test_a_question_can_be_declined_in_the_notebook(kernel):
         page.click("Decline")
     assert results == ["decline: None"]
     assert (await in_thread(page.end, cell)).endswith("You declined.")
+
+
+async def test_a_question_outlasts_the_output_of_the_cell_above_it(kernel):
+    """A cell that runs again clears its output; another cell leaves it (2: questions)."""
+    page, results = Page(kernel), []
+    first = await in_thread(page.run, "1 + 1", "a")
+    async with connected(kernel, Asked("legacy", {}, {})) as client, anyio.create_task_group() as tasks:
+        tasks.start_soon(call, client, "drop", results)
+        question = await in_thread(page.question, first)
+        other = await in_thread(page.run, "2 + 2", "b")
+        again = await in_thread(page.run, "1 + 1", "a")
+        assert await in_thread(page.question, again) == question
+        assert not page.outputs("display_data", other)
+        page.fill("region (required)", "north")
+        page.click("Accept")
+    assert results == ["accept: region='north' sure=False"]
+    assert (await in_thread(page.end, again)).endswith("You answered.")
 
 
 async def test_a_form_in_a_cell_that_awaits_is_answered_when_the_cell_has_ended(kernel):
