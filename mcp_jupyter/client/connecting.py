@@ -43,8 +43,11 @@ EraChoice: TypeAlias = Literal["auto", "legacy", "modern"]
 SessionFactory: TypeAlias = Callable[[ReadHalf, WriteHalf], ClientSession]
 
 PROBE_SECONDS: Final = 5.0
-"""How long a server may be silent when asked for `server/discover`: a process starts within it, and a legacy
-server that ignores what it does not know costs no more than this."""
+"""How long a server that runs may be silent when it is asked for `server/discover`. A legacy server that ignores
+what it does not know costs no more than this."""
+
+PROCESS_PROBE_SECONDS: Final = 10.0
+"""The same for a process that was just started: it may import pandas first, on a busy machine."""
 
 IDLE_SECONDS: Final = 24 * 3600.0
 """How long a stream may be silent. Calls have their own time-outs, and a notebook may rest over night."""
@@ -84,8 +87,9 @@ async def connected(
     new_session : callable
         Makes a session of a transport's pair; called a second time when another transport is tried.
     era : {"auto", "legacy", "modern"}
-        "auto" asks for `server/discover` and falls back to `initialize`, over the same connection, or with
-        a new process when the first one ended at the question.
+        "auto" asks for `server/discover` and falls back to `initialize`, over the same connection. A process
+        that ends at the question, or refuses `initialize` after it, is replaced by a new one that is asked
+        for `initialize` alone.
     auth : httpx2.Auth, optional
         For a server over HTTP.
 
@@ -106,19 +110,20 @@ async def connected(
         yield opened
 
 
-class _LeftAtProbe(ConnectionClosed):
-    """The server ended when it was asked for `server/discover`."""
-
-
 @asynccontextmanager
 async def _over_stdio(
     server: StdioServerParameters, new_session: SessionFactory, era: EraChoice
 ) -> AsyncIterator[Opened]:
     async with AsyncExitStack() as stack:
+        opened = None
         try:
             opened = await stack.enter_async_context(_in_process(server, new_session, era))
-        except _LeftAtProbe:
-            # Legacy servers on the Rust SDK before its 3.0 end when anything but `initialize` comes first.
+        except (McpError, ConnectionClosed) as exc:
+            if era != "auto" or (isinstance(exc, McpError) and exc.code in MODERN_ERRORS):
+                raise
+        if opened is None:
+            # The question may have spoiled the process. Legacy servers on the Rust SDK before its 3.0 end when
+            # anything but `initialize` comes first; others refuse all that follows.
             opened = await stack.enter_async_context(_in_process(server, new_session, "legacy"))
         yield opened
 
@@ -128,7 +133,7 @@ async def _in_process(
     server: StdioServerParameters, new_session: SessionFactory, era: EraChoice
 ) -> AsyncIterator[Opened]:
     async with stdio_client(server) as pair, new_session(*pair) as session:
-        yield Opened(session, await _open(session, era, PROBE_SECONDS))
+        yield Opened(session, await _open(session, era, PROCESS_PROBE_SECONDS))
 
 
 @asynccontextmanager
@@ -282,10 +287,7 @@ async def _open(
 
 async def _probe(session: ClientSession, patience: float | None) -> types.DiscoverResult:
     with anyio.move_on_after(patience):
-        try:
-            return await session.discover()
-        except ConnectionClosed as exc:
-            raise _LeftAtProbe(str(exc)) from None
+        return await session.discover()
     raise RequestTimeout(f"No answer to server/discover within {patience:g} s.")
 
 

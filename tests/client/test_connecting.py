@@ -142,12 +142,17 @@ async def test_a_server_that_leaves_is_not_asked_again() -> None:
 
 LEGACY_CHILD = """
 import json, os, sys
+import time
 known, said = sys.argv[1:], []
+if "late" in known:
+    time.sleep(0.5)
 for line in sys.stdin:
     message = json.loads(line)
     said.append(message["method"])
     answer = {"jsonrpc": "2.0", "id": message.get("id")}
-    if message["method"] == "initialize":
+    if "spoiled" in known and said[0] != "initialize":
+        answer["error"] = {"code": -32600, "message": "The first message was not initialize."}
+    elif message["method"] == "initialize":
         info = {"name": "child", "version": "1"}
         answer["result"] = {"protocolVersion": "2025-06-18", "capabilities": {}, "serverInfo": info,
                             "instructions": " ".join(said)}
@@ -166,17 +171,49 @@ for line in sys.stdin:
     [
         ("loud", 30.0, "server/discover initialize"),
         ("silent", 0.1, "server/discover notifications/cancelled initialize"),
-        ("touchy", 30.0, "initialize"),  # a process of its own
+        # These have a process of their own.
+        ("touchy", 30.0, "initialize"),
+        ("late touchy", 0.1, "initialize"),
+        ("spoiled", 30.0, "initialize"),
+        ("late spoiled", 0.1, "initialize"),
     ],
 )
 async def test_a_child_is_initialized_whatever_it_makes_of_the_probe(
     manner: str, patience: float, said: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(connecting, "PROBE_SECONDS", patience)
-    child = StdioServerParameters(command=sys.executable, args=["-c", LEGACY_CHILD, manner])
+    """A process that the question spoiled is replaced by a new one (2: slow or odd)."""
+    monkeypatch.setattr(connecting, "PROCESS_PROBE_SECONDS", patience)
+    child = StdioServerParameters(command=sys.executable, args=["-c", LEGACY_CHILD, *manner.split()])
     async with nothing_left(), Client(child) as client:
         assert client.protocol_version == "2025-06-18"
         assert client.instructions == said
+
+
+async def test_a_process_has_longer_to_answer_than_a_server_that_runs(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It may have to import what it needs first (2: slow or odd)."""
+    assert connecting.PROCESS_PROBE_SECONDS >= 10
+    monkeypatch.setattr(connecting, "PROBE_SECONDS", 0.1)
+    code = "import json, sys, time; time.sleep(0.5); id = json.loads(sys.stdin.readline())['id']; "
+    code += f"print(json.dumps({{'jsonrpc': '2.0', 'id': id, 'result': {DISCOVERED!r}}}), flush=True); "
+    code += "sys.stdin.read()"
+    async with nothing_left(), Client([sys.executable, "-c", code]) as client:
+        assert client.protocol_version == "2026-07-28"
+
+
+async def test_a_process_that_refuses_a_client_says_why() -> None:
+    """What the second process says is raised, as it is (2: slow or odd)."""
+    refusing = """
+import json, sys
+for line in sys.stdin:
+    error = {"code": -32000, "message": "You have no licence."}
+    print(json.dumps({"jsonrpc": "2.0", "id": json.loads(line).get("id"), "error": error}), flush=True)
+"""
+    with pytest.raises(McpError, match=r"You have no licence\.") as caught:
+        async with nothing_left(), Client([sys.executable, "-c", refusing]):
+            pytest.fail("it refuses")
+    assert caught.value.code == -32000
 
 
 async def test_a_child_that_dies_says_why() -> None:
