@@ -92,6 +92,7 @@ class Conversation:
         self._connection = Connection(channel, self)
         self._tasks: TaskGroup | None = None
         self._era: Era | None = None
+        self._used = False  # a gateway opens a session, and its client then opens it again
         self._opening: Mapping[str, Any] = {}
         self._level: str | None = None
         self._listeners: set[Listener] = set()
@@ -140,13 +141,14 @@ class Conversation:
         return era.complete(call.method, answer, _INFO)
 
     def _legacy_era(self, call: InboundRequest) -> Era:
-        if self._era is not None:
-            if call.method == "initialize":
-                raise McpError(codes.INVALID_REQUEST, "This session is initialized already.")
-            return self._era
-        if call.method not in _OPENING:
+        if self._era is None and call.method not in _OPENING:
             raise McpError(codes.INVALID_REQUEST, "Send initialize before any other request.")
-        return negotiate(call.params.get("protocolVersion"))
+        if self._era is None or (call.method == "initialize" and not self._used):
+            return negotiate(call.params.get("protocolVersion"))
+        if call.method == "initialize":
+            raise McpError(codes.INVALID_REQUEST, "This session is initialized already.")
+        self._used = self._used or call.method not in _OPENING
+        return self._era
 
     def _scope(self, call: InboundRequest) -> Scope:
         return self._hub.scope_of(call.sender)

@@ -95,6 +95,7 @@ class ServerSession:
         self.client_info: Mapping[str, Any] = {}
         self.client_capabilities: Mapping[str, Any] = {}
         self._era: Era | None = None
+        self._used = False  # a gateway opens a session, and its client then opens it again
         self._log_level: str | None = "debug"
         self._subscribed: set[str] = set()
         self._listeners: set[_Listener] = set()
@@ -167,13 +168,14 @@ class ServerSession:
         return era.complete(call.method, result, self._introduced.info, self.server.cache_hints)
 
     def _legacy_era(self, call: InboundRequest) -> Era:
-        if self._era is not None:
-            if call.method == "initialize":
-                raise McpError(codes.INVALID_REQUEST, "This session is initialized already.")
-            return self._era
-        if call.method not in _OPENING:
+        if self._era is None and call.method not in _OPENING:
             raise McpError(codes.INVALID_REQUEST, "Send initialize before any other request.")
-        return negotiate(call.params.get("protocolVersion"))
+        if self._era is None or (call.method == "initialize" and not self._used):
+            return negotiate(call.params.get("protocolVersion"))
+        if call.method == "initialize":
+            raise McpError(codes.INVALID_REQUEST, "This session is initialized already.")
+        self._used = self._used or call.method not in _OPENING
+        return self._era
 
     # -- methods about the conversation itself --------------------------------------------------
 

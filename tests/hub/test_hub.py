@@ -128,6 +128,8 @@ async def test_it_introduces_itself_in_both_eras(hub: Hub) -> None:
         assert said["protocolVersion"] == "2025-11-25"
         assert said["serverInfo"]["name"] == "mcp-jupyter-hub"
         assert await host.ask("ping") == {}
+        assert (await host.initialize())["protocolVersion"] == "2025-11-25"  # nothing was asked yet
+        await host.ask("tools/list")
         with pytest.raises(McpError, match="initialized already"):
             await host.initialize()
 

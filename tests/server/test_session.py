@@ -59,8 +59,27 @@ async def test_before_the_handshake_only_ping_is_answered():
         assert (error.code, "initialize" in error.message) == (codes.INVALID_REQUEST, True)
 
 
+async def test_a_second_handshake_of_a_session_that_was_never_used_is_the_one_that_counts():
+    """A gateway opens a session, and its client then opens it again (2: slow or odd)."""
+    async with connected(server(), name="gateway") as client:
+        assert await client.ask("ping") == {}
+        said = await client.handshake("2025-03-26", "host")
+        assert said["protocolVersion"] == "2025-03-26"
+        await client.ask("tools/list")
+        error = await refused(client.handshake())
+        assert "initialized already" in error.message
+
+
+async def test_a_second_handshake_that_is_malformed_leaves_the_first():
+    """As if it had not been sent (2: slow or odd)."""
+    async with connected(server()) as client:
+        assert (await refused(client.ask("initialize", {"protocolVersion": 7}))).code == codes.INVALID_PARAMS
+        assert "tools" in await client.ask("tools/list")
+
+
 async def test_a_second_handshake_is_refused_and_the_session_goes_on():
     async with connected(server()) as client:
+        await client.ask("tools/list")
         error = await refused(client.ask("initialize", {"protocolVersion": "2025-11-25"}))
         assert error.code == codes.INVALID_REQUEST
         assert await client.ask("ping") == {}
