@@ -97,6 +97,9 @@ elicitation_callback, list_roots_callback : optional
     A modern server says how long its lists and resources may be used again without asking (`ttlMs`); while
     that lasts they come from a cache, unless a call says ``refresh=True`` or a notification says that they
     changed. Nothing of a legacy server is kept.
+
+    A list that the server's capabilities do not declare is empty, with a warning in the log; the server is not
+    asked. (`session.list_tools` and its like ask.)
     """
 
     def __init__(
@@ -297,6 +300,10 @@ elicitation_callback, list_roots_callback : optional
         items_of: Callable[[_Page], list[_Item]],
         refresh: bool,
     ) -> list[_Item]:
+        capability = method.partition("/")[0]
+        if getattr(self.server_capabilities, capability) is None:
+            log.warning("The server declares no %s, so %s was not asked for.", capability, method)
+            return []
         key = (method, None)
         kept: list[_Item] | None = None if refresh else self._cache.get(key)
         if kept is not None:

@@ -23,12 +23,13 @@ from .conftest import nothing_left
 
 SECRET = "mcpj_12345678_abcdefghijklmnopqrstuvwxyz"
 
+CAPABILITIES: dict[str, Any] = {"tools": {}, "resources": {}, "prompts": {}}
 INITIALIZED = {
     "protocolVersion": "2025-11-25",
-    "capabilities": {"tools": {}},
+    "capabilities": CAPABILITIES,
     "serverInfo": {"name": "scripted", "version": "1"},
 }
-DISCOVERED = {"resultType": "complete", "supportedVersions": ["2026-07-28"], "capabilities": {}}
+DISCOVERED = {"resultType": "complete", "supportedVersions": ["2026-07-28"], "capabilities": CAPABILITIES}
 
 
 @dataclass

@@ -16,6 +16,7 @@ from mcp_jupyter.server.fastmcp import FastMCP
 
 from .conftest import nothing_left
 from .memory_server import Served
+from .scripted_http import DISCOVERED, INITIALIZED
 
 pytestmark = pytest.mark.anyio
 
@@ -59,6 +60,24 @@ async def test_a_cursor_that_stands_still_ends_the_list(
         names = [tool.name for tool in await client.list_tools()]
     assert names == (["t0", "t1"] if is_heeded else ["t0"])
     assert "The server gave a cursor of tools/list twice. The list ends with page 2." in caplog.messages
+
+
+@pytest.mark.parametrize("era", ["legacy", "modern"])
+@pytest.mark.parametrize("kind", ["tools", "resources", "resource_templates", "prompts"])
+async def test_a_list_that_a_server_does_not_declare_is_empty(
+    era: Any, kind: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The server is not asked, and a warning says so (2: slow or odd)."""
+    bare = {"server/discover": {**DISCOVERED, "capabilities": {}}}
+    bare["initialize"] = {**INITIALIZED, "capabilities": {}}
+    server = Served(bare)
+    async with nothing_left(), Client(server, era=era) as client:
+        server.asked()
+        assert await getattr(client, f"list_{kind}")() == []
+        assert server.asked() == []
+    capability = "resources" if kind == "resource_templates" else kind
+    (said,) = caplog.messages
+    assert said.startswith(f"The server declares no {capability}, ")
 
 
 class Ears:
