@@ -98,8 +98,8 @@ elicitation_callback, list_roots_callback : optional
     that lasts they come from a cache, unless a call says ``refresh=True`` or a notification says that they
     changed. Nothing of a legacy server is kept.
 
-    A list that the server's capabilities do not declare is empty, with a warning in the log; the server is not
-    asked. (`session.list_tools` and its like ask.)
+    A list that the server does not declare in its capabilities is empty, with a warning in the log, and the
+    server is not asked. (`session.list_tools` and its like ask.)
     """
 
     def __init__(

@@ -43,8 +43,8 @@ EraChoice: TypeAlias = Literal["auto", "legacy", "modern"]
 SessionFactory: TypeAlias = Callable[[ReadHalf, WriteHalf], ClientSession]
 
 PROBE_SECONDS: Final = 5.0
-"""How long a server that runs may be silent when it is asked for `server/discover`. A legacy server that ignores
-what it does not know costs no more than this."""
+"""How long a server that runs may be silent when it is asked for `server/discover`. A legacy server that
+ignores what it does not know costs no more than this."""
 
 PROCESS_PROBE_SECONDS: Final = 10.0
 """The same for a process that was just started: it may import pandas first, on a busy machine."""
@@ -122,8 +122,8 @@ async def _over_stdio(
             if era != "auto" or (isinstance(exc, McpError) and exc.code in MODERN_ERRORS):
                 raise
         if opened is None:
-            # The question may have spoiled the process. Legacy servers on the Rust SDK before its 3.0 end when
-            # anything but `initialize` comes first; others refuse all that follows.
+            # The question may have spoiled the process. Legacy servers on the Rust SDK before its 3.0 end
+            # when anything but `initialize` comes first; others refuse all that follows.
             opened = await stack.enter_async_context(_in_process(server, new_session, "legacy"))
         yield opened
 

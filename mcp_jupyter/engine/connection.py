@@ -27,7 +27,7 @@ import anyio
 from anyio.abc import TaskStatus
 
 from ..errors import ConnectionClosed, FrameError, McpError, RequestTimeout
-from ..protocol.codes import INTERNAL_ERROR, INVALID_REQUEST
+from ..protocol.codes import INTERNAL_ERROR, INVALID_REQUEST, METHOD_NOT_FOUND
 from ..protocol.frames import (
     ErrorResponse,
     Message,
@@ -139,9 +139,10 @@ class Handler(Protocol):
 class _Pending:
     """A request of ours that waits for its answer. Progress runs in the task that waits."""
 
-    __slots__ = ("answer", "arrived", "is_lasting", "progress", "wakeup")
+    __slots__ = ("answer", "arrived", "is_lasting", "method", "progress", "wakeup")
 
-    def __init__(self, on_progress: ProgressCallback | None, is_lasting: bool = False) -> None:
+    def __init__(self, method: str, on_progress: ProgressCallback | None, is_lasting: bool = False) -> None:
+        self.method = method
         self.is_lasting = is_lasting
         self.wakeup = anyio.Event()
         self.arrived: Callable[[Mapping[str, Any]], None] | None = getattr(on_progress, "arrived", None)
@@ -170,14 +171,17 @@ class _Pending:
             if self.answer is not None:
                 return self._result(self.answer)
 
-    @staticmethod
-    def _result(answer: Response | ErrorResponse | Exception) -> dict[str, Any]:
+    def _result(self, answer: Response | ErrorResponse | Exception) -> dict[str, Any]:
         if isinstance(answer, Exception):
             raise answer
         if isinstance(answer, Response):
             result: dict[str, Any] = answer.result
             return result
-        raise McpError.from_wire(answer.error)
+        error = McpError.from_wire(answer.error)
+        if error.code == METHOD_NOT_FOUND and self.method not in error.message:
+            # "Method not found" alone leaves open which of many questions was meant.
+            error = McpError(error.code, f"{error.message} (method: {self.method})", error.data)
+        raise error
 
 
 class Connection:
@@ -391,7 +395,7 @@ class Connection:
             said = on_behalf
             message = replace(message, sender=said.sender, headers=said.headers, rights=said.rights)
         # The caller names a request that lasts, such as a subscription.
-        pending = self._pending[id_] = _Pending(on_progress, is_lasting=request_id is not None)
+        pending = self._pending[id_] = _Pending(method, on_progress, is_lasting=request_id is not None)
         try:
             self._channel.send(message)
             # A scope costs as much as the rest of the wait.

@@ -11,7 +11,7 @@ import pytest
 from mcp_jupyter.engine.channel import memory_pair
 from mcp_jupyter.engine.connection import Connection
 from mcp_jupyter.errors import ConnectionClosed, FrameError, McpError, RequestTimeout
-from mcp_jupyter.protocol.codes import INTERNAL_ERROR, INVALID_REQUEST
+from mcp_jupyter.protocol.codes import INTERNAL_ERROR, INVALID_REQUEST, METHOD_NOT_FOUND
 from mcp_jupyter.protocol.frames import Message, Request
 from mcp_jupyter.protocol.limits import MAX_CONTAINERS, MAX_IN_FLIGHT
 
@@ -120,6 +120,24 @@ async def test_an_error_of_the_protocol_arrives_as_it_was_raised():
         with pytest.raises(McpError) as caught:
             await client.request("refuse", {})
         assert (caught.value.code, caught.value.message, caught.value.data) == (-32602, "no", {"why": 1})
+
+
+async def test_an_error_about_an_unknown_method_names_the_method():
+    """Also when the other side's words do not (2: slow or odd)."""
+
+    async def terse(call):
+        raise McpError(METHOD_NOT_FOUND, "Method not found", {"more": 1})
+
+    async def wordy(call):
+        raise McpError(METHOD_NOT_FOUND, "What is wordy?")
+
+    async with conversation(Echo(terse=terse, wordy=wordy)) as (client, _):
+        with pytest.raises(McpError) as caught:
+            await client.request("terse", {})
+        assert str(caught.value) == "Method not found (method: terse)"
+        assert (caught.value.code, caught.value.data) == (METHOD_NOT_FOUND, {"more": 1})
+        with pytest.raises(McpError, match=r"^What is wordy\?$"):
+            await client.request("wordy", {})
 
 
 async def test_error_data_without_a_json_form_is_left_out():
