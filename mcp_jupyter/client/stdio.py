@@ -245,7 +245,7 @@ class _Child(ClientChannel):
     def _obituary(self) -> str:
         code = self._process.returncode
         end = "closed its output" if code is None else f"ended ({_exit(code)})"
-        words = printable(self._last_words.decode("utf-8", "replace")[-MAX_SHOWN_CHARS:], MAX_SHOWN_CHARS)
+        words = printable(_last_lines(self._last_words.decode("utf-8", "replace")), MAX_SHOWN_CHARS)
         return f"The server process {end}." + (f" Its last words: {words}" if words else "")
 
     async def stop(self) -> None:
@@ -327,6 +327,18 @@ class _Lines:
         if rest:
             self._parts.append(rest)
             self.pending += len(rest)
+
+
+def _last_lines(text: str) -> str:
+    """As many of a text's last lines as can be shown whole, but at least one."""
+    kept: list[str] = []
+    left = MAX_SHOWN_CHARS
+    for line in reversed(text.strip().splitlines()):
+        left -= len(line) + bool(kept)
+        if kept and left < 0:
+            break
+        kept.append(line)
+    return "\n".join(reversed(kept))
 
 
 def _exit(code: int) -> str:

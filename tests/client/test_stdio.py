@@ -188,6 +188,24 @@ async def test_a_server_that_dies_fails_the_call_and_leaves_its_last_words() -> 
                 await client.send_ping()
 
 
+@pytest.mark.parametrize(
+    ("lines", "shown"),
+    [
+        (["x" * 450, "y" * 400, "the end"], f"{'y' * 400} the end"),
+        (["before", f"Error: {'z' * 600}"], f"Error: {'z' * 490}..."),
+        (["w" * 9000, "the end"], "the end"),
+    ],
+    ids=["whole lines", "one long line", "more than is kept"],
+)
+async def test_last_words_begin_at_the_start_of_a_line(lines: list[str], shown: str) -> None:
+    """Half a word at their start would be a riddle (2: slow or odd)."""
+    body = f"def die(m, _):\n    sys.stderr.write({chr(10).join(lines)!r} + '\\n')\n    sys.stderr.flush()\n"
+    async with session(child(f"{body}    os._exit(1)\nserve(die)")) as client:
+        with pytest.raises(ConnectionClosed) as caught:
+            await client.call_tool("die")
+    assert str(caught.value) == f"The server process ended (exit code 1). Its last words: {shown}"
+
+
 async def test_a_server_that_is_killed_is_said_to_be() -> None:
     async with session(child("serve(lambda m, _: os.kill(os.getpid(), signal.SIGKILL))")) as client:
         with pytest.raises(ConnectionClosed, match="killed by SIGKILL"):
