@@ -17,6 +17,7 @@ from ..kernel.arguments import argument, seconds
 
 __all__ = [
     "ALIAS",
+    "ALIASES",
     "CALL",
     "CASSETTE",
     "INTO",
@@ -28,6 +29,8 @@ __all__ = [
 ]
 
 ALIAS = argument("alias", nargs="?", metavar="NAME", help="its name in this notebook")
+
+ALIASES = argument("aliases", nargs="*", metavar="NAME", help="connected servers")
 
 SERVER = (
     argument("--config", metavar="FILE", help="a file of servers (mcpServers), in place of a target"),

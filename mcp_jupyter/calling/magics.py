@@ -24,7 +24,7 @@ from ..errors import CassetteError, McpJupyterError, ToolError
 from ..kernel.arguments import HELP, magic, no_such, parse, parse_words, words_of
 from ..kernel.cards import Card, show
 from ..kernel.identity import cell_id, identify
-from .arguments import ALIAS, CALL, CASSETTE, INTO, PROMPT, READ, SERVER, TARGET, split_target
+from .arguments import ALIAS, ALIASES, CALL, CASSETTE, INTO, PROMPT, READ, SERVER, TARGET, split_target
 from .connections import Connections
 from .text import clean
 from .tracebacks import ServerFailed, WrongCall
@@ -204,19 +204,27 @@ class CallingMagics(Magics):
             result = server.prompt(args.prompt, **split_pairs(args.pairs))
         return self._given(args, result)
 
-    @magic(line_magic, (ALIAS,), HELP, usage="%mcp_disconnect NAME", example="%mcp_disconnect weather")
+    @magic(
+        line_magic,
+        (ALIASES,),
+        HELP,
+        usage="%mcp_disconnect NAME [NAME ...]",
+        example="%mcp_disconnect weather",
+    )
     def mcp_disconnect(self, line: str) -> None:
-        """Disconnect a server, and take its name out of the notebook."""
+        """Disconnect servers, and take their names out of the notebook."""
         __tracebackhide__ = True
         args = parse(self.mcp_disconnect, line)
         if args is None:
             return
-        if args.alias is None:
+        if not args.aliases:
             raise UsageError("%mcp_disconnect: say which, as in %mcp_disconnect weather")
-        server = self._server("%mcp_disconnect", args.alias)
-        self.connections.disconnect(args.alias)
-        self.shell.drop_by_id({args.alias: server})
-        show(Card(f"Disconnected: {args.alias}"))
+        # All are looked up first: a mistyped name disconnects nothing.
+        servers = {alias: self._server("%mcp_disconnect", alias) for alias in args.aliases}
+        for alias in servers:
+            self.connections.disconnect(alias)
+        self.shell.drop_by_id(servers)
+        show(Card(f"Disconnected: {', '.join(servers)}"))
 
     # -- what they share -------------------------------------------------------------------------
 

@@ -83,6 +83,7 @@ def test_variables_of_the_notebook_are_filled_in(kernel):
 
 
 def test_an_entry_of_a_file_of_servers(kernel, tmp_path):
+    """Several are disconnected together, or none (2: slow or odd)."""
     words = shlex.split(COMMAND)
     servers = {"mcpServers": {"weather": {"command": words[0], "args": words[1:]}, "other": {"command": "x"}}}
     file = tmp_path / "servers.json"
@@ -95,7 +96,13 @@ def test_an_entry_of_a_file_of_servers(kernel, tmp_path):
     assert ran.error.startswith(
         "UsageError: %mcp_connect: there is no server 'w3' there (known: other, weather)"
     )
-    kernel.run("%mcp_disconnect weather\n%mcp_disconnect w2")
+    ran = kernel.run("%mcp_disconnect weather w2 wether")
+    assert ran.error == (
+        "WrongCall: %mcp_disconnect: there is no connected server 'wether'. Did you mean weather?"
+    )
+    assert kernel.run("print(weather.is_open, w2.is_open)").printed == "True True\n"
+    assert kernel.run("%mcp_disconnect weather w2 weather").text == "Disconnected: weather, w2"
+    assert kernel.run("print('weather' in globals(), 'w2' in globals())").printed == "False False\n"
 
 
 def test_what_came_with_a_project_is_started_once_the_person_has_seen_it(kernel, tmp_path):

@@ -255,10 +255,12 @@ def complete_line(servers: Servers, magic: str, words: Sequence[str]) -> list[st
     words : sequence of str
         After the magic, the one that is being typed last.
     """
+    *given, last = _positional(words)
+    if magic == "%mcp_disconnect":
+        return sorted(set(servers) - set(given))
     find = _LINES.get(magic)
     if find is None:
         return []
-    *given, last = _positional(words)
     if not given:
         return sorted(servers)
     server = servers.get(given[0])
@@ -314,10 +316,6 @@ def _read_words(server: Server, given: list[str], last: str) -> list[str]:
     return [uri for uri in [*(each.uri for each in server.resources), *templates] if uri]
 
 
-def _no_words(server: Server, given: list[str], last: str) -> list[str]:
-    return []
-
-
 def _word(value: Any) -> str:
     if value is None:
         return "null"
@@ -330,5 +328,4 @@ _LINES: Final[Mapping[str, Callable[[Server, list[str], str], list[str]]]] = {
     "%mcp_call": _call_words,
     "%mcp_read": _read_words,
     "%mcp_prompt": _prompt_words,
-    "%mcp_disconnect": _no_words,
 }

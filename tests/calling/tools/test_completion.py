@@ -144,6 +144,7 @@ def lines_after(shell: InteractiveShell, code: str) -> list[str]:
         ("%mcp_prompt weather pl|", ["%mcp_prompt weather plan"]),
         ("%mcp_prompt weather plan city=x m|", ["%mcp_prompt weather plan city=x mood="]),
         ("%mcp_disconnect |", ["%mcp_disconnect weather"]),
+        ("%mcp_disconnect other we|", ["%mcp_disconnect other weather"]),
     ],
 )
 def test_what_is_typed_is_completed(shell: InteractiveShell, code: str, expected: list[str]) -> None:
