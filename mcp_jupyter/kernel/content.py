@@ -9,19 +9,20 @@ from __future__ import annotations
 
 import io
 import sys
-from base64 import b64decode
 from collections.abc import Callable
 from typing import Any, Final
 
 from IPython.core.formatters import DisplayFormatter
 from IPython.core.interactiveshell import ExecutionResult
 
-from ..server.content import Content, ContentTable, Image, Row, default_rows, frames, from_bundle
+from ..server.content import Content, ContentTable, Row, default_rows, frames, from_bundle
 from ..server.content.markup import readable_html
+from ..server.content.media import picture
 from ..server.content.mime import HTML, RICH_TYPES, TEXT, most_telling
 from . import figures
 from .calls import CURRENT, Call
 from .charts import chart, readable
+from .figure_text import describe
 from .outputs import Display
 
 __all__ = ["Displays", "kernel_table"]
@@ -82,13 +83,13 @@ def _figures(close: bool) -> Row:
         figure = _figure_of(value)
         if figure is None:
             return None
-        picture = _drawn(figure)
+        blocks = picture(_drawn(figure), "image/png", describe(figure))
         pyplot = sys.modules.get("matplotlib.pyplot")
         if close:
             _forget_display(figure)
             if pyplot is not None:
                 pyplot.close(figure)
-        return Content([Image(data=picture, format="png").to_image_content()])
+        return Content(blocks)
 
     return row
 
@@ -115,11 +116,6 @@ def _charts(value: Any) -> Content | None:
     return None if bundle is None else Content(from_bundle(bundle), mime_type=next(iter(bundle)))
 
 
-def _picture(data: str | bytes, mime: str) -> Any:
-    encoded = b64decode(data) if isinstance(data, str) else data
-    return Image(data=encoded, format=mime.partition("/")[2]).to_image_content()
-
-
 def _rich(formatter: DisplayFormatter) -> Row:
     def row(value: Any) -> Content | None:
         if type(value).__module__ == "builtins":
@@ -132,9 +128,10 @@ def _rich(formatter: DisplayFormatter) -> Row:
         if found is None:
             return None
         mime, data = found
-        if mime in ("image/png", "image/jpeg"):
-            return Content([_picture(data, mime)])
-        return Content(from_bundle({mime: data}), mime_type=mime)
+        form = {mime: data}
+        if mime.startswith("image/"):  # a text stands beside it
+            form |= formatter.format(value, include={TEXT})[0]
+        return Content(from_bundle(form), mime_type=mime)
 
     return row
 
@@ -178,8 +175,8 @@ class Displays:
             return original()[0] | {"text/markdown": table.blocks[0].text}, whole
         figure = _figure_of(value)
         if figure is not None:
-            picture = figures.encoded(figure)
-            return {TEXT: repr(figure)} | ({} if picture is None else {"image/png": picture}), None
+            drawn = figures.encoded(figure)
+            return {TEXT: describe(figure)} | ({} if drawn is None else {"image/png": drawn}), None
         return chart(value), None
 
     def finish(self, call: Call, succeeded: bool) -> None:

@@ -19,6 +19,7 @@ from typing import Any, Final
 
 from ..server.content.media import MAX_IMAGE_SIDE
 from .calls import CURRENT, Call
+from .figure_text import describe
 
 __all__ = ["CallFigures", "encoded", "install", "readable_dpi", "take", "uninstall"]
 
@@ -142,7 +143,7 @@ def take(call: Call, draw: bool) -> list[tuple[Any, dict[str, Any]]]:
         finally:
             sys.modules["matplotlib.pyplot"].close(figure)
         if picture is not None:
-            drawn.append((figure, {"image/png": picture, "text/plain": repr(figure)}))
+            drawn.append((figure, {"image/png": picture, "text/plain": describe(figure)}))
     return drawn
 
 

@@ -46,6 +46,8 @@ class HostProfile:
         Of one text.
     pictures : bool
         Pictures reach the model as pictures.
+    picture_texts : bool
+        A text of ours stands beside each picture.
     refreshes_lists : bool
         It asks for the lists again when it hears that they changed.
     reads_results : bool
@@ -76,6 +78,7 @@ class HostProfile:
     text_lines: int = 1_900
     error_chars: int = 4_000
     pictures: bool = True
+    picture_texts: bool = True
     refreshes_lists: bool = False
     reads_results: bool = False
     silent_seconds: float | None = None
@@ -210,6 +213,7 @@ OWN: Final = HostProfile(
     text_chars=1_000_000,
     text_lines=1_000_000,
     error_chars=8_000,
+    picture_texts=False,
     refreshes_lists=True,
     reads_results=True,
     progress_resets=True,

@@ -6,6 +6,7 @@ from __future__ import annotations
 import base64
 import io
 from collections.abc import Iterator
+from typing import Any
 
 import PIL.Image
 import pytest
@@ -73,6 +74,14 @@ def texts(call: Pending) -> list[str]:
     return [block["text"] for block in call.displayed()]
 
 
+def pictures(call: Pending) -> list[dict[str, Any]]:
+    """The pictures that a call displayed; each has a text directly after it."""
+    blocks = call.displayed()
+    found = [at for at, block in enumerate(blocks) if block["type"] == "image"]
+    assert all(blocks[at + 1]["text"].startswith("Figure") for at in found)
+    return [blocks[at] for at in found]
+
+
 def silent(kernel: DrivenKernel) -> None:
     """Nothing came up in the notebook: neither in a cell nor anywhere else."""
     kernel.run("")  # what calls did before this is on its way before the end of this
@@ -128,23 +137,23 @@ def test_pictures_are_scaled_where_the_call_ran(kernel: DrivenKernel, name: str,
 import base64, io
 from PIL import Image
 from mcp_jupyter.server.content import mime
-scaling, scaled = [], mime.scaled
+scaling, scaled = [], mime.picture
 def watched(*args):
     scaling.append(threading.current_thread().name)
     return scaled(*args)
-mime.scaled = watched
+mime.picture = watched
 def shows_large():
     target = io.BytesIO()
     Image.new("RGB", (4000, 40)).save(target, "png")
     display({"image/png": base64.b64encode(target.getvalue()).decode()}, raw=True)
 async def shows_large_async(): shows_large()
 """)
-    (picture,) = kernel.call(f"shows_large{name}", concurrent=concurrent).displayed()
+    picture, _ = kernel.call(f"shows_large{name}", concurrent=concurrent).displayed()
     with PIL.Image.open(io.BytesIO(base64.b64decode(picture["data"]))) as image:
         assert max(image.size) == MAX_IMAGE_SIDE
     (thread,) = kernel.evaluate("scaling")
     assert thread != "engine" if concurrent else thread == "MainThread"
-    kernel.run("mime.scaled = scaled")
+    kernel.run("mime.picture = scaled")
 
 
 @pytest.mark.parametrize("concurrent", [False, True])
@@ -234,10 +243,10 @@ async def runs_async(source):
 def test_figures_left_open_are_drawn_and_closed(kernel: DrivenKernel) -> None:
     assert kernel.call("shows").displayed()  # without matplotlib
     kernel.run(DRAWS)
-    pictures = kernel.call("draws", count=2).displayed()
-    assert [picture["mimeType"] for picture in pictures] == ["image/png", "image/png"]
-    assert base64.b64decode(pictures[0]["data"]).startswith(b"\x89PNG")
-    assert len(kernel.call("draws_async").displayed()) == 1
+    drawn = pictures(kernel.call("draws", count=2))
+    assert [picture["mimeType"] for picture in drawn] == ["image/png", "image/png"]
+    assert base64.b64decode(drawn[0]["data"]).startswith(b"\x89PNG")
+    assert len(pictures(kernel.call("draws_async"))) == 1
     assert kernel.call("draws", show=True).displayed()[0]["mimeType"] == "image/png"
     assert kernel.call("draws", fail=True).error() == ("ValueError", "after drawing")
     wrong = kernel.call("draws_wrongly")
@@ -253,8 +262,9 @@ def test_figures_left_open_are_drawn_and_closed(kernel: DrivenKernel) -> None:
 def test_figures_of_a_cell_stay_its_own(kernel: DrivenKernel) -> None:
     kernel.run(DRAWS)
     cell = kernel.busy("figure = plt.figure(); plt.plot([3, 2, 1]); await driver.hold_async()")
-    assert len(kernel.call("draws").displayed()) == 1
-    assert len(kernel.call("draws", show=True).displayed()) == 2  # of the empty one, its text
+    assert len(kernel.call("draws").displayed()) == 2  # a picture and its text
+    shown = kernel.call("draws", show=True).displayed()
+    assert [block.get("text", "")[:13] for block in shown] == ["", "Figure, 1 lin", "Figure, empty"]
     kernel.release()
     assert len(cell.wait().of("display_data")) == 1
 
@@ -263,7 +273,7 @@ def test_a_figure_left_open_is_no_larger_than_a_model_looks_at(kernel: DrivenKer
     kernel.run(
         "import matplotlib.pyplot as plt\ndef draws_wide(): plt.figure(figsize=(60, 5)).gca().plot([1, 2])"
     )
-    (picture,) = kernel.call("draws_wide").displayed()
+    (picture,) = pictures(kernel.call("draws_wide"))
     with PIL.Image.open(io.BytesIO(base64.b64decode(picture["data"]))) as image:
         assert max(image.size) <= MAX_IMAGE_SIDE * 1.05  # the edges are cut to what is drawn
 
@@ -289,7 +299,7 @@ async def lingers_async():
         call = kernel.begin_call(name)
     kernel.release()
     assert call.value() == [1]
-    assert [block["mimeType"] for block in call.displayed()] == ["image/png"]
+    assert [block["mimeType"] for block in pictures(call)] == ["image/png"]
     cell = kernel.run("plt.get_fignums()")
     assert cell.of("execute_result")[0]["data"]["text/plain"] == "[]"
     assert cell.of("display_data") == []
@@ -315,12 +325,13 @@ def draws_frames():
         display(figure)
 """)
     for how in ("displayed", "axes", "shown"):
-        assert len(kernel.call("draws_shown", how=how, concurrent=concurrent).displayed()) == 1
+        assert len(pictures(kernel.call("draws_shown", how=how, concurrent=concurrent))) == 1
     kernel.run("%config InlineBackend.close_figures = False")
     shown = kernel.call("draws_shown", how="shown", concurrent=concurrent).displayed()
     kernel.run("%config InlineBackend.close_figures = True")
     assert shown == kernel.call("draws_shown", how="", concurrent=concurrent).displayed()
-    frames = kernel.call("draws_frames", concurrent=concurrent).displayed()
+    assert shown[1]["text"].startswith("Figure 'A title that came late', 1 line (")
+    frames = pictures(kernel.call("draws_frames", concurrent=concurrent))
     assert len({block["data"] for block in frames}) == 3
     silent(kernel)
 
@@ -357,6 +368,6 @@ def draws_first():
         if concurrent:
             cell.wait()
         kernel.release()
-        assert len(call.displayed()) == 1
+        assert len(pictures(call)) == 1
         assert cell.wait().of("display_data") == []
         assert cell.of("execute_result")[0]["data"]["text/plain"] == "[]"

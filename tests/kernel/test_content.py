@@ -44,8 +44,8 @@ def test_a_figure_and_its_axes_are_a_picture_and_closed(table, pyplot):
     for pick in (lambda figure, axes: figure, lambda figure, axes: axes):
         figure, axes = pyplot.subplots()
         axes.plot([1, 2])
-        (block,) = table.convert(pick(figure, axes)).blocks
-        assert block.mimeType == "image/png"
+        block, text = table.convert(pick(figure, axes)).blocks
+        assert (block.mimeType, text.text[:14]) == ("image/png", "Figure, 1 line")
         assert pyplot.get_fignums() == []
 
 
@@ -64,14 +64,14 @@ class Grid:
 def test_a_grid_of_seaborn_and_the_axes_of_a_subfigure_are_their_figure(table, pyplot):
     for pick in (Grid, lambda figure: figure.subfigures(1, 2)[0].subplots(), lambda figure: figure):
         figure = pyplot.figure()
-        (block,) = table.convert(pick(figure)).blocks
+        block, _ = table.convert(pick(figure)).blocks
         assert block.mimeType == "image/png"
         assert pyplot.get_fignums() == []
 
 
 def test_a_figure_that_is_only_read_stays_open(pyplot):
     figure = pyplot.figure()
-    (block,) = kernel_table(DisplayFormatter(), close_figures=False).convert(figure).blocks
+    block, _ = kernel_table(DisplayFormatter(), close_figures=False).convert(figure).blocks
     assert block.mimeType == "image/png"
     assert pyplot.get_fignums() == [figure.number]
 
@@ -87,8 +87,24 @@ def test_figures_are_no_larger_than_a_model_looks_at(table, pyplot):
 
 
 def test_pillows_images_are_pictures(table):
-    (block,) = table.convert(PIL.Image.new("RGB", (3000, 30))).blocks
+    """Their text has mode and size (2: pictures)."""
+    block, text = table.convert(PIL.Image.new("RGB", (3000, 30))).blocks
     assert (block.mimeType, size(block.data)) == ("image/png", (MAX_IMAGE_SIDE, 16))
+    said = "PIL.Image.Image image mode=RGB size=3000x30"
+    assert text.text == f"{said} ({MAX_IMAGE_SIDE}x16 pixels, of 3000x30)"
+
+
+def test_a_figure_has_a_text_beside_its_picture(table, pyplot):
+    """It says what a model that does not see the picture has to know (2: pictures)."""
+    figure, axes = pyplot.subplots()
+    axes.plot([1, 2])
+    axes.set(title="Revenue", xlabel="month", ylabel="EUR")
+    picture, text = table.convert(axes).blocks
+    width, height = size(picture.data)
+    said = f"Figure 'Revenue', axes 'month' and 'EUR', 1 line ({width}x{height} pixels)"
+    assert text.text == said
+    kept = to_resource(figure, table)  # a resource is the picture alone
+    assert kept.mime_type == "image/png"
 
 
 def test_charts_of_plotly_are_their_specification_with_numbers(table):

@@ -199,11 +199,11 @@ import io, threading
 from PIL import Image as Pillow
 from mcp_jupyter.server.content import media
 from mcp_jupyter.server.fastmcp import Image
-threads, original = [], media.scaled
+threads, original = [], media.sendable
 def watched(*args):
     threads.append(threading.current_thread().name)
     return original(*args)
-media.scaled = watched
+media.sendable = watched
 """
     )
     body = "    made = io.BytesIO()\n    Pillow.new('RGB', (4000, 40)).save(made, 'png')\n"
@@ -213,4 +213,4 @@ media.scaled = watched
     assert picture["mimeType"] == "image/png"
     (thread,) = kernel.run("print(*threads, sep='\\n')").printed.splitlines()
     assert thread != "mcp-engine"
-    kernel.run("media.scaled = original")
+    kernel.run("media.sendable = original")

@@ -62,8 +62,9 @@ def structured(wanted: Any) -> Check:
 
 
 def picture(kind: str = "image/png", begin: bytes = b"\x89PNG") -> Check:
-    return lambda blocks, structured: (
-        blocks[-1]["mimeType"] == kind and base64.b64decode(blocks[-1]["data"]).startswith(begin)
+    return lambda blocks, structured: any(
+        block.get("mimeType") == kind and base64.b64decode(block["data"]).startswith(begin)
+        for block in blocks
     )
 
 

@@ -12,7 +12,7 @@ from pydantic_core import to_json
 
 from ...types import AudioContent, ImageContent, TextContent
 from .markup import readable_html
-from .media import scaled
+from .media import SVG, picture
 
 __all__ = ["HTML", "RICH_TYPES", "TEXT", "from_bundle", "most_telling"]
 
@@ -25,7 +25,7 @@ _BEFORE_HTML: Final = (
     "image/gif",
     "image/webp",
     "audio/wav",
-    "image/svg+xml",
+    SVG,
     "text/markdown",
     "text/latex",
     "application/vnd.vegalite.v6+json",
@@ -38,14 +38,22 @@ plotly) says more than its HTML, which is a script of megabytes."""
 RICH_TYPES: Final = (*_BEFORE_HTML, HTML, "application/json")
 """What makes a bundle more than the text that every value has."""
 
+MAX_REPR_CHARS: Final = 10_000
+"""Of a value's text, which may be long, that are looked at for a picture's."""
+
+_ADDRESS: Final = re.compile(r" at 0x[0-9a-fA-F]+")
+
 _DEFAULT_REPR: Final = re.compile(r"<[\w.<>]+ (?:object(?: at 0x[0-9a-fA-F]+)?|at 0x[0-9a-fA-F]+)>")
 """The text of a value whose class says nothing of it: `<pandas.io.formats.style.Styler at 0x7f3a>`."""
 
 
 def from_bundle(bundle: Mapping[str, Any]) -> list[Any]:
-    """The most useful of the forms that a bundle offers, as one block; none for an empty bundle."""
+    """The most useful of the forms that a bundle offers, as content; none for an empty bundle."""
     found = most_telling(bundle)
-    return [] if found is None else [_block(*found)]
+    if found is None:
+        return []
+    mime, data = found
+    return _picture(mime, data, _about(bundle)) if mime.startswith("image/") else [_block(mime, data)]
 
 
 def most_telling(bundle: Mapping[str, Any]) -> tuple[str, Any] | None:
@@ -73,29 +81,31 @@ def _joined(data: Any) -> str:
     return "".join(map(str, data)) if isinstance(data, list) else str(data)
 
 
+def _about(bundle: Mapping[str, Any]) -> str:
+    """What a bundle's text says of its picture; empty where that is only the name of a class."""
+    text = _joined(bundle.get(TEXT, ""))[:MAX_REPR_CHARS].strip()
+    if _DEFAULT_REPR.fullmatch(text):
+        return ""
+    return _ADDRESS.sub("", text).removeprefix("<").removesuffix(">")
+
+
 def _block(mime: str, data: Any) -> Any:
     if mime.endswith("json"):
         return TextContent(type="text", text=to_json(data, inf_nan_mode="null").decode("utf-8"))
-    if isinstance(data, list):
-        data = _joined(data)
-    if mime == "image/svg+xml":
-        return ImageContent(type="image", data=b64encode(_bytes(data)).decode("ascii"), mimeType=mime)
-    if mime.startswith(("image/", "audio/")):
-        encoded = _encoded(data, mime)
-        kind = ImageContent if mime.startswith("image/") else AudioContent
-        return kind(data=encoded, mimeType=mime)
-    return TextContent(type="text", text=str(data))
+    if mime.startswith("audio/"):
+        encoded = (
+            b64encode(data).decode("ascii") if isinstance(data, bytes) else _joined(data).replace("\n", "")
+        )
+        return AudioContent(data=encoded, mimeType=mime)
+    return TextContent(type="text", text=_joined(data))
 
 
-def _encoded(data: str | bytes, mime: str) -> str:
-    """Media as base64 on one line; an image no larger than a model looks at."""
-    text = "" if isinstance(data, bytes) else data.replace("\n", "")
-    try:
-        raw = data if isinstance(data, bytes) else b64decode(text, validate=True)
-    except ValueError:  # no base64: its reader will say so
-        return text
-    return b64encode(scaled(raw, mime)).decode("ascii")
-
-
-def _bytes(data: str | bytes) -> bytes:
-    return data.encode("utf-8") if isinstance(data, str) else data
+def _picture(mime: str, data: Any, about: str) -> list[Any]:
+    """A picture and its text. The notebook format has pictures as base64, but SVG as text."""
+    if not isinstance(data, bytes):
+        text = _joined(data)
+        try:
+            data = text.encode("utf-8") if mime == SVG else b64decode(text.replace("\n", ""), validate=True)
+        except ValueError:  # no base64: its reader will say so
+            return [ImageContent(data=text.replace("\n", ""), mimeType=mime)]
+    return picture(data, mime, about)

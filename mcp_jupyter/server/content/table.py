@@ -20,7 +20,7 @@ from ... import types
 from ...errors import ToolError
 from ...protocol.frames import dumps
 from . import columns, frames
-from .media import Audio, Image
+from .media import Audio, Image, picture
 from .plain import plain, readable
 
 __all__ = ["Content", "ContentTable", "Row", "default_rows"]
@@ -141,7 +141,7 @@ def _block(value: Any) -> Content | None:
 
 def _media(value: Any) -> Content | None:
     if isinstance(value, Image):
-        return Content([value.to_image_content()])
+        return Content(picture(value.read(), value.mime_type, value.path.name if value.path else ""))
     return Content([value.to_audio_content()]) if isinstance(value, Audio) else None
 
 

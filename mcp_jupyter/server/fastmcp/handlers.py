@@ -16,6 +16,7 @@ from ... import types
 from ...errors import McpError, UnknownName
 from ...protocol import codes
 from ..content import ContentTable
+from ..content.media import with_texts, without_texts
 from ..context import RequestContext
 from ..lowlevel.server import Server
 from ..running import Invocation, Runner
@@ -147,6 +148,8 @@ class Handlers:
                 result.content.extend(blocks)
                 if frame is not None:
                     result.content.extend(self._results.keep_whole(frame, tool.name, request.sender))
+            told = with_texts if request.profile.picture_texts else without_texts
+            result.content = told(result.content)
             self._results.fit(result, tool.name, request.sender, promised=tool.output is not None)
             return result
         except Exception as exc:

@@ -14,7 +14,16 @@ from hypothesis import strategies as st
 from IPython.core.formatters import DisplayFormatter
 
 from mcp_jupyter.server.content import from_bundle
-from mcp_jupyter.server.content.media import MAX_IMAGE_SIDE
+from mcp_jupyter.server.content.media import MAX_ABOUT_CHARS, MAX_IMAGE_SIDE
+
+
+def encoded(width: int, height: int, kind: str = "png") -> bytes:
+    target = io.BytesIO()
+    PIL.Image.new("RGB", (width, height)).save(target, kind)
+    return target.getvalue()
+
+
+PIXELS = encoded(3, 2)
 
 
 @pytest.mark.parametrize(
@@ -23,10 +32,6 @@ from mcp_jupyter.server.content.media import MAX_IMAGE_SIDE
         ({"text/plain": "p"}, "text", "p"),
         ({"text/plain": ["a\n", "b"]}, "text", "a\nb"),
         ({"text/plain": "p", "text/html": "<b>", "text/markdown": "**m**"}, "text", "**m**"),
-        ({"text/plain": "p", "image/png": "aGk=\n", "text/html": "<b>"}, "image", "aGk="),
-        ({"image/png": b"hi"}, "image", "aGk="),
-        ({"image/svg+xml": "<svg/>"}, "image", "PHN2Zy8+"),
-        ({"image/svg+xml": ["<svg", "/>"]}, "image", "PHN2Zy8+"),
         ({"audio/wav": "aGk="}, "audio", "aGk="),
         ({"application/json": {"a": float("nan")}}, "text", '{"a":null}'),
         ({"application/json": [1]}, "text", "[1]"),
@@ -38,6 +43,47 @@ def test_the_most_useful_form_is_taken(bundle, kind, said):
     assert (block.text if kind == "text" else block.data) == said
 
 
+@pytest.mark.parametrize(
+    ("bundle", "data", "said"),
+    [
+        ({"text/plain": "p", "image/png": "aGk=\n", "text/html": "<b>"}, "aGk=", "p"),
+        ({"text/plain": "<IPython.core.display.Image object>", "image/png": b"hi"}, "aGk=", "Picture"),
+        (
+            {"text/plain": "<Image mode=L size=2x2 at 0x7F1>", "image/png": b"hi"},
+            "aGk=",
+            "Image mode=L size=2x2",
+        ),
+        ({"text/plain": "a\n\u202eb\x1b[1m", "image/png": b"hi"}, "aGk=", "a b [1m"),
+        ({"text/plain": "x" * 9000, "image/jpeg": b"hi"}, "aGk=", "x" * (MAX_ABOUT_CHARS - 3) + "..."),
+        ({"image/png": PIXELS}, b64encode(PIXELS).decode(), "Picture (3x2 pixels)"),
+        ({"text/plain": "p", "image/svg+xml": "<svg/>"}, "PHN2Zy8+", "p (SVG):\n<svg/>"),
+        ({"image/svg+xml": ["<svg", "/>"]}, "PHN2Zy8+", "Drawing (SVG):\n<svg/>"),
+    ],
+)
+def test_a_picture_has_a_text_beside_it(bundle, data, said):
+    """What its text says of it, in one line where nothing is hidden, and its size (2: pictures)."""
+    image, text = from_bundle(bundle)
+    assert (image.type, image.data) == ("image", data)
+    assert (text.type, text.text) == ("text", said)
+
+
+def test_of_a_long_drawing_the_texts_are_told():
+    """A drawing is sent to no model as a picture (2: pictures)."""
+    path = f"<path d='{'M 0 0 ' * 2000}'/>"
+    svg = f"<svg><style>x</style><text>north</text>{path}<g><text x='1'>so<tspan>uth</tspan></text></g></svg>"
+    _, text = from_bundle({"image/svg+xml": svg})
+    assert text.text == "Drawing (SVG), with the texts: north south"
+
+
+@pytest.mark.parametrize("kind", ["gif", "webp"])
+def test_a_picture_is_sent_as_png_or_jpeg(kind):
+    """Other kinds are no pictures to some models (2: pictures)."""
+    image, text = from_bundle({f"image/{kind}": encoded(5, 4, kind)})
+    assert (image.mimeType, text.text) == ("image/png", "Picture (5x4 pixels)")
+    with PIL.Image.open(io.BytesIO(b64decode(image.data))) as shown:
+        assert shown.format == "PNG"
+
+
 @pytest.mark.parametrize("bundle", [{}, {"application/vnd.own": 1}])
 def test_a_bundle_with_nothing_to_read(bundle):
     assert from_bundle(bundle) == []
@@ -45,10 +91,9 @@ def test_a_bundle_with_nothing_to_read(bundle):
 
 @pytest.mark.parametrize("kind", ["png", "jpeg"])
 def test_a_displayed_image_is_no_larger_than_a_model_looks_at(kind):
-    target = io.BytesIO()
-    PIL.Image.new("RGB", (4000, 40)).save(target, kind)
-    for data in (target.getvalue(), b64encode(target.getvalue()).decode()):
-        (block,) = from_bundle({f"image/{kind}": data})
+    large = encoded(4000, 40, kind)
+    for data in (large, b64encode(large).decode()):
+        block, _ = from_bundle({f"image/{kind}": data})
         with PIL.Image.open(io.BytesIO(b64decode(block.data))) as image:
             assert image.size == (MAX_IMAGE_SIDE, 16)
 
@@ -85,7 +130,7 @@ def test_html_is_its_table_or_the_text(html, plain, said):
 
 def test_html_that_is_a_picture_is_one():
     html = "<div><img alt='a chart' src='data:image/png;base64,aGk='/><img src='data:image/png;base64,aG8='>"
-    (block,) = from_bundle({"text/html": html, "text/plain": DEFAULT})
+    block, _ = from_bundle({"text/html": html, "text/plain": DEFAULT})
     assert (block.mimeType, block.data) == ("image/png", "aGk=")
     (block,) = from_bundle(
         {"text/html": "<img alt='a chart' src='https://x.org/1.png'>", "text/plain": DEFAULT}

@@ -109,7 +109,7 @@ async def test_what_is_structured_goes_with_its_text_and_is_an_error_where_it_wa
 async def test_a_picture_over_the_budget_is_a_link_and_small_blocks_stay():
     values = [types.TextContent(type="text", text="small"), Image(data=b"x" * 9000, format="gif")]
     async with speaking(server(values, result_budget=4000)) as client:
-        small, note, link = (await client.call("give"))["content"]
+        small, note, link, _ = (await client.call("give"))["content"]
         assert small["text"] == "small"
         assert note["text"].startswith("image/gif, 9000 bytes: too large for one answer")
         assert b64decode((await read(client, link["uri"]))["blob"]) == b"x" * 9000

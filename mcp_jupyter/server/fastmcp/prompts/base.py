@@ -11,6 +11,7 @@ from .... import types
 from ....errors import McpError, ToolError
 from ....protocol.codes import INVALID_PARAMS
 from ...content import ContentTable
+from ...content.media import without_texts
 from ...running import Invocation, converted
 from ..context import Context
 from ..signatures import Signature
@@ -136,4 +137,5 @@ def _messages(item: Any, table: ContentTable) -> list[types.PromptMessage]:
         role, content = "user", item
     if isinstance(content, dict) and "type" in content:
         return [types.PromptMessage.model_validate({"role": role, "content": content})]
-    return [types.PromptMessage(role=role, content=block) for block in table.convert(content).blocks]
+    blocks = without_texts(table.convert(content).blocks)  # what is said beside a picture is the author's
+    return [types.PromptMessage(role=role, content=block) for block in blocks]
