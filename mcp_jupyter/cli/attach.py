@@ -6,9 +6,15 @@ Owns which notebook it is. Needs no token: the kernels' sockets are this user's 
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from . import reported
+from .options import constant_tools
+
+if TYPE_CHECKING:
+    from ..protocol.rights import Mode
 
 __all__ = ["command"]
 
@@ -20,7 +26,8 @@ class _NotFound(click.ClickException):
 @click.command("attach", short_help="Serve one live notebook, or all, on stdio.")
 @click.argument("name", required=False)
 @click.option("--all", "everything", is_flag=True, help="Serve all live notebooks, those to come too.")
-def command(name: str | None, everything: bool) -> None:
+@constant_tools
+def command(name: str | None, everything: bool, constant_tools: Mode | None) -> None:
     """Connect stdin and stdout to the live notebook NAME; the only one there is when left out.
 
     NAME may also be the path of the notebook's file.
@@ -37,22 +44,23 @@ def command(name: str | None, everything: bool) -> None:
         raise click.UsageError("Either NAME or --all: --all takes every notebook.")
     with reported():
         if everything:
-            anyio.run(_attach_all)
+            anyio.run(_attach_all, constant_tools)
         else:
-            anyio.run(_attach, name)
+            anyio.run(_attach, name, constant_tools)
 
 
-async def _attach_all() -> None:
+async def _attach_all(mode: Mode | None) -> None:
     from ..hub.hub import Hub
     from ..link.discovery import Discovery
     from ..server.stdio import serve_stdio
 
-    await serve_stdio(Hub(Discovery()))
+    await serve_stdio(Hub(Discovery(), constant_tools=mode or "auto"))
 
 
-async def _attach(name: str | None) -> None:
+async def _attach(name: str | None, mode: Mode | None) -> None:
     from ..errors import NotebookNotFound
     from ..link.attached import AttachedNotebook
+    from ..link.chosen import WithConstantTools
     from ..link.discovery import Discovery
     from ..link.finding import find_notebook
     from ..server.stdio import serve_stdio
@@ -62,4 +70,4 @@ async def _attach(name: str | None) -> None:
         info = await (discovery.only() if name is None else find_notebook(name, discovery))
     except NotebookNotFound as exc:
         raise _NotFound(str(exc)) from None
-    await serve_stdio(AttachedNotebook(info, discovery))
+    await serve_stdio(WithConstantTools(AttachedNotebook(info, discovery), mode))

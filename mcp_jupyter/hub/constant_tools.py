@@ -14,12 +14,11 @@ from ..engine.connection import InboundRequest
 from ..errors import McpError, ToolError
 from ..protocol.eras import Era
 from ..protocol.frames import dumps, parse_trusted
-from ..protocol.rights import Rights
+from ..protocol.rights import Mode, Rights
 from ..server.constant_tools import (
     CONSTANT_TOOLS,
     FIND_TOOLS,
     USE_TOOL,
-    Mode,
     inner_call,
     needed,
     part_of,

@@ -23,7 +23,7 @@ from ..engine.tasks import FailureLog, guarded, owned_tasks
 from ..errors import ConnectionClosed
 from ..link.discovery import Discovery
 from ..link.files import ConnectionInfo
-from ..server.constant_tools import Mode
+from ..protocol.rights import Mode
 from .catalog import KINDS, LIST_SECONDS, Notebook
 from .conversation import Conversation
 from .index import Index

@@ -5,7 +5,7 @@ The first line of a client is its greeting, `{"key": "..."}`, with `"moved": tru
 notebook's new path (see `moving`); every other line, both ways, is
 `{"m": message, "r": related request id or null}`, with `"s": sender` where the front that let the message
 in tells several senders apart, `"h": [[name, value], ...]` where it has headers for it, and
-`"g": {"tools": [...], "resources": [...]}`, the sender's rights, where the kernel must know them. This file
+`"g": {"tools": [...], "resources": [...]}`, the sender's `Rights`, where the kernel must know them. This file
 knows no socket, no key that is right and no method.
 """
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What a sender may use, as patterns of names and URIs; and how a pattern matches.
+"""What a sender may use, as patterns of names and URIs, and gets; and how a pattern matches.
 
 A front that lets several senders in decides by the name in a request. Where the name may be that of a tool
 which stands for others (`use_tool`), only the server knows: the front sends the sender's rights along.
@@ -11,17 +11,21 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from typing import Any, Final, Self, TypeGuard
+from typing import Any, Final, Literal, Self, TypeGuard, get_args
 
 __all__ = [
     "EVERY_RIGHT",
     "MAX_URI_CHARS",
     "NO_RIGHT",
+    "Mode",
     "Rights",
     "any_matches",
     "any_matches_uri",
     "is_kept_result",
 ]
+
+Mode = Literal["yes", "no", "auto"]
+"""Whether a client gets the constant tools: all, none, or those that its host needs."""
 
 MAX_URI_CHARS: Final = 2048
 """Of a resource's URI, and of a pattern for URIs: what HTTP servers and browsers take."""
@@ -59,10 +63,13 @@ class Rights:
     ----------
     tools, resources : tuple of str
         Patterns of names and URIs.
+    constant_tools : "yes", "no", "auto" or None
+        Whether the sender gets the constant tools; None: as the server has it.
     """
 
     tools: tuple[str, ...] = ()
     resources: tuple[str, ...] = ()
+    constant_tools: Mode | None = None
 
     def may_call(self, tool: str) -> bool:
         """Whether the sender may call a tool."""
@@ -73,9 +80,10 @@ class Rights:
         return is_kept_result(uri) or any_matches_uri(self.resources, uri)
 
     @property
-    def wire(self) -> dict[str, list[str]]:
+    def wire(self) -> dict[str, Any]:
         """As it travels in the envelope of a message."""
-        return {"tools": [*self.tools], "resources": [*self.resources]}
+        mode = {} if self.constant_tools is None else {"constantTools": self.constant_tools}
+        return {"tools": [*self.tools], "resources": [*self.resources], **mode}
 
     @classmethod
     def from_wire(cls, value: Any) -> Self | None:
@@ -83,9 +91,10 @@ class Rights:
         if not isinstance(value, Mapping):
             return None
         tools, resources = value.get("tools"), value.get("resources")
-        if not _are_texts(tools) or not _are_texts(resources):
+        mode = value.get("constantTools")
+        if not _are_texts(tools) or not _are_texts(resources) or mode not in (None, *get_args(Mode)):
             return None
-        return cls(tuple(tools), tuple(resources))
+        return cls(tuple(tools), tuple(resources), mode)
 
 
 def _are_texts(value: Any) -> TypeGuard[list[str]]:

@@ -12,13 +12,14 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 from pydantic_core import from_json
 
 from .. import types
 from ..errors import ToolError
 from ..protocol.frames import dumps, has_too_many_containers
+from ..protocol.rights import Mode
 from .host_profiles import HostProfile
 
 __all__ = [
@@ -26,7 +27,6 @@ __all__ = [
     "FIND_TOOLS",
     "READ_MORE",
     "USE_TOOL",
-    "Mode",
     "inner_call",
     "is_constant",
     "needed",
@@ -37,9 +37,6 @@ __all__ = [
     "unreadable",
     "uri_in",
 ]
-
-Mode = Literal["yes", "no", "auto"]
-"""Whether clients get the constant tools: all, none, or those whose host needs them."""
 
 FIND_TOOLS: Final = "find_tools"
 USE_TOOL: Final = "use_tool"

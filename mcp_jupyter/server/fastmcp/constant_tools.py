@@ -13,11 +13,11 @@ from typing import Any
 from ... import types
 from ...errors import McpError, OutOfScope, ToolError
 from ...protocol.frames import dumps, parse_trusted
+from ...protocol.rights import Mode
 from ..constant_tools import (
     CONSTANT_TOOLS,
     FIND_TOOLS,
     USE_TOOL,
-    Mode,
     inner_call,
     needed,
     part_of,
@@ -103,7 +103,7 @@ class ConstantTools:
         return await call(request, params.model_copy(update={"name": inner, "arguments": arguments}))
 
     def _mode(self, request: RequestContext) -> Mode:
-        return self.mode
+        return request.rights.constant_tools or self.mode
 
     def _found(self, request: RequestContext, query: str) -> str:
         may_call = request.rights.may_call

@@ -11,7 +11,7 @@ import pytest
 from pydantic import BaseModel
 
 from mcp_jupyter.errors import McpError
-from mcp_jupyter.server.constant_tools import Mode
+from mcp_jupyter.protocol.rights import Mode
 from mcp_jupyter.server.fastmcp import Context, FastMCP
 
 from .speaker import Speaker, both_eras, speaking
