@@ -60,7 +60,6 @@ async def _attach_all(mode: Mode | None) -> None:
 async def _attach(name: str | None, mode: Mode | None) -> None:
     from ..errors import NotebookNotFound
     from ..link.attached import AttachedNotebook
-    from ..link.chosen import WithConstantTools
     from ..link.discovery import Discovery
     from ..link.finding import find_notebook
     from ..server.stdio import serve_stdio
@@ -70,4 +69,4 @@ async def _attach(name: str | None, mode: Mode | None) -> None:
         info = await (discovery.only() if name is None else find_notebook(name, discovery))
     except NotebookNotFound as exc:
         raise _NotFound(str(exc)) from None
-    await serve_stdio(WithConstantTools(AttachedNotebook(info, discovery), mode))
+    await serve_stdio(AttachedNotebook(info, discovery, constant_tools=mode))

@@ -28,9 +28,11 @@ import click
 
 from ..errors import McpJupyterError
 from . import reported
+from .options import constant_tools
 
 if TYPE_CHECKING:
     from ..link.http_address import HttpAddress
+    from ..protocol.rights import Mode
     from .run_notebook import NotebookOptions
 
 __all__ = ["command", "file_reported"]
@@ -66,6 +68,7 @@ TOKEN_BYTES: Final = 32
 @click.option("--kernel", metavar="NAME", help="Run a notebook in this kernel instead of its own.")
 @click.option("--allow-errors", is_flag=True, help="Serve what there is when a notebook's cell fails.")
 @click.option("--watch", is_flag=True, help="Run a notebook again whenever its file changes.")
+@constant_tools
 def command(
     file: str,
     transport: str | None,
@@ -77,6 +80,7 @@ def command(
     kernel: str | None,
     allow_errors: bool,
     watch: bool,
+    constant_tools: Mode | None,
 ) -> None:
     """Serve the MCP server in FILE to one client on stdin and stdout, or with --http to many.
 
@@ -97,7 +101,7 @@ def command(
     listening = _listening(transport, host, port, token_env, no_token)
     from .run_notebook import NotebookOptions
 
-    options = NotebookOptions(parameters, kernel, allow_errors, watch)
+    options = NotebookOptions(parameters, kernel, allow_errors, watch, constant_tools)
     is_notebook = file.endswith(".ipynb")
     try:
         if listening is not None:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from ..link.attached import AttachedNotebook
     from ..link.discovery import Discovery
     from ..link.starting import StartingNotebook
+    from ..protocol.rights import Mode
     from ..server.opening import Opening
 
 __all__ = ["NotebookOptions", "opening", "serve_notebook", "served_notebook"]
@@ -47,12 +48,15 @@ class NotebookOptions:
         Serve what there is when a cell fails.
     watch : bool
         Run it again whenever its file changes.
+    constant_tools : "yes", "no", "auto" or None
+        Whether hosts get the constant tools; None: as the notebook says.
     """
 
     parameters: tuple[str, ...] = ()
     kernel: str | None = None
     allow_errors: bool = False
     watch: bool = False
+    constant_tools: Mode | None = None
 
     @property
     def given(self) -> list[str]:
@@ -62,6 +66,7 @@ class NotebookOptions:
             "--kernel": self.kernel,
             "--allow-errors": self.allow_errors,
             "--watch": self.watch,
+            "--constant-tools": self.constant_tools,
         }
         return [name for name, value in used.items() if value]
 
@@ -83,7 +88,7 @@ async def served_notebook(
 
     discovery = Discovery()
     async with _run(path, options, discovery, say) as notebook:
-        yield AttachedNotebook(notebook.info, discovery)
+        yield AttachedNotebook(notebook.info, discovery, constant_tools=options.constant_tools)
 
 
 async def serve_notebook(path: Path, options: NotebookOptions, say: Callable[[str], None]) -> None:
@@ -104,7 +109,7 @@ async def serve_notebook(path: Path, options: NotebookOptions, say: Callable[[st
     from ..link.starting import StartingNotebook
 
     discovery = Discovery()
-    server = StartingNotebook(path.name, discovery, opening(path).answer)
+    server = StartingNotebook(path.name, discovery, opening(path).answer, options.constant_tools)
     async with owned_tasks() as tasks:
         with anyio.CancelScope() as scope:
             tasks.start_soon(_converse, server, scope)

@@ -8,16 +8,19 @@ import shlex
 from collections.abc import Callable, Iterable
 from difflib import get_close_matches
 from textwrap import indent
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 from IPython.core.error import UsageError
 from IPython.core.magic import no_var_expand
 from IPython.core.magic_arguments import MagicArgumentParser, kwds, magic_arguments
 from IPython.core.magic_arguments import argument as _argument
 
+from ..protocol.rights import Mode
+
 __all__ = [
     "BUDGET",
     "CALLING",
+    "CONSTANT_TOOLS",
     "HELP",
     "HINTS",
     "HTTP",
@@ -119,6 +122,11 @@ BUDGET = argument(
     type=characters,
     metavar="CHARACTERS",
     help="of one result (default: 1000000); a larger one is shown in part, with a link",
+)
+CONSTANT_TOOLS = argument(
+    "--constant-tools",
+    choices=get_args(Mode),
+    help="whether assistants get find_tools, use_tool and read_more (auto: those whose host needs them)",
 )
 PATHS = argument(
     "--paths", action="store_true", help="the URI's {variables} are paths: they may be absolute (never ..)"

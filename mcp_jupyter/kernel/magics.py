@@ -28,6 +28,7 @@ from ..server.fastmcp.tools import Tool
 from .arguments import (
     BUDGET,
     CALLING,
+    CONSTANT_TOOLS,
     HELP,
     HINTS,
     HTTP,
@@ -308,7 +309,7 @@ class McpMagics(Magics):
 
     @magic(
         line_magic,
-        (SERVED_NAME, INSPECT, BUDGET),
+        (SERVED_NAME, INSPECT, BUDGET, CONSTANT_TOOLS),
         HTTP,
         HELP,
         usage="%mcp_serve [OPTIONS]",
@@ -332,6 +333,9 @@ class McpMagics(Magics):
             self.engine.inspect()
         if args.budget is not None:
             self.engine.server.result_budget = args.budget
+        if args.constant_tools is not None:
+            self.engine.server.constant_tools.mode = args.constant_tools
+            self.engine.server.announce(["tools"])
         card = status_card(self.engine.name, self.engine.name_note, self.engine.server)
         if args.http:  # not the address: a cell's output has no port and no token
             note = f"Also over HTTP: `jupyter mcp connect {self.engine.name}` in a terminal says how."

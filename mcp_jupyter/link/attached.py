@@ -14,6 +14,8 @@ from anyio.abc import TaskGroup
 from ..engine.channel import Channel
 from ..engine.tasks import owned_tasks
 from ..errors import LinkError
+from ..protocol.rights import Mode
+from .chosen import with_constant_tools
 from .discovery import Discovery
 from .files import ConnectionInfo
 from .finding import find_notebook
@@ -34,12 +36,21 @@ class AttachedNotebook:
         Where it is looked for when its kernel restarts.
     answer : Answer, optional
         Answers a client's opening when the kernel is late.
+    constant_tools : "yes", "no" or "auto", optional
+        Whether clients get the constant tools; as the notebook has it when left out.
     """
 
-    def __init__(self, info: ConnectionInfo, discovery: Discovery, answer: Answer | None = None) -> None:
+    def __init__(
+        self,
+        info: ConnectionInfo,
+        discovery: Discovery,
+        answer: Answer | None = None,
+        constant_tools: Mode | None = None,
+    ) -> None:
         self._info = info
         self._discovery = discovery
         self._answer = answer
+        self._constant_tools = constant_tools
         self._tasks: TaskGroup | None = None
 
     @asynccontextmanager
@@ -58,7 +69,7 @@ class AttachedNotebook:
         """
         assert self._tasks is not None
         link = await ResumingLink.open(self._info, self._discovery, self._tasks)
-        await Relay(channel, self._answer).run(link)
+        await Relay(channel, self._answer).run(with_constant_tools(link, self._constant_tools))
 
 
 class NotebookNamed:

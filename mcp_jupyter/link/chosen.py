@@ -1,92 +1,45 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""A served notebook whose clients get the constant tools, or not, as whoever serves it says.
+"""A link whose requests about tools say whether their client gets the constant tools.
 
-The kernel has a mode of its own; here a client's requests about tools carry another one.
+The kernel has a mode of its own; this one is of whoever serves the notebook to one client.
 """
 
 from __future__ import annotations
 
-from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
-from typing import Final, Protocol
+from typing import Final
 
 from ..engine.channel import Channel, Sink
-from ..errors import FrameError
 from ..protocol.frames import Message, Request
 from ..protocol.rights import EVERY_RIGHT, Mode
 
-__all__ = ["WithConstantTools"]
+__all__ = ["with_constant_tools"]
 
 _ABOUT_TOOLS: Final = frozenset({"tools/list", "tools/call"})
 
 
-class _Served(Protocol):
-    def running(self) -> AbstractAsyncContextManager[None]: ...
+def with_constant_tools(link: Channel, mode: Mode | None) -> Channel:
+    """`link`, not yet started, with a mode; None: as the kernel has it."""
+    return link if mode is None else _Marking(link, mode)
 
-    async def serve(self, channel: Channel) -> None: ...
 
-
-class WithConstantTools:
-    """What a live notebook serves, with a mode of its own.
-
-    Parameters
-    ----------
-    served : AttachedNotebook
-        Or its like, over a link. Its clients are not told apart: they may use everything.
-    mode : "yes", "no", "auto" or None
-        None: as the notebook has it.
-    """
-
-    def __init__(self, served: _Served, mode: Mode | None) -> None:
-        self._served = served
+class _Marking(Channel):
+    def __init__(self, link: Channel, mode: Mode) -> None:
+        self._link = link
         self._mode = mode
-
-    def running(self) -> AbstractAsyncContextManager[None]:
-        """What stands around all conversations."""
-        return self._served.running()
-
-    async def serve(self, channel: Channel) -> None:
-        """Run one conversation until it is closed; call it within `running`."""
-        if self._mode is not None:
-            channel = _Marked(channel, self._mode)
-        await self._served.serve(channel)
-
-
-class _Marked(Channel):
-    """A channel to a client: its requests about tools carry the mode."""
-
-    def __init__(self, channel: Channel, mode: Mode) -> None:
-        self.id_prefix = channel.id_prefix
-        self._channel = channel
-        self._mode = mode
-        self._sink: Sink | None = None
 
     def start(self, sink: Sink) -> None:
-        self._sink = sink
-        self._channel.start(self)
+        self._link.start(sink)
 
     def send(self, message: Message) -> None:
-        self._channel.send(message)
-
-    async def drain(self) -> None:
-        await self._channel.drain()
-
-    def close(self) -> None:
-        self._channel.close()
-
-    # -- the channel's sink ------------------------------------------------------------------------
-
-    def message(self, message: Message) -> None:
-        assert self._sink is not None
         if isinstance(message.frame, Request) and message.frame.method in _ABOUT_TOOLS:
+            # A client that nobody tells from others may use everything.
             rights = replace(message.rights or EVERY_RIGHT, constant_tools=self._mode)
             message = replace(message, rights=rights)
-        self._sink.message(message)
+        self._link.send(message)
 
-    def fault(self, error: FrameError) -> None:
-        assert self._sink is not None
-        self._sink.fault(error)
+    async def drain(self) -> None:
+        await self._link.drain()
 
-    def closed(self) -> None:
-        assert self._sink is not None
-        self._sink.closed()
+    def close(self) -> None:
+        self._link.close()

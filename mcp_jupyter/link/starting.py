@@ -18,6 +18,8 @@ from ..engine.channel import Channel
 from ..engine.tasks import owned_tasks
 from ..errors import LinkError, McpJupyterError
 from ..protocol.frames import ErrorResponse, Request, Response
+from ..protocol.rights import Mode
+from .chosen import with_constant_tools
 from .discovery import Discovery
 from .files import ConnectionInfo
 from .relay import Answer, Relay
@@ -43,6 +45,8 @@ class StartingNotebook:
         Where its kernel is looked for when it restarts.
     answer : Answer
         Answers the host's opening.
+    constant_tools : "yes", "no" or "auto", optional
+        See `AttachedNotebook`.
 
     Attributes
     ----------
@@ -50,11 +54,14 @@ class StartingNotebook:
         Why the notebook cannot be served.
     """
 
-    def __init__(self, name: str, discovery: Discovery, answer: Answer) -> None:
+    def __init__(
+        self, name: str, discovery: Discovery, answer: Answer, constant_tools: Mode | None = None
+    ) -> None:
         self.failure: McpJupyterError | None = None
         self._name = name
         self._discovery = discovery
         self._answer = answer
+        self._constant_tools = constant_tools
         self._opened = anyio.Event()
         self._decided = anyio.Event()
         self._info: ConnectionInfo | None = None
@@ -109,7 +116,8 @@ class StartingNotebook:
         if self._info is not None:
             assert self._tasks is not None
             try:
-                relay.connect(await ResumingLink.open(self._info, self._discovery, self._tasks))
+                link = await ResumingLink.open(self._info, self._discovery, self._tasks)
+                relay.connect(with_constant_tools(link, self._constant_tools))
             except LinkError as exc:
                 self.failure = exc
         channel.is_patient = False

@@ -3,15 +3,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from mcp_jupyter import Client
 from mcp_jupyter.protocol.eras import CLIENT_CAPABILITIES, CLIENT_INFO, LATEST_MODERN, PROTOCOL_VERSION
 from tests.conftest import JupyterDirs
 from tests.extension.support import NAME, make_notebook, serve_notebook
+from tests.headless.conftest import write_notebook
 
 from .support import Attached, attach, run
+from .test_run import serving
+
+__all__ = ["write_notebook"]
 
 pytestmark = pytest.mark.anyio
 
@@ -76,3 +84,46 @@ async def test_another_word_is_refused(jupyter_dirs: JupyterDirs) -> None:
     ended = await run(jupyter_dirs, "attach", NAME, "--constant-tools", "maybe")
     assert ended.returncode == 2
     assert b"'maybe' is not one of 'yes', 'no', 'auto'" in ended.stderr
+
+
+TOOL = "%%mcp_tool\ndef total(n: int) -> int:\n    return 10 * n"
+
+
+async def test_run_gives_them_for_a_notebook(
+    jupyter_dirs: JupyterDirs, write_notebook: Callable[..., Path]
+) -> None:
+    """On stdio, where the kernel is yet to start, by the host's need or as it is told (2: constant tools)."""
+    path = str(write_notebook(TOOL))
+    async with attach(jupyter_dirs, path, command="run") as attached:
+        assert await listed(attached, "codex-mcp-client") == CONSTANT[:2]
+        assert await listed(attached, "claude-code", 2) == []
+        use = {"name": "use_tool", "arguments": {"name": "total", "arguments": {"n": 2}}}
+        await attached.send(request(3, "tools/call", "codex-mcp-client", **use))
+        assert (await attached.answer(3))["result"]["content"][0]["text"] == "20"
+    async with attach(jupyter_dirs, path, "--constant-tools", "yes", command="run") as attached:
+        assert await listed(attached, "claude-code") == CONSTANT
+
+
+async def test_run_over_http_gives_them_as_it_is_told(
+    jupyter_dirs: JupyterDirs, write_notebook: Callable[..., Path]
+) -> None:
+    """Our own client needs none (2: constant tools)."""
+    options = ("--http", "--port", "0", "--no-token", "--constant-tools", "yes")
+    async with AsyncExitStack() as stack:
+        serves = serving(jupyter_dirs, str(write_notebook(TOOL)), *options)
+        _, url, _ = await stack.enter_async_context(serves)
+        client = await stack.enter_async_context(Client(url))
+        assert [tool.name for tool in await client.list_tools()] == ["total", *CONSTANT]
+        arguments = {"name": "total", "arguments": {"n": 2}}
+        assert (await client.call_tool("use_tool", arguments)).content[0].text == "20"
+
+
+async def test_run_of_a_script_never_gives_them(jupyter_dirs: JupyterDirs, tmp_path: Path) -> None:
+    """Neither to an unknown host, nor when it is told to (2: constant tools)."""
+    script = tmp_path / "server.py"
+    script.write_text("from mcp_jupyter.server import FastMCP\nmcp = FastMCP('script')\n")
+    async with attach(jupyter_dirs, str(script), command="run") as attached:
+        assert await listed(attached, "unknown") == []
+    ended = await run(jupyter_dirs, "run", str(script), "--constant-tools", "yes")
+    assert ended.returncode == 2
+    assert b"--constant-tools: for notebooks only" in ended.stderr

@@ -120,9 +120,8 @@ class FastMCP:
         self.dependencies = list(dependencies or ())
         self._given_runner, self._given_post = runner, post
         self._poster: Poster | None = None
-        self._catalog = Catalog()
+        self._catalog, self._results = Catalog(), KeptResults(result_budget)
         table = content or ContentTable(default_rows())
-        self._results = KeptResults(result_budget)
         self._server.on_forget = self._results.forget
         self._handlers = Handlers(self._catalog, table, self._context, page_size, self._results)
         self._handlers.add_to(self._server)
@@ -170,7 +169,7 @@ class FastMCP:
 
     def add(self, *items: Tool | Resource | Prompt) -> None:
         """Register items, replacing those of the same name or URI; clients are told."""
-        self._announce(self._catalog.add(*items))
+        self.announce(self._catalog.add(*items))
 
     def renew(self) -> None:
         """Have the list of tools say what they take now; clients are told.
@@ -195,10 +194,11 @@ class FastMCP:
             What was removed: "tools", "resources", "prompts".
         """
         kinds = self._catalog.remove(name)
-        self._announce(kinds)
+        self.announce(kinds)
         return kinds
 
-    def _announce(self, kinds: Iterable[str]) -> None:
+    def announce(self, kinds: Iterable[str]) -> None:
+        """Tell clients that lists changed: "tools", "resources", "prompts". From any thread."""
         for kind in sorted(kinds):
             self._tell(self._server.changed, kind)
 
