@@ -38,7 +38,7 @@ MARGIN_SECONDS: Final = 5.0
 """Before a host ends a silent call: the error must arrive while the host still takes it."""
 
 MAX_MESSAGE_CHARS: Final = 200
-"""Of a question, in an error."""
+"""Of a question, or the name or URI of who asks it, in an error."""
 
 MAX_FIELDS: Final = 10
 """Fields of a form that an error lists, and choices of a field."""
@@ -151,8 +151,8 @@ def needed_text(question: UserQuestion, why: str) -> str:
     why : str
         The end of a sentence, as "nobody answered within 55 s".
     """
-    asked = _short(str(question.params.get("message") or ""))
-    needs = f"{question.asker} needs"
+    asker, asked = _short(question.asker), _short(str(question.params.get("message") or ""))
+    needs = f"{asker} needs"
     end = (
         ", or ask the user to open the notebook in JupyterLab and to answer there."
         if question.has_notebook
@@ -172,7 +172,7 @@ def needed_text(question: UserQuestion, why: str) -> str:
     taken = [name for name in fields if name in question.arguments]
     if taken:
         named = f"argument{'s' * (len(taken) > 1)} {', '.join(taken)}"
-        return f"{needs} {what}, and {why}. Call {question.asker} again with the {named}."
+        return f"{needs} {what}, and {why}. Call {asker} again with the {named}."
     return f"{needs} {what}, and {why}. Use a tool that takes the answer as an argument{end}"
 
 
