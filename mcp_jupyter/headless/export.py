@@ -113,6 +113,7 @@ class _Writer:
         self._read: set[str] = set()
         self._bound: set[str] = set()
         self._serves = False
+        self._instructions = ""
         self._transform = TransformerManager().transform_cell
 
     def script(self, name: str) -> str:
@@ -122,6 +123,7 @@ class _Writer:
         if "ToolAnnotations(" in body:
             imports.append("from mcp_jupyter.types import ToolAnnotations")
         helper = ""
+        told = f", instructions={self._instructions!r}" if self._instructions else ""
         head = [f'"""Written from {self._name} by `jupyter mcp export`."""', ""]
         head += (
             [f"from __future__ import {', '.join(dict.fromkeys(self._future))}", ""] if self._future else []
@@ -132,7 +134,7 @@ class _Writer:
             "",
             *imports,
             "",
-            f"mcp = FastMCP({name!r})",
+            f"mcp = FastMCP({name!r}{told})",
             "",
             _PRINTS,
         ]
@@ -351,11 +353,17 @@ class _Writer:
         head = f"{decorator}\ndef _prompt_{self._number}({parameters}) -> str:"
         return f"{head}\n    return {text!r}.format({values})"
 
+    def _told(self, line: str, body: str) -> str:
+        self._options(McpMagics.mcp_instructions, line)
+        self._instructions = body.strip()
+        return ""
+
 
 _CELLS: Final[dict[str, Callable[[_Writer, str, str], str]]] = {
     "mcp_tool": _Writer._tool,
     "mcp_resource": _Writer._resource,
     "mcp_prompt": _Writer._prompt,
+    "mcp_instructions": _Writer._told,
 }
 
 

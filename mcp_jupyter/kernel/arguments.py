@@ -16,6 +16,7 @@ from IPython.core.magic_arguments import MagicArgumentParser, kwds, magic_argume
 from IPython.core.magic_arguments import argument as _argument
 
 from ..protocol.rights import Mode
+from ..types import ToolAnnotations
 
 __all__ = [
     "BUDGET",
@@ -25,6 +26,7 @@ __all__ = [
     "HINTS",
     "HTTP",
     "INSPECT",
+    "INSTRUCTIONS",
     "MIME_TYPE",
     "NAMES",
     "PATHS",
@@ -39,6 +41,7 @@ __all__ = [
     "parse",
     "parse_words",
     "seconds",
+    "tool_hints",
     "wants_help",
     "words_of",
 ]
@@ -127,6 +130,9 @@ CONSTANT_TOOLS = argument(
     "--constant-tools",
     choices=get_args(Mode),
     help="whether assistants get find_tools, use_tool and read_more (auto: those whose host needs them)",
+)
+INSTRUCTIONS = argument(
+    "--instructions", action="store_true", help="show what assistants are told about the notebook"
 )
 PATHS = argument(
     "--paths", action="store_true", help="the URI's {variables} are paths: they may be absolute (never ..)"
@@ -232,6 +238,26 @@ def parse_words(magic: Callable[..., Any], words: list[str]) -> argparse.Namespa
     except UsageError as exc:
         raise UsageError(f"{parser.prog}: {exc} (see {parser.prog} --help)") from None
     return found
+
+
+def tool_hints(args: argparse.Namespace) -> ToolAnnotations | None:
+    """Only what was said: an absent hint means "unknown", which clients treat with care.
+
+    Raises
+    ------
+    UsageError
+        The hints contradict each other.
+    """
+    if args.read_only and args.destructive:
+        raise UsageError("%%mcp_tool: a tool cannot be both --read-only and --destructive.")
+    said = {
+        "readOnlyHint": args.read_only,
+        "destructiveHint": args.destructive,
+        "idempotentHint": args.idempotent,
+        "openWorldHint": args.open_world,
+    }
+    given: dict[str, Any] = {hint: True for hint, is_given in said.items() if is_given}
+    return ToolAnnotations(**given) if given else None
 
 
 def no_such(what: str, name: str, known: Iterable[str]) -> UsageError:

@@ -33,6 +33,7 @@ from .content import kernel_table
 from .execution import KernelRunner
 from .identity import SESSION_NAME, Identity, identify, why_unreachable
 from .inspection import cells_resource, status_resource, variables_resource
+from .instructions import NotebookInstructions
 from .questions import DrawForm, NotebookQuestions
 from .status import shown_resources
 from .variables import Variables
@@ -71,6 +72,8 @@ class Engine:
         The variables that are served.
     questions : NotebookQuestions
         What calls ask the user.
+    instructions : NotebookInstructions
+        What hosts are told about the notebook.
     """
 
     def __init__(self, shell: InteractiveShell, draw: DrawForm | None = None) -> None:
@@ -82,7 +85,7 @@ class Engine:
         self.table = kernel_table(shell.display_formatter)
         self.server = FastMCP(
             self._identity.name,
-            instructions="A live Jupyter notebook: its functions are tools, its variables resources.",
+            instructions=lambda chars: self.instructions(chars),
             runner=self._runner,
             content=self.table,
             post=self.post,
@@ -93,6 +96,9 @@ class Engine:
         self._shell = shell
         read_only = kernel_table(shell.display_formatter, close_figures=False)
         self.variables = Variables(shell.user_ns, read_only, self.server)
+        self.instructions = NotebookInstructions(
+            self.server, self.variables, shell.user_ns, lambda: self._identity.file
+        )
         self._events = shell.events
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stop: asyncio.Event | None = None

@@ -18,7 +18,6 @@ from IPython.core.interactiveshell import InteractiveShell
 from IPython.core.magic import Magics, cell_magic, line_cell_magic, line_magic, magics_class
 from traitlets import Bool
 
-from .. import types
 from ..calling.connections import Connections
 from ..calling.magics import connections_card
 from ..errors import LinkError
@@ -33,6 +32,7 @@ from .arguments import (
     HINTS,
     HTTP,
     INSPECT,
+    INSTRUCTIONS,
     MIME_TYPE,
     NAMES,
     PATHS,
@@ -44,6 +44,7 @@ from .arguments import (
     magic,
     no_such,
     parse,
+    tool_hints,
 )
 from .calls import CURRENT
 from .cards import Card, show, signature_text
@@ -141,7 +142,7 @@ class McpMagics(Magics):
             return None
         done = self._run("%%mcp_tool", line, cell)
         functions = self._functions("%%mcp_tool", done, args.name)
-        hints = _hints(args)
+        hints = tool_hints(args)
         tools = [
             self._made(
                 "%%mcp_tool",
@@ -269,12 +270,28 @@ class McpMagics(Magics):
 
     # -- the rest --------------------------------------------------------------------------------
 
-    @magic(line_magic, HELP, usage="%mcp_status", example="%mcp_status")
+    @magic(
+        cell_magic,
+        HELP,
+        usage="%%mcp_instructions",
+        example="%%mcp_instructions\nSales of 2026. Ask for a region before you call top_customers.",
+    )
+    def mcp_instructions(self, line: str, cell: str) -> None:
+        """Tell assistants the text of the cell about this notebook, instead of what is told by default."""
+        if self._parsed(self.mcp_instructions, line) is not None:
+            self.engine.instructions.own = cell.strip() or None
+            print(self.engine.instructions.shown())
+
+    @magic(line_magic, (INSTRUCTIONS,), HELP, usage="%mcp_status [OPTIONS]", example="%mcp_status")
     def mcp_status(self, line: str) -> None:
         """Show what this notebook serves, and which servers it is connected to."""
-        if parse(self.mcp_status, line) is None:
+        args = parse(self.mcp_status, line)
+        if args is None:
             return
         engine = self.running
+        if args.instructions:
+            print(self.engine.instructions.shown())
+            return
         if engine is None:
             show(loaded_card())
         else:
@@ -419,22 +436,6 @@ def _line(item: Tool | Resource | Prompt, namespace: Mapping[str, Any]) -> tuple
     if isinstance(item, Resource):
         return item.uri, description
     return item.name, signature_text(item.function), *([description] if description else [])
-
-
-def _hints(args: argparse.Namespace) -> types.ToolAnnotations | None:
-    """Only what was said: an absent hint means "unknown", which clients treat with care."""
-    if args.read_only and args.destructive:
-        raise UsageError("%%mcp_tool: a tool cannot be both --read-only and --destructive.")
-    said: dict[str, Any] = {}
-    if args.read_only:
-        said["readOnlyHint"] = True
-    if args.destructive:
-        said["destructiveHint"] = True
-    if args.idempotent:
-        said["idempotentHint"] = True
-    if args.open_world:
-        said["openWorldHint"] = True
-    return types.ToolAnnotations(**said) if said else None
 
 
 def _constant(value: Any) -> Callable[[], Any]:

@@ -6,8 +6,10 @@ Every function here acts on the notebook it is called in, and loads the extensio
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from IPython.core.getipython import get_ipython
@@ -17,6 +19,7 @@ from .engine import Engine
 from .extension import connections_of, magics_of
 from .identity import identify
 from .magics import McpMagics
+from .outline import INSTRUCTIONS_CHARS
 from .status import status_card
 
 if TYPE_CHECKING:
@@ -184,6 +187,24 @@ def decline(number: int) -> None:
         There is no such question.
     """
     _engine().questions.decline(number)
+
+
+class _Notebook(ModuleType):
+    """The type of this module: it gives the module a property."""
+
+    @property
+    def instructions(self) -> str:
+        """What assistants are told about the notebook. Set a text to replace it, None to have it back."""
+        return _engine().instructions(INSTRUCTIONS_CHARS)
+
+    @instructions.setter
+    def instructions(self, text: str | None) -> None:
+        if not isinstance(text, str | None):
+            raise TypeError(f"Instructions are a text or None, not {type(text).__name__}.")
+        _engine().instructions.own = (text or "").strip() or None
+
+
+sys.modules[__name__].__class__ = _Notebook
 
 
 def serve(name: str | None = None) -> Card:

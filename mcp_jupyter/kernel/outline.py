@@ -36,8 +36,8 @@ MAX_CELLS: Final = 5_000
 MAX_MARKDOWN_CHARS: Final = 4_000
 """Of the first Markdown cell: title and first paragraph stand at its beginning."""
 
-MAX_TOOLS: Final = 100
-"""Tools and variables that are taken from a file: more would not fit into the instructions."""
+MAX_ENTRIES: Final = 100
+"""Tools, and variables, that are looked at: more would not fit into the instructions."""
 
 TITLE_CHARS: Final = 120
 NAME_CHARS: Final = 100
@@ -128,7 +128,7 @@ def _outline(cells: list[tuple[str, str]]) -> Outline:
 
 
 def _distinct(entries: list[Entry]) -> tuple[Entry, ...]:
-    return tuple(dict.fromkeys(entries))[:MAX_TOOLS]
+    return tuple(dict.fromkeys(entries))[:MAX_ENTRIES]
 
 
 _FUNCTION: Final = re.compile(r"^(?:async[ \t]+)?def[ \t]+([^\W\d_]\w*)", re.MULTILINE)

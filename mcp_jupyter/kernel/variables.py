@@ -97,6 +97,11 @@ class Variables:
         served.state = fingerprint(value) if watch else None
         return self._register(variable, served)
 
+    def description(self, variable: str) -> str:
+        """What the user said of a variable that is served; empty when nothing. From any thread."""
+        served = self._served.get(variable)
+        return (served and served.description) or ""
+
     def forget(self, name: str) -> None:
         """Take the templates of a variable back that is not served any more, by its name or URI."""
         for variable, served in list(self._served.items()):

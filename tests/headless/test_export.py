@@ -57,11 +57,13 @@ CELLS = [
     "%%mcp_prompt plain\nBraces {{}} and {what}, {what}.",
     "from mcp_jupyter import notebook\n\n@notebook.tool()\ndef decorated() -> str:\n    return 'd'",
     "%mcp_status",
+    "%%mcp_instructions\nAsk for values.",
 ]
 
 
 async def test_each_of_our_magics_becomes_a_decorator(tmp_path, write_notebook):
     async with await served(tmp_path, script(write_notebook, *CELLS)) as client:
+        assert client.instructions == "Ask for values."
         assert [tool.name for tool in await client.list_tools()] == ["total", "other", "decorated"]
         assert (await client.call_tool("total", {"n": 2})).structuredContent == {"result": 12}
         assert tuple(await client.read_resource("data://doubled")) == ("[2,4]", "application/json")

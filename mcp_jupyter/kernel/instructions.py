@@ -1,0 +1,139 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The instructions of a live notebook: what its file says, what it serves now, or what its user wrote.
+
+They are made anew whenever a client asks; the file is read again only when it has changed. Names, shapes and
+columns are told, never values.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from itertools import islice
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import unquote
+
+from ..calling.text import one_line
+from ..server.content import frames
+from ..server.fastmcp import FastMCP
+from ..server.host_profiles import DEFAULT, PROFILES
+from .outline import Entry, Outline, instructions, read_outline
+from .status import shown_resources
+from .variables import Variables, variable_uri
+
+__all__ = ["NotebookInstructions"]
+
+MAX_COLUMNS: Final = 20
+"""Named for one data frame; how many more there are is told."""
+
+COLUMN_CHARS: Final = 40
+DESCRIPTION_CHARS: Final = 120
+
+_VARIABLES: Final = variable_uri("")
+
+
+class NotebookInstructions:
+    """Makes the instructions; may be called on any thread.
+
+    Parameters
+    ----------
+    server : FastMCP
+        What is served.
+    variables : Variables
+        Which variables are served.
+    namespace : mapping
+        The notebook's, with their values.
+    file : callable
+        The path of the notebook's file, where that is known.
+
+    Attributes
+    ----------
+    own : str or None
+        The user's own text, which replaces all else.
+    """
+
+    def __init__(
+        self,
+        server: FastMCP,
+        variables: Variables,
+        namespace: Mapping[str, Any],
+        file: Callable[[], str | None],
+    ) -> None:
+        self.own: str | None = None
+        self._server = server
+        self._variables = variables
+        self._namespace = namespace
+        self._file = file
+        self._read: tuple[object, Outline] = (None, Outline())
+
+    def __call__(self, chars: int) -> str:
+        """The instructions for a host that shows so many characters."""
+        outline = replace(self._outline(), own=self.own)
+        return instructions(self._server.name, outline, chars, data=self.data(), tools=self._tools())
+
+    def data(self) -> Iterator[Entry]:
+        """What is served as resources: a variable's name with its kind, shape and columns; or a URI."""
+        for uri in shown_resources(self._server):
+            name = unquote(uri.removeprefix(_VARIABLES))
+            if not uri.startswith(_VARIABLES):
+                if (resource := self._server.resources.get(uri)) is not None:
+                    yield uri, _first_line(resource.definition.description)
+            elif name in self._namespace:
+                said = _first_line(self._variables.description(name))
+                about = _about(self._namespace.get(name))
+                yield name, f"{said} ({about})" if said else about
+
+    def shown(self) -> str:
+        """The texts that hosts get, with which host gets which."""
+        titles: dict[int, list[str]] = {}
+        for profile in (DEFAULT, *PROFILES.values()):
+            titles.setdefault(profile.instructions_chars, []).append(profile.title)
+        usual = DEFAULT.instructions_chars
+        parts = []
+        for chars, hosts in titles.items():
+            text = self(chars)
+            who = "most hosts" if chars == usual else ", ".join(hosts)
+            parts.append(f"Instructions for {who} ({len(text)} of at most {chars} characters):\n\n{text}\n")
+        return "\n".join(parts)
+
+    def _tools(self) -> Iterator[Entry]:
+        for tool in self._server.tools.values():
+            yield tool.name, _first_line(tool.definition.description)
+
+    def _outline(self) -> Outline:
+        """What the file says, read again when the file has changed."""
+        file = self._file()
+        if file is None or not file.endswith(".ipynb"):
+            return Outline()
+        try:
+            status = os.stat(file)
+        except OSError:
+            return Outline()
+        stamp = (file, status.st_mtime_ns, status.st_size)
+        if self._read[0] != stamp:
+            self._read = stamp, read_outline(Path(file))
+        return self._read[1]
+
+
+def _first_line(text: str | None) -> str:
+    return one_line((text or "").strip().partition("\n")[0], DESCRIPTION_CHARS)
+
+
+def _about(value: Any) -> str:
+    """A value's kind; of a data frame its shape and columns. Never what is in it."""
+    kind = type(value).__name__
+    if not frames.is_frame(value):
+        return kind
+    try:
+        rows = f"{len(value):,} rows"
+        is_arrow = not hasattr(value, "iloc") and hasattr(value, "num_columns")
+        names = value.column_names if is_arrow else getattr(value, "columns", None)
+        if names is None:  # a series
+            return f"{kind} of {rows}"
+        shown = [" ".join(str(name)[:COLUMN_CHARS].split()) for name in islice(names, MAX_COLUMNS)]
+        more = len(names) - len(shown)
+        return f"{rows}; columns {', '.join(shown)}{f' and {more} more' if more > 0 else ''}"
+    except Exception:  # noqa: BLE001 - a class derived from a frame's may do anything
+        return kind
