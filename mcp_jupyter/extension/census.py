@@ -26,6 +26,9 @@ __all__ = ["ASK_SECONDS", "NOTEBOOK_META", "Summary", "census"]
 ASK_SECONDS: Final = 2.0
 """The engine answers beside a running cell in milliseconds. Longer: something holds its interpreter."""
 
+MAX_CLIENTS: Final = 256
+"""Taken of what one kernel says."""
+
 NOTEBOOK_META: Final = "mcp-jupyter/notebook"
 """The key in the `_meta` of a `server/discover` result under which a kernel speaks of its notebook."""
 
@@ -52,6 +55,8 @@ class Summary:
         How many of each; 0 where the kernel does not say.
     machine : str or None
         What that other machine is called.
+    clients : tuple of mapping
+        Who is connected: `name`, `version` and `since` of each, as the kernel says.
     """
 
     name: str
@@ -62,6 +67,7 @@ class Summary:
     resources: int = 0
     prompts: int = 0
     machine: str | None = None
+    clients: tuple[Mapping[str, str], ...] = ()
 
 
 class _Nobody:
@@ -123,6 +129,17 @@ def _merged(summary: Summary, result: Mapping[str, Any]) -> Summary:
         tools=_count(said.get("tools")),
         resources=_count(said.get("resources")),
         prompts=_count(said.get("prompts")),
+        clients=_clients(said.get("clients")),
+    )
+
+
+def _clients(value: object) -> tuple[Mapping[str, str], ...]:
+    if not isinstance(value, list):
+        return ()
+    return tuple(
+        {key: text for key in ("name", "version", "since") if isinstance(text := client.get(key), str)}
+        for client in value[:MAX_CLIENTS]
+        if isinstance(client, dict)
     )
 
 

@@ -68,7 +68,8 @@ _FLAGS: Final = re.ASCII | re.IGNORECASE
 _HOST: Final = re.compile(r"(?P<host>\[[0-9a-f:.]+\]|[a-z0-9_.%-]+)(?::[0-9]{1,5})?", _FLAGS)
 _CREDENTIAL: Final = re.compile(r"(?:token|bearer)\s+(.+)", _FLAGS)
 _UNAUTHORIZED: Final = {"WWW-Authenticate": CHALLENGE}
-_HOW: Final = "`jupyter mcp token create NAME --tool '*'` makes one for the notebook NAME."
+_CREATE: Final = "Run `jupyter mcp token create {} --tool '*' --resource '*' --prompt '*'` in a terminal"
+_PLAIN_NAME: Final = re.compile(r"[\w-]{1,100}", re.ASCII)
 
 
 def host_refusal(handler: RequestHandler) -> str | None:
@@ -184,8 +185,8 @@ class TokenGuard:
         if self._is_jupyter_token(handler):
             return await self._owner(handler)
         if text is None:
-            raise Refusal(401, f"A bearer token is required. {_HOW}", _UNAUTHORIZED)
-        token = self._verified(text)
+            raise Refusal(401, f"{_how(handler)}: a bearer token is required.", _UNAUTHORIZED)
+        token = self._verified(text, _how(handler))
         # At the hub there is no name in the URL: it shows a token what it opens, and nothing else. Whether a
         # token that names notebooks by their paths opens this one is known once it is found.
         if handler.path_args and not (token.notebooks or token.opens(handler.path_args[0])):
@@ -194,11 +195,11 @@ class TokenGuard:
         self._admitted(token)
         return Grant.of(token) if handler.path_args else Principal(token.id, max_body_bytes(token))
 
-    def _verified(self, text: str) -> Token:
+    def _verified(self, text: str, how: str) -> Token:
         try:
             return self._store.verify(text, self._audience())
         except TokenRefused as exc:
-            raise Refusal(401, f"{exc} {_HOW}", _UNAUTHORIZED) from None
+            raise Refusal(401, f"{how} for a new token. {exc}", _UNAUTHORIZED) from None
         except TokenFileError as exc:
             if str(exc) != self._file_error:  # said once: strangers can make us come here
                 self._file_error = str(exc)
@@ -217,8 +218,8 @@ class TokenGuard:
         if not self._accept_jupyter_token:
             raise Refusal(
                 403,
-                "The Jupyter token can do everything on this server and is not accepted here: an MCP client "
-                f"gets a token of its own, for one notebook. {_HOW}",
+                f"{_how(handler)}: an MCP client gets a token of its own, for one notebook. The Jupyter "
+                "token can do everything on this server and is not accepted here.",
             )
         await self._ask_authorizer(handler, User(username=OWNER_ID))
         return Principal(OWNER_ID)
@@ -228,6 +229,12 @@ class TokenGuard:
         answer = handler.authorizer.is_authorized(handler, user, "execute", RESOURCE)
         if not await ensure_async(answer):
             raise Refusal(403, "Whoever made this token may not use MCP on this server.")
+
+
+def _how(handler: JupyterHandler) -> str:
+    """What the user types to get a token. It comes first: some hosts hand only the beginning to the model."""
+    name = handler.path_args[0] if handler.path_args else None
+    return _CREATE.format(name if name is not None and _PLAIN_NAME.fullmatch(name) else "NAME")
 
 
 def _refuse_credentials_in_url(handler: RequestHandler) -> None:

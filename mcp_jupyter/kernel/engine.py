@@ -355,6 +355,7 @@ class Engine:
             "tools": len(self.server.tools),
             "resources": len(resources),
             "prompts": len(self.server.prompts),
+            "clients": self.server.clients(),
         }
 
     def _activity(self) -> dict[str, Any]:

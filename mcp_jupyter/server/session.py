@@ -19,6 +19,7 @@ from ..protocol import codes
 from ..protocol.eras import CLIENT_INFO, SUBSCRIPTION_ID, Era, is_modern, modern_era, negotiate
 from ..protocol.frames import Notification
 from ..protocol.methods import FORGET_SENDER, METHODS
+from .clients import SeenClients
 from .context import LOG_LEVELS, RequestContext, current_request
 from .host_profiles import profile_of
 from .models import InitializationOptions
@@ -84,6 +85,8 @@ class ServerSession:
         What the client said of itself in a legacy handshake.
     client_info, client_capabilities : mapping
         Its `clientInfo` there, and what it declared, as received.
+    clients : SeenClients
+        Who talks here, in either era.
     """
 
     def __init__(
@@ -93,6 +96,7 @@ class ServerSession:
         self._introduced: Introduced = options or server
         self.client_params: types.InitializeRequestParams | None = None
         self.client_info: Mapping[str, Any] = {}
+        self.clients = SeenClients()
         self.client_capabilities: Mapping[str, Any] = {}
         self._era: Era | None = None
         self._used = False  # a gateway opens a session, and its client then opens it again
@@ -151,6 +155,8 @@ class ServerSession:
         if call.method in _STANDARD and call.method not in era.client_requests and not about_task:
             raise _unknown(call.method)
         context = RequestContext(call, era, self, self.server.lifespan_context, level)
+        if era.rounds:
+            self.clients.note(context.client_info)
         current_request.set(context)
         own = _OWN.get(call.method)
         if own is not None:
@@ -183,6 +189,7 @@ class ServerSession:
         params = parameters(types.InitializeRequestParams, call.params)
         self.client_params = params
         self.client_info = call.params["clientInfo"]
+        self.clients.note(self.client_info, stays=True)
         self.client_capabilities = call.params["capabilities"]
         self._era = negotiate(params.protocolVersion)
         return initialized(self._era, self._introduced, profile_of(self.client_info))

@@ -32,6 +32,8 @@ COMMANDS = [
     "connect",
     "demo",
     "dev",
+    "doctor",
+    "hosts",
     "inspect",
     "install",
     "list",

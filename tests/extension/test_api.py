@@ -203,7 +203,15 @@ async def test_a_bad_token_file_is_explained_to_its_owner(served: Served, person
 
 
 async def test_servers_are_listed_with_what_they_say(served: Served, person: httpx2.AsyncClient) -> None:
-    said = {"state": "busy", "path": "a/sales.ipynb", "tools": 2, "resources": 1, "prompts": 0}
+    clients = [{"name": "codex-mcp-client", "version": "1", "since": "2026-11-30T16:00:00Z"}]
+    said = {
+        "state": "busy",
+        "path": "a/sales.ipynb",
+        "tools": 2,
+        "resources": 1,
+        "prompts": 0,
+        "clients": clients,
+    }
     server = FastMCP("test", status=lambda: {"mcp-jupyter/notebook": said})
     async with serve_notebook(server=server):
         (listed,) = (await person.get(SERVERS)).json()["servers"]

@@ -142,6 +142,19 @@ async def test_who_comes_in(
         assert words in outcomes[case][1], case
 
 
+async def test_a_refused_token_begins_with_the_command_for_a_new_one(
+    served: Served, notebook: Listener, client: httpx2.AsyncClient
+) -> None:
+    """Claude Code hands the body to the model; a name from the URL is repeated if it is plain (2: doctor)."""
+    create = "Run `jupyter mcp token create {} --tool '*' --resource '*' --prompt '*'` in a terminal"
+    for headers in ({}, bearer("mcpj_nonsense")):
+        answer = await knock(client, served.notebook_url(), headers)
+        assert json.loads(answer.content)["error"]["message"].startswith(create.format(NAME))
+        for name in ("a%60b", "%24(id)", "x" * 200):
+            answer = await knock(client, served.notebook_url(name), headers)
+            assert json.loads(answer.content)["error"]["message"].startswith(create.format("NAME"))
+
+
 async def test_two_credentials_are_none(
     served: Served, notebook: Listener, client: httpx2.AsyncClient
 ) -> None:

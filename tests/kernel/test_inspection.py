@@ -49,6 +49,15 @@ async def test_the_status_is_answered_also_while_a_cell_runs(kernel):
         assert busy["seconds"] >= 0
 
 
+async def test_the_status_says_who_is_connected(kernel):
+    """By the client's own name and version, since its handshake (2: doctor)."""
+    async with kernel.connect() as client:
+        (named,) = (await read(client, "status"))["clients"]
+        assert named["name"] == "mcp_jupyter"
+        assert named["since"].endswith("Z")
+        assert set(named) == {"name", "version", "since"}
+
+
 async def test_variables_and_cells_are_read_only_where_the_person_lets_it(kernel):
     async with kernel.connect() as client:
         for what in ("variables", "cells"):

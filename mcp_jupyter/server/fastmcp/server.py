@@ -117,7 +117,7 @@ class FastMCP:
             **said,
         )
         self._server.notification_options = NotificationOptions(True, True, True)
-        self.dependencies = list(dependencies or ())
+        self.dependencies, self.clients = list(dependencies or ()), self._server.clients
         self._given_runner, self._given_post = runner, post
         self._poster: Poster | None = None
         self._catalog, self._results = Catalog(), KeptResults(result_budget)

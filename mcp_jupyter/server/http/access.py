@@ -49,6 +49,12 @@ log = logging.getLogger(__name__)
 CHALLENGE: Final = 'Bearer realm="mcp_jupyter", error="invalid_token"'
 """The `WWW-Authenticate` of every 401 (RFC 6750 section 3.1)."""
 
+UNAUTHORIZED_TEXT: Final = (
+    "Run `jupyter mcp connect NAME` in a terminal: it shows the bearer token that this server asks for. "
+    "(`jupyter mcp token create NAME` makes tokens for notebooks behind a Jupyter Server.)"
+)
+"""The 401 of a server with a token of its own. What to do comes first: hosts hand it to the model."""
+
 INSUFFICIENT_SCOPE: Final = 'Bearer realm="mcp_jupyter", error="insufficient_scope"'
 """The same of every 403 for a good token that does not reach so far."""
 
@@ -274,7 +280,7 @@ class LoopbackGuard:
         if self._token is not None:
             given = bearer_token(handler)
             if given is None or not hmac.compare_digest(given.encode("latin-1", "replace"), self._token):
-                raise Refusal(401, "A valid bearer token is required.", {"WWW-Authenticate": CHALLENGE})
+                raise Refusal(401, UNAUTHORIZED_TEXT, {"WWW-Authenticate": CHALLENGE})
         return self._principal
 
 

@@ -356,6 +356,10 @@ class Server(Decorators, Generic[L]):
         finally:
             del self._sessions[session]
 
+    def clients(self) -> list[dict[str, str]]:
+        """Who talks with this server now, from any thread (see `SeenClients.said`)."""
+        return [client for session in list(self._sessions) for client in session.clients.said()]
+
     def notice(self, session: ServerSession, notification: Notification) -> None:
         """Take notice of what a client notified."""
         if (notices := self._sessions.get(session)) is not None:
