@@ -16,10 +16,10 @@ from ..protocol.eras import Era
 from ..protocol.frames import dumps, parse_trusted
 from ..protocol.rights import Mode, Rights
 from ..server.constant_tools import (
-    CONSTANT_TOOLS,
     FIND_TOOLS,
     USE_TOOL,
     inner_call,
+    is_name,
     needed,
     part_of,
     query_in,
@@ -41,9 +41,8 @@ Read = Callable[[str], Awaitable[Mapping[str, Any]]]
 def listed(mode: Mode, profile: HostProfile, index: Index, scope: Scope) -> list[dict[str, Any]]:
     """The definitions that a host's list of tools has beside those of the notebooks."""
     tools: list[dict[str, Any]] = parse_trusted(dumps([*needed(mode, profile).values()]))
-    return [
-        tool for tool in tools if sees(scope, "tools", tool) and not _is_notebooks(tool["name"], index, scope)
-    ]
+    taken = _names(index, scope)
+    return [tool for tool in tools if sees(scope, "tools", tool) and tool["name"] not in taken]
 
 
 async def answer(
@@ -59,7 +58,7 @@ async def answer(
         Reads a URI, as far as the scope allows.
     """
     name, arguments = call.params.get("name"), call.params.get("arguments")
-    if not isinstance(name, str) or name not in CONSTANT_TOOLS or _is_notebooks(name, index, scope):
+    if not is_name(name) or name in _names(index, scope):
         return None
     arguments = arguments if isinstance(arguments, Mapping) else {}
     try:
@@ -84,8 +83,7 @@ def rights_at(method: str, params: Mapping[str, Any]) -> Rights | None:
     the hub's hosts: the hub has its own.
     """
     name = params.get("name")
-    is_meant = method == "tools/call" and isinstance(name, str) and name in CONSTANT_TOOLS
-    return Rights((str(name),)) if is_meant else None
+    return Rights((name,)) if method == "tools/call" and is_name(name) else None
 
 
 async def _part(uri: str, index: Index, scope: Scope, profile: HostProfile, read: Read) -> str:
@@ -98,9 +96,9 @@ async def _part(uri: str, index: Index, scope: Scope, profile: HostProfile, read
         raise unreadable(uri, str(exc), known) from None
 
 
-def _is_notebooks(name: str, index: Index, scope: Scope) -> bool:
-    """Whether a notebook's own tool is called so: the tool `tool` of a notebook `use`."""
-    return any(tool["name"] == name for tool in index.listed("tools/list", scope)["tools"])
+def _names(index: Index, scope: Scope) -> set[str]:
+    """What notebooks' own tools are called: the tool `tool` of a notebook `use` is `use_tool`."""
+    return {tool["name"] for tool in index.listed("tools/list", scope)["tools"]}
 
 
 def _text(text: str) -> dict[str, Any]:

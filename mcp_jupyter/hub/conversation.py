@@ -28,6 +28,7 @@ from ..protocol.eras import CLIENT_INFO, TASKS_EXTENSION, Era, is_modern, modern
 from ..protocol.frames import Notification, RequestId
 from ..protocol.methods import FORGET_SENDER, METHODS, MODERN_VERSIONS
 from ..protocol.rights import is_kept_result
+from ..server.constant_tools import is_name
 from ..server.context import LOG_LEVELS
 from ..server.host_profiles import HostProfile, profile_of
 from ..server.parameters import parameters
@@ -228,10 +229,11 @@ class Conversation:
 
     async def _of_tool(self, call: InboundRequest, era: Era) -> dict[str, Any] | None:
         """Answer a call of a constant tool; None for every other request."""
-        if call.method != "tools/call" or self._hub.constant_tools == "no":
+        is_meant = call.method == "tools/call" and is_name(call.params.get("name"))
+        if not is_meant or self._hub.constant_tools == "no":
             return None
-        read = partial(self._read, call, era)
-        wanted = self._profile(call, era), self._hub.index, self._scope(call), read
+        index, read = await self._hub.fresh(), partial(self._read, call, era)
+        wanted = self._profile(call, era), index, self._scope(call), read
         return await constant_tools.answer(call, era, *wanted)
 
     def _profile(self, call: InboundRequest, era: Era) -> HostProfile:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from typing import Any, Final
+from typing import Any, Final, TypeGuard
 
 from pydantic_core import from_json
 
@@ -29,6 +29,7 @@ __all__ = [
     "USE_TOOL",
     "inner_call",
     "is_constant",
+    "is_name",
     "needed",
     "part_of",
     "query_in",
@@ -115,6 +116,11 @@ def needed(mode: Mode, profile: HostProfile) -> dict[str, types.Tool]:
     return {name: CONSTANT_TOOLS[name] for name in names}
 
 
+def is_name(name: object) -> TypeGuard[str]:
+    """Whether a tool that is called by `name` may be one of these; a user's may be called so too."""
+    return isinstance(name, str) and name in CONSTANT_TOOLS
+
+
 def is_constant(definition: object) -> bool:
     """Whether a definition, as on the wire, is that of a constant tool."""
     meta = definition.get("_meta") if isinstance(definition, Mapping) else None
@@ -128,7 +134,7 @@ def stands_for(params: Mapping[str, Any]) -> tuple[str, Mapping[str, Any]] | Non
     method is "ping" then, which everybody may.
     """
     name, arguments = params.get("name"), params.get("arguments")
-    if name not in CONSTANT_TOOLS:
+    if not is_name(name):
         return None
     arguments = arguments if isinstance(arguments, Mapping) else {}
     if name == USE_TOOL and isinstance(arguments.get("name"), str):

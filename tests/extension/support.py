@@ -186,7 +186,7 @@ def modern(
     headers = {**JSON, "MCP-Protocol-Version": LATEST_MODERN, "Mcp-Method": method}
     name = params.get("name") or params.get("uri")
     if name is not None:
-        headers["Mcp-Name"] = name
+        headers["Mcp-Name"] = str(name)
     return {"content": json.dumps(body), "headers": headers}
 
 

@@ -4,10 +4,11 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Annotated, Any
 
 import httpx2
 import pytest
+from pydantic import Field
 
 from mcp_jupyter.server.fastmcp import FastMCP
 
@@ -165,6 +166,35 @@ async def test_a_large_call_through_use_tool_is_let_in(asking: Any) -> None:
     async with serve_notebook(server=mcp):
         ask = await asking(tools=["length"])
         assert text(await use(ask, f"{asking.prefix}length", words="x" * 100_000)) == "100000"
+
+
+async def test_a_malformed_call_reaches_nothing(asking: Any) -> None:
+    """Neither a tool nor an error of ours (2: constant tools)."""
+    async with serve_notebook(server=notebook()):
+        ask = await asking(tools=["total"])
+        for name in (["use_tool"], {"name": "use_tool"}, 3, None):
+            answer = await ask("tools/call", name=name, arguments={"name": "erase"})
+            assert answer.status_code in (200, 400, 403), answer.text
+            assert "erased" not in answer.text
+        for arguments in (["erase"], "erase", {"name": ["erase"]}, {"name": {"name": "erase"}}, {}, None):
+            answer = await ask("tools/call", name="use_tool", arguments=arguments)
+            assert answer.status_code in (200, 400), answer.text
+            assert "erased" not in answer.text
+        nested = {"name": "use_tool", "arguments": {"name": "erase"}}
+        assert "erased" not in (await ask("tools/call", name="use_tool", arguments=nested)).text
+
+
+async def test_a_tool_whose_arguments_stand_in_headers_is_called(asking: Any) -> None:
+    """The client knows no headers of the inner tool (2: constant tools)."""
+    mcp = notebook()
+
+    def book(region: Annotated[str, Field(json_schema_extra={"x-mcp-header": "Region"})]) -> str:
+        return f"booked {region}"
+
+    mcp.add_tool(book)
+    async with serve_notebook(server=mcp):
+        ask = await asking(tools=["book"])
+        assert text(await use(ask, f"{asking.prefix}book", region="north")) == "booked north"
 
 
 async def test_a_kept_result_is_its_senders(asking: Any) -> None:

@@ -15,10 +15,10 @@ from ...errors import McpError, OutOfScope, ToolError
 from ...protocol.frames import dumps, parse_trusted
 from ...protocol.rights import Mode
 from ..constant_tools import (
-    CONSTANT_TOOLS,
     FIND_TOOLS,
     USE_TOOL,
     inner_call,
+    is_name,
     needed,
     part_of,
     query_in,
@@ -84,7 +84,7 @@ class ConstantTools:
             What `call` raises; `OutOfScope` where the sender has no right to what the call is for.
         """
         name = params.name
-        if name not in CONSTANT_TOOLS:
+        if not is_name(name):
             return await call(request, params)
         if name in self._catalog.tools or self._mode(request) == "no":
             _require(request.rights.may_call(name), "tool")  # the front took it for one of ours
