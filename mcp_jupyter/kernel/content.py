@@ -121,7 +121,7 @@ def _rich(formatter: DisplayFormatter) -> Row:
         if type(value).__module__ == "builtins":
             # Nobody displays a dict or a number richly; asking every formatter costs more than the answer.
             return None
-        bundle, _ = formatter.format(value, include=set(RICH_TYPES))
+        bundle, said = formatter.format(value, include=set(RICH_TYPES))
         if HTML in bundle:  # of which the text may be better
             bundle |= formatter.format(value, include={TEXT})[0]
         found = most_telling(bundle)
@@ -131,9 +131,15 @@ def _rich(formatter: DisplayFormatter) -> Row:
         form = {mime: data}
         if mime.startswith("image/"):  # a text stands beside it
             form |= formatter.format(value, include={TEXT})[0]
-        return Content(from_bundle(form), mime_type=mime)
+        return Content(from_bundle(_with_alt(form, said)), mime_type=mime)
 
     return row
+
+
+def _with_alt(bundle: dict[str, Any], said: dict[str, Any]) -> dict[str, Any]:
+    """A bundle in whose text stands the one that its author gave a picture (`Image(..., alt="...")`)."""
+    alts = [about["alt"] for about in said.values() if isinstance(about, dict) and about.get("alt")]
+    return bundle | {TEXT: str(alts[0])} if alts else bundle
 
 
 class Displays:
@@ -165,7 +171,7 @@ class Displays:
         if bundle is not None:
             return bundle, metadata
         bundle, said = original()
-        return bundle, said | metadata
+        return _with_alt(bundle, said), said | metadata
 
     def _own_forms(self, value: Any, original: Callable[[], Forms]) -> tuple[dict[str, Any] | None, Any]:
         """The forms, and the data frame that the table has only a part of."""

@@ -26,6 +26,7 @@ _MARKS: Final = {
     "Wedge": "wedge",
     "PolyCollection": "area",
     "FillBetweenPolyCollection": "area",
+    "QuadContourSet": "contour plot",
     "Rectangle": "rectangle",
 }
 """What is counted besides lines and bars, by the name of its class."""

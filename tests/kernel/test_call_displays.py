@@ -170,6 +170,24 @@ async def shows_in_threads():
     silent(kernel)
 
 
+def test_a_displayed_picture_has_its_authors_text_or_its_own(kernel: DrivenKernel) -> None:
+    """Of Pillow's images, mode and size (2: pictures)."""
+    kernel.run("""
+import PIL.Image, IPython.display
+def shows_pictures():
+    image = PIL.Image.new("L", (3, 2))
+    display(image)
+    display(IPython.display.Image(data=image._repr_png_(), alt="sales by region"))
+""")
+    blocks = kernel.call("shows_pictures").displayed()
+    assert [block.get("text", block["type"]) for block in blocks] == [
+        "image",
+        "PIL.Image.Image image mode=L size=3x2 (3x2 pixels)",
+        "image",
+        "sales by region (3x2 pixels)",
+    ]
+
+
 def test_a_displayed_frame_is_the_table_that_a_returned_one_is(kernel: DrivenKernel) -> None:
     """`display(df)` gives all rows that a returned frame gives, not the first and last five (1.19)."""
     kernel.run("""

@@ -9,6 +9,7 @@ import re
 from base64 import b64decode
 from typing import Any
 
+import IPython.display
 import matplotlib as mpl
 import numpy as np
 import pandas as pd
@@ -92,6 +93,14 @@ def test_pillows_images_are_pictures(table):
     assert (block.mimeType, size(block.data)) == ("image/png", (MAX_IMAGE_SIDE, 16))
     said = "PIL.Image.Image image mode=RGB size=3000x30"
     assert text.text == f"{said} ({MAX_IMAGE_SIDE}x16 pixels, of 3000x30)"
+
+
+def test_the_text_that_an_author_gave_a_picture_stands_beside_it(table):
+    """IPython's `Image` takes one, for who cannot see (2: pictures)."""
+    target = io.BytesIO()
+    PIL.Image.new("RGB", (3, 2)).save(target, "png")
+    _, text = table.convert(IPython.display.Image(data=target.getvalue(), alt="sales by region")).blocks
+    assert text.text == "sales by region (3x2 pixels)"
 
 
 def test_a_figure_has_a_text_beside_its_picture(table, pyplot):
