@@ -6,6 +6,7 @@ Owns which notebook it is. Needs no token: the kernels' sockets are this user's 
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -14,6 +15,9 @@ from . import reported
 from .options import constant_tools
 
 if TYPE_CHECKING:
+    from ..link.files import ConnectionInfo
+    from ..link.relay import Answer
+    from ..protocol.frames import ErrorResponse, Request, Response
     from ..protocol.rights import Mode
 
 __all__ = ["command"]
@@ -69,4 +73,15 @@ async def _attach(name: str | None, mode: Mode | None) -> None:
         info = await (discovery.only() if name is None else find_notebook(name, discovery))
     except NotebookNotFound as exc:
         raise _NotFound(str(exc)) from None
-    await serve_stdio(AttachedNotebook(info, discovery, constant_tools=mode))
+    await serve_stdio(AttachedNotebook(info, discovery, _late_opening(info), constant_tools=mode))
+
+
+def _late_opening(info: ConnectionInfo) -> Answer:
+    """Answers a host when the kernel does not, because C code holds Python's global lock."""
+
+    def answer(request: Request) -> Response | ErrorResponse | None:
+        from .run_notebook import opening  # with the models of the wire, which attaching does not need
+
+        return opening(Path(info.path or "notebook")).answer(request)
+
+    return answer

@@ -108,8 +108,8 @@ async def serve_notebook(path: Path, options: NotebookOptions, say: Callable[[st
     from ..link.discovery import Discovery
     from ..link.starting import StartingNotebook
 
-    discovery = Discovery()
-    server = StartingNotebook(path.name, discovery, opening(path).answer, options.constant_tools)
+    discovery, resolved = Discovery(), await anyio.Path(path).resolve()
+    server = StartingNotebook(path.name, discovery, opening(Path(resolved)).answer, options.constant_tools)
     async with owned_tasks() as tasks:
         with anyio.CancelScope() as scope:
             tasks.start_soon(_converse, server, scope)
@@ -134,11 +134,17 @@ async def _converse(server: StartingNotebook, scope: CancelScope) -> None:
 
 
 def opening(path: Path) -> Opening:
-    """What answers a host in place of a notebook's kernel, with what the notebook's file says."""
-    from ..kernel.outline import instructions, read_outline
+    """What answers a host in place of a notebook's kernel, with what the notebook's file says.
+
+    Parameters
+    ----------
+    path : Path
+        Of the notebook. It is read where it is absolute: else its place is not known.
+    """
+    from ..kernel.outline import Outline, instructions, read_outline
     from ..server.opening import Opening
 
-    name, outline = path.resolve().stem, cache(read_outline)
+    name, outline = path.stem, cache(read_outline if path.is_absolute() else lambda _: Outline())
     return Opening(name, lambda chars: instructions(name, outline(path), chars))
 
 
