@@ -76,14 +76,16 @@ async def answer(
         return {**_text(str(exc)), "isError": True}
 
 
-def rights_at(method: str, params: Mapping[str, Any]) -> Rights | None:
+def rights_at(method: str, params: Mapping[str, Any], mode: Mode) -> Rights | None:
     """What a notebook must know of the rights of a request's sender, which the hub has checked.
 
     A user's tool may have the name of one of the notebook's constant tools. Those are not for
     the hub's hosts: the hub has its own.
     """
     name = params.get("name")
-    return Rights((name,)) if method == "tools/call" and is_name(name) else None
+    if method != "tools/call" or not isinstance(name, str) or (mode == "auto" and not is_name(name)):
+        return None
+    return Rights((name,), constant_tools=mode)  # a result that is cut says whether read_more is there
 
 
 async def _part(uri: str, index: Index, scope: Scope, profile: HostProfile, read: Read) -> str:

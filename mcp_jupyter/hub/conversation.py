@@ -253,7 +253,7 @@ class Conversation:
             return await self._pass_on_kept(call, era, params)
         target = await self._target(call, era, method, params)
         words = Rewriting(target.notebook.label, target.notebook.kernel_id)
-        call.rights = constant_tools.rights_at(method, target.params)
+        call.rights = constant_tools.rights_at(method, target.params, self._hub.constant_tools)
 
         def hear(method: str, params: Mapping[str, Any]) -> None:
             call.notify(method, words.notice(params))

@@ -92,12 +92,15 @@ class Engine:
             status=lambda: {STATUS_KEY: self.status()},
             ask_user=self.questions.ask,
         )
-        self.server.constant_tools.mode = "auto"
         self._shell = shell
         read_only = kernel_table(shell.display_formatter, close_figures=False)
         self.variables = Variables(shell.user_ns, read_only, self.server)
         self.instructions = NotebookInstructions(
             self.server, self.variables, shell.user_ns, lambda: self._identity.file
+        )
+        self.server.constant_tools.mode = "auto"
+        self.server.constant_tools.preface = lambda request: self.instructions.data_line(
+            request.rights.may_read
         )
         self._events = shell.events
         self._loop: asyncio.AbstractEventLoop | None = None

@@ -31,6 +31,9 @@ MAX_COLUMNS: Final = 20
 COLUMN_CHARS: Final = 40
 DESCRIPTION_CHARS: Final = 120
 
+DATA_LINE_CHARS: Final = 800
+"""A few frames with their columns; the rest of the answer is for tools."""
+
 _VARIABLES: Final = variable_uri("")
 
 
@@ -84,6 +87,21 @@ class NotebookInstructions:
                 said = _first_line(self._variables.description(name))
                 about = _about(self._namespace.get(name))
                 yield name, f"{said} ({about})" if said else about
+
+    def data_line(self, may_read: Callable[[str], bool]) -> str:
+        """The data in one line, for hosts that show no instructions, or few; empty when there is none.
+
+        Parameters
+        ----------
+        may_read : callable
+            Whether the reader may read a URI.
+        """
+        said = [
+            f"{name} ({about})" if about else name
+            for name, about in self.data()
+            if may_read(name) or may_read(variable_uri(name))
+        ]
+        return one_line(f"Data: {'; '.join(said)}.", DATA_LINE_CHARS) if said else ""
 
     def shown(self) -> str:
         """The texts that hosts get, with which host gets which."""

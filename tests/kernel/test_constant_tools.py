@@ -56,6 +56,18 @@ async def test_an_unknown_host_gets_them_from_a_notebook(kernel: LiveKernel) -> 
         assert result["content"][0]["text"] == "40"
 
 
+async def test_find_tools_begins_with_the_data(kernel: LiveKernel) -> None:
+    """Kind, shape and columns, for hosts whose models read no instructions (2: constant tools)."""
+    find = {"name": "find_tools", "arguments": {"query": ""}}
+    async with kernel.connect(initialize=False) as client:
+        said = (await client.modern("tools/call", find))["content"][0]["text"]
+        assert "Data" not in said
+        assert not (await kernel.arun("sales = [1, 2]\n%mcp_resource sales --description 'By day'")).error
+        said = (await client.modern("tools/call", find))["content"][0]["text"]
+        assert said.splitlines()[0] == "Data: sales (By day (list))."
+        await kernel.arun("%mcp_remove sales")
+
+
 async def test_a_cell_says_who_gets_them(kernel: LiveKernel) -> None:
     """Clients hear that the list changed; another word is refused (2: constant tools)."""
     async with kernel.connect() as client:
