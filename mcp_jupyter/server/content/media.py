@@ -87,17 +87,25 @@ def _drawing(about: str, svg: bytes) -> str:
 
 
 def with_texts(blocks: Sequence[Any]) -> list[Any]:
-    """Content in which each picture has a text beside it, a user's or ours."""
+    """Content in which each picture has a text beside it, a user's or ours; a drawing is its text alone."""
     content: list[Any] = []
     for at, block in enumerate(blocks):
-        content.append(block)
+        after = blocks[at + 1 : at + 2]
         if block.type != "image":
-            continue
-        before = [other for other in content[-2:-1] if not isinstance(other, PictureText)]
-        if all(other.type != "text" for other in (*before, *blocks[at + 1 : at + 2])):
-            with suppress(ValueError):  # its data are no base64: its reader will say so
-                content.append(_text_beside(b64decode(block.data, validate=True), block.mimeType))
+            content.append(block)
+        elif block.mimeType == SVG:  # no kind of picture to the APIs of models
+            content += [] if after and isinstance(after[0], PictureText) else _own_text(block)
+        else:
+            before = [other for other in content[-1:] if not isinstance(other, PictureText)]
+            has_text = any(other.type == "text" for other in (*before, *after))
+            content += [block] if has_text else [block, *_own_text(block)]
     return content
+
+
+def _own_text(block: Any) -> list[PictureText]:
+    with suppress(ValueError):  # its data are no base64: its reader will say so
+        return [_text_beside(b64decode(block.data, validate=True), block.mimeType)]
+    return []
 
 
 def without_texts(blocks: Sequence[Any]) -> list[Any]:

@@ -67,3 +67,11 @@ async def test_our_own_client_gets_pictures_without_our_texts():
         "image",
         "image",
     ]
+
+
+async def test_a_drawing_is_its_source_for_a_model_and_a_picture_for_a_person():
+    """The APIs of models take no SVG (2: pictures)."""
+    own = types.ImageContent(data=b64encode(b"<svg/>").decode(), mimeType="image/svg+xml")
+    for drawing in (Image(data=b"<svg/>", format="svg"), own):
+        assert await content(["a caption", drawing]) == ["a caption", "Drawing (SVG):\n<svg/>"]
+        assert await content(drawing, "mcp_jupyter") == ["image"]
