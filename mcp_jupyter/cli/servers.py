@@ -18,6 +18,7 @@ from types import ModuleType, TracebackType
 from typing import TYPE_CHECKING, Any, Final
 
 from ..errors import McpJupyterError
+from ..server.kinds import library_of
 
 if TYPE_CHECKING:
     from ..server.fastmcp import FastMCP
@@ -195,7 +196,7 @@ def _line(exc: BaseException, trace: TracebackType | None, path: Path) -> int | 
 def _advice(names: dict[str, Any]) -> str:
     """What to do about a file without a server of ours."""
     for name, value in names.items():
-        home = type(value).__module__.partition(".")[0]
+        home = library_of(type(value))
         if home in ("mcp", "fastmcp") and type(value).__name__ in ("FastMCP", "MCPServer", "Server"):
             return (
                 f"{name} is one of the package {home}: "

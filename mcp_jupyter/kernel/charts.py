@@ -13,6 +13,8 @@ from typing import Any, Final
 
 from pydantic_core import from_json
 
+from ..server.kinds import library_of
+
 __all__ = ["chart", "readable"]
 
 PLOTLY: Final = "application/vnd.plotly.v1+json"
@@ -21,7 +23,7 @@ _VEGA_LITE: Final = re.compile(r"/vega-lite/v(\d+)")
 
 def chart(value: Any) -> dict[str, Any] | None:
     """The specification of a chart, as a MIME bundle; None for anything else."""
-    library = type(value).__module__.partition(".")[0]
+    library = library_of(type(value))
     if library == "plotly" and hasattr(value, "to_plotly_json") and hasattr(value, "to_json"):
         return readable({PLOTLY: from_json(value.to_json())})
     if library == "altair" and hasattr(value, "to_dict") and hasattr(value, "save"):

@@ -19,6 +19,7 @@ from ..server.content import Content, ContentTable, Row, default_rows, frames, f
 from ..server.content.markup import readable_html
 from ..server.content.media import picture
 from ..server.content.mime import HTML, RICH_TYPES, TEXT, most_telling
+from ..server.kinds import is_builtin, library_of
 from . import figures
 from .calls import CURRENT, Call
 from .charts import chart, readable
@@ -96,7 +97,7 @@ def _figures(close: bool) -> Row:
 
 def _figure_of(value: Any) -> Any:
     """The figure that a value is, has (seaborn's grids) or is drawn in (axes, also of a subfigure)."""
-    if type(value).__module__.partition(".")[0] not in _PLOTTING:
+    if library_of(type(value)) not in _PLOTTING:
         return None
     for _ in range(3):
         if value is None or hasattr(value, "get_size_inches"):
@@ -118,7 +119,7 @@ def _charts(value: Any) -> Content | None:
 
 def _rich(formatter: DisplayFormatter) -> Row:
     def row(value: Any) -> Content | None:
-        if type(value).__module__ == "builtins":
+        if is_builtin(value):
             # Nobody displays a dict or a number richly; asking every formatter costs more than the answer.
             return None
         bundle, said = formatter.format(value, include=set(RICH_TYPES))

@@ -19,6 +19,7 @@ from types import BuiltinFunctionType, FunctionType, MappingProxyType, MethodTyp
 from typing import Any, Final
 
 from ..server.content import columns, frames, readable
+from ..server.kinds import library_of, module_of
 
 __all__ = ["fingerprint"]
 
@@ -58,7 +59,7 @@ def fingerprint(value: Any) -> object:
     try:
         if frames.is_frame(value):
             return (type(value), id(value), _of_frame(value))
-        if type(value).__module__ == "numpy" and hasattr(value, "ndim"):
+        if module_of(type(value)) == "numpy" and hasattr(value, "ndim"):
             return (type(value), id(value), value.shape, str(value.dtype), _of_array(value))
         return _of_plain(value)
     except BaseException as exc:  # noqa: BLE001 - a value that cannot be looked at: it must not end the kernel
@@ -128,7 +129,7 @@ def _of_plain(value: Any) -> object:
 
 def _sample(item: Any) -> object:
     """What is seen of a value that has no members, but something in it that may change."""
-    library = type(item).__module__.partition(".")[0]
+    library = library_of(type(item))
     if frames.is_frame(item):
         return _of_frame(item)
     if library == "numpy":
@@ -165,7 +166,7 @@ def _of_artist(artist: Any) -> object:
 def _drawn(value: Any) -> object:
     if isinstance(value, list | tuple):
         return tuple(map(_drawn, value[:SAMPLED_ROWS]))
-    library = type(value).__module__.partition(".")[0]
+    library = library_of(type(value))
     if library == "matplotlib":  # an axis' label is an artist of its own
         return ()
     return _of_array(value) if library == "numpy" and hasattr(value, "ndim") else readable(value)[:MAX_CHARS]

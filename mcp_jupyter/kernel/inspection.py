@@ -16,6 +16,7 @@ from IPython.core.interactiveshell import InteractiveShell
 
 from ..server.content import frames
 from ..server.fastmcp.resources import Resource
+from ..server.kinds import module_of
 
 __all__ = ["STATUS_URI", "cells_resource", "status_resource", "variables_resource"]
 
@@ -76,12 +77,12 @@ def variables_resource(shell: InteractiveShell) -> Resource:
 
 def _about(value: Any) -> dict[str, Any]:
     kind = type(value)
-    said: dict[str, Any] = {"kind": kind.__qualname__, "module": kind.__module__}
+    said: dict[str, Any] = {"kind": kind.__qualname__, "module": module_of(kind)}
     try:
         if frames.is_frame(value):
             shape = [len(value), frames.width(value)] if hasattr(value, "columns") else [len(value)]
             said |= {"shape": shape, "bytes": frames.nbytes(value)}
-        elif kind.__module__ == "numpy" and hasattr(value, "nbytes"):
+        elif module_of(kind) == "numpy" and hasattr(value, "nbytes"):
             said |= {"shape": list(value.shape), "dtype": str(value.dtype), "bytes": int(value.nbytes)}
         elif kind in _SIZED:
             said |= {"length": len(value), "bytes": sys.getsizeof(value)}

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from .kinds import library_of
+
 __all__ = ["is_view", "lost", "refusal"]
 
 _NONE_LEFT: Final = (
@@ -19,7 +21,7 @@ _NONE_LEFT: Final = (
 
 def is_view(executor: Any) -> bool:
     """Whether an executor is that of one of ipyparallel's views."""
-    return type(executor).__module__.partition(".")[0] == "ipyparallel" and hasattr(executor, "view")
+    return library_of(type(executor)) == "ipyparallel" and hasattr(executor, "view")
 
 
 def refusal(executor: Any) -> str:

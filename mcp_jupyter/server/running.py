@@ -28,6 +28,7 @@ import anyio
 import anyio.to_thread
 
 from ..errors import ToolError
+from .kinds import is_builtin
 from .posting import Poster
 from .workers import Workers
 
@@ -300,8 +301,8 @@ def converted(
 def _is_light(value: Any) -> bool:
     """Whether a value is surely converted in less time than it takes to go to a thread."""
     if isinstance(value, list | tuple):
-        return len(value) <= MAX_LIGHT_ITEMS and all(type(item).__module__ == "builtins" for item in value)
-    return type(value).__module__ == "builtins"
+        return len(value) <= MAX_LIGHT_ITEMS and all(map(is_builtin, value))
+    return is_builtin(value)
 
 
 async def _awaited(value: Awaitable[Any], convert: Callable[[Any], Any]) -> Any:

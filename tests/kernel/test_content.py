@@ -50,6 +50,27 @@ def test_a_figure_and_its_axes_are_a_picture_and_closed(table, pyplot):
         assert pyplot.get_fignums() == []
 
 
+class Unknown(type):
+    """Of a class that does not say where it is from."""
+
+    @property
+    def __module__(cls) -> str:
+        raise RuntimeError("nowhere")
+
+
+class Nowhere(metaclass=Unknown):
+    def __repr__(self) -> str:
+        return "a thing"
+
+
+@pytest.mark.parametrize(
+    "value", [Nowhere(), [1, Nowhere()], {"a": Nowhere()}], ids=["alone", "in a list", "as a value"]
+)
+def test_a_value_of_a_class_without_a_module_is_its_text(table, value):
+    """Its class raises when it is asked for its module (1.13)."""
+    assert "a thing" in [*table.convert(value).blocks][-1].text
+
+
 class Grid:
     """As seaborn's: no figure itself, but it has one, and `savefig`."""
 

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, Final
 
+from ..kinds import is_builtin, library_of, module_of
 from . import dates
 
 __all__ = [
@@ -57,18 +58,18 @@ def is_missing(value: Any) -> bool:
 
 def named(kind: type, classes: frozenset[tuple[str, str]]) -> bool:
     """Whether a class is one of those, or derived from one, by the names of its library and itself."""
-    return any((str(base.__module__).partition(".")[0], base.__name__) in classes for base in kind.__mro__)
+    return any((library_of(base), base.__name__) in classes for base in kind.__mro__)
 
 
 def is_sequence(value: Any) -> bool:
     """Whether `value` is a pandas index or array, or a pyarrow array."""
     kind = type(value)
-    return kind.__module__ != "builtins" and named(kind, _SEQUENCES)
+    return module_of(kind) != "builtins" and named(kind, _SEQUENCES)
 
 
 def is_array(value: Any) -> bool:
     """Whether `value` is a NumPy array."""
-    if type(value).__module__ == "builtins":  # most of what there is
+    if is_builtin(value):
         return False
     numpy = sys.modules.get("numpy")
     return numpy is not None and isinstance(value, numpy.ndarray)
@@ -76,9 +77,7 @@ def is_array(value: Any) -> bool:
 
 def cells(column: Any) -> list[Any]:
     """The cells of a series, an index or an array of pandas, polars or pyarrow."""
-    library = next(
-        name for base in type(column).__mro__ if (name := str(base.__module__).partition(".")[0]) in _READERS
-    )
+    library = next(name for base in type(column).__mro__ if (name := library_of(base)) in _READERS)
     return _READERS[library](column)
 
 

@@ -14,6 +14,7 @@ from itertools import islice
 from typing import Any, Final
 
 from ...errors import ToolError
+from ..kinds import library_of, module_of
 from .columns import is_sequence
 from .dates import is_date
 
@@ -172,7 +173,7 @@ class Extent:
 
     def _within(self, value: Any) -> Collection[Any] | int:
         """What a value holds, or how many parts it has itself."""
-        if isinstance(value, float | bytearray | memoryview) and type(value).__module__ != "numpy":
+        if isinstance(value, float | bytearray | memoryview) and module_of(type(value)) != "numpy":
             self.special = self.special or value in _INFINITE
             self.binary = self.binary or not isinstance(value, float)
             return 1
@@ -193,9 +194,9 @@ class Extent:
 
     def _of_library(self, value: Any) -> Collection[Any] | int:
         kind = type(value)
-        if kind.__module__ == "builtins" or isinstance(value, type):
+        if module_of(kind) == "builtins" or isinstance(value, type):
             return 1
-        library = str(kind.__module__).partition(".")[0]
+        library = library_of(kind)
         if library == "numpy":
             self.numpy = self.special = True
             size = int(getattr(value, "size", 1))

@@ -13,6 +13,7 @@ from collections.abc import Iterable
 from typing import Any, Final
 
 from ...protocol.frames import dumps
+from ..kinds import is_builtin, module_of
 from . import columns
 from .columns import named, readable, short_format
 from .extent import MAX_PARTS, TooManyParts
@@ -93,7 +94,7 @@ def is_frame(value: Any) -> bool:
 
 def is_frame_class(kind: type) -> bool:
     """Whether a class is that of data frames or series in memory, or derived from one."""
-    return kind.__module__ != "builtins" and named(kind, _CLASSES)
+    return module_of(kind) != "builtins" and named(kind, _CLASSES)
 
 
 def as_frame(value: Any) -> Any:
@@ -101,7 +102,7 @@ def as_frame(value: Any) -> Any:
 
     None for anything else, and where there is no library of data frames in this process.
     """
-    if type(value).__module__ == "builtins":  # most of what there is
+    if is_builtin(value):
         return None
     if is_frame(value):
         return value

@@ -19,6 +19,7 @@ from typing import Any, Final, cast
 
 from pydantic_core import SchemaSerializer, to_jsonable_python
 
+from ..kinds import library_of, module_of
 from .columns import cells, is_missing, is_sequence, named, numpy_value, readable
 from .dates import is_date
 from .dates import text as date_text
@@ -95,7 +96,7 @@ def _foreign(value: Any) -> Any:
         return list(value)
     if isinstance(value, memoryview):
         return bytes(value)
-    if type(value).__module__ == "array":
+    if module_of(type(value)) == "array":
         return value.tolist()
     return _refuse(value)
 
@@ -148,7 +149,7 @@ def _opened(value: Any, other: Callable[[Any], Any]) -> Any:
 
 def _of_library(value: Any, other: Callable[[Any], Any]) -> Any:
     kind = type(value)
-    library = str(kind.__module__).partition(".")[0]
+    library = library_of(kind)
     if library == "numpy":
         return numpy_value(value)
     if is_sequence(value):

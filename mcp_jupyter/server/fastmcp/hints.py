@@ -15,6 +15,8 @@ from functools import partial
 from types import UnionType
 from typing import Annotated, Any, Final, Literal, Union, get_args, get_origin
 
+from ..kinds import module_of
+
 __all__ = ["Places", "now", "places", "plain_function", "renewed", "signature_of"]
 
 Places = Mapping[type, tuple[Mapping[str, Any], str]]
@@ -72,7 +74,7 @@ def places(function: Callable[..., Any], signature: inspect.Signature) -> Places
     found: dict[type, tuple[Mapping[str, Any], str]] = {}
     for annotation in _annotations(signature):
         for kind in _classes_in(annotation):
-            module = sys.modules.get(kind.__module__)
+            module = sys.modules.get(module_of(kind))
             for namespace in (around, {} if module is None else vars(module)):
                 if namespace.get(kind.__name__) is kind:
                     found[kind] = namespace, kind.__name__
@@ -113,7 +115,7 @@ def _annotations(signature: inspect.Signature) -> Iterator[Any]:
 
 def _classes_in(annotation: Any) -> Iterator[type]:
     if isinstance(annotation, type) and get_origin(annotation) is None:
-        if annotation.__module__ != "builtins" and annotation is not inspect.Signature.empty:
+        if module_of(annotation) != "builtins" and annotation is not inspect.Signature.empty:
             yield annotation
         return
     for part in get_args(annotation):

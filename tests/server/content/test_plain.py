@@ -219,6 +219,19 @@ class Unread(pydantic.BaseModel):
     __str__ = __repr__
 
 
+class Unknown(type):
+    """Of a class that does not say where it is from."""
+
+    @property
+    def __module__(cls) -> str:
+        raise RuntimeError("nowhere")
+
+
+class Nowhere(metaclass=Unknown):
+    def __repr__(self) -> str:
+        return "nowhere"
+
+
 WITHOUT_DATA = [
     (np.dtype("float32"), "float32"),
     (np.sin, "<ufunc 'sin'>"),
@@ -233,6 +246,7 @@ WITHOUT_DATA = [
     (Disguised(), "disguised"),
     (Lazy(), "lazy"),
     (Unread(n=1), "Unread"),
+    (Nowhere(), "nowhere"),
 ]
 
 
