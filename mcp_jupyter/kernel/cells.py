@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import ast
 import inspect
+import traceback
 from collections.abc import Callable, Container
 from contextlib import suppress
 from dataclasses import dataclass
@@ -206,9 +207,42 @@ def _execute(
         )
     try:
         return eval(code, shell.user_ns)  # noqa: S307 - the user's own cell, as the notebook runs it
+    except SyntaxError as error:
+        raise _stand_in(shell, error) from error
     except BaseException as error:
         _begin_traceback_in_cell(shell, error)
         raise
+
+
+class _RaisedWhileRunning(Exception):
+    """Stands for a SyntaxError that was raised while a cell ran, and shows it as a plain cell does.
+
+    IPython shows a SyntaxError with all frames of the stack, those of magics too, and does not ask it to
+    render itself. An error of another class it asks. `__cause__` is the SyntaxError.
+    """
+
+    def __init__(self, shell: InteractiveShell, error: SyntaxError) -> None:
+        super().__init__(str(error))
+        self._shell = shell
+        self._error = error
+        self._frames = error.__traceback__ and error.__traceback__.tb_next  # the first frame is ours
+
+    def _render_traceback_(self) -> list[str]:
+        # A plain cell has the frame of IPython that runs it, and then its own.
+        frames = [*traceback.extract_tb(self.__traceback__, limit=1), *traceback.extract_tb(self._frames)]
+        shown: list[str] = self._shell.SyntaxTB.structured_traceback(
+            type(self._error),
+            self._error,
+            frames,  # type: ignore[arg-type] # as `showsyntaxerror` gives them
+        )
+        return shown
+
+
+def _stand_in(shell: InteractiveShell, error: SyntaxError) -> Exception:
+    """What is raised in an error's place; it has the name of the error's class, which front ends show."""
+    kind = type(type(error).__name__, (_RaisedWhileRunning,), {})
+    made: Exception = kind(shell, error)
+    return made
 
 
 def _begin_traceback_in_cell(shell: InteractiveShell, error: BaseException) -> None:

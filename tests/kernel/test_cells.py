@@ -36,10 +36,25 @@ BODIES = {
     "a name that is not there": "def f():\n    pass\n\nxxx",
     "an error in a function": "def f(x):\n    return 1 / x\n\nf(0)",
     "a module that is not there": "import no_such_module\ndef f(): pass",
+    "a syntax error in code that the cell runs": "def f(): pass\nexec('1 +')",
+    "an indentation error in code that its function runs": (
+        "def f(): pass\ndef g():\n    eval(compile('if 1:\\nx', 'given', 'exec'))\n\ng()"
+    ),
     "an error in another's handler": (
         "def f(): pass\ntry:\n    {}[1]\nexcept KeyError as e:\n    raise ValueError('no') from e"
     ),
 }
+
+
+def test_a_syntax_error_while_a_cell_runs_is_found_again(kernel):
+    """The error itself is the cause of the one that the cell ends with (1.35)."""
+    ran = kernel.run("%%mcp_tool\ndef f(): pass\nexec('1 +')")
+    assert ran.error.startswith("SyntaxError: invalid syntax (<string>, line 1)")
+    again = kernel.run("%tb")
+    assert "mcp_jupyter" not in ran.traceback
+    assert "exec('1 +')" in ran.traceback
+    assert "exec('1 +')" in again.printed + again.traceback
+    assert kernel.run("import sys\nprint(repr(sys.last_value.__cause__))").printed.startswith("SyntaxError(")
 
 
 @pytest.mark.parametrize("head", HEADS)
