@@ -55,7 +55,8 @@ def on_terminate(stop: Callable[[], None]) -> Iterator[None]:
 class _Stopping:
     """The handlers of the signals, and the thread that sees to it that the loop stops.
 
-    The handlers run on the main thread, `_watch` on a thread of its own; all else on the main thread.
+    The handlers run on the main thread, `_watch` and `_enforce` on threads of their own; all else on the main
+    thread.
     """
 
     def __init__(self, stop: Callable[[], None]) -> None:
@@ -67,7 +68,7 @@ class _Stopping:
         self._interrupts = False  # the thread's signal is on its way
         self._told, self._tells = socket.socketpair()
         self._tells.setblocking(False)
-        self._wakes = False
+        self._taken = -1  # the file descriptor that the interpreter wrote to before
 
     def begin(self) -> None:
         """Set the handlers."""
@@ -75,19 +76,18 @@ class _Stopping:
             self._before[signal.SIGTERM] = signal.signal(signal.SIGTERM, self._terminated)
         if _is_plain(signal.getsignal(signal.SIGINT)):
             self._before[signal.SIGINT] = signal.signal(signal.SIGINT, self._interrupted)
-        # The interpreter writes there at once, while a handler waits until C code returns.
-        taken = signal.set_wakeup_fd(self._tells.fileno(), warn_on_full_buffer=False)
-        self._wakes = taken == -1
-        if not self._wakes:  # trio uses it: there C code holds the process up
-            signal.set_wakeup_fd(taken)
+        # The interpreter writes there at once, while a handler waits until C code returns. Trio has a
+        # descriptor there that wakes its loop; the thread passes on to it what it reads.
+        self._taken = signal.set_wakeup_fd(self._tells.fileno(), warn_on_full_buffer=False)
+        if self._taken != -1 and sys.platform == "win32":  # a socket, which `os.write` does not take
+            signal.set_wakeup_fd(self._taken)
         threading.Thread(target=self._watch, name="mcp-stop", daemon=True).start()
 
     def end(self) -> None:
         """Put the handlers back, and let the thread end."""
         for number, handler in self._before.items():
             signal.signal(number, handler)
-        if self._wakes:
-            signal.set_wakeup_fd(-1)
+        signal.set_wakeup_fd(self._taken)
         self._stops.set()
         self._tells.close()
 
@@ -116,19 +116,28 @@ class _Stopping:
         self._stop()
 
     def _watch(self) -> None:
+        """Hear of signals, and of the first one that should stop the server in time."""
+        heard = False
         with self._told:
             while number := self._told.recv(1):
-                if number[0] in self._before:
-                    break
-            else:
-                return
+                if self._taken != -1:
+                    with suppress(OSError):  # full, so that the loop wakes anyway
+                        os.write(self._taken, number)
+                if number[0] in self._before and not heard:
+                    heard = True
+                    threading.Thread(
+                        target=self._enforce, args=(number[0],), name="mcp-stop-in-time", daemon=True
+                    ).start()
+
+    def _enforce(self, number: int) -> None:
+        """See to it that the server stops in time after a signal."""
         if self._stops.wait(INTERRUPT_SECONDS):
             return
         if signal.SIGINT in self._before:
             self._interrupts = True
             _interrupt_main_thread()
         if not self._stops.wait(END_SECONDS):
-            os._exit(128 + number[0])
+            os._exit(128 + number)
 
 
 def _is_plain(handler: Any) -> bool:

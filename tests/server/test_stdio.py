@@ -300,6 +300,7 @@ def test_a_signal_ends_it_cleanly(peers, tmp_path, kind, number, tool):
         *itertools.product(["asyncio"], [signal.SIGTERM, signal.SIGINT], ["block", "stubborn", "compute"]),
         ("trio", signal.SIGTERM, "block"),
         ("trio", signal.SIGTERM, "stubborn"),
+        ("trio", signal.SIGTERM, "compute"),
     ],
 )
 def test_a_signal_ends_it_while_a_tool_blocks(peers, tmp_path, kind, number, tool):
