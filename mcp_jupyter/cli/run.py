@@ -264,7 +264,7 @@ def _serve_stdio(prepare: Callable[[], Served]) -> None:
 def _serve_http(served: Served, listening: _Listening) -> None:
     import anyio
 
-    from ..server.http.app import address_family, announced, serve_http
+    from ..server.http.app import PATHS, address_family, announced, serve_http
 
     host, port, token, transport = listening.host, listening.port, listening.token, listening.transport
 
@@ -273,7 +273,7 @@ def _serve_http(served: Served, listening: _Listening) -> None:
             served() as (name, server),
             serve_http(server, host=host, port=port, token=token, transports=(transport,)) as bound,
         ):
-            for line in announced(name, host, bound, transport, has_token=token is not None):
+            for line in announced(name, host, bound, PATHS[transport], has_token=token is not None):
                 _say(line)
             with _kept_for_connect(listening, name, bound):
                 await _asked_to_stop()

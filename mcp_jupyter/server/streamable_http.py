@@ -1,20 +1,47 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The first-generation SDK's parts of a Streamable HTTP server, which are not here."""
+"""Types of the first-generation SDK's event stores, for programs that have one.
+
+None is asked for anything: every server keeps the events of its streams for clients that resume them.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any, TypeAlias
 
 from .._absent import OVER_HTTP, absent
 
-__all__ = ()
+__all__ = ["EventCallback", "EventId", "EventMessage", "EventStore", "StreamId"]
 
-_REPLAY = "Every server keeps the events of its streams for clients that resume them. Leave event_store= out."
+StreamId: TypeAlias = str
+EventId: TypeAlias = str
 
-__getattr__ = absent(
-    __name__,
-    {
-        "EventCallback": _REPLAY,
-        "EventId": _REPLAY,
-        "EventMessage": _REPLAY,
-        "EventStore": _REPLAY,
-        "StreamId": _REPLAY,
-        "StreamableHTTPServerTransport": OVER_HTTP,
-    },
-)
+
+@dataclass
+class EventMessage:
+    """A message of a stream, and its id."""
+
+    message: Any
+    event_id: EventId | None = None
+
+
+EventCallback: TypeAlias = Callable[[EventMessage], Awaitable[None]]
+
+
+class EventStore(ABC):
+    """Keeps the events of streams."""
+
+    @abstractmethod
+    async def store_event(self, stream_id: StreamId, message: Any) -> EventId:
+        """Keep an event."""
+
+    @abstractmethod
+    async def replay_events_after(
+        self, last_event_id: EventId, send_callback: EventCallback
+    ) -> StreamId | None:
+        """Send what came after an event."""
+
+
+__getattr__ = absent(__name__, {"StreamableHTTPServerTransport": OVER_HTTP})

@@ -48,13 +48,15 @@ class Catalog:
                     kinds.add("prompts")
         return kinds
 
-    def remove(self, name: str) -> list[str]:
-        """Remove every item of that name or URI; gives the kinds that changed."""
+    def remove(self, name: str, *, tools_only: bool = False) -> list[str]:
+        """Remove every item of that name or URI, or the tool; gives the kinds that changed."""
         kinds = []
         with self._lock:
             if name in self.tools:
                 self.tools = {key: item for key, item in self.tools.items() if key != name}
                 kinds.append("tools")
+            if tools_only:
+                return kinds
             named = {uri for uri, item in self.resources.items() if name in (uri, item.definition.name)}
             if named:
                 self.resources = {key: item for key, item in self.resources.items() if key not in named}

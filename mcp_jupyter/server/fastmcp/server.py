@@ -9,17 +9,14 @@ Threads: what is served may be changed from any thread; announcements are posted
 
 from __future__ import annotations
 
-import asyncio
-import sys
 from base64 import b64decode
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext, suppress
-from typing import Any, Literal, TypeVar, get_args
-
-import anyio
+from typing import Any, Literal, TypeVar
 
 from ... import types
 from ...engine.channel import Channel
+from ...errors import ToolError
 from ..content import ContentTable, default_rows
 from ..context import RequestContext
 from ..lowlevel.lifespan import opened
@@ -35,16 +32,17 @@ from .pages import PAGE_SIZE
 from .prompts import Prompt
 from .resources import Resource
 from .results import RESULT_BUDGET, KeptResults
+from .settings import Settings
+from .standalone import Standalone
 from .tools import Tool
 
 __all__ = ["FastMCP"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 T = TypeVar("T")
-Transport = Literal["stdio", "sse", "streamable-http"]
 
 
-class FastMCP:
+class FastMCP(Standalone):
     """An MCP server.
 
     Parameters
@@ -55,8 +53,10 @@ class FastMCP:
     lifespan : callable, optional
         `async with lifespan(server) as context` (without `server`, if it takes no argument) surrounds the
         server's life; tools find the context as `ctx.request_context.lifespan_context`.
-    dependencies : list of str, optional
+    dependencies : collection of str
         Packages that `jupyter mcp install` and `dev` bring along.
+    tools : iterable of Tool
+        Registered at once.
     version, title, description, website_url, icons : optional
         What the server says of itself.
     runner : Runner, optional
@@ -75,6 +75,8 @@ class FastMCP:
         See `Server`.
     post : callable, optional
         Takes announcements to the event loop's thread, from any thread; a `Poster` when left out.
+    host, port, ... : optional
+        How it is served over HTTP (see `Settings`).
     """
 
     def __init__(
@@ -83,7 +85,8 @@ class FastMCP:
         instructions: Instructions = None,
         *,
         lifespan: Callable[..., AbstractAsyncContextManager[Any]] | None = None,
-        dependencies: list[str] | None = None,
+        dependencies: Collection[str] = (),
+        tools: Iterable[Tool] = (),
         version: str | None = None,
         title: str | None = None,
         description: str | None = None,
@@ -99,7 +102,9 @@ class FastMCP:
         post: Callable[..., None] | None = None,
         status: Callable[[], Mapping[str, Any]] | None = None,
         ask_user: AskUser | None = None,
+        **settings: Any,
     ) -> None:
+        self.settings = Settings.of(settings)
         said: dict[str, Any] = {} if lifespan is None else {"lifespan": lambda: opened(lifespan, self)}
         self._server: Server[Any] = Server(
             name or "FastMCP",
@@ -117,7 +122,7 @@ class FastMCP:
             **said,
         )
         self._server.notification_options = NotificationOptions(True, True, True)
-        self.dependencies, self.clients = list(dependencies or ()), self._server.clients
+        self.dependencies, self.clients = list(dependencies), self._server.clients
         self._given_runner, self._given_post = runner, post
         self._poster: Poster | None = None
         self._catalog, self._results = Catalog(), KeptResults(result_budget)
@@ -126,6 +131,7 @@ class FastMCP:
         self._handlers = Handlers(self._catalog, table, self._context, page_size, self._results)
         self._handlers.add_to(self._server)
         self.constant_tools = self._handlers.constant_tools
+        self.add(*tools)
 
     @property
     def name(self) -> str:
@@ -167,6 +173,25 @@ class FastMCP:
         """The prompts by name; a snapshot."""
         return self._catalog.prompts
 
+    async def list_tools(self) -> list[types.Tool]:
+        """The definitions of the tools."""
+        return [tool.definition for tool in self.tools.values()]
+
+    async def list_resources(self) -> list[types.Resource]:
+        """The definitions of the resources with a plain URI."""
+        return [item for item in self._definitions() if isinstance(item, types.Resource)]
+
+    async def list_resource_templates(self) -> list[types.ResourceTemplate]:
+        """The definitions of the resources with a template."""
+        return [item for item in self._definitions() if isinstance(item, types.ResourceTemplate)]
+
+    def _definitions(self) -> list[types.Resource | types.ResourceTemplate]:
+        return [resource.definition for resource in self.resources.values() if resource.listed]
+
+    async def list_prompts(self) -> list[types.Prompt]:
+        """The definitions of the prompts."""
+        return [prompt.definition for prompt in self.prompts.values()]
+
     def add(self, *items: Tool | Resource | Prompt) -> None:
         """Register items, replacing those of the same name or URI; clients are told."""
         self.announce(self._catalog.add(*items))
@@ -196,6 +221,18 @@ class FastMCP:
         kinds = self._catalog.remove(name)
         self.announce(kinds)
         return kinds
+
+    def remove_tool(self, name: str) -> None:
+        """Remove a tool; clients are told.
+
+        Raises
+        ------
+        ToolError
+            There is none of that name.
+        """
+        if name not in self._catalog.tools:
+            raise ToolError(f"There is no tool {name!r}.")
+        self.announce(self._catalog.remove(name, tools_only=True))
 
     def announce(self, kinds: Iterable[str]) -> None:
         """Tell clients that lists changed: "tools", "resources", "prompts". From any thread."""
@@ -372,77 +409,6 @@ class FastMCP:
     async def serve(self, channel: Channel) -> None:
         """Run one conversation until it is closed; call it within `running`."""
         await self._server.serve(channel)
-
-    def run(
-        self,
-        transport: Transport = "stdio",
-        *,
-        host: str = "127.0.0.1",
-        port: int = 8000,
-        token: str | None = None,
-    ) -> None:
-        """Serve until the client leaves (stdio), or the process is interrupted or terminated.
-
-        Over HTTP it says on stderr where, and who can reach it.
-
-        Parameters
-        ----------
-        host, port : str, int
-            Where to listen, for HTTP.
-        token : str, optional
-            Every HTTP request must carry it in `Authorization: Bearer`. Without it, every user and every
-            program of this machine can call the server; a `host` that other machines can reach is refused.
-
-        Raises
-        ------
-        ValueError
-            When there is no such transport; when the token is too short or cannot stand in a header; or when
-            other machines can reach `host`, and there is no token.
-        RuntimeError
-            When an event loop runs in this thread already, as in a notebook.
-        """
-        if transport not in get_args(Transport):
-            raise ValueError(f"{transport!r} is no transport: use {', '.join(get_args(Transport))}.")
-        if _loop_runs():
-            raise RuntimeError(
-                "An event loop runs here already. In a notebook use %load_ext mcp_jupyter; in async code "
-                "await run_stdio_async()."
-            )
-        try:
-            if transport == "stdio":
-                anyio.run(self.run_stdio_async)
-            else:
-                anyio.run(self._run_http, transport, host, port, token)
-        except KeyboardInterrupt:
-            return
-
-    async def run_stdio_async(self) -> None:
-        """Serve one client on this process's stdin and stdout."""
-        from ..stdio import serve_stdio
-
-        await serve_stdio(self)
-
-    async def _run_http(self, transport: Transport, host: str, port: int, token: str | None) -> None:
-        from ..http.access import check_token
-        from ..http.app import announced, serve_http
-        from ..stopping import on_terminate
-
-        token = None if token is None else check_token(token)
-        serving = serve_http(self, host=host, port=port, token=token, transports=(transport,))
-        async with serving as bound:
-            with anyio.CancelScope() as scope, on_terminate(scope.cancel):
-                said = announced(self.name, host, bound, transport, has_token=token is not None)
-                sys.stderr.writelines(f"{line}\n" for line in said)
-                sys.stderr.flush()
-                await anyio.sleep_forever()
-
-
-def _loop_runs() -> bool:
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        return False
-    return True
 
 
 def _refuse_bare(name: Any, decorator: str) -> None:

@@ -37,12 +37,15 @@ from .endpoint import Endpoint
 from .sse import MessagesHandler, SseHandler
 from .streamable import StreamableHandler
 
-__all__ = ["SSE", "STREAMABLE_HTTP", "address_family", "announced", "make_routes", "serve_http"]
+__all__ = ["PATHS", "SSE", "STREAMABLE_HTTP", "address_family", "announced", "make_routes", "serve_http"]
 
 log = logging.getLogger(__name__)
 
 STREAMABLE_HTTP: Final = "streamable-http"
 SSE: Final = "sse"
+
+PATHS: Final = {STREAMABLE_HTTP: "/mcp", SSE: "/sse"}
+"""Of the URLs, where nothing else is said."""
 
 MAX_CONNECTIONS: Final = 768
 """Open sockets: below the usual 1,024 descriptors of a process, which needs some for other things. When
@@ -171,15 +174,17 @@ async def serve_http(
         listening.close()
 
 
-def announced(name: str, host: str, port: int, transport: str, *, has_token: bool) -> list[str]:
+def announced(name: str, host: str, port: int, path: str, *, has_token: bool) -> list[str]:
     """Where a server is and who can call it, in lines for the user who started it with `serve_http`.
 
     Parameters
     ----------
+    path : str
+        Of its URL.
     has_token : bool
         Whether it asks for a token.
     """
-    shown, path = f"[{host}]" if ":" in host else host, {STREAMABLE_HTTP: "/mcp", SSE: "/sse"}[transport]
+    shown = f"[{host}]" if ":" in host else host
     if not has_token:
         who = "It asks for no token: every user and every program of this machine can call it."
     elif is_loopback(host):

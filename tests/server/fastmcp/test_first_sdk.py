@@ -1,0 +1,134 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""What programs written for the first-generation SDK expect of a `FastMCP`."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+
+import pytest
+
+from mcp_jupyter import Client
+from mcp_jupyter.server import FastMCP
+from mcp_jupyter.server.fastmcp.exceptions import ToolError
+from mcp_jupyter.server.fastmcp.tools import Tool
+
+pytestmark = pytest.mark.anyio
+
+PROGRAM = """
+import logging
+import anyio
+from mcp_jupyter.server.fastmcp import FastMCP
+
+mcp = FastMCP("paths", port=0, streamable_http_path="/api", sse_path="/events", log_level="INFO",
+              stateless_http=True, json_response=True, debug=True)
+mcp.settings.host = "localhost"
+
+@mcp.tool()
+def add(a: int, b: int) -> int:
+    logging.getLogger("mine").info("adding")
+    return a + b
+
+{run}
+"""
+
+
+def add(a: int, b: int) -> int:
+    """Add two numbers."""
+    return a + b
+
+
+async def test_a_tool_is_removed_by_its_name():
+    """(2: `FastMCP.remove_tool`)."""
+    mcp = FastMCP("a", tools=[Tool.of(add)])
+    assert [tool.name for tool in await mcp.list_tools()] == ["add"]
+
+    @mcp.prompt(name="add")
+    def prompt() -> str:
+        """A prompt of the same name."""
+        return "Add."
+
+    mcp.remove_tool("add")
+    assert await mcp.list_tools() == []
+    assert [prompt.name for prompt in await mcp.list_prompts()] == ["add"]
+    with pytest.raises(ToolError, match="no tool 'add'"):
+        mcp.remove_tool("add")
+
+
+async def test_what_is_served_is_listed_without_a_client():
+    """(2: the names people use)."""
+    mcp = FastMCP("a")
+
+    @mcp.resource("book://emma")
+    def emma() -> str:
+        """A book."""
+        return "Emma"
+
+    @mcp.resource("book://{title}/author")
+    def author(title: str) -> str:
+        """Who wrote it."""
+        return "Jane Austen"
+
+    assert [item.uri for item in await mcp.list_resources()] == ["book://emma"]
+    assert [item.uriTemplate for item in await mcp.list_resource_templates()] == ["book://{title}/author"]
+
+
+@pytest.mark.parametrize(
+    "run",
+    ["mcp.run(transport='streamable-http')", "anyio.run(mcp.run_streamable_http_async)", "mcp.run('sse')"],
+)
+async def test_settings_say_where_it_is_served(run, tmp_path):
+    """(2: Programs written for the SDK's first generation)."""
+    program = tmp_path / "server.py"
+    program.write_text(PROGRAM.format(run=run))
+    with subprocess.Popen(
+        [sys.executable, program],
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+    ) as process:
+        assert process.stderr is not None
+        try:
+            line = next(line for line in process.stderr if "Serving" in line)
+            url = re.search(r"http://localhost:\d+/\w+", line)
+            assert url is not None
+            assert url[0].endswith("/events" if "sse" in run else "/api")
+            async with Client(url[0]) as client:
+                assert (await client.call_tool("add", {"a": 1, "b": 2})).structuredContent == {"result": 3}
+            assert any("INFO:mine:adding" in line for line in process.stderr)
+        finally:
+            process.terminate()
+            process.wait(30)
+
+
+@pytest.mark.parametrize(
+    ("name", "way"),
+    [
+        ("streamable_http_app", "serve_http"),
+        ("sse_app", "serve_http"),
+        ("session_manager", "serve_http"),
+        ("custom_route", "server of their own"),
+        ("get_context", "Context"),
+        ("call_tool", "Client"),
+    ],
+)
+def test_what_it_has_not_says_what_to_use(name, way):
+    """(2: What cannot be is an error that names our way)."""
+    mcp = FastMCP("a")
+    with pytest.raises(AttributeError, match=rf"FastMCP has no {name}\..*{way}.*docs/from-the-mcp-sdk"):
+        getattr(mcp, name)
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        mcp.nothing  # type: ignore[attr-defined]  # noqa: B018
+
+
+def test_an_argument_that_cannot_be_honoured_says_what_to_use():
+    """(2: What cannot be is an error that names our way)."""
+    with pytest.raises(ValueError, match=r"token_verifier.*token="):
+        FastMCP("a", token_verifier=object())
+    with pytest.raises(ValueError, match=r"mounted.*serve_http"):
+        FastMCP("a").run("sse", "/api")
+    with pytest.raises(TypeError, match="no argument 'prot'"):
+        FastMCP("a", prot=8000)
+    assert FastMCP("a", auth=None, event_store=object(), warn_on_duplicate_tools=False).settings.port == 8000
