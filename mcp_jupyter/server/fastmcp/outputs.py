@@ -10,7 +10,7 @@ from __future__ import annotations
 import inspect
 from dataclasses import dataclass
 from functools import cached_property, partial
-from typing import Any, Final
+from typing import Annotated, Any, Final, get_args, get_origin
 
 from pydantic import PydanticUserError, TypeAdapter, ValidationError
 from pydantic_core import (
@@ -81,7 +81,12 @@ class Output:
 
     @classmethod
     def of(cls, annotation: Any) -> Output | None:
-        """The output a return annotation promises; None for none, for content, for what has no schema."""
+        """The output a return annotation promises; None for none, for content, for what has no schema.
+
+        `Annotated[CallToolResult, Model]` promises that of the result that the function returns.
+        """
+        if get_origin(annotation) is Annotated and get_args(annotation)[0] is types.CallToolResult:
+            annotation = get_args(annotation)[1]
         if annotation in (inspect.Signature.empty, None, type(None), Any) or mentions(annotation, *_CONTENT):
             return None
         if isinstance(annotation, type) and frames.is_frame_class(annotation):
@@ -100,6 +105,18 @@ class Output:
         if definitions:
             outer["$defs"] = definitions
         return cls(outer, _Promise(adapter), wrapped=True)
+
+    def check(self, result: types.CallToolResult) -> None:
+        """Check the structured content of a result that a function made by itself.
+
+        Raises
+        ------
+        ToolError
+            It is not what the annotation promised.
+        """
+        if self.promise is not None and not result.isError:
+            given = result.structuredContent
+            self.structured(given.get("result") if self.wrapped and isinstance(given, dict) else given)
 
     def structured(self, value: Any) -> dict[str, Any] | None:
         """The value as `structuredContent`; None for a data frame, whose content has it.

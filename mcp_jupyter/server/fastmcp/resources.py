@@ -23,6 +23,9 @@ __all__ = ["Resource"]
 MAX_SHOWN_CHARS: Final = 100
 """Of a refused value in its error."""
 
+_MIME_TYPES: Final[Mapping[Any, str]] = {str: "text/plain", bytes: "application/octet-stream"}
+"""Of the values that a return annotation promises; for others it follows from the value, when it is read."""
+
 _SCHEME: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*:")
 
 
@@ -99,7 +102,7 @@ class Resource:
             "name": name or signature.name or uri,
             "title": title,
             "description": description if description is not None else signature.doc.description or None,
-            "mimeType": mime_type,
+            "mimeType": mime_type or _MIME_TYPES.get(signature.returns),
             "icons": icons,
             "annotations": annotations,
             "meta": meta,

@@ -151,7 +151,8 @@ class Standalone(ABC):
 
         self._log()
         settings = self.settings
-        host, port = host or settings.host, settings.port if port is None else port
+        host = settings.host if host is None else host
+        port = settings.port if port is None else port
         token = None if token is None else check_token(token)
         path = settings.sse_path if transport == "sse" else settings.streamable_http_path
         serving = serve_http(

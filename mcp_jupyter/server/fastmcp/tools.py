@@ -190,7 +190,7 @@ class Tool:
             function = _given(function, lambda: self._bound(arguments, context))
         function = converted(
             function,
-            lambda value: self._result(value, table, results, request.sender),
+            lambda value: self._result(self._checked(value), table, results, request.sender),
             concurrent=concurrent,
         )
         return Invocation(
@@ -203,6 +203,12 @@ class Tool:
             running=request.running,
             log=lambda level, text: request.log(level, text, self.name),
         )
+
+    def _checked(self, value: Any) -> Any:
+        """A value; a result that the function made by itself keeps what its annotation promised."""
+        if self.output is not None and isinstance(value, types.CallToolResult):
+            self.output.check(value)
+        return value
 
     def renewed(self) -> Tool:
         """The tool itself; a new one when its function, or a class in its annotations, was defined anew.

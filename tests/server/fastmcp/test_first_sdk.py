@@ -7,10 +7,12 @@ import os
 import re
 import subprocess
 import sys
+from typing import Annotated, Any
 
 import pytest
+from pydantic import BaseModel
 
-from mcp_jupyter import Client
+from mcp_jupyter import Client, types
 from mcp_jupyter.server import FastMCP
 from mcp_jupyter.server.fastmcp.exceptions import ToolError
 from mcp_jupyter.server.fastmcp.tools import Tool
@@ -132,3 +134,56 @@ def test_an_argument_that_cannot_be_honoured_says_what_to_use():
     with pytest.raises(TypeError, match="no argument 'prot'"):
         FastMCP("a", prot=8000)
     assert FastMCP("a", auth=None, event_store=object(), warn_on_duplicate_tools=False).settings.port == 8000
+
+
+class Count(BaseModel):
+    count: int
+
+
+async def test_a_result_made_by_hand_keeps_what_its_annotation_promises():
+    """(2: comparing behaviour with the real SDK)."""
+    mcp = FastMCP("a")
+
+    @mcp.tool()
+    def counted(count: Any) -> Annotated[types.CallToolResult, Count]:
+        """A count, and a word for the application only."""
+        return types.CallToolResult(content=[], structuredContent={"count": count}, _meta={"word": "x"})
+
+    (tool,) = await mcp.list_tools()
+    assert tool.outputSchema is not None
+    assert tool.outputSchema["properties"]["count"]["type"] == "integer"
+    async with Client(mcp) as client:
+        result = await client.call_tool("counted", {"count": 3})
+        assert (result.structuredContent, result.meta["word"]) == ({"count": 3}, "x")
+        wrong = await client.call_tool("counted", {"count": "many"})
+    assert wrong.isError
+    assert "promised: count" in wrong.content[0].text
+
+
+async def test_a_resource_is_listed_with_the_mime_type_of_its_annotation():
+    """(2: default MIME types as there)."""
+    mcp = FastMCP("a")
+
+    @mcp.resource("a://text")
+    def text() -> str:
+        """Text."""
+        return "a"
+
+    @mcp.resource("a://bytes")
+    def data() -> bytes:
+        """Bytes."""
+        return b"a"
+
+    @mcp.resource("a://any/{name}")
+    def anything(name: str):
+        """What it is shows when it is read."""
+        return {"name": name}
+
+    async with Client(mcp) as client:
+        assert [(item.uri, item.mimeType) for item in await client.list_resources()] == [
+            ("a://text", "text/plain"),
+            ("a://bytes", "application/octet-stream"),
+        ]
+        assert [item.mimeType for item in await client.list_resource_templates()] == [None]
+        assert (await client.read_resource("a://bytes")).contents[0].mimeType == "application/octet-stream"
+        assert (await client.read_resource("a://any/b")).contents[0].mimeType == "application/json"

@@ -75,7 +75,12 @@ async def test_static_resources_and_templates_are_listed_apart():
         {"uri": "data://default", "name": "data://default"},
     ]
     assert templates == [
-        {"uriTemplate": "users://{user}/profile", "name": "profile", "description": "Of one user."}
+        {
+            "uriTemplate": "users://{user}/profile",
+            "name": "profile",
+            "description": "Of one user.",
+            "mimeType": "text/plain",
+        }
     ]
 
 
