@@ -105,19 +105,21 @@ async def serve_notebook(path: Path, options: NotebookOptions, say: Callable[[st
 
     from ..engine.tasks import owned_tasks
     from ..errors import McpJupyterError
-    from ..link.discovery import Discovery
     from ..link.starting import StartingNotebook
 
-    discovery, resolved = Discovery(), await anyio.Path(path).resolve()
-    server = StartingNotebook(path.name, discovery, opening(Path(resolved)).answer, options.constant_tools)
+    resolved = Path(await anyio.Path(path).resolve())
+    server = StartingNotebook(path.name, opening(resolved).answer, options.constant_tools)
     async with owned_tasks() as tasks:
         with anyio.CancelScope() as scope:
             tasks.start_soon(_converse, server, scope)
             with anyio.move_on_after(FIRST_SECONDS):
                 await server.opened()
+            from ..link.discovery import Discovery  # not needed for the first answer
+
+            discovery = Discovery()
             try:
                 async with _run(path, options, discovery, say) as notebook:
-                    server.ready(notebook.info)
+                    server.ready(notebook.info, discovery)
                     await anyio.sleep_forever()
             except McpJupyterError as exc:
                 server.failed(exc)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import anyio
 from anyio.abc import TaskGroup
@@ -20,10 +20,11 @@ from ..errors import LinkError, McpJupyterError
 from ..protocol.frames import ErrorResponse, Request, Response
 from ..protocol.rights import Mode
 from .chosen import with_constant_tools
-from .discovery import Discovery
-from .files import ConnectionInfo
 from .relay import Answer, Relay
-from .resume import ResumingLink
+
+if TYPE_CHECKING:
+    from .discovery import Discovery
+    from .files import ConnectionInfo
 
 __all__ = ["WAIT_SECONDS", "StartingNotebook"]
 
@@ -41,8 +42,6 @@ class StartingNotebook:
     ----------
     name : str
         What the notebook is called in messages.
-    discovery : Discovery
-        Where its kernel is looked for when it restarts.
     answer : Answer
         Answers the host's opening.
     constant_tools : "yes", "no" or "auto", optional
@@ -54,17 +53,14 @@ class StartingNotebook:
         Why the notebook cannot be served.
     """
 
-    def __init__(
-        self, name: str, discovery: Discovery, answer: Answer, constant_tools: Mode | None = None
-    ) -> None:
+    def __init__(self, name: str, answer: Answer, constant_tools: Mode | None = None) -> None:
         self.failure: McpJupyterError | None = None
         self._name = name
-        self._discovery = discovery
         self._answer = answer
         self._constant_tools = constant_tools
         self._opened = anyio.Event()
         self._decided = anyio.Event()
-        self._info: ConnectionInfo | None = None
+        self._kernel: tuple[ConnectionInfo, Discovery] | None = None
         self._tasks: TaskGroup | None = None
 
     # -- for who starts the kernel -----------------------------------------------------------------
@@ -73,9 +69,9 @@ class StartingNotebook:
         """Wait until the host's first request was answered. The caller bounds the wait."""
         await self._opened.wait()
 
-    def ready(self, info: ConnectionInfo) -> None:
-        """The kernel serves: what waits is passed to it."""
-        self._info = info
+    def ready(self, info: ConnectionInfo, discovery: Discovery) -> None:
+        """The kernel serves: what waits is passed to it. `discovery` finds the kernel when it restarts."""
+        self._kernel = info, discovery
         self._decided.set()
 
     def failed(self, failure: McpJupyterError) -> None:
@@ -113,10 +109,12 @@ class StartingNotebook:
         if waiting.cancelled_caught:
             relay.refuse(_RUNNING.format(self._name, WAIT_SECONDS))
             await self._decided.wait()
-        if self._info is not None:
+        if self._kernel is not None:
+            from .resume import ResumingLink  # not needed for the first answer
+
             assert self._tasks is not None
             try:
-                link = await ResumingLink.open(self._info, self._discovery, self._tasks)
+                link = await ResumingLink.open(*self._kernel, self._tasks)
                 relay.connect(with_constant_tools(link, self._constant_tools))
             except LinkError as exc:
                 self.failure = exc

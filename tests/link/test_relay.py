@@ -156,7 +156,7 @@ async def test_a_notebook_that_runs_for_long_says_so(kernel: Kernel, monkeypatch
     """A request waits for a bounded time; later ones are served when the kernel is up (2: opening)."""
     monkeypatch.setattr(starting_module, "WAIT_SECONDS", 0.05)
     outer, inner = memory_pair()
-    host, notebook = End(inner), StartingNotebook("analysis.ipynb", kernel.discovery, answer)
+    host, notebook = End(inner), StartingNotebook("analysis.ipynb", answer)
     with anyio.fail_after(BOUND):
         async with kernel.running(), notebook.running(), anyio.create_task_group() as tasks:
             tasks.start_soon(notebook.serve, outer)
@@ -164,7 +164,7 @@ async def test_a_notebook_that_runs_for_long_says_so(kernel: Kernel, monkeypatch
             await host.until(lambda: len(host.heard) == 2)
             assert host.heard[0] == (1, {})
             assert "'analysis.ipynb' has been running its cells" in host.heard[1][1]
-            notebook.ready(await kernel.discovery.by_kernel("k-1"))
+            notebook.ready(await kernel.discovery.by_kernel("k-1"), kernel.discovery)
             for number in itertools.count(3):
                 host.send(Request(number, "echo"))
                 await host.until(lambda: len(host.heard) == number)  # noqa: B023 - it ends in this round
@@ -179,11 +179,11 @@ async def test_a_kernel_that_cannot_be_reached_is_an_error_for_all_that_waits(ke
     async with kernel.running():
         info = await kernel.discovery.by_kernel("k-1")
     outer, inner = memory_pair()
-    host, notebook = End(inner), StartingNotebook("analysis.ipynb", kernel.discovery, answer)
+    host, notebook = End(inner), StartingNotebook("analysis.ipynb", answer)
     with anyio.fail_after(BOUND):
         async with notebook.running():
             host.send(Request(1, "echo"))
-            notebook.ready(info)
+            notebook.ready(info, kernel.discovery)
             await notebook.serve(outer)
     assert notebook.failure is not None
     assert host.heard == [(1, str(notebook.failure))]
