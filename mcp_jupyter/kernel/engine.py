@@ -85,7 +85,7 @@ class Engine:
         self.table = kernel_table(shell.display_formatter)
         self.server = FastMCP(
             self._identity.name,
-            instructions=lambda chars: self.instructions(chars),
+            instructions=lambda chars, rights: self.instructions(chars, rights),
             runner=self._runner,
             content=self.table,
             post=self.post,

@@ -16,6 +16,7 @@ from typing import Any, Final
 from urllib.parse import unquote
 
 from ..calling.text import one_line
+from ..protocol.rights import EVERY_RIGHT, Rights
 from ..server.content import frames
 from ..server.fastmcp import FastMCP
 from ..server.host_profiles import DEFAULT, PROFILES
@@ -71,14 +72,20 @@ class NotebookInstructions:
         self._file = file
         self._read: tuple[object, Outline] = (None, Outline())
 
-    def __call__(self, chars: int) -> str:
-        """The instructions for a host that shows so many characters."""
+    def __call__(self, chars: int, rights: Rights = EVERY_RIGHT) -> str:
+        """The instructions for a host that shows so many characters, and a client that may use so much."""
         outline = replace(self._outline(), own=self.own)
-        return instructions(self._server.name, outline, chars, data=self.data(), tools=self._tools())
+        data = self.data(rights.may_read)
+        tools = (
+            (tool.name, _first_line(tool.definition.description))
+            for tool in self._server.tools.values()
+            if rights.may_call(tool.name)
+        )
+        return instructions(self._server.name, outline, chars, data=data, tools=tools)
 
-    def data(self) -> Iterator[Entry]:
+    def data(self, may_read: Callable[[str], bool]) -> Iterator[Entry]:
         """What is served as resources: a variable's name with its kind, shape and columns; or a URI."""
-        for uri in shown_resources(self._server):
+        for uri in filter(may_read, shown_resources(self._server)):
             name = unquote(uri.removeprefix(_VARIABLES))
             if not uri.startswith(_VARIABLES):
                 if (resource := self._server.resources.get(uri)) is not None:
@@ -96,11 +103,7 @@ class NotebookInstructions:
         may_read : callable
             Whether the reader may read a URI.
         """
-        said = [
-            f"{name} ({about})" if about else name
-            for name, about in self.data()
-            if may_read(name) or may_read(variable_uri(name))
-        ]
+        said = [f"{name} ({about})" if about else name for name, about in self.data(may_read)]
         return one_line(f"Data: {'; '.join(said)}.", DATA_LINE_CHARS) if said else ""
 
     def shown(self) -> str:
@@ -115,10 +118,6 @@ class NotebookInstructions:
             who = "most hosts" if chars == usual else ", ".join(hosts)
             parts.append(f"Instructions for {who} ({len(text)} of at most {chars} characters):\n\n{text}\n")
         return "\n".join(parts)
-
-    def _tools(self) -> Iterator[Entry]:
-        for tool in self._server.tools.values():
-            yield tool.name, _first_line(tool.definition.description)
 
     def _outline(self) -> Outline:
         """What the file says, read again when the file has changed."""

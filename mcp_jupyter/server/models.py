@@ -9,18 +9,20 @@ from typing import Any, TypeAlias
 
 from pydantic import BaseModel
 
+from ..protocol.rights import Rights
 from ..types import Icon, Implementation, ServerCapabilities
 from .host_profiles import HostProfile
 
 __all__ = ["InitializationOptions", "Instructions", "instructions_for"]
 
-Instructions: TypeAlias = str | Callable[[int], str | None] | None
-"""A server's instructions: a text, or a function of how many characters the host shows."""
+Instructions: TypeAlias = str | Callable[[int, Rights], str | None] | None
+"""A server's instructions: a text, or a function of how many characters the host shows, and of what the
+client may use, so that they name nothing that its lists do not."""
 
 
-def instructions_for(given: Instructions, profile: HostProfile) -> str | None:
-    """The instructions for one host. A text stays as its author wrote it."""
-    return given(profile.instructions_chars) if callable(given) else given
+def instructions_for(given: Instructions, profile: HostProfile, rights: Rights) -> str | None:
+    """The instructions for one client. A text stays as its author wrote it."""
+    return given(profile.instructions_chars, rights) if callable(given) else given
 
 
 class InitializationOptions(BaseModel):
@@ -47,6 +49,6 @@ class InitializationOptions(BaseModel):
             icons=self.icons,
         ).model_dump(by_alias=True, exclude_none=True)
 
-    def instructions_for(self, profile: HostProfile) -> str | None:
-        """The instructions, which were made for all hosts."""
+    def instructions_for(self, profile: HostProfile, rights: Rights) -> str | None:
+        """The instructions, which were made for all clients."""
         return self.instructions

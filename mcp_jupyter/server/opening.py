@@ -17,6 +17,7 @@ from ..errors import McpError
 from ..protocol.eras import CLIENT_INFO, TASKS_EXTENSION, Era, is_modern, modern_era, negotiate
 from ..protocol.frames import ErrorResponse, Request, Response
 from ..protocol.methods import MODERN_VERSIONS
+from ..protocol.rights import EVERY_RIGHT, Rights
 from ..types import (
     CompletionsCapability,
     InitializeRequestParams,
@@ -27,7 +28,7 @@ from ..types import (
     ToolsCapability,
 )
 from .host_profiles import HostProfile, profile_of
-from .models import InitializationOptions, Instructions, instructions_for
+from .models import InitializationOptions
 from .parameters import parameters
 
 __all__ = ["NOTEBOOK_CAPABILITIES", "Introduced", "Opening", "discovered", "initialized"]
@@ -53,33 +54,35 @@ class Introduced(Protocol):
     def capabilities(self) -> ServerCapabilities:
         """What the server can do."""
 
-    def instructions_for(self, profile: HostProfile) -> str | None:
-        """What the server tells the models of that host."""
+    def instructions_for(self, profile: HostProfile, rights: Rights) -> str | None:
+        """What the server tells the models of that host, about what the client may use."""
 
 
-def initialized(era: Era, introduced: Introduced, profile: HostProfile) -> dict[str, Any]:
+def initialized(
+    era: Era, introduced: Introduced, profile: HostProfile, rights: Rights = EVERY_RIGHT
+) -> dict[str, Any]:
     """The result of `initialize`."""
     return {
         "protocolVersion": era.version,
         "capabilities": introduced.capabilities,
-        **_instructions(introduced, profile),
+        **_instructions(introduced, profile, rights),
         "serverInfo": introduced.info,
     }
 
 
-def discovered(introduced: Introduced, profile: HostProfile) -> dict[str, Any]:
+def discovered(introduced: Introduced, profile: HostProfile, rights: Rights = EVERY_RIGHT) -> dict[str, Any]:
     """The result of `server/discover`, which the era completes."""
     capabilities = introduced.capabilities
     extensions = {TASKS_EXTENSION: {}, **(capabilities.extensions or {})}
     return {
         "supportedVersions": list(MODERN_VERSIONS),
         "capabilities": capabilities.model_copy(update={"extensions": extensions}),
-        **_instructions(introduced, profile),
+        **_instructions(introduced, profile, rights),
     }
 
 
-def _instructions(introduced: Introduced, profile: HostProfile) -> dict[str, str]:
-    text = introduced.instructions_for(profile)
+def _instructions(introduced: Introduced, profile: HostProfile, rights: Rights) -> dict[str, str]:
+    text = introduced.instructions_for(profile, rights)
     return {} if text is None else {"instructions": text}
 
 
@@ -95,7 +98,7 @@ class Opening:
     """
 
     def __init__(self, name: str, instructions: Callable[[int], str | None]) -> None:
-        self._instructions: Instructions = instructions
+        self._instructions = instructions
         self._name = name
 
     def answer(self, request: Request) -> Response | ErrorResponse | None:
@@ -125,5 +128,5 @@ class Opening:
             server_name=self._name,
             server_version=__version__,
             capabilities=NOTEBOOK_CAPABILITIES,
-            instructions=instructions_for(self._instructions, profile),
+            instructions=self._instructions(profile.instructions_chars),
         )

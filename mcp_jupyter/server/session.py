@@ -16,12 +16,11 @@ from ..engine.channel import Channel
 from ..engine.connection import Connection, InboundRequest
 from ..errors import McpError
 from ..protocol import codes
-from ..protocol.eras import CLIENT_INFO, SUBSCRIPTION_ID, Era, is_modern, modern_era, negotiate
+from ..protocol.eras import SUBSCRIPTION_ID, Era, is_modern, modern_era, negotiate
 from ..protocol.frames import Notification
 from ..protocol.methods import FORGET_SENDER, METHODS
 from .clients import SeenClients
 from .context import LOG_LEVELS, RequestContext, current_request
-from .host_profiles import profile_of
 from .models import InitializationOptions
 from .older import understood
 from .opening import Introduced, discovered, initialized
@@ -192,10 +191,12 @@ class ServerSession:
         self.clients.note(self.client_info, stays=True)
         self.client_capabilities = call.params["capabilities"]
         self._era = negotiate(params.protocolVersion)
-        return initialized(self._era, self._introduced, profile_of(self.client_info))
+        context = current_request.get()
+        return initialized(self._era, self._introduced, context.profile, context.rights)
 
     async def _discover(self, call: InboundRequest) -> dict[str, Any]:
-        said = discovered(self._introduced, profile_of(call.meta.get(CLIENT_INFO)))
+        context = current_request.get()
+        said = discovered(self._introduced, context.profile, context.rights)
         return {**said, "_meta": self.server.status()} if self.server.status else said
 
     async def _ping(self, call: InboundRequest) -> dict[str, Any]:

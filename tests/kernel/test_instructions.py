@@ -93,6 +93,24 @@ async def test_data_has_shape_and_columns_and_tools_a_line_each(kernel: LiveKern
     assert "- limit" not in await told(kernel)
 
 
+async def test_what_a_client_may_not_use_is_not_named(kernel: LiveKernel) -> None:
+    """They name no more than the client's lists do (2: instructions)."""
+    kernel.run("sales, salaries = 1, 2\n%mcp_resource sales")
+    kernel.run("%mcp_resource sales\n%mcp_resource salaries")
+    kernel.run("%%mcp_tool\ndef top(): ...\ndef erase(): ...")
+    ran = kernel.run(
+        "from mcp_jupyter.protocol.rights import Rights\n"
+        "from mcp_jupyter.kernel.extension import engine_of\n"
+        "told = engine_of(get_ipython()).instructions\n"
+        "print(told(2000, Rights(('top',), ('notebook://variables/sales',))))\nprint(told(2000, Rights()))"
+    )
+    about = f"{ABOUT} Sales of 2026. All of them."
+    assert ran.printed.splitlines() == [
+        *(about, "Data:", "- sales: int", "Tools:", "- top", PAGING),
+        *(about, PAGING),
+    ]
+
+
 async def test_a_frame_whose_class_misbehaves_costs_nothing_but_its_shape(kernel: LiveKernel) -> None:
     """Instructions come in spite of what a user's class does (2: instructions)."""
     kernel.run(

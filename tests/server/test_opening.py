@@ -12,6 +12,7 @@ from mcp_jupyter.errors import McpError
 from mcp_jupyter.protocol.eras import CLIENT_INFO
 from mcp_jupyter.protocol.frames import ErrorResponse, Request, Response, dumps, parse
 from mcp_jupyter.protocol.methods import LEGACY_VERSIONS
+from mcp_jupyter.protocol.rights import EVERY_RIGHT, Rights
 from mcp_jupyter.server.fastmcp import FastMCP
 from mcp_jupyter.server.opening import Opening
 
@@ -20,7 +21,7 @@ from .conversation import MODERN, connected
 pytestmark = pytest.mark.anyio
 
 
-def text(chars: int) -> str:
+def text(chars: int, rights: Rights = EVERY_RIGHT) -> str:
     return f"At most {chars} characters."
 
 

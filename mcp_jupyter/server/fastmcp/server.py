@@ -49,7 +49,7 @@ class FastMCP(Standalone):
     ----------
     name : str
     instructions : str or callable, optional
-        For the model: what the server is for. A function takes how many characters the client's host shows.
+        For the model: what the server is for; or a function, see `Server`.
     lifespan : callable, optional
         `async with lifespan(server) as context` (without `server`, if it takes no argument) surrounds the
         server's life; tools find the context as `ctx.request_context.lifespan_context`.

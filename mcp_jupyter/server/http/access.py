@@ -61,6 +61,8 @@ INSUFFICIENT_SCOPE: Final = 'Bearer realm="mcp_jupyter", error="insufficient_sco
 REFUSALS_LOGGED_PER_SECOND: Final = 10
 """A flood of refused requests must not become a flood of log lines: it would cost more than the requests."""
 
+_OPENING: Final = frozenset({"initialize", "server/discover"})
+
 MAX_LOG_CHARS: Final = 200
 """Of one line about a refusal: enough to see what was wrong, too little to carry a payload."""
 
@@ -138,14 +140,15 @@ class Principal:
         return EVERY_RIGHT
 
     def rights_with(self, frame: Frame) -> Rights | None:
-        """The rights that travel with `frame`: with a call of a tool that may stand for others; else None."""
-        if (
-            isinstance(frame, Request)
-            and frame.method == "tools/call"
-            and stands_for(frame.params) is not None
-        ):
-            return self.rights
-        return None
+        """The rights that travel with `frame`; None with most.
+
+        They travel with an opening, whose answer may name what there is, and with a call of a tool that may
+        stand for others.
+        """
+        if not isinstance(frame, Request):
+            return None
+        stands = frame.method == "tools/call" and stands_for(frame.params) is not None
+        return self.rights if stands or frame.method in _OPENING else None
 
     def filter(self, request: Request, message: Message) -> Message:
         """The part of a response that this principal may see: lists name only what it may use.

@@ -25,6 +25,7 @@ from ...engine.tasks import owned_tasks
 from ...errors import McpError
 from ...protocol import codes
 from ...protocol.frames import Notification
+from ...protocol.rights import EVERY_RIGHT, Rights
 from ...types import (
     CompletionsCapability,
     Icon,
@@ -93,8 +94,8 @@ class Server(Decorators, Generic[L]):
         Who the server is, for programs.
     version : str, optional
     instructions : str or callable, optional
-        For the model: what the server is for and how to use it. A function is called for each client with how
-        many characters its host shows, on the event loop's thread.
+        For the model: what the server is for and how to use it. A function is called for each client, on the
+        event loop's thread, with how many characters its host shows and what it may use (`Rights`).
     lifespan : callable, optional
         Async context manager around the server's life; gets the server, if it takes an argument, and
         yields what handlers find in `request_context.lifespan_context`.
@@ -279,9 +280,9 @@ class Server(Decorators, Generic[L]):
         """What the server can do, as both `initialize` and `server/discover` give it."""
         return self.get_capabilities()
 
-    def instructions_for(self, profile: HostProfile = DEFAULT) -> str | None:
-        """The instructions for the models of one host."""
-        return instructions_for(self.instructions, profile)
+    def instructions_for(self, profile: HostProfile = DEFAULT, rights: Rights = EVERY_RIGHT) -> str | None:
+        """The instructions for one client."""
+        return instructions_for(self.instructions, profile, rights)
 
     # -- life ------------------------------------------------------------------------------------
 
