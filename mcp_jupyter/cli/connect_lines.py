@@ -17,7 +17,7 @@ from ..client.add_commands import link_of
 from ..client.hosts import HOSTS, Host
 from .entry_edit import put_entry
 
-__all__ = ["IN_TERMINAL", "TOKEN_PLACE", "Connect", "program_lines", "shown", "url_lines", "without_terminal"]
+__all__ = ["IN_TERMINAL", "TOKEN_PLACE", "Connect", "beside", "program_lines", "shown", "url_lines"]
 
 IN_TERMINAL: Final = "in a terminal"
 
@@ -71,9 +71,13 @@ def program_lines(name: str, command: Sequence[str], env: Mapping[str, str]) -> 
     return lines
 
 
-def without_terminal(lines: Sequence[Connect]) -> list[Connect]:
-    """Of these, links and what is pasted into files."""
-    return [line for line in lines if line.where != IN_TERMINAL]
+def beside(urls: Sequence[Connect], programs: Sequence[Connect]) -> list[Connect]:
+    """Of the lines for programs, those that add something to the lines for a URL.
+
+    These are links, what is pasted into files, and commands of hosts that have none for a URL with a token.
+    """
+    typed = {line.host for line in urls if line.where == IN_TERMINAL}
+    return [line for line in programs if line.where != IN_TERMINAL or line.host not in typed]
 
 
 def url_lines(name: str, url: str, token: str, transport: str = "http") -> list[Connect]:

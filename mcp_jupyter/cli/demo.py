@@ -112,13 +112,13 @@ def _server_of(jupyter: JupyterProcess, kernel_id: str) -> dict[str, Any]:
 
 
 def _show_how_to_connect(jupyter: JupyterProcess, server: dict[str, Any], token: str) -> None:
-    from .connect_lines import program_lines, shown, url_lines, without_terminal
+    from .connect_lines import beside, program_lines, shown, url_lines
     from .launch import attach_command, jupyter_directories
 
     name = server["name"]
     say("To connect a host:")
-    say(shown(url_lines(name, server["urls"]["http"], token)))
-    say(shown(without_terminal(program_lines(name, attach_command(name), jupyter_directories()))))
+    urls = url_lines(name, server["urls"]["http"], token)
+    say(shown([*urls, *beside(urls, program_lines(name, attach_command(name), jupyter_directories()))]))
     if jupyter.has_lab:
         say(f"\n  You, in a browser:\n    {jupyter.notebook_url(NOTEBOOK)}")
 

@@ -110,7 +110,14 @@ def _notebook(name: str | None, report: _Report) -> Summary | None:
             f"The kernel of {summary.name} does not answer. Restart it, and run: %load_ext mcp_jupyter"
         )
         return None
-    counts = f"{summary.tools} tools, {summary.resources} resources, {summary.prompts} prompts"
+    counts = ", ".join(
+        f"{number} {kind}{'' if number == 1 else 's'}"
+        for number, kind in (
+            (summary.tools, "tool"),
+            (summary.resources, "resource"),
+            (summary.prompts, "prompt"),
+        )
+    )
     report.ok(f"The notebook {summary.name} is live ({summary.state}): {counts}.")
     return summary
 
@@ -198,7 +205,10 @@ def _check(host: Host, entry: ServerEntry, summary: Summary | None, report: _Rep
         server = server.model_copy(update={"env": {"PATH": BARE_PATH, **(server.env or {})}})
         how = f"Run: {_install(host, summary.name)}"
     else:
-        how = f"Is the Jupyter Server up? Else run: {_install(host, summary.name)} --http --tool '*'"
+        how = (
+            "If its Jupyter Server is up, this writes the URL and a new token: "
+            f"{_install(host, summary.name)} --http --tool '*' --resource '*' --prompt '*'"
+        )
     try:
         anyio.run(_visit, host, server, starts, report)
     except (McpJupyterError, OSError, TimeoutError) as exc:
@@ -220,8 +230,12 @@ async def _visit(host: Host, server: Any, starts: bool, report: _Report) -> None
     try:
         with anyio.fail_after(SECONDS):
             async with Client(server, read_timeout_seconds=SECONDS, client_info=info) as client:
-                done = "Its command starts from a bare environment" if starts else "Its token opens the URL"
-                report.ok(f"{done}; protocol {client.protocol_version}.")
+                done = (
+                    "Its command starts from a bare environment"
+                    if starts
+                    else "Its URL opens, with its token"
+                )
+                report.ok(f"{done}. The newest protocol it speaks is {client.protocol_version}.")
                 await _measure(client, profile, report)
     except* (McpJupyterError, OSError, TimeoutError) as group:
         failed.append(_first(group))

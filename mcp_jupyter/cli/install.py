@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -200,7 +200,6 @@ def _path(options: _Options) -> Path:
 
 def _install_url(target: str, options: _Options, only_print: bool, scopes: dict[str, Any]) -> None:
     from .connect_lines import TOKEN_PLACE
-    from .server_url import NO_SERVER
     from .servers import names_file
 
     if names_file(target):
@@ -210,15 +209,14 @@ def _install_url(target: str, options: _Options, only_print: bool, scopes: dict[
     if not options.host.opens_urls:
         raise click.UsageError(f"{options.host.title} opens no URL from its file. Leave --http out.")
     with reported():
-        if only_print:
-            _deliver(options, _url_entry(options, *_endpoint(target), TOKEN_PLACE), only_print)
+        place = _url_of(target)
+        known = TOKEN_PLACE if only_print else place.token
+        if known:
+            _deliver(options, _url_entry(options, place, known), only_print)
             return
-        _endpoint(target)
         new = make_token((target,), days=token_days(), **scopes)
         try:
-            if new.endpoint is None:
-                raise click.ClickException(NO_SERVER.format(target))
-            _deliver(options, _url_entry(options, target, new.endpoint.url, new.text), only_print)
+            _deliver(options, _url_entry(options, place, new.text), only_print)
         except BaseException:
             new.revoke()  # nobody has it
             raise
@@ -227,27 +225,46 @@ def _install_url(target: str, options: _Options, only_print: bool, scopes: dict[
     )
 
 
-def _endpoint(target: str) -> tuple[str, str]:
-    """The live notebook's name and URL."""
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where a live notebook is reached over HTTP.
+
+    Attributes
+    ----------
+    token : str
+        The notebook's own, where it serves HTTP by itself; else empty.
+    """
+
+    name: str
+    url: str
+    token: str = field(default="", repr=False)
+
+
+def _url_of(target: str) -> _Place:
+    """Behind a Jupyter Server, where tokens are made for it; else what its kernel serves."""
     import anyio
 
     from ..link.discovery import Discovery
+    from ..link.http_address import read_http
     from .server_url import NO_SERVER, endpoint_of
 
     discovery = Discovery()
     info = anyio.run(discovery.find, target)
     endpoint = endpoint_of((info.name,), [info], discovery.runtime_dir)
-    if endpoint is None:
+    if endpoint is not None:
+        return _Place(info.name, endpoint.url)
+    address = read_http(info.kernel_id, discovery.runtime_dir)
+    if address is None or address.url is None:
         raise click.ClickException(NO_SERVER.format(info.name))
-    return info.name, endpoint.url
+    return _Place(info.name, address.url, address.token)
 
 
-def _url_entry(options: _Options, name: str, url: str, token: str) -> MadeEntry:
+def _url_entry(options: _Options, place: _Place, token: str) -> MadeEntry:
     from .host_file import MadeEntry
 
-    called = options.called(name)
+    called = options.called(place.name)
     headers = {"Authorization": f"Bearer {token}"}
-    return MadeEntry(called, lambda _: options.host.shape.write_url(called, url, headers), private=True)
+    return MadeEntry(called, lambda _: options.host.shape.write_url(called, place.url, headers), private=True)
 
 
 # -- files -----------------------------------------------------------------------------------------

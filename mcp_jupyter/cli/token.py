@@ -181,7 +181,7 @@ def show_new(words: Sequence[str], *, any_name: bool = False, label: str = "", *
     import anyio
 
     from ..link.discovery import Discovery
-    from .connect_lines import program_lines, shown, url_lines, without_terminal
+    from .connect_lines import beside, program_lines, shown, url_lines
     from .launch import attach_command, jupyter_directories
     from .server_url import NO_SERVER
     from .token_checks import not_there
@@ -191,11 +191,12 @@ def show_new(words: Sequence[str], *, any_name: bool = False, label: str = "", *
     click.echo(f"Token:  {new.text}\nHeader: Authorization: Bearer {new.text}")
     if endpoint is not None:
         click.echo(f"URL:    {endpoint.url}")
-        click.echo(shown(url_lines(endpoint.name, endpoint.url, new.text)))
+        urls = url_lines(endpoint.name, endpoint.url, new.text)
+        click.echo(shown(urls))
         if new.names == [endpoint.name]:
             click.echo("\nHosts that start a program need no token:")
             programs = program_lines(endpoint.name, attach_command(endpoint.name), jupyter_directories())
-            click.echo(shown(without_terminal(programs)))
+            click.echo(shown(beside(urls, programs)))
     click.echo(f"\nShown this once. {terms(token)} To end it: jupyter mcp token revoke {token.id}", err=True)
     if endpoint is None:
         click.echo(NO_SERVER.format(new.names[0]), err=True)

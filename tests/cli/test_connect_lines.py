@@ -12,7 +12,7 @@ from urllib.parse import parse_qs, unquote
 
 import pytest
 
-from mcp_jupyter.cli.connect_lines import IN_TERMINAL, Connect, program_lines, url_lines, without_terminal
+from mcp_jupyter.cli.connect_lines import IN_TERMINAL, Connect, beside, program_lines, url_lines
 
 TOKEN = "mcpj_abcdefgh_" + "-_x" * 14 + "y"
 
@@ -32,7 +32,16 @@ def typed(lines: Sequence[Connect]) -> dict[str, list[str]]:
 
 
 def others(lines: Sequence[Connect]) -> dict[str, str]:
-    return {line.host: line.text for line in without_terminal(lines)}
+    """What is opened or pasted, by host."""
+    return {line.host: line.text for line in lines if line.where != IN_TERMINAL}
+
+
+def test_what_needs_no_token_is_shown_beside_it() -> None:
+    """Links, files, and hosts whose command takes no token (2: installing)."""
+    urls, programs = url_lines("sales", URL, TOKEN), program_lines("sales", [*PROGRAM, "sales"], ENV)
+    found = beside(urls, programs)
+    assert list(typed(found)) == ["Codex"]
+    assert list(others(found)) == ["Claude Desktop", "Cursor", "VS Code", "LM Studio"]
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -67,7 +67,7 @@ async def test_what_install_wrote_is_ok(jupyter_dirs: JupyterDirs, home: Path, h
     said = "\n".join(lines)
     assert HOSTS[host].title in lines
     assert f"Its file names the notebook: {HOSTS[host].locate()}" in said
-    assert "Its command starts from a bare environment; protocol 2026-07-28." in said
+    assert "Its command starts from a bare environment. The newest protocol it speaks is 2026-07-28." in said
     assert "Instructions: " in said
     assert "Definitions of " in said
     assert "tools that are added later" in said
@@ -110,7 +110,10 @@ async def test_a_token_that_is_refused_is_told_with_the_command_for_a_new_one(
             if expected:
                 assert "Run `jupyter mcp connect NAME`" in to_do(lines)[0]
             else:
-                assert any("Its token opens the URL; protocol 2026-07-28." in line for line in lines)
+                assert any(
+                    "Its URL opens, with its token. The newest protocol it speaks is 2026-07-28." in line
+                    for line in lines
+                )
             assert address.token not in "\n".join(lines)
 
 

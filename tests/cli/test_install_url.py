@@ -12,8 +12,9 @@ from mcp_jupyter.client.host_entries import entries_of_host
 from mcp_jupyter.client.hosts import HOSTS
 from mcp_jupyter.client.targets import HttpServerParameters
 from mcp_jupyter.extension.store import TokenStore
+from mcp_jupyter.kernel.http import serve_kernel_http
 from tests.conftest import JupyterDirs
-from tests.extension.support import NAME, serve_notebook
+from tests.extension.support import KERNEL_ID, NAME, make_notebook, serve_notebook
 
 from .support import files, run
 
@@ -46,6 +47,26 @@ async def test_a_host_gets_a_url_and_a_token_of_its_own(
     assert "Only you can read the file from now on" in said
     assert f"jupyter mcp token revoke {token.id}" in said
     assert secret not in said + ended.stderr.decode()
+
+
+async def test_a_notebook_that_serves_http_itself_has_its_own_token(
+    jupyter_dirs: JupyterDirs, home: Path
+) -> None:
+    """After `%mcp_serve --http`, without a Jupyter Server (2: installing)."""
+    server = make_notebook()
+    async with (
+        serve_notebook(server=server),
+        serve_kernel_http(server, KERNEL_ID, 0, jupyter_dirs.runtime) as address,
+    ):
+        ended = await run(jupyter_dirs, "install", NAME, "--host", "codex", "--http")
+        assert ended.returncode == 0, ended.stderr
+        found = entries_of_host("codex", home)[NAME].server()
+        assert isinstance(found, HttpServerParameters)
+        assert (found.url, found.headers) == (address.url, {"Authorization": f"Bearer {address.token}"})
+        assert address.token.encode() not in ended.stdout + ended.stderr
+        shown = await run(jupyter_dirs, "install", NAME, "--host", "codex", "--http", "--print")
+    assert address.token.encode() not in shown.stdout
+    assert HOSTS["codex"].locate().stat().st_mode & 0o777 == 0o600
 
 
 async def test_a_token_that_nobody_got_is_ended(
