@@ -62,6 +62,8 @@ def clean(text: str, limit: int = MAX_SHOWN_CHARS) -> str:
     limit : int
         Characters kept; a last line says how many there were.
     """
+    if len(text) <= limit and text.isascii() and text.replace("\n", "").replace("\t", "").isprintable():
+        return text  # as most is: the patterns take a microsecond a character
     kept = _SEQUENCES.sub("", text[: limit + 1])
     kept = kept.replace("\r\n", "\n").replace("\r", "\n")
     kept = _HIDDEN.sub(_mark, kept)
