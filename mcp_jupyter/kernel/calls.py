@@ -20,6 +20,7 @@ from operator import itemgetter
 from typing import Any, Final
 
 from ..errors import ToolError
+from ..server.content import Content
 from ..server.running import Invocation, OneProcess, Outcome
 from .outputs import CallOutput
 
@@ -76,7 +77,7 @@ class Call:
         self.shut_down = False  # that came because the kernel ends
         self.task: asyncio.Task[Any] | None = None  # of an async function, on the loop that runs it
         self.figures: OrderedDict[Any, Any] = OrderedDict()  # pyplot's managers of those it opened
-        self.displayed: list[tuple[list[Any], Any]] = []  # what it displayed (see `Outcome`)
+        self.displayed: list[Content] = []  # what it displayed (see `Outcome`)
         self._lock = threading.Lock()
         self._stop: str | None = None  # why it is to stop, or did not start
         self._verdict: str | None = None  # what the caller is told instead of waiting for the end

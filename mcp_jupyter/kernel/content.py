@@ -15,7 +15,15 @@ from typing import Any, Final
 from IPython.core.formatters import DisplayFormatter
 from IPython.core.interactiveshell import ExecutionResult
 
-from ..server.content import Content, ContentTable, Row, default_rows, frames, from_bundle
+from ..server.content import (
+    Content,
+    ContentTable,
+    FramePage,
+    Row,
+    default_rows,
+    frames,
+    from_bundle,
+)
 from ..server.content.markup import readable_html
 from ..server.content.media import picture
 from ..server.content.mime import HTML, RICH_TYPES, TEXT, most_telling
@@ -52,7 +60,7 @@ def kernel_table(formatter: DisplayFormatter, *, close_figures: bool = True) -> 
 class _ReturnTable(ContentTable):
     """For what functions return."""
 
-    def convert(self, value: Any, promised: Any = None) -> Content:
+    def convert(self, value: Any, promised: Any = None, page_chars: int = frames.PAGE_CHARS) -> Content:
         """The content of one value; of a cell that the function ran (`run_cell`), its value or its error.
 
         Raises
@@ -64,7 +72,7 @@ class _ReturnTable(ContentTable):
             value.raise_error()
             value = value.result
         _forget_display(value, results_only=True)
-        return super().convert(value, promised)
+        return super().convert(value, promised, page_chars)
 
 
 def _forget_display(value: Any, *, results_only: bool = False) -> None:
@@ -165,21 +173,22 @@ class Displays:
             Gives IPython's.
         """
         try:
-            bundle, whole = self._own_forms(value, original)
+            bundle, page = self._own_forms(value, original)
         except Exception:  # noqa: BLE001 - whatever drawing or a library's conversion raises: IPython reports it
-            bundle, whole = None, None
-        metadata = call.output.mark(_figure_of(value) or value, whole)
+            bundle, page = None, None
+        metadata = call.output.mark(_figure_of(value) or value, page)
         if bundle is not None:
             return bundle, metadata
         bundle, said = original()
         return _with_alt(bundle, said), said | metadata
 
-    def _own_forms(self, value: Any, original: Callable[[], Forms]) -> tuple[dict[str, Any] | None, Any]:
-        """The forms, and the data frame that the table has only a part of."""
+    def _own_forms(
+        self, value: Any, original: Callable[[], Forms]
+    ) -> tuple[dict[str, Any] | None, FramePage | None]:
+        """The forms, and the page of a data frame."""
         if frames.as_frame(value) is not None:
-            table = self._table.convert(value)
-            whole = frames.snapshot(value) if table.structured["truncated"] else None
-            return original()[0] | {"text/markdown": table.blocks[0].text}, whole
+            (page,) = self._table.convert(value).pages
+            return original()[0] | {"text/markdown": page.block.text}, page
         figure = _figure_of(value)
         if figure is not None:
             drawn = figures.encoded(figure)
@@ -191,7 +200,12 @@ class Displays:
         for figure, bundle in figures.take(call, draw=succeeded):
             call.output.show_last(bundle, figure)
         if succeeded:
-            call.displayed = [(self._blocks(shown), shown.whole) for shown in call.output.displays]
+            call.displayed = [self._content(shown) for shown in call.output.displays]
+
+    def _content(self, shown: Display) -> Content:
+        if shown.page is not None:
+            return Content([shown.page.block], pages=[shown.page])
+        return Content(self._blocks(shown))
 
     def _blocks(self, shown: Display) -> list[Any]:
         widgets = sys.modules.get("ipywidgets")

@@ -76,6 +76,8 @@ class KernelRunner:
     on only when something else wakes asyncio's loop: a message to the kernel, or another call.
     """
 
+    keeps_printed = True
+
     def __init__(
         self,
         shell: Any,

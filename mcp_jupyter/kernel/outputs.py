@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from ..calling.text import clean, one_line
+from ..server.content import FramePage
 
 __all__ = [
     "MAX_CHARS",
@@ -70,8 +71,8 @@ class Display:
         By which it can be updated.
     source : Any
         The value it shows: a figure is sent once, a widget in its last state.
-    whole : Any
-        The data frame, as it was, of which only the first rows are shown.
+    page : FramePage or None
+        Of a data frame: the rows that are shown, and the frame as it was.
     is_result : bool
         Whether it is the value of a cell that the call ran.
     """
@@ -79,7 +80,7 @@ class Display:
     bundle: dict[str, Any]
     id: str | None = None
     source: Any = None
-    whole: Any = None
+    page: FramePage | None = None
     is_result: bool = False
 
 
@@ -242,10 +243,10 @@ class CallOutput:
                     del self._displays[at]
                     return
 
-    def mark(self, source: Any, whole: Any = None) -> dict[str, Any]:
+    def mark(self, source: Any, page: FramePage | None = None) -> dict[str, Any]:
         """Metadata that say, in a message to `publish`, which value it shows (see `Display`)."""
         with self._lock:
-            self._sources[id(source)] = source, whole
+            self._sources[id(source)] = source, page
             if len(self._sources) > MAX_UNPUBLISHED:
                 del self._sources[next(iter(self._sources))]
         return {SOURCE: id(source)}
@@ -261,9 +262,9 @@ class CallOutput:
                     self._clear()
             return None
         with self._lock:
-            source, whole = self._sources.pop(content.get("metadata", {}).get(SOURCE), (None, None))
+            source, page = self._sources.pop(content.get("metadata", {}).get(SOURCE), (None, None))
         display_id = content.get("transient", {}).get("display_id")
-        shown = Display(content["data"], display_id, source, whole, kind == "execute_result")
+        shown = Display(content["data"], display_id, source, page, kind == "execute_result")
         if kind == "update_display_data" and not self._has(display_id):
             return message  # it updates something in the notebook
         self.show(shown)

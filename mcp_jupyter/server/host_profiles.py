@@ -8,18 +8,25 @@ instructions are made to fit a request's profile. Nothing else in the server loo
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any, Final, Literal
 
 __all__ = ["DEFAULT", "OWN", "PROFILES", "HostProfile", "Structure", "host_title", "profile_of"]
 
-Structure = Literal["none", "promised", "all"]
-"""Which structured results are sent: none, those of tools with a return annotation, or all there are."""
+Structure = Literal["none", "typed", "promised", "all"]
+"""Which structured results are sent: none; those that a return annotation promises, unless it is only a text;
+those that it promises; or all there are."""
+
+MAX_SIZED_CHARS: Final = 500_000
+"""The most that Claude Code takes for `anthropic/maxResultSizeChars`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HostProfile:
-    """What one host does with what it gets. Sizes are characters of a result as JSON.
+    """What one host does with what it gets.
+
+    Sizes are bytes of JSON in UTF-8: a character of ASCII text is one; some hosts count others as several.
 
     Attributes
     ----------
@@ -31,8 +38,10 @@ class HostProfile:
         The version that was measured, and the day.
     source : str
         Who measured, and how.
-    structure : "none", "promised" or "all"
+    structure : "none", "typed", "promised" or "all"
         Which structured results are sent. Where a host takes them it may drop or double the text.
+    structure_chars : int
+        Of structured content: a client that is a program wants all of it.
     structure_hides_pictures : bool
         A picture beside structured content does not reach the model.
     structures_json_text : bool
@@ -60,8 +69,15 @@ class HostProfile:
         Of the server's instructions.
     unanswered : frozenset of str
         Capabilities that it declares and never answers.
+    plain_schemas : bool
+        Input schemas are sent without references, and with their defaults in words: some hosts drop `$defs`
+        or `default`. Other clients get them as the protocol has them.
     loads_always, sizes_results : bool
         It reads `anthropic/alwaysLoad`, `anthropic/maxResultSizeChars` in a tool's `_meta`.
+    takes_more : bool
+        It takes results of more than `result_chars` characters where the user allows them.
+    printed : bool
+        What a call printed is part of the result: log messages reach no model.
     """
 
     name: str
@@ -70,6 +86,7 @@ class HostProfile:
     measured: str
     source: str
     structure: Structure = "promised"
+    structure_chars: int = 1_000_000
     structure_hides_pictures: bool = False
     structures_json_text: bool = False
     result_chars: int = 40_000
@@ -85,8 +102,32 @@ class HostProfile:
     progress_resets: bool = False
     instructions_chars: int = 2_000
     unanswered: frozenset[str] = frozenset()
+    plain_schemas: bool = True
     loads_always: bool = False
     sizes_results: bool = False
+    takes_more: bool = False
+    printed: bool = True
+
+    def within(self, budget: int | None) -> HostProfile:
+        """The profile where the user has set how many characters a result may have."""
+        return self if budget is None else _within(self, budget)
+
+
+@lru_cache(maxsize=64)
+def _within(profile: HostProfile, budget: int) -> HostProfile:
+    whole = min(budget, MAX_SIZED_CHARS) if profile.sizes_results else budget
+    if not (profile.takes_more or profile.sizes_results):
+        whole = min(budget, profile.result_chars)
+    raised = whole > profile.result_chars
+    return replace(
+        profile,
+        result_chars=whole,
+        structure_chars=budget if profile.takes_more else min(budget, profile.structure_chars),
+        page_chars=min(whole, profile.page_chars),
+        text_chars=whole if raised else min(whole, profile.text_chars),
+        text_lines=whole if raised else profile.text_lines,
+        error_chars=min(whole, profile.error_chars),
+    )
 
 
 _MEASURED: Final = "the real program with a scripted model, over attach, run and HTTP"
@@ -114,6 +155,8 @@ _ALL: Final = (
         version="0.171.0",
         measured=_DAY,
         source=_MEASURED,
+        structure="typed",
+        structure_chars=11_000,
         structure_hides_pictures=True,
         result_chars=11_000,
         text_chars=10_500,
@@ -198,6 +241,7 @@ _ALL: Final = (
         measured=_DAY,
         source="reports of its users; the program does not run where the others were measured",
         silent_seconds=60.0,
+        takes_more=True,
     ),
 )
 
@@ -217,6 +261,9 @@ OWN: Final = HostProfile(
     refreshes_lists=True,
     reads_results=True,
     progress_resets=True,
+    takes_more=True,
+    printed=False,
+    plain_schemas=False,
 )
 """Our own client: everything, for its results are values in a notebook."""
 
@@ -226,6 +273,8 @@ DEFAULT: Final = HostProfile(
     version="",
     measured=_DAY,
     source="the strictest of the above that costs other clients nothing",
+    takes_more=True,
+    plain_schemas=False,
 )
 """What is safe for a client that is not in the table."""
 

@@ -22,7 +22,7 @@ from functools import partial
 from itertools import islice
 from operator import call
 from types import AsyncGeneratorType, TracebackType
-from typing import Any, Final, NoReturn, Protocol
+from typing import TYPE_CHECKING, Any, Final, NoReturn, Protocol
 
 import anyio
 import anyio.to_thread
@@ -31,6 +31,9 @@ from ..errors import ToolError
 from .kinds import is_builtin
 from .posting import Poster
 from .workers import Workers
+
+if TYPE_CHECKING:
+    from .content import Content
 
 __all__ = [
     "InlineRunner",
@@ -111,19 +114,27 @@ class Outcome:
     Attributes
     ----------
     value : Any
-    displayed : list of (list, Any)
-        What the function displayed: content blocks, and the data frame of which they show the first rows.
+    displayed : list of Content
+        What the function displayed.
     printed : str
         What it printed; of a long text its beginning and its end.
     """
 
     value: Any
-    displayed: list[tuple[list[Any], Any]] = field(default_factory=list)
+    displayed: list[Content] = field(default_factory=list)
     printed: str = ""
 
 
 class Runner(Protocol):
-    """Runs invocations; its one method is called on the event loop's thread."""
+    """Runs invocations; its one method is called on the event loop's thread.
+
+    Attributes
+    ----------
+    keeps_printed : bool
+        Whether an outcome has what the function printed.
+    """
+
+    keeps_printed: bool
 
     async def run(self, invocation: Invocation) -> Outcome:
         """Run the function to its end.
@@ -149,6 +160,8 @@ class InlineRunner:
 
     Used as a context manager, on the event loop's thread.
     """
+
+    keeps_printed = False
 
     def __enter__(self) -> InlineRunner:
         self._post = Poster()

@@ -103,7 +103,7 @@ class Driver:
         except Exception as error:  # noqa: BLE001 - whatever the function raised
             send(done=None, error=type(error).__name__, message=_text(error))
         else:
-            blocks = [block for blocks, _ in outcome.displayed for block in blocks]
+            blocks = [block for shown in outcome.displayed for block in shown.blocks]
             displayed = [block.model_dump(mode="json", by_alias=True) for block in blocks]
             send(done=outcome.value, displayed=displayed, printed=outcome.printed)
 

@@ -166,7 +166,7 @@ async def test_of_a_displayed_frame_the_rest_can_be_read(kernel):
         returned, table, link = (await client.call("shows"))["content"]
         assert returned["text"].splitlines()[-1] == "| 0 |"
         assert "| 199 |" in table["text"]
-        assert table["text"].endswith("200 of 500 rows.")
+        assert "Rows 0 to 199 of 500. To read on, read the resource result://" in table["text"]
         read = await client.ask("resources/read", {"uri": f"{link['uri']}?offset=499"})
         assert read["contents"][0]["text"] == "a\n499\n"
 

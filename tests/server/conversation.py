@@ -27,7 +27,7 @@ class Client:
     async def ask(self, method: str, params: dict[str, Any] | None = None, **options: Any) -> Any:
         return await self.connection.request(method, params or {}, timeout=10, **options)
 
-    async def handshake(self, version: str = "2025-11-25", name: str = "test") -> Any:
+    async def handshake(self, version: str = "2025-11-25", name: str = "mcp_jupyter") -> Any:
         """The legacy handshake."""
         who = {"name": name, "version": "1"}
         said = await self.ask(
@@ -71,7 +71,7 @@ class Ears:
 
 @asynccontextmanager
 async def connected(
-    server: Any, *, initialize: str | None = "2025-11-25", name: str = "test"
+    server: Any, *, initialize: str | None = "2025-11-25", name: str = "mcp_jupyter"
 ) -> AsyncIterator[Client]:
     """A running server and one client of it, with the legacy handshake done unless told otherwise."""
     ours, theirs = memory_pair()

@@ -6,12 +6,13 @@ from .media import Audio, Image
 from .mime import from_bundle
 from .plain import plain, readable
 from .resources import ResourceValue, to_resource
-from .table import Content, ContentTable, Row, default_rows
+from .table import Content, ContentTable, FramePage, Row, default_rows
 
 __all__ = [
     "Audio",
     "Content",
     "ContentTable",
+    "FramePage",
     "Image",
     "ResourceValue",
     "Row",

@@ -22,9 +22,9 @@ from .plain import plain, unique
 __all__ = [
     "FRAME_SCHEMA",
     "MAX_CELLS",
-    "MAX_CHARS",
     "MAX_LISTED",
     "MAX_ROWS",
+    "PAGE_CHARS",
     "as_frame",
     "column",
     "is_frame",
@@ -35,12 +35,12 @@ __all__ = [
     "nbytes",
     "page_rows",
     "rows_of",
+    "shorten",
     "snapshot",
     "to_csv",
     "to_markdown",
     "to_page",
     "to_part",
-    "trim",
     "width",
 ]
 
@@ -53,11 +53,18 @@ MAX_LISTED: Final = 10_000
 MAX_CELLS: Final = 20_000
 """Cells of a frame in one tool result: 200 rows of 100 columns. A frame may have more columns than rows."""
 
-MAX_CHARS: Final = 1_000_000
-"""Characters of the rows of a frame in one tool result, as JSON: cells may be documents, or embeddings."""
+PAGE_CHARS: Final = 9_000
+"""Characters of a frame in one tool result, as JSON: no host but Cline cuts so many (see `host_profiles`)."""
 
 MAX_CELL_CHARS: Final = 200
-"""Characters of one cell in the Markdown table; the structured rows keep the whole value."""
+"""Characters of one cell in the Markdown table."""
+
+MIN_CELL_CHARS: Final = 60
+"""A cell of a row that is too long keeps so many; of a frame with more columns than that allows, the last are
+left out."""
+
+COLUMN_CHARS: Final = 12
+"""What a column costs beside its label and a cell: quotes, commas, and the rule of a Markdown table."""
 
 CHUNK_ROWS: Final = 100
 """Rows that become JSON values at once: some are thrown away where they turn out to be too many."""
@@ -81,6 +88,20 @@ FRAME_SCHEMA: Final[dict[str, Any]] = {
         "rows": {"type": "array", "items": {"type": "array"}},
         "total": {"type": "integer", "description": "Rows in the whole frame."},
         "truncated": {"type": "boolean", "description": "Whether rows were left out."},
+        "total_columns": {
+            "type": "integer",
+            "description": "Columns of the whole frame, where some were left out.",
+        },
+        "more": {
+            "type": "object",
+            "description": "How to read on, where rows were left out.",
+            "properties": {
+                "uri": {"type": "string"},
+                "next_offset": {"type": "integer"},
+                "hint": {"type": "string"},
+            },
+        },
+        "printed": {"type": "string", "description": "What the call printed."},
     },
     "required": ["columns", "rows", "total", "truncated"],
 }
@@ -158,14 +179,41 @@ def to_page(
     }
 
 
-def trim(page: dict[str, Any], chars: int) -> bool:
-    """Leave out the last rows of a page where they have more characters than that; whether there were any."""
-    for at, row in enumerate(page["rows"]):
-        chars -= len(dumps(row))
-        if chars < 0:
-            page["rows"], page["truncated"] = page["rows"][:at], True
-            return True
-    return False
+def shorten(page: dict[str, Any], chars: int) -> None:
+    """Keep a page, which begins at the frame's first row, within so many characters of JSON.
+
+    The last columns are left out where there are very many, then long cells are cut, then the last rows are
+    left out, but for one.
+    """
+    labels, rows = page["columns"], page["rows"]
+    first = rows[0] if rows else [None] * len(labels)
+    cost, kept = 0, 0
+    for label, cell in zip(labels, first, strict=True):
+        cost += len(dumps(label)) + min(len(dumps(cell)), MIN_CELL_CHARS) + COLUMN_CHARS
+        if cost > chars and kept:
+            page |= {"columns": labels[:kept], "total_columns": len(labels), "truncated": True}
+            break
+        kept += 1
+    left = chars - len(dumps(page["columns"]))
+    most = max(MIN_CELL_CHARS, left // kept) if kept else 0
+    page["rows"] = []
+    for row in rows:
+        row = row[:kept]
+        if len(dumps(row)) > chars // 2:
+            row = [_cut_cell(cell, most) for cell in row]
+        left -= len(dumps(row)) + 1
+        if left < 0 and page["rows"]:
+            page["truncated"] = True
+            break
+        page["rows"].append(row)
+
+
+def _cut_cell(cell: Any, chars: int) -> Any:
+    shown = dumps(cell)
+    if len(shown) <= chars:
+        return cell
+    text = cell if isinstance(cell, str) else shown.decode("utf-8")
+    return text[: chars * len(text) // len(shown) - 1] + "…"
 
 
 def _plain_rows(rows: list[Any], chars: int) -> list[Any]:
@@ -302,14 +350,22 @@ def to_part(value: Any) -> Any:
     """A part of a value that JSON has no form for: a frame as its first page, else its text."""
     if is_frame(value):
         try:
-            return to_page(value, chars=MAX_CHARS)
+            page = to_page(value, chars=PAGE_CHARS)
+            shorten(page, PAGE_CHARS)
+            return page
         except Exception:  # noqa: BLE001 - each library's own: it costs this part
             return readable(value)
     return plain(value, readable)
 
 
-def to_markdown(page: dict[str, Any]) -> str:
-    """A page as a Markdown table, with a last line that says what was left out, or that nothing is there."""
+def to_markdown(page: dict[str, Any], rest: str | None = None) -> str:
+    """A page as a Markdown table, with a last line that says what was left out, or that nothing is there.
+
+    Parameters
+    ----------
+    rest : str, optional
+        What the last line says where something was left out.
+    """
     lines = ["| " + " | ".join(map(_cell, page["columns"])) + " |", "|" + " --- |" * len(page["columns"])]
     lines += ["| " + " | ".join(map(_cell, row)) + " |" for row in page["rows"]]
     if not page["columns"]:
@@ -317,8 +373,14 @@ def to_markdown(page: dict[str, Any]) -> str:
     elif not page["total"]:
         lines.append("\nAn empty data frame: no rows.")
     elif page["truncated"]:
-        lines.append(f"\n{len(page['rows'])} of {page['total']} rows.")
+        lines.append(f"\n{rest or _left_out(page)}")
     return "\n".join(lines)
+
+
+def _left_out(page: dict[str, Any]) -> str:
+    shown, columns = len(page["rows"]), page.get("total_columns")
+    said = "" if columns is None else f", {len(page['columns'])} of {columns} columns"
+    return f"{shown} of {page['total']} rows{said}."
 
 
 def _cell(value: Any) -> str:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import mimetypes
 from base64 import b64encode
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
@@ -23,7 +23,7 @@ from . import columns, frames
 from .media import Audio, Image, picture
 from .plain import plain, readable
 
-__all__ = ["Content", "ContentTable", "Row", "default_rows"]
+__all__ = ["Content", "ContentTable", "FramePage", "Row", "default_rows"]
 
 _BLOCKS: Final = (
     types.TextContent,
@@ -42,6 +42,25 @@ own."""
 
 
 @dataclass(slots=True)
+class FramePage:
+    """The first rows of a data frame, which may become fewer when the result is put together.
+
+    Attributes
+    ----------
+    frame : Any
+        The frame as it is now (see `frames.snapshot`).
+    page : dict
+        See `frames.to_page`.
+    block : TextContent
+        The page as text, among the blocks of its content.
+    """
+
+    frame: Any
+    page: dict[str, Any]
+    block: types.TextContent
+
+
+@dataclass(slots=True)
 class Content:
     """What a value becomes.
 
@@ -53,11 +72,14 @@ class Content:
         Its JSON form for programs, where it has one.
     mime_type : str
         Of the text, where a block is text.
+    pages : list of FramePage
+        The data frames among the blocks.
     """
 
     blocks: list[Any]
     structured: Any = None
     mime_type: str = "text/plain"
+    pages: list[FramePage] = field(default_factory=list)
 
 
 Row = Callable[[Any], Content | None]
@@ -70,35 +92,36 @@ class ContentTable:
     def __init__(self, rows: Sequence[Row]) -> None:
         self._rows = rows
 
-    def convert(self, value: Any, promised: Any = None) -> Content:
+    def convert(self, value: Any, promised: Any = None, page_chars: int = frames.PAGE_CHARS) -> Content:
         """The content of one value; a list of things to show becomes its members' content.
 
         Parameters
         ----------
         promised : Any
             The JSON form that the tool promised, where it did: a text of JSON is that form then.
+        page_chars : int
+            Characters of the page of a data frame, as JSON.
         """
         # By type: an object may raise when it is asked for its class, as dead weak references do.
         listed = issubclass(type(value), list | tuple)
         # JSON has a form for blocks too, but not the one that is meant.
         of_blocks = listed and any(issubclass(type(item), _BLOCKS) for item in value[:MAX_MEMBERS])
-        if not of_blocks and (content := self._find(value, promised)) is not None:
+        if not of_blocks and (content := self._find(value, promised, page_chars)) is not None:
             return content
         if of_blocks or (listed and len(value) <= MAX_MEMBERS):
-            return Content([block for item in value for block in self._member(item).blocks])
+            members = [self._find(item, None, page_chars) or _anything(item) for item in value]
+            blocks = [block for member in members for block in member.blocks]
+            return Content(blocks, pages=[page for member in members for page in member.pages])
         return _anything(value)
 
-    def _member(self, value: Any) -> Content:
-        return self._find(value, None) or _anything(value)
-
-    def _find(self, value: Any, promised: Any) -> Content | None:
+    def _find(self, value: Any, promised: Any, page_chars: int) -> Content | None:
         """The content by a row, or by what JSON has a form for; None when there is neither."""
         failed: Exception | None = None
         for row in self._rows:
             if row is _frame and promised is not None:
                 continue
             try:
-                content = row(value)
+                content = _frame(value, page_chars) if row is _frame else row(value)
             except ToolError:
                 raise
             except Exception as exc:
@@ -145,13 +168,15 @@ def _media(value: Any) -> Content | None:
     return Content([value.to_audio_content()]) if isinstance(value, Audio) else None
 
 
-def _frame(value: Any) -> Content | None:
+def _frame(value: Any, chars: int = frames.PAGE_CHARS) -> Content | None:
     """A data frame, or a long sequence of a library."""
     frame = frames.as_frame(value)
     if frame is None:
         return None
-    page = frames.to_page(frame, chars=frames.MAX_CHARS)
-    return Content([text(frames.to_markdown(page))], page)
+    page = frames.to_page(frame, chars=chars)
+    frames.shorten(page, chars)
+    block = text(frames.to_markdown(page))
+    return Content([block], page, pages=[FramePage(frames.snapshot(value), page, block)])
 
 
 def _array(value: Any) -> Content | None:

@@ -15,17 +15,21 @@ from typing import Any, TypeVar
 from ... import types
 from ...errors import McpError, UnknownName
 from ...protocol import codes
+from ..constant_tools import READ_MORE
 from ..content import ContentTable
-from ..content.media import with_texts, without_texts
 from ..context import RequestContext
+from ..host_profiles import HostProfile
 from ..lowlevel.server import Server
+from ..lowlevel.values import error_text
 from ..running import Invocation, Runner
 from .catalog import Catalog
 from .completion import complete
 from .constant_tools import ConstantTools
 from .context import Context
+from .definitions import Definitions
+from .kept_results import KeptResults
 from .pages import Pages
-from .results import KeptResults
+from .results import Draft, Presenter
 from .tools import explain
 
 __all__ = ["Handlers"]
@@ -44,8 +48,8 @@ class Handlers:
         Makes the `Context` that functions get of a request.
     page_size : int
         Items of a list that one answer has.
-    results : KeptResults
-        What is too large for one answer.
+    result_budget : int or None
+        Characters of one result; None for as many as the host takes. May be changed at any time.
 
     Attributes
     ----------
@@ -53,6 +57,8 @@ class Handlers:
         Those that the server has for hosts that need them.
     runner : Runner
         Set before the first request.
+    results : KeptResults
+        What is too large for one answer.
     completer : callable or None
         The server's own `completion` function.
     """
@@ -65,15 +71,17 @@ class Handlers:
         table: ContentTable,
         context: Callable[[RequestContext], Context],
         page_size: int,
-        results: KeptResults,
+        result_budget: int | None,
     ) -> None:
         self.constant_tools = ConstantTools(catalog, self.read_resource)
+        self.result_budget = result_budget
         self.completer: Callable[..., Any] | None = None
         self._catalog = catalog
         self._table = table
         self._context = context
         self._pages = Pages(page_size)
-        self._results = results
+        self.results = KeptResults()
+        self._definitions = Definitions()
 
     def add_to(self, server: Server[Any]) -> None:
         """Fill the server's table."""
@@ -93,8 +101,13 @@ class Handlers:
     async def _list_tools(
         self, request: RequestContext, params: types.PaginatedRequestParams
     ) -> types.ListToolsResult:
-        known = {name: tool.definition for name, tool in self._catalog.tools.items()}
-        known |= self.constant_tools.listed(request)
+        own = self._definitions.of(
+            self._catalog.tools,
+            self._profile(request),
+            self.result_budget,
+            prints=self.runner.keeps_printed,
+        )
+        known = own | self.constant_tools.listed(request)
         page, rest = self._pages.page(request, known, params.cursor)
         return types.ListToolsResult(tools=page, nextCursor=rest)
 
@@ -136,34 +149,36 @@ class Handlers:
         tool = _named("tool", params.name, self._catalog.tools)
         if tool.headers:
             request.check_headers(tool.headers, params.arguments or {})
+        printed: list[str] = []
         try:
-            context = self._context(request)
-            invocation = tool.invocation(params.arguments or {}, context, self._table, self._results)
-            outcome = await self.runner.run(replace(invocation, sender=request.sender))
-            result: types.CallToolResult = outcome.value
-            returned = [*result.content]
-            for blocks, frame in outcome.displayed:
-                if all(block in returned for block in blocks):
-                    continue  # `display(frame); return frame`: the result has it
-                result.content.extend(blocks)
-                if frame is not None:
-                    result.content.extend(self._results.keep_whole(frame, tool.name, request.sender))
-            told = with_texts if request.profile.picture_texts else without_texts
-            result.content = told(result.content)
-            self._results.fit(result, tool.name, request.sender, promised=tool.output is not None)
-            return result
+            context, page_chars = self._context(request), self._profile(request).page_chars
+            invocation = tool.invocation(params.arguments or {}, context, self._table, page_chars)
+            invocation = replace(invocation, sender=request.sender, failed_after=printed.append)
+            outcome = await self.runner.run(invocation)
+            draft: Draft = outcome.value
+            for shown in outcome.displayed:
+                draft.add(shown)
+            return self._presenter(tool.name, request).result(draft, outcome.printed)
         except Exception as exc:
             if request.is_own(exc):
                 raise
             # Words that an assistant can act on (spec, server/tools, "Error handling").
-            text = types.TextContent(type="text", text=explain(tool.name, exc))
-            return types.CallToolResult(content=[text], isError=True)
+            return self._presenter(tool.name, request).error(explain(tool.name, exc), "".join(printed))
+
+    def _profile(self, request: RequestContext) -> HostProfile:
+        return request.profile.within(self.result_budget)
+
+    def _presenter(self, name: str, request: RequestContext) -> Presenter:
+        # Of a call in several rounds, the request that is answered is the last one.
+        profile = self._profile(request)
+        by_tool = not profile.reads_results and READ_MORE in self.constant_tools.listed(request)
+        return Presenter(name, request.sender, profile, self.results, by_tool=by_tool)
 
     async def read_resource(
         self, request: RequestContext, params: types.ReadResourceRequestParams
     ) -> types.ReadResourceResult:
         """Answer `resources/read`."""
-        found = self._catalog.resource_at(params.uri) or self._results.resource_at(params.uri)
+        found = self._catalog.resource_at(params.uri) or self.results.resource_at(params.uri)
         if found is None:
             raise request.era.resource_not_found(params.uri)
         resource, variables = found
@@ -215,7 +230,7 @@ class Handlers:
         except McpError:
             raise
         except Exception as exc:
-            raise McpError(codes.INTERNAL_ERROR, explain(invocation.name, exc)) from exc
+            raise McpError(codes.INTERNAL_ERROR, error_text(explain(invocation.name, exc))) from exc
 
 
 def _named(kind: str, name: str, known: Mapping[str, T]) -> T:

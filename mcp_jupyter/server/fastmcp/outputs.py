@@ -118,6 +118,16 @@ class Output:
             given = result.structuredContent
             self.structured(given.get("result") if self.wrapped and isinstance(given, dict) else given)
 
+    @property
+    def is_text(self) -> bool:
+        """Whether it is a text and nothing else."""
+        return self.wrapped and self.schema["properties"]["result"].get("type") == "string"
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether the object is ours: a data frame's page, or what stands around a value."""
+        return self.promise is None or self.wrapped
+
     def structured(self, value: Any) -> dict[str, Any] | None:
         """The value as `structuredContent`; None for a data frame, whose content has it.
 

@@ -1,246 +1,385 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Results that are too large for one answer: kept for who called, as resources, for a while.
+"""The result of a call, made to fit what the caller's host hands to its model.
 
-Owns the budget of a result, what is shown in place of the whole, and what is kept. The answer says where
-the whole is (`resource_link`, spec 2025-06-18, server/tools); only the sender of the call may read it. Any
-thread.
+Sizes, structured content and pictures follow the request's `HostProfile`. What does not fit is kept, and the
+result says in words how to read on (`resource_link`, spec 2025-06-18, server/tools). It does not know how
+values become content.
 """
 
 from __future__ import annotations
 
-import secrets
-import threading
 from base64 import b64decode
-from collections import OrderedDict
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Any, Final
 
+from pydantic_core import from_json
+
 from ... import types
-from ...protocol.frames import dumps
-from ..content import Content, ResourceValue, frames, paging
-from ..content.resources import MAX_RESOURCE_ROWS
-from .context import Context
-from .resources import Resource
+from ...protocol.frames import dumps, has_too_many_containers
+from ..content import Content, FramePage, ResourceValue, frames
+from ..content.media import with_texts, without_texts
+from ..host_profiles import HostProfile
+from .kept_results import KeptResults, size_of
 
-__all__ = ["RESULT_BUDGET", "KeptResults"]
+__all__ = ["MAX_PICTURES", "MEDIA_CHARS", "PRINTED_CHARS", "Draft", "Presenter"]
 
-RESULT_BUDGET: Final = 1_000_000
-"""Characters of the content of one result, pictures in base64 included: some pictures, or far more text
-than a model reads."""
+MEDIA_CHARS: Final = 1_000_000
+"""Of all pictures and sounds of a result, in base64: Claude Desktop takes a megabyte."""
 
-PREVIEW_CHARS: Final = 2000
-"""Of a text that is over the budget: half a page to see what it is."""
+PRINTED_CHARS: Final = 4_000
+"""Of what a call printed; and never more than a third of the result."""
 
-MAX_KEPT: Final = 64
-"""Results kept by one server, of all senders; the oldest go first."""
+MAX_PICTURES: Final = 4
+"""In one result. A model looks at few."""
 
-MAX_KEPT_BYTES: Final = 512 * 2**20
-"""The same in bytes. A frame is not copied: what the notebook has anyway costs nothing more."""
+LINK_CHARS: Final = 400
+"""What a link to a kept value takes, with the words about it."""
 
-MAX_ITEM_BYTES: Final = 32 * 2**20
-"""A text or picture that is kept: as base64, it still fits into one message of a link."""
+ERROR_HEAD_CHARS: Final = 1_000
+"""The beginning of an error that is cut; the rest is its end, where a traceback says what went wrong."""
 
-
-_TOO_LARGE: Final = (
-    "What {} returned is larger than the {} characters that one result may have, and its output schema "
-    "allows no part of it. Ask for less, or read the whole as the resource below."
-)
+MAX_KEPT_ERROR: Final = 1_000_000
+"""Characters of an error that are kept for the caller."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Kept:
-    """A frame, or text or bytes with their type; whose it is and how large."""
-
-    value: Any
-    sender: str
-    size: int
-
-
-class KeptResults:
-    """Keeps results within a budget, and what is over it for a while.
-
-    Parameters
-    ----------
-    budget : int
-        Characters of a result's content.
+@dataclass(slots=True)
+class Draft:
+    """What a call gave, before it is made to fit.
 
     Attributes
     ----------
-    budget : int
-        May be changed at any time.
+    result : CallToolResult
+        All its blocks, and its structured content where it has any.
+    pages : list of FramePage
+        The data frames among the blocks.
+    promised : bool
+        Whether the tool has an output schema.
+    is_text : bool
+        Whether it promises a text and nothing else.
+    is_ours : bool
+        Whether the schema of the structured content is ours, and has a place for what was printed.
     """
 
-    def __init__(self, budget: int) -> None:
-        self.budget = budget
-        self._kept: OrderedDict[str, _Kept] = OrderedDict()
-        self._bytes = 0
-        self._lock = threading.Lock()
-        pages = Resource.of(
-            "result://{id}{?offset,limit,columns,format}", self._read, name="a kept result", concurrent=True
+    result: types.CallToolResult
+    pages: list[FramePage] = field(default_factory=list)
+    promised: bool = False
+    is_text: bool = False
+    is_ours: bool = False
+
+    def add(self, shown: Content) -> None:
+        """Add what the call displayed, unless the result has it (`display(frame); return frame`)."""
+        if not all(block in self.result.content for block in shown.blocks):
+            self.result.content.extend(shown.blocks)
+            self.pages.extend(shown.pages)
+
+
+class Presenter:
+    """Makes one result fit a host.
+
+    Parameters
+    ----------
+    name, sender : str
+        The tool's, and whose call it is.
+    profile : HostProfile
+        The host's, within the user's budget.
+    kept : KeptResults
+        Takes what does not fit.
+    by_tool : bool
+        Whether the model reads on with the tool `read_more`.
+    """
+
+    def __init__(
+        self, name: str, sender: str, profile: HostProfile, kept: KeptResults, *, by_tool: bool
+    ) -> None:
+        self._name = name
+        self._sender = sender
+        self._profile = profile
+        self._kept = kept
+        self._by_tool = by_tool
+        self._pictures = 0
+        self._text_is_cut = False
+        self._media_left = min(MEDIA_CHARS, profile.structure_chars)
+        self._left = profile.result_chars
+
+    # -- errors ----------------------------------------------------------------------------------
+
+    def error(self, text: str, printed: str = "") -> types.CallToolResult:
+        """The result of a call that failed: the text of its error, cut in the middle where it is long."""
+        most = self._profile.error_chars
+        blocks: list[Any] = []
+        if len(text) > most:
+            uri = self._kept.keep(ResourceValue(text[:MAX_KEPT_ERROR], "text/plain"), self._sender)
+            where = f" {self._read_on(uri)}" if uri else ""
+            between = (
+                f"\n[... The error has {len(text)} characters; those between are left out.{where} ...]\n"
+            )
+            end = most - ERROR_HEAD_CHARS - len(between)
+            head = text[: most - len(between)] if end <= 0 else text[:ERROR_HEAD_CHARS]
+            text = head + between + (text[-end:] if end > 0 else "")
+            blocks += self._link(uri, "text/plain", None)
+        if printed and self._profile.printed:
+            blocks.append(_printed(self._cut_printed(printed)))
+        return types.CallToolResult(content=[types.TextContent(text=text), *blocks], isError=True)
+
+    # -- results ---------------------------------------------------------------------------------
+
+    def result(self, draft: Draft, printed: str = "") -> types.CallToolResult:
+        """The result that is sent; `draft` is used up."""
+        result = draft.result
+        shown = self._cut_printed(printed) if printed and self._profile.printed else ""
+        if shown:
+            self._left -= _size(shown) + len("Printed:\n")
+        self._choose_structure(draft)
+        told = with_texts if self._profile.picture_texts else without_texts
+        result.content = told(result.content)
+        pages = {id(each.block): each for each in draft.pages}
+        parts = [pages.get(id(block)) or self._fitted(block) for block in result.content]
+        result.content = self._with_pages(parts, draft)
+        if shown:
+            result.content.append(_printed(shown))
+            if draft.is_ours and result.structuredContent is not None:
+                result.structuredContent = {**result.structuredContent, "printed": shown}
+        self._fit_structure(draft)
+        if self._profile.structures_json_text and result.structuredContent is None and not result.isError:
+            self._structure_json_text(result)
+        return result
+
+    def _choose_structure(self, draft: Draft) -> None:
+        """Drop structured content that the host does not gain by."""
+        result, kind = draft.result, self._profile.structure
+        keeps = kind == "all" or (draft.promised and kind == "promised")
+        keeps = keeps or (draft.promised and kind == "typed" and not draft.is_text)
+        if self._profile.structure_hides_pictures and any(block.type == "image" for block in result.content):
+            keeps = False
+        if not keeps and (result.content or result.structuredContent is None):
+            _drop_structure(result)
+
+    def _fitted(self, block: Any) -> list[Any]:
+        """A block as it is, or cut, or a link in its place; takes what it needs of the room that is left."""
+        if block.type == "text":
+            fitted = self._fitted_text(block)
+        elif block.type in ("image", "audio"):
+            fitted = self._fitted_media(block)
+        elif block.type == "resource":
+            fitted = self._fitted_resource(block)
+        else:
+            fitted = [block]
+        self._left -= sum(_room(each) for each in fitted)
+        return fitted
+
+    def _fitted_text(self, block: Any) -> list[Any]:
+        text, most = block.text, min(self._profile.text_chars, max(self._left, 0))
+        if _size(text) <= most and text.count("\n") < self._profile.text_lines:
+            return [block]
+        self._text_is_cut = True
+        mime_type = "application/json" if text.startswith(("{", "[")) else "text/plain"
+        uri = self._kept.keep(ResourceValue(text, mime_type), self._sender)
+        shown = _lines(_prefix(text, max(most - LINK_CHARS, 0)), self._profile.text_lines)
+        at = len(shown)
+        how = f" {self._read_on(uri, at, at or None)}" if uri else " The rest is too large to be kept."
+        said = f"Characters 0 to {at - 1} of {len(text)}." if at else f"A text of {len(text)} characters."
+        cut = types.TextContent(text=f"{shown}\n... {said}{how}" if at else f"{said}{how}")
+        return [cut, *self._link(uri, mime_type, len(text.encode("utf-8", "replace")))]
+
+    def _fitted_media(self, block: Any) -> list[Any]:
+        is_picture = block.type == "image"
+        size = len(block.data)
+        hidden = is_picture and not self._profile.pictures
+        if not hidden and size <= self._media_left and (not is_picture or self._pictures < MAX_PICTURES):
+            self._media_left -= size
+            self._pictures += is_picture
+            return [block]
+        why = (
+            f"which {self._profile.title} does not show to its model"
+            if hidden
+            else "too large for this result"
         )
-        self._resource = replace(pages, ours=True)  # a column may be called like a path
+        if not hidden and is_picture and self._pictures >= MAX_PICTURES:
+            why = f"left out, because a result has at most {MAX_PICTURES} pictures"
+        return self._in_place(ResourceValue(b64decode(block.data), block.mimeType), why)
 
-    def resource_at(self, uri: str) -> tuple[Resource, Mapping[str, str]] | None:
-        """What reads a kept result; as `Catalog.resource_at`. It is in no list: each caller has its own."""
-        variables = self._resource.template.match(uri)
-        return None if variables is None else (self._resource, variables)
+    def _fitted_resource(self, block: Any) -> list[Any]:
+        item = block.resource
+        if isinstance(item, types.TextResourceContents):
+            most = min(self._profile.text_chars, self._left)
+            if _size(item.text) <= most:
+                return [block]
+            value = ResourceValue(item.text, item.mimeType or "text/plain")
+        else:
+            if len(item.blob) <= min(self._profile.text_chars, self._left):
+                return [block]
+            value = ResourceValue(b64decode(item.blob), item.mimeType or "application/octet-stream")
+        return self._in_place(value, "too large for this result")
 
-    def add_rest(self, content: Content, value: Any, name: str, sender: str) -> None:
-        """Add, to the content of a frame that shows its first rows only, where the others are."""
-        page, blocks = content.structured, content.blocks
-        if not isinstance(page, dict) or frames.as_frame(value) is None:
-            return
-        value = frames.snapshot(value)
-        if frames.trim(page, self.budget):  # its table stays: cells are short there
-            about = f"As structured content: the first {len(page['rows'])} rows, for the others are long."
-            blocks.append(types.TextContent(type="text", text=about))
-        elif not page["truncated"]:
-            return
-        blocks.extend(self.keep_whole(value, name, sender))
+    def _in_place(self, value: ResourceValue, why: str) -> list[Any]:
+        """What stands in the place of a picture or a file that is not sent."""
+        uri, size = self._kept.keep(value, self._sender), size_of(value)
+        where = f" It is the resource {uri}" if uri else ""
+        said = types.TextContent(text=f"({value.mime_type}, {size} bytes, {why}.{where})")
+        return [said, *self._link(uri, value.mime_type, size)]
 
-    def keep_whole(self, frame: Any, name: str, sender: str) -> list[Any]:
-        """Keep a data frame of which the result shows the first rows; a link to it, if it is not too large.
-
-        Parameters
-        ----------
-        frame : Any
-            A frame that nobody changes (see `frames.snapshot`).
-        """
-        size = frames.nbytes(frame)
-        uri = self._keep(_Kept(frame, sender, size), MAX_KEPT_BYTES)
-        if uri is None:
-            return []
-        about = f"All {len(frame)} rows. By pages, columns and format: {uri}?offset=0&limit=1000&format=csv"
-        return [_link(uri, name, about, "text/csv", size)]
-
-    def fit(self, result: types.CallToolResult, name: str, sender: str, promised: bool) -> None:
-        """Cut a result to the budget; what is cut off is kept.
-
-        Parameters
-        ----------
-        promised : bool
-            Whether the tool has an output schema. A part of a text keeps to that; of anything else it would
-            not (spec, server/tools, "Output Schema"), so the result is an error that says what to do.
-        """
-        left = self.budget
-        if sum(map(_size, result.content)) <= left:
-            self._fit_structured(result, name, sender, promised)
-            return
-        fitted: list[Any] = []
-        for block in result.content:
-            size = _size(block)
-            if size <= left:
-                left -= size
-                fitted.append(block)
+    def _with_pages(self, parts: Sequence[Any], draft: Draft) -> list[Any]:
+        """The blocks, the pages of data frames among them in the room that the others left."""
+        number = sum(isinstance(part, FramePage) for part in parts)
+        content: list[Any] = []
+        for part in parts:
+            if isinstance(part, FramePage):
+                content += self._page(part, max(self._left // number, 0))
             else:
-                cut = self._cut(block, name, sender)
-                fitted.extend(cut)
-                if block.type == "text" and result.structuredContent is not None:
-                    self._cut_structured(result, cut[0].text, name, fitted, promised)
-        result.content = fitted
+                content += part
+        return content
 
-    def _fit_structured(self, result: types.CallToolResult, name: str, sender: str, promised: bool) -> None:
-        """The same for what is structured, where it says more than the content: all of a large array."""
+    def _page(self, part: FramePage, room: int) -> list[Any]:
+        """A page of rows as text, and the way to the others in words, in the structure and as a link."""
+        page, total = part.page, part.page["total"]
+        if not page["truncated"] and _needs(page) <= room:
+            return [types.TextContent(text=frames.to_markdown(page))]
+        uri = self._kept.keep_frame(part.frame, self._sender)
+        _leave_out_rows(page, room - LINK_CHARS)
+        shown = len(page["rows"])
+        said = f"Rows 0 to {shown - 1} of {total}." if shown else f"None of {total} rows fits."
+        if "total_columns" in page:
+            said += f" Columns 1 to {len(page['columns'])} of {page['total_columns']}."
+        if uri is None:
+            said += " The frame is too large to be kept: ask for less."
+        else:
+            rest = {"offset": shown if shown < total else 0, "limit": shown or 10, "format": "csv"}
+            where = uri + "?" + "&".join(f"{key}={value}" for key, value in rest.items())
+            page["more"] = {
+                "uri": where,
+                "next_offset": rest["offset"],
+                "hint": f"{said} {self._read_on(None)}",
+            }
+            said += f" {self._read_on(where)}"
+        blocks: list[Any] = [types.TextContent(text=frames.to_markdown(page, said))]
+        if uri is not None:
+            about = f"All {total} rows. By pages, columns and format: {uri}?offset=0&limit=1000&format=csv"
+            blocks += self._link(uri, "text/csv", frames.nbytes(part.frame), about)
+        return blocks
+
+    def _fit_structure(self, draft: Draft) -> None:
+        """See that the structured content keeps to its size."""
+        result = draft.result
         if result.structuredContent is None:
             return
+        first = result.content[0] if result.content else None
+        if draft.is_text and self._text_is_cut and isinstance(first, types.TextContent):
+            result.structuredContent |= {"result": first.text}  # part of a text is a text
         text = dumps(result.structuredContent)
-        if len(text) > 2 * self.budget:  # a text within it, with much that JSON escapes, is not meant
-            cut = self._cut(types.TextContent(type="text", text=text.decode("utf-8")), name, sender)
-            result.content.extend(cut)
-            self._cut_structured(result, cut[0].text, name, result.content, promised)
-
-    def _cut_structured(
-        self, result: types.CallToolResult, preview: str, name: str, fitted: list[Any], promised: bool
-    ) -> None:
-        """What a text that was cut says is structured too: the same once more."""
-        if promised and _is_text(result.structuredContent):
-            result.structuredContent = {"result": preview}  # part of a text is a text
+        host_decides = self._profile.structure == "typed"
+        most = self._profile.structure_chars
+        if len(text) <= most:
             return
-        result.structuredContent = None
-        result.model_fields_set.discard("structuredContent")  # else it is sent as null
-        if promised:
-            result.isError = True
-            fitted.insert(0, types.TextContent(text=_TOO_LARGE.format(name, self.budget)))
+        _drop_structure(result)
+        if not draft.promised or host_decides:
+            return
+        result.isError = True
+        why = (
+            f"What {self._name} returned is larger than the {most} characters that one result may have, and "
+            "its output schema allows no part of it. Ask for less, or read all of it by the link below."
+        )
+        links: list[Any] = []
+        if not self._text_is_cut:  # else the text has a link to all of it
+            whole = ResourceValue(text.decode("utf-8"), "application/json")
+            links = self._link(self._kept.keep(whole, self._sender), "application/json", len(text))
+        result.content = [types.TextContent(text=why), *result.content, *links]
 
-    def forget(self, sender: str) -> None:
-        """Drop what is kept for a sender."""
-        with self._lock:
-            for key in [key for key, item in self._kept.items() if item.sender == sender]:
-                self._bytes -= self._kept.pop(key).size
+    @staticmethod
+    def _structure_json_text(result: types.CallToolResult) -> None:
+        """Give a host that takes JSON text for structured content an object, where the text is none."""
+        first = result.content[0] if result.content else None
+        if first is None or first.type != "text" or has_too_many_containers(first.text):
+            return
+        try:
+            value = from_json(first.text)
+        except ValueError:
+            return
+        if not isinstance(value, dict):
+            result.structuredContent = {"result": value}
 
-    def _cut(self, block: Any, name: str, sender: str) -> list[Any]:
-        value = _whole(block)
-        data = value.data
-        size = len(data.encode("utf-8", "replace")) if isinstance(data, str) else len(data)
-        uri = self._keep(_Kept(value, sender, size), MAX_ITEM_BYTES)
-        where = f"the whole is the resource {uri}" if uri else "the whole is too large to be kept"
-        if isinstance(data, str):
-            shown = data[:PREVIEW_CHARS]
-            said = f"{shown}\n... The first {len(shown)} of {len(data)} characters; {where}."
-        else:
-            said = f"{value.mime_type}, {size} bytes: too large for one answer; {where}."
-        preview = types.TextContent(type="text", text=said)
-        return [preview, _link(uri, name, None, value.mime_type, size)] if uri else [preview]
+    # -- words -----------------------------------------------------------------------------------
 
-    def _keep(self, item: _Kept, most: int) -> str | None:
-        if item.size > most:
-            return None
-        key = secrets.token_hex(16)  # 128 bits; in one case, since clients may change that of a host
-        with self._lock:
-            self._kept[key] = item
-            self._bytes += item.size
-            while len(self._kept) > MAX_KEPT or self._bytes > MAX_KEPT_BYTES:
-                _, oldest = self._kept.popitem(last=False)
-                self._bytes -= oldest.size
-        return f"result://{key}"
+    def _read_on(self, uri: str | None, offset: int | None = None, limit: int | None = None) -> str:
+        """How the model gets the rest: by the host's own tool for resources, or by ours."""
+        query = "" if not offset else f"?offset={offset}" + (f"&limit={limit}" if limit else "")
+        if self._by_tool:
+            return "To read on, call the tool read_more with " + (f"{uri}{query}" if uri else "this uri.")
+        return "To read on, read the resource " + (f"{uri}{query}" if uri else "at this uri.")
 
-    def _read(
-        self,
-        id: str,
-        ctx: Context,
-        offset: paging.Offset = 0,
-        limit: paging.Limit = MAX_RESOURCE_ROWS,
-        columns: paging.Columns = None,
-        format: paging.Format = "csv",
-    ) -> ResourceValue:
-        with self._lock:
-            found = self._kept.get(id)
-        request = ctx.request_context
-        if found is None or found.sender != request.sender:  # one answer: who is told more could guess
-            raise request.era.resource_not_found(f"result://{id}")
-        if isinstance(found.value, ResourceValue):
-            return found.value
-        return paging.read_rows(found.value, offset, limit, columns, format)
+    def _link(self, uri: str | None, mime_type: str, size: int | None, about: str | None = None) -> list[Any]:
+        if uri is None:
+            return []
+        said: dict[str, Any] = {"description": about, "size": size}
+        said = {key: value for key, value in said.items() if value is not None}
+        return [types.ResourceLink(uri=uri, name=f"result of {self._name}", mimeType=mime_type, **said)]
+
+    def _cut_printed(self, printed: str) -> str:
+        """The beginning and the end of what was printed."""
+        most = min(PRINTED_CHARS, self._profile.result_chars // 3)
+        printed = printed.strip("\n")
+        if _size(printed) <= most:
+            return printed
+        between = f"\n[... of {len(printed)} characters, those between are left out ...]\n"
+        half = max((most - len(between)) // 2, 0)
+        return _prefix(printed, half) + between + _prefix(printed[::-1], half)[::-1]
 
 
-def _size(block: Any) -> int:
+def _printed(text: str) -> types.TextContent:
+    return types.TextContent(text=f"Printed:\n{text}")
+
+
+def _size(text: str) -> int:
+    """Bytes of a text as JSON, without its quotes."""
+    return len(dumps(text)) - 2
+
+
+def _room(block: Any) -> int:
+    """What a block takes of the characters of a result. Pictures and sounds are counted for themselves."""
     if block.type == "text":
-        return len(block.text)
+        return _size(block.text)
     if block.type == "resource":
         item = block.resource
-        return len(item.text if isinstance(item, types.TextResourceContents) else item.blob)
-    return len(block.data) if block.type in ("image", "audio") else 0
+        return _size(item.text) if isinstance(item, types.TextResourceContents) else len(item.blob)
+    return LINK_CHARS if block.type == "resource_link" else 0
 
 
-def _whole(block: Any) -> ResourceValue:
-    if block.type == "text":
-        mime_type = "application/json" if block.text.startswith(("{", "[")) else "text/plain"
-        return ResourceValue(block.text, mime_type)
-    if block.type in ("image", "audio"):
-        return ResourceValue(b64decode(block.data), block.mimeType)
-    item = block.resource
-    if isinstance(item, types.TextResourceContents):
-        return ResourceValue(item.text, item.mimeType or "text/plain")
-    return ResourceValue(b64decode(item.blob), item.mimeType or "application/octet-stream")
+def _prefix(text: str, size: int) -> str:
+    """The longest beginning, or nearly so, that has at most `size` bytes as JSON."""
+    text = text[:size]
+    while text and (has := _size(text)) > size:
+        text = text[: min(len(text) * size // has, len(text) - 1)]
+    return text
 
 
-def _is_text(structured: Any) -> bool:
-    return (
-        isinstance(structured, dict) and structured.keys() == {"result"} and type(structured["result"]) is str
-    )
+def _lines(text: str, most: int) -> str:
+    """At most so many lines of a text, which ends at the end of one where it is near."""
+    lines = text.split("\n", most)
+    if len(lines) > most:
+        return "\n".join(lines[:most])
+    at = text.rfind("\n")
+    return text[: at + 1] if at > len(text) // 2 else text
 
 
-def _link(uri: str, name: str, about: str | None, mime_type: str, size: int) -> types.ResourceLink:
-    said: dict[str, Any] = {} if about is None else {"description": about}
-    return types.ResourceLink(uri=uri, name=f"result of {name}", mimeType=mime_type, size=size, **said)
+def _needs(page: dict[str, Any]) -> int:
+    """Characters that a page needs: as text, or as structured content, whichever is more."""
+    return max(_size(frames.to_markdown(page)), len(dumps(page)))
+
+
+def _leave_out_rows(page: dict[str, Any], room: int) -> None:
+    """Leave out the last rows until the table keeps to the room."""
+    rows, low, high = page["rows"], 0, len(page["rows"])
+    while low < high:  # the largest number of rows that fits
+        middle = (low + high + 1) // 2
+        page["rows"] = rows[:middle]
+        if _needs(page) <= room:
+            low = middle
+        else:
+            high = middle - 1
+    page["rows"] = rows[:low]
+    page["truncated"] = page["truncated"] or low < len(rows)
+
+
+def _drop_structure(result: types.CallToolResult) -> None:
+    result.structuredContent = None
+    result.model_fields_set.discard("structuredContent")  # else it is sent as null

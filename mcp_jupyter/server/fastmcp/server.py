@@ -31,7 +31,6 @@ from .handlers import Handlers
 from .pages import PAGE_SIZE
 from .prompts import Prompt
 from .resources import Resource
-from .results import RESULT_BUDGET, KeptResults
 from .settings import Settings
 from .standalone import Standalone
 from .tools import Tool
@@ -65,9 +64,9 @@ class FastMCP(Standalone):
         What their values become.
     page_size : int
         Items that one answer to a list request has.
-    result_budget : int
-        Characters of the content of one result, pictures included. Of more, the client gets a preview and a
-        link to the whole, which is kept for it for a while.
+    result_budget : int, optional
+        Characters of one result; as many as the host takes when left out (see `host_profiles`). Of more, the
+        client gets the beginning and a link to the whole, which is kept for it for a while.
     task_after : float, optional
         Seconds after which a call goes on as a task, for clients that take tasks; None: only tools made with
         `task` do.
@@ -95,7 +94,7 @@ class FastMCP(Standalone):
         runner: Runner | None = None,
         content: ContentTable | None = None,
         page_size: int = PAGE_SIZE,
-        result_budget: int = RESULT_BUDGET,
+        result_budget: int | None = None,
         task_after: float | None = TASK_AFTER_SECONDS,
         cache_seconds: float = 0,
         cache_scope: Literal["private", "public"] = "private",
@@ -125,10 +124,10 @@ class FastMCP(Standalone):
         self.dependencies, self.clients = list(dependencies), self._server.clients
         self._given_runner, self._given_post = runner, post
         self._poster: Poster | None = None
-        self._catalog, self._results = Catalog(), KeptResults(result_budget)
+        self._catalog = Catalog()
         table = content or ContentTable(default_rows())
-        self._server.on_forget = self._results.forget
-        self._handlers = Handlers(self._catalog, table, self._context, page_size, self._results)
+        self._handlers = Handlers(self._catalog, table, self._context, page_size, result_budget)
+        self._server.on_forget = self._handlers.results.forget
         self._handlers.add_to(self._server)
         self.constant_tools = self._handlers.constant_tools
         self.add(*tools)
@@ -148,13 +147,13 @@ class FastMCP(Standalone):
         return self._server.instructions_for()
 
     @property
-    def result_budget(self) -> int:
-        """Characters of the content of one result; may be set while it runs."""
-        return self._results.budget
+    def result_budget(self) -> int | None:
+        """Characters of one result, None for as many as the host takes; may be set while it runs."""
+        return self._handlers.result_budget
 
     @result_budget.setter
-    def result_budget(self, budget: int) -> None:
-        self._results.budget = budget
+    def result_budget(self, budget: int | None) -> None:
+        self._handlers.result_budget = budget
 
     # -- what it serves --------------------------------------------------------------------------
 

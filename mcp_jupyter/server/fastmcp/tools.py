@@ -12,12 +12,12 @@ from typing import Any, Final, Literal
 from ... import types
 from ...errors import McpJupyterError, ToolError
 from ...protocol.headers import HeaderError, param_headers
-from ..content import ContentTable, readable
-from ..lowlevel.values import error_text
+from ..content import Content, ContentTable, readable
 from ..running import Invocation, converted, is_async
 from .context import Context
+from .definitions import for_hosts
 from .outputs import Output
-from .results import KeptResults
+from .results import Draft
 from .signatures import Signature
 
 __all__ = ["Tool", "check_name", "explain"]
@@ -83,7 +83,9 @@ class Tool:
     Attributes
     ----------
     definition : types.Tool
-        As `tools/list` gives it; built once.
+        Built once.
+    for_hosts : types.Tool
+        The same for hosts: its input schema has no references, and says defaults in words.
     task : bool or "required"
         Whether a call becomes a task where the client takes tasks, or is refused where it does not.
     headers : mapping
@@ -103,6 +105,10 @@ class Tool:
     task: TaskSupport = False
     headers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     executor: Any = None
+    for_hosts: types.Tool = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "for_hosts", for_hosts(self.definition))
 
     @property
     def name(self) -> str:
@@ -164,9 +170,14 @@ class Tool:
         return cls(definition, function, signature, output, concurrent, timeout, task, headers, executor)
 
     def invocation(
-        self, arguments: Mapping[str, Any], context: Context, table: ContentTable, results: KeptResults
+        self, arguments: Mapping[str, Any], context: Context, table: ContentTable, page_chars: int
     ) -> Invocation:
-        """The call, its arguments checked; its value is the `CallToolResult`.
+        """The call, its arguments checked; its value is the `Draft` of its result.
+
+        Parameters
+        ----------
+        page_chars : int
+            Characters of the page of a data frame.
 
         Raises
         ------
@@ -190,7 +201,7 @@ class Tool:
             function = _given(function, lambda: self._bound(arguments, context))
         function = converted(
             function,
-            lambda value: self._result(self._checked(value), table, results, request.sender),
+            lambda value: self._draft(self._checked(value), table, page_chars),
             concurrent=concurrent,
         )
         return Invocation(
@@ -248,22 +259,27 @@ class Tool:
             bound[signature.injected] = context
         return bound
 
-    def _result(
-        self, value: Any, table: ContentTable, results: KeptResults, sender: str
-    ) -> types.CallToolResult:
+    def _draft(self, value: Any, table: ContentTable, page_chars: int) -> Draft:
+        promised = self.output is not None
         if isinstance(value, types.CallToolResult):
-            return value.model_copy(update={"content": [*value.content]})  # it stays the function's own
+            own = value.model_copy(update={"content": [*value.content]})  # the value stays the function's own
+            return Draft(own, promised=promised)
         output = self._now().output if self.signature.names_classes else self.output
-        structured = output.structured(value) if output else None
-        promised = structured["result"] if output and output.wrapped and structured else structured
-        content = table.convert(value, promised)
-        results.add_rest(content, value, self.name, sender)
-        result = types.CallToolResult(content=content.blocks)
-        if structured is None:
-            structured = content.structured
-        if structured is not None:  # set to None it would be sent as null
-            result.structuredContent = structured
-        return result
+        if output is None:
+            content = table.convert(value, None, page_chars)
+            return Draft(_result(content, content.structured), content.pages)
+        structured = output.structured(value)
+        inner = structured["result"] if output.wrapped and structured else structured
+        content = table.convert(value, inner, page_chars)
+        result = _result(content, content.structured if structured is None else structured)
+        return Draft(result, content.pages, promised, output.is_text, output.is_ours)
+
+
+def _result(content: Content, structured: Any) -> types.CallToolResult:
+    result = types.CallToolResult(content=content.blocks)
+    if structured is not None:  # set to None it would be sent as null
+        result.structuredContent = structured
+    return result
 
 
 def _given(function: Callable[..., Any], arguments: Callable[[], Mapping[str, Any]]) -> Callable[..., Any]:
@@ -279,8 +295,7 @@ def _given(function: Callable[..., Any], arguments: Callable[[], Mapping[str, An
 
 def explain(name: str, error: BaseException) -> str:
     """What went wrong in a user's function, in words that an assistant can act on."""
-    text = str(error) if isinstance(error, McpJupyterError) else f"Error in {name}: {_shown(error)}"
-    return error_text(text)
+    return str(error) if isinstance(error, McpJupyterError) else f"Error in {name}: {_shown(error)}"
 
 
 def _shown(error: BaseException) -> str:

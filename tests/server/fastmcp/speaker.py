@@ -55,7 +55,7 @@ class Speaker:
 
 
 @asynccontextmanager
-async def speaking(server: FastMCP, era: str = "legacy", name: str = "test") -> AsyncIterator[Speaker]:
+async def speaking(server: FastMCP, era: str = "legacy", name: str = "mcp_jupyter") -> AsyncIterator[Speaker]:
     opening = "2025-11-25" if era == "legacy" else None
     async with connected(server, initialize=opening, name=name) as client:
         yield Speaker(client, era, name)

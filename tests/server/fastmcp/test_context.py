@@ -211,7 +211,7 @@ async def test_what_a_context_knows():
         assert isinstance(ctx.session, RequestSession)
         assert isinstance(ctx.request_context, RequestContext)
         assert ctx.request_context.method == "tools/call"
-        assert ctx.session.client_params.clientInfo.name == "test"
+        assert ctx.session.client_params.clientInfo.name == "mcp_jupyter"
 
 
 @pytest.mark.parametrize("concurrent", [False, True])

@@ -250,7 +250,7 @@ async def test_without_an_annotation_nothing_is_promised():
 
 
 async def test_images_in_a_list_of_anything():
-    async with speaking(returning(list, ["see:", Image(data=b"i")])) as client:
+    async with speaking(returning(list, ["see:", Image(data=b"i")]), name="another") as client:
         result = await client.call("f")
         assert [block["type"] for block in result["content"]] == ["text", "image", "text"]
         assert "structuredContent" not in result
