@@ -10,6 +10,8 @@ import httpx2
 import pytest
 from pydantic import Field
 
+from mcp_jupyter import Client
+from mcp_jupyter.errors import McpJupyterError
 from mcp_jupyter.server.fastmcp import FastMCP
 
 from .support import NAME, Served, initialize, make_notebook, modern, serve_notebook
@@ -209,3 +211,17 @@ async def test_a_kept_result_is_its_senders(asking: Any) -> None:
         said = (await read_more(other, uri)).json()["result"]
         assert said["isError"] is True
         assert "xxx" not in str(said)
+
+
+async def test_the_older_transport_has_the_same_bounds(served: Served) -> None:
+    """HTTP+SSE: the right to the inner tool and resource is asked there too (2: constant tools)."""
+    headers = {"Authorization": f"Bearer {served.token(tools=['total', 'read_more'], resources=[])}"}
+    async with (
+        serve_notebook(server=notebook()),
+        Client(f"{served.notebook_url()}/sse", headers=headers) as client,
+    ):
+        result = await client.call_tool("use_tool", {"name": "total", "arguments": {"n": 2}})
+        assert result.content[0].text == "20"
+        for name, arguments in (("use_tool", {"name": "erase"}), ("read_more", {"uri": "data://figures"})):
+            with pytest.raises(McpJupyterError):
+                await client.call_tool(name, arguments)
