@@ -64,7 +64,8 @@ def test_a_function_that_runs_is_said_to_run(
     seconds = [since for since, _ in call.beats]
     assert seconds[0] >= HEARTBEAT
     assert all(later - earlier >= HEARTBEAT / 2 for earlier, later in pairwise(seconds))
-    assert {said for _, said in call.beats} == {line}
+    assert {said for _, said in call.beats} <= {"", line}  # the first may come before the first line
+    assert call.beats[-1][1] == line
 
 
 def test_a_call_that_has_ended_is_not_said_to_run(kernel: DrivenKernel) -> None:
