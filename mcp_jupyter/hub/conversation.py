@@ -62,7 +62,8 @@ _INTRODUCTION: Final[Mapping[str, Any]] = {
         "logging": {},
     },
     "instructions": "The live Jupyter notebooks of this user. Names begin with the notebook's, as in "
-    "NOTEBOOK_TOOL; each runs in its own kernel. Notebooks come and go: list again when a list has changed.",
+    "NOTEBOOK_TOOL; each runs in its own kernel. Notebooks come and go: list again when a list has changed.\n"
+    "A result that is cut ends in a line that says how to read on.",
 }
 _STANDARD: Final = frozenset(method.name for method in METHODS)
 _OPENING: Final = frozenset({"initialize", "ping"})

@@ -134,6 +134,16 @@ async def test_it_introduces_itself_in_both_eras(hub: Hub) -> None:
             await host.initialize()
 
 
+async def test_its_instructions_fit_every_host(hub: Hub) -> None:
+    """Codex takes 300 characters, and its code mode shows the first line only (2: instructions)."""
+    async with host_of(hub) as host:
+        told = (await host.modern("server/discover"))["instructions"]
+    assert len(told) <= 300
+    first, last = told.splitlines()
+    assert first.startswith("The live Jupyter notebooks of this user.")
+    assert last == "A result that is cut ends in a line that says how to read on."
+
+
 async def test_a_call_that_comes_first_waits_for_the_first_look(runtime_dir, notebooks: Notebooks) -> None:
     await notebooks.start("a")
     hub = Hub(Discovery(runtime_dir))
