@@ -82,6 +82,26 @@ async def test_a_caller_hears_that_a_served_function_still_runs(kernel):
     kernel.run("runner._heartbeat = seconds")
 
 
+@pytest.mark.parametrize(
+    ("host", "kinds"),
+    [
+        ("claude-code", ["text", "image", "text"]),
+        ("continue-cli-client", ["text", "text", "resource_link", "text"]),
+        ("mcp_jupyter", ["text", "image"]),
+    ],
+)
+async def test_a_figure_is_never_alone_where_a_model_reads_it(kernel, host, kinds):
+    """Whatever the host does with pictures, its model is told what the figure shows (2: pictures)."""
+    kernel.run("import matplotlib; matplotlib.use('agg'); import matplotlib.pyplot as plt")
+    kernel.run(tool("def sketch(): plt.plot([1, 2]); plt.title('Revenue'); return 'done'"))
+    async with kernel.connect(initialize=False) as client:
+        await client.handshake(name=host)
+        content = (await client.call("sketch"))["content"]
+    assert [block["type"] for block in content] == kinds
+    if host != "mcp_jupyter":
+        assert content[-1]["text"].startswith("Figure 'Revenue', 1 line (")
+
+
 async def test_autoreload_applies_before_a_call_as_before_a_cell(kernel, tmp_path):
     """A module whose file changed is reloaded when a tool is called (1.20)."""
     file = tmp_path / "reloaded_by_a_call.py"
