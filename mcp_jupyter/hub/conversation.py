@@ -173,10 +173,10 @@ class Conversation:
         if call.params.get("cursor") is not None:
             raise McpError(codes.INVALID_PARAMS, "There is one page only: send no cursor.")
         index, scope = await self._hub.fresh(), self._scope(call)
-        found = index.listed(call.method, scope)
+        profile = self._profile(call, era)
+        found = index.listed(call.method, scope, profile)
         if call.method == "tools/list":
-            mode = self._hub.constant_tools
-            found["tools"] += constant_tools.listed(mode, self._profile(call, era), index, scope)
+            found["tools"] += constant_tools.listed(self._hub.constant_tools, profile, index, scope)
         return found
 
     async def _set_level(self, call: InboundRequest, era: Era) -> dict[str, Any]:

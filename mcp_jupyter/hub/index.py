@@ -10,12 +10,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from ..errors import McpError, UnknownName
 from ..protocol.codes import INVALID_PARAMS
 from ..protocol.eras import Era
+from ..server.host_profiles import OWN, HostProfile
 from .catalog import Notebook
+from .definitions import definition_for
 from .names import NameTable, hub_uri, split_uri
 from .rewriting import Rewriting, split_task
 from .scope import Scope, may_read, narrowed, out_of_scope, sees
@@ -31,6 +33,10 @@ LISTS: Final[Mapping[str, str]] = {
 """The lists there are: methods, and the members of their results."""
 
 _TABLES: Final = {"tools/call": "tools", "prompts/get": "prompts"}
+
+
+_Item: TypeAlias = tuple[Notebook, Mapping[str, Any], Mapping[str, Any]]
+"""Whose an item of a list is, and the item as its notebook lists it and as the hub does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +59,8 @@ class Index:
     def __init__(self, notebooks: Iterable[Notebook]) -> None:
         self._notebooks = {item.label: item for item in sorted(notebooks, key=lambda item: item.label)}
         self._names = {key: NameTable(self._own_names(key)) for key in _TABLES.values()}
-        self._lists = {
+        self._tools: dict[HostProfile, list[_Item]] = {}
+        self._lists: dict[str, list[_Item]] = {
             key: [(item, own, self._listed(key, item, own)) for item, own in self._owned(key)]
             for key in LISTS.values()
         }
@@ -79,15 +86,24 @@ class Index:
 
     # -- lists -------------------------------------------------------------------------------------
 
-    def listed(self, method: str, scope: Scope) -> dict[str, Any]:
-        """The result of a method that lists."""
+    def listed(self, method: str, scope: Scope, profile: HostProfile = OWN) -> dict[str, Any]:
+        """The result of a method that lists, for a host."""
         key = LISTS[method]
         seen = [
             item
-            for notebook, own, item in self._lists[key]
+            for notebook, own, item in self._shown(key, profile)
             if notebook.is_open_to(scope) and sees(scope, key, own)
         ]
         return {key: seen}
+
+    def _shown(self, key: str, profile: HostProfile) -> list[_Item]:
+        if key != "tools" or profile is OWN:
+            return self._lists[key]
+        if profile not in self._tools:
+            self._tools[profile] = [
+                (notebook, own, definition_for(profile, item)) for notebook, own, item in self._lists[key]
+            ]
+        return self._tools[profile]
 
     def notebooks(self, scope: Scope) -> list[Notebook]:
         """The live notebooks."""

@@ -5,13 +5,16 @@ from __future__ import annotations
 
 import anyio
 import pytest
+from pydantic import BaseModel
 
 from mcp_jupyter.errors import McpError
 from mcp_jupyter.hub.hub import Hub
 from mcp_jupyter.link.discovery import Discovery
+from mcp_jupyter.protocol.eras import CLIENT_INFO
+from mcp_jupyter.server.fastmcp import FastMCP
 
 from ..descriptors import no_descriptors
-from .notebooks import BOUND, MODERN, Notebooks, host_of
+from .notebooks import BOUND, MODERN, VERSION, Notebooks, host_of
 
 pytestmark = pytest.mark.anyio
 
@@ -211,3 +214,34 @@ async def test_the_ways_to_a_notebook_that_is_gone_for_good_end(runtime_dir, not
         assert len(conversation._reaches) == 1
         await notebooks.stop("a")
         await host.until(lambda: not conversation._reaches)
+
+
+class Place(BaseModel):
+    town: str
+
+
+@ERAS
+@pytest.mark.parametrize(
+    ("client", "structured"), [("claude-code", False), ("codex-mcp-client", True), ("mcp_jupyter", True)]
+)
+async def test_definitions_and_results_fit_the_host(
+    hub: Hub, notebooks: Notebooks, modern: bool, client: str, structured: bool
+) -> None:
+    """A structured result comes where it is promised, and only there (2: results)."""
+    mcp = FastMCP("a")
+
+    @mcp.tool()
+    def hours(place: Place, days: int = 3) -> list[int]:
+        return [days]
+
+    await notebooks.start("a", mcp)
+    who = {"name": client, "version": "1"}
+    meta = {"_meta": {**MODERN, CLIENT_INFO: who}} if modern else {}
+    async with host_of(hub) as host:
+        if not modern:
+            await host.ask("initialize", {"protocolVersion": VERSION, "capabilities": {}, "clientInfo": who})
+        (tool,) = (await host.ask("tools/list", meta))["tools"]
+        called = {"name": "a_hours", "arguments": {"place": {"town": "Ulm"}}}
+        result = await host.ask("tools/call", {**called, **meta})
+        assert ("outputSchema" in tool) is ("structuredContent" in result) is structured
+        assert ("$defs" in tool["inputSchema"]) is (client == "mcp_jupyter")

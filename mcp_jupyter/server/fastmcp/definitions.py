@@ -17,7 +17,7 @@ from ..host_profiles import OWN, HostProfile
 if TYPE_CHECKING:
     from .tools import Tool
 
-__all__ = ["ALWAYS_LOADED_CHARS", "ALWAYS_LOADED_TOOLS", "Definitions", "for_hosts"]
+__all__ = ["ALWAYS_LOADED_CHARS", "ALWAYS_LOADED_TOOLS", "Definitions", "for_hosts", "self_contained"]
 
 ALWAYS_LOADED_TOOLS: Final = 10
 ALWAYS_LOADED_CHARS: Final = 8_000
@@ -112,7 +112,7 @@ def _are_few(definitions: Mapping[str, types.Tool]) -> bool:
     return sum(len(dumps(each)) for each in definitions.values()) <= ALWAYS_LOADED_CHARS
 
 
-def _self_contained(schema: dict[str, Any]) -> dict[str, Any]:
+def self_contained(schema: dict[str, Any]) -> dict[str, Any]:
     """An input schema without references, but for recursive ones, whose descriptions say the defaults."""
     try:
         inlined = _Inliner(schema).schema
@@ -202,7 +202,7 @@ def _with_default(schema: Any) -> Any:
 
 def for_hosts(definition: types.Tool) -> types.Tool:
     """The definition with its input schema self-contained."""
-    shown = _self_contained(definition.inputSchema)
+    shown = self_contained(definition.inputSchema)
     if shown == definition.inputSchema:
         return definition
     return definition.model_copy(update={"inputSchema": shown})
