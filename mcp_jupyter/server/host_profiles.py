@@ -42,6 +42,9 @@ class HostProfile:
         Which structured results are sent. Where a host takes them it may drop or double the text.
     structure_chars : int
         Of structured content: a client that is a program wants all of it.
+    media_chars : int
+        Of all pictures and sounds of a result, in base64. Claude Desktop takes a megabyte. Hosts hand
+        pictures over beside the text, so a limit of the text is none of theirs.
     structure_hides_pictures : bool
         A picture beside structured content does not reach the model.
     structures_json_text : bool
@@ -87,6 +90,7 @@ class HostProfile:
     source: str
     structure: Structure = "promised"
     structure_chars: int = 1_000_000
+    media_chars: int = 1_000_000
     structure_hides_pictures: bool = False
     structures_json_text: bool = False
     result_chars: int = 40_000
@@ -123,6 +127,7 @@ def _within(profile: HostProfile, budget: int) -> HostProfile:
         profile,
         result_chars=whole,
         structure_chars=budget if profile.takes_more else min(budget, profile.structure_chars),
+        media_chars=min(budget, profile.media_chars),
         page_chars=min(whole, profile.page_chars),
         text_chars=whole if raised else min(whole, profile.text_chars),
         text_lines=whole if raised else profile.text_lines,

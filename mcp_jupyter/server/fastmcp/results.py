@@ -22,10 +22,7 @@ from ..content.media import with_texts, without_texts
 from ..host_profiles import HostProfile
 from .kept_results import KeptResults, size_of
 
-__all__ = ["MAX_PICTURES", "MEDIA_CHARS", "PRINTED_CHARS", "Draft", "Presenter"]
-
-MEDIA_CHARS: Final = 1_000_000
-"""Of all pictures and sounds of a result, in base64: Claude Desktop takes a megabyte."""
+__all__ = ["MAX_PICTURES", "PRINTED_CHARS", "Draft", "Presenter"]
 
 PRINTED_CHARS: Final = 4_000
 """Of what a call printed; and never more than a third of the result."""
@@ -99,7 +96,7 @@ class Presenter:
         self._by_tool = by_tool
         self._pictures = 0
         self._text_is_cut = False
-        self._media_left = min(MEDIA_CHARS, profile.structure_chars)
+        self._media_left = profile.media_chars
         self._left = profile.result_chars
 
     # -- errors ----------------------------------------------------------------------------------

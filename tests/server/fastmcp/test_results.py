@@ -311,6 +311,13 @@ async def test_a_picture_beside_a_structure_reaches_codex():
     assert result["content"][1]["type"] == "image"
 
 
+async def test_a_picture_may_be_larger_than_the_text_that_a_host_takes():
+    """Codex hands pictures over beside the text, whose limit is no limit of theirs (2: results)."""
+    async with speaking(server(Image(data=b"x" * 90_000, format="gif")), name=CODEX) as client:
+        content = (await client.call("give"))["content"]
+    assert content[0]["type"] == "image"
+
+
 @pytest.mark.parametrize(("value", "said"), [(42, 42), ([1, 2], [1, 2]), ("42", 42), (None, ...), ("a", ...)])
 async def test_gemini_gets_an_object_where_the_text_is_json_but_none(value, said):
     """It takes such a text for structured content, and a number for an error (2: results)."""
