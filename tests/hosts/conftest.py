@@ -16,8 +16,8 @@ from tests.live.parts import JupyterServer, jupyter_server
 
 from .fake_model import fake_model
 from .installed import installed, run_host
-from .programs import HOSTS, Server, Setup
-from .visit import SERVER, Visit
+from .programs import HOSTS, SERVER, Server, Setup
+from .visit import Visit
 
 NOTEBOOK = Path(__file__).with_name("orchard.ipynb")
 TRANSPORTS = ("attach", "run", "http")
@@ -59,7 +59,7 @@ def visit(chosen: tuple[str, str], jupyter: JupyterServer, tmp_path_factory: pyt
     """What one host showed its model over one transport."""
     name, transport = chosen
     host = HOSTS[name]
-    seen = Visit(host.title, host.reader, f"fruit_of_{name.replace('-', '_')}_{transport}")
+    seen = Visit(host, f"fruit_of_{name.replace('-', '_')}_{transport}")
     with fake_model(seen.play) as model:
         run_host(host, Setup(tmp_path_factory.mktemp(name), model, _server(transport, jupyter)))
     return seen

@@ -14,9 +14,11 @@ from pathlib import Path
 from typing import Any
 
 from .formats import MODEL
-from .visit import SERVER, Reader
 
-__all__ = ["HOSTS", "Host", "Server", "Setup"]
+__all__ = ["HOSTS", "SERVER", "Host", "Reader", "Server", "Setup"]
+
+SERVER = "orchard"
+"""The name that each host's configuration gives the server."""
 
 PROMPT = "Use the tools of the orchard."
 KEY = "no-key"
@@ -55,6 +57,14 @@ Files = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
+class Reader:
+    """A host's own tool that reads a resource, and what it calls the server's name."""
+
+    tool: str
+    server_argument: str = "server"
+
+
+@dataclass(frozen=True)
 class Host:
     """A host's program.
 
@@ -73,6 +83,8 @@ class Host:
         ``{model}`` stands for the model's URL, ``{home}`` for the home.
     reader : Reader or None
         How its model reads a resource that is in no list.
+    shows_pictures : bool
+        Whether pictures reach this model as pictures.
     """
 
     title: str
@@ -82,6 +94,7 @@ class Host:
     arguments: tuple[str, ...]
     environ: Mapping[str, str] = field(default_factory=dict)
     reader: Reader | None = None
+    shows_pictures: bool = False
 
     @property
     def folder(self) -> str:
@@ -237,6 +250,7 @@ HOSTS = {
             "MCP_TIMEOUT": str(MILLISECONDS),
         },
         Reader("ReadMcpResourceTool"),
+        shows_pictures=True,
     ),
     "codex": Host(
         "Codex",
@@ -246,6 +260,7 @@ HOSTS = {
         _CODEX,
         {"CODEX_HOME": "{home}/.codex", "FAKE_KEY": KEY},
         Reader("read_mcp_resource"),
+        shows_pictures=True,
     ),
     "codex-code-mode": Host(
         "Codex",
@@ -263,6 +278,7 @@ HOSTS = {
         _gemini,
         ("-p", PROMPT, "--yolo", "--skip-trust", "-m", "gemini-2.5-pro", "-o", "stream-json"),
         {"GEMINI_API_KEY": KEY, "GOOGLE_GEMINI_BASE_URL": "{model}"},
+        shows_pictures=True,
     ),
     "opencode": Host(
         "opencode",
@@ -277,6 +293,7 @@ HOSTS = {
             "OPENCODE_DISABLE_LSP_DOWNLOAD": "1",
         },
         Reader("read_mcp_resource"),
+        shows_pictures=True,
     ),
     "qwen": Host(
         "Qwen Code",

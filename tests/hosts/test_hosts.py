@@ -29,7 +29,7 @@ def test_tools_are_there_in_the_first_turn(visit: Visit) -> None:
 
 def test_a_host_is_known_by_name(visit: Visit) -> None:
     """What a notebook hands over is made for the host that asks, over every transport (2: host profiles)."""
-    assert f"You are {visit.host}." in visit.text("visitor")
+    assert f"You are {visit.host.title}." in visit.text("visitor")
 
 
 @pytest.mark.parametrize("tool", ["harvest", "harvest_promised"])
@@ -67,6 +67,14 @@ def test_a_list_is_no_error(visit: Visit) -> None:
 def test_a_lone_picture_leaves_a_word(visit: Visit) -> None:
     """Beside a picture stands a text with its title, for models that get no pictures (2: pictures)."""
     assert TITLE in visit.text("draw")
+
+
+@pytest.mark.parametrize("tool", ["draw", "head_and_figure"])
+def test_a_host_that_can_show_pictures_gets_them(visit: Visit, tool: str) -> None:
+    """Its limit of text is no limit of pictures, and structure does not push them out (2: pictures)."""
+    if not visit.host.shows_pictures:
+        pytest.skip("This host shows its model no pictures.")
+    assert visit.handed[tool].pictures == 1, visit.text(tool)
 
 
 def test_a_picture_beside_a_frame_is_not_lost(visit: Visit) -> None:

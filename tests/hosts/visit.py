@@ -14,12 +14,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from .formats import CODE
+from .programs import SERVER, Host
 from .turns import Answer, Call, Handed, Turn
 
-__all__ = ["FRUIT", "SERVER", "Reader", "Visit"]
-
-SERVER = "orchard"
-"""The name that each host's configuration gives the server."""
+__all__ = ["FRUIT", "Visit"]
 
 SEARCHES = ("ToolSearch", "tool_search", "tool_search_tool")
 CALL_OF_FOUND = "tool_call"
@@ -37,24 +35,13 @@ FRUIT = "The new tree bears fruit."
 Steps = Generator[Answer, Turn, Turn]
 
 
-@dataclass(frozen=True)
-class Reader:
-    """A host's own tool that reads a resource, and what it calls the server's name."""
-
-    tool: str
-    server_argument: str = "server"
-
-
 @dataclass
 class Visit:
     """What a host showed its model.
 
     Parameters
     ----------
-    host : str
-        Its title.
-    reader : Reader or None
-        The host's own way to read a resource that is in no list.
+    host : Host
     late : str
         Name of the tool that is added during the visit.
 
@@ -66,8 +53,7 @@ class Visit:
         Results by the step's name. A step that the host gave no way to make is not there.
     """
 
-    host: str
-    reader: Reader | None
+    host: Host
     late: str
     first_tools: tuple[str, ...] = field(default=(), repr=False)
     handed: dict[str, Handed] = field(default_factory=dict, repr=False)
@@ -101,7 +87,7 @@ class Visit:
             return turn, _code(tool, arguments)
         searched = next((name for name in SEARCHES if name in turn.tools), None)
         if turn.find(tool) is None and searched is not None:
-            own = self.reader is not None and tool == self.reader.tool
+            own = self.host.reader is not None and tool == self.host.reader.tool
             name = tool if own else f"mcp__{SERVER}__{tool}"
             turn = yield Call(searched, {"query": f"select:{name}"})
             if CALL_OF_FOUND in turn.tools and tool in turn.results[-1].text:
@@ -115,10 +101,10 @@ class Visit:
         if how is None:
             return turn
         uri = f"{how[1]}{LAST_ROWS}&format=csv"
-        if self.reader is None:
+        if self.host.reader is None:
             return (yield from self._kept(turn, "read_on", "read_more", {"uri": uri}))
-        arguments = {self.reader.server_argument: SERVER, "uri": uri}
-        return (yield from self._kept(turn, "read_on", self.reader.tool, arguments))
+        arguments = {self.host.reader.server_argument: SERVER, "uri": uri}
+        return (yield from self._kept(turn, "read_on", self.host.reader.tool, arguments))
 
     def _call_late(self, turn: Turn) -> Steps:
         """Call the tool that is new; where that fails, by `use_tool`, if the host has it."""
