@@ -18,9 +18,10 @@ from pydantic_core import from_json
 
 from .. import types
 from ..errors import ToolError
-from ..protocol.frames import dumps, has_too_many_containers
+from ..protocol.frames import has_too_many_containers
 from ..protocol.rights import Mode
 from .host_profiles import HostProfile
+from .text_sizes import beginning, first_lines, json_size
 
 __all__ = [
     "CONSTANT_TOOLS",
@@ -250,8 +251,8 @@ def part_of(contents: Sequence[Any], uri: str, start: int, profile: HostProfile)
     part = _fitting(text[start:], profile)
     end = start + len(part)
     if end < len(text):
-        return f"{part}\n[Characters {start} to {end} of {len(text)}. {_on(f'{uri}#char={end}')}]"
-    return part + _next_rows(items, uri)
+        return part + _on("characters", start, end, len(text), f"{uri}#char={end}")
+    return part + _next_page(items, uri)
 
 
 def _as_text(item: Mapping[str, Any], uri: str) -> str:
@@ -265,41 +266,36 @@ def _as_text(item: Mapping[str, Any], uri: str) -> str:
 
 
 def _fitting(text: str, profile: HostProfile) -> str:
-    """The longest beginning that the host takes whole, as JSON; to the end of a line where it has lines."""
+    """The longest beginning that the host takes whole; to the end of a line where it has lines."""
     room = min(profile.text_chars, profile.result_chars) - NOTE_CHARS
-    part = text[:room]
-    lines = part.splitlines(keepends=True)
-    if len(lines) > profile.text_lines:
-        part = "".join(lines[: profile.text_lines])
-    while part and (size := len(dumps(part).decode("utf-8"))) > room:
-        part = part[: len(part) * room // size - 1]
-    if len(part) < len(text) and (end := part.rfind("\n")) > len(part) // 2:
-        return part[: end + 1]
-    return part
+    if len(text) <= room and json_size(text) <= room and text.count("\n") < profile.text_lines:
+        return text
+    return first_lines(beginning(text, room), profile.text_lines)
 
 
-def _next_rows(items: Sequence[Mapping[str, Any]], uri: str) -> str:
-    """How to read the rows after those of a page, where it is one of more."""
+def _next_page(items: Sequence[Mapping[str, Any]], uri: str) -> str:
+    """How to read what follows a page, of rows or of a text, where it is one of more."""
     meta = items[0].get("_meta") if len(items) == 1 else None
     if not isinstance(meta, Mapping):
         return ""
-    offset, rows, total = (meta.get(key) for key in ("offset", "rows", "total"))
-    if type(offset) is not int or type(rows) is not int or type(total) is not int:
+    unit = "characters" if "characters" in meta else "rows"
+    offset, count, total = (meta.get(key) for key in ("offset", unit, "total"))
+    if type(offset) is not int or type(count) is not int or type(total) is not int:
         return ""
-    end = offset + rows
-    if rows < 1 or end >= total:
-        return ""
-    return f"\n[Rows {offset} to {end - 1} of {total}. {_on(_at_row(uri, end))}]"
+    end = offset + count
+    return _on(unit, offset, end, total, _at(uri, end)) if count > 0 and end < total else ""
 
 
-def _at_row(uri: str, row: int) -> str:
+def _at(uri: str, offset: int) -> str:
     if _OFFSET.search(uri):
-        return _OFFSET.sub(f"offset={row}", uri, count=1)
-    return f"{uri}{'&' if '?' in uri else '?'}offset={row}"
+        return _OFFSET.sub(f"offset={offset}", uri, count=1)
+    return f"{uri}{'&' if '?' in uri else '?'}offset={offset}"
 
 
-def _on(uri: str) -> str:
-    return f"To read on, call {READ_MORE} with the URI {uri}"
+def _on(unit: str, start: int, end: int, total: int, uri: str) -> str:
+    """The last line of a part, in the words of a result that was cut."""
+    where = f"{unit.capitalize()} {start} to {end - 1} of {total}."
+    return f"\n... {where} To read on, call the tool {READ_MORE} with {uri}"
 
 
 def unreadable(uri: str, reason: str, known: Sequence[str]) -> ToolError:

@@ -20,6 +20,7 @@ from ...protocol.frames import dumps, has_too_many_containers
 from ..content import Content, FramePage, ResourceValue, frames
 from ..content.media import with_texts, without_texts
 from ..host_profiles import HostProfile
+from ..text_sizes import beginning, first_lines, json_size
 from .kept_results import KeptResults, size_of
 
 __all__ = ["MAX_PICTURES", "PRINTED_CHARS", "Draft", "Presenter"]
@@ -126,7 +127,7 @@ class Presenter:
         result = draft.result
         shown = self._cut_printed(printed) if printed and self._profile.printed else ""
         if shown:
-            self._left -= _size(shown) + len("Printed:\n")
+            self._left -= json_size(shown) + len("Printed:\n")
         self._choose_structure(draft)
         told = with_texts if self._profile.picture_texts else without_texts
         result.content = told(result.content)
@@ -167,12 +168,12 @@ class Presenter:
 
     def _fitted_text(self, block: Any) -> list[Any]:
         text, most = block.text, min(self._profile.text_chars, max(self._left, 0))
-        if _size(text) <= most and text.count("\n") < self._profile.text_lines:
+        if json_size(text) <= most and text.count("\n") < self._profile.text_lines:
             return [block]
         self._text_is_cut = True
         mime_type = "application/json" if text.startswith(("{", "[")) else "text/plain"
         uri = self._kept.keep(ResourceValue(text, mime_type), self._sender)
-        shown = _lines(_prefix(text, max(most - LINK_CHARS, 0)), self._profile.text_lines)
+        shown = first_lines(beginning(text, max(most - LINK_CHARS, 0)), self._profile.text_lines)
         at = len(shown)
         how = f" {self._read_on(uri, at, at or None)}" if uri else " The rest is too large to be kept."
         said = f"Characters 0 to {at - 1} of {len(text)}." if at else f"A text of {len(text)} characters."
@@ -200,7 +201,7 @@ class Presenter:
         item = block.resource
         if isinstance(item, types.TextResourceContents):
             most = min(self._profile.text_chars, self._left)
-            if _size(item.text) <= most:
+            if json_size(item.text) <= most:
                 return [block]
             value = ResourceValue(item.text, item.mimeType or "text/plain")
         else:
@@ -315,52 +316,30 @@ class Presenter:
         """The beginning and the end of what was printed."""
         most = min(PRINTED_CHARS, self._profile.result_chars // 3)
         printed = printed.strip("\n")
-        if _size(printed) <= most:
+        if json_size(printed) <= most:
             return printed
         between = f"\n[... of {len(printed)} characters, those between are left out ...]\n"
         half = max((most - len(between)) // 2, 0)
-        return _prefix(printed, half) + between + _prefix(printed[::-1], half)[::-1]
+        return beginning(printed, half) + between + beginning(printed[::-1], half)[::-1]
 
 
 def _printed(text: str) -> types.TextContent:
     return types.TextContent(text=f"Printed:\n{text}")
 
 
-def _size(text: str) -> int:
-    """Bytes of a text as JSON, without its quotes."""
-    return len(dumps(text)) - 2
-
-
 def _room(block: Any) -> int:
     """What a block takes of the characters of a result. Pictures and sounds are counted for themselves."""
     if block.type == "text":
-        return _size(block.text)
+        return json_size(block.text)
     if block.type == "resource":
         item = block.resource
-        return _size(item.text) if isinstance(item, types.TextResourceContents) else len(item.blob)
+        return json_size(item.text) if isinstance(item, types.TextResourceContents) else len(item.blob)
     return LINK_CHARS if block.type == "resource_link" else 0
-
-
-def _prefix(text: str, size: int) -> str:
-    """The longest beginning, or nearly so, that has at most `size` bytes as JSON."""
-    text = text[:size]
-    while text and (has := _size(text)) > size:
-        text = text[: min(len(text) * size // has, len(text) - 1)]
-    return text
-
-
-def _lines(text: str, most: int) -> str:
-    """At most so many lines of a text, which ends at the end of one where it is near."""
-    lines = text.split("\n", most)
-    if len(lines) > most:
-        return "\n".join(lines[:most])
-    at = text.rfind("\n")
-    return text[: at + 1] if at > len(text) // 2 else text
 
 
 def _needs(page: dict[str, Any]) -> int:
     """Characters that a page needs: as text, or as structured content, whichever is more."""
-    return max(_size(frames.to_markdown(page)), len(dumps(page)))
+    return max(json_size(frames.to_markdown(page)), len(dumps(page)))
 
 
 def _leave_out_rows(page: dict[str, Any], room: int) -> None:

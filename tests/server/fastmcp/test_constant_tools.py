@@ -331,11 +331,11 @@ async def test_a_long_text_is_read_in_parts(era: str) -> None:
         for _ in range(20):
             said = await client.text("read_more", uri=uri)
             assert len(json.dumps(said)) <= 7_500
-            text, _, rest = said.partition("\n[Characters ")
+            text, _, rest = said.partition("\n... Characters ")
             whole += text
             if not rest:
                 break
-            uri = rest.partition("with the URI ")[2].rstrip("]")
+            uri = rest.partition("read_more with ")[2]
         assert whole == "".join(f"line {number}\n" for number in range(3000))
 
 
@@ -355,10 +355,26 @@ async def test_a_kept_result_is_read_to_its_end() -> None:
         days: list[str] = []
         while uri:
             said = await client.text("read_more", uri=uri)
-            text, _, rest = said.partition("\n[")
+            text, _, rest = said.partition("\n... ")
             days += [line.partition(",")[0] for line in text.splitlines() if line.endswith("x" * 20)]
-            uri = rest.partition("with the URI ")[2].rstrip("]")
+            uri = rest.partition("read_more with ")[2]
         assert days == [str(day) for day in range(1000, 1500)]
+
+
+@pytest.mark.parametrize("host", [UNKNOWN, CLINE, GEMINI])
+async def test_a_cut_text_is_read_on_to_its_end(host: str) -> None:
+    """From the last line of the result on, each part says how (2: constant tools)."""
+    mcp = notebook()
+    lines = "".join(f'line "{number}"\n' for number in range(6000))
+    mcp.add_tool(lambda: lines, name="long")
+    async with speaking(mcp, name=host) as client:
+        said = (await client.call("long"))["content"][0]["text"]
+        whole, _, rest = said.partition("\n... Characters ")
+        while rest:
+            said = await client.text("read_more", uri=rest.partition("read_more with ")[2])
+            text, _, rest = said.partition("\n... Characters ")
+            whole += text
+        assert whole == lines
 
 
 async def test_what_is_no_text_is_said_so() -> None:
