@@ -40,6 +40,8 @@ ERROR_HEAD_CHARS: Final = 1_000
 MAX_KEPT_ERROR: Final = 1_000_000
 """Characters of an error that are kept for the caller."""
 
+_KINDS: Final = {"image": "picture", "audio": "sound"}
+
 
 @dataclass(slots=True)
 class Draft:
@@ -214,7 +216,8 @@ class Presenter:
         """What stands in the place of a picture or a file that is not sent."""
         uri, size = self._kept.keep(value, self._sender), size_of(value)
         where = f" It is the resource {uri}" if uri else ""
-        said = types.TextContent(text=f"({value.mime_type}, {size} bytes, {why}.{where})")
+        kind = _KINDS.get(value.mime_type.partition("/")[0], "file")
+        said = types.TextContent(text=f"(A {kind}, {value.mime_type}, {size} bytes, {why}.{where})")
         return [said, *self._link(uri, value.mime_type, size)]
 
     def _with_pages(self, parts: Sequence[Any], draft: Draft) -> list[Any]:

@@ -333,7 +333,7 @@ async def test_a_picture_is_a_link_where_the_model_does_not_get_it(host):
     """It would cost up to 20,000 characters, or vanish (2: results)."""
     async with speaking(server(Image(data=b"x" * 9000, format="gif")), name=host) as client:
         note, link, _ = (await client.call("give"))["content"]
-        assert "image/gif, 9000 bytes, which" in note["text"]
+        assert "A picture, image/gif, 9000 bytes, which" in note["text"]
         assert b64decode((await read(client, link["uri"]))["blob"]) == b"x" * 9000
 
 
@@ -352,7 +352,7 @@ async def test_a_picture_that_is_too_large_is_a_link_and_small_blocks_stay():
     async with speaking(server(values, result_budget=4000), name="another") as client:
         small, note, link, _ = (await client.call("give"))["content"]
         assert small["text"] == "small"
-        assert "(image/gif, 9000 bytes, too large for this result." in note["text"]
+        assert "(A picture, image/gif, 9000 bytes, too large for this result." in note["text"]
         assert b64decode((await read(client, link["uri"]))["blob"]) == b"x" * 9000
 
 
