@@ -77,6 +77,7 @@ def _short(profile: HostProfile) -> list[str]:
 def _structure(profile: HostProfile) -> str:
     return {
         "none": "text only",
+        "typed": "structure where a tool promised more than a text",
         "promised": "structure where a tool promised it",
         "all": "structure always",
     }[profile.structure]
