@@ -7,6 +7,7 @@ files are replaced `config_file`'s.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -68,6 +69,11 @@ def write_entry(host: Host, path: Path, entry: MadeEntry) -> None:
             f"{host.title} was not found: there is no folder {path.parent}. Start it once, or use --print."
         )
     file = ConfigFile.read(path)
+    if entry.private and file.path != path and _repository(file.path):
+        raise ConfigRefused(
+            f"{path} leads into the repository {_repository(file.path)}, where others may read a token. "
+            "Leave --http out: a program needs none."
+        )
     made = entry.make({})
     try:
         text, before = put_entry(host, file.text, entry.name, made)
@@ -88,6 +94,11 @@ def write_entry(host: Host, path: Path, entry: MadeEntry) -> None:
         click.echo("Only you can read the file from now on: there is a token in it.")
     if backup is not None:
         click.echo(f"The file as it was before the first change: {backup}")
+
+
+def _repository(path: Path) -> str:
+    """The root of the repository that a file is in; empty without one."""
+    return next((str(folder) for folder in path.parents if os.path.lexists(folder / ".git")), "")
 
 
 def _only_before(

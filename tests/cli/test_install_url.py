@@ -49,6 +49,25 @@ async def test_a_host_gets_a_url_and_a_token_of_its_own(
     assert secret not in said + ended.stderr.decode()
 
 
+async def test_a_token_does_not_go_into_a_repository(
+    jupyter_dirs: JupyterDirs, home: Path, jupyter_url: str
+) -> None:
+    """Where the user's own file is a link to one of their dotfiles (2: installing)."""
+    path, dotfiles = HOSTS["cursor"].locate(), home / "dotfiles"
+    (dotfiles / ".git").mkdir(parents=True)
+    (dotfiles / "mcp.json").write_text("{}")
+    path.symlink_to(dotfiles / "mcp.json")
+    notebook = jupyter_dirs.notebooks / "report.ipynb"
+    notebook.write_text("{}")
+    async with serve_notebook(path=str(notebook)):
+        ended = await run(jupyter_dirs, "install", NAME, "--host", "cursor", "--http", *ALL)
+        assert ended.returncode == 1
+        assert f"leads into the repository {dotfiles}" in ended.stderr.decode()
+        assert (dotfiles / "mcp.json").read_text() == "{}"
+        assert [token.revoked is not None for token in TokenStore().tokens()] == [True]
+        assert (await run(jupyter_dirs, "install", NAME, "--host", "cursor")).returncode == 0
+
+
 async def test_a_notebook_that_serves_http_itself_has_its_own_token(
     jupyter_dirs: JupyterDirs, home: Path
 ) -> None:
