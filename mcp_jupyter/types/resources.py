@@ -108,7 +108,7 @@ class ListResourceTemplatesResult(CacheableResult, PaginatedResult):
 class ResourceRequestParams(RequestParams):
     """Params of a request about one resource."""
 
-    uri: str
+    uri: Uri
 
 
 class ReadResourceRequestParams(ResourceRequestParams, InputResponseRequestParams):

@@ -312,7 +312,9 @@ def _uri_for(function: Callable[..., Any]) -> Callable[[str], Any]:
 
     if not issubclass(kind, AnyUrl):
         return str
-    adapter = TypeAdapter(kind)
+    from .urls import ListedUrl
+
+    adapter = TypeAdapter(ListedUrl if kind is AnyUrl else kind)
 
     def as_url(uri: str) -> Any:
         try:

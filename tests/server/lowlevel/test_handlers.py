@@ -308,3 +308,28 @@ async def test_malformed_notifications_and_those_without_a_handler_are_dropped(s
             while not heard:
                 await client.ask("ping")
     assert heard == ["yes"]
+
+
+async def test_a_resource_is_found_among_the_listed_by_its_url():
+    """As in the first SDK's examples: `listed.uri == uri` (2: comparing behaviour with the real SDK)."""
+    server: Server[Any] = Server("notes")
+    listed = [
+        types.Resource(uri=AnyUrl("note://one"), name="one"),
+        types.Resource(uri="note://two", name="two"),
+    ]
+
+    @server.list_resources()
+    async def list_resources() -> list[types.Resource]:
+        return listed
+
+    @server.read_resource()
+    async def read(uri: AnyUrl) -> str:
+        assert isinstance(uri, AnyUrl)
+        assert uri != AnyUrl("note://three")
+        assert {AnyUrl("note://one"): 1, AnyUrl("note://two"): 2}[uri]
+        return next(item.name for item in listed if item.uri == uri and uri == AnyUrl(item.uri))
+
+    async with Client(server) as client:
+        for item in await client.list_resources():
+            content, _ = await client.read_resource(item.uri)
+            assert content == item.name
