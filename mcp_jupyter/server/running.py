@@ -13,7 +13,7 @@ import math
 import os
 import sys
 import traceback
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Iterator, Mapping
 from concurrent.futures import Future
 from contextlib import aclosing, suppress
 from contextvars import copy_context
@@ -203,8 +203,7 @@ class InlineRunner:
                 value = function()
         if not hasattr(type(value), "__await__"):
             return value
-        with OneProcess():
-            return await value
+        return await _Steps(value)
 
     async def _in_thread(self, function: Callable[[], Any], sender: str) -> Any:
         """Call it in a worker thread; cancelled before it started, it never runs."""
@@ -229,6 +228,28 @@ class InlineRunner:
         finally:
             job.cancel()
         return job.result()
+
+
+class _Steps(Generator[Any, Any, Any]):
+    """An awaitable, each step of which is made within `OneProcess`: `value = await _Steps(awaitable)`.
+
+    Between two steps a forked child would be in the server's loop.
+    """
+
+    def __init__(self, awaitable: Awaitable[Any]) -> None:
+        self._steps = awaitable.__await__()
+
+    def __await__(self) -> Generator[Any, Any, Any]:
+        return self
+
+    def send(self, value: Any) -> Any:
+        with OneProcess():
+            # What only iterates takes no values: it is the event loop's future, and gets none.
+            return next(self._steps) if value is None else self._steps.send(value)
+
+    def throw(self, *error: Any) -> Any:
+        with OneProcess():
+            return self._steps.throw(*error)
 
 
 class OneProcess:

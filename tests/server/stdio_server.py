@@ -6,6 +6,7 @@ FILE gets a line when the server's life begins and when it ends.
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import os
 import subprocess
@@ -70,6 +71,15 @@ mcp.add_tool(forks, name="forks_beside", concurrent=True)
 
 
 @mcp.tool()
+async def forks_and_awaits(seconds: float) -> int:
+    """Await in both processes; between two steps the child would be in the loop."""
+    child, end = os.fork(), time.monotonic() + seconds
+    while time.monotonic() < end:
+        await asyncio.sleep(0)  # whatever needs the running loop fails in a fork
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) if child else -1
+
+
+@mcp.tool()
 def make(size: int) -> str:
     return "x" * size
 
@@ -92,6 +102,7 @@ def noisy() -> list[str]:
 async def wait(seconds: float) -> str:
     note("waiting")
     await anyio.sleep(seconds)
+    note("waited")
     return "waited"
 
 

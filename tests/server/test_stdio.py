@@ -119,6 +119,21 @@ def test_a_forked_child_that_returns_from_a_tool_ends(peers, tool):
     assert "jsonrpc" not in out
 
 
+def test_a_forked_child_that_awaits_in_a_tool_ends(peers, tmp_path):
+    """It would go on with the parent's other calls, which then happened twice (1.10)."""
+    notes = tmp_path / "notes"
+    peer = peers("asyncio", str(notes))
+    peer.open()
+    peer.call(1, "wait", seconds=0.2)
+    peer.call(2, "forks_and_awaits", seconds=0.5)
+    answers = {message["id"]: message["result"] for message in (peer.read(), peer.read())}
+    assert answers[1]["structuredContent"] == {"result": "waited"}
+    assert answers[2]["structuredContent"] == {"result": 0}
+    assert notes.read_text().count("waited") == 1
+    out, _ = peer.leave()
+    assert "jsonrpc" not in out
+
+
 @pytest.mark.parametrize("kind", ["asyncio", "trio"])
 def test_a_conversation_in_either_era(peers, kind):
     peer = peers(kind)
