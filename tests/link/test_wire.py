@@ -14,6 +14,7 @@ from mcp_jupyter.errors import FrameError
 from mcp_jupyter.link.wire import LineBuffer, greeted, greeting, pack, unpack
 from mcp_jupyter.protocol.frames import Message, Notification, Request, decode, encode
 from mcp_jupyter.protocol.limits import MAX_CONTAINERS
+from mcp_jupyter.protocol.rights import Rights
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(),
@@ -24,6 +25,8 @@ IDS = st.integers() | st.text(max_size=40)
 PING = b'{"jsonrpc":"2.0","id":1,"method":"ping","params":{}}'
 
 
+GLOBS = st.lists(st.text(), max_size=3).map(tuple)
+RIGHTS = st.builds(Rights, GLOBS, GLOBS, st.sampled_from([None, "yes", "no", "auto"]))
 HEADERS = st.lists(st.tuples(st.text(), st.text()), max_size=3).map(tuple)
 
 
@@ -34,10 +37,11 @@ HEADERS = st.lists(st.tuples(st.text(), st.text()), max_size=3).map(tuple)
     st.none() | IDS,
     st.text(),
     st.none() | HEADERS,
+    st.none() | RIGHTS,
 )
-def test_a_packed_message_comes_out_the_same(id_, method, params, related, sender, headers) -> None:
+def test_a_packed_message_comes_out_the_same(id_, method, params, related, sender, headers, rights) -> None:
     frame = Request(id_, method, params)
-    message = Message(frame, encode(frame), related, sender, headers)
+    message = Message(frame, encode(frame), related, sender, headers, rights)
     line = pack(message)
     assert line.endswith(b"\n")
     assert line.count(b"\n") == 1
