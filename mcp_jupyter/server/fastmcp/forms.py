@@ -108,11 +108,23 @@ def _field(name: str, part: dict[str, Any], definitions: Mapping[str, Any]) -> d
         part = {"type": "string", "enum": [part.pop("const")], **part}
     if "items" in part:
         part = {**part, "items": _field(name, part["items"], definitions)}
-    chosen = part.get("items", {}) if part.get("type") == "array" else part
-    known = part.get("type") in _FIELD_TYPES or "enum" in chosen
-    if not known or any(not isinstance(value, str) for value in chosen.get("enum", ())):
+    if not _is_field(part):
         raise TypeError(
             f"A form cannot have the field {name!r}: use str, int, float, bool, dates, a choice of strings "
             "(Literal, enum) or a list of such a choice."
         )
     return part
+
+
+def _is_field(part: Mapping[str, Any]) -> bool:
+    """Whether a form may have such a property: a value, a choice of strings, or a list of such a choice.
+
+    A choice has an `enum`, or alternatives with a `const` and a title (spec 2025-11-25, SEP-1330).
+    """
+    is_list = part.get("type") == "array"
+    chosen = part.get("items", {}) if is_list else part
+    titled = chosen.get("oneOf", chosen.get("anyOf", ()))
+    values = chosen.get("enum", [choice.get("const") for choice in titled])
+    if not values:
+        return not is_list and part.get("type") in _FIELD_TYPES
+    return all(isinstance(value, str) for value in values)

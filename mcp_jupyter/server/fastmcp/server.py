@@ -155,6 +155,11 @@ class FastMCP(Standalone):
     def result_budget(self, budget: int | None) -> None:
         self._handlers.result_budget = budget
 
+    @property
+    def _mcp_server(self) -> Server[Any]:
+        """The low-level server, under the name by which programs for the first-generation SDK reach it."""
+        return self._server
+
     # -- what it serves --------------------------------------------------------------------------
 
     @property

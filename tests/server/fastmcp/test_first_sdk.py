@@ -10,12 +10,15 @@ import sys
 from typing import Annotated, Any
 
 import pytest
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from mcp_jupyter import Client, types
 from mcp_jupyter.server import FastMCP
+from mcp_jupyter.server.fastmcp import Context
 from mcp_jupyter.server.fastmcp.exceptions import ToolError
 from mcp_jupyter.server.fastmcp.tools import Tool
+from mcp_jupyter.server.session import ServerSession
+from mcp_jupyter.shared.memory import create_connected_server_and_client_session
 
 pytestmark = pytest.mark.anyio
 
@@ -187,3 +190,46 @@ async def test_a_resource_is_listed_with_the_mime_type_of_its_annotation():
         assert [item.mimeType for item in await client.list_resource_templates()] == [None]
         assert (await client.read_resource("a://bytes")).contents[0].mimeType == "application/octet-stream"
         assert (await client.read_resource("a://any/b")).contents[0].mimeType == "application/json"
+
+
+KINDS: Any = [{"const": "bug", "title": "Bug fix"}, {"const": "docs", "title": "Documentation"}]
+
+
+class Choices(BaseModel):
+    level: str = Field(json_schema_extra={"oneOf": [{"const": "low", "title": "Low"}]})
+    kinds: list[str] = Field(json_schema_extra={"items": {"anyOf": KINDS}})
+
+
+async def test_a_form_has_choices_with_titles():
+    """(2: comparing behaviour with the real SDK)."""
+    mcp = FastMCP("a")
+    asked: list[Any] = []
+
+    @mcp.tool()
+    async def choose(ctx: Context[ServerSession, None]) -> str:
+        """Ask."""
+        answer = await ctx.elicit("Which?", Choices)
+        return str(answer.data)
+
+    async def answer(params: types.ElicitRequestFormParams) -> types.ElicitResult:
+        asked.append(params.requestedSchema["properties"]["kinds"]["items"])
+        return types.ElicitResult(action="accept", content={"level": "low", "kinds": ["bug"]})
+
+    async with Client(mcp, elicitation_callback=answer) as client:
+        result = await client.call_tool("choose")
+    assert result.content[0].text == "level='low' kinds=['bug']"
+    assert asked == [{"anyOf": KINDS}]
+
+
+async def test_the_low_level_server_is_reached_under_the_sdks_name():
+    """As the SDK's own examples reach it (2: the names people use)."""
+    mcp = FastMCP("a")
+    heard: list[str] = []
+
+    @mcp._mcp_server.set_logging_level()
+    async def set_level(level: str) -> None:
+        heard.append(level)
+
+    async with create_connected_server_and_client_session(mcp._mcp_server) as session:
+        await session.set_logging_level("debug")
+    assert heard == ["debug"]
