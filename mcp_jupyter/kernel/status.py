@@ -17,6 +17,9 @@ __all__ = ["CANNOT_SERVE", "loaded_card", "shown_resources", "status_card", "too
 CANNOT_SERVE: Final = "Plain IPython cannot serve tools. Start `jupyter console`, or use FastMCP in a script."
 
 
+_TOLD: Final = "`%mcp_status --instructions` shows what assistants are told about the notebook."
+
+
 def loaded_card(name: str | None = None, name_note: str = "", unreachable: str = "") -> Card:
     """The card of `%load_ext`: always the same for one name, so that a stored output compares equal.
 
@@ -45,7 +48,7 @@ def status_card(name: str, name_note: str, server: FastMCP, unreachable: str = "
         *((uri, "resource") for uri in shown_resources(server)),
         *((prompt.name, f"prompt {signature_text(prompt.function)}") for prompt in server.prompts.values()),
     ]
-    note = "" if lines else "Nothing is served yet: put %%mcp_tool over a cell that defines a function."
+    note = _TOLD if lines else "Nothing is served yet: put %%mcp_tool over a cell that defines a function."
     return Card(f"MCP server {name}", lines, _sentences(name_note, unreachable, note))
 
 

@@ -254,7 +254,10 @@ async def test_a_prompt_is_a_function_or_plain_text(kernel):
 
 async def test_status_shows_what_is_served_and_remove_takes_it_back(kernel):
     kernel.run(tool("def f(x: int): return x"))
-    assert kernel.run("%mcp_status").text == "MCP server Sales-report\n  f  tool (x: int)"
+    assert kernel.run("%mcp_status").text == (
+        "MCP server Sales-report\n  f  tool (x: int)\n"
+        "`%mcp_status --instructions` shows what assistants are told about the notebook."
+    )
     async with kernel.connect() as client:
         assert (await kernel.arun("%mcp_remove f")).text == "No longer served\n  f  tools"
         await client.hear("notifications/tools/list_changed")
