@@ -233,8 +233,9 @@ class TokenGuard:
 
 def _how(handler: JupyterHandler) -> str:
     """What the user types to get a token. It comes first: some hosts hand only the beginning to the model."""
-    name = handler.path_args[0] if handler.path_args else None
-    return _CREATE.format(name if name is not None and _PLAIN_NAME.fullmatch(name) else "NAME")
+    name = handler.path_args[0] if handler.path_args else ""
+    is_plain = _PLAIN_NAME.fullmatch(name) is not None and without_secrets(name) == name  # it is logged
+    return _CREATE.format(name if is_plain else "NAME")
 
 
 def _refuse_credentials_in_url(handler: RequestHandler) -> None:
