@@ -177,7 +177,9 @@ elicitation_callback, list_roots_callback : optional
         return connected(self._server, self._new_session, era=self._era, auth=self._auth)
 
     def _new_session(self, read: ReadHalf, write: WriteHalf) -> ClientSession:
-        return ClientSession(read, write, change_listener=self._changed, **self._session_options)
+        # A person looks at its results: they are given as they came, and a notebook says what is wrong.
+        options: dict[str, Any] = {"check_results": False, "change_listener": self._changed}
+        return ClientSession(read, write, **options, **self._session_options)
 
     def _changed(self, notification: Notification) -> None:
         uri = notification.params.get("uri")

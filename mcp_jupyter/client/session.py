@@ -74,6 +74,8 @@ class ClientSession(Messages):
         (`types.ElicitRequestParams`).
     sampling_capabilities : SamplingCapability, optional
         What the model behind `sampling_callback` can do: without ``tools`` in it no server may give it any.
+    check_results : bool
+        Whether `call_tool` raises when structured content does not fit the tool's listed `outputSchema`.
     change_listener : function, optional
         Called with the notifications of `message_handler` at the moment they arrive, before anything that
         arrives later; it must neither wait nor raise.
@@ -103,10 +105,11 @@ class ClientSession(Messages):
         client_info: types.Implementation | None = None,
         *,
         sampling_capabilities: types.SamplingCapability | None = None,
+        check_results: bool = True,
         change_listener: Callable[[Notification], None] | None = None,
     ) -> None:
         self._subscriptions = Subscriptions()
-        self._output_schemas = OutputSchemas()
+        self._output_schemas = OutputSchemas() if check_results else None
         self._change_listener = change_listener
         timeout = seconds(read_timeout_seconds)
         self._callbacks = Callbacks(
@@ -145,7 +148,7 @@ class ClientSession(Messages):
         return await self._life.__aexit__(kind, value, trace)
 
     def _changed(self, notification: Notification) -> None:
-        if notification.method == "notifications/tools/list_changed":
+        if notification.method == "notifications/tools/list_changed" and self._output_schemas is not None:
             self._output_schemas.forget()
         if self._change_listener is not None:
             self._change_listener(notification)
@@ -230,7 +233,8 @@ class ClientSession(Messages):
         result = await self._conversation.ask("tools/list", page(cursor, params), types.ListToolsResult)
         if (headers := self._conversation.param_headers) is not None:
             result.tools = headers.learn(result.tools)
-        self._output_schemas.learn(result.tools)
+        if self._output_schemas is not None:
+            self._output_schemas.learn(result.tools)
         return result
 
     async def call_tool(
@@ -259,7 +263,8 @@ class ClientSession(Messages):
         Raises
         ------
         InvalidToolOutput
-            The structured content does not fit the `outputSchema` that the tool was listed with.
+            The structured content does not fit the `outputSchema` that the tool was listed with, and the
+            session checks results.
         """
 
         async def learn_headers(error: McpError) -> bool:
@@ -274,9 +279,10 @@ class ClientSession(Messages):
             on_progress=progress_callback,
             remedy=learn_headers,
         )
-        if self._output_schemas.problem(name, result) is not None:
+        schemas = self._output_schemas
+        if schemas is not None and schemas.problem(name, result) is not None:
             await self._look_up(name)  # it may have changed since
-            if (problem := self._output_schemas.problem(name, result)) is not None:
+            if (problem := schemas.problem(name, result)) is not None:
                 raise problem
         return result
 

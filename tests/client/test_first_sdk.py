@@ -100,12 +100,11 @@ async def test_a_tool_that_changed_since_it_was_listed_is_looked_up_again():
         assert (await session.call_tool("price")).structuredContent == {"price": "three"}
 
 
-async def test_a_client_checks_what_it_listed_too():
-    """(2: checks structured content against the listed output schema)."""
+async def test_a_client_gives_results_as_they_came():
+    """A notebook shows them with what is wrong (2: checks structured content)."""
     async with Client(shop(answer({"price": None}))) as client:
         await client.list_tools()
-        with pytest.raises(InvalidToolOutput, match="price"):
-            await client.call_tool("price")
+        assert (await client.call_tool("price")).structuredContent == {"price": None}
 
 
 def library() -> FastMCP:
