@@ -66,7 +66,7 @@ def test_a_list_is_no_error(visit: Visit) -> None:
 
 def test_a_lone_picture_leaves_a_word(visit: Visit) -> None:
     """Beside a picture stands a text with its title, for models that get no pictures (2: pictures)."""
-    assert TITLE in visit.text("draw")
+    assert re.search(rf"Picture: .*{TITLE}", visit.text("draw"))
 
 
 @pytest.mark.parametrize("tool", ["draw", "head_and_figure"])

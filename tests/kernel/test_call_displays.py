@@ -78,7 +78,7 @@ def pictures(call: Pending) -> list[dict[str, Any]]:
     """The pictures that a call displayed; each has a text directly after it."""
     blocks = call.displayed()
     found = [at for at, block in enumerate(blocks) if block["type"] == "image"]
-    assert all(blocks[at + 1]["text"].startswith("Figure") for at in found)
+    assert all(blocks[at + 1]["text"].startswith("Picture: Figure") for at in found)
     return [blocks[at] for at in found]
 
 
@@ -182,9 +182,9 @@ def shows_pictures():
     blocks = kernel.call("shows_pictures").displayed()
     assert [block.get("text", block["type"]) for block in blocks] == [
         "image",
-        "PIL.Image.Image image mode=L size=3x2 (3x2 pixels)",
+        "Picture: PIL.Image.Image image mode=L size=3x2 (3x2 pixels)",
         "image",
-        "sales by region (3x2 pixels)",
+        "Picture: sales by region (3x2 pixels)",
     ]
 
 
@@ -282,7 +282,8 @@ def test_figures_of_a_cell_stay_its_own(kernel: DrivenKernel) -> None:
     cell = kernel.busy("figure = plt.figure(); plt.plot([3, 2, 1]); await driver.hold_async()")
     assert len(kernel.call("draws").displayed()) == 2  # a picture and its text
     shown = kernel.call("draws", show=True).displayed()
-    assert [block.get("text", "")[:13] for block in shown] == ["", "Figure, 1 lin", "Figure, empty"]
+    said = [block.get("text", "")[:22] for block in shown]
+    assert said == ["", "Picture: Figure, 1 lin", "Figure, empty"]
     kernel.release()
     assert len(cell.wait().of("display_data")) == 1
 
@@ -348,7 +349,7 @@ def draws_frames():
     shown = kernel.call("draws_shown", how="shown", concurrent=concurrent).displayed()
     kernel.run("%config InlineBackend.close_figures = True")
     assert shown == kernel.call("draws_shown", how="", concurrent=concurrent).displayed()
-    assert shown[1]["text"].startswith("Figure 'A title that came late', 1 line (")
+    assert shown[1]["text"].startswith("Picture: Figure 'A title that came late', 1 line (")
     frames = pictures(kernel.call("draws_frames", concurrent=concurrent))
     assert len({block["data"] for block in frames}) == 3
     silent(kernel)

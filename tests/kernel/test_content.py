@@ -46,7 +46,7 @@ def test_a_figure_and_its_axes_are_a_picture_and_closed(table, pyplot):
         figure, axes = pyplot.subplots()
         axes.plot([1, 2])
         block, text = table.convert(pick(figure, axes)).blocks
-        assert (block.mimeType, text.text[:14]) == ("image/png", "Figure, 1 line")
+        assert (block.mimeType, text.text[:23]) == ("image/png", "Picture: Figure, 1 line")
         assert pyplot.get_fignums() == []
 
 
@@ -112,7 +112,7 @@ def test_pillows_images_are_pictures(table):
     """Their text has mode and size (2: pictures)."""
     block, text = table.convert(PIL.Image.new("RGB", (3000, 30))).blocks
     assert (block.mimeType, size(block.data)) == ("image/png", (MAX_IMAGE_SIDE, 16))
-    said = "PIL.Image.Image image mode=RGB size=3000x30"
+    said = "Picture: PIL.Image.Image image mode=RGB size=3000x30"
     assert text.text == f"{said} ({MAX_IMAGE_SIDE}x16 pixels, of 3000x30)"
 
 
@@ -121,7 +121,7 @@ def test_the_text_that_an_author_gave_a_picture_stands_beside_it(table):
     target = io.BytesIO()
     PIL.Image.new("RGB", (3, 2)).save(target, "png")
     _, text = table.convert(IPython.display.Image(data=target.getvalue(), alt="sales by region")).blocks
-    assert text.text == "sales by region (3x2 pixels)"
+    assert text.text == "Picture: sales by region (3x2 pixels)"
 
 
 def test_a_figure_has_a_text_beside_its_picture(table, pyplot):
@@ -131,7 +131,7 @@ def test_a_figure_has_a_text_beside_its_picture(table, pyplot):
     axes.set(title="Revenue", xlabel="month", ylabel="EUR")
     picture, text = table.convert(axes).blocks
     width, height = size(picture.data)
-    said = f"Figure 'Revenue', axes 'month' and 'EUR', 1 line ({width}x{height} pixels)"
+    said = f"Picture: Figure 'Revenue', axes 'month' and 'EUR', 1 line ({width}x{height} pixels)"
     assert text.text == said
     kept = to_resource(figure, table)  # a resource is the picture alone
     assert kept.mime_type == "image/png"

@@ -99,7 +99,7 @@ async def test_a_figure_is_never_alone_where_a_model_reads_it(kernel, host, kind
         content = (await client.call("sketch"))["content"]
     assert [block["type"] for block in content] == kinds
     if host != "mcp_jupyter":
-        assert content[-1]["text"].startswith("Figure 'Revenue', 1 line (")
+        assert content[-1]["text"].startswith("Picture: Figure 'Revenue', 1 line (")
 
 
 async def test_autoreload_applies_before_a_call_as_before_a_cell(kernel, tmp_path):

@@ -74,7 +74,8 @@ def _text_beside(sent: bytes, mime_type: str, about: str = "", original: bytes =
     if mime_type == SVG:
         return PictureText(text=_drawing(about or "Drawing", sent))
     size = _size(original or sent, sent)
-    return PictureText(text=f"{about or 'Picture'} {size}".rstrip())
+    said = f"Picture: {about}" if about else "Picture"  # for a model that gets the text alone
+    return PictureText(text=f"{said} {size}".rstrip())
 
 
 def _drawing(about: str, svg: bytes) -> str:
