@@ -26,6 +26,7 @@ from ...protocol.frames import dumps
 from ..content import Audio, Image, frames, models, plain
 from ..content.extent import extent
 from ..parameters import describe
+from .annotations import adapter_of
 from .signatures import Untitled, mentions
 
 __all__ = ["Output"]
@@ -92,7 +93,7 @@ class Output:
         if isinstance(annotation, type) and frames.is_frame_class(annotation):
             return cls(frames.FRAME_SCHEMA, None, wrapped=False)
         try:
-            adapter = TypeAdapter(annotation)
+            adapter = adapter_of(annotation)
             schema = adapter.json_schema(mode="serialization", schema_generator=_Serialized)
         except PydanticUserError:
             return None

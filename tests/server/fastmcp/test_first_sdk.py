@@ -7,7 +7,7 @@ import os
 import re
 import subprocess
 import sys
-from typing import Annotated, Any
+from typing import Annotated, Any, NotRequired, Optional, TypedDict
 
 import pytest
 from pydantic import BaseModel, Field
@@ -233,3 +233,73 @@ async def test_the_low_level_server_is_reached_under_the_sdks_name():
     async with create_connected_server_and_client_session(mcp._mcp_server) as session:
         await session.set_logging_level("debug")
     assert heard == ["debug"]
+
+
+class City(TypedDict):
+    """A city."""
+
+    name: str
+    mayor: NotRequired[str]
+
+
+class Country(TypedDict):
+    capital: City
+    others: list[City] | None
+
+
+class Person:
+    """Somebody."""
+
+    name: str
+    age: Annotated[int, Field(description="In years.")]
+
+    def __init__(self, name: str, age: Any) -> None:
+        self.name, self.age = name, age
+
+
+@pytest.mark.parametrize(
+    ("annotation", "value", "structured"),
+    [
+        (City, {"name": "Bath"}, {"name": "Bath"}),
+        (list[City], [{"name": "Bath", "mayor": "A"}], {"result": [{"name": "Bath", "mayor": "A"}]}),
+        (Optional[City], None, {"result": None}),  # noqa: UP045 - programs have both
+        (
+            Country,
+            {"capital": {"name": "London"}, "others": None},
+            {"capital": {"name": "London"}, "others": None},
+        ),
+        (Person("Emma", 21).__class__, Person("Emma", 21), {"name": "Emma", "age": 21}),
+    ],
+)
+async def test_typed_dicts_and_classes_with_annotations_are_structured(annotation, value, structured):
+    """(2: comparing behaviour with the real SDK)."""
+    mcp = FastMCP("a")
+
+    def give() -> Any:
+        """Give it."""
+        return value
+
+    give.__annotations__["return"] = annotation
+    mcp.tool()(give)
+    async with Client(mcp) as client:
+        (tool,) = await client.list_tools()
+        assert tool.outputSchema is not None
+        assert (await client.call_tool("give")).structuredContent == structured
+
+
+async def test_a_class_whose_attributes_are_something_else_is_an_error():
+    """(2: comparing behaviour with the real SDK)."""
+    mcp = FastMCP("a")
+
+    @mcp.tool()
+    def give() -> Person:
+        """Give it."""
+        return Person("Emma", "young")
+
+    (tool,) = await mcp.list_tools()
+    assert tool.outputSchema is not None
+    assert tool.outputSchema["properties"]["age"]["description"] == "In years."
+    async with Client(mcp) as client:
+        result = await client.call_tool("give")
+    assert result.isError
+    assert "promised: age" in result.content[0].text
