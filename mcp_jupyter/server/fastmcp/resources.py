@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from ... import types
+from ..._absent import absent
 from ...errors import McpError, ToolError
 from ...protocol.codes import INVALID_PARAMS
 from ...protocol.uri_templates import UriTemplate, path_fault
@@ -196,3 +197,21 @@ def _contents(uri: str, value: ResourceValue) -> types.ReadResourceResult:
         blob = b64encode(value.data).decode("ascii")
         item = types.BlobResourceContents(uri=uri, mimeType=value.mime_type, blob=blob, meta=value.meta)
     return types.ReadResourceResult(contents=[item])
+
+
+_CLASSES: Final = "@mcp.resource(URI) makes a function a resource: text, bytes, a frame, any value."
+
+__getattr__ = absent(
+    __name__,
+    dict.fromkeys(
+        (
+            "BinaryResource",
+            "DirectoryResource",
+            "FileResource",
+            "FunctionResource",
+            "HttpResource",
+            "TextResource",
+        ),
+        _CLASSES,
+    ),
+)
