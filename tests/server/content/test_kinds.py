@@ -64,7 +64,7 @@ class Unshowable:
         raise RuntimeError("no")
 
 
-async def received(value: Any, annotation: Any = None) -> dict[str, Any]:
+async def received(value: Any, annotation: Any = None, host: str = "mcp_jupyter") -> dict[str, Any]:
     mcp = FastMCP()
 
     def give():
@@ -72,7 +72,7 @@ async def received(value: Any, annotation: Any = None) -> dict[str, Any]:
 
     give.__annotations__["return"] = annotation
     mcp.add_tool(give)
-    async with speaking(mcp) as client:
+    async with speaking(mcp, name=host) as client:
         result: dict[str, Any] = await client.call("give")
         return result
 
@@ -145,7 +145,8 @@ async def test_a_large_array_is_its_shape_and_its_corners():
 async def test_an_image_is_no_larger_than_a_model_looks_at(kind):
     target = io.BytesIO()
     PIL.Image.new("RGB", (4000, 1000)).save(target, kind)
-    (block, said) = (await received(Image(data=target.getvalue(), format=kind)))["content"]
+    picture = Image(data=target.getvalue(), format=kind)
+    (block, said) = (await received(picture, host="any host"))["content"]
     assert said["text"] == f"Picture ({MAX_IMAGE_SIDE}x392 pixels, of 4000x1000)"
     with PIL.Image.open(io.BytesIO(b64decode(block["data"]))) as image:
         assert (image.size, image.format) == ((MAX_IMAGE_SIDE, 392), kind.upper())
