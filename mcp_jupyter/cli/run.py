@@ -265,6 +265,7 @@ def _serve_http(served: Served, listening: _Listening) -> None:
     import anyio
 
     from ..server.http.app import PATHS, address_family, announced, serve_http
+    from .table import plain
 
     host, port, token, transport = listening.host, listening.port, listening.token, listening.transport
 
@@ -273,9 +274,10 @@ def _serve_http(served: Served, listening: _Listening) -> None:
             served() as (name, server),
             serve_http(server, host=host, port=port, token=token, transports=(transport,)) as bound,
         ):
-            for line in announced(name, host, bound, PATHS[transport], has_token=token is not None):
-                _say(line)
-            with _kept_for_connect(listening, name, bound):
+            lines = announced(name, host, bound, PATHS[transport], has_token=token is not None)
+            with _kept_for_connect(listening, name, bound) as how:
+                # In one piece: a program that waits for the address in a log reads the token, too.
+                click.echo("\n".join([*map(plain, lines), *how]), err=True)
                 await _asked_to_stop()
 
     try:
@@ -287,10 +289,10 @@ def _serve_http(served: Served, listening: _Listening) -> None:
 
 
 @contextmanager
-def _kept_for_connect(listening: _Listening, name: str, bound: int) -> Iterator[None]:
-    """Keep the address with its token in a private file while the context is open, and say how to connect."""
+def _kept_for_connect(listening: _Listening, name: str, bound: int) -> Iterator[list[str]]:
+    """Keep the address with its token in a private file while the context is open; gives how to connect."""
     if listening.token is None:
-        yield
+        yield []
         return
     from ..errors import LinkError
     from ..link.files import default_runtime_dir
@@ -304,22 +306,20 @@ def _kept_for_connect(listening: _Listening, name: str, bound: int) -> Iterator[
         write_http(address, key, directory)
     except LinkError as exc:
         _say(f"`jupyter mcp connect` will not find this server: {exc}")
-    _say_how_to_connect(address, listening)
     try:
-        yield
+        yield _how_to_connect(address, listening)
     finally:
         forget_http(key, directory)
 
 
-def _say_how_to_connect(address: HttpAddress, listening: _Listening) -> None:
+def _how_to_connect(address: HttpAddress, listening: _Listening) -> list[str]:
     from .connect_lines import TOKEN_PLACE, shown, url_lines
 
     token = address.token if listening.show_token else TOKEN_PLACE
     url, transport = (address.url, "http") if address.url else (address.sse_url, "sse")
     assert url is not None
-    if listening.show_token:
-        click.echo(f"Token: {token}", err=True)
-    click.echo(shown(url_lines(address.name, url, token, transport)), err=True)
+    lines = [f"Token: {token}"] if listening.show_token else []
+    return [*lines, shown(url_lines(address.name, url, token, transport))]
 
 
 async def _asked_to_stop() -> None:
