@@ -23,7 +23,9 @@ if TYPE_CHECKING:
     from ..link.discovery import Discovery
     from ..link.starting import StartingNotebook
     from ..protocol.rights import Mode
+    from ..server.host_profiles import HostProfile
     from ..server.opening import Opening
+    from ..types import Tool
 
 __all__ = ["NotebookOptions", "opening", "serve_notebook", "served_notebook"]
 
@@ -108,7 +110,8 @@ async def serve_notebook(path: Path, options: NotebookOptions, say: Callable[[st
     from ..link.starting import StartingNotebook
 
     resolved = Path(await anyio.Path(path).resolve())
-    server = StartingNotebook(path.name, opening(resolved).answer, options.constant_tools)
+    answer = opening(resolved, options.constant_tools or "auto").answer
+    server = StartingNotebook(path.name, answer, options.constant_tools)
     async with owned_tasks() as tasks:
         with anyio.CancelScope() as scope:
             tasks.start_soon(_converse, server, scope)
@@ -135,19 +138,30 @@ async def _converse(server: StartingNotebook, scope: CancelScope) -> None:
     scope.cancel()
 
 
-def opening(path: Path) -> Opening:
+def opening(path: Path, constant_tools: Mode = "auto") -> Opening:
     """What answers a host in place of a notebook's kernel, with what the notebook's file says.
 
     Parameters
     ----------
     path : Path
         Of the notebook. It is read where it is absolute: else its place is not known.
+    constant_tools : "yes", "no" or "auto"
+        Whether the host gets them with the file's tools.
     """
     from ..kernel.outline import Outline, instructions, read_outline
     from ..server.opening import Opening
 
     name, outline = path.stem, cache(read_outline if path.is_absolute() else lambda _: Outline())
-    return Opening(name, lambda chars: instructions(name, outline(path), chars))
+
+    def tools(profile: HostProfile) -> list[Tool]:
+        from ..kernel.file_tools import file_tools
+        from ..server.constant_tools import needed
+
+        own = {tool.name: tool for tool in file_tools(outline(path).tool_cells)}
+        # A user's tool stands before one of ours of the same name.
+        return [*(own | needed(constant_tools, profile) | own).values()] if own else []
+
+    return Opening(name, lambda chars: instructions(name, outline(path), chars), tools)
 
 
 @asynccontextmanager

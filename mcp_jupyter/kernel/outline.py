@@ -21,6 +21,7 @@ from typing import Any, Final
 from ..calling.text import clean, one_line
 from ..errors import FrameError
 from ..protocol.frames import parse
+from .file_tools import ToolCell
 
 __all__ = ["INSTRUCTIONS_CHARS", "Entry", "Outline", "instructions", "read_outline"]
 
@@ -69,6 +70,8 @@ class Outline:
         The text of the last `%%mcp_instructions` cell.
     tools, data : tuple of Entry
         The functions of `%%mcp_tool` cells, and the variables of `%mcp_resource` lines.
+    tool_cells : tuple of ToolCell
+        The `%%mcp_tool` cells themselves.
     """
 
     title: str = ""
@@ -76,6 +79,7 @@ class Outline:
     own: str | None = None
     tools: tuple[Entry, ...] = ()
     data: tuple[Entry, ...] = ()
+    tool_cells: tuple[ToolCell, ...] = ()
 
 
 # -- the file --------------------------------------------------------------------------------------------
@@ -114,6 +118,7 @@ def _outline(cells: list[tuple[str, str]]) -> Outline:
     own: str | None = None
     tools: list[Entry] = []
     data: list[Entry] = []
+    tool_cells: list[ToolCell] = []
     for kind, source in cells:
         if kind != "code":
             continue
@@ -122,9 +127,13 @@ def _outline(cells: list[tuple[str, str]]) -> Outline:
         if words[:1] == ["%%mcp_instructions"]:
             own = body.strip() or None
         elif words[:1] == ["%%mcp_tool"]:
-            tools += [(name, "") for name in _tools(words[1:], body)]
+            options = _options(words[1:])
+            if options is not None:
+                tools += [(name, "") for name in _tools(options, body)]
+                tool_cells.append((options, body))
         data += [(name, "") for name in _RESOURCE.findall(source)]
-    return Outline(title, paragraph, own, _distinct(tools), _distinct(data))
+    kept = tuple(tool_cells[:MAX_ENTRIES])
+    return Outline(title, paragraph, own, _distinct(tools), _distinct(data), kept)
 
 
 def _distinct(entries: list[Entry]) -> tuple[Entry, ...]:
@@ -135,15 +144,19 @@ _FUNCTION: Final = re.compile(r"^(?:async[ \t]+)?def[ \t]+([^\W\d_]\w*)", re.MUL
 _RESOURCE: Final = re.compile(r"^%mcp_resource[ \t]+([^\W\d]\w*)[ \t]*(?:--.*)?$", re.MULTILINE)
 
 
-def _tools(options: list[str], body: str) -> list[str]:
+def _options(line: list[str]) -> tuple[str, ...] | None:
+    """The options of a magic; None where they cannot be read, so that the cell will fail."""
+    try:
+        return tuple(shlex.split(line[0])) if line else ()
+    except ValueError:
+        return None
+
+
+def _tools(options: tuple[str, ...], body: str) -> list[str]:
     """The names of the tools of one `%%mcp_tool` cell."""
     names = _FUNCTION.findall(body)
-    try:
-        words = shlex.split(options[0]) if options else []
-    except ValueError:
-        return []  # the cell will fail
-    if "--name" in words[:-1] and len(names) == 1:
-        return [words[words.index("--name") + 1]]
+    if "--name" in options[:-1] and len(names) == 1:
+        return [options[options.index("--name") + 1]]
     return names
 
 

@@ -38,6 +38,9 @@ MAX_WAITING: Final = 256
 
 _OPENING: Final = frozenset({"initialize", "server/discover", "ping"})
 
+_EARLY: Final = _OPENING | {"tools/list"}
+"""What may be answered here while there is no kernel."""
+
 _FULL: Final = "More than {} requests wait for the notebook, which is still starting. Send this one later."
 _OTHER_VERSION: Final = "The notebook's kernel speaks protocol version {}, not {}: start the server again."
 
@@ -120,9 +123,9 @@ class Relay:
     def message(self, message: Message) -> None:
         """Pass a message on, answer it, or keep it."""
         frame = message.frame
-        opening = frame if isinstance(frame, Request) and frame.method in _OPENING else None
+        opening = frame if isinstance(frame, Request) and frame.method in _EARLY else None
         if self._connected and self._link is not None:
-            if opening is not None and self._answer is not None:
+            if opening is not None and opening.method in _OPENING and self._answer is not None:
                 loop = asyncio.get_running_loop()
                 self._timers[opening.id] = loop.call_later(LATE_SECONDS, self._late, message, opening)
             self._pass(self._link, message)

@@ -62,6 +62,9 @@ class HostProfile:
         A text of ours stands beside each picture.
     refreshes_lists : bool
         It asks for the lists again when it hears that they changed.
+    lists_once : bool
+        It goes without the tools that it is not told of in its first second, unless its user has set
+        otherwise; nor does it ask for them again.
     reads_results : bool
         Its model can read a URI that is in no list of resources.
     silent_seconds : float or None
@@ -101,6 +104,7 @@ class HostProfile:
     pictures: bool = True
     picture_texts: bool = True
     refreshes_lists: bool = False
+    lists_once: bool = False
     reads_results: bool = False
     silent_seconds: float | None = None
     progress_resets: bool = False
@@ -162,6 +166,7 @@ _ALL: Final = (
         source=_MEASURED,
         structure="typed",
         structure_chars=11_000,
+        lists_once=True,
         structure_hides_pictures=True,
         result_chars=11_000,
         text_chars=10_500,

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Answer the requests that open a conversation: `initialize`, `server/discover` and `ping`.
 
+A host that lists tools once, in its first second, also gets those that are known by then.
+
 A `ServerSession` takes its answers from here. So does an `Opening`, which answers in place of a notebook
 whose kernel is still starting: both agree on versions, capabilities and the form of the result.
 
@@ -25,9 +27,10 @@ from ..types import (
     PromptsCapability,
     ResourcesCapability,
     ServerCapabilities,
+    Tool,
     ToolsCapability,
 )
-from .host_profiles import HostProfile, profile_of
+from .host_profiles import DEFAULT, HostProfile, profile_of
 from .models import InitializationOptions
 from .parameters import parameters
 
@@ -95,11 +98,20 @@ class Opening:
         The name of the notebook's server.
     instructions : callable
         Takes how many characters the host shows, and returns the instructions.
+    tools : callable, optional
+        Takes the profile of a host that lists tools once, and returns those that are known; empty for none.
     """
 
-    def __init__(self, name: str, instructions: Callable[[int], str | None]) -> None:
+    def __init__(
+        self,
+        name: str,
+        instructions: Callable[[int], str | None],
+        tools: Callable[[HostProfile], list[Tool]] | None = None,
+    ) -> None:
         self._instructions = instructions
         self._name = name
+        self._tools = tools
+        self._profile = DEFAULT  # of the host that has initialized a session
 
     def answer(self, request: Request) -> Response | ErrorResponse | None:
         """Answer a request that opens a conversation; None for any other, which the kernel has to answer."""
@@ -119,8 +131,11 @@ class Opening:
             return result
         if method == "initialize":
             version = parameters(InitializeRequestParams, params).protocolVersion
-            profile = profile_of(params["clientInfo"])
+            self._profile = profile = profile_of(params["clientInfo"])
             return initialized(negotiate(version), self._options(profile), profile)
+        if method == "tools/list" and self._profile.lists_once and self._tools is not None:
+            tools = [] if "cursor" in params else self._tools(self._profile)
+            return {"tools": tools} if tools else None
         return {} if method == "ping" else None
 
     def _options(self, profile: HostProfile) -> InitializationOptions:

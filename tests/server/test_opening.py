@@ -15,6 +15,7 @@ from mcp_jupyter.protocol.methods import LEGACY_VERSIONS
 from mcp_jupyter.protocol.rights import EVERY_RIGHT, Rights
 from mcp_jupyter.server.fastmcp import FastMCP
 from mcp_jupyter.server.opening import Opening
+from mcp_jupyter.types import Tool
 
 from .conversation import MODERN, connected
 
@@ -71,6 +72,21 @@ async def test_what_is_wrong_with_an_opening_is_said_as_the_server_says_it(metho
 def test_all_else_is_left_to_the_kernel(params: dict[str, Any]) -> None:
     """Only what opens a conversation is answered early (2: opening)."""
     assert Opening("sales", text).answer(Request(1, "tools/list", params)) is None
+
+
+def test_a_host_that_lists_tools_once_gets_those_that_are_known() -> None:
+    """Codex goes without the tools that it is not told of in its first second (2: opening)."""
+    known = [Tool(name="top", inputSchema={"type": "object"})]
+    for name, early in (("codex-mcp-client", True), ("claude-code", False), ("test", False)):
+        opening = Opening("sales", text, lambda profile: known)
+        assert opening.answer(Request(1, "tools/list", {})) is None
+        opening.answer(Request(2, "initialize", initialize("2025-06-18", name)))
+        answer = opening.answer(Request(3, "tools/list", {}))
+        assert (answer is not None) is early
+        assert opening.answer(Request(4, "tools/list", {"cursor": "x"})) is None
+    codex = Opening("sales", text, lambda profile: [])
+    codex.answer(Request(1, "initialize", initialize("2025-06-18", "codex-mcp-client")))
+    assert codex.answer(Request(2, "tools/list", {})) is None
 
 
 async def test_instructions_are_made_for_the_host_that_asks() -> None:
