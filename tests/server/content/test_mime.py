@@ -46,15 +46,19 @@ def test_the_most_useful_form_is_taken(bundle, kind, said):
 @pytest.mark.parametrize(
     ("bundle", "data", "said"),
     [
-        ({"text/plain": "p", "image/png": "aGk=\n", "text/html": "<b>"}, "aGk=", "p"),
+        ({"text/plain": "p", "image/png": "aGk=\n", "text/html": "<b>"}, "aGk=", "Picture: p"),
         ({"text/plain": "<IPython.core.display.Image object>", "image/png": b"hi"}, "aGk=", "Picture"),
         (
             {"text/plain": "<Image mode=L size=2x2 at 0x7F1>", "image/png": b"hi"},
             "aGk=",
-            "Image mode=L size=2x2",
+            "Picture: Image mode=L size=2x2",
         ),
-        ({"text/plain": "a\n\u202eb\x1b[1m", "image/png": b"hi"}, "aGk=", "a b [1m"),
-        ({"text/plain": "x" * 9000, "image/jpeg": b"hi"}, "aGk=", "x" * (MAX_ABOUT_CHARS - 3) + "..."),
+        ({"text/plain": "a\n\u202eb\x1b[1m", "image/png": b"hi"}, "aGk=", "Picture: a b [1m"),
+        (
+            {"text/plain": "x" * 9000, "image/jpeg": b"hi"},
+            "aGk=",
+            f"Picture: {'x' * (MAX_ABOUT_CHARS - 3)}...",
+        ),
         ({"image/png": PIXELS}, b64encode(PIXELS).decode(), "Picture (3x2 pixels)"),
         ({"text/plain": "p", "image/svg+xml": "<svg/>"}, "PHN2Zy8+", "p (SVG):\n<svg/>"),
         ({"image/svg+xml": ["<svg", "/>"]}, "PHN2Zy8+", "Drawing (SVG):\n<svg/>"),

@@ -43,7 +43,7 @@ async def content(value: Any, host: str = "another host") -> list[str]:
 async def test_a_picture_of_a_file_has_its_name_and_size(tmp_path):
     """Also one that is scaled down (2: pictures)."""
     (tmp_path / "wide.png").write_bytes(png(4000, 40))
-    said = "wide.png (1568x16 pixels, of 4000x40)"
+    said = "Picture: wide.png (1568x16 pixels, of 4000x40)"
     assert await content(Image(tmp_path / "wide.png")) == ["image", said]
     assert await content(["a caption", Image(data=png())]) == ["a caption", "image", "Picture (3x2 pixels)"]
 
