@@ -14,6 +14,8 @@ from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 
+import psutil
+
 from tests.conftest import absent, left_out
 
 from .programs import Host, Setup
@@ -95,8 +97,17 @@ def run_host(host: Host, setup: Setup) -> None:
             with suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
             process.wait()
+            _end_daemons(setup.home)
     if code != 0:
         raise HostFailed(f"{host.title} ended with {code}:\n{log.read_text(errors='replace')[-SHOWN_CHARS:]}")
+
+
+def _end_daemons(home: Path) -> None:
+    """End what a host left in a session of its own: Cline has a daemon. Their homes tell whose they are."""
+    for process in psutil.process_iter():
+        with suppress(psutil.Error):
+            if process.environ().get("HOME") == str(home):
+                process.kill()
 
 
 def _environ(host: Host, setup: Setup, node: Path) -> Mapping[str, str]:
