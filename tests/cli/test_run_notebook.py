@@ -73,7 +73,7 @@ async def test_a_notebook_is_served_over_sse_to_the_official_client_and_to_ours(
                 listed = [tool.name for tool in (await official.list_tools()).tools]
                 assert listed == ["total", "more", "find_tools", "use_tool", "read_more"]
                 result = await official.call_tool("more", {"n": 41})
-                assert result.structured_content == {"result": 2}
+                assert result.structured_content == {"result": 2, "printed": "added 41"}
                 assert await text(ours) == "42"  # of the same kernel
                 while ("info", "added 41") not in logged:
                     await anyio.sleep(0.01)

