@@ -66,7 +66,8 @@ def write_entry(host: Host, path: Path, entry: MadeEntry) -> None:
     """
     if not path.parent.is_dir():
         raise click.ClickException(
-            f"{host.title} was not found: there is no folder {path.parent}. Start it once, or use --print."
+            f"{host.title} is not set up here: the folder {path.parent} does not exist. Start {host.title} "
+            "once, or use --print and copy the entry yourself."
         )
     file = ConfigFile.read(path)
     if entry.private and file.path != path and _repository(file.path):

@@ -45,7 +45,7 @@ def profile_named(name: str) -> HostProfile:
     Raises
     ------
     click.UsageError
-        There is no such host.
+        The name is not that of a known host.
     """
     from ..server.host_profiles import DEFAULT, PROFILES, profile_of
 
@@ -58,7 +58,7 @@ def profile_named(name: str) -> HostProfile:
     if name == "any":
         return DEFAULT
     known = [key for key, each in HOSTS.items() if each.client]
-    raise click.UsageError(f"There is no host {name[:80]!r}. There are: {', '.join(known)}, any.")
+    raise click.UsageError(f"Unknown host {name[:80]!r}. Use one of: {', '.join(known)}, any.")
 
 
 def _measured(profile: HostProfile) -> str:

@@ -66,7 +66,7 @@ def entries_of_host(host: str, folder: Path) -> Entries:
     Raises
     ------
     ConfigError
-        There is no such host, none of its files is there, or one of them cannot be read.
+        The host is not known, none of its files exists, or one of them cannot be read.
     """
     known = host_of(host)
     files = [path for path in files_of(host, folder) if path.is_file()]

@@ -387,7 +387,7 @@ def files_of(host: str, folder: Path) -> list[Path]:
     Raises
     ------
     ConfigError
-        There is no such host.
+        The name is not that of a known host.
     """
     known = host_of(host)
     own = known.locate()
@@ -406,13 +406,13 @@ def folders(folder: Path) -> list[Path]:
 
 
 def host_of(key: str) -> Host:
-    """The host of that key.
+    """The host with this key.
 
     Raises
     ------
     ConfigError
-        There is none.
+        The key is not that of a known host.
     """
     if key not in HOSTS:
-        raise ConfigError(f"There is no host {key[:MAX_SHOWN_CHARS]!r}. There are: {', '.join(HOSTS)}.")
+        raise ConfigError(f"Unknown host {key[:MAX_SHOWN_CHARS]!r}. Use one of: {', '.join(HOSTS)}.")
     return HOSTS[key]

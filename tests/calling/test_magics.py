@@ -150,7 +150,7 @@ def test_the_servers_that_a_host_has_already(kernel, tmp_path):
     try:
         assert "came with a project" in kernel.run("%mcp_connect weather --from cursor").error
         assert kernel.run("%mcp_connect sky --from cursor --server weather --trust").error == ""
-        assert "There is no host 'notepad'" in kernel.run("%mcp_connect weather --from notepad").error
+        assert "Unknown host 'notepad'" in kernel.run("%mcp_connect weather --from notepad").error
         assert "has no file of servers" in kernel.run("%mcp_connect weather --from vscode").error
     finally:
         kernel.run(f"os.chdir({str(ROOT)!r})\n%mcp_disconnect sky")

@@ -41,7 +41,7 @@ async def test_one_host_is_shown_in_full(jupyter_dirs: JupyterDirs) -> None:
         assert "ends after 60 s" in said
     ended = await run(jupyter_dirs, "hosts", "emacs")
     assert ended.returncode == 2
-    assert b"There is no host 'emacs'. There are: claude-desktop," in ended.stderr
+    assert b"Unknown host 'emacs'. Use one of: claude-desktop," in ended.stderr
 
 
 @pytest.mark.parametrize("key", [host.key for host in HOSTS.values() if host.client])
