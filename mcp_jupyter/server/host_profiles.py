@@ -299,12 +299,11 @@ _QWEN: Final = "qwen-cli-mcp-client-"
 
 def profile_of(client_info: Mapping[str, Any] | None) -> HostProfile:
     """The profile of a client, by what it says of itself (`clientInfo`, as received); else `DEFAULT`."""
-    name = client_info.get("name") if isinstance(client_info, Mapping) else None
+    # JSON gives a dict. To ask for the abstract class costs more than the rest of the look-up.
+    name = client_info.get("name") if isinstance(client_info, dict) else None
     if not isinstance(name, str):
         return DEFAULT
-    if name.startswith(_QWEN):
-        name = _QWEN[:-1]
-    return PROFILES.get(name, DEFAULT)
+    return PROFILES.get(_QWEN[:-1] if name.startswith(_QWEN) else name, DEFAULT)
 
 
 def host_title(client_info: Mapping[str, Any] | None) -> str:

@@ -149,30 +149,30 @@ class Handlers:
         tool = _named("tool", params.name, self._catalog.tools)
         if tool.headers:
             request.check_headers(tool.headers, params.arguments or {})
-        printed: list[str] = []
+        profile, printed = self._profile(request), list[str]()
+        by_tool = not profile.reads_results and READ_MORE in self.constant_tools.listed(request)
+        presenter = Presenter(tool.name, request.sender, profile, self.results, by_tool=by_tool)
         try:
-            context, page_chars = self._context(request), self._profile(request).page_chars
-            invocation = tool.invocation(params.arguments or {}, context, self._table, page_chars)
-            invocation = replace(invocation, sender=request.sender, failed_after=printed.append)
+            invocation = tool.invocation(
+                params.arguments or {},
+                self._context(request),
+                self._table,
+                page_chars=profile.page_chars,
+                failed_after=printed.append,
+            )
             outcome = await self.runner.run(invocation)
             draft: Draft = outcome.value
             for shown in outcome.displayed:
                 draft.add(shown)
-            return self._presenter(tool.name, request).result(draft, outcome.printed)
+            return presenter.result(draft, outcome.printed)
         except Exception as exc:
             if request.is_own(exc):
                 raise
             # Words that an assistant can act on (spec, server/tools, "Error handling").
-            return self._presenter(tool.name, request).error(explain(tool.name, exc), "".join(printed))
+            return presenter.error(explain(tool.name, exc), "".join(printed))
 
     def _profile(self, request: RequestContext) -> HostProfile:
         return request.profile.within(self.result_budget)
-
-    def _presenter(self, name: str, request: RequestContext) -> Presenter:
-        # Of a call in several rounds, the request that is answered is the last one.
-        profile = self._profile(request)
-        by_tool = not profile.reads_results and READ_MORE in self.constant_tools.listed(request)
-        return Presenter(name, request.sender, profile, self.results, by_tool=by_tool)
 
     async def read_resource(
         self, request: RequestContext, params: types.ReadResourceRequestParams

@@ -137,19 +137,23 @@ class Output:
         ToolError
             When the value is not what the annotation promised.
         """
+        return self.sized(value)[0]
+
+    def sized(self, value: Any) -> tuple[dict[str, Any] | None, int | None]:
+        """The same, and its size: bytes of JSON, without the object that stands around a value."""
         if self.promise is None:
             if not frames.is_frame(value):
                 raise ToolError(f"The tool promised a data frame and returned {type(value).__name__}.")
-            return None
+            return None, None
         try:
-            form = self.promise.form(value)
             # Read back: the other side's parser must take it too (it takes no numbers of 5,000 digits).
-            sent = from_json(dumps(form))
+            written = dumps(self.promise.form(value))
+            sent = from_json(written)
         except ValidationError as exc:
             raise ToolError(f"The tool returned something else than it promised: {describe(exc)}") from None
         except (TypeError, ValueError, RecursionError) as exc:
             raise ToolError(f"What the tool returned has no JSON form: {exc}") from None
-        return {"result": sent} if self.wrapped else sent
+        return {"result": sent} if self.wrapped else sent, len(written)
 
 
 class _Promise:

@@ -31,6 +31,9 @@ PRINTED_CHARS: Final = 4_000
 MAX_PICTURES: Final = 4
 """In one result. A model looks at few."""
 
+OWN_CHARS: Final = PRINTED_CHARS + 100
+"""What we may add to a structure: the object around a value, and what was printed."""
+
 LINK_CHARS: Final = 400
 """What a link to a kept value takes, with the words about it."""
 
@@ -39,6 +42,8 @@ ERROR_HEAD_CHARS: Final = 1_000
 
 MAX_KEPT_ERROR: Final = 1_000_000
 """Characters of an error that are kept for the caller."""
+
+_TOO_LARGE: Final = "too large for this result"
 
 _KINDS: Final = {"image": "picture", "audio": "sound"}
 
@@ -59,6 +64,8 @@ class Draft:
         Whether it promises a text and nothing else.
     is_ours : bool
         Whether the schema of the structured content is ours, and has a place for what was printed.
+    structure_size : int or None
+        Bytes of the structured content as JSON, where they are known.
     """
 
     result: types.CallToolResult
@@ -66,6 +73,7 @@ class Draft:
     promised: bool = False
     is_text: bool = False
     is_ours: bool = False
+    structure_size: int | None = None
 
     def add(self, shown: Content) -> None:
         """Add what the call displayed, unless the result has it (`display(frame); return frame`)."""
@@ -158,7 +166,11 @@ class Presenter:
     def _fitted(self, block: Any) -> list[Any]:
         """A block as it is, or cut, or a link in its place; takes what it needs of the room that is left."""
         if block.type == "text":
-            fitted = self._fitted_text(block)
+            size = json_size(block.text)
+            if size <= min(self._profile.text_chars, self._left) and self._has_few_lines(block.text):
+                self._left -= size  # most results end here
+                return [block]
+            fitted = self._cut_text(block.text)
         elif block.type in ("image", "audio"):
             fitted = self._fitted_media(block)
         elif block.type == "resource":
@@ -168,10 +180,12 @@ class Presenter:
         self._left -= sum(_room(each) for each in fitted)
         return fitted
 
-    def _fitted_text(self, block: Any) -> list[Any]:
-        text, most = block.text, min(self._profile.text_chars, max(self._left, 0))
-        if json_size(text) <= most and text.count("\n") < self._profile.text_lines:
-            return [block]
+    def _has_few_lines(self, text: str) -> bool:
+        most = self._profile.text_lines
+        return len(text) < most or text.count("\n") < most
+
+    def _cut_text(self, text: str) -> list[Any]:
+        most = min(self._profile.text_chars, max(self._left, 0))
         self._text_is_cut = True
         mime_type = "application/json" if text.startswith(("{", "[")) else "text/plain"
         uri = self._kept.keep(ResourceValue(text, mime_type), self._sender)
@@ -190,14 +204,10 @@ class Presenter:
             self._media_left -= size
             self._pictures += is_picture
             return [block]
-        why = (
-            f"which {self._profile.title} does not show to its model"
-            if hidden
-            else "too large for this result"
-        )
+        why = f"which {self._profile.title} does not show to its model" if hidden else _TOO_LARGE
         if not hidden and is_picture and self._pictures >= MAX_PICTURES:
             why = f"left out, because a result has at most {MAX_PICTURES} pictures"
-        return self._in_place(ResourceValue(b64decode(block.data), block.mimeType), why)
+        return self._in_place(block.data, block.mimeType, why)
 
     def _fitted_resource(self, block: Any) -> list[Any]:
         item = block.resource
@@ -205,20 +215,22 @@ class Presenter:
             most = min(self._profile.text_chars, self._left)
             if json_size(item.text) <= most:
                 return [block]
-            value = ResourceValue(item.text, item.mimeType or "text/plain")
-        else:
-            if len(item.blob) <= min(self._profile.text_chars, self._left):
-                return [block]
-            value = ResourceValue(b64decode(item.blob), item.mimeType or "application/octet-stream")
-        return self._in_place(value, "too large for this result")
+            return self._in_place(item.text, item.mimeType or "text/plain", _TOO_LARGE, encoded=False)
+        if len(item.blob) <= min(self._profile.text_chars, self._left):
+            return [block]
+        return self._in_place(item.blob, item.mimeType or "application/octet-stream", _TOO_LARGE)
 
-    def _in_place(self, value: ResourceValue, why: str) -> list[Any]:
-        """What stands in the place of a picture or a file that is not sent."""
+    def _in_place(self, data: str, mime_type: str, why: str, *, encoded: bool = True) -> list[Any]:
+        """What stands in the place of a picture or a file that is not sent. `encoded`: in base64."""
+        kind = _KINDS.get(mime_type.partition("/")[0], "file")
+        try:
+            value = ResourceValue(b64decode(data) if encoded else data, mime_type)
+        except ValueError:  # its author made a mistake, which costs this part alone
+            return [types.TextContent(text=f"(A {kind}, {mime_type}, which is not valid base64.)")]
         uri, size = self._kept.keep(value, self._sender), size_of(value)
         where = f" It is the resource {uri}" if uri else ""
-        kind = _KINDS.get(value.mime_type.partition("/")[0], "file")
-        said = types.TextContent(text=f"(A {kind}, {value.mime_type}, {size} bytes, {why}.{where})")
-        return [said, *self._link(uri, value.mime_type, size)]
+        said = types.TextContent(text=f"(A {kind}, {mime_type}, {size} bytes, {why}.{where})")
+        return [said, *self._link(uri, mime_type, size)]
 
     def _with_pages(self, parts: Sequence[Any], draft: Draft) -> list[Any]:
         """The blocks, the pages of data frames among them in the room that the others left."""
@@ -267,9 +279,11 @@ class Presenter:
         first = result.content[0] if result.content else None
         if draft.is_text and self._text_is_cut and isinstance(first, types.TextContent):
             result.structuredContent |= {"result": first.text}  # part of a text is a text
-        text = dumps(result.structuredContent)
         host_decides = self._profile.structure == "typed"
         most = self._profile.structure_chars
+        if draft.structure_size is not None and draft.structure_size + OWN_CHARS <= most:
+            return  # most structures end here: to write them out once more would cost as much as sending them
+        text = dumps(result.structuredContent)
         if len(text) <= most:
             return
         _drop_structure(result)

@@ -170,7 +170,13 @@ class Tool:
         return cls(definition, function, signature, output, concurrent, timeout, task, headers, executor)
 
     def invocation(
-        self, arguments: Mapping[str, Any], context: Context, table: ContentTable, page_chars: int
+        self,
+        arguments: Mapping[str, Any],
+        context: Context,
+        table: ContentTable,
+        *,
+        page_chars: int,
+        failed_after: Callable[[str], None],
     ) -> Invocation:
         """The call, its arguments checked; its value is the `Draft` of its result.
 
@@ -178,6 +184,8 @@ class Tool:
         ----------
         page_chars : int
             Characters of the page of a data frame.
+        failed_after : callable
+            See `Invocation`.
 
         Raises
         ------
@@ -210,6 +218,8 @@ class Tool:
             bound,
             concurrent,
             timeout,
+            sender=request.sender,
+            failed_after=failed_after,
             report=request.waiting,
             running=request.running,
             log=lambda level, text: request.log(level, text, self.name),
@@ -268,11 +278,11 @@ class Tool:
         if output is None:
             content = table.convert(value, None, page_chars)
             return Draft(_result(content, content.structured), content.pages)
-        structured = output.structured(value)
+        structured, size = output.sized(value)
         inner = structured["result"] if output.wrapped and structured else structured
         content = table.convert(value, inner, page_chars)
         result = _result(content, content.structured if structured is None else structured)
-        return Draft(result, content.pages, promised, output.is_text, output.is_ours)
+        return Draft(result, content.pages, promised, output.is_text, output.is_ours, size)
 
 
 def _result(content: Content, structured: Any) -> types.CallToolResult:

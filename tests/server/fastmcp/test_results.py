@@ -429,3 +429,15 @@ async def test_a_long_sequence_is_a_page_with_a_link_to_all_of_it():
             page = await read(client, f"{link['uri']}?offset=19998&limit=10")
             assert page["text"] == f"{column}\n19998\n19999\n"
             array[-1] = 19_999
+
+
+async def test_a_picture_that_is_not_base64_costs_itself_alone():
+    """(2: results) The rest of the result arrives."""
+    parts = [types.TextContent(text="rest"), types.ImageContent(data="not base64!", mimeType="image/png")]
+    async with speaking(server(parts), name=CLINE) as client:
+        result = await client.call("give")
+    assert not result.get("isError")
+    assert [block["text"] for block in result["content"]][:2] == [
+        "rest",
+        "(A picture, image/png, which is not valid base64.)",
+    ]
