@@ -96,7 +96,7 @@ class ConfigFile:
         Parameters
         ----------
         private : bool
-            Nobody else may read the file from now on: there is a token in it.
+            The file holds a token: only its owner may read it from now on.
 
         Returns
         -------

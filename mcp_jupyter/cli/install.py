@@ -218,7 +218,7 @@ def _install_url(target: str, options: _Options, only_print: bool, scopes: dict[
         try:
             _deliver(options, _url_entry(options, place, new.text), only_print)
         except BaseException:
-            new.revoke()  # nobody has it
+            new.revoke()  # it was not written anywhere
             raise
     click.echo(
         f"A new token is in that file. {terms(new.token)} To end it: jupyter mcp token revoke {new.token.id}"

@@ -195,7 +195,7 @@ class NotebookQuestions:
 
 def _is_gone(shown: Mapping[str, Any], now: Mapping[str, Any]) -> bool:
     """Whether an output of one request has gone when another request begins: the same cell runs again, or the
-    page was loaded anew (which shows an output that came meanwhile to nobody).
+    page was reloaded (output that came in the meantime is not shown).
     """
     cell = shown.get("metadata", {}).get("cellId")
     same_cell = cell is not None and cell == now.get("metadata", {}).get("cellId")

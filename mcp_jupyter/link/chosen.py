@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """A link whose requests about tools say whether their client gets the constant tools.
 
-The kernel has a mode of its own; this one is of whoever serves the notebook to one client.
+The kernel has a mode of its own. `attach` and `run` serve one client, and may set another mode for it.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class _Marking(Channel):
 
     def send(self, message: Message) -> None:
         if isinstance(message.frame, Request) and message.frame.method in _ABOUT_TOOLS:
-            # A client that nobody tells from others may use everything.
+            # Without rights the client may use everything: no front has restricted it.
             rights = replace(message.rights or EVERY_RIGHT, constant_tools=self._mode)
             message = replace(message, rights=rights)
         self._link.send(message)

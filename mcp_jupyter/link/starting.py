@@ -2,7 +2,7 @@
 """A notebook as a server from the first moment, while its kernel is yet to start.
 
 The host's opening is answered at once; everything else waits for the kernel, within bounds, or for the reason
-why there is none. Who starts the kernel says `ready` or `failed`.
+why there is none. The code that starts the kernel calls `ready` or `failed`.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ class StartingNotebook:
         self._kernel: tuple[ConnectionInfo, Discovery] | None = None
         self._tasks: TaskGroup | None = None
 
-    # -- for who starts the kernel -----------------------------------------------------------------
+    # -- for the code that starts the kernel --------------------------------------------------------
 
     async def opened(self) -> None:
         """Wait until the host's first request was answered. The caller bounds the wait."""

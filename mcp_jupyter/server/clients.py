@@ -22,7 +22,7 @@ MAX_CHARS: Final = 80
 """Of a name and of a version, which are foreign text."""
 
 QUIET_SECONDS: Final = 600.0
-"""A modern client that has not asked for that long counts as gone: it says no goodbye."""
+"""After so long without a request a modern client counts as gone: it does not say when it leaves."""
 
 
 @dataclass(slots=True)

@@ -155,7 +155,7 @@ class RequestContext:
     def rights(self) -> Rights:
         """What the sender may use, where only the server knows what a call is for.
 
-        All, but for a sender that a front tells from others and says nothing of.
+        Every right, unless the front knows the sender and has not said which rights it has: then none.
         """
         return self._call.rights or (NO_RIGHT if self.sender else EVERY_RIGHT)
 
@@ -272,7 +272,7 @@ class RequestContext:
             self._say(f"running for {seconds:.0f} s" + (f": {about}" if about else ""))
 
     def _say(self, message: str) -> None:
-        """Send progress of ours, hardly above the last: nobody knows how small the function's steps are."""
+        """Send our own progress, only just above the last value: the function's next step may be small."""
         if self._detached is not None:
             self._detached.message = message
         if self._token is not None:

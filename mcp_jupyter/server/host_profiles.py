@@ -37,7 +37,7 @@ class HostProfile:
     version, measured : str
         The version that was measured, and the day.
     source : str
-        Who measured, and how.
+        How it was measured.
     structure : "none", "typed", "promised" or "all"
         Which structured results are sent. Where a host takes them it may drop or double the text.
     structure_chars : int
@@ -68,7 +68,7 @@ class HostProfile:
     reads_results : bool
         Its model can read a URI that is in no list of resources.
     silent_seconds : float or None
-        A call that says nothing ends after that long; None: no limit was met.
+        The host ends a call without progress after that long. None: no limit was found.
     progress_resets : bool
         A progress notification starts that time again.
     instructions_chars : int

@@ -81,10 +81,10 @@ class UserQuestion:
 
 AskUser: TypeAlias = Callable[[UserQuestion], Awaitable[dict[str, Any]] | None]
 """Asks the user: what it returns is awaited at once and gives the answer as the wire has it. Cancelled, that
-takes the question back. None: there is nobody to ask. Called on the event loop's thread."""
+takes the question back. None: no user can be asked. Called on the event loop's thread."""
 
 Ask: TypeAlias = Callable[[], Awaitable[dict[str, Any] | None]]
-"""The same for one question; None comes from a way that leads to nobody."""
+"""The same for one question. None: nobody can be asked this way."""
 
 
 async def first_answer(

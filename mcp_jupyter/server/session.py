@@ -85,7 +85,7 @@ class ServerSession:
     client_info, client_capabilities : mapping
         Its `clientInfo` there, and what it declared, as received.
     clients : SeenClients
-        Who talks here, in either era.
+        The clients of this session, in either era.
     """
 
     def __init__(

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Streamable HTTP as a part of somebody's ASGI application, which is not here."""
+"""Streamable HTTP as a part of an ASGI application, which mcp_jupyter does not offer."""
 
 from .._absent import OVER_HTTP, absent
 

@@ -250,7 +250,7 @@ def test_a_host_that_is_not_there_is_told(install: Install, home: Path, file: Pa
     (home / ".cursor").rmdir()
     ended = install(file, "--host", "cursor")
     assert ended.returncode == 1
-    assert "Cursor was not found" in ended.stderr
+    assert "Cursor is not set up here: the folder " in ended.stderr
     assert not (home / ".cursor").exists()
 
 

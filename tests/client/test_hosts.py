@@ -351,7 +351,9 @@ def test_without_a_file_it_is_said_where_one_was_looked_for(home: Path, project:
 
 
 def test_a_host_that_is_not_known_is_named_with_those_that_are(home: Path) -> None:
-    with pytest.raises(ConfigError, match=r"no host 'emacs'.* claude-desktop, claude-code, cursor, vscode"):
+    with pytest.raises(
+        ConfigError, match=r"Unknown host 'emacs'.* claude-desktop, claude-code, cursor, vscode"
+    ):
         files_of("emacs", home)
 
 

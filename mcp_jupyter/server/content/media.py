@@ -104,7 +104,7 @@ def with_texts(blocks: Sequence[Any]) -> list[Any]:
 
 
 def _own_text(block: Any) -> list[PictureText]:
-    with suppress(ValueError):  # its data are no base64: its reader will say so
+    with suppress(ValueError):  # the data are not valid base64: the client will report that
         return [_text_beside(b64decode(block.data, validate=True), block.mimeType)]
     return []
 

@@ -57,7 +57,7 @@ class KeptResults:
         self._resource = replace(pages, ours=True)  # a column may be called like a path
 
     def keep_frame(self, frame: Any, sender: str) -> str | None:
-        """Keep a data frame that nobody changes (see `frames.snapshot`).
+        """Keep a data frame that does not change (see `frames.snapshot`).
 
         Returns
         -------

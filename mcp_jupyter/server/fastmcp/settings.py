@@ -19,7 +19,7 @@ _REFUSED: Final[Mapping[str, str]] = {
     "token_verifier": _ACCESS,
     "transport_security": "Requests must name the host it listens on; no page of another origin is served.",
 }
-"""Arguments of the SDK's `FastMCP` that cannot be honoured, where somebody would rely on them."""
+"""Arguments of the SDK's `FastMCP` that are refused, and what to use in their place."""
 
 
 @dataclass

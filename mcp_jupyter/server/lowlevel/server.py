@@ -358,7 +358,7 @@ class Server(Decorators, Generic[L]):
             del self._sessions[session]
 
     def clients(self) -> list[dict[str, str]]:
-        """Who talks with this server now, from any thread (see `SeenClients.said`)."""
+        """The clients that are connected now, from any thread (see `SeenClients.said`)."""
         return [client for session in list(self._sessions) for client in session.clients.said()]
 
     def notice(self, session: ServerSession, notification: Notification) -> None:
