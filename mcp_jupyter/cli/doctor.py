@@ -103,7 +103,8 @@ def _notebook(name: str | None, report: _Report) -> Summary | None:
     try:
         summary = anyio.run(ask)
     except McpJupyterError as exc:
-        report.fix(f"{exc} Open the notebook and run: %load_ext mcp_jupyter")
+        advice = "" if "%load_ext" in str(exc) else " Open the notebook and run: %load_ext mcp_jupyter"
+        report.fix(f"{exc}{advice}")
         return None
     if summary.state == "gone":
         report.fix(
@@ -176,9 +177,10 @@ def _install(host: Host, name: str) -> str:
 
 def _not_named(hosts: Sequence[Host], name: str, report: _Report) -> None:
     if len(hosts) == 1:
-        report.fix(f"{hosts[0].title} does not know it: {hosts[0].locate()}. Run: {_install(hosts[0], name)}")
+        file = f"{hosts[0].title}'s file {hosts[0].locate()}"
+        report.fix(f"{file} does not name the notebook. Run: {_install(hosts[0], name)}")
     else:
-        report.fix(f"No host's file names it. Run: jupyter mcp install {name} --host HOST")
+        report.fix(f"No host's file names the notebook. Run: jupyter mcp install {name} --host HOST")
 
 
 # -- the connection --------------------------------------------------------------------------------

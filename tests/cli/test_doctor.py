@@ -38,7 +38,7 @@ async def test_without_a_live_notebook_it_says_how_to_begin(jupyter_dirs: Jupyte
     for args in ((), ("nosuch",)):
         code, lines = await doctor(jupyter_dirs, *args)
         assert code == 1
-        assert "%load_ext mcp_jupyter" in to_do(lines)[0]
+        assert to_do(lines)[0].count("%load_ext mcp_jupyter") == 1
 
 
 async def test_a_host_that_does_not_know_the_notebook_gets_a_command(
@@ -53,7 +53,7 @@ async def test_a_host_that_does_not_know_the_notebook_gets_a_command(
         code, lines = await doctor(jupyter_dirs)
         assert (code, to_do(lines)) == (
             1,
-            [f"!!  No host's file names it. Run: jupyter mcp install {NAME} --host HOST"],
+            [f"!!  No host's file names the notebook. Run: jupyter mcp install {NAME} --host HOST"],
         )
 
 
