@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from mcp_jupyter.cli.entry_edit import NotEditable, put_entry
@@ -137,6 +137,7 @@ VALUES = st.text() | st.integers() | st.booleans() | st.lists(st.text(), max_siz
 SERVERS = st.dictionaries(NAMES, st.dictionaries(NAMES, VALUES, max_size=3), max_size=3)
 
 
+@example(servers={"a": {"a": ["\x85"]}}, name="b", style=True, indent=2)
 @given(servers=SERVERS, name=NAMES, style=st.booleans(), indent=st.sampled_from([2, 4]))
 def test_whatever_is_in_yaml_stays(servers: Any, name: str, style: bool, indent: int) -> None:
     """Any servers, in the styles that a library writes (2: installing)."""
@@ -146,6 +147,7 @@ def test_whatever_is_in_yaml_stays(servers: Any, name: str, style: bool, indent:
         allow_unicode=style,
         indent=indent,
     )
+    said = yaml.safe_load(text)["extensions"]  # the library writes U+0085 so that it is read as a space
     new, before = put_entry(GOOSE, text, name, ENTRY)
-    assert yaml.safe_load(new) == {"a": 1, "extensions": {**servers, name: ENTRY}, "z": ["x"]}
-    assert before == servers.get(name)
+    assert yaml.safe_load(new) == {"a": 1, "extensions": {**said, name: ENTRY}, "z": ["x"]}
+    assert before == said.get(name)
