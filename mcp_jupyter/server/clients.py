@@ -7,6 +7,7 @@ client, and one channel may carry several: such a client is there as long as it 
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -49,7 +50,10 @@ class SeenClients:
             if len(self._seen) >= MAX_CLIENTS:
                 del self._seen[min(self._seen, key=lambda each: self._seen[each].last)]
             seen = self._seen[key] = _Seen(now, now)
-        seen.last = float("inf") if stays else max(seen.last, now)
+        if stays:
+            seen.last = math.inf
+        elif seen.last < now:
+            seen.last = now
 
     def said(self) -> list[dict[str, str]]:
         """Those that are there now: `name`, `version`, and `since` as a time in UTC; fit to be shown."""

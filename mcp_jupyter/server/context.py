@@ -8,7 +8,7 @@ loop's thread; the `Context` that tools see crosses threads on top of this.
 from __future__ import annotations
 
 import math
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from contextvars import ContextVar
 from functools import partial
 from time import monotonic
@@ -79,7 +79,7 @@ class RequestContext:
         What it came in on.
     lifespan_context : Any
         What the server's lifespan yielded.
-    arguments : frozenset of str
+    arguments : collection of str
         The names of the arguments that the called tool takes.
     """
 
@@ -110,7 +110,7 @@ class RequestContext:
     ) -> None:
         self._call = call
         self._began = monotonic()
-        self.arguments: frozenset[str] = frozenset()
+        self.arguments: Collection[str] = ()
         self.era = era
         self.conversation = conversation
         self._detached: DetachedCall | None = None

@@ -12,7 +12,7 @@ This module knows neither the protocol's eras nor notebooks. It words the errors
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
@@ -56,7 +56,7 @@ class UserQuestion:
         As the wire has them.
     asker : str
         The name of the tool or prompt, or the resource's URI.
-    arguments : frozenset of str
+    arguments : collection of str
         The arguments that the tool takes.
     host : str
         The client's host, as it calls itself: foreign text.
@@ -71,7 +71,7 @@ class UserQuestion:
     method: str
     params: Mapping[str, Any]
     asker: str
-    arguments: frozenset[str]
+    arguments: Collection[str]
     host: str
     has_notebook: bool = False
     client_is_asked: bool = False

@@ -21,7 +21,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from itertools import islice
 from operator import call
-from types import AsyncGeneratorType, TracebackType
+from types import AsyncGeneratorType, FunctionType, TracebackType
 from typing import TYPE_CHECKING, Any, Final, NoReturn, Protocol
 
 import anyio
@@ -290,7 +290,11 @@ def is_async(function: Callable[..., Any]) -> bool:
     """Whether calling `function` gives a coroutine; sees through partials and callable objects."""
     while isinstance(function, partial):
         function = function.func
-    return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(
+    if inspect.iscoroutinefunction(function):
+        return True
+    if type(function) is FunctionType:  # each call asks, and inspect takes microseconds
+        return False
+    return inspect.iscoroutinefunction(
         getattr(function, "__call__", None)  # noqa: B004 - the method itself is wanted
     )
 

@@ -119,14 +119,15 @@ class NullableWireModel(WireModel):
     @model_serializer(mode="wrap")
     def _keep_nulls(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
         data: dict[str, Any] = handler(self)
-        for name in self.nullable & self.model_fields_set:
-            if getattr(self, name) is None:
+        given = self.__pydantic_fields_set__
+        for name in self.nullable:
+            if name in given and getattr(self, name) is None:
                 data[name] = None
-        for name in self.implied - self.model_fields_set:
-            data.pop(name, None)
-        for name, value in (self.model_extra or {}).items():
-            if value is None:
-                data[name] = None
+        for name in self.implied:
+            if name not in given:
+                data.pop(name, None)
+        if extra := self.__pydantic_extra__:
+            data.update({name: None for name, value in extra.items() if value is None})
         return data
 
 

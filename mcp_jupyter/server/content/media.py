@@ -91,10 +91,11 @@ def with_texts(blocks: Sequence[Any]) -> list[Any]:
     """Content in which each picture has a text beside it, a user's or ours; a drawing is its text alone."""
     content: list[Any] = []
     for at, block in enumerate(blocks):
-        after = blocks[at + 1 : at + 2]
         if block.type != "image":
             content.append(block)
-        elif block.mimeType == SVG:  # no kind of picture to the APIs of models
+            continue
+        after = blocks[at + 1 : at + 2]
+        if block.mimeType == SVG:  # no kind of picture to the APIs of models
             content += [] if after and isinstance(after[0], PictureText) else _own_text(block)
         else:
             before = [other for other in content[-1:] if not isinstance(other, PictureText)]

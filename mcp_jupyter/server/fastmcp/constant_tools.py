@@ -18,7 +18,6 @@ from ..constant_tools import (
     FIND_TOOLS,
     USE_TOOL,
     inner_call,
-    is_name,
     needed,
     part_of,
     query_in,
@@ -64,14 +63,18 @@ class ConstantTools:
 
     def listed(self, request: RequestContext) -> dict[str, types.Tool]:
         """The definitions that a client's list of tools has beside the user's own."""
-        own = self._catalog.tools
         found = needed(self._mode(request), request.profile)
-        return {name: tool for name, tool in found.items() if name not in own}
+        return {name: tool for name, tool in found.items() if name not in self._catalog.tools}
+
+    def has(self, name: str, request: RequestContext) -> bool:
+        """Whether a client's list of tools has the constant tool of this name."""
+        mode = self._mode(request)
+        return mode != "no" and name not in self._catalog.tools and name in needed(mode, request.profile)
 
     async def answer(
         self, request: RequestContext, params: types.CallToolRequestParams, call: Call
     ) -> types.CallToolResult:
-        """Answer `tools/call`.
+        """Answer a `tools/call` of a constant tool, or of a user's tool that has the name of one.
 
         Parameters
         ----------
@@ -84,8 +87,6 @@ class ConstantTools:
             What `call` raises; `OutOfScope` where the sender has no right to what the call is for.
         """
         name = params.name
-        if not is_name(name):
-            return await call(request, params)
         if name in self._catalog.tools or self._mode(request) == "no":
             _require(request.rights.may_call(name), "tool")  # the front took it for one of ours
             return await call(request, params)

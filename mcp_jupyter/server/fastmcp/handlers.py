@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 from ... import types
 from ...errors import McpError, UnknownName
 from ...protocol import codes
-from ..constant_tools import READ_MORE
+from ..constant_tools import READ_MORE, is_name
 from ..content import ContentTable
 from ..context import RequestContext
 from ..host_profiles import HostProfile
@@ -141,7 +141,9 @@ class Handlers:
     async def _call(
         self, request: RequestContext, params: types.CallToolRequestParams
     ) -> types.CallToolResult:
-        return await self.constant_tools.answer(request, params, self._call_tool)
+        if is_name(params.name):
+            return await self.constant_tools.answer(request, params, self._call_tool)
+        return await self._call_tool(request, params)
 
     async def _call_tool(
         self, request: RequestContext, params: types.CallToolRequestParams
@@ -150,7 +152,7 @@ class Handlers:
         if tool.headers:
             request.check_headers(tool.headers, params.arguments or {})
         profile, printed = self._profile(request), list[str]()
-        by_tool = not profile.reads_results and READ_MORE in self.constant_tools.listed(request)
+        by_tool = not profile.reads_results and self.constant_tools.has(READ_MORE, request)
         presenter = Presenter(tool.name, request.sender, profile, self.results, by_tool=by_tool)
         try:
             invocation = tool.invocation(

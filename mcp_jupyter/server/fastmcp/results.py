@@ -140,10 +140,7 @@ class Presenter:
             self._left -= json_size(shown) + len("Printed:\n")
         self._choose_structure(draft)
         told = with_texts if self._profile.picture_texts else without_texts
-        result.content = told(result.content)
-        pages = {id(each.block): each for each in draft.pages}
-        parts = [pages.get(id(block)) or self._fitted(block) for block in result.content]
-        result.content = self._with_pages(parts, draft)
+        result.content[:] = self._fitted(told(result.content), draft.pages)
         if shown:
             result.content.append(_printed(shown))
             if draft.is_ours and result.structuredContent is not None:
@@ -163,7 +160,22 @@ class Presenter:
         if not keeps and (result.content or result.structuredContent is None):
             _drop_structure(result)
 
-    def _fitted(self, block: Any) -> list[Any]:
+    def _fitted(self, blocks: Sequence[Any], pages: Sequence[FramePage]) -> list[Any]:
+        """The blocks that are sent, the pages of data frames among them in the room that the others left."""
+        content: list[Any] = []
+        if not pages:
+            for block in blocks:
+                content += self._fitted_block(block)
+            return content
+        page_of = {id(page.block): page for page in pages}
+        parts = [page_of.get(id(block)) or self._fitted_block(block) for block in blocks]
+        for part in parts:
+            if isinstance(part, FramePage):
+                part = self._page(part, max(self._left // len(pages), 0))
+            content += part
+        return content
+
+    def _fitted_block(self, block: Any) -> list[Any]:
         """A block as it is, or cut, or a link in its place; takes what it needs of the room that is left."""
         if block.type == "text":
             size = json_size(block.text)
@@ -231,17 +243,6 @@ class Presenter:
         where = f" It is the resource {uri}" if uri else ""
         said = types.TextContent(text=f"(A {kind}, {mime_type}, {size} bytes, {why}.{where})")
         return [said, *self._link(uri, mime_type, size)]
-
-    def _with_pages(self, parts: Sequence[Any], draft: Draft) -> list[Any]:
-        """The blocks, the pages of data frames among them in the room that the others left."""
-        number = sum(isinstance(part, FramePage) for part in parts)
-        content: list[Any] = []
-        for part in parts:
-            if isinstance(part, FramePage):
-                content += self._page(part, max(self._left // number, 0))
-            else:
-                content += part
-        return content
 
     def _page(self, part: FramePage, room: int) -> list[Any]:
         """A page of rows as text, and the way to the others in words, in the structure and as a link."""

@@ -196,7 +196,7 @@ class Tool:
             context.request_context.require_tasks()
         bound = self._bound(arguments, context)
         request = context.request_context
-        request.arguments = frozenset(self.signature.schema["properties"])
+        request.arguments = self.signature.schema["properties"]
         function, concurrent, timeout = self.function, self.concurrent, self.timeout
         if self.executor is not None:
             from ..executors import ExecutorCall
