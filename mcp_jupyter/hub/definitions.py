@@ -12,7 +12,7 @@ from typing import Any
 
 from ..server.host_profiles import OWN, HostProfile
 
-__all__ = ["definition_for"]
+__all__ = ["always_loaded", "definition_for"]
 
 
 def definition_for(profile: HostProfile, definition: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -32,10 +32,25 @@ def definition_for(profile: HostProfile, definition: Mapping[str, Any]) -> Mappi
     return shown
 
 
+def always_loaded(profile: HostProfile, definitions: list[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """The tools of a list, marked so that the host always shows them to its model where they are few."""
+    if not profile.loads_always or not definitions:
+        return definitions
+    from ..server.fastmcp.definitions import ALWAYS_LOADED, are_few
+
+    if not are_few(definitions):
+        return definitions
+    return [{**each, "_meta": {**ALWAYS_LOADED, **_object(each.get("_meta"))}} for each in definitions]
+
+
+def _object(value: object) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
+
+
 def _is_text(schema: object) -> bool:
     """Whether an output schema is that of a text and nothing else."""
-    properties = schema.get("properties") if isinstance(schema, Mapping) else None
-    if not isinstance(properties, Mapping) or properties.keys() != {"result"}:
+    properties = _object(_object(schema).get("properties"))
+    if properties.keys() != {"result"}:
         return False
     result = properties["result"]
     return isinstance(result, Mapping) and result.get("type") == "string"

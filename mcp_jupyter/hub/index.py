@@ -17,7 +17,7 @@ from ..protocol.codes import INVALID_PARAMS
 from ..protocol.eras import Era
 from ..server.host_profiles import OWN, HostProfile
 from .catalog import Notebook
-from .definitions import definition_for
+from .definitions import always_loaded, definition_for
 from .names import NameTable, hub_uri, split_uri
 from .rewriting import Rewriting, split_task
 from .scope import Scope, may_read, narrowed, out_of_scope, sees
@@ -94,7 +94,7 @@ class Index:
             for notebook, own, item in self._shown(key, profile)
             if notebook.is_open_to(scope) and sees(scope, key, own)
         ]
-        return {key: seen}
+        return {key: always_loaded(profile, seen) if key == "tools" else seen}
 
     def _shown(self, key: str, profile: HostProfile) -> list[_Item]:
         if key != "tools" or profile is OWN:

@@ -245,3 +245,4 @@ async def test_definitions_and_results_fit_the_host(
         result = await host.ask("tools/call", {**called, **meta})
         assert ("outputSchema" in tool) is ("structuredContent" in result) is structured
         assert ("$defs" in tool["inputSchema"]) is (client == "mcp_jupyter")
+        assert ("_meta" in tool) is (client == "claude-code")  # which is to load so few tools always

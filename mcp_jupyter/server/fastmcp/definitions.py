@@ -7,7 +7,7 @@ defaults in words; the rest follows the host's profile. Lists are made once for 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from ... import types
@@ -17,8 +17,17 @@ from ..host_profiles import OWN, HostProfile
 if TYPE_CHECKING:
     from .tools import Tool
 
-__all__ = ["ALWAYS_LOADED_CHARS", "ALWAYS_LOADED_TOOLS", "Definitions", "for_hosts", "self_contained"]
+__all__ = [
+    "ALWAYS_LOADED",
+    "ALWAYS_LOADED_CHARS",
+    "ALWAYS_LOADED_TOOLS",
+    "Definitions",
+    "are_few",
+    "for_hosts",
+    "self_contained",
+]
 
+ALWAYS_LOADED: Final = {"anthropic/alwaysLoad": True}
 ALWAYS_LOADED_TOOLS: Final = 10
 ALWAYS_LOADED_CHARS: Final = 8_000
 """Claude Code shows its model only the names of tools until it searches. Few, small ones are always there."""
@@ -75,9 +84,8 @@ class Definitions:
         if profile.sizes_results and budget is not None and budget > UNSIZED_CHARS:
             meta["anthropic/maxResultSizeChars"] = profile.result_chars
         made = {name: _shown(tool, profile, meta, prints) for name, tool in tools.items()}
-        if profile.loads_always and _are_few(made):
-            always = {"anthropic/alwaysLoad": True}
-            made = {name: _with_meta(definition, always) for name, definition in made.items()}
+        if profile.loads_always and are_few(made.values()):
+            made = {name: _with_meta(definition, ALWAYS_LOADED) for name, definition in made.items()}
         if len(self._kept) >= MAX_KEPT_LISTS:
             self._kept.clear()
         self._kept[profile] = tools, made
@@ -106,10 +114,11 @@ def _with_meta(definition: types.Tool, meta: Mapping[str, Any]) -> types.Tool:
     return definition.model_copy(update={"meta": {**meta, **(definition.meta or {})}})
 
 
-def _are_few(definitions: Mapping[str, types.Tool]) -> bool:
+def are_few(definitions: Collection[Any]) -> bool:
+    """Whether the tools of a list are so few and small that a host may always load them all."""
     if len(definitions) > ALWAYS_LOADED_TOOLS:
         return False
-    return sum(len(dumps(each)) for each in definitions.values()) <= ALWAYS_LOADED_CHARS
+    return sum(len(dumps(each)) for each in definitions) <= ALWAYS_LOADED_CHARS
 
 
 def self_contained(schema: dict[str, Any]) -> dict[str, Any]:
