@@ -12,10 +12,12 @@ import anyio
 import mcp_types as types
 from fastmcp import Client
 from fastmcp.client.transports import SSETransport, StdioTransport, StreamableHttpTransport
+from mcp.client import session
 from mcp.client.subscriptions import listen
 from operations import NAME, ROOT, Heard, Peer
 
 MODERN = "2026-07-28"
+session.DISCOVER_TIMEOUT_SECONDS = 60.0  # after its 10 s it takes a slow machine's server for a legacy one
 FIELDS = {"resource_templates": "resourceTemplates"}
 
 

@@ -13,11 +13,13 @@ import anyio
 import httpx2
 import mcp_types as types
 from mcp import Client, MCPDeprecationWarning, StdioServerParameters
+from mcp.client import session
 from mcp.client.sse import sse_client
 from mcp.client.streamable_http import streamable_http_client
 from operations import NAME, ROOT, Heard, Peer
 
 MODERN = "2026-07-28"
+session.DISCOVER_TIMEOUT_SECONDS = 60.0  # after its 10 s it takes a slow machine's server for a legacy one
 FIELDS = {"resource_templates": "resourceTemplates"}
 warnings.simplefilter("ignore", MCPDeprecationWarning)  # of what is in the legacy era alone
 
