@@ -22,6 +22,12 @@ pytestmark = pytest.mark.anyio
 LIMIT_SECONDS = 30
 
 
+@pytest.fixture(autouse=True)
+def patient_client(monkeypatch: pytest.MonkeyPatch) -> None:
+    """After its ten seconds it takes a slow machine's server for a legacy one."""
+    monkeypatch.setattr("mcp.client.session.DISCOVER_TIMEOUT_SECONDS", LIMIT_SECONDS)
+
+
 @asynccontextmanager
 async def reached(transport: str, mode: Any) -> AsyncIterator[Client]:
     with anyio.fail_after(LIMIT_SECONDS), open(os.devnull, "w") as nowhere:
