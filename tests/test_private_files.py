@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from mcp_jupyter.private_files import (
+from mcp_jupyter._util.private_files import (
     NotPrivate,
     make_private_directory,
     read_plain,

@@ -15,8 +15,8 @@ from . import reported
 from .options import constant_tools
 
 if TYPE_CHECKING:
-    from ..link.files import ConnectionInfo
-    from ..link.relay import Answer
+    from ..ipc.files import ConnectionInfo
+    from ..ipc.relay import Answer
     from ..protocol.frames import ErrorResponse, Request, Response
     from ..protocol.rights import Mode
 
@@ -54,8 +54,8 @@ def command(name: str | None, everything: bool, constant_tools: Mode | None) -> 
 
 
 async def _attach_all(mode: Mode | None) -> None:
-    from ..hub.hub import Hub
-    from ..link.discovery import Discovery
+    from ..aggregate.aggregate import Hub
+    from ..ipc.discovery import Discovery
     from ..server.stdio import serve_stdio
 
     await serve_stdio(Hub(Discovery(), constant_tools=mode or "auto"))
@@ -63,9 +63,9 @@ async def _attach_all(mode: Mode | None) -> None:
 
 async def _attach(name: str | None, mode: Mode | None) -> None:
     from ..errors import NotebookNotFound
-    from ..link.attached import AttachedNotebook
-    from ..link.discovery import Discovery
-    from ..link.finding import find_notebook
+    from ..ipc.attached import AttachedNotebook
+    from ..ipc.discovery import Discovery
+    from ..ipc.finding import find_notebook
     from ..server.stdio import serve_stdio
 
     discovery = Discovery()

@@ -20,9 +20,9 @@ from .token import scope_options, show_new
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from ..link.discovery import Discovery
-    from ..link.files import ConnectionInfo
-    from ..link.http_address import HttpAddress
+    from ..ipc.discovery import Discovery
+    from ..ipc.files import ConnectionInfo
+    from ..ipc.http_address import HttpAddress
 
 __all__ = ["command"]
 
@@ -51,7 +51,7 @@ def command(
     """
     import anyio
 
-    from ..link.discovery import Discovery
+    from ..ipc.discovery import Discovery
 
     if (tools or resources or prompts) and not new_token:
         raise click.UsageError("--tool, --resource and --prompt are for the token that --new-token makes.")
@@ -78,7 +78,7 @@ def command(
 
 
 def _show_notebook(info: ConnectionInfo, discovery: Discovery) -> None:
-    from ..link.http_address import read_http
+    from ..ipc.http_address import read_http
     from .connect_lines import program_lines, shown
     from .launch import attach_command, jupyter_directories
 
@@ -137,7 +137,7 @@ def _of_run(name: str | None, runtime_dir: Path) -> HttpAddress | None:
         There are several.
     """
     from ..errors import LinkError
-    from ..link.http_address import run_servers
+    from ..ipc.http_address import run_servers
 
     if name is None:
         return None

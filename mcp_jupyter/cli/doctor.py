@@ -93,7 +93,7 @@ def _notebook(name: str | None, report: _Report) -> Summary | None:
     import anyio
 
     from ..extension.census import census
-    from ..link.discovery import Discovery
+    from ..ipc.discovery import Discovery
 
     async def ask() -> Summary:
         discovery = Discovery()

@@ -141,6 +141,6 @@ def _host(client: Mapping[str, str]) -> str:
 
 async def _live() -> list[Summary]:
     from ..extension.census import census
-    from ..link.discovery import Discovery
+    from ..ipc.discovery import Discovery
 
     return await census(await Discovery().live())

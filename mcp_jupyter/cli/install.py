@@ -244,8 +244,8 @@ def _url_of(target: str) -> _Place:
     """Behind a Jupyter Server, where tokens are made for it; else what its kernel serves."""
     import anyio
 
-    from ..link.discovery import Discovery
-    from ..link.http_address import read_http
+    from ..ipc.discovery import Discovery
+    from ..ipc.http_address import read_http
     from .server_url import NO_SERVER, endpoint_of
 
     discovery = Discovery()
@@ -301,7 +301,7 @@ def _launch_notebook_file(
 def _launch_notebook(target: str) -> _Launch:
     import anyio
 
-    from ..link.discovery import Discovery
+    from ..ipc.discovery import Discovery
     from .launch import attach_command
 
     with reported():

@@ -32,7 +32,7 @@ def command(as_json: bool) -> None:
     import anyio
 
     from ..extension.census import Summary, census
-    from ..link.discovery import Discovery
+    from ..ipc.discovery import Discovery
 
     async def ask() -> list[Summary]:
         discovery = Discovery()

@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from anyio import CancelScope
 
     from ..headless.run import CellFailed, HeadlessNotebook
-    from ..link.attached import AttachedNotebook
-    from ..link.discovery import Discovery
-    from ..link.starting import StartingNotebook
+    from ..ipc.attached import AttachedNotebook
+    from ..ipc.discovery import Discovery
+    from ..ipc.starting import StartingNotebook
     from ..protocol.rights import Mode
     from ..server.host_profiles import HostProfile
     from ..server.opening import Opening
@@ -85,8 +85,8 @@ async def served_notebook(
         The file or its kernel cannot be used, or (`CellFailed`) a cell failed.
     ParameterError
     """
-    from ..link.attached import AttachedNotebook
-    from ..link.discovery import Discovery
+    from ..ipc.attached import AttachedNotebook
+    from ..ipc.discovery import Discovery
 
     discovery = Discovery()
     async with _run(path, options, discovery, say) as notebook:
@@ -105,9 +105,9 @@ async def serve_notebook(path: Path, options: NotebookOptions, say: Callable[[st
     """
     import anyio
 
-    from ..engine.tasks import owned_tasks
+    from .._util.tasks import owned_tasks
     from ..errors import McpJupyterError
-    from ..link.starting import StartingNotebook
+    from ..ipc.starting import StartingNotebook
 
     resolved = Path(await anyio.Path(path).resolve())
     answer = opening(resolved, options.constant_tools or "auto").answer
@@ -117,7 +117,7 @@ async def serve_notebook(path: Path, options: NotebookOptions, say: Callable[[st
             tasks.start_soon(_converse, server, scope)
             with anyio.move_on_after(FIRST_SECONDS):
                 await server.opened()
-            from ..link.discovery import Discovery  # not needed for the first answer
+            from ..ipc.discovery import Discovery  # not needed for the first answer
 
             discovery = Discovery()
             try:
@@ -171,7 +171,7 @@ async def _run(
     """Run a notebook, and again whenever its file changes, if that is wanted."""
     from anyio import to_thread
 
-    from ..engine.tasks import owned_tasks
+    from .._util.tasks import owned_tasks
 
     say(f"Running {path.name} ...")
     # Importing what runs notebooks takes seconds on a busy machine: meanwhile the host is answered.

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
 
 if TYPE_CHECKING:
-    from ..link.files import ConnectionInfo
+    from ..ipc.files import ConnectionInfo
 
 __all__ = ["NO_SERVER", "Endpoint", "endpoint_of"]
 
@@ -64,7 +64,7 @@ def endpoint_of(names: Sequence[str], live: Iterable[ConnectionInfo], runtime_di
 
 
 def _base(pids: Sequence[int], runtime_dir: Path) -> str | None:
-    from ..link.callback_url import running_servers
+    from ..ipc.callback_url import running_servers
 
     servers = running_servers(runtime_dir)
     for pid in pids if len(servers) > 1 else ():

@@ -185,9 +185,9 @@ async def _client_target(where: Where) -> tuple[Any, dict[str, Any]]:
 
         # The person's own file sees what it would see started by hand.
         return run_command(ServerFile.parse(target)), {"env": dict(os.environ)}
-    from ..link.attached import AttachedNotebook
-    from ..link.discovery import Discovery
-    from ..link.finding import find_notebook
+    from ..ipc.attached import AttachedNotebook
+    from ..ipc.discovery import Discovery
+    from ..ipc.finding import find_notebook
 
     discovery = Discovery()
     return AttachedNotebook(await find_notebook(target, discovery), discovery), {}

@@ -150,7 +150,7 @@ def make_token(words: Sequence[str], *, any_name: bool = False, label: str = "",
     """
     import anyio
 
-    from ..link.discovery import Discovery
+    from ..ipc.discovery import Discovery
     from .server_url import endpoint_of
 
     if not any(wishes[kind] for kind in ("tools", "resources", "prompts")):
@@ -180,7 +180,7 @@ def show_new(words: Sequence[str], *, any_name: bool = False, label: str = "", *
     """
     import anyio
 
-    from ..link.discovery import Discovery
+    from ..ipc.discovery import Discovery
     from .connect_lines import beside, program_lines, shown, url_lines
     from .launch import attach_command, jupyter_directories
     from .server_url import NO_SERVER

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from ..extension.tokens import Token
-    from ..link.discovery import Discovery
-    from ..link.files import ConnectionInfo
+    from ..ipc.discovery import Discovery
+    from ..ipc.files import ConnectionInfo
 
 __all__ = ["not_there"]
 
@@ -78,7 +78,7 @@ async def _offers(info: ConnectionInfo, discovery: Discovery) -> dict[str, list[
     """What a notebook offers now, by kind; None when it does not answer."""
     from ..client.client import Client
     from ..errors import McpJupyterError
-    from ..link.attached import AttachedNotebook
+    from ..ipc.attached import AttachedNotebook
 
     try:
         async with Client(AttachedNotebook(info, discovery), read_timeout_seconds=ASK_SECONDS) as client:

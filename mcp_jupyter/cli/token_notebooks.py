@@ -15,7 +15,7 @@ import click
 
 if TYPE_CHECKING:
     from ..extension.tokens import BoundNotebook
-    from ..link.files import ConnectionInfo
+    from ..ipc.files import ConnectionInfo
 
 __all__ = ["ANY_NAME", "NotebookChoice", "chosen_notebooks", "real_path"]
 
@@ -113,8 +113,8 @@ def real_path(text: str) -> str:
 
 def _name_of(path: str, live: Sequence[ConnectionInfo]) -> str:
     """What the notebook at a path is called, or will be when it is started."""
-    from ..link.names import candidate_names
-    from ..link.remembered_names import RememberedNames
+    from ..ipc.names import candidate_names
+    from ..ipc.remembered_names import RememberedNames
 
     for info in live:
         if info.path == path:
@@ -129,7 +129,7 @@ def _name_of(path: str, live: Sequence[ConnectionInfo]) -> str:
 
 def _root_of(path: str, runtime_dir: Path) -> str | None:
     """The root directory of a running Jupyter Server that has a file: the one nearest to it."""
-    from ..private_files import read_private
+    from .._util.private_files import read_private
 
     roots = []
     for file in runtime_dir.glob("jpserver-*.json"):

@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 import anyio
 
 from .. import types
+from .._util.tasks import owned_tasks
 from ..engine.channel import memory_pair
-from ..engine.tasks import owned_tasks
 from ..errors import ConnectionClosed, McpError, RequestTimeout
 from ..protocol.codes import (
     HEADER_MISMATCH,

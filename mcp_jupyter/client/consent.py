@@ -22,8 +22,8 @@ from typing import Any, Final
 
 from pydantic_core import from_json, to_json
 
+from .._util.private_files import make_private_directory, read_private, write_private
 from ..errors import ConfigError
-from ..private_files import make_private_directory, read_private, write_private
 from .config import ServerEntry
 from .expansion import variables_in
 from .streams import printable

@@ -18,9 +18,9 @@ from typing import Any, Final, Self
 from pydantic import AnyUrl
 
 from .. import types
+from .._util.tasks import owned_tasks
 from .._version import __version__
 from ..engine.connection import ProgressCallback
-from ..engine.tasks import owned_tasks
 from ..errors import McpError
 from ..protocol.codes import HEADER_MISMATCH
 from ..protocol.frames import Notification

@@ -17,7 +17,7 @@ import anyio
 import httpx2
 from anyio.abc import TaskGroup, TaskStatus
 
-from ..engine.tasks import owned_tasks
+from .._util.tasks import owned_tasks
 from ..errors import ConnectionClosed, McpError
 from ..protocol.frames import Message, Request
 from ..protocol.limits import SEND_TIMEOUT_SECONDS

@@ -24,7 +24,7 @@ import anyio
 from anyio.abc import ByteReceiveStream, Process
 from pydantic import BaseModel, Field
 
-from ..engine.tasks import owned_tasks
+from .._util.tasks import owned_tasks
 from ..protocol.limits import MAX_LINE_BYTES
 from .streams import ClientChannel, ReadHalf, WriteHalf, halves, printable
 

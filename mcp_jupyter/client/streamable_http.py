@@ -22,7 +22,7 @@ import anyio
 import httpx2
 from anyio.abc import TaskGroup
 
-from ..engine.tasks import owned_tasks
+from .._util.tasks import owned_tasks
 from ..errors import FrameError, McpError
 from ..protocol.codes import INTERNAL_ERROR
 from ..protocol.eras import PROTOCOL_VERSION, is_modern

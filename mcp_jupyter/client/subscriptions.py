@@ -18,7 +18,7 @@ import anyio
 from pydantic import ValidationError
 
 from .. import types
-from ..engine.tasks import owned_tasks
+from .._util.tasks import owned_tasks
 from ..errors import ConnectionClosed, McpError, McpJupyterError, RequestTimeout
 from ..protocol.codes import INTERNAL_ERROR
 from ..protocol.eras import SUBSCRIPTION_ID

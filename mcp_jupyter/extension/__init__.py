@@ -2,5 +2,5 @@
 """The Jupyter Server extension: discovery, endpoints, tokens, and REST for the panel.
 
 Two doors that share no credential (SECURITY.md): MCP clients come in with a scoped token of ours, people
-with Jupyter's own authentication. Knows no tool and no kernel; reaches kernels through `link` alone.
+with Jupyter's own authentication. Knows no tool and no kernel; reaches kernels through `ipc` alone.
 """

@@ -15,8 +15,8 @@ import anyio
 
 from ..engine.connection import Connection, InboundRequest
 from ..errors import ConnectionClosed, LinkError, McpError, McpJupyterError, RequestTimeout
-from ..link.dial import dial
-from ..link.files import ConnectionInfo
+from ..ipc.dial import dial
+from ..ipc.files import ConnectionInfo
 from ..protocol.codes import METHOD_NOT_FOUND
 from ..protocol.eras import CLIENT_CAPABILITIES, LATEST_MODERN, PROTOCOL_VERSION
 from ..protocol.frames import Notification

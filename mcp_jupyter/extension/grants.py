@@ -12,9 +12,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+from ..aggregate.index import LISTS
+from ..aggregate.scope import EVERYTHING, Scope, narrowed, out_of_scope, sees
 from ..errors import OutOfScope
-from ..hub.index import LISTS
-from ..hub.scope import EVERYTHING, Scope, narrowed, out_of_scope, sees
 from ..protocol.frames import ErrorResponse, Frame, Message, Request, Response
 from ..protocol.limits import MAX_BODY_BYTES
 from ..protocol.rights import Rights

@@ -24,14 +24,14 @@ import anyio
 from anyio import to_thread
 from anyio.abc import TaskGroup
 
+from .._util.tasks import FailureLog, guarded
+from ..aggregate.aggregate import Hub
+from ..aggregate.scope import EVERYTHING, NOTHING, Scope
 from ..engine.channel import Channel
-from ..engine.tasks import FailureLog, guarded
 from ..errors import LinkError, NotebookNotFound
-from ..hub.hub import Hub
-from ..hub.scope import EVERYTHING, NOTHING, Scope
-from ..link.discovery import Discovery
-from ..link.files import ConnectionInfo, file_path, read
-from ..link.resume import ResumingLink
+from ..ipc.discovery import Discovery
+from ..ipc.files import ConnectionInfo, file_path, read
+from ..ipc.resume import ResumingLink
 from ..server.http.access import Refusal
 from ..server.http.endpoint import Endpoint
 from .census import Summary, census

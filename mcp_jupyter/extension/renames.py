@@ -21,8 +21,8 @@ from anyio import to_thread
 from jupyter_server.serverapp import ServerApp
 
 from ..errors import LinkError
-from ..link.files import ConnectionInfo, file_path, read, scan
-from ..link.moving import tell_moved
+from ..ipc.files import ConnectionInfo, file_path, read, scan
+from ..ipc.moving import tell_moved
 from .store import TokenFileError, TokenStore
 from .tokens import moved_path
 

@@ -23,8 +23,8 @@ from typing import Annotated, Final, Literal, Self
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, model_validator
 
 from ..errors import McpJupyterError
-from ..link.files import MAX_PATH_CHARS
-from ..link.names import fits_in_name
+from ..ipc.files import MAX_PATH_CHARS
+from ..ipc.names import fits_in_name
 from ..protocol.rights import MAX_URI_CHARS, Rights, any_matches, any_matches_uri
 from ..protocol.uri_templates import UriTemplate, UriTemplateError
 

@@ -22,8 +22,8 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 
 from ..errors import NotebookNotFound
-from ..link.discovery import Discovery
-from ..link.files import ConnectionInfo
+from ..ipc.discovery import Discovery
+from ..ipc.files import ConnectionInfo
 from .document import HeadlessError, read_notebook
 from .parameters import is_injected, with_parameters
 

@@ -24,9 +24,9 @@ from typing import Any, Final
 from IPython.core.interactiveshell import InteractiveShell
 
 from ..errors import LinkError
-from ..link.files import ConnectionInfo, default_runtime_dir
-from ..link.listener import Listener
-from ..link.remembered_names import RememberedNames
+from ..ipc.files import ConnectionInfo, default_runtime_dir
+from ..ipc.listener import Listener
+from ..ipc.remembered_names import RememberedNames
 from ..server.fastmcp import FastMCP
 from .cells import autoreloads
 from .content import kernel_table

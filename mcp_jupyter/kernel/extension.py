@@ -9,9 +9,9 @@ from IPython.core.error import UsageError
 from IPython.core.interactiveshell import InteractiveShell
 from IPython.core.magic import Magics
 
-from ..calling.connections import Connections
-from ..calling.magics import CallingMagics
 from ..errors import LinkError
+from ..notebook_client.connections import Connections
+from ..notebook_client.magics import CallingMagics
 from .cards import show
 from .cells import CellTransformer
 from .completion import Completion
@@ -20,7 +20,7 @@ from .magics import McpMagics
 from .status import loaded_card
 
 if TYPE_CHECKING:
-    from ..calling.questions import Question
+    from ..notebook_client.questions import Question
     from ..widgets.questions import QuestionForm
 
 __all__ = ["connections_of", "engine_of", "load_ipython_extension", "magics_of", "unload_ipython_extension"]

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import unquote
 
-from ..calling.text import one_line
+from ..notebook_client.text import one_line
 from ..protocol.rights import EVERY_RIGHT, Rights
 from ..server.content import frames
 from ..server.fastmcp import FastMCP

@@ -18,9 +18,9 @@ from IPython.core.interactiveshell import InteractiveShell
 from IPython.core.magic import Magics, cell_magic, line_cell_magic, line_magic, magics_class
 from traitlets import Bool
 
-from ..calling.connections import Connections
-from ..calling.magics import connections_card
 from ..errors import LinkError
+from ..notebook_client.connections import Connections
+from ..notebook_client.magics import connections_card
 from ..server.fastmcp.prompts import Prompt
 from ..server.fastmcp.resources import Resource
 from ..server.fastmcp.tools import Tool

@@ -25,9 +25,9 @@ from .status import status_card
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
-    from ..calling.connected import ConnectedServer
     from ..client.cassettes import Mode
     from ..client.targets import Target
+    from ..notebook_client.connected import ConnectedServer
 
 __all__ = [
     "answer",
@@ -145,8 +145,8 @@ def connect(
     McpJupyterError, OSError, ValueError
         It cannot be connected.
     """
-    from ..calling.connections import Recording, Wanted
     from ..client.cassettes import cassette_path, mode_from_environment
+    from ..notebook_client.connections import Recording, Wanted
 
     shell = _loaded()
     path = identify(shell.user_ns).path

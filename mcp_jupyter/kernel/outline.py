@@ -18,8 +18,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from ..calling.text import clean, one_line
 from ..errors import FrameError
+from ..notebook_client.text import clean, one_line
 from ..protocol.frames import parse
 from .file_tools import ToolCell
 

@@ -14,7 +14,7 @@ from copy import copy
 from dataclasses import dataclass
 from typing import Any, Final
 
-from ..calling.text import clean, one_line
+from ..notebook_client.text import clean, one_line
 from ..server.content import FramePage
 
 __all__ = [

@@ -24,10 +24,10 @@ from itertools import count
 from typing import Any, Final, Protocol, TypeAlias
 
 from .. import types
-from ..calling.inert import Listing
-from ..calling.questions import Question
-from ..calling.text import clean, one_line
 from ..errors import McpError
+from ..notebook_client.inert import Listing
+from ..notebook_client.questions import Question
+from ..notebook_client.text import clean, one_line
 from ..server.questions import UserQuestion, form_fields
 from .calls import CURRENT
 

@@ -14,8 +14,8 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any, Final, Literal, NoReturn
 
-from ..calling.text import clean
 from ..errors import ToolError
+from ..notebook_client.text import clean
 from .calls import CURRENT
 from .content import Displays
 from .outputs import Display

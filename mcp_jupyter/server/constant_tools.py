@@ -4,7 +4,7 @@
 `find_tools` and `use_tool` reach tools that a host which does not list again has not seen. `read_more` reads
 a resource for a model that cannot. What they do is done by the requests that they stand for: `use_tool` is a
 `tools/call` of the inner tool, `read_more` a `resources/read`. `fastmcp.constant_tools` answers them in a
-notebook, `hub.constant_tools` at the endpoint of all notebooks.
+notebook, `aggregate.constant_tools` at the endpoint of all notebooks.
 """
 
 from __future__ import annotations

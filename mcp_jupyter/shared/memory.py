@@ -9,11 +9,11 @@ from datetime import timedelta
 from typing import Any
 
 from .. import types
+from .._util.tasks import owned_tasks
 from ..client.callbacks import Callback
 from ..client.session import ClientSession
 from ..engine.channel import memory_pair
 from ..engine.halves import ReadHalf, WriteHalf, halves, joined
-from ..engine.tasks import owned_tasks
 from ..server.fastmcp.server import FastMCP
 from ..server.lowlevel import Server
 

@@ -14,13 +14,13 @@ from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any, Final
 
-from ..calling.connected import ConnectedServer
 from ..engine.channel import Channel
 from ..errors import RequestTimeout
 from ..headless.document import HeadlessError
 from ..headless.run import run_notebook
-from ..link.attached import AttachedNotebook
-from ..link.discovery import Discovery
+from ..ipc.attached import AttachedNotebook
+from ..ipc.discovery import Discovery
+from ..notebook_client.connected import ConnectedServer
 from .servers import Servers
 
 __all__ = ["RUN_SECONDS", "running_notebook"]

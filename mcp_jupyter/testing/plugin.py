@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 
 if TYPE_CHECKING:
-    from ..calling.connected import ConnectedServer
     from ..client.cassettes import Track
     from ..client.targets import Target
+    from ..notebook_client.connected import ConnectedServer
     from .recordings import Recordings
 
 __all__ = [
@@ -108,7 +108,7 @@ def mcp_notebook(request: pytest.FixtureRequest) -> Iterator[Callable[..., Conne
 
     Returns
     -------
-    mcp_jupyter.calling.connected.ConnectedServer
+    mcp_jupyter.notebook_client.connected.ConnectedServer
         As `%mcp_connect` makes it: ``.tools.total(year=2026).df()``, ``.read(uri)``, ``.prompt(name)``.
 
     Examples
@@ -172,7 +172,7 @@ def mcp_client(request: pytest.FixtureRequest) -> Iterator[Callable[..., Connect
 
     Returns
     -------
-    mcp_jupyter.calling.connected.ConnectedServer
+    mcp_jupyter.notebook_client.connected.ConnectedServer
         As `%mcp_connect` makes it.
 
     Examples

@@ -2,7 +2,7 @@
 """Servers for plain test functions: connected on a thread of their own, called like functions.
 
 Owns the thread, the order in which all ends, and that a test is never asked: it runs without a person. What
-can be done with a server is `calling`'s business.
+can be done with a server is `notebook_client`'s business.
 """
 
 from __future__ import annotations
@@ -11,12 +11,12 @@ import sys
 from collections.abc import Callable
 from typing import Any, Final
 
-from ..calling.background import Background
-from ..calling.connected import ConnectedServer
-from ..calling.text import clean
 from ..client.cassettes import Track
 from ..client.client import Client
 from ..client.targets import Target
+from ..notebook_client.background import Background
+from ..notebook_client.connected import ConnectedServer
+from ..notebook_client.text import clean
 
 __all__ = ["OPEN_SECONDS", "Servers"]
 

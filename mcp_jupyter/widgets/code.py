@@ -11,8 +11,8 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
-from ..calling.tools.functions import attribute_names
-from ..calling.tools.signatures import is_plain_name
+from ..notebook_client.tools.functions import attribute_names
+from ..notebook_client.tools.signatures import is_plain_name
 from .forms.schemas import Plain, Reader
 
 __all__ = ["call_code", "prompt_code", "read_code"]

@@ -15,7 +15,7 @@ from typing import Any, Final
 
 import ipywidgets as widgets
 
-from ..calling.text import one_line
+from ..notebook_client.text import one_line
 from .inserting import Inserter
 from .items import Item
 from .pieces import WIDE, button, close_all, labelled, muted, row, show, status, text

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from .. import types
-from ..calling.calls import Call
-from ..calling.connected import ConnectedServer
+from ..notebook_client.calls import Call
+from ..notebook_client.connected import ConnectedServer
 from ..protocol.uri_templates import UriTemplate, UriTemplateError
 from .code import call_code, prompt_code, read_code
 

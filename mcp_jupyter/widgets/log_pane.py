@@ -11,7 +11,7 @@ from typing import Final
 
 import ipywidgets as widgets
 
-from ..calling.log import LogBook, LogLine
+from ..notebook_client.log import LogBook, LogLine
 from .pieces import WIDE, close_all, muted, row, text
 
 __all__ = ["LogPane"]

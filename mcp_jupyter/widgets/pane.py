@@ -11,8 +11,8 @@ from typing import Any, Final
 
 import ipywidgets as widgets
 
-from ..calling.calls import Call
 from ..errors import UncheckableSchema
+from ..notebook_client.calls import Call
 from ..protocol.json_schema import JsonSchema
 from .forms import SchemaForm
 from .history import Asked, History

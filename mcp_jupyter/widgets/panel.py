@@ -14,8 +14,8 @@ from typing import Any, Final
 import ipywidgets as widgets
 from IPython.core.formatters import DisplayFormatter
 
-from ..calling.connected import ConnectedServer, Event
-from ..calling.questions import Notice, Question
+from ..notebook_client.connected import ConnectedServer, Event
+from ..notebook_client.questions import Notice, Question
 from .items import prompts_of, resources_of, tools_of
 from .log_pane import LogPane
 from .pane import Pane

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import ipywidgets as widgets
 
-from ..calling.text import one_line
+from ..notebook_client.text import one_line
 from .forms.texts import option_text
 from .items import Item
 from .pieces import close_all, labelled, muted, show, text

@@ -12,8 +12,8 @@ from typing import Any, Final
 
 import ipywidgets as widgets
 
-from ..calling.inert import inert
-from ..calling.text import one_line
+from ..notebook_client.inert import inert
+from ..notebook_client.text import one_line
 
 __all__ = [
     "WIDE",

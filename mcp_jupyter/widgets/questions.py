@@ -16,8 +16,8 @@ from urllib.parse import urlsplit
 
 import ipywidgets as widgets
 
-from ..calling.questions import Question
-from ..calling.text import clean, one_line
+from ..notebook_client.questions import Question
+from ..notebook_client.text import clean, one_line
 from .forms import FormError, SchemaForm
 from .pieces import (
     WIDE,

@@ -12,9 +12,9 @@ from typing import Any, Final
 
 import ipywidgets as widgets
 
-from ..calling.calls import Call, CallCancelled, Progress
-from ..calling.text import clean, one_line
 from ..errors import McpJupyterError
+from ..notebook_client.calls import Call, CallCancelled, Progress
+from ..notebook_client.text import clean, one_line
 from .forms import FormError
 from .pieces import WIDE, button, close_all, failure, muted, row, show, status, text
 

@@ -12,7 +12,7 @@ from playwright.sync_api import Page, expect
 from tornado.web import RequestHandler
 
 from mcp_jupyter.extension.callback import ARRIVED, UNKNOWN
-from mcp_jupyter.link.callback_url import CALLBACK_PATH
+from mcp_jupyter.ipc.callback_url import CALLBACK_PATH
 from tests.client.auth.world import World, world
 
 from .conftest import Jupyter
@@ -23,7 +23,7 @@ pytestmark = pytest.mark.browser
 CELL = """
 import httpx2
 from IPython.display import display
-from mcp_jupyter.calling.oauth import CellSignIn
+from mcp_jupyter.notebook_client.oauth import CellSignIn
 
 async with httpx2.AsyncClient(auth=CellSignIn(display, URL).auth, trust_env=False, timeout=60) as http:
     print((await http.get(URL)).text)

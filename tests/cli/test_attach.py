@@ -14,7 +14,7 @@ import pytest
 from mcp import ClientSession, StdioServerParameters
 from mcp.client.stdio import stdio_client
 
-from mcp_jupyter.link.listener import Listener
+from mcp_jupyter.ipc.listener import Listener
 from mcp_jupyter.protocol.eras import CLIENT_CAPABILITIES, LATEST_LEGACY, LATEST_MODERN, PROTOCOL_VERSION
 from mcp_jupyter.server.fastmcp import FastMCP
 from tests.conftest import JupyterDirs

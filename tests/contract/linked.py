@@ -16,9 +16,9 @@ import anyio
 from mcp_jupyter.client.connecting import EraChoice, Opened, SessionFactory
 from mcp_jupyter.client.streams import halves
 from mcp_jupyter.client.targets import InMemoryServer
-from mcp_jupyter.link.channel import LinkChannel
-from mcp_jupyter.link.dial import dial
-from mcp_jupyter.link.listener import Listener
+from mcp_jupyter.ipc.channel import LinkChannel
+from mcp_jupyter.ipc.dial import dial
+from mcp_jupyter.ipc.listener import Listener
 
 __all__ = ["connected"]
 

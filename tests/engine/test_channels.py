@@ -14,9 +14,9 @@ import anyio
 import pytest
 
 from mcp_jupyter.engine.channel import Channel, memory_pair
-from mcp_jupyter.link.dial import dial
-from mcp_jupyter.link.files import Transport
-from mcp_jupyter.link.listener import Listener
+from mcp_jupyter.ipc.dial import dial
+from mcp_jupyter.ipc.files import Transport
+from mcp_jupyter.ipc.listener import Listener
 
 from .channel_contract import (
     CONTRACT,

@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator
 import httpx2
 import pytest
 
-from mcp_jupyter.link.listener import Listener
+from mcp_jupyter.ipc.listener import Listener
 from tests.conftest import JupyterDirs
 
 from .support import NAME, Served, open_client, run_server, serve_notebook

@@ -19,7 +19,7 @@ from tornado.netutil import bind_sockets
 from traitlets.config import Config
 
 from mcp_jupyter.extension.app import McpJupyterApp
-from mcp_jupyter.link.listener import Listener
+from mcp_jupyter.ipc.listener import Listener
 from mcp_jupyter.protocol.eras import CLIENT_CAPABILITIES, LATEST_LEGACY, LATEST_MODERN, PROTOCOL_VERSION
 from mcp_jupyter.server.fastmcp import Context, FastMCP
 from tests.conftest import JupyterDirs

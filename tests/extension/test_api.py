@@ -12,7 +12,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from mcp_jupyter.link.listener import Listener
+from mcp_jupyter.ipc.listener import Listener
 from mcp_jupyter.server.fastmcp import FastMCP
 from tests.conftest import JupyterDirs
 

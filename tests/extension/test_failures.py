@@ -7,11 +7,11 @@ import anyio
 import httpx2
 import pytest
 
+from mcp_jupyter.aggregate.scope import EVERYTHING
 from mcp_jupyter.errors import LinkError
 from mcp_jupyter.extension import manager
-from mcp_jupyter.hub.scope import EVERYTHING
-from mcp_jupyter.link.discovery import Discovery
-from mcp_jupyter.link.listener import Listener
+from mcp_jupyter.ipc.discovery import Discovery
+from mcp_jupyter.ipc.listener import Listener
 from mcp_jupyter.server.http.access import Refusal
 from tests.descriptors import no_descriptors
 

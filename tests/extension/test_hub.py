@@ -13,7 +13,7 @@ import httpx2
 import pytest
 
 from mcp_jupyter.extension.tokens import DEFAULT_DAYS
-from mcp_jupyter.link.listener import Listener
+from mcp_jupyter.ipc.listener import Listener
 from mcp_jupyter.server.constant_tools import CONSTANT_TOOLS
 from tests.conftest import JupyterDirs
 

@@ -18,7 +18,7 @@ import httpx2
 import pytest
 
 from mcp_jupyter.extension.manager import AWAY_SECONDS
-from mcp_jupyter.link.listener import Listener
+from mcp_jupyter.ipc.listener import Listener
 from mcp_jupyter.server.fastmcp import Context, FastMCP
 from tests.conftest import JupyterDirs
 

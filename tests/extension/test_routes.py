@@ -16,7 +16,7 @@ from jupyter_server.auth import Authorizer
 from jupyter_server.utils import JupyterServerAuthWarning
 from tornado.routing import Rule
 
-from mcp_jupyter.link.listener import Listener
+from mcp_jupyter.ipc.listener import Listener
 from tests.conftest import JupyterDirs
 
 from .support import (

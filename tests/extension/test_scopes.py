@@ -9,7 +9,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from mcp_jupyter.link.listener import Listener
+from mcp_jupyter.ipc.listener import Listener
 from mcp_jupyter.server.fastmcp import FastMCP
 
 from .support import NAME, Served, initialize, modern, serve_notebook

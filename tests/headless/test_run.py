@@ -15,7 +15,7 @@ import pytest
 from mcp_jupyter import Client
 from mcp_jupyter.errors import McpError
 from mcp_jupyter.headless.run import CellFailed, HeadlessError, run_notebook
-from mcp_jupyter.link.discovery import Discovery
+from mcp_jupyter.ipc.discovery import Discovery
 from tests.conftest import JupyterDirs
 
 pytestmark = pytest.mark.anyio

@@ -73,7 +73,7 @@ def test_unloading_leaves_the_shell_as_it_was(jupyter_dirs):
 SLOW = """
 import threading, time
 from mcp_jupyter.kernel import engine
-from mcp_jupyter.link import listener
+from mcp_jupyter.ipc import listener
 engine.START_SECONDS = 0.2
 fast, make = threading.Event(), listener.make_private_directory
 def slow(directory):

@@ -67,7 +67,7 @@ def test_a_question_is_put_by_the_cell_that_waits_and_else_cancelled(jupyter_dir
         jupyter_dirs,
         "%load_ext mcp_jupyter",
         f"%cd -q {ROOT}",
-        f"%mcp_connect weather {sys.executable} -m tests.calling.servers",
+        f"%mcp_connect weather {sys.executable} -m tests.notebook_client.servers",
         "weather.tools.book().text",
         "Oslo",
         "3",

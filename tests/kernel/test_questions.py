@@ -14,8 +14,8 @@ import pytest
 
 from mcp_jupyter.engine.connection import Connection
 from mcp_jupyter.headless.run import run_notebook
-from mcp_jupyter.link.dial import dial
-from mcp_jupyter.link.discovery import Discovery
+from mcp_jupyter.ipc.dial import dial
+from mcp_jupyter.ipc.discovery import Discovery
 from tests.server.asking import Asked, Silent
 
 from .live import LiveKernel, in_thread, live_kernel

@@ -61,7 +61,7 @@ async def test_it_serves_over_the_link_and_over_http(kernel, jupyter_dirs):
 
 
 def test_it_calls_other_servers(kernel):
-    assert not kernel.run(f"%mcp_connect weather {sys.executable} -m tests.calling.servers").error
+    assert not kernel.run(f"%mcp_connect weather {sys.executable} -m tests.notebook_client.servers").error
     assert "Paris: sunny" in kernel.run("print(weather.tools.forecast(city='Paris').text)").printed
     ran = kernel.run("%mcp_connect other no-such-program")
     assert "no-such-program cannot be started" in ran.error

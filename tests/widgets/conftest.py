@@ -8,10 +8,10 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from mcp_jupyter.calling.connected import ConnectedServer
-from mcp_jupyter.calling.connections import Connections, Wanted
+from mcp_jupyter.notebook_client.connected import ConnectedServer
+from mcp_jupyter.notebook_client.connections import Connections, Wanted
 from mcp_jupyter.widgets.panel import panel_of
-from tests.calling.servers import weather
+from tests.notebook_client.servers import weather
 
 from .person import Person
 

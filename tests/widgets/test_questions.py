@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from mcp_jupyter import types
-from mcp_jupyter.calling.questions import Question
+from mcp_jupyter.notebook_client.questions import Question
 from mcp_jupyter.widgets.questions import link_host, question_form
 
 from .person import Person

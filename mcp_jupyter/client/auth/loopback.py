@@ -19,7 +19,7 @@ from urllib.parse import parse_qs, urlsplit
 import anyio
 from anyio.abc import SocketAttribute, SocketStream
 
-from ...engine.tasks import owned_tasks
+from ..._util.tasks import owned_tasks
 from ...errors import AuthorizationFailed
 
 __all__ = ["AuthorizationResponse", "LoopbackCallback", "loopback_callback"]

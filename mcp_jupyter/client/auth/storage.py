@@ -15,8 +15,8 @@ from typing import Any, Final, Protocol
 
 import anyio.to_thread
 
+from ..._util.private_files import make_private_directory, read_private, write_private
 from ...errors import AuthorizationFailed
-from ...private_files import make_private_directory, read_private, write_private
 from .records import ClientInformation, Tokens
 
 __all__ = ["FileStorage", "MemoryStorage", "Storage"]

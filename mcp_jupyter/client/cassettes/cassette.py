@@ -22,8 +22,8 @@ import anyio
 from pydantic import ValidationError
 
 from ... import types
+from ..._util.tasks import owned_tasks
 from ...engine.halves import halves
-from ...engine.tasks import owned_tasks
 from ...errors import CassetteError, ConfigError
 from ..answering import malformed
 from ..connecting import Opened, SessionFactory

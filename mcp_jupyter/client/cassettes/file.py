@@ -13,8 +13,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
+from ..._util.private_files import read_plain, write_private
 from ...errors import CassetteError
-from ...private_files import read_plain, write_private
 from ..streams import printable
 
 __all__ = ["MAX_FILE_BYTES", "CassetteFile"]

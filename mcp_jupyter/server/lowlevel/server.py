@@ -18,10 +18,10 @@ from typing import Any, Final, Generic, Literal, TypeVar
 
 import anyio
 
+from ..._util.tasks import owned_tasks
 from ...engine.channel import Channel
 from ...engine.connection import InboundRequest
 from ...engine.halves import ReadHalf, WriteHalf, joined
-from ...engine.tasks import owned_tasks
 from ...errors import McpError
 from ...protocol import codes
 from ...protocol.frames import Notification

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import ipywidgets as widgets
 
-from ...calling.text import one_line
+from ...notebook_client.text import one_line
 from .choices import ChoiceEntry, SwitchEntry
 from .choosers import Marks, Picker
 from .entries import Entry, NumberEntry, Presence, TextEntry

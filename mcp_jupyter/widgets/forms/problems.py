@@ -6,8 +6,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from ...calling.text import one_line
 from ...errors import McpJupyterError
+from ...notebook_client.text import one_line
 
 __all__ = ["FormError", "Path", "Problem"]
 

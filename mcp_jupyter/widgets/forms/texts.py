@@ -11,7 +11,7 @@ import html
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from ...calling.text import clean, one_line
+from ...notebook_client.text import clean, one_line
 
 __all__ = ["MAX_HELP_CHARS", "MAX_LABEL_CHARS", "hint", "label_text", "note_html", "option_text"]
 

@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Helpers that every floor above uses. They know nothing of MCP."""

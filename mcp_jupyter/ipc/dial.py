@@ -1,0 +1,166 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Open a channel to a kernel, or find out whether the kernel is there.
+
+A connection attempt gives a false picture in two cases, which are told apart here. A kernel whose backlog
+is full cannot take the connection now (EAGAIN on Linux, ECONNREFUSED on macOS): the attempt is repeated. A
+refused connection, or a missing socket, means that the kernel is gone only when its process is gone too.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import enum
+import os
+import socket
+import sys
+from typing import Final, TypeVar
+
+import anyio
+
+from .._util.private_files import is_own
+from ..errors import LinkError, NotebookNotFound
+from .channel import LinkChannel
+from .files import NO_RESOURCES, ConnectionInfo
+from .machine import process_runs
+from .wire import greeting
+
+__all__ = ["DIAL_SECONDS", "PROBE_SECONDS", "Liveness", "dial", "probe"]
+
+DIAL_SECONDS: Final = 5.0
+"""A kernel whose interpreter is held by one long call accepts late; the system accepts for it."""
+
+PROBE_SECONDS: Final = 1.0
+"""The system answers for a live kernel in microseconds; a silent address is not worth more."""
+
+RETRY_SECONDS: Final = 0.005
+"""Between two attempts at a full backlog: a kernel accepts a few connections in a millisecond."""
+
+_ProtocolT = TypeVar("_ProtocolT", bound=asyncio.Protocol)
+
+
+class Liveness(enum.Enum):
+    """What a look at a kernel's socket showed."""
+
+    LIVE = "the kernel listens"
+    GONE = "nobody will ever listen there again"
+    SILENT = "nothing can be said now"
+
+
+async def _connect(info: ConnectionInfo, protocol: type[_ProtocolT]) -> tuple[asyncio.Transport, _ProtocolT]:
+    """Connect once.
+
+    Raises
+    ------
+    BlockingIOError
+        When the backlog of a Unix socket is full.
+    LinkError
+        When the kernel runs on another machine, or this platform has no such sockets.
+    OSError
+        As the system says.
+    """
+    if not info.is_here:
+        raise LinkError(f"It runs on another machine or in another container ({info.place})")
+    loop = asyncio.get_running_loop()
+    sock = await _connected_socket(info, loop)
+    try:
+        return await loop.create_connection(protocol, sock=sock)
+    except BaseException:
+        sock.close()
+        raise
+
+
+async def _connected_socket(info: ConnectionInfo, loop: asyncio.AbstractEventLoop) -> socket.socket:
+    if isinstance(info.address, tuple):
+        family = socket.AF_INET6 if ":" in info.address[0] else socket.AF_INET
+    elif sys.platform == "win32":
+        raise LinkError("This platform has no Unix sockets")
+    # Where a dead kernel's directory was cleaned away, another user may listen at its path now.
+    elif not is_own(os.stat(info.address)):
+        raise LinkError("The socket belongs to another user")
+    else:
+        family = socket.AF_UNIX
+    sock = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        sock.setblocking(False)
+        if isinstance(info.address, tuple):
+            await loop.sock_connect(sock, info.address)
+        else:
+            # Not the loop's: asyncio takes EAGAIN (a full backlog) for a connection in progress, and then
+            # hands out a socket that is not connected.
+            sock.connect(info.address)
+    except BaseException:
+        sock.close()
+        raise
+    return sock
+
+
+async def dial(info: ConnectionInfo, timeout: float = DIAL_SECONDS, *, moved: bool = False) -> LinkChannel:
+    """Open a channel to a kernel.
+
+    Parameters
+    ----------
+    timeout : float
+        Seconds.
+    moved : bool
+        The channel is for telling the notebook's new path (see `moving`).
+
+    Raises
+    ------
+    NotebookNotFound
+        When the kernel's process has ended.
+    LinkError
+        When the kernel cannot be reached. (A key it does not accept shows later: it hangs up.)
+    """
+    reason = f"no answer within {timeout:g} s"
+    try:
+        with anyio.fail_after(timeout):
+            while True:
+                try:
+                    transport, channel = await _connect(info, LinkChannel)
+                except BlockingIOError:
+                    reason = f"it did not take the connection within {timeout:g} s"
+                except ConnectionRefusedError as exc:
+                    if not process_runs(info.pid):
+                        raise
+                    reason = f"{exc.strerror or exc} for {timeout:g} s"
+                else:
+                    transport.write(greeting(info.key, moved=moved))
+                    return channel
+                await anyio.sleep(RETRY_SECONDS)
+    except TimeoutError:
+        pass
+    except LinkError as exc:
+        reason = str(exc)
+    except OSError as exc:
+        reason = exc.strerror or str(exc)
+        if isinstance(exc, FileNotFoundError | ConnectionRefusedError) and not process_runs(info.pid):
+            raise NotebookNotFound(
+                f"The kernel of notebook {info.name!r} is not serving: its process has ended. Run its cells "
+                "again, first the one with `%load_ext mcp_jupyter`."
+            ) from None
+    raise LinkError(f"The kernel of notebook {info.name!r} cannot be reached: {reason}.")
+
+
+async def probe(info: ConnectionInfo, timeout: float = PROBE_SECONDS) -> Liveness:
+    """Find out whether a kernel listens. Shows no key and says nothing.
+
+    Raises
+    ------
+    LinkError
+        When this process has no descriptors or memory left to look.
+    """
+    try:
+        with anyio.fail_after(timeout):
+            transport, _ = await _connect(info, asyncio.Protocol)
+    except BlockingIOError:
+        return Liveness.LIVE  # so many wait for it that its backlog is full
+    except (FileNotFoundError, ConnectionRefusedError):
+        return Liveness.SILENT if process_runs(info.pid) else Liveness.GONE
+    except OSError as exc:
+        if exc.errno in NO_RESOURCES:
+            raise LinkError(f"Live notebooks cannot be looked for: {exc.strerror}.") from exc
+        return Liveness.SILENT
+    except LinkError:
+        return Liveness.SILENT
+    transport.abort()
+    return Liveness.LIVE

@@ -1,0 +1,325 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Connection files: what a kernel writes so that others can reach it.
+
+Owns their format, where they are, who may read them, and that what is read is hostile until checked.
+Does not know whether the kernel behind a file lives. These functions block on the file system.
+"""
+
+from __future__ import annotations
+
+import errno
+import logging
+import os
+import re
+import secrets
+import stat
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field, fields
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any, Final, Literal, TypeAlias
+
+from .._util.private_files import is_own, make_private_directory, read_private, write_private
+from ..errors import FrameError, LinkError
+from ..protocol.frames import dumps, parse
+from .machine import Machine, this_machine
+from .names import is_name
+
+__all__ = [
+    "MAX_PATH_CHARS",
+    "NO_RESOURCES",
+    "PRIVATE_DIR_PREFIX",
+    "Address",
+    "ConnectionInfo",
+    "Transport",
+    "default_runtime_dir",
+    "file_path",
+    "read",
+    "remove",
+    "remove_socket",
+    "scan",
+    "socket_name",
+    "write",
+]
+
+log = logging.getLogger(__name__)
+
+Transport: TypeAlias = Literal["unix", "tcp"]
+Address: TypeAlias = str | tuple[str, int]
+"""The path of a Unix socket, or host and port."""
+
+PRIVATE_DIR_PREFIX: Final = "mcp-jupyter-"
+"""A temporary directory made for one socket; it goes with the socket."""
+
+MAX_FILE_BYTES: Final = 16 * 1024
+"""A connection file has some 400 bytes and two paths; anything larger is not one."""
+
+NO_RESOURCES: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM})
+"""Errors of this process or machine: they say nothing about the file or socket it wanted to open."""
+
+_KERNEL_ID: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}", re.ASCII)
+_SOCKET: Final = re.compile(r"mcp-[0-9a-f]{16}\.sock", re.ASCII)
+_KEY: Final = re.compile(r"[0-9a-f]{64}", re.ASCII)
+MAX_PATH_CHARS: Final = 4096
+"""Of a notebook's path, as Linux has it."""
+
+_LOOPBACK: Final = frozenset({"127.0.0.1", "::1"})
+
+
+def socket_name() -> str:
+    """A fresh name for a socket. Never used twice, so a late clean-up cannot hit a new kernel's."""
+    return f"mcp-{secrets.token_hex(8)}.sock"
+
+
+def _is_unix_address(value: Any) -> bool:
+    # Stale sockets are removed: only what looks like one of ours may stand here.
+    return (
+        type(value) is str
+        and "\0" not in value
+        and os.path.isabs(value)
+        and _SOCKET.fullmatch(os.path.basename(value)) is not None
+    )
+
+
+def _is_tcp_address(value: Any) -> bool:
+    # The key is sent there: this machine only.
+    return (
+        type(value) is tuple
+        and len(value) == 2
+        and type(value[0]) is str
+        and value[0] in _LOOPBACK
+        and type(value[1]) is int
+        and 0 < value[1] < 65536
+    )
+
+
+def _is_path(value: Any) -> bool:
+    return value is None or (type(value) is str and 0 < len(value) <= MAX_PATH_CHARS and "\0" not in value)
+
+
+_IS_ADDRESS: Final[Mapping[Transport, Callable[[Any], bool]]] = {
+    "unix": _is_unix_address,
+    "tcp": _is_tcp_address,
+}
+
+
+def _matches(pattern: re.Pattern[str]) -> Callable[[Any], bool]:
+    return lambda value: type(value) is str and pattern.fullmatch(value) is not None
+
+
+_CHECKS: Final[Mapping[str, Callable[[Any], bool]]] = {
+    "name": lambda value: type(value) is str and is_name(value),
+    "kernel_id": _matches(_KERNEL_ID),
+    "pid": lambda value: type(value) is int and value > 0,
+    "path": _is_path,
+    "transport": lambda value: type(value) is str and value in _IS_ADDRESS,
+    "key": _matches(_KEY),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionInfo:
+    """How to reach one kernel. Valid from birth: an address is on this machine and looks like ours.
+
+    Parameters
+    ----------
+    name : str
+        What the notebook is called in URLs.
+    kernel_id : str
+        The kernel's id; it stays the same when the kernel restarts.
+    pid : int
+        The kernel's process.
+    path : str or None
+        The notebook's path, when known.
+    transport : {"unix", "tcp"}
+        What `address` means.
+    address : str or (str, int)
+        The socket's path, or loopback host and port.
+    key : str
+        64 hexadecimal characters. Never shown.
+    machine : Machine or None
+        Where the kernel runs. None when the file does not say: then it counts as another machine.
+
+    Raises
+    ------
+    LinkError
+        When a field is not valid; the message names it, without its value.
+    """
+
+    name: str
+    kernel_id: str
+    pid: int
+    path: str | None
+    transport: Transport
+    address: Address
+    key: str = field(repr=False)
+    machine: Machine | None = None
+
+    @property
+    def is_here(self) -> bool:
+        """Whether the kernel is known to run on this machine: only then may it be judged, or sent its key."""
+        return self.machine == this_machine()
+
+    @property
+    def place(self) -> str:
+        """What the kernel's machine is called."""
+        return self.machine.name if self.machine is not None else "unknown"
+
+    def __post_init__(self) -> None:
+        for name, is_valid in _CHECKS.items():
+            if not is_valid(getattr(self, name)):
+                raise LinkError(f"The connection information has no valid {name!r}.")
+        if not _IS_ADDRESS[self.transport](self.address):
+            raise LinkError("The connection information has no valid 'address'.")
+
+    @classmethod
+    def from_json(cls, data: bytes) -> ConnectionInfo:
+        """What a connection file says; fields it has besides are ignored.
+
+        Raises
+        ------
+        LinkError
+            When it is no connection file of this version.
+        """
+        try:
+            value = parse(data)
+        except FrameError:
+            raise LinkError("The connection file is not JSON.") from None
+        if type(value) is not dict or value.get("version") != 1:
+            raise LinkError("The connection file is not of version 1.")
+        known: dict[str, Any] = {item.name: value.get(item.name) for item in fields(cls)}
+        if type(known["address"]) is list:
+            known["address"] = tuple(known["address"])
+        known["machine"] = Machine.from_json(known["machine"])
+        return cls(**known)
+
+    def to_json(self) -> bytes:
+        """The content of the connection file."""
+        machine = None if self.machine is None else self.machine.to_json()
+        values = {item.name: getattr(self, item.name) for item in fields(self)}
+        return dumps({"version": 1, **values, "machine": machine})
+
+
+def default_runtime_dir() -> Path:
+    """Jupyter's runtime directory: where everybody looks for connection files."""
+    from jupyter_core.paths import jupyter_runtime_dir
+
+    return Path(jupyter_runtime_dir())
+
+
+def file_path(kernel_id: str, runtime_dir: Path) -> Path:
+    """Where the connection file of a kernel is.
+
+    Raises
+    ------
+    LinkError
+        When `kernel_id` cannot be one: it becomes part of a path.
+    """
+    if not _CHECKS["kernel_id"](kernel_id):
+        raise LinkError("This is no kernel id.")
+    return runtime_dir / f"mcp-{kernel_id}.json"
+
+
+def write(info: ConnectionInfo, runtime_dir: Path) -> Path:
+    """Write the connection file: at once or not at all, and for this user's eyes only.
+
+    Raises
+    ------
+    LinkError
+        When it cannot be written, or something that is no plain file is in its place.
+    """
+    path = file_path(info.kernel_id, runtime_dir)
+    try:
+        make_private_directory(runtime_dir)
+        write_private(path, info.to_json())
+    except OSError as exc:
+        raise LinkError(f"The connection file {path} cannot be written: {exc.strerror}.") from exc
+    return path
+
+
+def read(path: Path) -> ConnectionInfo:
+    """What the connection file at `path` says.
+
+    Raises
+    ------
+    LinkError
+        When it cannot be read, is a link or no plain file, belongs to somebody else, can be read by
+        somebody else, or does not hold what it must.
+    """
+    try:
+        data = read_private(path, MAX_FILE_BYTES)
+    except OSError as exc:
+        raise LinkError(f"The connection file cannot be read: {exc.strerror}.") from exc
+    info = ConnectionInfo.from_json(data)
+    if path.name != file_path(info.kernel_id, path.parent).name:
+        raise LinkError("The connection file is not named for its kernel.")
+    return info
+
+
+def remove(info: ConnectionInfo, runtime_dir: Path) -> None:
+    """Remove a kernel's socket and, unless it speaks of a newer kernel already, its connection file.
+
+    What a kernel on another machine left is never removed: it may be alive.
+    """
+    if not info.is_here:
+        return
+    path = file_path(info.kernel_id, runtime_dir)
+    with suppress(LinkError, OSError):
+        if read(path).key == info.key:
+            path.unlink()
+    if isinstance(info.address, str):
+        remove_socket(Path(info.address))
+
+
+def remove_socket(path: Path) -> None:
+    """Remove a socket of this user's, and the private directory made for it."""
+    with suppress(OSError):
+        status = path.lstat()
+        if stat.S_ISSOCK(status.st_mode) and is_own(status):
+            path.unlink()
+    if path.parent.name.startswith(PRIVATE_DIR_PREFIX):
+        with suppress(OSError):  # somebody else's, or not empty
+            path.parent.rmdir()
+
+
+def _log_ignored(path: Path, error: LinkError) -> None:
+    log.warning("Ignoring %a: %s", str(path), error)  # anybody may have chosen its name
+
+
+def _connection_files(runtime_dir: Path) -> list[Path]:
+    # Not `Path.glob`: it hides some errors, which then look like a directory without kernels.
+    try:
+        names = os.listdir(runtime_dir)
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    except OSError as exc:
+        raise LinkError(f"The directory {runtime_dir} cannot be read: {exc.strerror}.") from exc
+    return [runtime_dir / name for name in sorted(names) if fnmatchcase(name, "mcp-*.json")]
+
+
+def scan(
+    runtime_dir: Path, ignored: Callable[[Path, LinkError], None] = _log_ignored
+) -> list[ConnectionInfo]:
+    """Read all connection files, in the order of their names.
+
+    Parameters
+    ----------
+    ignored : callable
+        Told of each file that is not to be trusted, and why; by default it goes to the log.
+
+    Raises
+    ------
+    LinkError
+        When the directory cannot be read: no descriptors are left, or the file system fails.
+    """
+    found = []
+    for path in _connection_files(runtime_dir):
+        try:
+            found.append(read(path))
+        except LinkError as exc:
+            if isinstance(exc.__cause__, OSError) and exc.__cause__.errno in NO_RESOURCES:
+                raise  # the file is not at fault: without it the list would be wrong
+            if os.path.lexists(path):  # else its kernel ended meanwhile
+                ignored(path, exc)
+    return found

@@ -1,0 +1,339 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The kernel's side of the link: listens, checks the key, and hands each connection to the server.
+
+Owns the socket, the connection file and one task for each connection. Does not know what is served:
+`serve` is called with a channel, as any server has it.
+
+Everything here belongs to one asyncio loop's thread.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hmac
+import logging
+import os
+import secrets
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+from typing import Final, cast
+
+import anyio
+from anyio import to_thread
+from anyio.abc import TaskGroup
+
+from .._util.private_files import make_private_directory
+from .._util.tasks import FailureLog
+from ..engine.callbacks import registering_callbacks
+from ..engine.channel import Channel
+from ..errors import LinkError
+from .channel import LinkChannel
+from .files import ConnectionInfo, Transport, default_runtime_dir, file_path, remove
+from .machine import this_machine
+from .moving import hear_moves
+from .names import candidate_names
+from .naming import Naming
+from .remembered_names import RememberedNames
+from .sockets import forget_after_fork, listen_again, listening_socket
+from .wire import greeted
+
+__all__ = ["HANDSHAKE_SECONDS", "MAX_CONNECTIONS", "Listener"]
+
+log = logging.getLogger(__name__)
+
+HANDSHAKE_SECONDS: Final = 5.0
+"""A client sends its key together with the connection; one that does not is none."""
+
+MAX_CONNECTIONS: Final = 640
+"""The 512 sessions a Jupyter Server may hold, its pools, and attached command lines. Others wait in the
+backlog for a place: a caller whose connection were closed would take the kernel for gone."""
+
+ACCEPT_PAUSE_SECONDS: Final = 0.5
+"""Where there are no descriptors left, trying again at once would only burn time."""
+
+FILE_SECONDS: Final = 60.0
+"""How often the kernel looks whether its connection file and socket are still there: clean-up programs, and
+versions of this package that take another machine's kernels for dead, remove them."""
+
+MAX_GREETING_BYTES: Final = 256
+"""A greeting has 75 bytes."""
+
+Serve = Callable[[Channel], Awaitable[None]]
+
+
+class _Door(asyncio.Protocol):
+    """A connection until it has shown the key. It is never answered: a stranger learns nothing."""
+
+    def __init__(self, listener: Listener) -> None:
+        self._listener = listener
+        self._received = bytearray()
+        self._timer: asyncio.TimerHandle | None = None
+        self._transport: asyncio.Transport | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        # Not checked: uvloop's transports are not instances of asyncio's classes.
+        self._transport = cast(asyncio.Transport, transport)
+        self._listener._admit(self._transport)
+        loop = asyncio.get_running_loop()
+        self._timer = loop.call_later(self._listener._handshake_seconds, self._refuse, "no key in time")
+
+    def data_received(self, data: bytes) -> None:
+        transport = self._transport
+        if transport is None or transport.is_closing():
+            return
+        self._received += data
+        greeting, line_break, rest = self._received.partition(b"\n")
+        if len(greeting) > MAX_GREETING_BYTES:
+            self._refuse("no greeting")
+        elif line_break:
+            self._answer(transport, bytes(greeting), bytes(rest))
+
+    def _answer(self, transport: asyncio.Transport, greeting: bytes, rest: bytes) -> None:
+        key, moved = greeted(greeting)
+        if not self._listener._opens(key):
+            self._refuse("wrong key")
+            return
+        self._stop_timer()
+        self._listener._welcome(transport, rest, moved)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._stop_timer()
+        if self._transport is not None:
+            self._listener._leave(self._transport)
+
+    def close(self) -> None:
+        if self._transport is not None:
+            self._transport.abort()
+
+    def _refuse(self, reason: str) -> None:
+        log.info("Refused a connection: %s.", reason)
+        self.close()
+
+    def _stop_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+
+
+class Listener:
+    """One kernel, reachable. Use `Listener.open`.
+
+    Attributes
+    ----------
+    naming : Naming
+        Its name, its notebook's path, and its connection file.
+    """
+
+    def __init__(
+        self,
+        naming: Naming,
+        serve: Serve,
+        sock: socket.socket,
+        tasks: TaskGroup,
+        *,
+        runtime_dir: Path,
+        max_connections: int = MAX_CONNECTIONS,
+        handshake_seconds: float = HANDSHAKE_SECONDS,
+        file_seconds: float = FILE_SECONDS,
+    ) -> None:
+        self.naming = naming
+        self._serve = serve
+        self._sockets = [sock]
+        self._tasks = tasks
+        self._runtime_dir = runtime_dir
+        self._max_connections = max_connections
+        self._handshake_seconds = handshake_seconds
+        self._file_seconds = file_seconds
+        self._open: set[asyncio.Transport] = set()
+        self._left = asyncio.Event()
+
+    @classmethod
+    @contextlib.asynccontextmanager
+    async def open(
+        cls,
+        serve: Serve,
+        *,
+        name: str,
+        kernel_id: str,
+        path: str | None = None,
+        remembered: RememberedNames | None = None,
+        named: Callable[[ConnectionInfo], None] = lambda info: None,
+        runtime_dir: Path | None = None,
+        transport: Transport | None = None,
+        max_connections: int = MAX_CONNECTIONS,
+        handshake_seconds: float = HANDSHAKE_SECONDS,
+        file_seconds: float = FILE_SECONDS,
+    ) -> AsyncIterator[Listener]:
+        """Listen for as long as the context lasts; at its end no task, socket or file is left.
+
+        Parameters
+        ----------
+        serve : callable
+            Runs one conversation over a channel until it is over. It runs once for each connection,
+            in a task of its own, and is cancelled at the end.
+        name : str
+            The wanted name; `listener.info.name` is what was free.
+        kernel_id : str
+            The kernel's id, which survives its restarts.
+        path : str, optional
+            The notebook's path, the real one where it is known.
+        remembered, named
+            See `Naming`.
+        runtime_dir : Path, optional
+            By default Jupyter's.
+        transport : {"unix", "tcp"}, optional
+            Only this one; by default the best there is.
+
+        Raises
+        ------
+        LinkError
+            When there is no place to listen, or the connection file cannot be written.
+        """
+        directory = runtime_dir or default_runtime_dir()
+        try:
+            make_private_directory(directory)
+        except OSError as exc:
+            raise LinkError(f"The directory {directory} cannot be made: {exc.strerror}.") from exc
+        with listening_socket(directory, transport) as (sock, kind, address):
+            info = ConnectionInfo(
+                name=next(candidate_names(name, kernel_id, path)),
+                kernel_id=kernel_id,
+                pid=os.getpid(),
+                path=path,
+                transport=kind,
+                address=address,
+                key=secrets.token_hex(32),
+                machine=this_machine(),
+            )
+            try:
+                async with _connections() as tasks:
+                    listener = cls(
+                        Naming(info, directory, remembered, named),
+                        serve,
+                        sock,
+                        tasks,
+                        runtime_dir=directory,
+                        max_connections=max_connections,
+                        handshake_seconds=handshake_seconds,
+                        file_seconds=file_seconds,
+                    )
+                    forget_after_fork(listener._descriptors)
+                    tasks.start_soon(listener._accept, sock)
+                    try:
+                        await listener.naming.begin(name)
+                        tasks.start_soon(listener._keep_reachable)
+                        yield listener
+                    finally:
+                        listener._stop()
+            finally:
+                remove(info, directory)  # once more: a write in a thread may have been under way
+
+    @property
+    def info(self) -> ConnectionInfo:
+        """What the connection file says."""
+        return self.naming.info
+
+    async def rename(self, chosen: str) -> None:
+        """See `Naming.rename`."""
+        await self.naming.rename(chosen)
+
+    async def _keep_reachable(self) -> None:
+        """Put the connection file and the socket back when they were removed while the kernel serves."""
+        failures = FailureLog("Keeping this kernel reachable")
+        while True:
+            await anyio.sleep(self._file_seconds)
+            with failures:
+                await self._restore()
+
+    async def _restore(self) -> None:
+        address, path = self.info.address, file_path(self.info.kernel_id, self._runtime_dir)
+        if isinstance(address, str) and not await to_thread.run_sync(os.path.lexists, address):
+            sock = listen_again(address)
+            if sock is not None:
+                log.info("The socket of this kernel was removed; it listens on a new one.")
+                self._sockets.append(sock)
+                self._tasks.start_soon(self._accept, sock)
+        # What a file says is left alone: it may be that of a newer process of this kernel.
+        try:
+            await to_thread.run_sync(os.utime, path)  # other machines know from it that the kernel lives
+        except FileNotFoundError:
+            log.info("The connection file of this kernel was removed; it is written again.")
+            await self.naming.publish()
+
+    async def _accept(self, sock: socket.socket) -> None:
+        # Not asyncio's Server: closed in the wrong moment it forgets a connection it has just accepted.
+        loop = asyncio.get_running_loop()
+        sock.setblocking(False)
+        with sock:
+            while True:
+                while len(self._open) >= self._max_connections:
+                    self._left.clear()
+                    await self._left.wait()
+                try:
+                    connection, _ = await loop.sock_accept(sock)
+                    # Shielded, since uvloop tells a protocol nothing of the end of a connection whose
+                    # acceptance was cancelled. It takes one turn of the loop.
+                    with registering_callbacks(), anyio.CancelScope(shield=True):
+                        await loop.connect_accepted_socket(lambda: _Door(self), connection)
+                except OSError as exc:  # too many open files, or the client is gone again
+                    log.warning("A connection could not be accepted: %s", exc)
+                    await anyio.sleep(ACCEPT_PAUSE_SECONDS)
+
+    def _stop(self) -> None:
+        remove(self.info, self._runtime_dir)
+        for transport in list(self._open):
+            protocol = transport.get_protocol()
+            if isinstance(protocol, _Door | LinkChannel):  # else its socket is closed already
+                protocol.close()
+
+    def _descriptors(self) -> list[int]:
+        sockets = [*self._sockets, *(transport.get_extra_info("socket") for transport in self._open)]
+        return [number for sock in sockets if (number := sock.fileno()) >= 0]
+
+    # -- what a door asks ------------------------------------------------------------------------
+
+    def _admit(self, transport: asyncio.Transport) -> None:
+        self._open.add(transport)
+
+    def _leave(self, transport: asyncio.Transport) -> None:
+        self._open.discard(transport)
+        self._left.set()
+
+    def _opens(self, key: str | None) -> bool:
+        return key is not None and hmac.compare_digest(key.encode(), self.info.key.encode())
+
+    def _welcome(self, transport: asyncio.Transport, rest: bytes, moved: bool) -> None:
+        # An answer to a question of this kernel must never be taken for one to a question of the next kernel
+        # in the same session, or of this one over another link: the ids of questions are never used again.
+        channel = LinkChannel(id_prefix=f"{os.getpid()}-{secrets.token_hex(4)}-")
+        transport.set_protocol(channel)
+        channel.connection_made(transport)
+        if rest:
+            channel.data_received(rest)
+        self._tasks.start_soon(self._run, channel, transport, moved)
+
+    async def _run(self, channel: LinkChannel, transport: asyncio.Transport, moved: bool) -> None:
+        try:
+            await (hear_moves(channel, self.naming.move) if moved else self._serve(channel))
+        except Exception:  # the top of a connection's task: its failure must not end the others
+            log.exception("A conversation on the link failed")
+        finally:
+            channel.close()
+            with anyio.CancelScope(shield=True):  # bounded by the channel's own flush time
+                await channel.wait_closed()
+            self._leave(transport)
+
+
+@contextlib.asynccontextmanager
+async def _connections() -> AsyncIterator[TaskGroup]:
+    """A task group that is cancelled at its end, and raises what the body raised as it was raised."""
+    try:
+        async with anyio.create_task_group() as tasks:
+            try:
+                yield tasks
+            finally:
+                tasks.cancel_scope.cancel()
+    except BaseExceptionGroup as group:
+        # The tasks of connections do not fail, so the only member is the body's own exception.
+        raise group.exceptions[0] from None
