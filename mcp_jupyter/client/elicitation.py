@@ -23,7 +23,7 @@ from .answering import Answerer, Callback, RequestContext, malformed
 from .streams import printable
 
 if TYPE_CHECKING:
-    from ..protocol.json_schema import JsonSchema
+    from ..protocol.validation import JsonSchema
 
 __all__ = ["Elicitor", "with_defaults"]
 
@@ -107,7 +107,7 @@ def _fields(schema: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def _checkable(schema: Mapping[str, Any]) -> JsonSchema:
     """The form's schema, ready to check answers. jsonschema is slow to import, and most clients never ask."""
-    from ..protocol.json_schema import JsonSchema
+    from ..protocol.validation import JsonSchema
 
     try:
         return JsonSchema(schema)

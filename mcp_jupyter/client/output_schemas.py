@@ -16,7 +16,7 @@ from ..errors import InvalidToolOutput, UncheckableSchema
 from .streams import printable
 
 if TYPE_CHECKING:
-    from ..protocol.json_schema import JsonSchema
+    from ..protocol.validation import JsonSchema
 
 __all__ = ["OutputSchemas"]
 
@@ -82,7 +82,7 @@ class OutputSchemas:
     def _schema(self, name: str) -> JsonSchema | None:
         if name not in self._ready:
             # Here and not above: jsonschema takes a tenth of a second to import.
-            from ..protocol.json_schema import JsonSchema
+            from ..protocol.validation import JsonSchema
 
             self._ready[name] = JsonSchema(self._listed[name])
         return self._ready[name]

@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 import anyio
 
-from ..engine.channel import Channel, Sink
-from ..engine.halves import ReadHalf, WriteHalf, halves, joined
+from ..engine.channel import Channel, ReadHalf, Sink, WriteHalf, halves, joined
 from ..errors import ConnectionClosed, FrameError, McpError, TooManyContainers
 from ..protocol.codes import INTERNAL_ERROR, INVALID_REQUEST, PARSE_ERROR
 from ..protocol.frames import ErrorResponse, Frame, Message, RequestId, classify, encode, parse

@@ -13,6 +13,10 @@ from __future__ import annotations
 
 import abc
 from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
 from typing import Protocol
 
 from anyio.lowlevel import checkpoint
@@ -21,7 +25,17 @@ from ..errors import ConnectionClosed, FrameError
 from ..protocol.frames import Message, classify, parse_trusted
 from ..protocol.limits import MAX_STREAM_BACKLOG
 
-__all__ = ["Channel", "MemoryChannel", "Sink", "memory_pair"]
+__all__ = [
+    "Channel",
+    "MemoryChannel",
+    "ReadHalf",
+    "Sink",
+    "WriteHalf",
+    "halves",
+    "joined",
+    "memory_pair",
+    "registering_callbacks",
+]
 
 
 class Sink(Protocol):
@@ -129,3 +143,66 @@ def memory_pair() -> tuple[MemoryChannel, MemoryChannel]:
     left, right = MemoryChannel(), MemoryChannel()
     left._peer, right._peer = right, left
     return left, right
+
+
+# -- halves --------------------------------------------------------------------------------------
+#
+# A channel as the pair (read, write) that the first-generation SDK's transports give. Knows nothing else.
+#
+# The two are one `Channel` cut in half; a session or a server joins them again, and nobody looks inside.
+
+
+@dataclass(frozen=True, slots=True)
+class ReadHalf:
+    """What the other side sends; opaque."""
+
+    channel: Channel
+
+
+@dataclass(frozen=True, slots=True)
+class WriteHalf:
+    """What this side sends; opaque."""
+
+    channel: Channel
+
+
+def halves(channel: Channel) -> tuple[ReadHalf, WriteHalf]:
+    """A channel as the pair that a session or a server takes."""
+    return ReadHalf(channel), WriteHalf(channel)
+
+
+def joined(read: ReadHalf, write: WriteHalf) -> Channel:
+    """The channel that two halves came from.
+
+    Raises
+    ------
+    ValueError
+        They are halves of two different connections.
+    """
+    if read.channel is not write.channel:
+        raise ValueError("read and write belong to different connections; pass the pair of one transport.")
+    return read.channel
+
+
+# -- callbacks -----------------------------------------------------------------------------------
+#
+# Lets anyio be used in what asyncio calls outside of any task: sockets' protocols, posted functions.
+#
+# anyio asks sniffio, where that is installed, which library runs; sniffio looks for a task, and outside
+# of one it must be told. (`anyio.run` tells it, `asyncio.run` does not.) Knows no socket.
+
+_current: ContextVar[str | None]
+try:
+    from sniffio import current_async_library_cvar as _current
+except ModuleNotFoundError:  # then anyio asks asyncio itself, which knows
+    _current = ContextVar("unused")
+
+
+@contextmanager
+def registering_callbacks() -> Iterator[None]:
+    """Callbacks registered inside may start anyio tasks: they keep the context they are registered in."""
+    token = _current.set("asyncio")
+    try:
+        yield
+    finally:
+        _current.reset(token)

@@ -18,8 +18,7 @@ from typing import Final, cast
 import anyio
 from anyio.lowlevel import checkpoint
 
-from ..engine.callbacks import registering_callbacks
-from ..engine.channel import Channel, Sink
+from ..engine.channel import Channel, Sink, registering_callbacks
 from ..errors import ConnectionClosed, FrameError, McpError
 from ..protocol.codes import INTERNAL_ERROR
 from ..protocol.frames import ErrorResponse, Frame, Message, Notification, Request, Response

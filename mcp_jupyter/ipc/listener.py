@@ -26,8 +26,7 @@ from anyio.abc import TaskGroup
 
 from .._util.private_files import make_private_directory
 from .._util.tasks import FailureLog
-from ..engine.callbacks import registering_callbacks
-from ..engine.channel import Channel
+from ..engine.channel import Channel, registering_callbacks
 from ..errors import LinkError
 from .channel import LinkChannel
 from .files import ConnectionInfo, Transport, default_runtime_dir, file_path, remove

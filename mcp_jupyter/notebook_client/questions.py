@@ -95,7 +95,7 @@ class Question:
 
     def problems(self, content: Mapping[str, Any]) -> list[str]:
         """What keeps `content` from being an answer to the form; empty when it is one."""
-        from ..protocol.json_schema import JsonSchema  # jsonschema is slow to import, and most never ask
+        from ..protocol.validation import JsonSchema  # jsonschema is slow to import, and most never ask
 
         try:
             return JsonSchema(self.schema).problems(content)

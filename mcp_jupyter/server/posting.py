@@ -12,7 +12,7 @@ from typing import Any, TypeVar, cast
 
 from anyio.lowlevel import current_token
 
-from ..engine.callbacks import registering_callbacks
+from ..engine.channel import registering_callbacks
 
 __all__ = ["Poster"]
 

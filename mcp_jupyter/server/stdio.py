@@ -18,8 +18,7 @@ from typing import BinaryIO, Final, Protocol
 
 import anyio
 
-from ..engine.channel import Channel, Sink
-from ..engine.halves import ReadHalf, WriteHalf, halves, joined
+from ..engine.channel import Channel, ReadHalf, Sink, WriteHalf, halves, joined
 from ..errors import ConnectionClosed, FrameError
 from ..protocol.codes import INVALID_REQUEST
 from ..protocol.frames import (

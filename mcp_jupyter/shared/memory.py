@@ -12,8 +12,7 @@ from .. import types
 from .._util.tasks import owned_tasks
 from ..client.callbacks import Callback
 from ..client.session import ClientSession
-from ..engine.channel import memory_pair
-from ..engine.halves import ReadHalf, WriteHalf, halves, joined
+from ..engine.channel import ReadHalf, WriteHalf, halves, joined, memory_pair
 from ..server.fastmcp.server import FastMCP
 from ..server.lowlevel import Server
 

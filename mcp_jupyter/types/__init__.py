@@ -9,64 +9,40 @@ a model says what a message looks like, `protocol` says when it may be sent.
 from typing import Any
 
 from . import (
-    _base,
     aliases,
-    completion,
+    base,
     content,
-    elicitation,
-    input_required,
+    interaction,
     jsonrpc,
     lifecycle,
-    logging,
     messages,
-    metadata,
-    progress,
     prompts,
     resources,
-    roots,
-    sampling,
-    subscriptions,
     tasks,
     tools,
 )
-from ._base import *  # noqa: F403
 from .aliases import *  # noqa: F403
-from .completion import *  # noqa: F403
+from .base import *  # noqa: F403
 from .content import *  # noqa: F403
-from .elicitation import *  # noqa: F403
-from .input_required import *  # noqa: F403
+from .interaction import *  # noqa: F403
 from .jsonrpc import *  # noqa: F403
 from .lifecycle import *  # noqa: F403
-from .logging import *  # noqa: F403
 from .messages import *  # noqa: F403
-from .metadata import *  # noqa: F403
-from .progress import *  # noqa: F403
 from .prompts import *  # noqa: F403
 from .resources import *  # noqa: F403
-from .roots import *  # noqa: F403
-from .sampling import *  # noqa: F403
-from .subscriptions import *  # noqa: F403
 from .tasks import *  # noqa: F403
 from .tools import *  # noqa: F403
 
 __all__ = []
-__all__ += _base.__all__
 __all__ += aliases.__all__
-__all__ += completion.__all__
+__all__ += base.__all__
 __all__ += content.__all__
-__all__ += elicitation.__all__
-__all__ += input_required.__all__
+__all__ += interaction.__all__
 __all__ += jsonrpc.__all__
 __all__ += lifecycle.__all__
-__all__ += logging.__all__
 __all__ += messages.__all__
-__all__ += metadata.__all__
-__all__ += progress.__all__
 __all__ += prompts.__all__
 __all__ += resources.__all__
-__all__ += roots.__all__
-__all__ += sampling.__all__
-__all__ += subscriptions.__all__
 __all__ += tasks.__all__
 __all__ += tools.__all__
 

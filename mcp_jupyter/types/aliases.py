@@ -4,9 +4,9 @@
 from typing import Final, Literal, TypeAlias
 
 from ..protocol.methods import LEGACY_VERSIONS
-from .completion import ResourceTemplateReference
 from .content import AudioContent, ImageContent, TextContent
-from .sampling import CreateMessageResult
+from .interaction import CreateMessageResult
+from .prompts import ResourceTemplateReference
 
 __all__ = [
     "CONNECTION_CLOSED",

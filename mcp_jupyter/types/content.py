@@ -6,8 +6,7 @@ Knows no method. Bytes are base64 text here; encoding and decoding is the busine
 
 from typing import Annotated, Any, ClassVar, Literal, TypeAlias
 
-from ._base import BY_TYPE, Flag, JSONObject, Meta, NullableWireModel, WireModel
-from .metadata import Annotations
+from .base import BY_TYPE, Annotations, Flag, JSONObject, Meta, NullableWireModel, WireModel
 from .resources import BlobResourceContents, Resource, TextResourceContents
 
 __all__ = [

@@ -20,7 +20,7 @@ from ..protocol.codes import (
     RESOURCE_NOT_FOUND,
     UNSUPPORTED_PROTOCOL_VERSION,
 )
-from ._base import JSONObject, NullableWireModel, RequestId, WireModel
+from .base import JSONObject, NullableWireModel, RequestId, WireModel
 
 __all__ = [
     "HEADER_MISMATCH",

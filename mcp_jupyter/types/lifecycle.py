@@ -5,15 +5,20 @@ Also the members of `_meta` by which the modern era says the same in each reques
 Knows no versions: which of these exist when is the business of `protocol`.
 """
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, ClassVar, Literal, TypeAlias
 
 from pydantic import Field
 
-from ._base import (
+from .base import (
+    BaseMetadata,
     CacheableResult,
+    Icon,
     JSONObject,
     Notification,
     NotificationParams,
+    NullableWireModel,
+    Number,
+    ProgressToken,
     Request,
     RequestId,
     RequestMeta,
@@ -21,10 +26,10 @@ from ._base import (
     Result,
     WireModel,
 )
-from .logging import LoggingLevel
-from .metadata import BaseMetadata, Icon
 
 __all__ = [
+    "CancelledNotification",
+    "CancelledNotificationParams",
     "ClientCapabilities",
     "ClientTasksCapability",
     "CompletionsCapability",
@@ -39,9 +44,14 @@ __all__ = [
     "InitializeResult",
     "InitializedNotification",
     "LoggingCapability",
+    "LoggingLevel",
+    "LoggingMessageNotification",
+    "LoggingMessageNotificationParams",
     "MissingRequiredClientCapabilityErrorData",
     "NotificationMetaObject",
     "PingRequest",
+    "ProgressNotification",
+    "ProgressNotificationParams",
     "PromptsCapability",
     "RequestMetaObject",
     "ResourcesCapability",
@@ -52,10 +62,55 @@ __all__ = [
     "SamplingToolsCapability",
     "ServerCapabilities",
     "ServerTasksCapability",
+    "SetLevelRequest",
+    "SetLevelRequestParams",
     "ToolsCapability",
     "UnsupportedProtocolVersionErrorData",
     "UrlElicitationCapability",
 ]
+
+
+# -- logging -------------------------------------------------------------------------------------
+#
+# Log messages of a server, and their level (spec, server/utilities/logging). Not Python's `logging`.
+
+LoggingLevel: TypeAlias = Literal[
+    "debug", "info", "notice", "warning", "error", "critical", "alert", "emergency"
+]
+"""Severity, as in syslog (RFC 5424, section 6.2.1), least severe first."""
+
+
+class SetLevelRequestParams(RequestParams):
+    """Params of `logging/setLevel`."""
+
+    level: LoggingLevel
+
+
+class SetLevelRequest(Request):
+    """Ask for messages of this severity and above (legacy versions)."""
+
+    method: Literal["logging/setLevel"] = "logging/setLevel"
+    params: SetLevelRequestParams
+
+
+class LoggingMessageNotificationParams(NotificationParams, NullableWireModel):
+    """Params of `notifications/message`; `data` is any JSON value."""
+
+    nullable: ClassVar[frozenset[str]] = frozenset({"data"})
+
+    level: LoggingLevel
+    logger: str | None = None
+    data: Any
+
+
+class LoggingMessageNotification(Notification):
+    """A log message."""
+
+    method: Literal["notifications/message"] = "notifications/message"
+    params: LoggingMessageNotificationParams
+
+
+# -- lifecycle -----------------------------------------------------------------------------------
 
 
 class Implementation(BaseMetadata):
@@ -305,3 +360,38 @@ class MissingRequiredClientCapabilityErrorData(WireModel):
     """`data` of the error MISSING_CLIENT_CAPABILITY (2026-07-28)."""
 
     requiredCapabilities: ClientCapabilities
+
+
+# -- progress ------------------------------------------------------------------------------------
+#
+# Progress of a request, and its cancellation (spec, basic/utilities or basic/patterns).
+
+
+class ProgressNotificationParams(NotificationParams):
+    """Params of `notifications/progress`; `progress` grows with each, `message` since 2025-03-26."""
+
+    progressToken: ProgressToken
+    progress: Number
+    total: Number | None = None
+    message: str | None = None
+
+
+class ProgressNotification(Notification):
+    """How far a request has come."""
+
+    method: Literal["notifications/progress"] = "notifications/progress"
+    params: ProgressNotificationParams
+
+
+class CancelledNotificationParams(NotificationParams):
+    """Params of `notifications/cancelled`; 2025-11-25 allows `requestId` to be absent."""
+
+    requestId: RequestId | None = None
+    reason: str | None = None
+
+
+class CancelledNotification(Notification):
+    """The answer to a request is no longer wanted."""
+
+    method: Literal["notifications/cancelled"] = "notifications/cancelled"
+    params: CancelledNotificationParams

@@ -9,33 +9,46 @@ from typing import Any, TypeAlias
 
 from pydantic import ConfigDict, RootModel
 
-from .completion import CompleteRequest, CompleteResult
-from .elicitation import ElicitCompleteNotification, ElicitRequest, ElicitResult
-from .input_required import InputRequiredResult
+from .interaction import (
+    CreateMessageRequest,
+    CreateMessageResult,
+    ElicitCompleteNotification,
+    ElicitRequest,
+    ElicitResult,
+    InputRequiredResult,
+    ListRootsRequest,
+    ListRootsResult,
+    RootsListChangedNotification,
+)
 from .lifecycle import (
+    CancelledNotification,
     DiscoverRequest,
     DiscoverResult,
     EmptyResult,
     InitializedNotification,
     InitializeRequest,
     InitializeResult,
+    LoggingMessageNotification,
     PingRequest,
+    ProgressNotification,
+    SetLevelRequest,
 )
-from .logging import LoggingMessageNotification, SetLevelRequest
-from .progress import CancelledNotification, ProgressNotification
-from .prompts import GetPromptRequest, GetPromptResult, ListPromptsRequest, ListPromptsResult
+from .prompts import (
+    CompleteRequest,
+    CompleteResult,
+    GetPromptRequest,
+    GetPromptResult,
+    ListPromptsRequest,
+    ListPromptsResult,
+)
 from .resources import (
     ListResourcesRequest,
     ListResourcesResult,
     ListResourceTemplatesRequest,
     ListResourceTemplatesResult,
+    PromptListChangedNotification,
     ReadResourceRequest,
     ReadResourceResult,
-)
-from .roots import ListRootsRequest, ListRootsResult, RootsListChangedNotification
-from .sampling import CreateMessageRequest, CreateMessageResult
-from .subscriptions import (
-    PromptListChangedNotification,
     ResourceListChangedNotification,
     ResourceUpdatedNotification,
     SubscribeRequest,

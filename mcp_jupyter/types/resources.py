@@ -8,18 +8,24 @@ import base64
 from collections.abc import Iterator
 from typing import Any, Literal
 
-from ._base import (
+from .base import (
+    Annotations,
+    BaseMetadata,
     CacheableResult,
+    Icon,
     InputResponseRequestParams,
     Meta,
+    Notification,
+    NotificationParams,
     PaginatedRequest,
     PaginatedResult,
     Request,
     RequestParams,
+    Result,
     Uri,
     WireModel,
 )
-from .metadata import Annotations, BaseMetadata, Icon
+from .lifecycle import NotificationMetaObject, ResultMetaObject
 
 __all__ = [
     "BlobResourceContents",
@@ -27,14 +33,30 @@ __all__ = [
     "ListResourceTemplatesResult",
     "ListResourcesRequest",
     "ListResourcesResult",
+    "PromptListChangedNotification",
     "ReadResourceRequest",
     "ReadResourceRequestParams",
     "ReadResourceResult",
     "Resource",
     "ResourceContents",
+    "ResourceListChangedNotification",
     "ResourceRequestParams",
     "ResourceTemplate",
+    "ResourceUpdatedNotification",
+    "ResourceUpdatedNotificationParams",
+    "SubscribeRequest",
+    "SubscribeRequestParams",
+    "SubscriptionFilter",
+    "SubscriptionsAcknowledgedNotification",
+    "SubscriptionsAcknowledgedNotificationParams",
+    "SubscriptionsListenRequest",
+    "SubscriptionsListenRequestParams",
+    "SubscriptionsListenResult",
+    "SubscriptionsListenResultMetaObject",
     "TextResourceContents",
+    "ToolListChangedNotification",
+    "UnsubscribeRequest",
+    "UnsubscribeRequestParams",
 ]
 
 
@@ -135,3 +157,120 @@ class ReadResourceResult(CacheableResult):
         for part in self.contents[:1]:
             yield part.text if isinstance(part, TextResourceContents) else base64.b64decode(part.blob)
             yield part.mimeType
+
+
+# -- subscriptions -------------------------------------------------------------------------------
+#
+# Hearing of changes: which a client asks for, and the notifications that tell of them.
+#
+# Legacy versions subscribe to resources one by one; 2026-07-28 opens one `subscriptions/listen` with a
+# filter. The notifications of changes are the same.
+
+
+class ToolListChangedNotification(Notification):
+    """The list of tools changed."""
+
+    method: Literal["notifications/tools/list_changed"] = "notifications/tools/list_changed"
+    params: NotificationParams | None = None
+
+
+class PromptListChangedNotification(Notification):
+    """The list of prompts changed."""
+
+    method: Literal["notifications/prompts/list_changed"] = "notifications/prompts/list_changed"
+    params: NotificationParams | None = None
+
+
+class ResourceListChangedNotification(Notification):
+    """The list of resources or of resource templates changed."""
+
+    method: Literal["notifications/resources/list_changed"] = "notifications/resources/list_changed"
+    params: NotificationParams | None = None
+
+
+class ResourceUpdatedNotificationParams(NotificationParams):
+    """Params of `notifications/resources/updated`; may name a part of the resource subscribed to."""
+
+    uri: str
+
+
+class ResourceUpdatedNotification(Notification):
+    """A resource changed; read it again."""
+
+    method: Literal["notifications/resources/updated"] = "notifications/resources/updated"
+    params: ResourceUpdatedNotificationParams
+
+
+# ------------------------------------------------------------------------------------ legacy: one by one
+
+
+class SubscribeRequestParams(ResourceRequestParams):
+    """Params of `resources/subscribe`."""
+
+
+class SubscribeRequest(Request):
+    """Ask to hear of changes to a resource."""
+
+    method: Literal["resources/subscribe"] = "resources/subscribe"
+    params: SubscribeRequestParams
+
+
+class UnsubscribeRequestParams(ResourceRequestParams):
+    """Params of `resources/unsubscribe`."""
+
+
+class UnsubscribeRequest(Request):
+    """Hear no more of it."""
+
+    method: Literal["resources/unsubscribe"] = "resources/unsubscribe"
+    params: UnsubscribeRequestParams
+
+
+# ------------------------------------------------------------------------------------- modern: one stream
+
+
+class SubscriptionFilter(WireModel):
+    """What a client wants to hear of, and which part of it a server grants.
+
+    `taskIds` belongs to the extension io.modelcontextprotocol/tasks.
+    """
+
+    toolsListChanged: bool | None = None
+    promptsListChanged: bool | None = None
+    resourcesListChanged: bool | None = None
+    resourceSubscriptions: list[str] | None = None
+    taskIds: list[str] | None = None
+
+
+class SubscriptionsListenRequestParams(RequestParams):
+    """Params of `subscriptions/listen`."""
+
+    notifications: SubscriptionFilter
+
+
+class SubscriptionsListenRequest(Request):
+    """Ask to hear of changes until the request is cancelled."""
+
+    method: Literal["subscriptions/listen"] = "subscriptions/listen"
+    params: SubscriptionsListenRequestParams
+
+
+class SubscriptionsAcknowledgedNotificationParams(NotificationParams):
+    """Params of `notifications/subscriptions/acknowledged`: the part of the filter that is granted."""
+
+    notifications: SubscriptionFilter
+
+
+class SubscriptionsAcknowledgedNotification(Notification):
+    """First message of a subscription."""
+
+    method: Literal["notifications/subscriptions/acknowledged"] = "notifications/subscriptions/acknowledged"
+    params: SubscriptionsAcknowledgedNotificationParams
+
+
+class SubscriptionsListenResult(Result):
+    """The server ended the subscription."""
+
+
+class SubscriptionsListenResultMetaObject(ResultMetaObject, NotificationMetaObject):
+    """`_meta` of that result."""

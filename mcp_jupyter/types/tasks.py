@@ -12,7 +12,7 @@
 
 from typing import ClassVar, Literal, TypeAlias
 
-from ._base import (
+from .base import (
     JSONObject,
     Notification,
     NotificationParams,
@@ -24,7 +24,7 @@ from ._base import (
     Result,
     WireModel,
 )
-from .input_required import InputRequests
+from .interaction import InputRequests
 from .jsonrpc import ErrorData
 
 __all__ = [

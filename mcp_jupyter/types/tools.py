@@ -3,10 +3,12 @@
 
 from typing import Annotated, Any, ClassVar, Literal
 
-from ._base import (
+from .base import (
     BY_TYPE,
+    BaseMetadata,
     CacheableResult,
     Flag,
+    Icon,
     InputResponseRequestParams,
     JSONObject,
     Meta,
@@ -19,7 +21,6 @@ from ._base import (
     WireModel,
 )
 from .content import ContentBlock
-from .metadata import BaseMetadata, Icon
 
 __all__ = [
     "CallToolRequest",

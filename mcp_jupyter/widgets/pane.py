@@ -13,7 +13,7 @@ import ipywidgets as widgets
 
 from ..errors import UncheckableSchema
 from ..notebook_client.calls import Call
-from ..protocol.json_schema import JsonSchema
+from ..protocol.validation import JsonSchema
 from .forms import SchemaForm
 from .history import Asked, History
 from .items import Item

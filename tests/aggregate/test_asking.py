@@ -8,8 +8,7 @@ import pytest
 
 from mcp_jupyter import ClientSession, types
 from mcp_jupyter.aggregate.aggregate import Hub
-from mcp_jupyter.engine.channel import memory_pair
-from mcp_jupyter.engine.halves import halves
+from mcp_jupyter.engine.channel import halves, memory_pair
 from mcp_jupyter.errors import McpError
 from mcp_jupyter.server.fastmcp import Context, FastMCP
 

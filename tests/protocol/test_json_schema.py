@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from mcp_jupyter.errors import UncheckableSchema
-from mcp_jupyter.protocol.json_schema import MAX_CHECK_SECONDS, MAX_SCHEMA_DEPTH, MAX_SCHEMA_PARTS, JsonSchema
+from mcp_jupyter.protocol.validation import MAX_CHECK_SECONDS, MAX_SCHEMA_DEPTH, MAX_SCHEMA_PARTS, JsonSchema
 
 PERSON = {
     "type": "object",
@@ -221,7 +221,7 @@ def test_a_value_too_deep_for_a_schema_that_follows_it():
 
 FORMATS = """
 import sys
-from mcp_jupyter.protocol.json_schema import JsonSchema
+from mcp_jupyter.protocol.validation import JsonSchema
 assert JsonSchema({"type": "string", "format": "iri"}).problems("x") == []
 assert "jsonschema" in sys.modules
 assert "rfc3987_syntax" not in sys.modules

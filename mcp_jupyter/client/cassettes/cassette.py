@@ -23,7 +23,7 @@ from pydantic import ValidationError
 
 from ... import types
 from ..._util.tasks import owned_tasks
-from ...engine.halves import halves
+from ...engine.channel import halves
 from ...errors import CassetteError, ConfigError
 from ..answering import malformed
 from ..connecting import Opened, SessionFactory

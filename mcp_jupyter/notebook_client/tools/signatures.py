@@ -40,7 +40,7 @@ from .schemas import (
 )
 
 if TYPE_CHECKING:
-    from ...protocol.json_schema import JsonSchema
+    from ...protocol.validation import JsonSchema
 
 __all__ = ["NOT_GIVEN", "checked", "compiled", "is_plain_name", "signature_of"]
 
@@ -187,7 +187,7 @@ def compiled(schema: Mapping[str, Any]) -> JsonSchema:
 @lru_cache(maxsize=128)
 def _compiled(schema: bytes) -> JsonSchema:
     """By content: a tool that is called in a loop is read once."""
-    from ...protocol.json_schema import JsonSchema  # slow to import: jsonschema may bring a grammar of IRIs
+    from ...protocol.validation import JsonSchema  # slow to import: jsonschema may bring a grammar of IRIs
 
     return JsonSchema(from_json(schema))
 

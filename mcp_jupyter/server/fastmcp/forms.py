@@ -85,7 +85,7 @@ class Form:
 
 
 def _checked(entered: Mapping[str, Any], schema: Mapping[str, Any]) -> dict[str, Any]:
-    from ...protocol.json_schema import JsonSchema  # slow to import, and most servers never ask
+    from ...protocol.validation import JsonSchema  # slow to import, and most servers never ask
 
     problems = JsonSchema(schema).problems(dict(entered))
     if problems:

@@ -19,9 +19,8 @@ from typing import Any, Final, Generic, Literal, TypeVar
 import anyio
 
 from ..._util.tasks import owned_tasks
-from ...engine.channel import Channel
+from ...engine.channel import Channel, ReadHalf, WriteHalf, joined
 from ...engine.connection import InboundRequest
-from ...engine.halves import ReadHalf, WriteHalf, joined
 from ...errors import McpError
 from ...protocol import codes
 from ...protocol.frames import Notification

@@ -14,7 +14,7 @@ from ...errors import ToolError, UncheckableSchema
 from ...protocol.headers import HeaderError, param_headers
 
 if TYPE_CHECKING:
-    from ...protocol.json_schema import JsonSchema
+    from ...protocol.validation import JsonSchema
 
 __all__ = ["KnownTool", "KnownTools"]
 
@@ -75,7 +75,7 @@ class KnownTool:
     def _schema(self, kind: str, schema: dict[str, Any]) -> JsonSchema:
         if kind not in self._schemas:
             # Here and not above: jsonschema takes a tenth of a second to import.
-            from ...protocol.json_schema import JsonSchema
+            from ...protocol.validation import JsonSchema
 
             self._schemas[kind] = JsonSchema(schema)
         return self._schemas[kind]

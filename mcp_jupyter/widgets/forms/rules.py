@@ -9,7 +9,7 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from ...errors import UncheckableSchema
-from ...protocol.json_schema import JsonSchema
+from ...protocol.validation import JsonSchema
 
 __all__ = ["Rules", "format_problem", "is_secret"]
 

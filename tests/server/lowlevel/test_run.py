@@ -11,8 +11,7 @@ import anyio
 import pytest
 
 from mcp_jupyter import Client, ClientSession, types
-from mcp_jupyter.engine.channel import memory_pair
-from mcp_jupyter.engine.halves import halves
+from mcp_jupyter.engine.channel import halves, memory_pair
 from mcp_jupyter.errors import ConnectionClosed, McpError
 from mcp_jupyter.server.lowlevel import NotificationOptions, Server
 from mcp_jupyter.server.models import InitializationOptions

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from mcp_jupyter import Client, types
-from mcp_jupyter.protocol.json_schema import JsonSchema
+from mcp_jupyter.protocol.validation import JsonSchema
 from mcp_jupyter.widgets.forms import SchemaForm
 from mcp_jupyter.widgets.forms.building import build
 from mcp_jupyter.widgets.forms.choices import same

@@ -8,7 +8,7 @@ from typing import Any
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from mcp_jupyter.protocol.json_schema import JsonSchema
+from mcp_jupyter.protocol.validation import JsonSchema
 from mcp_jupyter.widgets.forms.building import MAX_FIELDS, build
 from mcp_jupyter.widgets.forms.choices import same
 from mcp_jupyter.widgets.forms.problems import Problem

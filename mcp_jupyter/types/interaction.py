@@ -4,22 +4,34 @@
 Owns the shapes of the questions and of the answer. Does not check an answer against its form.
 """
 
-from typing import Final, Literal, TypeAlias
+from typing import Annotated, Final, Literal, TypeAlias
 
-from ._base import (
+from pydantic import Field
+
+from .base import (
+    BY_TYPE,
     JSONObject,
+    Meta,
     Notification,
     NotificationParams,
     Number,
     Request,
+    RequestParams,
     Result,
+    Role,
     TaskAugmentedRequestParams,
+    Uri,
     WireModel,
 )
+from .content import SamplingMessageContentBlock
+from .tools import Tool
 
 __all__ = [
     "URL_ELICITATION_REQUIRED",
     "BooleanSchema",
+    "CreateMessageRequest",
+    "CreateMessageRequestParams",
+    "CreateMessageResult",
     "ElicitCompleteNotification",
     "ElicitCompleteNotificationParams",
     "ElicitRequest",
@@ -31,19 +43,34 @@ __all__ = [
     "ElicitationRequiredErrorData",
     "EnumOption",
     "EnumSchema",
+    "IncludeContext",
+    "InputRequest",
+    "InputRequests",
+    "InputRequiredResult",
+    "InputResponse",
+    "InputResponses",
     "LegacyTitledEnumSchema",
+    "ListRootsRequest",
+    "ListRootsResult",
+    "ModelHint",
+    "ModelPreferences",
     "MultiSelectEnumSchema",
     "NumberSchema",
     "PrimitiveSchemaDefinition",
+    "Root",
+    "RootsListChangedNotification",
+    "SamplingMessage",
     "SingleSelectEnumSchema",
     "StringSchema",
     "TitledEnumItems",
     "TitledMultiSelectEnumSchema",
     "TitledSingleSelectEnumSchema",
+    "ToolChoice",
     "UntitledEnumItems",
     "UntitledMultiSelectEnumSchema",
     "UntitledSingleSelectEnumSchema",
 ]
+
 
 URL_ELICITATION_REQUIRED: Final = -32042
 """Error code of 2025-11-25: a URL must be visited first. Must not be sent since 2026-07-28."""
@@ -212,3 +239,142 @@ class ElicitationRequiredErrorData(WireModel):
     """`data` of the error URL_ELICITATION_REQUIRED (2025-11-25 only)."""
 
     elicitations: list[ElicitRequestURLParams]
+
+
+# -- roots ---------------------------------------------------------------------------------------
+#
+# Roots: the folders a client lets a server know of (spec, client/roots; deprecated since 2026-07-28).
+
+
+class Root(WireModel):
+    """A folder or file; the URI begins with `file://`."""
+
+    uri: Uri
+    name: str | None = None
+    meta: Meta = None
+
+
+class ListRootsRequest(Request):
+    """Ask for the roots. A request of the legacy versions; an input request since 2026-07-28."""
+
+    method: Literal["roots/list"] = "roots/list"
+    params: RequestParams | None = None
+
+
+class ListRootsResult(Result):
+    """The roots."""
+
+    roots: list[Root]
+
+
+class RootsListChangedNotification(Notification):
+    """The roots changed (legacy versions)."""
+
+    method: Literal["notifications/roots/list_changed"] = "notifications/roots/list_changed"
+    params: NotificationParams | None = None
+
+
+# -- sampling ------------------------------------------------------------------------------------
+#
+# Sampling: a server asks the client's model for a message (spec, client/sampling).
+
+IncludeContext: TypeAlias = Literal["none", "thisServer", "allServers"]
+"""Whose context the client adds. All but `none` are deprecated since 2025-11-25."""
+
+_Block: TypeAlias = Annotated[SamplingMessageContentBlock, BY_TYPE]
+
+
+class SamplingMessage(WireModel):
+    """One message of the conversation: a block, or since 2025-11-25 a list of blocks."""
+
+    role: Role
+    content: _Block | list[_Block]
+    meta: Meta = None
+
+    @property
+    def content_as_list(self) -> list[SamplingMessageContentBlock]:
+        """The blocks, also where there is only one."""
+        return self.content if isinstance(self.content, list) else [self.content]
+
+
+class ModelHint(WireModel):
+    """Part of the name of a model that would do, as in "claude" or "haiku"."""
+
+    name: str | None = None
+
+
+class ModelPreferences(WireModel):
+    """What matters in choosing a model, each from 0 to 1; hints in order of preference."""
+
+    hints: list[ModelHint] | None = None
+    costPriority: Number | None = None
+    speedPriority: Number | None = None
+    intelligencePriority: Number | None = None
+
+
+class ToolChoice(WireModel):
+    """Whether the model may, must or must not use tools; absent means `auto`."""
+
+    mode: Literal["auto", "required", "none"] | None = None
+
+
+class CreateMessageRequestParams(TaskAugmentedRequestParams):
+    """Params of `sampling/createMessage`."""
+
+    messages: list[SamplingMessage]
+    maxTokens: int
+    modelPreferences: ModelPreferences | None = None
+    systemPrompt: str | None = None
+    includeContext: IncludeContext | None = None
+    temperature: Number | None = None
+    stopSequences: list[str] | None = None
+    metadata: JSONObject | None = None
+    tools: list[Tool] | None = None
+    toolChoice: ToolChoice | None = None
+
+
+class CreateMessageRequest(Request):
+    """Ask for a message. A request of the legacy versions; an input request since 2026-07-28."""
+
+    method: Literal["sampling/createMessage"] = "sampling/createMessage"
+    params: CreateMessageRequestParams
+
+
+class CreateMessageResult(Result):
+    """The model's message. `stopReason` is an open set: `endTurn`, `maxTokens`, `toolUse` and others."""
+
+    role: Role
+    content: _Block | list[_Block]
+    model: str
+    stopReason: str | None = None
+
+    @property
+    def content_as_list(self) -> list[SamplingMessageContentBlock]:
+        """The blocks, also where there is only one."""
+        return self.content if isinstance(self.content, list) else [self.content]
+
+
+# -- input required ------------------------------------------------------------------------------
+#
+# A result that asks back instead of answering (2026-07-28, basic/patterns, multi-round-trip requests).
+#
+# Owns the shapes. Signing `requestState` and fulfilling requests is the engine's.
+
+InputRequest: TypeAlias = ElicitRequest | CreateMessageRequest | ListRootsRequest
+"""What a server may ask; here without id, as a member of a result."""
+
+InputRequests: TypeAlias = dict[str, Annotated[InputRequest, Field(discriminator="method")]]
+"""The questions, under keys of the server's choice."""
+
+InputResponse: TypeAlias = ElicitResult | CreateMessageResult | ListRootsResult
+
+InputResponses: TypeAlias = dict[str, InputResponse]
+"""The answers, under the keys of the questions."""
+
+
+class InputRequiredResult(Result):
+    """Answer these and call again, with `requestState` exactly as given. At least one of the two is there."""
+
+    resultType: str = "input_required"
+    inputRequests: InputRequests | None = None
+    requestState: str | None = None
