@@ -18,7 +18,7 @@ from anyio.abc import TaskGroup, TaskStatus
 from .._version import __version__
 from ..engine.connection import Connection, InboundRequest
 from ..errors import ConnectionClosed, LinkError, McpError, McpJupyterError, RequestTimeout
-from ..ipc.dial import dial
+from ..ipc.connect import dial
 from ..ipc.files import ConnectionInfo
 from ..protocol.codes import METHOD_NOT_FOUND
 from ..protocol.eras import CLIENT_CAPABILITIES, CLIENT_INFO, LATEST_MODERN, PROTOCOL_VERSION

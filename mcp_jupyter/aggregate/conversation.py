@@ -22,7 +22,7 @@ from .._version import __version__
 from ..engine.channel import Channel
 from ..engine.connection import Connection, InboundRequest
 from ..errors import McpError, McpJupyterError, UnknownName
-from ..ipc.resume import ResumingLink
+from ..ipc.reconnecting_channel import ResumingLink
 from ..protocol import codes
 from ..protocol.eras import CLIENT_INFO, TASKS_EXTENSION, Era, is_modern, modern_era, negotiate
 from ..protocol.frames import Notification, RequestId

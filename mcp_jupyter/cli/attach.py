@@ -16,7 +16,7 @@ from .options import constant_tools
 
 if TYPE_CHECKING:
     from ..ipc.files import ConnectionInfo
-    from ..ipc.relay import Answer
+    from ..ipc.stdio_proxy import Answer
     from ..protocol.frames import ErrorResponse, Request, Response
     from ..protocol.rights import Mode
 
@@ -63,9 +63,8 @@ async def _attach_all(mode: Mode | None) -> None:
 
 async def _attach(name: str | None, mode: Mode | None) -> None:
     from ..errors import NotebookNotFound
-    from ..ipc.attached import AttachedNotebook
-    from ..ipc.discovery import Discovery
-    from ..ipc.finding import find_notebook
+    from ..ipc.discovery import Discovery, find_notebook
+    from ..ipc.stdio_proxy import AttachedNotebook
     from ..server.stdio import serve_stdio
 
     discovery = Discovery()

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from ..ipc.discovery import Discovery
     from ..ipc.files import ConnectionInfo
-    from ..ipc.http_address import HttpAddress
+    from ..ipc.rendezvous import HttpAddress
 
 __all__ = ["command"]
 
@@ -78,7 +78,7 @@ def command(
 
 
 def _show_notebook(info: ConnectionInfo, discovery: Discovery) -> None:
-    from ..ipc.http_address import read_http
+    from ..ipc.rendezvous import read_http
     from .connect_lines import program_lines, shown
     from .launch import attach_command, jupyter_directories
 
@@ -137,7 +137,7 @@ def _of_run(name: str | None, runtime_dir: Path) -> HttpAddress | None:
         There are several.
     """
     from ..errors import LinkError
-    from ..ipc.http_address import run_servers
+    from ..ipc.rendezvous import run_servers
 
     if name is None:
         return None

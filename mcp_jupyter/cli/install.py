@@ -245,7 +245,7 @@ def _url_of(target: str) -> _Place:
     import anyio
 
     from ..ipc.discovery import Discovery
-    from ..ipc.http_address import read_http
+    from ..ipc.rendezvous import read_http
     from .server_url import NO_SERVER, endpoint_of
 
     discovery = Discovery()

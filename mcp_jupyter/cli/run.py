@@ -31,7 +31,7 @@ from . import reported
 from .options import constant_tools
 
 if TYPE_CHECKING:
-    from ..ipc.http_address import HttpAddress
+    from ..ipc.rendezvous import HttpAddress
     from ..protocol.rights import Mode
     from .run_notebook import NotebookOptions
 
@@ -296,7 +296,7 @@ def _kept_for_connect(listening: _Listening, name: str, bound: int) -> Iterator[
         return
     from ..errors import LinkError
     from ..ipc.files import default_runtime_dir
-    from ..ipc.http_address import MAX_NAME_CHARS, HttpAddress, forget_http, run_key, write_http
+    from ..ipc.rendezvous import MAX_NAME_CHARS, HttpAddress, forget_http, run_key, write_http
     from .table import plain
 
     called = plain(name)[:MAX_NAME_CHARS]

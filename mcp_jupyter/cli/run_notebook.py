@@ -19,9 +19,8 @@ if TYPE_CHECKING:
     from anyio import CancelScope
 
     from ..headless.run import CellFailed, HeadlessNotebook
-    from ..ipc.attached import AttachedNotebook
     from ..ipc.discovery import Discovery
-    from ..ipc.starting import StartingNotebook
+    from ..ipc.stdio_proxy import AttachedNotebook, StartingNotebook
     from ..protocol.rights import Mode
     from ..server.host_profiles import HostProfile
     from ..server.opening import Opening
@@ -85,8 +84,8 @@ async def served_notebook(
         The file or its kernel cannot be used, or (`CellFailed`) a cell failed.
     ParameterError
     """
-    from ..ipc.attached import AttachedNotebook
     from ..ipc.discovery import Discovery
+    from ..ipc.stdio_proxy import AttachedNotebook
 
     discovery = Discovery()
     async with _run(path, options, discovery, say) as notebook:
@@ -107,7 +106,7 @@ async def serve_notebook(path: Path, options: NotebookOptions, say: Callable[[st
 
     from .._util.tasks import owned_tasks
     from ..errors import McpJupyterError
-    from ..ipc.starting import StartingNotebook
+    from ..ipc.stdio_proxy import StartingNotebook
 
     resolved = Path(await anyio.Path(path).resolve())
     answer = opening(resolved, options.constant_tools or "auto").answer

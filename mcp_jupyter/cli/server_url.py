@@ -64,7 +64,7 @@ def endpoint_of(names: Sequence[str], live: Iterable[ConnectionInfo], runtime_di
 
 
 def _base(pids: Sequence[int], runtime_dir: Path) -> str | None:
-    from ..ipc.callback_url import running_servers
+    from ..ipc.rendezvous import running_servers
 
     servers = running_servers(runtime_dir)
     for pid in pids if len(servers) > 1 else ():

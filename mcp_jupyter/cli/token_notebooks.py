@@ -113,8 +113,7 @@ def real_path(text: str) -> str:
 
 def _name_of(path: str, live: Sequence[ConnectionInfo]) -> str:
     """What the notebook at a path is called, or will be when it is started."""
-    from ..ipc.names import candidate_names
-    from ..ipc.remembered_names import RememberedNames
+    from ..ipc.names import RememberedNames, candidate_names
 
     for info in live:
         if info.path == path:

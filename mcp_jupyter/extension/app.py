@@ -19,9 +19,9 @@ from traitlets import Bool, Float, List, TraitError, Unicode, validate
 from traitlets.utils.bunch import Bunch
 
 from ..errors import LinkError
-from ..ipc.callback_url import CALLBACK_PATH, announce, callback_under, is_callback_url, withdraw
 from ..ipc.discovery import Discovery
 from ..ipc.files import default_runtime_dir
+from ..ipc.rendezvous import CALLBACK_PATH, announce, callback_under, is_callback_url, withdraw
 from ..protocol.origins import OriginRule, loopback
 from .door import NotebookDoor, TokenGuard
 from .handlers import routes

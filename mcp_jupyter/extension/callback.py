@@ -16,7 +16,7 @@ from anyio import to_thread
 
 from ..errors import LinkError
 from ..ipc.files import default_runtime_dir
-from ..ipc.sign_in import deliver
+from ..ipc.rendezvous import deliver
 from .human import HumanHandler, allowed
 
 __all__ = ["CallbackHandler"]

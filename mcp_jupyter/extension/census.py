@@ -15,7 +15,7 @@ import anyio
 
 from ..engine.connection import Connection, InboundRequest
 from ..errors import ConnectionClosed, LinkError, McpError, McpJupyterError, RequestTimeout
-from ..ipc.dial import dial
+from ..ipc.connect import dial
 from ..ipc.files import ConnectionInfo
 from ..protocol.codes import METHOD_NOT_FOUND
 from ..protocol.eras import CLIENT_CAPABILITIES, LATEST_MODERN, PROTOCOL_VERSION

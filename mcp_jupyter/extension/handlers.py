@@ -14,7 +14,7 @@ from jupyter_server.auth.decorator import allow_unauthenticated
 from jupyter_server.base.handlers import APIHandler
 from tornado.web import RequestHandler
 
-from ..ipc.callback_url import CALLBACK_PATH
+from ..ipc.rendezvous import CALLBACK_PATH
 from ..server.http.door import Door, DoorHandler
 from ..server.http.endpoint import Endpoint
 from ..server.http.sse import MessagesHandler, SseHandler

@@ -31,7 +31,7 @@ from ..engine.channel import Channel
 from ..errors import LinkError, NotebookNotFound
 from ..ipc.discovery import Discovery
 from ..ipc.files import ConnectionInfo, file_path, read
-from ..ipc.resume import ResumingLink
+from ..ipc.reconnecting_channel import ResumingLink
 from ..server.http.access import Refusal
 from ..server.http.endpoint import Endpoint
 from .census import Summary, census

@@ -9,22 +9,39 @@ never live here, and never removed.
 from __future__ import annotations
 
 import logging
+import os
 import time
 import unicodedata
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from contextlib import suppress
-from pathlib import Path
-from typing import Final
+from pathlib import Path, PurePath
+from typing import TYPE_CHECKING, Final
 
 import anyio
 from anyio import to_thread
 
 from ..errors import LinkError, NotebookNotFound
-from .dial import Liveness, probe
-from .files import NO_RESOURCES, ConnectionInfo, default_runtime_dir, file_path, read, remove, scan
-from .machine import process_runs
+from .connect import Liveness, probe
+from .files import (
+    NO_RESOURCES,
+    ConnectionInfo,
+    default_runtime_dir,
+    file_path,
+    process_runs,
+    read,
+    remove,
+    scan,
+)
 
-__all__ = ["POLL_SECONDS", "Discovery"]
+if TYPE_CHECKING:
+    from .files import ConnectionInfo
+
+__all__ = [
+    "POLL_SECONDS",
+    "Discovery",
+    "find_notebook",
+]
+
 
 log = logging.getLogger(__name__)
 
@@ -185,3 +202,57 @@ def _listing(live: Collection[ConnectionInfo]) -> str:
     if not live:
         return _NOBODY
     return f"Live notebooks: {', '.join(info.name for info in live)}."
+
+
+# -- finding -------------------------------------------------------------------------------------
+#
+# Which live notebook a user means: by its name, or by its file. Knows no server and no host.
+
+
+async def find_notebook(text: str, discovery: Discovery) -> ConnectionInfo:
+    """The live notebook of a name, or of a file that ends in `.ipynb`.
+
+    Raises
+    ------
+    NotebookNotFound
+        There is no such file, or it is not live, or several kernels run it; or no notebook has that name.
+    """
+    if not text.endswith(".ipynb"):
+        return await discovery.find(text)
+    path = await to_thread.run_sync(_real_path, text)
+    if path is None:
+        raise NotebookNotFound(f"There is no file {text}.")
+    live = await discovery.live()
+    found = [info for info in live if info.path == path]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        raise NotebookNotFound(
+            f"Several live notebooks are at {path}. Say which by its name: {_names(found)}."
+        )
+    raise NotebookNotFound(_not_live(path, live))
+
+
+def _real_path(text: str) -> str | None:
+    return os.path.realpath(text) if os.path.isfile(text) else None
+
+
+def _not_live(path: str, live: Sequence[ConnectionInfo]) -> str:
+    name = PurePath(path).name
+    reason = f"{name} is not live. Open it in Jupyter and run `%load_ext mcp_jupyter`."
+    # Some programs give a kernel a path whose root is unknown: it may be this file, or another.
+    ends = [
+        info for info in live if info.path and not os.path.isabs(info.path) and _ends_with(path, info.path)
+    ]
+    if ends:
+        reason += f" If it is this one, say so by its name: {_names(ends)}."
+    return reason
+
+
+def _ends_with(path: str, end: str) -> bool:
+    parts = PurePath(end).parts
+    return PurePath(path).parts[-len(parts) :] == parts
+
+
+def _names(infos: Sequence[ConnectionInfo]) -> str:
+    return ", ".join(f"{info.name} ({info.path})" for info in infos)

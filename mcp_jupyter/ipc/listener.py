@@ -29,12 +29,9 @@ from .._util.tasks import FailureLog
 from ..engine.channel import Channel, registering_callbacks
 from ..errors import LinkError
 from .channel import LinkChannel
-from .files import ConnectionInfo, Transport, default_runtime_dir, file_path, remove
-from .machine import this_machine
-from .moving import hear_moves
-from .names import candidate_names
-from .naming import Naming
-from .remembered_names import RememberedNames
+from .files import ConnectionInfo, Transport, default_runtime_dir, file_path, remove, this_machine
+from .name_claims import Naming, hear_moves
+from .names import RememberedNames, candidate_names
 from .sockets import forget_after_fork, listen_again, listening_socket
 from .wire import greeted
 

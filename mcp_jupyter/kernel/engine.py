@@ -26,7 +26,7 @@ from IPython.core.interactiveshell import InteractiveShell
 from ..errors import LinkError
 from ..ipc.files import ConnectionInfo, default_runtime_dir
 from ..ipc.listener import Listener
-from ..ipc.remembered_names import RememberedNames
+from ..ipc.names import RememberedNames
 from ..server.fastmcp import FastMCP
 from .cells import autoreloads
 from .content import kernel_table

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from ..engine.channel import Channel
 from ..errors import LinkError
-from ..ipc.http_address import HttpAddress, forget_http, write_http
+from ..ipc.rendezvous import HttpAddress, forget_http, write_http
 from ..server.fastmcp import FastMCP
 from ..server.http.access import LoopbackGuard
 from ..server.http.app import serve_http

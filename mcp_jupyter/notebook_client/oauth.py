@@ -37,9 +37,8 @@ from ..client.auth import AuthorizationResponse, FileStorage, OAuth, Storage, To
 from ..client.auth.addresses import is_loopback
 from ..client.auth.bearer import Goal
 from ..errors import AuthorizationFailed, ConfigError, LinkError
-from ..ipc.callback_url import CALLBACK_PATH, announced, is_callback_url
 from ..ipc.files import default_runtime_dir
-from ..ipc.sign_in import collect, expect, forget
+from ..ipc.rendezvous import CALLBACK_PATH, announced, collect, expect, forget, is_callback_url
 from ..kernel.cards import FRAME, NOTE, Card
 
 __all__ = ["CellSignIn", "InPlace", "SignInCard", "storage_of"]

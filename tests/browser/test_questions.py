@@ -12,7 +12,7 @@ import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from mcp_jupyter.engine.connection import Connection
-from mcp_jupyter.ipc.dial import dial
+from mcp_jupyter.ipc.connect import dial
 from mcp_jupyter.ipc.discovery import Discovery
 from tests.conftest import JupyterDirs
 from tests.server.asking import Silent

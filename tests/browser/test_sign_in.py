@@ -12,7 +12,7 @@ from playwright.sync_api import Page, expect
 from tornado.web import RequestHandler
 
 from mcp_jupyter.extension.callback import ARRIVED, UNKNOWN
-from mcp_jupyter.ipc.callback_url import CALLBACK_PATH
+from mcp_jupyter.ipc.rendezvous import CALLBACK_PATH
 from tests.client.auth.world import World, world
 
 from .conftest import Jupyter

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from mcp_jupyter.client.hosts import HOSTS
-from mcp_jupyter.ipc.callback_url import announce, callback_under, withdraw
+from mcp_jupyter.ipc.rendezvous import announce, callback_under, withdraw
 from tests.conftest import JupyterDirs
 
 VARIABLES = (

@@ -13,8 +13,7 @@ import pytest
 
 from mcp_jupyter.cli.table import table
 from mcp_jupyter.extension.store import TokenStore
-from mcp_jupyter.ipc.files import write
-from mcp_jupyter.ipc.machine import this_machine
+from mcp_jupyter.ipc.files import this_machine, write
 from mcp_jupyter.server.fastmcp import FastMCP
 from tests.conftest import JupyterDirs
 from tests.extension.support import NAME, OTHER, OTHER_KERNEL_ID, serve_notebook

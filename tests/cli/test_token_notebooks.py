@@ -14,8 +14,8 @@ from mcp_jupyter.cli.server_settings import server_user
 from mcp_jupyter.cli.token import command
 from mcp_jupyter.extension.store import TokenStore
 from mcp_jupyter.extension.tokens import BoundNotebook, Token
-from mcp_jupyter.ipc.callback_url import announce, callback_under, withdraw
-from mcp_jupyter.ipc.remembered_names import RememberedNames
+from mcp_jupyter.ipc.names import RememberedNames
+from mcp_jupyter.ipc.rendezvous import announce, callback_under, withdraw
 from tests.conftest import JupyterDirs
 from tests.extension.support import NAME, serve_notebook
 

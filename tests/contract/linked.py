@@ -17,7 +17,7 @@ from mcp_jupyter.client.connecting import EraChoice, Opened, SessionFactory
 from mcp_jupyter.client.streams import halves
 from mcp_jupyter.client.targets import InMemoryServer
 from mcp_jupyter.ipc.channel import LinkChannel
-from mcp_jupyter.ipc.dial import dial
+from mcp_jupyter.ipc.connect import dial
 from mcp_jupyter.ipc.listener import Listener
 
 __all__ = ["connected"]

@@ -14,7 +14,7 @@ import anyio
 import pytest
 
 from mcp_jupyter.engine.channel import Channel, memory_pair
-from mcp_jupyter.ipc.dial import dial
+from mcp_jupyter.ipc.connect import dial
 from mcp_jupyter.ipc.files import Transport
 from mcp_jupyter.ipc.listener import Listener
 

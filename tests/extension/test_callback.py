@@ -15,8 +15,7 @@ from traitlets import TraitError
 
 from mcp_jupyter.extension.app import McpJupyterApp
 from mcp_jupyter.extension.callback import ARRIVED, REFUSED, UNKNOWN
-from mcp_jupyter.ipc.callback_url import CALLBACK_PATH, announced
-from mcp_jupyter.ipc.sign_in import collect, expect
+from mcp_jupyter.ipc.rendezvous import CALLBACK_PATH, announced, collect, expect
 from tests.conftest import JupyterDirs
 
 from .support import JUPYTER_TOKEN, Served, run_server

@@ -14,7 +14,7 @@ import anyio
 from mcp_jupyter.engine.connection import Connection
 from mcp_jupyter.ipc.discovery import Discovery
 from mcp_jupyter.ipc.listener import Listener
-from mcp_jupyter.ipc.resume import ResumingLink
+from mcp_jupyter.ipc.reconnecting_channel import ResumingLink
 from mcp_jupyter.protocol.frames import ErrorResponse, Message, Notification, Request, Response
 
 from ..engine.channel_contract import BOUND, Recorder

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from mcp_jupyter.ipc.callback_url import (
+from mcp_jupyter.ipc.rendezvous import (
     announce,
     announced,
     callback_under,

@@ -14,7 +14,7 @@ from mcp_jupyter.engine.channel import Channel
 from mcp_jupyter.errors import ConnectionClosed
 from mcp_jupyter.ipc import channel as channel_module
 from mcp_jupyter.ipc.channel import LinkChannel
-from mcp_jupyter.ipc.dial import dial
+from mcp_jupyter.ipc.connect import dial
 from mcp_jupyter.ipc.listener import Listener
 from mcp_jupyter.protocol.frames import ErrorResponse, Message, Notification, Request, Response
 

@@ -21,10 +21,18 @@ import pytest
 
 from mcp_jupyter.engine.connection import Connection
 from mcp_jupyter.errors import ConnectionClosed, LinkError, NotebookNotFound
-from mcp_jupyter.ipc.dial import dial
+from mcp_jupyter.ipc.connect import dial
 from mcp_jupyter.ipc.discovery import ELSEWHERE_SECONDS, Discovery
-from mcp_jupyter.ipc.files import ConnectionInfo, read, remove, scan, write
-from mcp_jupyter.ipc.machine import Machine, process_runs, this_machine
+from mcp_jupyter.ipc.files import (
+    ConnectionInfo,
+    Machine,
+    process_runs,
+    read,
+    remove,
+    scan,
+    this_machine,
+    write,
+)
 from mcp_jupyter.ipc.wire import greeting
 
 from ..descriptors import no_descriptors

@@ -20,8 +20,7 @@ from hypothesis import strategies as st
 
 from mcp_jupyter.errors import LinkError
 from mcp_jupyter.ipc import files
-from mcp_jupyter.ipc.files import ConnectionInfo, read, remove, scan, write
-from mcp_jupyter.ipc.machine import this_machine
+from mcp_jupyter.ipc.files import ConnectionInfo, read, remove, scan, this_machine, write
 
 KEY = "0123456789abcdef" * 4
 FIELDS: dict[str, Any] = {

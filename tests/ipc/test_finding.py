@@ -11,8 +11,7 @@ from pathlib import Path
 import pytest
 
 from mcp_jupyter.errors import NotebookNotFound
-from mcp_jupyter.ipc.discovery import Discovery
-from mcp_jupyter.ipc.finding import find_notebook
+from mcp_jupyter.ipc.discovery import Discovery, find_notebook
 from mcp_jupyter.ipc.listener import Listener
 
 from .echo import serve

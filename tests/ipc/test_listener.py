@@ -19,11 +19,10 @@ import pytest
 from mcp_jupyter.engine.channel import Channel
 from mcp_jupyter.engine.connection import Connection
 from mcp_jupyter.errors import LinkError, RequestTimeout
-from mcp_jupyter.ipc.dial import dial
+from mcp_jupyter.ipc.connect import dial
 from mcp_jupyter.ipc.discovery import Discovery
-from mcp_jupyter.ipc.files import ConnectionInfo, read, write
+from mcp_jupyter.ipc.files import ConnectionInfo, read, this_machine, write
 from mcp_jupyter.ipc.listener import MAX_GREETING_BYTES, Listener
-from mcp_jupyter.ipc.machine import this_machine
 from mcp_jupyter.ipc.wire import greeting
 
 from .conftest import EACH_LOOP

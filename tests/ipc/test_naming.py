@@ -18,14 +18,13 @@ import pytest
 
 from mcp_jupyter.engine.connection import Connection
 from mcp_jupyter.errors import LinkError, McpError
-from mcp_jupyter.ipc import remembered_names
-from mcp_jupyter.ipc.dial import dial
+from mcp_jupyter.ipc import names as remembered_names
+from mcp_jupyter.ipc.connect import dial
 from mcp_jupyter.ipc.discovery import Discovery
-from mcp_jupyter.ipc.files import ConnectionInfo, read, socket_name, write
+from mcp_jupyter.ipc.files import ConnectionInfo, read, socket_name, this_machine, write
 from mcp_jupyter.ipc.listener import Listener
-from mcp_jupyter.ipc.machine import this_machine
-from mcp_jupyter.ipc.moving import tell_moved
-from mcp_jupyter.ipc.remembered_names import RememberedNames
+from mcp_jupyter.ipc.name_claims import tell_moved
+from mcp_jupyter.ipc.names import RememberedNames
 
 from .echo import Echo, serve
 

@@ -10,10 +10,9 @@ import anyio
 import pytest
 
 from mcp_jupyter.engine.channel import MemoryChannel, memory_pair
-from mcp_jupyter.ipc import starting as starting_module
+from mcp_jupyter.ipc import stdio_proxy as starting_module
 from mcp_jupyter.ipc.discovery import Discovery
-from mcp_jupyter.ipc.relay import MAX_WAITING, Relay
-from mcp_jupyter.ipc.starting import StartingNotebook
+from mcp_jupyter.ipc.stdio_proxy import MAX_WAITING, Relay, StartingNotebook
 from mcp_jupyter.protocol.frames import ErrorResponse, Frame, Message, Notification, Request, Response
 
 from ..engine.channel_contract import BOUND, Recorder

@@ -14,7 +14,7 @@ from mcp_jupyter.ipc import session as session_module
 from mcp_jupyter.ipc.discovery import Discovery
 from mcp_jupyter.ipc.files import read, write
 from mcp_jupyter.ipc.listener import Listener
-from mcp_jupyter.ipc.resume import ResumingLink
+from mcp_jupyter.ipc.reconnecting_channel import ResumingLink
 from mcp_jupyter.protocol.eras import CLIENT_CAPABILITIES, PROTOCOL_VERSION, SUBSCRIPTION_ID
 from mcp_jupyter.protocol.frames import ErrorResponse, Message, Notification, Request, Response
 

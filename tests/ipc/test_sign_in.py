@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from mcp_jupyter.errors import LinkError
-from mcp_jupyter.ipc.sign_in import MAX_QUERY_CHARS, MAX_SECONDS, collect, deliver, expect, forget
+from mcp_jupyter.ipc.rendezvous import MAX_QUERY_CHARS, MAX_SECONDS, collect, deliver, expect, forget
 
 
 @pytest.fixture

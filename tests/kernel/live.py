@@ -18,7 +18,7 @@ from jupyter_client import BlockingKernelClient, KernelManager
 from jupyter_core.utils import ensure_event_loop
 
 from mcp_jupyter.engine.connection import Connection
-from mcp_jupyter.ipc.dial import dial
+from mcp_jupyter.ipc.connect import dial
 from mcp_jupyter.ipc.discovery import Discovery
 from mcp_jupyter.server.host_profiles import OWN
 from tests.server.conversation import Client, Ears

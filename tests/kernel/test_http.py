@@ -13,7 +13,7 @@ import pytest
 
 from mcp_jupyter import Client
 from mcp_jupyter.errors import McpError
-from mcp_jupyter.ipc.http_address import read_http
+from mcp_jupyter.ipc.rendezvous import read_http
 from tests.cli.support import JUPYTER_MCP
 
 from .live import live_kernel

@@ -14,7 +14,7 @@ import pytest
 
 from mcp_jupyter.engine.connection import Connection
 from mcp_jupyter.headless.run import run_notebook
-from mcp_jupyter.ipc.dial import dial
+from mcp_jupyter.ipc.connect import dial
 from mcp_jupyter.ipc.discovery import Discovery
 from tests.server.asking import Asked, Silent
 

@@ -17,7 +17,7 @@ from tornado.web import RequestHandler
 
 from mcp_jupyter.client.auth import MemoryStorage
 from mcp_jupyter.errors import AuthorizationFailed, ConfigError
-from mcp_jupyter.ipc.callback_url import CALLBACK_PATH
+from mcp_jupyter.ipc.rendezvous import CALLBACK_PATH
 from mcp_jupyter.notebook_client.oauth import CellSignIn, InPlace, SignInCard, storage_of
 from tests.client.auth.world import World, client, world
 from tests.conftest import JupyterDirs

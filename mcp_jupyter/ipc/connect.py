@@ -20,8 +20,7 @@ import anyio
 from .._util.private_files import is_own
 from ..errors import LinkError, NotebookNotFound
 from .channel import LinkChannel
-from .files import NO_RESOURCES, ConnectionInfo
-from .machine import process_runs
+from .files import NO_RESOURCES, ConnectionInfo, process_runs
 from .wire import greeting
 
 __all__ = ["DIAL_SECONDS", "PROBE_SECONDS", "Liveness", "dial", "probe"]

@@ -25,11 +25,10 @@ from ..engine.channel import Channel, Sink
 from ..errors import ConnectionClosed, FrameError, LinkError, McpError
 from ..protocol.codes import INTERNAL_ERROR
 from ..protocol.frames import ErrorResponse, Message, Notification, Request, RequestId, Response
-from .dial import dial
+from .connect import dial
 from .discovery import POLL_SECONDS, Discovery
 from .files import ConnectionInfo
-from .session import CANCELLED, LISTEN, Session, cancelled_id
-from .standin import answer
+from .session import CANCELLED, LISTEN, Session, answer, cancelled_id
 
 __all__ = ["REPLAY_SECONDS", "ResumingLink"]
 
