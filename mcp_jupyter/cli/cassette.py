@@ -18,7 +18,7 @@ from . import reported
 from .target import TargetCommand, Where, ask, on_target, say
 
 if TYPE_CHECKING:
-    from ..client.cassettes.file import CassetteFile
+    from ..client.cassettes.cassette import CassetteFile
     from ..client.cassettes.recording import Interaction, Recording
     from ..client.client import Client
 
@@ -152,9 +152,9 @@ def verify(where: Where, file: str, repeat: bool) -> None:
     With --call the recorded calls of tools that say they change nothing (readOnlyHint) are repeated, and
     their answers compared.
     """
-    from ..client.cassettes.capabilities import callbacks_for
-    from ..client.cassettes.drift import drift
+    from ..client.cassettes.compare import drift
     from ..client.cassettes.recording import listed_tools
+    from ..client.cassettes.replayer import callbacks_for
     from ..errors import CassetteError
     from .terminal import visible
 
@@ -187,8 +187,8 @@ def verify(where: Where, file: str, repeat: bool) -> None:
 
 async def _repeated(client: Client, calls: Sequence[Interaction], names: set[str]) -> list[str]:
     """The recorded calls of these tools that are answered differently now. Each is made once."""
-    from ..client.cassettes.canonical import MARK, key_of, matches
-    from ..client.cassettes.misses import difference
+    from ..client.cassettes.recording import MARK, key_of, matches
+    from ..client.cassettes.replayer import difference
 
     lines = []
     last = {key_of(call.method, call.params): call for call in calls}
@@ -207,7 +207,7 @@ async def _repeated(client: Client, calls: Sequence[Interaction], names: set[str
 
 
 async def _answer(client: Client, name: str, arguments: dict[str, Any]) -> dict[str, Any]:
-    from ..client.cassettes.canonical import plain
+    from ..client.cassettes.recording import plain
     from ..errors import McpError
 
     try:
@@ -239,8 +239,8 @@ def prune(file: str, servers: tuple[str, ...], dry_run: bool) -> None:
 
     A replay gives the last answer again, so it goes on as before.
     """
-    from ..client.cassettes.locking import locked
-    from ..client.cassettes.pruning import pruned
+    from ..client.cassettes.cassette import locked
+    from ..client.cassettes.compare import pruned
     from ..client.cassettes.recording import render
     from .terminal import visible
 
@@ -261,7 +261,7 @@ def prune(file: str, servers: tuple[str, ...], dry_run: bool) -> None:
 
 
 def _read(file: str) -> tuple[CassetteFile, dict[str, Recording]]:
-    from ..client.cassettes.file import CassetteFile
+    from ..client.cassettes.cassette import CassetteFile
     from ..client.cassettes.recording import parse
     from ..errors import CassetteError
 

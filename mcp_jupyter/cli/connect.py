@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from ..client.hosts import HOSTS
+from ..client.config.hosts import HOSTS
 from . import reported
 from .server_settings import token_days
 from .token import scope_options, show_new

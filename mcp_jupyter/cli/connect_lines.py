@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from ..client.add_commands import link_of
-from ..client.hosts import HOSTS, Host
+from ..client.config.add_commands import link_of
+from ..client.config.hosts import HOSTS, Host
 from .entry_edit import put_entry
 
 __all__ = ["IN_TERMINAL", "TOKEN_PLACE", "Connect", "beside", "program_lines", "shown", "url_lines"]

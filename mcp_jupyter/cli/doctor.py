@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from ..client.hosts import HOSTS, Host
+from ..client.config.hosts import HOSTS, Host
 from ..errors import McpJupyterError
 
 if TYPE_CHECKING:
     from ..client.client import Client
-    from ..client.config import ServerEntry
+    from ..client.config.servers_json import ServerEntry
     from ..extension.census import Summary
     from ..server.host_profiles import HostProfile
 
@@ -128,8 +128,8 @@ def _notebook(name: str | None, report: _Report) -> Summary | None:
 
 def _entries(host: Host, name: str, report: _Report) -> list[ServerEntry]:
     """The entries of a host that lead to the notebook."""
-    from ..client.host_entries import entries_of_host
-    from ..client.hosts import files_of
+    from ..client.config.host_entries import entries_of_host
+    from ..client.config.hosts import files_of
 
     if not any(path.is_file() for path in files_of(host.key, Path.cwd())):
         return []
@@ -189,7 +189,7 @@ def _not_named(hosts: Sequence[Host], name: str, report: _Report) -> None:
 def _check(host: Host, entry: ServerEntry, summary: Summary | None, report: _Report) -> None:
     import anyio
 
-    from ..client.consent import require_consent
+    from ..client.config.trust import require_consent
     from ..client.stdio import StdioServerParameters
 
     report.about(host.title)

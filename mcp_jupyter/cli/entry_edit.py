@@ -10,8 +10,8 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from ..client.file_formats import parsed
-from ..client.hosts import Host
+from ..client.config.file_formats import parsed
+from ..client.config.hosts import Host
 from ..errors import ConfigError
 from . import json_edit
 from .json_edit import NotEditable

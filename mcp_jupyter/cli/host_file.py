@@ -15,7 +15,7 @@ from typing import Any, Final
 
 import click
 
-from ..client.hosts import Host
+from ..client.config.hosts import Host
 from .config_file import ConfigFile, ConfigRefused
 from .entry_edit import NotEditable, put_entry
 from .table import plain

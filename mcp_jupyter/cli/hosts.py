@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ..client.hosts import HOSTS
+from ..client.config.hosts import HOSTS
 from . import reported
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from ..client.hosts import HOSTS, Host
+from ..client.config.hosts import HOSTS, Host
 from . import reported
 from .server_settings import token_days
 from .token import make_token, scope_options, terms

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from ..client.file_formats import without_comments
+from ..client.config.file_formats import without_comments
 from ..errors import McpJupyterError
 
 __all__ = ["NotEditable", "put_entry"]

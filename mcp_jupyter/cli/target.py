@@ -194,8 +194,8 @@ async def _client_target(where: Where) -> tuple[Any, dict[str, Any]]:
 
 def _server_of_file(path: Path, where: Where) -> Any:
     """An entry of a file of servers; one that came with a project needs the user's consent."""
-    from ..client.config import entry_of
-    from ..client.consent import require_consent
+    from ..client.config.servers_json import entry_of
+    from ..client.config.trust import require_consent
     from ..errors import ConfigError
 
     try:

@@ -7,31 +7,47 @@ and how its notifications are handed out. Knows no transport and no handshake.
 
 from __future__ import annotations
 
+import inspect
 import logging
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
-from typing import TYPE_CHECKING, Any, Final
+from dataclasses import dataclass
+from types import UnionType
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, Union, get_args, get_origin
 
 import anyio
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from .. import types
 from ..engine.connection import InboundRequest
-from ..errors import McpError
-from ..protocol.codes import INTERNAL_ERROR, METHOD_NOT_FOUND
+from ..errors import McpError, UncheckableSchema
+from ..protocol.codes import INTERNAL_ERROR, INVALID_PARAMS, METHOD_NOT_FOUND
 from ..protocol.frames import Notification
 from ..protocol.limits import MAX_STREAM_BACKLOG
-from .answering import Answerer, Callback, RequestContext, malformed
-from .elicitation import Elicitor
-from .sampling import Sampler
-from .streams import printable
-from .tape import Tape
+from .recording_hook import Tape
+from .transport import printable
 
 if TYPE_CHECKING:
+    from ..protocol.validation import JsonSchema
     from .session import ClientSession
     from .subscriptions import Subscriptions
 
-__all__ = ["Callback", "Callbacks", "RequestContext"]
+__all__ = [
+    "Answerer",
+    "Callback",
+    "Callbacks",
+    "ElicitationFnT",
+    "Elicitor",
+    "ListRootsFnT",
+    "LoggingFnT",
+    "MessageHandlerFnT",
+    "RequestContext",
+    "Sampler",
+    "SamplingFnT",
+    "malformed",
+    "with_defaults",
+]
+
 
 log = logging.getLogger(__name__)
 
@@ -261,3 +277,254 @@ class Callbacks:
 
 def _shown(text: str) -> str:
     return printable(text, MAX_SHOWN_CHARS)
+
+
+# -- answering -----------------------------------------------------------------------------------
+#
+# One function of the user's as the answer to one method of the server's.
+#
+# Owns how such a function is called and what its result may be. Does not know whether the question came as a
+# request or as an input request, nor what is done with the answer.
+
+Callback: TypeAlias = Callable[..., Awaitable[Any]]
+"""An async function of the user's."""
+
+
+@dataclass(frozen=True, slots=True)
+class RequestContext:
+    """What a callback may know of the request it answers.
+
+    Attributes
+    ----------
+    session : ClientSession
+        The session it came in on; it may be used to call the server back.
+    request_id
+        Its id; of an input request, the key it has in the server's result.
+    meta : mapping
+        The `_meta` of its params.
+    lifespan_context : None
+        Only servers have one.
+    """
+
+    session: ClientSession
+    request_id: types.RequestId
+    meta: Mapping[str, Any]
+    lifespan_context: None = None
+
+
+class Answerer:
+    """A user's function for one method of the server's.
+
+    It takes the params, or a `RequestContext` and the params, as its signature has it.
+
+    Parameters
+    ----------
+    function : async function
+        Returns the result, or `types.ErrorData` to refuse.
+    params : type, optional
+        What the method's params are; without it the function takes none.
+    """
+
+    def __init__(self, function: Callback, params: Any = None) -> None:
+        required = [
+            p
+            for p in inspect.signature(function).parameters.values()
+            if p.default is p.empty and p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)
+        ]
+        self._function = function
+        self._with_context = len(required) > (params is not None)
+        self._params: TypeAdapter[Any] | None = None if params is None else TypeAdapter(params)
+
+    async def __call__(self, context: RequestContext, params: Mapping[str, Any]) -> Any:
+        """The answer.
+
+        Raises
+        ------
+        McpError
+            The params are malformed, or the function refused.
+        """
+        return await self._ask(context, self._read(params))
+
+    def _read(self, params: Mapping[str, Any]) -> Any:
+        if self._params is None:
+            return None
+        try:
+            return self._params.validate_python(params)
+        except ValidationError as exc:
+            raise McpError(INVALID_PARAMS, malformed("The params are", exc)) from None
+
+    async def _ask(self, context: RequestContext, params: Any) -> Any:
+        arguments = [context] if self._with_context else []
+        result = await self._function(*arguments, *([] if self._params is None else [params]))
+        if isinstance(result, types.ErrorData):
+            raise McpError(result.code, result.message, result.data)
+        return result
+
+
+def malformed(what: str, error: ValidationError) -> str:
+    """One sentence on what is wrong with a message."""
+    first = error.errors(include_url=False, include_input=False)[0]
+    place = ".".join(str(part) for part in first["loc"])
+    return printable(f"{what} malformed: {place}: {first['msg']}", MAX_SHOWN_CHARS)
+
+
+# -- callback types ------------------------------------------------------------------------------
+#
+# The functions that a session takes, as types under the first-generation SDK's names.
+
+SamplingFnT: TypeAlias = Callable[
+    [RequestContext, types.CreateMessageRequestParams], Awaitable[types.CreateMessageResult | types.ErrorData]
+]
+ElicitationFnT: TypeAlias = Callable[
+    [RequestContext, types.ElicitRequestParams], Awaitable[types.ElicitResult | types.ErrorData]
+]
+ListRootsFnT: TypeAlias = Callable[[RequestContext], Awaitable[types.ListRootsResult | types.ErrorData]]
+LoggingFnT: TypeAlias = Callable[[types.LoggingMessageNotificationParams], Awaitable[None]]
+MessageHandlerFnT: TypeAlias = Callable[[Any], Awaitable[None]]
+"""Takes a notification (`types.ServerNotification`)."""
+
+
+# -- elicitation ---------------------------------------------------------------------------------
+#
+# A person's answer to a form, before it is sent: defaults filled in, and checked against what was asked.
+#
+# Owns what is done with a form's schema, and which modes a callback can do. Does not draw forms. Formats
+# (`email`, `date`) are left to the server, which alone knows how strict it is.
+#
+# Source: spec 2025-11-25 and 2026-07-28, client/elicitation.
+
+MAX_FORM_ERROR_CHARS: Final = 300
+"""Of what is wrong with an answer."""
+
+
+class Elicitor(Answerer):
+    """A user's function that answers `elicitation/create`.
+
+    Attributes
+    ----------
+    capability : dict
+        What the client declares. Forms always; URLs when the function's annotation says that it takes them:
+        `types.ElicitRequestParams`, or a union with `types.ElicitRequestURLParams`.
+    """
+
+    def __init__(self, function: Callback) -> None:
+        super().__init__(function, types.ElicitRequestParams)
+        self.capability: dict[str, Any] = {"form": {}}
+        if types.ElicitRequestURLParams in _annotated(function):
+            self.capability["url"] = {}
+
+    async def __call__(self, context: RequestContext, params: Mapping[str, Any]) -> types.ElicitResult:
+        """The answer; of an accepted form with its defaults.
+
+        Raises
+        ------
+        McpError
+            Also for a mode that was not declared, a form that is no JSON Schema, and an answer that does not
+            fit the form.
+        """
+        asked = self._read(params)
+        if isinstance(asked, types.ElicitRequestURLParams):
+            if "url" not in self.capability:
+                raise McpError(INVALID_PARAMS, "This client did not declare elicitation by URL.")
+            return types.ElicitResult(action=(await self._result(context, asked)).action)
+        form = _checkable(asked.requestedSchema)  # before anybody fills it in
+        result = await self._result(context, asked)
+        if result.action != "accept":
+            return types.ElicitResult(action=result.action)
+        result.content = with_defaults(asked.requestedSchema, result.content or {})
+        _check(form, result.content)
+        return result
+
+    async def _result(self, context: RequestContext, asked: Any) -> types.ElicitResult:
+        try:
+            return types.ElicitResult.model_validate(await self._ask(context, asked))
+        except ValidationError as exc:
+            text = malformed("The elicitation callback's answer is", exc)
+            raise McpError(INTERNAL_ERROR, text) from None
+
+
+def _annotated(function: Callback) -> tuple[Any, ...]:
+    """The types in the annotations of a function's parameters, unions taken apart."""
+    try:
+        signature = inspect.signature(function, eval_str=True)
+    except (NameError, SyntaxError, TypeError, AttributeError):  # a name that exists for type checkers only
+        return ()
+    found: list[Any] = []
+    for parameter in signature.parameters.values():
+        kind = parameter.annotation
+        found += get_args(kind) if get_origin(kind) in (Union, UnionType) else [kind]
+    return tuple(found)
+
+
+def with_defaults(schema: Mapping[str, Any], content: Mapping[str, Any]) -> dict[str, Any]:
+    """`content` with the form's default for each field that it leaves out (SEP-1034)."""
+    defaults = {
+        name: field["default"]
+        for name, field in _fields(schema).items()
+        if isinstance(field, dict) and "default" in field
+    }
+    return {**defaults, **content}
+
+
+def _fields(schema: Mapping[str, Any]) -> Mapping[str, Any]:
+    fields = schema.get("properties")
+    return fields if isinstance(fields, dict) else {}
+
+
+def _checkable(schema: Mapping[str, Any]) -> JsonSchema:
+    """The form's schema, ready to check answers. jsonschema is slow to import, and most clients never ask."""
+    from ..protocol.validation import JsonSchema
+
+    try:
+        return JsonSchema(schema)
+    except UncheckableSchema as exc:
+        raise McpError(INVALID_PARAMS, f"The form's schema cannot be used. {exc}") from None
+
+
+def _check(form: JsonSchema, content: Mapping[str, Any]) -> None:
+    try:
+        wrong = "; ".join(form.problems(content))
+    except UncheckableSchema as exc:
+        wrong = str(exc)
+    if wrong:
+        text = f"The elicitation callback's answer does not fit the form: {wrong}"
+        raise McpError(INTERNAL_ERROR, printable(text, MAX_FORM_ERROR_CHARS))
+
+
+# -- sampling ------------------------------------------------------------------------------------
+#
+# The client's model, before it is asked: tools go to it only where the client has said that it takes them.
+#
+# Owns what is declared of it. Asks no model.
+#
+# Source: spec 2025-11-25 and 2026-07-28, client/sampling.
+
+
+class Sampler(Answerer):
+    """A user's function that answers `sampling/createMessage`.
+
+    Attributes
+    ----------
+    capability : dict
+        What the client declares.
+    """
+
+    def __init__(self, function: Callback, capability: types.SamplingCapability | None) -> None:
+        super().__init__(function, types.CreateMessageRequestParams)
+        self.capability: dict[str, Any] = {}
+        if capability is not None:
+            self.capability = capability.model_dump(by_alias=True, exclude_none=True, mode="json")
+
+    async def __call__(self, context: RequestContext, params: Mapping[str, Any]) -> Any:
+        """The answer.
+
+        Raises
+        ------
+        McpError
+            Also for tools where that was not declared, which the specification asks for.
+        """
+        asked = self._read(params)
+        given = (asked.tools, asked.toolChoice)
+        if "tools" not in self.capability and any(value is not None for value in given):
+            raise McpError(INVALID_PARAMS, "This client did not declare that its model takes tools.")
+        return await self._ask(context, asked)

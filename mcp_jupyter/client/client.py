@@ -25,11 +25,11 @@ from ..protocol.eras import SERVER_INFO
 from ..protocol.frames import Notification
 from .cache import Key, ResultCache
 from .callbacks import Callback
-from .connecting import EraChoice, Opened, connected
+from .config.targets import HttpServerParameters, Server, Target, server_of
+from .connect import EraChoice, Opened, connected
+from .legacy_subscriptions import ResourceWatches
 from .session import READ_TIMEOUT_SECONDS, ClientSession
-from .streams import ReadHalf, WriteHalf
-from .targets import HttpServerParameters, Server, Target, server_of
-from .watching import ResourceWatches
+from .transport import ReadHalf, WriteHalf
 
 if TYPE_CHECKING:
     import httpx2
@@ -63,7 +63,8 @@ class Client:
         A URL (``http://``, ``https://``); a command, as a list of words or one text, which no shell reads;
         `StdioServerParameters`; a server object such as `FastMCP`, served in memory; a path to a JSON file
         of servers (``mcpServers`` or ``servers``, as Claude, Cursor and VS Code have), or its contents as a
-        mapping. A server object has one client at a time. See `mcp_jupyter.client.config` for such files.
+        mapping. A server object has one client at a time. `mcp_jupyter.client.config.servers_json` describes
+        such files.
     name : str, optional
         The entry of the file; needed when it has several.
     headers : mapping, optional

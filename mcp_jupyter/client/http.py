@@ -27,8 +27,7 @@ from ..protocol.frames import Message, Request, RequestId, parse
 from ..protocol.headers import HeaderError
 from ..protocol.limits import MAX_IN_FLIGHT, SEND_TIMEOUT_SECONDS
 from ..protocol.sse import MAX_EVENT_BYTES, SseError
-from .redaction import Redaction
-from .streams import ClientChannel
+from .transport import ClientChannel, Redaction
 
 __all__ = [
     "CLOSE_SECONDS",

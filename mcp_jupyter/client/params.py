@@ -6,11 +6,21 @@ from __future__ import annotations
 import base64
 from collections.abc import Mapping
 from datetime import timedelta
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from .. import types
+from ..engine.connection import ProgressCallback
+from .requests import Conversation
 
-__all__ = ["page", "seconds", "unwrapped", "wire", "without_bytes"]
+__all__ = [
+    "Messages",
+    "page",
+    "seconds",
+    "unwrapped",
+    "wire",
+    "without_bytes",
+]
+
 
 _ATOMS: Final = frozenset({str, int, float, bool, type(None)})
 
@@ -56,3 +66,74 @@ def without_bytes(value: Any) -> Any:
     if isinstance(value, list | tuple) and not _ATOMS.issuperset(map(type, value)):
         return [without_bytes(item) for item in value]
     return value
+
+
+# -- messages ------------------------------------------------------------------------------------
+#
+# Requests and notifications of any method, which a session sends as they are given.
+
+_Result = TypeVar("_Result", bound=types.Result)
+
+
+class Messages:
+    """The part of a session that knows no method; `ClientSession` is one."""
+
+    _conversation: Conversation
+
+    async def send_request(
+        self,
+        method: str | types.Request | types.ClientRequest,
+        params: Mapping[str, Any] | types.WireModel | type[_Result] | None = None,
+        result_type: type[_Result] = types.Result,  # type: ignore[assignment]
+        request_read_timeout_seconds: timedelta | float | None = None,
+        *,
+        timeout: float | None = None,
+        progress_callback: ProgressCallback | None = None,
+    ) -> _Result:
+        """Ask any method, also one that is no part of the protocol.
+
+        Parameters
+        ----------
+        method : str or model
+            A `types.Request` stands for its method and params; then the second argument is the result's type.
+        params : mapping or model, optional
+        result_type : type
+            The model that the answer is read into; `types.Result` keeps all members.
+        timeout, request_read_timeout_seconds, progress_callback
+            As for `call_tool`.
+        """
+        if not isinstance(method, str):
+            result_type = params if isinstance(params, type) else result_type
+            request: types.Request = unwrapped(method)
+            method, params = request.method, request.params
+        assert not isinstance(params, type), "a method is followed by its params"
+        return await self._conversation.ask(
+            method,
+            wire(params),
+            result_type,
+            timeout=seconds(request_read_timeout_seconds) if timeout is None else timeout,
+            on_progress=progress_callback,
+        )
+
+    async def send_notification(
+        self, notification: types.Notification | types.ClientNotification, related_request_id: Any = None
+    ) -> None:
+        """Send a notification, of the protocol or of your own; one that the version lacks is not sent."""
+        told = unwrapped(notification)
+        self._conversation.tell(told.method, wire(told.params))
+
+    async def send_progress_notification(
+        self,
+        progress_token: types.ProgressToken,
+        progress: float,
+        total: float | None = None,
+        message: str | None = None,
+    ) -> None:
+        """Report progress under a token that the server gave (legacy versions)."""
+        said = {"progressToken": progress_token, "progress": progress, "total": total, "message": message}
+        given = {name: value for name, value in said.items() if value is not None}
+        self._conversation.tell("notifications/progress", given)
+
+    async def send_roots_list_changed(self) -> None:
+        """Tell the server that the roots changed (legacy versions; a modern server asks when it likes)."""
+        self._conversation.tell("notifications/roots/list_changed", {})

@@ -14,7 +14,7 @@ from typing import Any, Final, TypeVar
 from pydantic import ValidationError
 
 from .. import types
-from .streams import printable
+from .transport import printable
 
 __all__ = ["partial_result"]
 

@@ -23,8 +23,8 @@ from ..protocol.frames import Message, Request
 from ..protocol.limits import SEND_TIMEOUT_SECONDS
 from ..protocol.sse import Event
 from .http import FOREIGN, HttpChannel, http_client, media_type, origin_of, read_at_most, server_url
-from .resumption import events
-from .streams import ReadHalf, WriteHalf, halves
+from .streamable_http import events
+from .transport import ReadHalf, WriteHalf, halves
 
 __all__ = ["sse_client"]
 

@@ -26,7 +26,7 @@ from pydantic import BaseModel, Field
 
 from .._util.tasks import owned_tasks
 from ..protocol.limits import MAX_LINE_BYTES
-from .streams import ClientChannel, ReadHalf, WriteHalf, halves, printable
+from .transport import ClientChannel, ReadHalf, WriteHalf, halves, printable
 
 __all__ = ["StdioServerParameters", "get_default_environment", "stdio_client"]
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from contextlib import aclosing, asynccontextmanager, suppress
 from datetime import timedelta
 from typing import Any, Final
@@ -39,7 +39,7 @@ from ..protocol.frames import (
 from ..protocol.headers import LAST_EVENT_ID, METHOD, NAME, SESSION_ID, encode_value, name_of
 from ..protocol.headers import PROTOCOL_VERSION as VERSION_HEADER
 from ..protocol.methods import LEGACY_VERSIONS
-from ..protocol.sse import MAX_EVENT_BYTES
+from ..protocol.sse import MAX_EVENT_BYTES, Decoder, Event
 from .http import (
     CLOSE_SECONDS,
     FOREIGN,
@@ -49,12 +49,16 @@ from .http import (
     read_at_most,
     server_url,
 )
-from .param_headers import ParamHeaders
 from .params import seconds
-from .resumption import Trail
-from .streams import SESSION_ENDED, ReadHalf, WriteHalf, halves
+from .transport import SESSION_ENDED, ParamHeaders, ReadHalf, WriteHalf, halves
 
-__all__ = ["streamable_http_client", "streamablehttp_client"]
+__all__ = [
+    "Trail",
+    "events",
+    "streamable_http_client",
+    "streamablehttp_client",
+]
+
 
 log = logging.getLogger(__name__)
 
@@ -424,3 +428,76 @@ def _mirror(request: Request) -> dict[str, str]:
     if name is not None:
         headers[NAME] = encode_value(name)
     return headers
+
+
+# -- resumption ----------------------------------------------------------------------------------
+#
+# How far an event stream was read, and when to go on: what outlives the connections that carry it.
+#
+# Owns the last event id, the server's `retry`, and how often it is tried in vain. Opens no connection.
+#
+# Source: spec 2025-11-25, basic/transports ("Resumability and Redelivery"); WHATWG HTML, "Server-sent
+# events".
+
+MAX_TRIES: Final = 5
+"""Vain connections in a row before a stream is given up: after 15 s, with the waits below."""
+
+LASTING_SECONDS: Final = 5.0
+"""A connection that lasted so long was not in vain, though it brought no event: proxies cut quiet streams."""
+
+WAIT_SECONDS: Final = 0.5
+"""Before the first of them, where the server set no `retry`; each further one waits twice as long."""
+
+MIN_WAIT_SECONDS: Final = 0.05
+"""Whatever the server says: `retry: 0` must not become a busy loop."""
+
+_EVENT_ID: Final = re.compile(r"[ -~]{1,1024}")
+"""What a header can carry; a longer id is no cursor anybody means. Other streams cannot be resumed."""
+
+
+class Trail:
+    """How far one stream was read.
+
+    Attributes
+    ----------
+    last_event_id : str
+        Where to resume; empty when the stream cannot be.
+    """
+
+    def __init__(self) -> None:
+        self.last_event_id = ""
+        self._retry: float | None = None
+        self._tries = 0
+
+    async def read(self, response: httpx2.Response) -> AsyncGenerator[Event, None]:
+        """The events of a connection, each noted. Close it (`aclosing`) when leaving early."""
+        decoder, begin = Decoder(), anyio.current_time()
+        try:
+            async with aclosing(events(response, decoder)) as stream:
+                async for event in stream:
+                    self._tries = 0
+                    if event.id is not None:
+                        self.last_event_id = event.id if _EVENT_ID.fullmatch(event.id) else ""
+                    yield event
+        finally:
+            if anyio.current_time() - begin >= LASTING_SECONDS:
+                self._tries = 0
+            if decoder.retry is not None:
+                self._retry = decoder.retry / 1000
+
+    def wait(self) -> float | None:
+        """Seconds before the next try, at first the server's `retry`; None when it has been enough."""
+        if self._tries == MAX_TRIES:
+            return None
+        first = WAIT_SECONDS if self._retry is None else max(self._retry, MIN_WAIT_SECONDS)
+        self._tries += 1
+        return first * float(2 ** (self._tries - 1))
+
+
+async def events(response: httpx2.Response, decoder: Decoder | None = None) -> AsyncGenerator[Event, None]:
+    """The events of a response, as they come. Close it (`aclosing`) when leaving early."""
+    decoder = decoder or Decoder()
+    async with aclosing(response.aiter_bytes()) as chunks:
+        async for chunk in chunks:
+            for event in decoder.feed(chunk):
+                yield event

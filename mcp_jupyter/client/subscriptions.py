@@ -23,8 +23,8 @@ from ..errors import ConnectionClosed, McpError, McpJupyterError, RequestTimeout
 from ..protocol.codes import INTERNAL_ERROR
 from ..protocol.eras import SUBSCRIPTION_ID
 from ..protocol.frames import Notification
-from .answering import malformed
-from .conversation import Conversation
+from .callbacks import malformed
+from .requests import Conversation
 
 __all__ = ["Subscription", "Subscriptions"]
 

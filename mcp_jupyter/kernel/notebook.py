@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
     from ..client.cassettes import Mode
-    from ..client.targets import Target
+    from ..client.config.targets import Target
     from ..notebook_client.connected import ConnectedServer
 
 __all__ = [

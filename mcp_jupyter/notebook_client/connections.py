@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     import httpx2
 
     from ..client.cassettes import Cassette, Mode, Track
-    from ..client.targets import Target
+    from ..client.config.targets import Target
     from .background import Background
     from .connected import ConnectedServer, PostToMain
 

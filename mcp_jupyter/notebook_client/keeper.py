@@ -23,7 +23,7 @@ import anyio.to_thread
 
 from .. import types
 from .._util.tasks import owned_tasks
-from ..client.cassettes.drift import drift
+from ..client.cassettes.compare import drift
 from ..client.client import Client
 from ..errors import ConnectionClosed, McpError, RequestTimeout
 from .log import LogBook

@@ -290,7 +290,7 @@ def _one_line(who: str, wrong: type[Exception] = WrongCall) -> Iterator[None]:
         What a mistake in the line, or in arguments, is.
     """
     __tracebackhide__ = True
-    from ..client.consent import ConsentNeeded
+    from ..client.config.trust import ConsentNeeded
 
     try:
         yield

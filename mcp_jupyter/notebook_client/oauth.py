@@ -34,8 +34,8 @@ from IPython.display import display
 
 from .._util.private_files import make_private_directory
 from ..client.auth import AuthorizationResponse, FileStorage, OAuth, Storage, Tokens
-from ..client.auth.addresses import is_loopback
 from ..client.auth.bearer import Goal
+from ..client.auth.metadata import is_loopback
 from ..errors import AuthorizationFailed, ConfigError, LinkError
 from ..ipc.files import default_runtime_dir
 from ..ipc.rendezvous import CALLBACK_PATH, announced, collect, expect, forget, is_callback_url

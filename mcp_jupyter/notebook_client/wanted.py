@@ -18,7 +18,7 @@ from .runners import notebook_being_run
 if TYPE_CHECKING:
     import httpx2
 
-    from ..client.config import ServerEntry
+    from ..client.config.servers_json import ServerEntry
     from ..kernel.identity import Identity
 
 __all__ = ["found_card", "wanted_of"]
@@ -94,7 +94,7 @@ def _target(alias: str, args: argparse.Namespace, words: Sequence[str], identity
         return NotebookNamed(words[0], identity.kernel_id)
     if words:
         return list(words)
-    from ..client.consent import require_consent
+    from ..client.config.trust import require_consent
 
     entries = _entries(args)
     entry = entries.get(args.server or alias)
@@ -109,10 +109,10 @@ def _target(alias: str, args: argparse.Namespace, words: Sequence[str], identity
 
 def _entries(args: argparse.Namespace) -> Mapping[str, ServerEntry]:
     if args.config:
-        from ..client.config import load_servers
+        from ..client.config.servers_json import load_servers
 
         return load_servers(Path(args.config))
-    from ..client.host_entries import entries_of_host
+    from ..client.config.host_entries import entries_of_host
 
     return entries_of_host(args.host, Path.cwd())
 

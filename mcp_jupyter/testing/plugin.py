@@ -17,7 +17,7 @@ import pytest
 
 if TYPE_CHECKING:
     from ..client.cassettes import Track
-    from ..client.targets import Target
+    from ..client.config.targets import Target
     from ..notebook_client.connected import ConnectedServer
     from .recordings import Recordings
 

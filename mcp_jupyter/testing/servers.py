@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from ..client.cassettes import Track
 from ..client.client import Client
-from ..client.targets import Target
+from ..client.config.targets import Target
 from ..notebook_client.background import Background
 from ..notebook_client.connected import ConnectedServer
 from ..notebook_client.text import clean

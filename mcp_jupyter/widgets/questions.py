@@ -195,7 +195,7 @@ def link_host(url: str) -> str | None:
 
     Only https, and http to this machine; nothing before the host that could be taken for it.
     """
-    from ..client.auth.addresses import is_loopback  # it brings what signs in, which few panels need
+    from ..client.auth.metadata import is_loopback  # it brings what signs in, which few panels need
 
     if not _PLAIN.fullmatch(url):
         return None

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from mcp_jupyter.client.hosts import HOSTS
+from mcp_jupyter.client.config.hosts import HOSTS
 from mcp_jupyter.ipc.rendezvous import announce, callback_under, withdraw
 from tests.conftest import JupyterDirs
 

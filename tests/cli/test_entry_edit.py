@@ -13,7 +13,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from mcp_jupyter.cli.entry_edit import NotEditable, put_entry
-from mcp_jupyter.client.hosts import HOSTS
+from mcp_jupyter.client.config.hosts import HOSTS
 
 CODEX, CONTINUE, GOOSE = HOSTS["codex"], HOSTS["continue"], HOSTS["goose"]
 ENTRY = {"name": "nb", "cmd": "/a b/jupyter-mcp", "args": ["attach", "no", "1.2"], "envs": {"A": "b: ü"}}

@@ -16,8 +16,8 @@ import pytest
 import yaml
 
 from mcp_jupyter.cli.config_file import BACKUP_SUFFIX
-from mcp_jupyter.client.host_entries import entries_of_host
-from mcp_jupyter.client.hosts import HOSTS
+from mcp_jupyter.client.config.host_entries import entries_of_host
+from mcp_jupyter.client.config.hosts import HOSTS
 from mcp_jupyter.client.stdio import StdioServerParameters
 from tests.conftest import JupyterDirs
 from tests.extension.support import NAME, serve_notebook

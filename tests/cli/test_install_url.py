@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from mcp_jupyter.client.host_entries import entries_of_host
-from mcp_jupyter.client.hosts import HOSTS
-from mcp_jupyter.client.targets import HttpServerParameters
+from mcp_jupyter.client.config.host_entries import entries_of_host
+from mcp_jupyter.client.config.hosts import HOSTS
+from mcp_jupyter.client.config.targets import HttpServerParameters
 from mcp_jupyter.extension.store import TokenStore
 from mcp_jupyter.kernel.http import serve_kernel_http
 from tests.conftest import JupyterDirs

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mcp_jupyter.cli.json_edit import NotEditable, put_entry
-from mcp_jupyter.client.file_formats import parsed
+from mcp_jupyter.client.config.file_formats import parsed
 
 ENTRY = {"command": "python", "args": ["-m", "x"]}
 

@@ -10,7 +10,7 @@ from typing import Any
 import anyio
 
 from mcp_jupyter.client import ClientSession
-from mcp_jupyter.client.streams import halves
+from mcp_jupyter.client.transport import halves
 from mcp_jupyter.engine.channel import Channel, memory_pair
 from mcp_jupyter.engine.connection import Connection, InboundRequest
 from mcp_jupyter.protocol.frames import Notification

@@ -9,7 +9,7 @@ import anyio
 import pytest
 
 from mcp_jupyter import ClientSession, types
-from mcp_jupyter.client.streams import halves
+from mcp_jupyter.client.transport import halves
 from mcp_jupyter.engine.channel import memory_pair
 from mcp_jupyter.engine.connection import InboundRequest
 from mcp_jupyter.errors import McpError

@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 
 from mcp_jupyter.client import StdioServerParameters
-from mcp_jupyter.client.config import load_servers
-from mcp_jupyter.client.file_formats import MAX_FILE_BYTES
-from mcp_jupyter.client.targets import HttpServerParameters
+from mcp_jupyter.client.config.file_formats import MAX_FILE_BYTES
+from mcp_jupyter.client.config.servers_json import load_servers
+from mcp_jupyter.client.config.targets import HttpServerParameters
 from mcp_jupyter.errors import ConfigError, McpJupyterError
 
 CLAUDE_DESKTOP = """

@@ -10,7 +10,7 @@ import anyio
 import pytest
 
 from mcp_jupyter import Client, types
-from mcp_jupyter.client import StdioServerParameters, connecting
+from mcp_jupyter.client import StdioServerParameters, connect
 from mcp_jupyter.engine.connection import InboundRequest
 from mcp_jupyter.errors import ConnectionClosed, McpError
 
@@ -32,7 +32,7 @@ async def hang(call: InboundRequest) -> None:
 
 @pytest.fixture
 def short_probe(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connecting, "PROBE_SECONDS", 0.1)
+    monkeypatch.setattr(connect, "PROBE_SECONDS", 0.1)
 
 
 async def opened(server: Served, **options: Any) -> str:
@@ -182,7 +182,7 @@ async def test_a_child_is_initialized_whatever_it_makes_of_the_probe(
     manner: str, patience: float, said: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A process that the question spoiled is replaced by a new one (2: slow or odd)."""
-    monkeypatch.setattr(connecting, "PROCESS_PROBE_SECONDS", patience)
+    monkeypatch.setattr(connect, "PROCESS_PROBE_SECONDS", patience)
     child = StdioServerParameters(command=sys.executable, args=["-c", LEGACY_CHILD, *manner.split()])
     async with nothing_left(), Client(child) as client:
         assert client.protocol_version == "2025-06-18"
@@ -193,8 +193,8 @@ async def test_a_process_has_longer_to_answer_than_a_server_that_runs(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """It may have to import what it needs first (2: slow or odd)."""
-    assert connecting.PROCESS_PROBE_SECONDS >= 10
-    monkeypatch.setattr(connecting, "PROBE_SECONDS", 0.1)
+    assert connect.PROCESS_PROBE_SECONDS >= 10
+    monkeypatch.setattr(connect, "PROBE_SECONDS", 0.1)
     code = "import json, sys, time; time.sleep(0.5); id = json.loads(sys.stdin.readline())['id']; "
     code += f"print(json.dumps({{'jsonrpc': '2.0', 'id': id, 'result': {DISCOVERED!r}}}), flush=True); "
     code += "sys.stdin.read()"

@@ -12,7 +12,7 @@ import httpx2
 import pytest
 
 from mcp_jupyter import Client
-from mcp_jupyter.client import connecting
+from mcp_jupyter.client import connect
 from mcp_jupyter.errors import ConnectionClosed, McpError, RequestTimeout
 
 from .scripted_http import INITIALIZED, SECRET, Exchange, refuse, scripted, then
@@ -118,7 +118,7 @@ async def test_a_legacy_server_of_streamable_http_is_initialized(status: str) ->
 
 
 async def test_a_person_has_the_time_to_sign_in(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connecting, "PROBE_SECONDS", 0.01)
+    monkeypatch.setattr(connect, "PROBE_SECONDS", 0.01)
 
     class SlowSignIn(httpx2.Auth):
         async def async_auth_flow(self, request: httpx2.Request) -> AsyncGenerator[httpx2.Request, Any]:

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from mcp_jupyter.client.config import ServerEntry, load_servers
-from mcp_jupyter.client.consent import (
+from mcp_jupyter.client.config.servers_json import ServerEntry, load_servers
+from mcp_jupyter.client.config.trust import (
     MAX_CONSENTS,
     MAX_FILE_BYTES,
     MAX_SHOWN_CHARS,

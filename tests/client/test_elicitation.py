@@ -9,7 +9,7 @@ import anyio
 import pytest
 
 from mcp_jupyter import types
-from mcp_jupyter.client.elicitation import Elicitor, with_defaults
+from mcp_jupyter.client.callbacks import Elicitor, with_defaults
 from mcp_jupyter.errors import McpError
 
 from .memory_server import Server, conversation

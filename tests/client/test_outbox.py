@@ -6,7 +6,7 @@ from __future__ import annotations
 import anyio
 import pytest
 
-from mcp_jupyter.client.outbox import Outbox
+from mcp_jupyter.client.transport import Outbox
 from mcp_jupyter.protocol.frames import Message, Notification
 from mcp_jupyter.protocol.limits import MAX_STREAM_BACKLOG
 

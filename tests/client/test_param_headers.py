@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from mcp_jupyter.client.param_headers import MAX_TOOLS, ParamHeaders
+from mcp_jupyter.client.transport import MAX_TOOLS, ParamHeaders
 from mcp_jupyter.errors import McpError
 from mcp_jupyter.types import Tool
 

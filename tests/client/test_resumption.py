@@ -11,8 +11,8 @@ import anyio
 import pytest
 
 from mcp_jupyter import types
-from mcp_jupyter.client import resumption
-from mcp_jupyter.client.resumption import Trail
+from mcp_jupyter.client import streamable_http
+from mcp_jupyter.client.streamable_http import Trail
 from mcp_jupyter.errors import McpError, RequestTimeout
 
 from .scripted_http import Exchange, opening, progress_of, result_of, scripted, session
@@ -221,8 +221,8 @@ async def test_the_stream_of_a_session_is_opened_again() -> None:
 async def test_a_quiet_stream_is_opened_again_for_as_long_as_its_connections_last(
     lasting: bool, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(resumption, "WAIT_SECONDS", 0.001)
-    monkeypatch.setattr(resumption, "LASTING_SECONDS", 0.0 if lasting else 60.0)
+    monkeypatch.setattr(streamable_http, "WAIT_SECONDS", 0.001)
+    monkeypatch.setattr(streamable_http, "LASTING_SECONDS", 0.0 if lasting else 60.0)
     gets, enough = 0, anyio.Event()
 
     async def script(exchange: Exchange) -> None:
@@ -233,7 +233,7 @@ async def test_a_quiet_stream_is_opened_again_for_as_long_as_its_connections_las
         gets += 1
         await exchange.begin_events()
         await exchange.stream.aclose()
-        if gets == (20 if lasting else 1 + resumption.MAX_TRIES):
+        if gets == (20 if lasting else 1 + streamable_http.MAX_TRIES):
             enough.set()
 
     async with scripted(script) as server, session(server):
@@ -241,7 +241,7 @@ async def test_a_quiet_stream_is_opened_again_for_as_long_as_its_connections_las
             await enough.wait()
             while not lasting and not caplog.records:
                 await anyio.sleep(0.01)
-    assert gets >= 20 if lasting else gets == 1 + resumption.MAX_TRIES
+    assert gets >= 20 if lasting else gets == 1 + streamable_http.MAX_TRIES
     assert [record.getMessage() for record in caplog.records] == (
         []
         if lasting

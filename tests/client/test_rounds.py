@@ -10,7 +10,8 @@ import anyio
 import pytest
 
 from mcp_jupyter import types
-from mcp_jupyter.client import ClientSession, rounds
+from mcp_jupyter.client import ClientSession
+from mcp_jupyter.client import requests as rounds
 from mcp_jupyter.engine.connection import InboundRequest
 from mcp_jupyter.errors import McpError, RequestTimeout
 

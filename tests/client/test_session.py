@@ -12,7 +12,7 @@ from pydantic import AnyUrl
 
 from mcp_jupyter import types
 from mcp_jupyter.client import ClientSession
-from mcp_jupyter.client.streams import halves
+from mcp_jupyter.client.transport import halves
 from mcp_jupyter.engine.channel import memory_pair
 from mcp_jupyter.engine.connection import InboundRequest
 from mcp_jupyter.errors import ConnectionClosed, McpError, RequestTimeout

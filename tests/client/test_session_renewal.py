@@ -11,7 +11,7 @@ import pytest
 from anyio.abc import TaskStatus
 
 from mcp_jupyter import Client, types
-from mcp_jupyter.client.streams import SESSION_ENDED
+from mcp_jupyter.client.transport import SESSION_ENDED
 from mcp_jupyter.errors import McpError
 from mcp_jupyter.server.http.app import serve_http
 

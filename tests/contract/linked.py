@@ -13,9 +13,9 @@ from pathlib import Path
 
 import anyio
 
-from mcp_jupyter.client.connecting import EraChoice, Opened, SessionFactory
-from mcp_jupyter.client.streams import halves
-from mcp_jupyter.client.targets import InMemoryServer
+from mcp_jupyter.client.config.targets import InMemoryServer
+from mcp_jupyter.client.connect import EraChoice, Opened, SessionFactory
+from mcp_jupyter.client.transport import halves
 from mcp_jupyter.ipc.channel import LinkChannel
 from mcp_jupyter.ipc.connect import dial
 from mcp_jupyter.ipc.listener import Listener
@@ -44,6 +44,6 @@ async def linked(server: InMemoryServer) -> AsyncIterator[LinkChannel]:
 async def connected(
     server: InMemoryServer, new_session: SessionFactory, *, era: EraChoice, auth: None = None
 ) -> AsyncIterator[Opened]:
-    """In place of `mcp_jupyter.client.connecting.connected`."""
+    """In place of `mcp_jupyter.client.connect.connected`."""
     async with linked(server) as channel, new_session(*halves(channel)) as session:
         yield Opened(session, await (session.initialize() if era == "legacy" else session.discover()))

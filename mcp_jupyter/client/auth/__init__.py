@@ -11,9 +11,8 @@ from __future__ import annotations
 
 from .credentials import Assertion, AssertionHandler, ClientCredentials
 from .loopback import AuthorizationResponse, LoopbackCallback, loopback_callback
-from .oauth import CallbackHandler, OAuth, RedirectHandler
-from .provider import OAuthClientProvider, TokenStorage
-from .records import ClientInformation, Tokens
+from .metadata import ClientInformation, Tokens
+from .oauth import CallbackHandler, OAuth, OAuthClientProvider, RedirectHandler, TokenStorage
 from .storage import FileStorage, MemoryStorage, Storage
 
 __all__ = [

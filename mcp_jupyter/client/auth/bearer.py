@@ -23,14 +23,11 @@ import httpx2
 from ...errors import AuthorizationFailed
 from ...protocol.headers import PROTOCOL_VERSION
 from ..http import origin_of, server_url
-from .addresses import Hosts
 from .challenge import Challenge, challenge_of
-from .discovery import Discovery
+from .discovery import Discovery, Fetcher
 from .dpop import Proofs
-from .fetching import Fetcher
 from .grants import Party, Refused, exchange
-from .metadata import AuthorizationServer, ProtectedResource, wanted_scopes
-from .records import Tokens
+from .metadata import AuthorizationServer, Hosts, ProtectedResource, Tokens, wanted_scopes
 from .storage import MemoryStorage, Storage
 
 __all__ = ["BearerAuth", "Goal"]

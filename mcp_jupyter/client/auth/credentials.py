@@ -15,7 +15,7 @@ from typing import Final, TypeAlias
 
 from .bearer import BearerAuth, Goal
 from .grants import Party, exchange
-from .records import ClientInformation, Tokens
+from .metadata import ClientInformation, Tokens
 from .storage import Storage
 
 __all__ = ["Assertion", "AssertionHandler", "ClientCredentials"]

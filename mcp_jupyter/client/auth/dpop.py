@@ -23,7 +23,7 @@ from joserfc.jwk import ECKey
 
 from ...errors import AuthorizationFailed
 from ..http import origin_of
-from .records import Tokens
+from .metadata import Tokens
 
 __all__ = ["ALGORITHM", "Proofs", "new_key"]
 

@@ -20,13 +20,11 @@ from joserfc.errors import JoseError
 from joserfc.jwk import import_key
 
 from ...errors import AuthorizationFailed
-from ..redaction import Redaction
-from .addresses import web_url
+from ..transport import Redaction
 from .challenge import NONCE_WANTED
+from .discovery import Fetcher
 from .dpop import ALGORITHM, Proofs, new_key
-from .fetching import Fetcher
-from .metadata import AuthorizationServer
-from .records import ClientInformation, Tokens
+from .metadata import AuthorizationServer, ClientInformation, Tokens, web_url
 
 __all__ = ["Party", "Refused", "auth_method_for", "exchange"]
 

@@ -12,10 +12,9 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from ...errors import AuthorizationFailed
-from ..streams import printable
-from .fetching import Answer, Fetcher
-from .metadata import AuthorizationServer
-from .records import ClientInformation
+from ..transport import printable
+from .discovery import Answer, Fetcher
+from .metadata import AuthorizationServer, ClientInformation
 from .storage import Storage
 
 __all__ = ["Registrar", "check_metadata_url"]

@@ -17,7 +17,7 @@ import anyio.to_thread
 
 from ..._util.private_files import make_private_directory, read_private, write_private
 from ...errors import AuthorizationFailed
-from .records import ClientInformation, Tokens
+from .metadata import ClientInformation, Tokens
 
 __all__ = ["FileStorage", "MemoryStorage", "Storage"]
 

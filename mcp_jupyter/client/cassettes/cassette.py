@@ -12,9 +12,11 @@ from __future__ import annotations
 
 import logging
 import os
+import stat
+import sys
 import time
-from collections.abc import AsyncIterator, Callable, Iterable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from typing import Final, Literal, Self, TypeAlias, get_args
 
@@ -22,23 +24,33 @@ import anyio
 from pydantic import ValidationError
 
 from ... import types
+from ..._util.private_files import read_plain, write_private
 from ..._util.tasks import owned_tasks
 from ...engine.channel import halves
 from ...errors import CassetteError, ConfigError
-from ..answering import malformed
-from ..connecting import Opened, SessionFactory
+from ..callbacks import malformed
+from ..connect import Opened, SessionFactory
+from ..recording_hook import NoServer
 from ..session import ClientSession
-from ..streams import printable
-from ..tape import NoServer
-from .canonical import plain
-from .file import CassetteFile
-from .locking import locked, locked_async
+from ..transport import printable
 from .recorder import Recorder
-from .recording import MAX_SERVERS, Opening, Recording, parse, render
-from .redactor import Redactor
+from .recording import MAX_SERVERS, Opening, Recording, parse, plain, render
+from .redaction import Redactor
 from .replayer import Replayer
 
-__all__ = ["Cassette", "Mode", "Track", "cassette_path", "mode_from_environment"]
+__all__ = [
+    "LOCK_SECONDS",
+    "MAX_FILE_BYTES",
+    "Cassette",
+    "CassetteFile",
+    "Mode",
+    "Track",
+    "cassette_path",
+    "locked",
+    "locked_async",
+    "mode_from_environment",
+]
+
 
 log = logging.getLogger(__name__)
 
@@ -394,3 +406,210 @@ class _Saver:
             await self._cassette.save_async()
         except CassetteError as exc:
             log.warning("The recording is not saved: %s", exc)
+
+
+# -- locking -------------------------------------------------------------------------------------
+#
+# One at a time: whoever reads a cassette to write it anew keeps others from doing the same meanwhile.
+#
+# Owns the lock, which the operating system takes back from a process that dies. Does not know what is
+# written.
+
+LOCK_SECONDS: Final = 5.0
+"""To wait for others: the largest file that is allowed is written in less."""
+
+POLL_SECONDS: Final = 0.01
+
+
+@contextmanager
+def locked(path: Path, shown: str) -> Iterator[None]:
+    """Keep other processes from writing this file while the body runs.
+
+    Where a file system has no locks the body runs without.
+
+    Parameters
+    ----------
+    shown : str
+        What messages call the file.
+
+    Raises
+    ------
+    CassetteError
+        Another process had the lock for `LOCK_SECONDS`.
+    """
+    lock = _open_lock(path)
+    try:
+        end = time.monotonic() + LOCK_SECONDS
+        while lock is not None and not _taken(lock):
+            _check_time(end, shown)
+            time.sleep(POLL_SECONDS)
+        yield
+    finally:
+        _give_back(lock)
+
+
+@asynccontextmanager
+async def locked_async(path: Path, shown: str) -> AsyncIterator[None]:
+    """Do as `locked` does, for code on an event loop: other tasks run while it waits."""
+    lock = _open_lock(path)
+    try:
+        end = time.monotonic() + LOCK_SECONDS
+        while lock is not None and not _taken(lock):
+            _check_time(end, shown)
+            await anyio.sleep(POLL_SECONDS)
+        yield
+    finally:
+        _give_back(lock)
+
+
+def _check_time(end: float, shown: str) -> None:
+    if time.monotonic() > end:
+        raise CassetteError(
+            f"{shown} is not written: another process has been writing it for {LOCK_SECONDS:g} s."
+        )
+
+
+def _give_back(lock: int | None) -> None:
+    if lock is not None:
+        with suppress(OSError):
+            os.close(lock)
+
+
+def _open_lock(path: Path) -> int | None:
+    with suppress(OSError):
+        if sys.platform == "win32":  # where folders cannot be locked
+            return os.open(path.with_name(f".{path.name}.lock"), os.O_RDWR | os.O_CREAT, 0o600)
+        return os.open(path.parent, os.O_RDONLY)  # the folder itself: nothing is left beside the notebook
+    return None
+
+
+if sys.platform == "win32":
+    import msvcrt
+
+    def _taken(lock: int) -> bool:
+        try:
+            msvcrt.locking(lock, msvcrt.LK_NBLCK, 1)
+        except PermissionError:
+            return False
+        except OSError:
+            return True
+        return True
+
+else:
+    import fcntl
+
+    def _taken(lock: int) -> bool:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        except OSError:  # none on this file system
+            return True
+        return True
+
+
+# -- file ----------------------------------------------------------------------------------------
+#
+# A cassette on disk: read within bounds, replaced whole, for its owner's eyes only.
+#
+# Owns what makes a file unfit to be read or replaced, and when another process has changed it. Does not know
+# what is in it.
+
+MAX_FILE_BYTES: Final = 64 * 1024 * 1024
+"""A run with a few plots has one or two MiB; more than this no repository should hold."""
+
+MAX_PATH_CHARS: Final = 300
+"""Of a path in a message."""
+
+_State = tuple[int, int, int]
+
+
+class CassetteFile:
+    """A path, and what was last seen there.
+
+    Parameters
+    ----------
+    path : Path
+        Its folder must exist.
+
+    Attributes
+    ----------
+    shown : str
+        What messages call it.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.shown = printable(os.fspath(path), MAX_PATH_CHARS)
+        self._seen: _State | None = None
+
+    @property
+    def is_changed(self) -> bool:
+        """Whether somebody else has written it since it was last read or written here."""
+        try:
+            return _state(self.path.lstat()) != self._seen
+        except FileNotFoundError:
+            return self._seen is not None
+        except (OSError, ValueError):
+            return True
+
+    def read(self) -> bytes | None:
+        """Its contents; None when there is no such file.
+
+        Raises
+        ------
+        CassetteError
+            It cannot be read, is a link or no plain file, or has more than `MAX_FILE_BYTES`.
+        """
+        try:
+            content, status = read_plain(self.path, MAX_FILE_BYTES)
+        except FileNotFoundError:
+            self._seen = None
+            return None
+        except (OSError, ValueError) as exc:
+            raise CassetteError(f"{self.shown} is not read: {_why(exc)}.") from None
+        self._seen = _state(status)
+        return content
+
+    def check_writable(self) -> None:
+        """Refuse what would be written for nothing.
+
+        Raises
+        ------
+        CassetteError
+            There is no such folder, or the file is marked as not to be written. To replace it takes no right
+            to write it, but whoever marked it meant that.
+        """
+        if not self.path.parent.is_dir():
+            raise CassetteError(f"{self.shown} cannot be written: there is no such folder.")
+        with suppress(OSError, ValueError):
+            if not self.path.lstat().st_mode & stat.S_IWUSR:
+                raise CassetteError(
+                    f"{self.shown} is read-only: nothing is recorded in it. Make it writable, or replay it."
+                )
+
+    def write(self, content: bytes) -> None:
+        """Put `content` in its place, at once or not at all, with mode 0600.
+
+        Raises
+        ------
+        CassetteError
+            It cannot be written, or is a link or no plain file.
+        """
+        self.check_writable()
+        if len(content) > MAX_FILE_BYTES:
+            raise CassetteError(
+                f"{self.shown} would have more than {MAX_FILE_BYTES} bytes; it is not written."
+            )
+        try:
+            self._seen = _state(write_private(self.path, content))
+        except (OSError, ValueError) as exc:
+            raise CassetteError(f"{self.shown} is not written: {_why(exc)}.") from None
+
+
+def _state(status: os.stat_result) -> _State:
+    return status.st_ino, status.st_mtime_ns, status.st_size
+
+
+def _why(error: OSError | ValueError) -> str:
+    return (error.strerror if isinstance(error, OSError) else None) or type(error).__name__

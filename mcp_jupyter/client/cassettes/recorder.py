@@ -16,21 +16,22 @@ from typing import Any, Final
 
 from ...engine.connection import ProgressCallback
 from ...errors import McpError
-from ..streams import printable
-from ..tape import Event, Question
-from .canonical import canonical, plain
-from .drift import drift
+from ..recording_hook import Event, Question
+from ..transport import printable
+from .compare import drift
 from .recording import (
     MAX_EVENTS,
     MAX_INTERACTIONS,
     Interaction,
     Opening,
     Recording,
+    canonical,
     is_event,
     listed_tools,
+    plain,
     text_of,
 )
-from .redactor import Redactor, TooDeep
+from .redaction import Redactor, TooDeep
 
 __all__ = ["Recorder"]
 

@@ -13,7 +13,7 @@ from tornado.web import RequestHandler
 
 from mcp_jupyter import Client
 from mcp_jupyter.client.auth import MemoryStorage
-from mcp_jupyter.client.auth.defaults import default_server
+from mcp_jupyter.client.auth.metadata import default_server
 from mcp_jupyter.errors import AuthorizationFailed, McpError, MetadataAbsent
 
 from .world import World, client, world

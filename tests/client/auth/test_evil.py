@@ -11,7 +11,7 @@ import httpx2
 import pytest
 
 from mcp_jupyter.client.auth import OAuth
-from mcp_jupyter.client.auth.addresses import Hosts, is_public
+from mcp_jupyter.client.auth.metadata import Hosts, is_public
 from mcp_jupyter.errors import AuthorizationFailed
 
 from .world import client, listening, world

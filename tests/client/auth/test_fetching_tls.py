@@ -15,8 +15,8 @@ from tornado.httpserver import HTTPServer
 from tornado.netutil import bind_sockets
 from tornado.web import Application, RequestHandler
 
-from mcp_jupyter.client.auth.addresses import Hosts
-from mcp_jupyter.client.auth.fetching import Fetcher
+from mcp_jupyter.client.auth.discovery import Fetcher
+from mcp_jupyter.client.auth.metadata import Hosts
 from mcp_jupyter.errors import AuthorizationFailed
 
 pytestmark = pytest.mark.anyio

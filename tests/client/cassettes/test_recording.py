@@ -16,10 +16,11 @@ import anyio
 import pytest
 
 from mcp_jupyter import Client
-from mcp_jupyter.client.cassettes import Cassette, locking
+from mcp_jupyter.client.cassettes import Cassette
 from mcp_jupyter.client.cassettes import cassette as cassette_module
+from mcp_jupyter.client.cassettes import cassette as locking
 from mcp_jupyter.client.cassettes import recorder as recorder_module
-from mcp_jupyter.client.cassettes.file import CassetteFile
+from mcp_jupyter.client.cassettes.cassette import CassetteFile
 from mcp_jupyter.errors import CassetteError, RequestTimeout
 from mcp_jupyter.server.fastmcp import Context, FastMCP
 

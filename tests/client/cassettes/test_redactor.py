@@ -8,9 +8,9 @@ import logging
 
 import pytest
 
-from mcp_jupyter.client.cassettes.canonical import MARK
-from mcp_jupyter.client.cassettes.redactor import MAX_FOUND, Redactor
-from mcp_jupyter.client.cassettes.secret_names import is_strong
+from mcp_jupyter.client.cassettes.recording import MARK
+from mcp_jupyter.client.cassettes.redaction import MAX_FOUND, Redactor
+from mcp_jupyter.client.cassettes.secrets import is_strong
 from mcp_jupyter.errors import ConfigError
 
 

@@ -27,12 +27,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Literal
 
-from ..errors import ConfigError
-from .expansion import Expansion
+from ...errors import ConfigError
+from ..stdio import StdioServerParameters
+from ..transport import printable
+from .env import Expansion
 from .file_formats import parsed, read_file
 from .hosts import HOSTS, folders
-from .stdio import StdioServerParameters
-from .streams import printable
 from .targets import HttpServerParameters
 
 __all__ = ["ServerEntry", "checked", "entry_of", "is_project_file", "load_servers"]

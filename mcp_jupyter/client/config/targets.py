@@ -17,8 +17,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final, Protocol, TypeAlias, TypeGuard
 
-from ..engine.channel import Channel
-from .stdio import StdioServerParameters
+from ...engine.channel import Channel
+from ..stdio import StdioServerParameters
 
 __all__ = ["HttpServerParameters", "InMemoryServer", "Server", "Target", "server_of"]
 
@@ -98,7 +98,7 @@ def server_of(
     ValueError
         It is nothing of these, or an option does not fit it.
     ConfigError
-        The file cannot be used (`mcp_jupyter.client.config`).
+        The file cannot be used (`mcp_jupyter.client.config.servers_json`).
     """
     server = _read(target, name)
     if isinstance(server, StdioServerParameters):
@@ -121,7 +121,7 @@ def _read(target: Target, name: str | None) -> Server:
         _refuse("a URL" if _SCHEME.match(target) else "a command", name=name)
         return _server_of_text(target)
     if isinstance(target, str | os.PathLike | Mapping):
-        from .config import entry_of
+        from .servers_json import entry_of
 
         return entry_of(target, name).server()
     if isinstance(target, StdioServerParameters):

@@ -22,11 +22,11 @@ from typing import Any, Final
 
 from pydantic_core import from_json, to_json
 
-from .._util.private_files import make_private_directory, read_private, write_private
-from ..errors import ConfigError
-from .config import ServerEntry
-from .expansion import variables_in
-from .streams import printable
+from ..._util.private_files import make_private_directory, read_private, write_private
+from ...errors import ConfigError
+from ..transport import printable
+from .env import variables_in
+from .servers_json import ServerEntry
 
 __all__ = ["Consent", "ConsentNeeded", "default_path", "require_consent"]
 

@@ -12,15 +12,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from ..errors import ConfigError
-from .config import ServerEntry, checked, is_project_file
+from ...errors import ConfigError
+from ..transport import printable
 from .file_formats import parsed, read_file
 from .hosts import Host, files_of, folders, host_of
-from .streams import printable
+from .servers_json import ServerEntry, checked, is_project_file
 
 __all__ = ["Entries", "entries_of_host"]
 
-MAX_SHOWN_CHARS: Final = 240
+MAX_PATH_CHARS: Final = 240
 """Of a path in a message."""
 
 
@@ -134,4 +134,4 @@ def _depth(host: Host) -> int:
 
 
 def _shown(path: Path) -> str:
-    return printable(os.fspath(path), MAX_SHOWN_CHARS)
+    return printable(os.fspath(path), MAX_PATH_CHARS)

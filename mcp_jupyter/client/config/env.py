@@ -18,8 +18,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from ..errors import ConfigError
-from .streams import printable
+from ...errors import ConfigError
+from ..transport import printable
 
 __all__ = ["Expansion", "variables_in"]
 

@@ -28,10 +28,10 @@ from ..protocol.codes import (
     UNSUPPORTED_PROTOCOL_VERSION,
 )
 from ..protocol.methods import LEGACY_VERSIONS
+from .config.targets import HttpServerParameters, InMemoryServer, Server
 from .session import ClientSession
 from .stdio import StdioServerParameters, stdio_client
-from .streams import ReadHalf, WriteHalf, halves
-from .targets import HttpServerParameters, InMemoryServer, Server
+from .transport import ReadHalf, WriteHalf, halves
 
 if TYPE_CHECKING:
     import httpx2
@@ -83,7 +83,7 @@ async def connected(
     Parameters
     ----------
     server
-        See `mcp_jupyter.client.targets`.
+        See `mcp_jupyter.client.config.targets`.
     new_session : callable
         Makes a session of a transport's pair; called a second time when another transport is tried.
     era : {"auto", "legacy", "modern"}

@@ -1,0 +1,436 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""What every client transport has in common: its two halves, its outbox, its tasks and its end.
+
+A transport gives its user a pair (read, write), the `halves` of a channel. This file knows the order of
+events in a channel's life; it does not know what carries the bytes.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import logging
+import re
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any, Final
+
+import anyio
+import httpx2
+
+from .. import types
+from ..engine.channel import Channel, ReadHalf, Sink, WriteHalf, halves, joined
+from ..errors import ConnectionClosed, FrameError, McpError, TooManyContainers
+from ..protocol.codes import INTERNAL_ERROR, INVALID_REQUEST, PARSE_ERROR
+from ..protocol.frames import ErrorResponse, Frame, Message, RequestId, classify, encode, is_request_id, parse
+from ..protocol.headers import HeaderError, mirror_params, param_headers
+from ..protocol.limits import MAX_CONTAINERS, MAX_STREAM_BACKLOG
+
+if TYPE_CHECKING:
+    pass
+
+__all__ = [
+    "SESSION_ENDED",
+    "ClientChannel",
+    "Outbox",
+    "ParamHeaders",
+    "ReadHalf",
+    "Redaction",
+    "WriteHalf",
+    "halves",
+    "joined",
+    "printable",
+    "read_invalid_json",
+]
+
+
+log = logging.getLogger(__name__)
+
+SESSION_ENDED: Final = {"httpStatus": 404, "sessionEnded": True}
+"""`data` of the error of a request that was not taken because the server has ended the session."""
+
+MAX_SHOWN_CHARS = 80
+"""Of something that is no message, in the one log line about it."""
+
+
+def printable(text: str, limit: int) -> str:
+    """Foreign text made fit for a message: one line, no control characters, at most `limit` characters."""
+    line = " ".join(text[: 4 * limit].split())
+    line = "".join(char if char.isprintable() else "?" for char in line[: limit + 1])
+    return line if len(line) <= limit else line[: limit - 3] + "..."
+
+
+class ClientChannel(Channel):
+    """A channel whose sends wait in a bounded outbox for the tasks of its transport.
+
+    Attributes
+    ----------
+    reason : str
+        Why the conversation ended; empty while it lasts, or when this side ended it.
+    started : anyio.Event
+        Set once somebody listens; nothing should be read from the wire before.
+    outbox : Outbox
+        What waits to be sent. It ends when the channel is closed.
+    session_ended : anyio.Event
+        Set when the transport learns, while nothing is asked, that the server has ended the session.
+    param_headers : ParamHeaders or None
+        What repeats arguments in headers, on a transport that has headers for each message.
+    """
+
+    param_headers: ParamHeaders | None = None
+
+    def __init__(self) -> None:
+        self.reason = ""
+        self.started = anyio.Event()
+        self.session_ended = anyio.Event()
+        self.outbox = Outbox()
+        self._sink: Sink | None = None
+        self._closed = False
+        self._saw_junk = False
+
+    # -- the session's side --------------------------------------------------------------------
+
+    def start(self, sink: Sink) -> None:
+        """Begin to deliver to `sink`."""
+        self._sink = sink
+        self.started.set()
+        if self._closed:
+            sink.closed()
+
+    def send(self, message: Message) -> None:
+        """Put a message into the outbox."""
+        if not self.outbox.is_closed and not self.outbox.put(message):
+            self.lost(f"The server does not read: {MAX_STREAM_BACKLOG} messages wait for it.")
+        if self.outbox.is_closed:
+            raise ConnectionClosed(self.reason or "This connection is closed.")
+
+    def close(self) -> None:
+        """End the conversation; what is in the outbox is still sent."""
+        self.lost("")
+
+    def tell_secrets(self, listener: Callable[[str], None]) -> None:
+        """Tell of everything secret that this transport sends or starts a server with, now and later."""
+
+    # -- the transport's side ------------------------------------------------------------------
+
+    def lost(self, reason: str) -> None:
+        """End the conversation because the other side did. The first reason stays."""
+        if self._closed:
+            return
+        self._closed = True
+        self.reason = reason
+        self.outbox.close()
+        if self._sink is not None:
+            self._sink.closed()
+
+    def deliver(self, frame: Frame, raw: bytes, related: RequestId | None = None) -> None:
+        """Give a message to the session."""
+        if self._sink is not None and not self._closed:
+            self._sink.message(Message(frame, raw, related))
+
+    def receive(self, raw: bytes, related: RequestId | None = None) -> Frame | None:
+        """Read one message, give it to the session and return it; junk is dropped, as None.
+
+        A message with too many lists and objects ends the conversation: it is not known which request it
+        answers, and that caller must not wait for ever.
+        """
+        if self._closed:
+            return None
+        value = None
+        try:
+            value = parse(raw)
+            frame = classify(value)
+        except TooManyContainers:
+            self.lost(f"The server sent a message of more than {MAX_CONTAINERS:,} lists and objects.")
+            return None
+        except FrameError as exc:
+            if exc.code == PARSE_ERROR:
+                value, exc = read_invalid_json(raw, exc)
+            return self._malformed(raw, value, exc)
+        self.deliver(frame, raw, related)
+        return frame
+
+    def _malformed(self, raw: bytes, value: object, error: FrameError) -> Frame | None:
+        """Tell whoever waits: the server for a bad request of its own, our caller for a bad answer."""
+        if error.request_id is None or self._sink is None:
+            self._junk(raw)
+            return None
+        if isinstance(value, dict) and "method" in value:
+            self._sink.fault(error)
+            return None
+        if error.code == INVALID_REQUEST and isinstance(value, dict) and value.get("error") is not None:
+            shown = printable(str(value["error"]), MAX_SHOWN_CHARS)
+            return self.fail(
+                error.request_id, McpError(INTERNAL_ERROR, f"The server's error is malformed: {shown}")
+            )
+        return self.fail(error.request_id, error)
+
+    def fail(self, request_id: RequestId, error: McpError) -> ErrorResponse:
+        """Answer a request of the session's in place of the server, which cannot."""
+        answer = ErrorResponse(request_id, error.to_dict())
+        self.deliver(answer, encode(answer))
+        return answer
+
+    def _junk(self, raw: bytes) -> None:
+        # Once a connection: a server that prints to its standard output does it all the time.
+        if raw.strip() and not self._saw_junk:
+            self._saw_junk = True
+            log.warning("The server sent what is no message (said once): %s", ascii(raw[:MAX_SHOWN_CHARS]))
+
+
+# -- invalid json --------------------------------------------------------------------------------
+#
+# Find out which request a message belongs to that is not valid JSON, so that its caller need not wait.
+#
+# Servers write NaN and control characters, as lenient serialisers do. Nothing of such a
+# message is used except its id and whether it is a request.
+
+_ID: Final = rb'\s{0,9}"id"\s{0,9}:\s{0,9}(\d{1,18}|"[^"\\]{1,128}")\s{0,9}'
+_VERSION: Final = rb'\s{0,9}"jsonrpc"\s{0,9}:\s{0,9}"2.0"\s{0,9}'
+_AT_START: Final = re.compile(rb"\s{0,9}\{" + _VERSION + rb"," + _ID + rb',\s{0,9}"(?:result|error)"')
+_AT_END: Final = re.compile(rb"," + _ID + rb"(?:," + _VERSION + rb")?\}\s{0,9}\Z")
+"""A response's id before and after what cannot be read."""
+
+END_BYTES: Final = 400
+"""Of the message, its beginning and its end, where the id is searched for."""
+
+
+def read_invalid_json(raw: bytes, error: FrameError) -> tuple[Any, FrameError]:
+    """Read what can be read of a text that is not valid JSON.
+
+    Parameters
+    ----------
+    error : FrameError
+        What the strict parser said.
+
+    Returns
+    -------
+    value
+        The message as a lenient parser reads it; None where it reads nothing either.
+    error : FrameError
+        The fault with the id of the message, where that was found.
+    """
+    constants: set[str] = set()
+    value = None
+    try:
+        text = raw.decode("utf-8", "replace")
+        value = json.loads(text, strict=False, parse_constant=constants.add)
+    except (ValueError, RecursionError):
+        return None, FrameError(PARSE_ERROR, error.message, _id_in(raw))
+    if constants:
+        named = " and ".join(sorted(constants))
+        error = FrameError(PARSE_ERROR, f"The message is not valid JSON: it contains {named}.")
+    id_ = value.get("id") if isinstance(value, dict) else None
+    return value, FrameError(PARSE_ERROR, error.message, id_ if is_request_id(id_) else None)
+
+
+def _id_in(raw: bytes) -> int | str | None:
+    found = _AT_START.match(raw[:END_BYTES]) or _AT_END.search(raw[-END_BYTES:])
+    id_ = None if found is None else json.loads(found[1])
+    return id_ if is_request_id(id_) else None
+
+
+# -- outbox --------------------------------------------------------------------------------------
+#
+# What waits to be sent: a bounded queue with one reader. Knows no transport.
+#
+# An anyio memory stream does the same at several times the price, and every call goes through here.
+
+
+class Outbox:
+    """Messages on their way to a transport's writing task, which iterates over it to its end.
+
+    Belongs to the event loop's thread.
+
+    Attributes
+    ----------
+    is_closed : bool
+        Whether nothing more is to be put in.
+    """
+
+    def __init__(self) -> None:
+        self._waiting: deque[Message] = deque()
+        self._changed = anyio.Event()
+        self.is_closed = False
+
+    def put(self, message: Message) -> bool:
+        """Put a message in; False when it is full, with `MAX_STREAM_BACKLOG` messages."""
+        if len(self._waiting) >= MAX_STREAM_BACKLOG:
+            return False
+        self._waiting.append(message)
+        self._changed.set()
+        return True
+
+    def close(self) -> None:
+        """Take no more; what is in it is still handed out. Idempotent."""
+        self.is_closed = True
+        self._changed.set()
+
+    def __aiter__(self) -> Outbox:
+        return self
+
+    async def __anext__(self) -> Message:
+        while not self._waiting:
+            if self.is_closed:
+                raise StopAsyncIteration
+            self._changed = anyio.Event()
+            await self._changed.wait()
+        return self._waiting.popleft()
+
+
+# -- redaction -----------------------------------------------------------------------------------
+#
+# Foreign words made fit for a message: short, printable, and without the credentials they may repeat.
+#
+# Owns what a client's secrets are: the values of its headers, the query of its URL, and what an `httpx2.Auth`
+# adds to a request on its way out; and tells whoever else must leave them out. Sends nothing.
+
+MAX_FOREIGN_TEXT_CHARS: Final = 300
+"""Shown of a server's words."""
+
+MIN_SECRET_CHARS: Final = 8
+"""A shorter header value (as in `X-Debug: 1`) is no secret, and replacing it would garble the message."""
+
+MAX_LEARNED: Final = 64
+"""Secrets of an `httpx2.Auth` that are remembered: tokens are renewed for as long as a client lives."""
+
+_PLAIN: Final = frozenset({"accept", "accept-encoding", "connection", "user-agent"})
+"""Headers that httpx2 sends of its own accord."""
+
+_FRAMING: Final = frozenset(
+    {"content-length", "content-type", "dpop", "host", "last-event-id", "transfer-encoding"}
+)
+"""Headers that a request on its way out has as well; the protocol's own begin with `mcp-`. A DPoP proof
+is good for one request and with its token only: to remember each would drive the tokens out."""
+
+
+class Redaction:
+    """The secrets of one client.
+
+    Parameters
+    ----------
+    headers : httpx2.Headers
+        Sent with each request.
+    url : httpx2.URL
+        The server's.
+    """
+
+    def __init__(self, headers: httpx2.Headers, url: httpx2.URL) -> None:
+        self._kept = {url.password, url.query.decode("ascii", "replace"), *url.params.values()}
+        for name, value in headers.items():
+            if name not in _PLAIN:
+                self._kept |= _forms(value)
+        self._learned: deque[str] = deque(maxlen=MAX_LEARNED)
+        self._listener: Callable[[str], None] = _nobody
+
+    def tell(self, listener: Callable[[str], None]) -> None:
+        """Call `listener` with each secret, now and as they are learned."""
+        self._listener = listener
+        for text in (*self._kept, *self._learned):
+            self._told(text)
+
+    def _told(self, text: str) -> None:
+        if len(text) >= MIN_SECRET_CHARS:
+            self._listener(text)
+
+    def keep(self, text: str) -> None:
+        """Leave `text` out of every message from now on."""
+        self._kept.add(text)
+        self._told(text)
+
+    async def learn(self, request: httpx2.Request) -> None:
+        """Note what was added to a request: a hook that httpx2 calls before it sends one."""
+        for name, value in request.headers.items():
+            if name not in _PLAIN and name not in _FRAMING and not name.startswith("mcp-"):
+                for text in _forms(value):
+                    if text not in self._learned:
+                        self._learned.append(text)
+                        self._told(text)
+
+    def quote(self, text: str) -> str:
+        """`text` as one short line, with `***` in place of every secret."""
+        # The longest first: a whole value before a part of it.
+        for secret in sorted({*self._kept, *self._learned}, key=len, reverse=True):
+            if len(secret) >= MIN_SECRET_CHARS:
+                text = text.replace(secret, "***")
+        return printable(text, MAX_FOREIGN_TEXT_CHARS)
+
+
+def _forms(value: str) -> set[str]:
+    """A header's value, whole and without its scheme; of a name and a password (RFC 7617) also these."""
+    scheme, _, credentials = value.rpartition(" ")
+    forms = {value, credentials}
+    if scheme.lower() == "basic":
+        try:
+            pair = base64.b64decode(credentials, validate=True).decode()
+        except (binascii.Error, UnicodeDecodeError):
+            return forms
+        forms |= {pair, pair.partition(":")[2]}
+    return forms
+
+
+def _nobody(_secret: str) -> None:
+    """Nobody else wants to know."""
+
+
+# -- param headers -------------------------------------------------------------------------------
+#
+# Which arguments of which tools a client repeats in headers, learned from the tools a server lists.
+#
+# Owns the memory of it, and the rule that a tool with bad annotations is none. How an annotation and a value
+# look is `protocol.headers`. Only Streamable HTTP of 2026-07-28 has such headers.
+#
+# Source: spec 2026-07-28, basic/transports/streamable-http, "Custom Headers from Tool Parameters".
+
+MAX_TOOLS: Final = 10_000
+"""Tools with annotations that are remembered; past it the oldest is forgotten until it is needed."""
+
+MAX_HEADER_ERROR_CHARS: Final = 200
+"""Of a tool's name, and of what is wrong with it."""
+
+
+class ParamHeaders:
+    """The annotations of one server's tools."""
+
+    def __init__(self) -> None:
+        self._tools: dict[str, dict[str, tuple[str, ...]]] = {}
+
+    def learn(self, tools: Iterable[types.Tool]) -> list[types.Tool]:
+        """The tools that may be used: those whose annotations keep the rules. The others are logged."""
+        usable = []
+        for tool in tools:
+            self._tools.pop(tool.name, None)
+            try:
+                annotations = param_headers(tool.inputSchema)
+            except HeaderError as exc:
+                name, wrong = (
+                    printable(tool.name, MAX_HEADER_ERROR_CHARS),
+                    printable(str(exc), MAX_HEADER_ERROR_CHARS),
+                )
+                log.warning("The tool %r is left out: %s.", name, wrong)
+                continue
+            usable.append(tool)
+            if annotations:
+                self._tools[tool.name] = annotations
+                if len(self._tools) > MAX_TOOLS:
+                    del self._tools[next(iter(self._tools))]
+        return usable
+
+    def annotations_of(self, tool: str) -> Mapping[str, tuple[str, ...]]:
+        """From what follows `Mcp-Param-` to the path of the argument, as far as is known."""
+        return self._tools.get(tool, {})
+
+    def headers_for(self, tool: str, raw: bytes) -> dict[str, str]:
+        """The `Mcp-Param-*` headers of a call, from its JSON: arguments may be models until they are that.
+
+        Raises
+        ------
+        HeaderError
+            An argument has a value that no header can carry.
+        """
+        annotations = self.annotations_of(tool)
+        if not annotations:
+            return {}
+        arguments: Any = parse(raw)["params"].get("arguments", {})
+        return mirror_params(annotations, arguments)
