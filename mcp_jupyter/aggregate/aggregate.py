@@ -24,11 +24,9 @@ from ..errors import ConnectionClosed
 from ..ipc.discovery import Discovery
 from ..ipc.files import ConnectionInfo
 from ..protocol.rights import Mode
-from .catalog import KINDS, LIST_SECONDS, Notebook
-from .conversation import Conversation
-from .index import Index
+from .catalog import EVERYTHING, KINDS, LIST_SECONDS, Index, Notebook, Scope
 from .names import labels
-from .scope import EVERYTHING, Scope
+from .session import Conversation
 
 __all__ = ["AWAY_SECONDS", "Hub"]
 

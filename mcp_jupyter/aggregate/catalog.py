@@ -9,25 +9,46 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Collection, Mapping
-from typing import Any, Final
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Final, Literal, Protocol, TypeAlias
 
 import anyio
 from anyio.abc import TaskGroup, TaskStatus
 
 from .._version import __version__
 from ..engine.connection import Connection, InboundRequest
-from ..errors import ConnectionClosed, LinkError, McpError, McpJupyterError, RequestTimeout
+from ..errors import ConnectionClosed, LinkError, McpError, McpJupyterError, RequestTimeout, UnknownName
 from ..ipc.connect import dial
 from ..ipc.files import ConnectionInfo
-from ..protocol.codes import METHOD_NOT_FOUND
-from ..protocol.eras import CLIENT_CAPABILITIES, CLIENT_INFO, LATEST_MODERN, PROTOCOL_VERSION
+from ..protocol.codes import INVALID_PARAMS, METHOD_NOT_FOUND
+from ..protocol.eras import CLIENT_CAPABILITIES, CLIENT_INFO, LATEST_MODERN, PROTOCOL_VERSION, Era
 from ..protocol.frames import Notification
-from ..server.constant_tools import is_constant
-from ..server.host_profiles import OWN
-from .scope import Scope
+from ..protocol.rights import is_kept_result
+from ..server.constant_tools import READ_MORE, is_constant
+from ..server.host_profiles import OWN, HostProfile
+from .names import NameTable, Rewriting, hub_uri, split_task, split_uri
 
-__all__ = ["KINDS", "LIST_SECONDS", "MODERN_META", "Notebook"]
+__all__ = [
+    "EVERYTHING",
+    "KINDS",
+    "LISTS",
+    "LIST_SECONDS",
+    "MODERN_META",
+    "NOTHING",
+    "Index",
+    "Notebook",
+    "Scope",
+    "Target",
+    "always_loaded",
+    "definition_for",
+    "may_read",
+    "narrowed",
+    "out_of_scope",
+    "sees",
+]
+
 
 log = logging.getLogger(__name__)
 
@@ -209,3 +230,393 @@ async def _all_pages(connection: Connection, method: str, key: str) -> list[dict
             break
         params = {"_meta": MODERN_META, "cursor": cursor}
     return items
+
+
+# -- scope ---------------------------------------------------------------------------------------
+#
+# What a principal may see and use of a notebook, asked of requests and of results. Pure.
+#
+# One place for the endpoint of one notebook (`extension.grants`) and that of all (`index`). What a
+# principal's own call left in the server (`result://`) needs no scope for resources: only its sender can read
+# it.
+
+
+class Scope(Protocol):
+    """What a principal may see and use. A token is one."""
+
+    def opens(self, server: str, path: str | None) -> bool:
+        """Whether it opens the notebook of that name and real path."""
+
+    def uses(self, kind: Literal["tools", "resources"]) -> bool:
+        """Whether it may use anything of a kind."""
+
+    def may_call(self, tool: str) -> bool:
+        """Whether it may call a tool that its notebook calls so."""
+
+    def may_read(self, uri: str) -> bool:
+        """Whether it may read a resource, or every resource of a template."""
+
+    def may_read_some(self, template: str) -> bool:
+        """Whether it may read any resource of a template."""
+
+    def may_get(self, prompt: str) -> bool:
+        """Whether it may get a prompt."""
+
+
+@dataclass(frozen=True, slots=True)
+class _All:
+    answer: bool
+
+    def opens(self, server: str, path: str | None) -> bool:
+        return self.answer
+
+    def uses(self, kind: Literal["tools", "resources"]) -> bool:
+        return self.answer
+
+    def may_call(self, tool: str) -> bool:
+        return self.answer
+
+    def may_read(self, uri: str) -> bool:
+        return self.answer
+
+    def may_read_some(self, template: str) -> bool:
+        return self.answer
+
+    def may_get(self, prompt: str) -> bool:
+        return self.answer
+
+
+EVERYTHING: Final[Scope] = _All(True)
+NOTHING: Final[Scope] = _All(False)
+
+
+def may_read(scope: Scope, uri: str) -> bool:
+    """Whether a principal may read a URI, also one that its own call left."""
+    return is_kept_result(uri) or scope.may_read(uri)
+
+
+def out_of_scope(scope: Scope, method: str, params: Mapping[str, Any]) -> str | None:
+    """What a request to one notebook names outside of a scope: "tool", "resource", "prompt"; else None.
+
+    What is malformed names nothing: the server says what is wrong with it.
+    """
+    if method == "tools/call":
+        return _refused("tool", scope.may_call, params.get("name"))
+    if method == "prompts/get":
+        return _refused("prompt", scope.may_get, params.get("name"))
+    if method in ("resources/read", "resources/subscribe", "resources/unsubscribe"):
+        return _refused_uri(scope, params.get("uri"))
+    if method == "completion/complete":
+        ref = params.get("ref")
+        is_prompt = isinstance(ref, Mapping) and ref.get("type") == "ref/prompt"
+        return out_of_scope(scope, "prompts/get" if is_prompt else "resources/read", _mapping(ref))
+    if method == "subscriptions/listen":
+        uris = _mapping(params.get("notifications")).get("resourceSubscriptions")
+        refused = (_refused_uri(scope, uri) for uri in uris) if isinstance(uris, list) else ()
+        return next(filter(None, refused), None)
+    return None
+
+
+def _refused(kind: str, may_use: Any, name: object) -> str | None:
+    return kind if isinstance(name, str) and not may_use(name) else None
+
+
+def _refused_uri(scope: Scope, uri: object) -> str | None:
+    return "resource" if isinstance(uri, str) and not may_read(scope, uri) else None
+
+
+def _mapping(value: object) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
+
+
+_NAMED_BY: Final = {
+    "tools": "name",
+    "prompts": "name",
+    "resources": "uri",
+    "resourceTemplates": "uriTemplate",
+}
+
+
+def sees(scope: Scope, key: str, item: object) -> bool:
+    """Whether a scope shows an item of a list: one that it can use.
+
+    Parameters
+    ----------
+    key : str
+        The list's member in the result: "tools", "prompts", "resources", "resourceTemplates".
+    item : object
+        As the notebook itself listed it.
+    """
+    name = item.get(_NAMED_BY[key]) if isinstance(item, Mapping) else None
+    if not isinstance(name, str):
+        return False
+    if key == "tools" and is_constant(item):  # a call of it needs the right to what it is for
+        return scope.uses("tools") or (name == READ_MORE and scope.uses("resources"))
+    may_use = {
+        "tools": scope.may_call,
+        "prompts": scope.may_get,
+        "resources": scope.may_read,
+        "resourceTemplates": scope.may_read_some,
+    }
+    return may_use[key](name)
+
+
+def narrowed(scope: Scope, data: object) -> UnknownName | None:
+    """An error that lists the names there are, with those alone that the scope may use.
+
+    Parameters
+    ----------
+    data : object
+        The error's `data`.
+
+    Returns
+    -------
+    UnknownName or None
+        None when it is another error, or may be passed on as it is.
+    """
+    error = UnknownName.of(data)
+    if error is None:
+        return None
+    may_use = {"tool": scope.may_call, "prompt": scope.may_get, "resource": scope.may_read_some}[error.kind]
+    known = [name for name in error.known if may_use(name)]
+    return None if len(known) == len(error.known) else UnknownName(error.kind, error.name, known)
+
+
+# -- definitions ---------------------------------------------------------------------------------
+#
+# Definitions of notebooks' tools as one host is to have them.
+#
+# The hub knows them as our own client gets them, and each notebook makes its results for the host that calls:
+# a host that gets no structured results must not be promised any.
+
+
+def definition_for(profile: HostProfile, definition: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A tool's definition, as on the wire, for a host."""
+    if profile is OWN:
+        return definition
+    shown = dict(definition)
+    if profile.plain_schemas and isinstance(schema := shown.get("inputSchema"), dict):
+        from ..server.fastmcp.definitions import (
+            self_contained,  # a Jupyter Server has no use for FastMCP else
+        )
+
+        shown["inputSchema"] = self_contained(schema)
+    is_typed = profile.structure == "typed" and _is_text(shown.get("outputSchema"))
+    if profile.structure == "none" or is_typed:
+        shown.pop("outputSchema", None)
+    return shown
+
+
+def always_loaded(profile: HostProfile, definitions: list[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """The tools of a list, marked so that the host always shows them to its model where they are few."""
+    if not profile.loads_always or not definitions:
+        return definitions
+    from ..server.fastmcp.definitions import ALWAYS_LOADED, are_few
+
+    if not are_few(definitions):
+        return definitions
+    return [{**each, "_meta": {**ALWAYS_LOADED, **_object(each.get("_meta"))}} for each in definitions]
+
+
+def _object(value: object) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
+
+
+def _is_text(schema: object) -> bool:
+    """Whether an output schema is that of a text and nothing else."""
+    properties = _object(_object(schema).get("properties"))
+    if properties.keys() != {"result"}:
+        return False
+    result = properties["result"]
+    return isinstance(result, Mapping) and result.get("type") == "string"
+
+
+# -- index ---------------------------------------------------------------------------------------
+#
+# What all live notebooks offer at one moment: merged lists, and which notebook a request is for.
+#
+# Every question is asked with the scope of whoever asks; what is outside of it is as if it were not there.
+# Pure: built anew when a list has changed.
+
+LISTS: Final[Mapping[str, str]] = {
+    "tools/list": "tools",
+    "prompts/list": "prompts",
+    "resources/list": "resources",
+    "resources/templates/list": "resourceTemplates",
+}
+"""The lists there are: methods, and the members of their results."""
+
+_TABLES: Final = {"tools/call": "tools", "prompts/get": "prompts"}
+
+
+_Item: TypeAlias = tuple[Notebook, Mapping[str, Any], Mapping[str, Any]]
+"""Whose an item of a list is, and the item as its notebook lists it and as the hub does."""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """The notebook that a request is for, and its params there."""
+
+    notebook: Notebook
+    params: Mapping[str, Any]
+
+
+class Index:
+    """What the notebooks offer.
+
+    Parameters
+    ----------
+    notebooks : iterable of Notebook
+        The live ones, each with its label.
+    """
+
+    def __init__(self, notebooks: Iterable[Notebook]) -> None:
+        self._notebooks = {item.label: item for item in sorted(notebooks, key=lambda item: item.label)}
+        self._names = {key: NameTable(self._own_names(key)) for key in _TABLES.values()}
+        self._tools: dict[HostProfile, list[_Item]] = {}
+        self._lists: dict[str, list[_Item]] = {
+            key: [(item, own, self._listed(key, item, own)) for item, own in self._owned(key)]
+            for key in LISTS.values()
+        }
+
+    def _owned(self, key: str) -> Iterable[tuple[Notebook, Mapping[str, Any]]]:
+        for notebook in self._notebooks.values():
+            for own in notebook.lists.get(key, ()):
+                if isinstance(own.get("name"), str):
+                    yield notebook, own
+
+    def _own_names(self, key: str) -> dict[str, list[str]]:
+        names: dict[str, list[str]] = {label: [] for label in self._notebooks}
+        for notebook, own in self._owned(key):
+            names[notebook.label].append(own["name"])
+        return names
+
+    def _listed(self, key: str, notebook: Notebook, own: Mapping[str, Any]) -> Mapping[str, Any]:
+        table = self._names.get(key)
+        if table is not None:
+            return {**own, "name": table.outside(notebook.label, own["name"])}
+        named = {**own, "name": f"{notebook.label}_{own['name']}"}
+        return Rewriting(notebook.label, notebook.kernel_id).uri(named)
+
+    # -- lists -------------------------------------------------------------------------------------
+
+    def listed(self, method: str, scope: Scope, profile: HostProfile = OWN) -> dict[str, Any]:
+        """The result of a method that lists, for a host."""
+        key = LISTS[method]
+        seen = [
+            item
+            for notebook, own, item in self._shown(key, profile)
+            if notebook.is_open_to(scope) and sees(scope, key, own)
+        ]
+        return {key: always_loaded(profile, seen) if key == "tools" else seen}
+
+    def _shown(self, key: str, profile: HostProfile) -> list[_Item]:
+        if key != "tools" or profile is OWN:
+            return self._lists[key]
+        if profile not in self._tools:
+            self._tools[profile] = [
+                (notebook, own, definition_for(profile, item)) for notebook, own, item in self._lists[key]
+            ]
+        return self._tools[profile]
+
+    def notebooks(self, scope: Scope) -> list[Notebook]:
+        """The live notebooks."""
+        return [item for item in self._notebooks.values() if item.is_open_to(scope)]
+
+    # -- requests ----------------------------------------------------------------------------------
+
+    def target(self, method: str, params: Mapping[str, Any], scope: Scope, era: Era) -> Target:
+        """Which notebook a request is for.
+
+        Raises
+        ------
+        McpError
+            INVALID_PARAMS, or what the era has for resources that are not there.
+        """
+        find = _FINDERS.get(method)
+        if find is None:
+            raise McpError(INVALID_PARAMS, f"The hub passes no {method[:100]!r} on: ask a notebook itself.")
+        return find(self, method, params, scope, era)
+
+    def _at_name(self, method: str, params: Mapping[str, Any], scope: Scope, era: Era) -> Target:
+        key, name = _TABLES[method], params.get("name")
+        found = self._names[key].inside(name) if isinstance(name, str) else None
+        notebook = None if found is None else self._open(found[0], scope)
+        if found is None or notebook is None or out_of_scope(scope, method, {"name": found[1]}):
+            raise McpError(
+                INVALID_PARAMS,
+                f"No live notebook has a {key[:-1]} {_short(name)!r}. "
+                f"List the {key} again: notebooks come and go.",
+            )
+        return Target(notebook, {**params, "name": found[1]})
+
+    def _at_uri(self, method: str, params: Mapping[str, Any], scope: Scope, era: Era) -> Target:
+        uri = params.get("uri")
+        found = self.resource(uri, scope)
+        if found is None:
+            raise era.resource_not_found(_short(uri))
+        return Target(found[0], {**params, "uri": found[1]})
+
+    def _at_ref(self, method: str, params: Mapping[str, Any], scope: Scope, era: Era) -> Target:
+        ref = params.get("ref")
+        if not isinstance(ref, Mapping):
+            raise McpError(INVALID_PARAMS, "params.ref must be an object.")
+        finder, as_method = (
+            (self._at_uri, "resources/read")
+            if ref.get("type") == "ref/resource"
+            else (self._at_name, "prompts/get")
+        )
+        found = finder(as_method, ref, scope, era)
+        return Target(found.notebook, {**params, "ref": found.params})
+
+    def _at_task(self, method: str, params: Mapping[str, Any], scope: Scope, era: Era) -> Target:
+        found = self.task(params.get("taskId"), scope)
+        if found is None:
+            raise McpError(INVALID_PARAMS, "There is no such task; it may be too old, or its notebook gone.")
+        return Target(found[0], {**params, "taskId": found[1]})
+
+    def unknown(self, error: UnknownName, notebook: Notebook, scope: Scope) -> UnknownName:
+        """A notebook's error for an unknown name, in the hub's names, with those that the scope may use."""
+        error = narrowed(scope, error.data) or error
+        outside = partial(hub_uri, notebook.label)
+        if error.kind != "resource":
+            outside = partial(self._names[f"{error.kind}s"].outside, notebook.label)
+        return UnknownName(error.kind, outside(error.name), map(outside, error.known))
+
+    def resource(self, uri: object, scope: Scope) -> tuple[Notebook, str] | None:
+        """The notebook that a URI of the hub leads to, and its own URI."""
+        found = split_uri(uri) if isinstance(uri, str) else None
+        notebook = None if found is None else self._open(found[0], scope)
+        return (notebook, found[1]) if found and notebook and may_read(scope, found[1]) else None
+
+    def task(self, task_id: object, scope: Scope) -> tuple[Notebook, str] | None:
+        """The notebook that a task id of the hub leads to, and its own id."""
+        found = split_task(task_id)
+        for notebook in () if found is None else self.notebooks(scope):
+            if found is not None and notebook.kernel_id == found[0]:
+                return notebook, found[1]
+        return None
+
+    def _open(self, label: str, scope: Scope) -> Notebook | None:
+        notebook = self._notebooks.get(label)
+        return notebook if notebook is not None and notebook.is_open_to(scope) else None
+
+
+def _short(text: object) -> str:
+    return text[:128] if isinstance(text, str) else ""
+
+
+_Finder = Callable[[Index, str, Mapping[str, Any], Scope, Era], Target]
+
+_FINDERS: Final[Mapping[str, _Finder]] = {
+    "tools/call": Index._at_name,
+    "prompts/get": Index._at_name,
+    "resources/read": Index._at_uri,
+    "resources/subscribe": Index._at_uri,
+    "resources/unsubscribe": Index._at_uri,
+    "completion/complete": Index._at_ref,
+    "tasks/get": Index._at_task,
+    "tasks/update": Index._at_task,
+    "tasks/cancel": Index._at_task,
+    "tasks/result": Index._at_task,
+}

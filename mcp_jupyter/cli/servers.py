@@ -17,8 +17,8 @@ from pathlib import Path
 from types import ModuleType, TracebackType
 from typing import TYPE_CHECKING, Any, Final
 
+from .._util.class_names import library_of
 from ..errors import McpJupyterError
-from ..server.kinds import library_of
 
 if TYPE_CHECKING:
     from ..server.fastmcp import FastMCP

@@ -27,7 +27,7 @@ from tornado.web import RequestHandler
 
 from ..protocol.origins import OriginRule
 from ..server.http.access import CHALLENGE, Guard, Principal, Refusal, bearer_token
-from ..server.http.door import Door
+from ..server.http.base_handler import Door
 from .grants import OWNER_ID, Grant, insufficient_scope, max_body_bytes
 from .manager import NotebookManager
 from .store import TokenFileError, TokenStore

@@ -15,9 +15,9 @@ from jupyter_server.base.handlers import APIHandler
 from tornado.web import RequestHandler
 
 from ..ipc.rendezvous import CALLBACK_PATH
-from ..server.http.door import Door, DoorHandler
+from ..server.http.base_handler import Door, DoorHandler
 from ..server.http.endpoint import Endpoint
-from ..server.http.sse import MessagesHandler, SseHandler
+from ..server.http.legacy_sse import MessagesHandler, SseHandler
 from ..server.http.streamable import StreamableHandler
 from .api import ServersHandler, TokenHandler, TokensHandler
 from .callback import CallbackHandler

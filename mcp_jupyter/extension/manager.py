@@ -26,7 +26,7 @@ from anyio.abc import TaskGroup
 
 from .._util.tasks import FailureLog, guarded
 from ..aggregate.aggregate import Hub
-from ..aggregate.scope import EVERYTHING, NOTHING, Scope
+from ..aggregate.catalog import EVERYTHING, NOTHING, Scope
 from ..engine.channel import Channel
 from ..errors import LinkError, NotebookNotFound
 from ..ipc.discovery import Discovery

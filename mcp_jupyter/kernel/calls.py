@@ -21,7 +21,7 @@ from typing import Any, Final
 
 from ..errors import ToolError
 from ..server.content import Content
-from ..server.running import Invocation, OneProcess, Outcome
+from ..server.runner import Invocation, OneProcess, Outcome
 from .outputs import CallOutput
 
 __all__ = ["CALL_SHARE", "CURRENT", "MAX_CALLS", "Call", "Calls", "State", "walled"]

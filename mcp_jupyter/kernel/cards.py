@@ -18,7 +18,7 @@ from typing import Annotated, Any, Final, get_args, get_origin
 
 from IPython.display import display
 
-from ..server.fastmcp.hints import signature_of
+from ..server.fastmcp.signatures import signature_of
 
 __all__ = ["FRAME", "NOTE", "Card", "show", "signature_text", "unhinted"]
 

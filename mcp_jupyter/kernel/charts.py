@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from pydantic_core import from_json
 
-from ..server.kinds import library_of
+from .._util.class_names import library_of
 
 __all__ = ["chart", "readable"]
 

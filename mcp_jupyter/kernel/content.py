@@ -15,19 +15,11 @@ from typing import Any, Final
 from IPython.core.formatters import DisplayFormatter
 from IPython.core.interactiveshell import ExecutionResult
 
-from ..server.content import (
-    Content,
-    ContentTable,
-    FramePage,
-    Row,
-    default_rows,
-    frames,
-    from_bundle,
-)
+from .._util.class_names import is_builtin, library_of
+from ..server.content import Content, ContentTable, FramePage, Row, default_rows, from_bundle, tables
+from ..server.content.conversion import HTML, RICH_TYPES, TEXT, most_telling
+from ..server.content.images import picture
 from ..server.content.markup import readable_html
-from ..server.content.media import picture
-from ..server.content.mime import HTML, RICH_TYPES, TEXT, most_telling
-from ..server.kinds import is_builtin, library_of
 from . import figures
 from .calls import CURRENT, Call
 from .charts import chart, readable
@@ -60,7 +52,7 @@ def kernel_table(formatter: DisplayFormatter, *, close_figures: bool = True) -> 
 class _ReturnTable(ContentTable):
     """For what functions return."""
 
-    def convert(self, value: Any, promised: Any = None, page_chars: int = frames.PAGE_CHARS) -> Content:
+    def convert(self, value: Any, promised: Any = None, page_chars: int = tables.PAGE_CHARS) -> Content:
         """The content of one value; of a cell that the function ran (`run_cell`), its value or its error.
 
         Raises
@@ -186,7 +178,7 @@ class Displays:
         self, value: Any, original: Callable[[], Forms]
     ) -> tuple[dict[str, Any] | None, FramePage | None]:
         """The forms, and the page of a data frame."""
-        if frames.as_frame(value) is not None:
+        if tables.as_frame(value) is not None:
             (page,) = self._table.convert(value).pages
             return original()[0] | {"text/markdown": page.block.text}, page
         figure = _figure_of(value)

@@ -20,8 +20,7 @@ from functools import partial
 from typing import Any, Final
 
 from ..errors import ToolError
-from ..server.running import Invocation, Outcome, is_async
-from ..server.workers import Workers
+from ..server.runner import Invocation, Outcome, Workers, is_async
 from . import figures
 from .activity import Activity, CellWatch
 from .calls import Call, Calls, State
@@ -50,7 +49,7 @@ SHUTDOWN_SECONDS: Final = 0.3
 
 
 class KernelRunner:
-    """Runs invocations in the kernel (see `mcp_jupyter.server.running.Runner`).
+    """Runs invocations in the kernel (see `mcp_jupyter.server.runner.Runner`).
 
     Parameters
     ----------

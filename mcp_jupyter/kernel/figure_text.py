@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from typing import Any, Final
 
-from ..server.content.media import MAX_ABOUT_CHARS, one_line
+from ..server.content.images import MAX_ABOUT_CHARS, one_line
 
 __all__ = ["describe"]
 

@@ -17,7 +17,7 @@ from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import Any, Final
 
-from ..server.content.media import MAX_IMAGE_SIDE
+from ..server.content.images import MAX_IMAGE_SIDE
 from .calls import CURRENT, Call
 from .figure_text import describe
 

@@ -18,8 +18,8 @@ from itertools import chain, islice
 from types import BuiltinFunctionType, FunctionType, MappingProxyType, MethodType, ModuleType
 from typing import Any, Final
 
-from ..server.content import columns, frames, readable
-from ..server.kinds import library_of, module_of
+from .._util.class_names import library_of, module_of
+from ..server.content import columns, readable, tables
 
 __all__ = ["fingerprint"]
 
@@ -57,7 +57,7 @@ _ATOMS: Final = (str, int, float, bool, bytes, type(None))
 def fingerprint(value: Any) -> object:
     """Something equal before and after, when nothing is seen to have changed."""
     try:
-        if frames.is_frame(value):
+        if tables.is_frame(value):
             return (type(value), id(value), _of_frame(value))
         if module_of(type(value)) == "numpy" and hasattr(value, "ndim"):
             return (type(value), id(value), value.shape, str(value.dtype), _of_array(value))
@@ -67,10 +67,10 @@ def fingerprint(value: Any) -> object:
 
 
 def _of_frame(value: Any) -> object:
-    total, width = len(value), frames.width(value)
+    total, width = len(value), tables.width(value)
     step = max(1, total // SAMPLED_ROWS)
     across = range(0, width, max(1, width // SAMPLED_COLUMNS))
-    sampled = tuple(_sampled(frames.column(value, at), total, step) for at in across)
+    sampled = tuple(_sampled(tables.column(value, at), total, step) for at in across)
     kinds = tuple(map(str, (value.dtypes if hasattr(value, "dtypes") and width > 1 else ())))
     # The columns of pyarrow's tables are their values; those tables never change in place.
     labels = () if hasattr(value, "column_names") else getattr(value, "columns", ())
@@ -130,7 +130,7 @@ def _of_plain(value: Any) -> object:
 def _sample(item: Any) -> object:
     """What is seen of a value that has no members, but something in it that may change."""
     library = library_of(type(item))
-    if frames.is_frame(item):
+    if tables.is_frame(item):
         return _of_frame(item)
     if library == "numpy":
         return _of_array(item) if hasattr(item, "ndim") else ()

@@ -14,9 +14,9 @@ from typing import Any, Final
 
 from IPython.core.interactiveshell import InteractiveShell
 
-from ..server.content import frames
+from .._util.class_names import module_of
+from ..server.content import tables
 from ..server.fastmcp.resources import Resource
-from ..server.kinds import module_of
 
 __all__ = ["STATUS_URI", "cells_resource", "status_resource", "variables_resource"]
 
@@ -79,9 +79,9 @@ def _about(value: Any) -> dict[str, Any]:
     kind = type(value)
     said: dict[str, Any] = {"kind": kind.__qualname__, "module": module_of(kind)}
     try:
-        if frames.is_frame(value):
-            shape = [len(value), frames.width(value)] if hasattr(value, "columns") else [len(value)]
-            said |= {"shape": shape, "bytes": frames.nbytes(value)}
+        if tables.is_frame(value):
+            shape = [len(value), tables.width(value)] if hasattr(value, "columns") else [len(value)]
+            said |= {"shape": shape, "bytes": tables.nbytes(value)}
         elif module_of(kind) == "numpy" and hasattr(value, "nbytes"):
             said |= {"shape": list(value.shape), "dtype": str(value.dtype), "bytes": int(value.nbytes)}
         elif kind in _SIZED:

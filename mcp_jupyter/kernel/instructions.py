@@ -17,7 +17,7 @@ from urllib.parse import unquote
 
 from ..notebook_client.text import one_line
 from ..protocol.rights import EVERY_RIGHT, Rights
-from ..server.content import frames
+from ..server.content import tables
 from ..server.fastmcp import FastMCP
 from ..server.host_profiles import DEFAULT, PROFILES
 from .outline import Entry, Outline, instructions, read_outline
@@ -141,7 +141,7 @@ def _first_line(text: str | None) -> str:
 def _about(value: Any) -> str:
     """A value's kind; of a data frame its shape and columns. Never what is in it."""
     kind = type(value).__name__
-    if not frames.is_frame(value):
+    if not tables.is_frame(value):
         return kind
     try:
         rows = f"{len(value):,} rows"

@@ -28,7 +28,7 @@ from ..errors import McpError
 from ..notebook_client.inert import Listing
 from ..notebook_client.questions import Question
 from ..notebook_client.text import clean, one_line
-from ..server.questions import UserQuestion, form_fields
+from ..server.client_requests import UserQuestion, form_fields
 from .calls import CURRENT
 
 __all__ = ["DrawForm", "NotebookQuestions"]

@@ -12,7 +12,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
-from ..server.running import OneProcess
+from ..server.runner import OneProcess
 from .calls import CURRENT, Call, walled
 
 __all__ = ["Steps", "as_coroutine", "task_factory"]

@@ -17,7 +17,8 @@ from urllib.parse import quote
 from ..errors import McpError
 from ..protocol.codes import INTERNAL_ERROR
 from ..protocol.frames import dumps
-from ..server.content import ContentTable, ResourceValue, frames, paging, to_resource
+from ..server.content import ContentTable, ResourceValue, tables, to_resource
+from ..server.content import resources as paging
 from ..server.content.resources import MAX_RESOURCE_ROWS
 from ..server.fastmcp import FastMCP
 from ..server.fastmcp.resources import Resource
@@ -165,7 +166,7 @@ class Variables:
             ),
         )
         # Unlisted they still answer who was in the midst of reading pages: with what the variable is now.
-        listed = frames.is_frame_class(served.kind)
+        listed = tables.is_frame_class(served.kind)
         # Ours: a column may be called like a path.
         value = replace(value, ours=True)
         self._server.add(value, *(replace(each, listed=listed, ours=True) for each in templates))
@@ -186,7 +187,7 @@ class Variables:
 
     def _frame(self, variable: str) -> Any:
         value = self._look_up(variable)
-        if not frames.is_frame(value):
+        if not tables.is_frame(value):
             raise McpError(
                 INTERNAL_ERROR,
                 f"The variable {variable!r} is no data frame any more but a value of type "

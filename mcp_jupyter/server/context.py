@@ -28,14 +28,23 @@ from ..protocol.eras import CLIENT_CAPABILITIES, CLIENT_INFO, LOG_LEVEL, TASKS_E
 from ..protocol.headers import HeaderError, check_params
 from ..protocol.methods import CLOSE_STREAM
 from ..protocol.rights import EVERY_RIGHT, NO_RIGHT, Rights
-from .asking import ANSWER_SECONDS, ASKING, declares, kind_of, required
+from .client_requests import (
+    ANSWER_SECONDS,
+    ASKING,
+    MARGIN_SECONDS,
+    UserQuestion,
+    declares,
+    first_answer,
+    kind_of,
+    needed_text,
+    required,
+)
 from .host_profiles import HostProfile, host_title, profile_of
-from .questions import MARGIN_SECONDS, UserQuestion, first_answer, needed_text
 
 if TYPE_CHECKING:
-    from .detached import DetachedCall
     from .request_session import RequestSession
     from .session import ServerSession
+    from .suspended_calls import DetachedCall
 
 __all__ = ["LOG_LEVELS", "RequestContext", "RequestMeta", "current_request"]
 

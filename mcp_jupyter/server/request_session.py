@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 from .. import types
 from ..errors import McpError
 from ..protocol.codes import INTERNAL_ERROR
-from .asking import declares
+from .client_requests import declares
 from .context import RequestContext
 from .parameters import parameters
 

@@ -21,8 +21,7 @@ from ..errors import McpError
 from ..protocol.codes import INTERNAL_ERROR, INVALID_PARAMS
 from ..protocol.eras import Era
 from .context import RequestContext
-from .detached import DetachedCall
-from .rounds import responses_in
+from .suspended_calls import DetachedCall, responses_in
 
 __all__ = ["MAX_TASKS", "MAX_TASKS_PER_SENDER", "TASK_SECONDS", "Task", "Tasks"]
 

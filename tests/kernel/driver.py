@@ -21,7 +21,7 @@ from IPython import get_ipython
 from mcp_jupyter.errors import ToolError
 from mcp_jupyter.kernel.execution import KernelRunner
 from mcp_jupyter.kernel.reports import HEARTBEAT_SECONDS
-from mcp_jupyter.server.running import Invocation
+from mcp_jupyter.server.runner import Invocation
 
 REQUEST: ContextVar[Any] = ContextVar("request", default=None)
 """Stands for what the engine keeps of a request: functions must see their own."""

@@ -11,7 +11,7 @@ from typing import Any
 import PIL.Image
 import pytest
 
-from mcp_jupyter.server.content.media import MAX_IMAGE_SIDE
+from mcp_jupyter.server.content.images import MAX_IMAGE_SIDE
 from tests.conftest import JupyterDirs
 from tests.kernel.driven import DrivenKernel, Pending, driven_kernel
 

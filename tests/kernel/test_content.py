@@ -19,7 +19,7 @@ from IPython.core.formatters import DisplayFormatter
 
 from mcp_jupyter.kernel.content import kernel_table
 from mcp_jupyter.server.content import to_resource
-from mcp_jupyter.server.content.media import MAX_IMAGE_SIDE
+from mcp_jupyter.server.content.images import MAX_IMAGE_SIDE
 
 
 @pytest.fixture

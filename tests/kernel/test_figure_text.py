@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from mcp_jupyter.kernel.figure_text import describe
-from mcp_jupyter.server.content.media import MAX_ABOUT_CHARS
+from mcp_jupyter.server.content.images import MAX_ABOUT_CHARS
 
 
 @pytest.fixture

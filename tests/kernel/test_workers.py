@@ -13,7 +13,7 @@ from queue import SimpleQueue
 
 import pytest
 
-from mcp_jupyter.server.workers import MAX_THREADS, MAX_WORKERS, WORKER_SHARE, Workers
+from mcp_jupyter.server.runner import MAX_THREADS, MAX_WORKERS, WORKER_SHARE, Workers
 
 Jobs = Workers[Callable[[], object]]
 
@@ -164,7 +164,7 @@ def test_threads_end_when_closed(workers: Jobs) -> None:
 
 
 def test_a_job_that_hangs_does_not_keep_the_interpreter() -> None:
-    code = "import threading; from mcp_jupyter.server.workers import Workers; "
+    code = "import threading; from mcp_jupyter.server.runner import Workers; "
     code += "Workers(lambda event: event.wait()).submit(threading.Event()); print('over')"
     ended = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, timeout=20, check=True

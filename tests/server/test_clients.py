@@ -5,8 +5,8 @@ from __future__ import annotations
 
 import pytest
 
-from mcp_jupyter.server import clients
-from mcp_jupyter.server.clients import MAX_CHARS, MAX_CLIENTS, QUIET_SECONDS, SeenClients
+from mcp_jupyter.server import session
+from mcp_jupyter.server.session import MAX_CHARS, MAX_CLIENTS, QUIET_SECONDS, SeenClients
 
 
 class Clock:
@@ -19,7 +19,7 @@ class Clock:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock()
-    monkeypatch.setattr(clients, "time", clock)
+    monkeypatch.setattr(session, "time", clock)
     return clock
 
 

@@ -22,8 +22,7 @@ from pydantic import BaseModel
 from mcp_jupyter.errors import ToolError
 from mcp_jupyter.server.executors import ExecutorCall
 from mcp_jupyter.server.fastmcp import Context, FastMCP
-from mcp_jupyter.server.mailbox import mailbox
-from mcp_jupyter.server.remote import RemoteContext
+from mcp_jupyter.server.worker import RemoteContext, mailbox
 
 from .fastmcp.speaker import both_eras, speaking
 

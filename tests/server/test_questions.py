@@ -11,11 +11,11 @@ import pytest
 
 from mcp_jupyter.errors import McpError, MissingCapability
 from mcp_jupyter.protocol.eras import TASKS_EXTENSION
+from mcp_jupyter.server import client_requests
 from mcp_jupyter.server import context as request_context
-from mcp_jupyter.server import questions
+from mcp_jupyter.server.client_requests import UserQuestion
 from mcp_jupyter.server.fastmcp import Context, FastMCP
 from mcp_jupyter.server.host_profiles import PROFILES
-from mcp_jupyter.server.questions import UserQuestion
 
 from .asking import ALL, Asked, Silent, asked, both_eras
 
@@ -101,7 +101,7 @@ async def text_of(client: Asked, name: str) -> str:
 @pytest.fixture
 def soon(monkeypatch):
     """The user is asked as soon as the client has been."""
-    monkeypatch.setattr(questions, "USER_AFTER_SECONDS", 0.05)
+    monkeypatch.setattr(client_requests, "USER_AFTER_SECONDS", 0.05)
 
 
 # -- the first answer wins ---------------------------------------------------------------------------------

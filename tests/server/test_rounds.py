@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from mcp_jupyter.errors import McpError
 from mcp_jupyter.protocol.methods import FORGET_SENDER
-from mcp_jupyter.server import rounds
+from mcp_jupyter.server import suspended_calls
 from mcp_jupyter.server.fastmcp import Context, FastMCP
 
 from .asking import Asked, asked
@@ -186,7 +186,7 @@ async def test_answers_that_come_with_the_call_are_taken():
 
 
 async def test_a_call_that_nobody_answers_ends(monkeypatch):
-    monkeypatch.setattr(rounds, "ANSWER_SECONDS", 0.02)
+    monkeypatch.setattr(suspended_calls, "ANSWER_SECONDS", 0.02)
     greeter, client = Greeter(), Asked("modern", {})
     async with asked(greeter.mcp, client):
         state = (await client.round("tools/call", CALL))["requestState"]
@@ -280,7 +280,7 @@ async def test_a_call_that_stopped_to_wait_and_works_on_is_waited_for():
 
 async def test_outcomes_are_kept_as_long_as_their_state_is_good(monkeypatch):
     """(1.7)."""
-    monkeypatch.setattr(rounds, "ANSWER_SECONDS", 2.0)
+    monkeypatch.setattr(suspended_calls, "ANSWER_SECONDS", 2.0)
     server, client = Impatient(), Asked("modern", {})
     async with asked(server.mcp, client):
         retry = await server.begin(client, "leave")
@@ -304,7 +304,7 @@ async def test_outcomes_of_a_sender_that_is_let_in_no_more_are_forgotten():
 
 async def test_a_result_that_is_too_large_to_keep_says_so(monkeypatch):
     """The client must not believe that nothing happened (1.7)."""
-    monkeypatch.setattr(rounds, "MAX_KEPT_BYTES_PER_SENDER", 1000)
+    monkeypatch.setattr(suspended_calls, "MAX_KEPT_BYTES_PER_SENDER", 1000)
     server, client, other = Impatient(), Asked("modern", {}), Asked("modern", {})
     async with asked(server.mcp, client, other):
         small = await server.begin(client, "leave", size=400)
@@ -318,7 +318,7 @@ async def test_a_result_that_is_too_large_to_keep_says_so(monkeypatch):
 
 async def test_outcomes_give_way_to_calls_that_wait(monkeypatch):
     """(1.7)."""
-    monkeypatch.setattr(rounds, "MAX_SUSPENDED_PER_SENDER", 2)
+    monkeypatch.setattr(suspended_calls, "MAX_SUSPENDED_PER_SENDER", 2)
     server, client = Impatient(), Asked("modern", {})
     server.mcp.add_tool(Greeter().greet)
     async with asked(server.mcp, client):
@@ -359,7 +359,7 @@ async def test_a_server_that_stops_ends_what_waits():
 
 
 async def test_one_sender_cannot_fill_the_table(monkeypatch):
-    monkeypatch.setattr(rounds, "MAX_SUSPENDED_PER_SENDER", 2)
+    monkeypatch.setattr(suspended_calls, "MAX_SUSPENDED_PER_SENDER", 2)
     greeter, one, other = Greeter(), Asked("modern", {}), Asked("modern", {})
     async with asked(greeter.mcp, one, other):
         first = await one.round("tools/call", CALL)

@@ -17,8 +17,7 @@ import anyio.lowlevel
 import pytest
 
 from mcp_jupyter.errors import ToolError
-from mcp_jupyter.server.running import InlineRunner, Invocation, converted, is_async
-from mcp_jupyter.server.workers import MAX_WORKERS
+from mcp_jupyter.server.runner import MAX_WORKERS, InlineRunner, Invocation, converted, is_async
 
 pytestmark = pytest.mark.anyio
 

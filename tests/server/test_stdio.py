@@ -21,7 +21,7 @@ from mcp import Client, StdioServerParameters
 from mcp.client.stdio import stdio_client
 
 from mcp_jupyter.protocol import codes
-from mcp_jupyter.server.stopping import END_SECONDS, INTERRUPT_SECONDS
+from mcp_jupyter.server.stdio import END_SECONDS, INTERRUPT_SECONDS
 
 from .conversation import MODERN
 

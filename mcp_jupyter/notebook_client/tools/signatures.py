@@ -23,8 +23,8 @@ from typing import TYPE_CHECKING, Any, Final
 from pydantic_core import from_json, to_json
 
 from ...errors import McpJupyterError, UncheckableSchema
-from ...server.content import columns, frames, plain, readable
-from ...server.content.extent import MAX_PARTS, extent
+from ...server.content import columns, plain, readable, tables
+from ...server.content.size_limits import MAX_PARTS, extent
 from ...types import Tool
 from ..text import clean, is_clean, one_line
 from ..tracebacks import ArgumentTypeError, ArgumentValueError
@@ -265,12 +265,12 @@ def _other(value: Any) -> Any:
     """A data frame as a list of records, a series as a list, a path as text; others have no JSON form."""
     if isinstance(value, os.PathLike):
         return os.fspath(value)
-    if not frames.is_frame(value):
+    if not tables.is_frame(value):
         raise TypeError(f"a {type(value).__name__} has no JSON form: pass text, numbers, lists or dicts")
-    cells = len(value) * max(1, frames.width(value))
+    cells = len(value) * max(1, tables.width(value))
     if cells > MAX_PARTS:
         raise ValueError(f"a data frame of {cells:,} cells is too large for one call: pass a part of it")
     if not hasattr(value, "columns"):
         return plain(columns.cells(value), readable)
-    page = frames.to_page(value, limit=len(value), cells=cells)
+    page = tables.to_page(value, limit=len(value), cells=cells)
     return [dict(zip(page["columns"], row, strict=True)) for row in page["rows"]]

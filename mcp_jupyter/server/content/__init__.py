@@ -1,12 +1,11 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """What Python values become on the wire."""
 
-from . import columns, frames, models, paging
-from .media import Audio, Image
-from .mime import from_bundle
-from .plain import plain, readable
+from . import columns, resources, tables, values
+from .conversion import Content, ContentTable, FramePage, Row, default_rows, from_bundle
+from .images import Audio, Image
 from .resources import ResourceValue, to_resource
-from .table import Content, ContentTable, FramePage, Row, default_rows
+from .values import plain, readable
 
 __all__ = [
     "Audio",
@@ -18,11 +17,11 @@ __all__ = [
     "Row",
     "columns",
     "default_rows",
-    "frames",
     "from_bundle",
-    "models",
-    "paging",
     "plain",
     "readable",
+    "resources",
+    "tables",
     "to_resource",
+    "values",
 ]

@@ -17,6 +17,7 @@ from ...protocol.rights import Mode
 from ..constant_tools import (
     FIND_TOOLS,
     USE_TOOL,
+    found_tools,
     inner_call,
     needed,
     part_of,
@@ -26,7 +27,6 @@ from ..constant_tools import (
     uri_in,
 )
 from ..context import RequestContext
-from ..tool_search import found_tools
 from .catalog import Catalog
 
 __all__ = ["ConstantTools"]

@@ -23,11 +23,10 @@ from pydantic_core import (
 from ... import types
 from ...errors import ToolError
 from ...protocol.frames import dumps
-from ..content import Audio, Image, frames, models, plain
-from ..content.extent import extent
+from ..content import Audio, Image, plain, tables, values
+from ..content.size_limits import extent
 from ..parameters import describe
-from .annotations import adapter_of
-from .signatures import Untitled, mentions
+from .signatures import Untitled, adapter_of, mentions
 
 __all__ = ["Output"]
 
@@ -90,8 +89,8 @@ class Output:
             annotation = get_args(annotation)[1]
         if annotation in (inspect.Signature.empty, None, type(None), Any) or mentions(annotation, *_CONTENT):
             return None
-        if isinstance(annotation, type) and frames.is_frame_class(annotation):
-            return cls(frames.FRAME_SCHEMA, None, wrapped=False)
+        if isinstance(annotation, type) and tables.is_frame_class(annotation):
+            return cls(tables.FRAME_SCHEMA, None, wrapped=False)
         try:
             adapter = adapter_of(annotation)
             schema = adapter.json_schema(mode="serialization", schema_generator=_Serialized)
@@ -142,7 +141,7 @@ class Output:
     def sized(self, value: Any) -> tuple[dict[str, Any] | None, int | None]:
         """The same, and its size: bytes of JSON, without the object that stands around a value."""
         if self.promise is None:
-            if not frames.is_frame(value):
+            if not tables.is_frame(value):
                 raise ToolError(f"The tool promised a data frame and returned {type(value).__name__}.")
             return None, None
         try:
@@ -180,7 +179,7 @@ class _Promise:
 
     def _taken(self, value: Any, iterators: bool) -> Any:
         """The value as it is, validated."""
-        return self._adapter.validator.validate_python(plain(value, frames.to_part) if iterators else value)
+        return self._adapter.validator.validate_python(plain(value, tables.to_part) if iterators else value)
 
     def _read(self, value: Any, iterators: bool) -> Any:
         """What its JSON form is read as: NumPy's numbers are numbers there, and no surrogate is left."""
@@ -188,16 +187,16 @@ class _Promise:
 
     def _written(self, kept: Any, is_common: bool) -> Any:
         write = self._adapter.serializer if is_common else self._writer
-        return write.to_python(kept, mode="json", by_alias=True, warnings="error", fallback=frames.to_part)
+        return write.to_python(kept, mode="json", by_alias=True, warnings="error", fallback=tables.to_part)
 
     # Both are made when they are needed, which takes about a millisecond.
 
     @cached_property
     def _reader(self) -> SchemaValidator:
         """For JSON forms."""
-        return models.result_validator(self._adapter.core_schema)
+        return values.result_validator(self._adapter.core_schema)
 
     @cached_property
     def _writer(self) -> SchemaSerializer:
         """For values of which pydantic's JSON form is not ours."""
-        return models.serializer(self._adapter.core_schema, partial(plain, other=frames.to_part))
+        return values.serializer(self._adapter.core_schema, partial(plain, other=tables.to_part))

@@ -15,7 +15,7 @@ from ...errors import McpError, ToolError
 from ...protocol.codes import INVALID_PARAMS
 from ...protocol.uri_templates import UriTemplate, path_fault
 from ..content import ContentTable, ResourceValue, to_resource
-from ..running import Invocation, converted
+from ..runner import Invocation, converted
 from .context import Context
 from .signatures import Signature
 

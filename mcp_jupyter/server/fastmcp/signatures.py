@@ -8,25 +8,63 @@ at registration. Knows pydantic and `inspect`; does not know what a tool is.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+import sys
+import types
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
-from functools import cached_property, partial
-from typing import Annotated, Any, Final, NotRequired, get_args, get_origin
+from functools import cached_property, partial, reduce
+from operator import or_
+from types import UnionType
+from typing import (
+    Annotated,
+    Any,
+    ClassVar,
+    Final,
+    Literal,
+    NotRequired,
+    Union,
+    get_args,
+    get_origin,
+    get_type_hints,
+    is_typeddict,
+)
 
-from pydantic import ConfigDict, Field, PydanticUserError, TypeAdapter, ValidationError
+import typing_extensions
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    PydanticUserError,
+    TypeAdapter,
+    ValidationError,
+    create_model,
+)
 from pydantic.fields import FieldInfo
 from pydantic.json_schema import GenerateJsonSchema
 from pydantic_core import from_json, to_json
 from typing_extensions import TypedDict
 
+from ..._util.class_names import module_of
 from ...errors import ToolError
 from ...protocol.frames import has_too_many_containers
-from ..content import models, plain
+from ..content import plain
+from ..content import values as models
 from ..parameters import describe
-from . import hints
 from .docstrings import Docstring, docstring_of
 
-__all__ = ["Signature", "Untitled", "mentions"]
+__all__ = [
+    "Places",
+    "Signature",
+    "Untitled",
+    "adapter_of",
+    "mentions",
+    "now",
+    "places",
+    "plain_function",
+    "renewed",
+    "signature_of",
+]
+
 
 _JSON_BEGINS: Final = ("[", "{", "n")
 """First characters of a list, an object and null."""
@@ -86,14 +124,12 @@ class Signature:
         self.doc: Docstring = docstring_of(function)
         signature = self._read(function)
         self._function, self._injected = function, injected
-        self._plain = hints.plain_function(function)
+        self._plain = plain_function(function)
         self._code = getattr(self._plain, "__code__", None)
-        self._places: hints.Places = hints.places(function, signature) if before is None else before._places
-        self._classes: Mapping[type, type] = hints.now(
-            self._places, {} if before is None else before._classes
-        )
+        self._places: Places = places(function, signature) if before is None else before._places
+        self._classes: Mapping[type, type] = now(self._places, {} if before is None else before._classes)
         self.names_classes = bool(self._places)
-        signature = hints.renewed(signature, self._classes)
+        signature = renewed(signature, self._classes)
         self.returns = signature.return_annotation
         self.injected: str | None = None
         self.aliases: dict[str, str] = {}
@@ -116,7 +152,7 @@ class Signature:
 
     def _read(self, function: Callable[..., Any]) -> inspect.Signature:
         try:
-            return hints.signature_of(function, eval_str=True)
+            return signature_of(function, eval_str=True)
         except NameError as exc:
             raise ValueError(f"{self._shown}: the annotation {exc.name!r} is not defined.") from None
         except (AttributeError, SyntaxError, TypeError, ValueError) as exc:
@@ -196,7 +232,7 @@ class Signature:
             When a parameter cannot come from JSON any more.
         """
         same = getattr(self._plain, "__code__", None) is self._code
-        if same and (not self._places or hints.now(self._places, self._classes) is self._classes):
+        if same and (not self._places or now(self._places, self._classes) is self._classes):
             return self
         # Code that was replaced (`%autoreload` does) may have other parameters.
         return Signature(self._function, self._injected, self if same else None)
@@ -279,3 +315,205 @@ def mentions(annotation: Any, *wanted: type) -> bool:
     if isinstance(origin, type) and issubclass(origin, wanted):
         return True
     return any(mentions(argument, *wanted) for argument in get_args(annotation))
+
+
+# -- hints ---------------------------------------------------------------------------------------
+#
+# A function's annotations, and the classes that they name now.
+#
+# In a notebook a class is defined anew when its cell is run again. What an annotation holds is the class of
+# the moment in which the function was defined; `places` finds where such a class has its name, `now` what has
+# that name now. Knows `inspect` and `typing`; does not know what a tool is.
+
+Places = Mapping[type, tuple[Mapping[str, Any], str]]
+"""Of each class: the namespace and the name that it was found under."""
+
+
+MAX_WRAPPERS: Final = 100
+"""Decorators around one function: an object may say of itself, without end, that it wraps another."""
+
+
+def signature_of(function: Callable[..., Any], *, eval_str: bool = False) -> inspect.Signature:
+    """A function's signature, without what `functools.partial` has bound.
+
+    `inspect` would show what is bound by keyword as an argument with a default, and everything when
+    `functools.update_wrapper` made the partial object look like its function.
+
+    Raises
+    ------
+    NameError, ValueError, ...
+        As `inspect.signature`.
+    """
+    found = inspect.unwrap(
+        function, stop=lambda each: isinstance(each, partial) or hasattr(each, "__signature__")
+    )
+    if not isinstance(found, partial):
+        return inspect.signature(function, eval_str=eval_str)
+
+    def inner() -> None: ...
+
+    inner.__signature__ = signature_of(found.func, eval_str=eval_str)  # type: ignore[attr-defined]
+    left = inspect.signature(partial(inner, *found.args, **found.keywords))
+    return left.replace(
+        parameters=[each for each in left.parameters.values() if each.name not in found.keywords]
+    )
+
+
+def plain_function(function: Callable[..., Any]) -> Any:
+    """The function below partial objects, methods and decorators that say what they wrap."""
+    for _ in range(MAX_WRAPPERS):
+        if isinstance(function, partial):
+            function = function.func
+        elif (wrapped := getattr(function, "__wrapped__", None)) is not None:
+            function = wrapped
+        else:
+            break
+    return getattr(function, "__func__", function)
+
+
+def places(function: Callable[..., Any], signature: inspect.Signature) -> Places:
+    """Where the classes in a signature's annotations have their names: with the function, or in a module.
+
+    Classes that are found under their name in neither have no place, and stay what they are.
+    """
+    around = getattr(plain_function(function), "__globals__", {})
+    found: dict[type, tuple[Mapping[str, Any], str]] = {}
+    for annotation in _annotations(signature):
+        for kind in _classes_in(annotation):
+            module = sys.modules.get(module_of(kind))
+            for namespace in (around, {} if module is None else vars(module)):
+                if namespace.get(kind.__name__) is kind:
+                    found[kind] = namespace, kind.__name__
+                    break
+    return found
+
+
+def now(found: Places, before: Mapping[type, type]) -> Mapping[type, type]:
+    """What has the name of each class now; `before`, the same at an earlier time, where nothing has changed.
+
+    A name that is gone, or stands for something else than a class, has changed nothing.
+    """
+    changed = {
+        kind: value
+        for kind, (namespace, name) in found.items()
+        if (value := namespace.get(name)) is not before.get(kind, kind) and isinstance(value, type)
+    }
+    return {**before, **changed} if changed else before
+
+
+def renewed(signature: inspect.Signature, classes: Mapping[type, type]) -> inspect.Signature:
+    """A signature with other classes in the place of those in its annotations."""
+    if all(kind is found for kind, found in classes.items()):
+        return signature
+    return signature.replace(
+        parameters=[
+            each.replace(annotation=_renewed(each.annotation, classes))
+            for each in signature.parameters.values()
+        ],
+        return_annotation=_renewed(signature.return_annotation, classes),
+    )
+
+
+def _annotations(signature: inspect.Signature) -> Iterator[Any]:
+    yield from (each.annotation for each in signature.parameters.values())
+    yield signature.return_annotation
+
+
+def _classes_in(annotation: Any) -> Iterator[type]:
+    if isinstance(annotation, type) and get_origin(annotation) is None:
+        if module_of(annotation) != "builtins" and annotation is not inspect.Signature.empty:
+            yield annotation
+        return
+    for part in get_args(annotation):
+        yield from _classes_in(part)
+
+
+def _renewed(annotation: Any, classes: Mapping[type, type]) -> Any:
+    if isinstance(annotation, type) and get_origin(annotation) is None:
+        return classes.get(annotation, annotation)
+    origin, parts = get_origin(annotation), get_args(annotation)
+    if origin is Annotated:
+        return Annotated[(_renewed(parts[0], classes), *parts[1:])]
+    fresh = tuple(_renewed(part, classes) for part in parts)
+    if origin is Literal or all(new is old for new, old in zip(fresh, parts, strict=True)):
+        return annotation
+    if origin in (Union, UnionType):
+        return Union[fresh]  # noqa: UP007 - of any number
+    return origin[fresh if len(fresh) != 1 else fresh[0]]
+
+
+# -- annotations ---------------------------------------------------------------------------------
+#
+# Return annotations that pydantic does not read as they are, as ones that it does.
+#
+# These are `typing.TypedDict` before Python 3.12, and plain classes whose attributes have annotations. Values
+# stay as they are. Knows no tool.
+
+_QUALIFIERS = (typing_extensions.Required, typing_extensions.NotRequired)
+
+
+def adapter_of(annotation: Any) -> TypeAdapter[Any]:
+    """The annotation, ready to validate values and to write them.
+
+    Raises
+    ------
+    pydantic.PydanticUserError
+        It has no schema.
+    """
+    if _is_plain(annotation) and (fields := _fields(annotation)):
+        config = ConfigDict(from_attributes=True)
+        create: Any = create_model
+        return TypeAdapter(
+            create(annotation.__name__, __config__=config, __doc__=annotation.__doc__, **fields)
+        )
+    return TypeAdapter(_readable(annotation))
+
+
+def _is_plain(annotation: Any) -> bool:
+    """Whether it is a class of the user's own making, and nothing that pydantic knows."""
+    known = ("__pydantic_validator__", "__get_pydantic_core_schema__", "__dataclass_fields__")
+    return (
+        isinstance(annotation, type)
+        and annotation.__bases__ == (object,)
+        and not any(hasattr(annotation, name) for name in known)
+    )
+
+
+def _fields(annotation: type) -> dict[str, Any]:
+    """The attributes with annotations; none where one of them cannot be the field of a model."""
+    if "__annotations__" not in vars(annotation):
+        return {}
+    try:
+        hints = get_type_hints(annotation, include_extras=True)
+    except (NameError, TypeError, AttributeError):  # a name that exists for type checkers only
+        return {}
+    fields = {name: (kind, ...) for name, kind in hints.items() if get_origin(kind) is not ClassVar}
+    return {} if any(name.startswith("_") or hasattr(BaseModel, name) for name in fields) else fields
+
+
+def _readable(annotation: Any) -> Any:
+    """The annotation with each `typing.TypedDict` in it replaced."""
+    if sys.version_info >= (3, 12):
+        return annotation
+    if is_typeddict(annotation) and type(annotation).__module__ == "typing":
+        return _typed_dict(annotation)
+    origin, args = get_origin(annotation), get_args(annotation)
+    inner = tuple(map(_readable, args))
+    if origin is None or inner == args:
+        return annotation
+    if origin in (Union, types.UnionType):
+        return reduce(or_, inner)
+    return origin[inner] if isinstance(annotation, types.GenericAlias) else annotation.copy_with(inner)
+
+
+def _typed_dict(annotation: Any) -> Any:
+    members = {}
+    for name, kind in get_type_hints(annotation, include_extras=True).items():
+        qualifier = get_origin(kind)
+        inner = _readable(get_args(kind)[0] if qualifier in _QUALIFIERS else kind)
+        is_required = name in annotation.__required_keys__ and qualifier is not typing_extensions.NotRequired
+        members[name] = inner if is_required else typing_extensions.NotRequired[inner]
+    create: Any = typing_extensions.TypedDict
+    made = create(annotation.__name__, members)
+    made.__doc__ = annotation.__doc__
+    return made

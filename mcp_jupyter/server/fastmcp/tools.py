@@ -13,7 +13,7 @@ from ... import types
 from ...errors import McpJupyterError, ToolError
 from ...protocol.headers import HeaderError, param_headers
 from ..content import Content, ContentTable, readable
-from ..running import Invocation, converted, is_async
+from ..runner import Invocation, converted, is_async
 from .context import Context
 from .definitions import for_hosts
 from .outputs import Output

@@ -32,9 +32,9 @@ from tornado.web import Application, RequestHandler
 from ...engine.channel import Channel, memory_pair
 from ...protocol.limits import MAX_BODY_BYTES
 from .access import MAX_LOG_CHARS, Guard, LoopbackGuard, Refusal, is_loopback
-from .door import Door, DoorHandler
+from .base_handler import Door, DoorHandler
 from .endpoint import Endpoint
-from .sse import MessagesHandler, SseHandler
+from .legacy_sse import MessagesHandler, SseHandler
 from .streamable import StreamableHandler
 
 __all__ = ["PATHS", "SSE", "STREAMABLE_HTTP", "address_family", "announced", "make_routes", "serve_http"]

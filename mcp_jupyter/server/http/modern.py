@@ -26,7 +26,7 @@ from ...protocol.frames import ErrorResponse, Frame, Headers, Message, Notificat
 from ...protocol.headers import GetAll, HeaderError
 from ...protocol.methods import LEGACY_VERSIONS
 from .access import Principal
-from .exchange import Exchange
+from .response_stream import Exchange
 
 __all__ = ["ModernExchange", "check_request", "is_modern_version", "param_values", "speaks_modern"]
 

@@ -35,8 +35,7 @@ from ...protocol.frames import (
 from ...protocol.limits import MAX_IN_FLIGHT
 from ...protocol.methods import CLOSE_STREAM
 from .access import Principal, Refusal
-from .exchange import Exchange, Stream
-from .replay import EventLog
+from .response_stream import EventLog, Exchange, Stream
 
 __all__ = [
     "MAX_SESSIONS",

@@ -28,10 +28,9 @@ from ...protocol.frames import (
 )
 from ...protocol.methods import MODERN_VERSIONS
 from .access import INSUFFICIENT_SCOPE, Refusal
-from .batch import one_line, split
-from .events import KEEPALIVE, EventStreamHandler, accepts
-from .exchange import Exchange, Stream
+from .base_handler import KEEPALIVE, EventStreamHandler, accepts, one_line, split
 from .modern import ModernExchange, check_request, is_modern_version, param_values, speaks_modern
+from .response_stream import Exchange, Stream
 from .sessions import StreamableSession
 
 __all__ = ["StreamableHandler"]

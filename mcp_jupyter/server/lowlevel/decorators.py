@@ -9,19 +9,40 @@ from __future__ import annotations
 
 import abc
 import inspect
-from collections.abc import Awaitable, Callable
-from typing import Any, Final, TypeVar
+from base64 import b64encode
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import AnyUrl, TypeAdapter, ValidationError
+from pydantic_core import from_json
 
 from ... import types
-from ...errors import McpError
+from ...errors import McpError, ToolError, UncheckableSchema
 from ...protocol import codes
+from ...protocol.frames import dumps
+from ...protocol.headers import HeaderError, param_headers
+from ..content import Content, ContentTable, default_rows, plain, readable
 from ..context import RequestContext
-from .tools import KnownTool, KnownTools
-from .values import completed, explained, read, tool_result
+from .helper_types import ReadResourceContents
 
-__all__ = ["Decorators", "Handler", "NotificationHandler"]
+if TYPE_CHECKING:
+    from ...protocol.validation import JsonSchema
+
+__all__ = [
+    "MAX_COMPLETIONS",
+    "Decorators",
+    "Handler",
+    "KnownTool",
+    "KnownTools",
+    "ListedUrl",
+    "NotificationHandler",
+    "completed",
+    "error_text",
+    "explained",
+    "read",
+    "tool_result",
+]
+
 
 F = TypeVar("F", bound=Callable[..., Awaitable[Any]])
 R = TypeVar("R", bound=types.Result)
@@ -312,7 +333,6 @@ def _uri_for(function: Callable[..., Any]) -> Callable[[str], Any]:
 
     if not issubclass(kind, AnyUrl):
         return str
-    from .urls import ListedUrl
 
     adapter = TypeAdapter(ListedUrl if kind is AnyUrl else kind)
 
@@ -333,3 +353,217 @@ async def _told(answer: Awaitable[Any]) -> Any:
         raise
     except Exception as exc:
         raise McpError(codes.INTERNAL_ERROR, explained(exc)) from exc
+
+
+# -- urls ----------------------------------------------------------------------------------------
+#
+# URIs for handlers that take them as pydantic's `AnyUrl`. Imported when one is registered.
+
+
+class ListedUrl(AnyUrl):
+    """A URL that equals its text too.
+
+    Programs for the first SDK look a resource up by ``listed.uri == uri``. There both are `AnyUrl`;
+    here the models keep URIs as text.
+    """
+
+    def __eq__(self, other: object) -> bool:
+        return str(self) == str(other) if isinstance(other, str | AnyUrl) else NotImplemented
+
+    __hash__ = AnyUrl.__hash__
+
+
+# -- tools ---------------------------------------------------------------------------------------
+#
+# What a low-level server listed as its tools, to check calls of them and their output against.
+#
+# Owns the checks. Does not know how tools are listed or called.
+
+
+class KnownTool:
+    """A tool's definition, with its schemas ready once they are needed.
+
+    Attributes
+    ----------
+    headers : mapping
+        The arguments that a client repeats in headers (`x-mcp-header`).
+    """
+
+    def __init__(self, definition: types.Tool) -> None:
+        self.definition = definition
+        self._schemas: dict[str, JsonSchema] = {}
+        try:
+            self.headers: Mapping[str, tuple[str, ...]] = param_headers(definition.inputSchema)
+        except HeaderError:
+            self.headers = {}  # clients drop the tool; one that does not has no headers for it
+
+    def check_arguments(self, arguments: dict[str, Any]) -> None:
+        """Check the arguments of a call.
+
+        Raises
+        ------
+        ToolError
+            They do not fit the `inputSchema`, in words that a caller can act on (SEP-1303).
+        """
+        self._check("inputSchema", self.definition.inputSchema, arguments, "Input")
+
+    def check_output(self, result: types.CallToolResult) -> None:
+        """Check the structured output of a call that did not fail.
+
+        Raises
+        ------
+        ToolError
+            It does not fit the `outputSchema`, or there is none where there should be.
+        """
+        schema = self.definition.outputSchema
+        if schema is None or result.isError:
+            return
+        if "structuredContent" not in result.model_fields_set:
+            raise ToolError(
+                f"Output validation error: {self.definition.name} has an outputSchema, but returned no "
+                "structured output."
+            )
+        self._check("outputSchema", schema, result.structuredContent, "Output")
+
+    def _check(self, kind: str, schema: dict[str, Any], value: Any, what: str) -> None:
+        try:
+            problems = self._schema(kind, schema).problems(value)
+        except UncheckableSchema as exc:
+            raise ToolError(f"{what} validation error: the {kind} cannot be used. {exc}") from None
+        if problems:
+            raise ToolError(f"{what} validation error: {'; '.join(problems)}")
+
+    def _schema(self, kind: str, schema: dict[str, Any]) -> JsonSchema:
+        if kind not in self._schemas:
+            # Here and not above: jsonschema takes a tenth of a second to import.
+            from ...protocol.validation import JsonSchema
+
+            self._schemas[kind] = JsonSchema(schema)
+        return self._schemas[kind]
+
+
+class KnownTools:
+    """The tools by name, as they were listed last."""
+
+    def __init__(self) -> None:
+        self._tools: dict[str, KnownTool] = {}
+
+    def get(self, name: str) -> KnownTool | None:
+        """The tool of that name, if it was listed."""
+        return self._tools.get(name)
+
+    def learn(self, definitions: Iterable[types.Tool], *, more: bool = False) -> None:
+        """Take in the list; with `more`, another page of it."""
+        listed = dict(self._tools) if more else {}
+        for definition in definitions:
+            known = self._tools.get(definition.name)
+            unchanged = known is not None and known.definition == definition
+            listed[definition.name] = known if known and unchanged else KnownTool(definition)
+        self._tools = listed
+
+    def forget(self) -> None:
+        """The list changed."""
+        self._tools = {}
+
+
+# -- values --------------------------------------------------------------------------------------
+#
+# What a handler's value becomes in an answer. Knows neither requests nor the table of handlers.
+
+MAX_ERROR_CHARS: Final = 8000
+"""Of the text of a tool's error: most hosts hand on no more, and its beginning and its end say most."""
+
+_ERROR_END_CHARS: Final = 1500
+
+MAX_COMPLETIONS: Final = 100
+"""Values in one answer (spec, server/utilities/completion)."""
+
+_TABLE: Final = ContentTable(default_rows())
+
+
+def tool_result(value: Any) -> types.CallToolResult:
+    """The result of a tool: a result, content, structured output, (content, structured output), or any value.
+
+    Raises
+    ------
+    TypeError
+        Structured output without a JSON form.
+    """
+    if isinstance(value, types.CallToolResult):
+        return value.model_copy()  # the handler's own stays as it is
+    if isinstance(value, tuple) and len(value) == 2 and isinstance(value[1], dict):
+        shown, structured = value
+        result = types.CallToolResult(content=_content(shown).blocks)
+        # Read back: what is structured must survive the other side's parser.
+        result.structuredContent = from_json(dumps(plain(structured)))
+        return result
+    content = _content(value)
+    result = types.CallToolResult(content=content.blocks)
+    if content.structured is not None:  # set to None it would be sent as null
+        result.structuredContent = content.structured
+    return result
+
+
+def _content(value: Any) -> Content:
+    """As any value's, but an empty list is a list of content."""
+    return Content([]) if isinstance(value, list) and not value else _TABLE.convert(value)
+
+
+def read(uri: str, value: Any) -> types.ReadResourceResult:
+    """The contents of a resource: of text, bytes, or parts.
+
+    Raises
+    ------
+    TypeError
+        It is none of these.
+    """
+    if isinstance(value, types.ReadResourceResult):
+        return value.model_copy()
+    if isinstance(value, str | bytes):
+        value = [ReadResourceContents(value)]
+    if not isinstance(value, Iterable):
+        raise TypeError(f"A resource is str, bytes or ReadResourceContents, not {type(value).__name__}.")
+    return types.ReadResourceResult(contents=[_part(uri, part) for part in value])
+
+
+def _part(uri: str, part: Any) -> types.TextResourceContents | types.BlobResourceContents:
+    if isinstance(part, types.TextResourceContents | types.BlobResourceContents):
+        return part
+    if not isinstance(part, ReadResourceContents):
+        raise TypeError(f"A part of a resource is a ReadResourceContents, not {type(part).__name__}.")
+    if isinstance(part.content, str):
+        return types.TextResourceContents(
+            uri=uri, text=part.content, mimeType=part.mime_type or "text/plain", meta=part.meta
+        )
+    return types.BlobResourceContents(
+        uri=uri,
+        blob=b64encode(part.content).decode("ascii"),
+        mimeType=part.mime_type or "application/octet-stream",
+        meta=part.meta,
+    )
+
+
+def completed(value: types.Completion | None) -> types.CompleteResult:
+    """The answer to a request for completion; of more than `MAX_COMPLETIONS` values the first."""
+    found = value or types.Completion(values=[])
+    if len(found.values) > MAX_COMPLETIONS:
+        total = found.total or len(found.values)
+        found = types.Completion(values=found.values[:MAX_COMPLETIONS], total=total, hasMore=True)
+    return types.CompleteResult(completion=found)
+
+
+def explained(error: BaseException) -> str:
+    """What a handler raised, in its own words; where they are no sentence, with the exception's name."""
+    text = readable(error)
+    if not text or isinstance(error, KeyError):  # its text is the key
+        text = ": ".join(filter(None, (type(error).__name__, text)))
+    return error_text(text)
+
+
+def error_text(text: str) -> str:
+    """The text of an error in at most `MAX_ERROR_CHARS` characters: its beginning and its end."""
+    if len(text) <= MAX_ERROR_CHARS:
+        return text
+    between = f"\n[... of {len(text)} characters, those between are left out ...]\n"
+    head = MAX_ERROR_CHARS - _ERROR_END_CHARS - len(between)
+    return text[:head] + between + text[-_ERROR_END_CHARS:]

@@ -10,13 +10,17 @@ there.
 
 from __future__ import annotations
 
+import inspect
+import logging
+from collections import deque
 from collections.abc import AsyncIterator, Callable, Collection, Mapping
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Final, Generic, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Generic, Literal, TypeVar
 
 import anyio
+from pydantic import ValidationError
 
 from ..._util.tasks import owned_tasks
 from ...engine.channel import Channel, ReadHalf, WriteHalf, joined
@@ -24,6 +28,7 @@ from ...engine.connection import InboundRequest
 from ...errors import McpError
 from ...protocol import codes
 from ...protocol.frames import Notification
+from ...protocol.limits import MAX_STREAM_BACKLOG
 from ...protocol.rights import EVERY_RIGHT, Rights
 from ...types import (
     CompletionsCapability,
@@ -35,23 +40,52 @@ from ...types import (
     ToolsCapability,
     WireModel,
 )
+from ..client_requests import AskUser
 from ..context import RequestContext, current_request
 from ..host_profiles import DEFAULT, HostProfile
 from ..models import InitializationOptions, Instructions, instructions_for
 from ..parameters import parameters
-from ..questions import AskUser
-from ..rounds import Rounds
 from ..session import ServerSession
+from ..suspended_calls import Rounds
 from ..tasks import Task, Tasks
 from .decorators import Decorators, Handler, NotificationHandler
-from .lifespan import no_lifespan, opened
-from .notices import Notices
-from .watching import watched
 
-__all__ = ["Handler", "NotificationOptions", "Server"]
+if TYPE_CHECKING:
+    pass
+
+__all__ = [
+    "Handler",
+    "NoticeTable",
+    "Notices",
+    "NotificationOptions",
+    "Server",
+    "no_lifespan",
+    "opened",
+    "watched",
+]
+
+
+# -- lifespan ------------------------------------------------------------------------------------
+#
+# What surrounds a server's life: a context manager of the user's. Knows no server.
 
 L = TypeVar("L")
 
+
+@asynccontextmanager
+async def no_lifespan() -> AsyncIterator[dict[str, Any]]:
+    """Nothing to set up; handlers find an empty dict."""
+    yield {}
+
+
+def opened(
+    lifespan: Callable[..., AbstractAsyncContextManager[L]], server: Any
+) -> AbstractAsyncContextManager[L]:
+    """The context manager that `lifespan` makes: of the server, if it takes an argument."""
+    return lifespan(server) if inspect.signature(lifespan).parameters else lifespan()
+
+
+# -- server --------------------------------------------------------------------------------------
 
 TASK_AFTER_SECONDS: Final = 60.0
 """Hosts give up a call after one to five minutes of silence; a handle they can keep asking about."""
@@ -391,3 +425,90 @@ class Server(Decorators, Generic[L]):
         """Tell the clients that subscribed to `uri` that its value changed."""
         for session in list(self._sessions):
             session.resource_updated(uri)
+
+
+# -- watching ------------------------------------------------------------------------------------
+#
+# A modern client's subscriptions, told to the handlers of the legacy methods: one server, both eras.
+
+SUBSCRIBE: Final = "resources/subscribe"
+UNSUBSCRIBE: Final = "resources/unsubscribe"
+
+END_SECONDS: Final = 5.0
+"""For the handlers to hear of the end of all subscriptions of one stream."""
+
+
+@asynccontextmanager
+async def watched(server: Server[Any], uris: Collection[str]) -> AsyncIterator[frozenset[str]]:
+    """While the context is open, `uris` are subscribed to.
+
+    Yields
+    ------
+    frozenset of str
+        Those that the handler did not refuse.
+    """
+    granted: set[str] = set()
+    try:
+        for uri in uris:
+            with suppress(McpError):
+                await _hear(server, SUBSCRIBE, uri)
+                granted.add(uri)
+        yield frozenset(granted)
+    finally:
+        with anyio.move_on_after(END_SECONDS, shield=True):
+            for uri in granted:
+                with suppress(McpError):
+                    await _hear(server, UNSUBSCRIBE, uri)
+
+
+async def _hear(server: Server[Any], method: str, uri: str) -> None:
+    if server.handles(method):
+        await server.answer(method, {"uri": uri}, current_request.get())
+
+
+# -- notices -------------------------------------------------------------------------------------
+#
+# Notifications of one client on their way to a server's handlers: in order, one after the other.
+#
+# Owns the queue, which is bounded, and the wall around handlers. Knows no method.
+
+log = logging.getLogger(__name__)
+
+NoticeTable = Mapping[str, tuple[type[WireModel], NotificationHandler]]
+"""Method to the model of its params, and its handler."""
+
+
+class Notices:
+    """Hands out what one client notifies. Belongs to the event loop's thread."""
+
+    def __init__(self, table: NoticeTable) -> None:
+        self._table = table
+        # A flood costs its oldest members, never memory.
+        self._waiting: deque[Notification] = deque(maxlen=MAX_STREAM_BACKLOG)
+        self._arrived = anyio.Event()
+
+    def put(self, notification: Notification) -> None:
+        """Keep a notification for `run`, when there is a handler for it."""
+        if notification.method in self._table:
+            self._waiting.append(notification)
+            self._arrived.set()
+
+    async def run(self) -> None:
+        """Hand them out until cancelled."""
+        while True:
+            await self._arrived.wait()
+            self._arrived = anyio.Event()
+            while self._waiting:
+                await self._hand_out(self._waiting.popleft())
+
+    async def _hand_out(self, notification: Notification) -> None:
+        model, handler = self._table[notification.method]
+        try:
+            await handler(model.from_wire(notification.params))
+        except ValidationError:
+            log.debug("%s is malformed", notification.method)
+        except anyio.get_cancelled_exc_class():
+            raise
+        except BaseException:
+            # Nobody waits for an answer, and what one handler raises ends nothing.
+            log.exception("the handler of %s failed", notification.method)

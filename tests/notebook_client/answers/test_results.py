@@ -18,7 +18,7 @@ from mcp_jupyter.errors import ToolError as AnyToolError
 from mcp_jupyter.notebook_client.answers.results import CallResult, PromptResult, ReadResult, ToolError
 from mcp_jupyter.notebook_client.answers.showing import harmless_markdown
 from mcp_jupyter.notebook_client.answers.tables import frame_of
-from mcp_jupyter.server.content import frames
+from mcp_jupyter.server.content import tables as frames
 from mcp_jupyter.types import (
     AudioContent,
     BlobResourceContents,

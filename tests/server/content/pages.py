@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from mcp_jupyter.server.content.paging import read_rows
+from mcp_jupyter.server.content.resources import read_rows
 
 ROWS = 2_000_000
 PAGE = 10_000

@@ -16,9 +16,9 @@ import polars as pl
 import pyarrow as pa
 import pytest
 
-from mcp_jupyter.server.content import dates, plain, readable
-from mcp_jupyter.server.content.frames import to_markdown, to_page
-from mcp_jupyter.server.content.paging import read_rows, schema, summary
+from mcp_jupyter.server.content import columns, plain, readable
+from mcp_jupyter.server.content.resources import read_rows, schema, summary
+from mcp_jupyter.server.content.tables import to_markdown, to_page
 
 PARIS = ZoneInfo("Europe/Paris")
 FAR = np.datetime64("12024-01-02T03:04:05")
@@ -99,22 +99,22 @@ def test_numpy_reads_the_text_as_the_same_date(unit):
     for count in (0, 1, -1, 12_345_678, -12_345_678, 2**52 + 1, -(2**52)):
         if unit in "YMWDhm" and abs(count) > 2**40:
             continue
-        assert np.datetime64(dates.instant(count, unit)) == np.datetime64(count, unit)
+        assert np.datetime64(columns.instant(count, unit)) == np.datetime64(count, unit)
 
 
 def test_the_text_is_that_of_pydantic_where_python_has_the_date():
     for count in (0, 1, -1, 10**15 + 123_456, -(10**16), 253_402_300_799 * 10**6):
         moment = dt.datetime(1970, 1, 1) + dt.timedelta(microseconds=count)
-        assert dates.instant(count, "us") == plain(moment)
+        assert columns.instant(count, "us") == plain(moment)
         short = dt.timedelta(microseconds=count % 10**13)
-        assert dates.duration(count % 10**13, "us") == plain(short) == plain(pd.Timedelta(short))
+        assert columns.duration(count % 10**13, "us") == plain(short) == plain(pd.Timedelta(short))
 
 
 def test_an_unknown_unit_and_an_unknown_zone():
     with pytest.raises(ValueError, match="'fortnight' is not a unit of time"):
-        dates.instant(1, "fortnight")
-    assert dates.instant(0, "s", "Nowhere/Else") == "1970-01-01T00:00:00Z"
-    assert dates.instant(0, "s", "-05:30") == "1969-12-31T18:30:00-05:30"
+        columns.instant(1, "fortnight")
+    assert columns.instant(0, "s", "Nowhere/Else") == "1970-01-01T00:00:00Z"
+    assert columns.instant(0, "s", "-05:30") == "1969-12-31T18:30:00-05:30"
 
 
 # -- columns -----------------------------------------------------------------------------------------------

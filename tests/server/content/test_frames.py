@@ -19,7 +19,7 @@ import polars as pl
 import pyarrow as pa
 import pytest
 
-from mcp_jupyter.server.content.frames import (
+from mcp_jupyter.server.content.tables import (
     FRAME_SCHEMA,
     MAX_CELL_CHARS,
     MAX_CELLS,

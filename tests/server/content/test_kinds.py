@@ -25,8 +25,8 @@ import pydantic
 import pytest
 from typing_extensions import TypedDict
 
-from mcp_jupyter.server.content.extent import MAX_PARTS, TooManyParts, extent
-from mcp_jupyter.server.content.media import MAX_IMAGE_SIDE
+from mcp_jupyter.server.content.images import MAX_IMAGE_SIDE
+from mcp_jupyter.server.content.size_limits import MAX_PARTS, TooManyParts, extent
 from mcp_jupyter.server.fastmcp import FastMCP, Image
 
 from ..fastmcp.speaker import speaking

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from IPython.core.formatters import DisplayFormatter
 
 from mcp_jupyter.server.content import from_bundle
-from mcp_jupyter.server.content.media import MAX_ABOUT_CHARS, MAX_IMAGE_SIDE
+from mcp_jupyter.server.content.images import MAX_ABOUT_CHARS, MAX_IMAGE_SIDE
 
 
 def encoded(width: int, height: int, kind: str = "png") -> bytes:

@@ -14,8 +14,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from mcp_jupyter.errors import McpError
-from mcp_jupyter.server.content.frames import nbytes
-from mcp_jupyter.server.content.paging import read_rows, schema, summary
+from mcp_jupyter.server.content.resources import read_rows, schema, summary
+from mcp_jupyter.server.content.tables import nbytes
 
 DATA = {"n": [1, 2, 3], "s": ["a", "b", None], "x,y": [0.5, 1.5, 2.5]}
 MAKERS = {"pandas": pd.DataFrame, "polars": pl.DataFrame, "pyarrow": pa.table}

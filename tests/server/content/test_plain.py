@@ -25,7 +25,7 @@ import pydantic
 import pytest
 
 from mcp_jupyter.server.content import plain, readable
-from mcp_jupyter.server.content.frames import to_page
+from mcp_jupyter.server.content.tables import to_page
 
 DAY = dt.datetime(2026, 1, 2)
 NAN, INF = float("nan"), float("inf")

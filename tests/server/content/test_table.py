@@ -25,8 +25,8 @@ import pytest
 from mcp_jupyter import types
 from mcp_jupyter.protocol.frames import Message, Response, parse
 from mcp_jupyter.server.content import Audio, Content, ContentTable, Image, default_rows, to_resource
-from mcp_jupyter.server.content.frames import MAX_LISTED
-from mcp_jupyter.server.content.table import MAX_MEMBERS
+from mcp_jupyter.server.content.conversion import MAX_MEMBERS
+from mcp_jupyter.server.content.tables import MAX_LISTED
 
 from .test_plain import Pair, Silent, cyclic, nested
 

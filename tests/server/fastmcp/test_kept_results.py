@@ -9,7 +9,7 @@ import pytest
 
 from mcp_jupyter.errors import McpError
 from mcp_jupyter.server.content import ResourceValue
-from mcp_jupyter.server.fastmcp.kept_results import MAX_KEPT, KeptResults
+from mcp_jupyter.server.fastmcp.results import MAX_KEPT, KeptResults
 
 from .speaker import speaking
 from .test_results import read, server

@@ -25,7 +25,7 @@ from pydantic import Field
 from typing_extensions import TypedDict
 
 from mcp_jupyter import types
-from mcp_jupyter.server.content.frames import FRAME_SCHEMA
+from mcp_jupyter.server.content.tables import FRAME_SCHEMA
 from mcp_jupyter.server.fastmcp import Audio, FastMCP, Image
 from mcp_jupyter.server.fastmcp.outputs import Output
 from mcp_jupyter.server.fastmcp.tools import Tool

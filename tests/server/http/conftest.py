@@ -17,7 +17,7 @@ from tornado.web import Application
 from mcp_jupyter.engine.channel import Channel, memory_pair
 from mcp_jupyter.server.http.access import Guard, LoopbackGuard
 from mcp_jupyter.server.http.app import make_routes
-from mcp_jupyter.server.http.door import Door
+from mcp_jupyter.server.http.base_handler import Door
 from mcp_jupyter.server.http.endpoint import Endpoint
 from mcp_jupyter.server.http.sessions import SessionTable
 

@@ -14,7 +14,7 @@ import psutil
 import pytest
 from tornado.web import RequestHandler
 
-from mcp_jupyter.server.http import door
+from mcp_jupyter.server.http import base_handler
 from mcp_jupyter.server.http.access import LoopbackGuard, Principal, RefusalLog
 
 from .conftest import Front
@@ -259,7 +259,7 @@ async def test_a_principal_may_send_no_larger_body_than_it_needs(mount: Mount) -
 
 async def test_one_principal_cannot_hold_bodies_without_end(mount: Mount, monkeypatch) -> None:
     """Others are served meanwhile, and it is again when its bodies have come or gone (1.28)."""
-    monkeypatch.setattr(door, "MAX_PRINCIPAL_BODY_BYTES", 1_000_000)
+    monkeypatch.setattr(base_handler, "MAX_PRINCIPAL_BODY_BYTES", 1_000_000)
 
     class Named(LoopbackGuard):
         async def admit(self, handler: RequestHandler) -> Principal:

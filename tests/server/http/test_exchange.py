@@ -10,9 +10,8 @@ import pytest
 from mcp_jupyter.errors import BacklogFull
 from mcp_jupyter.protocol.frames import Message, Notification, Request, Response
 from mcp_jupyter.protocol.limits import MAX_STREAM_BACKLOG
-from mcp_jupyter.server.http import exchange as module
-from mcp_jupyter.server.http.exchange import Exchange, Stream
-from mcp_jupyter.server.http.timeouts import Timeouts
+from mcp_jupyter.server.http import response_stream as module
+from mcp_jupyter.server.http.response_stream import Exchange, Stream, Timeouts
 
 pytestmark = pytest.mark.anyio
 

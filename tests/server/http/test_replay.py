@@ -12,8 +12,14 @@ import pytest
 
 from mcp_jupyter.protocol.frames import Message, Notification
 from mcp_jupyter.protocol.sse import Decoder, Event
-from mcp_jupyter.server.http.exchange import Exchange, Stream
-from mcp_jupyter.server.http.replay import MAX_KEPT_BYTES, MAX_KEPT_EVENTS, RETRY_MILLISECONDS, EventLog
+from mcp_jupyter.server.http.response_stream import (
+    MAX_KEPT_BYTES,
+    MAX_KEPT_EVENTS,
+    RETRY_MILLISECONDS,
+    EventLog,
+    Exchange,
+    Stream,
+)
 
 from .conftest import Front
 from .wire import Wire, call, connect, initialize

@@ -15,7 +15,7 @@ from tornado.web import RequestHandler
 from mcp_jupyter.engine.channel import memory_pair
 from mcp_jupyter.protocol.frames import Frame, Message, Notification, Request, Response, encode
 from mcp_jupyter.server.http.access import Principal, Refusal, bearer_token
-from mcp_jupyter.server.http.exchange import Exchange
+from mcp_jupyter.server.http.response_stream import Exchange
 from mcp_jupyter.server.http.sessions import SessionTable, SseSession, StreamableSession
 
 from .conftest import Front

@@ -17,9 +17,9 @@ from tornado.netutil import bind_sockets
 from tornado.web import Application
 
 from mcp_jupyter.server.http.access import LoopbackGuard, Refusal
-from mcp_jupyter.server.http.door import Door
+from mcp_jupyter.server.http.base_handler import Door
 from mcp_jupyter.server.http.endpoint import Endpoint
-from mcp_jupyter.server.http.sse import MessagesHandler, SseHandler
+from mcp_jupyter.server.http.legacy_sse import MessagesHandler, SseHandler
 from mcp_jupyter.server.http.streamable import StreamableHandler
 
 from .conftest import Front

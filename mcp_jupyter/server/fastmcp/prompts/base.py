@@ -11,8 +11,8 @@ from .... import types
 from ....errors import McpError, ToolError
 from ....protocol.codes import INVALID_PARAMS
 from ...content import ContentTable
-from ...content.media import without_texts
-from ...running import Invocation, converted
+from ...content.images import without_texts
+from ...runner import Invocation, converted
 from ..context import Context
 from ..signatures import Signature
 from ..tools import check_name

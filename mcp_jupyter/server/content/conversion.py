@@ -8,22 +8,37 @@ library raises when a value is converted, the value has a text in the end.
 from __future__ import annotations
 
 import mimetypes
-from base64 import b64encode
-from collections.abc import Callable, Sequence
+import re
+from base64 import b64decode, b64encode
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from pydantic_core import from_json
+from pydantic_core import from_json, to_json
 
 from ... import types
 from ...errors import ToolError
 from ...protocol.frames import dumps
-from . import columns, frames
-from .media import Audio, Image, picture
-from .plain import plain, readable
+from ...types import AudioContent, ImageContent, TextContent
+from . import columns, tables
+from .images import SVG, Audio, Image, picture
+from .markup import readable_html
+from .values import plain, readable
 
-__all__ = ["Content", "ContentTable", "FramePage", "Row", "default_rows"]
+__all__ = [
+    "HTML",
+    "RICH_TYPES",
+    "TEXT",
+    "Content",
+    "ContentTable",
+    "FramePage",
+    "Row",
+    "default_rows",
+    "from_bundle",
+    "most_telling",
+]
+
 
 _BLOCKS: Final = (
     types.TextContent,
@@ -92,7 +107,7 @@ class ContentTable:
     def __init__(self, rows: Sequence[Row]) -> None:
         self._rows = rows
 
-    def convert(self, value: Any, promised: Any = None, page_chars: int = frames.PAGE_CHARS) -> Content:
+    def convert(self, value: Any, promised: Any = None, page_chars: int = tables.PAGE_CHARS) -> Content:
         """The content of one value; a list of things to show becomes its members' content.
 
         Parameters
@@ -168,20 +183,20 @@ def _media(value: Any) -> Content | None:
     return Content([value.to_audio_content()]) if isinstance(value, Audio) else None
 
 
-def _frame(value: Any, chars: int = frames.PAGE_CHARS) -> Content | None:
+def _frame(value: Any, chars: int = tables.PAGE_CHARS) -> Content | None:
     """A data frame, or a long sequence of a library."""
-    frame = frames.as_frame(value)
+    frame = tables.as_frame(value)
     if frame is None:
         return None
-    page = frames.to_page(frame, chars=chars)
-    frames.shorten(page, chars)
-    block = text(frames.to_markdown(page))
-    return Content([block], page, pages=[FramePage(frames.snapshot(value), page, block)])
+    page = tables.to_page(frame, chars=chars)
+    tables.shorten(page, chars)
+    block = text(tables.to_markdown(page))
+    return Content([block], page, pages=[FramePage(tables.snapshot(value), page, block)])
 
 
 def _array(value: Any) -> Content | None:
     """A large NumPy array of several dimensions: as NumPy shows it, with its first and last items."""
-    if not columns.is_array(value) or value.size <= frames.MAX_LISTED:
+    if not columns.is_array(value) or value.size <= tables.MAX_LISTED:
         return None
     shape, kind = list(value.shape), str(value.dtype)
     shown = f"{kind} array of shape {tuple(shape)}\n{readable(value)}"
@@ -235,7 +250,7 @@ def _as_json(form: Any) -> Content:
 def _anything(value: Any) -> Content:
     """What is left: parts that JSON has no form for become their text."""
     try:
-        return _as_json(plain(value, frames.to_part))
+        return _as_json(plain(value, tables.to_part))
     except (TypeError, ValueError):
         # Cyclic, or nested too deep.
         return Content([text(readable(value))])
@@ -244,3 +259,102 @@ def _anything(value: Any) -> Content:
 def default_rows(*richer: Row) -> list[Row]:
     """The rows of a plain server; `richer` rows stand before that of bytes. JSON comes after all rows."""
     return [_block, _media, _frame, _path, *richer, _bytes]
+
+
+# -- mime ----------------------------------------------------------------------------------------
+#
+# MIME bundles, as notebooks display them, to MCP content. Does not know who made the bundle.
+
+HTML: Final = "text/html"
+TEXT: Final = "text/plain"
+
+_BEFORE_HTML: Final = (
+    "image/png",
+    "image/jpeg",
+    "image/gif",
+    "image/webp",
+    "audio/wav",
+    SVG,
+    "text/markdown",
+    "text/latex",
+    "application/vnd.vegalite.v6+json",
+    "application/vnd.vegalite.v5+json",
+    "application/vnd.plotly.v1+json",
+)
+"""In the order of worth to a reader that sees images and reads text. The specification of a chart (altair,
+plotly) says more than its HTML, which is a script of megabytes."""
+
+RICH_TYPES: Final = (*_BEFORE_HTML, HTML, "application/json")
+"""What makes a bundle more than the text that every value has."""
+
+MAX_REPR_CHARS: Final = 10_000
+"""Of a value's text, which may be long, that are looked at for a picture's."""
+
+_ADDRESS: Final = re.compile(r" at 0x[0-9a-fA-F]+")
+
+_DEFAULT_REPR: Final = re.compile(r"<[\w.<>]+ (?:object(?: at 0x[0-9a-fA-F]+)?|at 0x[0-9a-fA-F]+)>")
+"""The text of a value whose class says nothing of it: `<pandas.io.formats.style.Styler at 0x7f3a>`."""
+
+
+def from_bundle(bundle: Mapping[str, Any]) -> list[Any]:
+    """The most useful of the forms that a bundle offers, as content; none for an empty bundle."""
+    found = most_telling(bundle)
+    if found is None:
+        return []
+    mime, data = found
+    return _picture(mime, data, _about(bundle)) if mime.startswith("image/") else [_mime_block(mime, data)]
+
+
+def most_telling(bundle: Mapping[str, Any]) -> tuple[str, Any] | None:
+    """MIME type and data of the most useful form.
+
+    HTML is written for browsers: what a model gets is the table that it is, as Markdown; else the value's
+    text; and where that is only the name of its class, the text of the HTML, or a picture or
+    sound in it.
+    """
+    for mime in _BEFORE_HTML:
+        if mime in bundle:
+            return mime, bundle[mime]
+    if HTML in bundle:
+        found = readable_html(_joined(bundle[HTML]))
+        says_nothing = _DEFAULT_REPR.fullmatch(_joined(bundle.get(TEXT, "<an object>")))
+        if found.text and (found.is_table or says_nothing):
+            return "text/markdown", found.text
+        if found.media is not None and says_nothing:
+            return found.media
+    return next(((mime, bundle[mime]) for mime in ("application/json", TEXT) if mime in bundle), None)
+
+
+def _joined(data: Any) -> str:
+    """Text; the notebook format keeps it as a list of lines."""
+    return "".join(map(str, data)) if isinstance(data, list) else str(data)
+
+
+def _about(bundle: Mapping[str, Any]) -> str:
+    """What a bundle's text says of its picture; empty where that is only the name of a class."""
+    text = _joined(bundle.get(TEXT, ""))[:MAX_REPR_CHARS].strip()
+    if _DEFAULT_REPR.fullmatch(text):
+        return ""
+    return _ADDRESS.sub("", text).removeprefix("<").removesuffix(">")
+
+
+def _mime_block(mime: str, data: Any) -> Any:
+    if mime.endswith("json"):
+        return TextContent(type="text", text=to_json(data, inf_nan_mode="null").decode("utf-8"))
+    if mime.startswith("audio/"):
+        encoded = (
+            b64encode(data).decode("ascii") if isinstance(data, bytes) else _joined(data).replace("\n", "")
+        )
+        return AudioContent(data=encoded, mimeType=mime)
+    return TextContent(type="text", text=_joined(data))
+
+
+def _picture(mime: str, data: Any, about: str) -> list[Any]:
+    """A picture and its text. The notebook format has pictures as base64, but SVG as text."""
+    if not isinstance(data, bytes):
+        text = _joined(data)
+        try:
+            data = text.encode("utf-8") if mime == SVG else b64decode(text.replace("\n", ""), validate=True)
+        except ValueError:  # no base64: its reader will say so
+            return [ImageContent(data=text.replace("\n", ""), mimeType=mime)]
+    return picture(data, mime, about)

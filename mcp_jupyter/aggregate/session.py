@@ -21,30 +21,43 @@ from .._util.tasks import owned_tasks
 from .._version import __version__
 from ..engine.channel import Channel
 from ..engine.connection import Connection, InboundRequest
-from ..errors import McpError, McpJupyterError, UnknownName
+from ..errors import McpError, McpJupyterError, ToolError, UnknownName
 from ..ipc.reconnecting_channel import ResumingLink
 from ..protocol import codes
 from ..protocol.eras import CLIENT_INFO, TASKS_EXTENSION, Era, is_modern, modern_era, negotiate
-from ..protocol.frames import Notification, RequestId
+from ..protocol.frames import Notification, RequestId, dumps, parse_trusted
 from ..protocol.methods import FORGET_SENDER, METHODS, MODERN_VERSIONS
-from ..protocol.rights import is_kept_result
-from ..server.constant_tools import is_name
+from ..protocol.rights import Mode, Rights, is_kept_result
+from ..server.constant_tools import (
+    FIND_TOOLS,
+    USE_TOOL,
+    found_tools,
+    inner_call,
+    is_name,
+    needed,
+    part_of,
+    query_in,
+    split_uri,
+    unreadable,
+    uri_in,
+)
 from ..server.context import LOG_LEVELS
 from ..server.host_profiles import HostProfile, profile_of
 from ..server.parameters import parameters
-from . import constant_tools
-from .catalog import LIST_SECONDS, Notebook
-from .index import LISTS, Target
-from .listening import Listener, Part
-from .names import hub_uri
-from .reach import Reach
-from .rewriting import Rewriting
-from .scope import EVERYTHING, Scope
+from .catalog import EVERYTHING, LIST_SECONDS, LISTS, Index, Notebook, Scope, Target, sees
+from .names import Rewriting, hub_uri
+from .upstream import Listener, Part, Reach
 
 if TYPE_CHECKING:
     from .aggregate import Hub
 
-__all__ = ["Conversation"]
+__all__ = [
+    "Conversation",
+    "answer",
+    "listed",
+    "rights_at",
+]
+
 
 BACK_SECONDS: Final = 5.0
 """For a notebook that is listed again: a conversation's own link to it finds it a moment later."""
@@ -176,7 +189,7 @@ class Conversation:
         profile = self._profile(call, era)
         found = index.listed(call.method, scope, profile)
         if call.method == "tools/list":
-            found["tools"] += constant_tools.listed(self._hub.constant_tools, profile, index, scope)
+            found["tools"] += listed(self._hub.constant_tools, profile, index, scope)
         return found
 
     async def _set_level(self, call: InboundRequest, era: Era) -> dict[str, Any]:
@@ -235,7 +248,7 @@ class Conversation:
             return None
         index, read = await self._hub.fresh(), partial(self._read, call, era)
         wanted = self._profile(call, era), index, self._scope(call), read
-        return await constant_tools.answer(call, era, *wanted)
+        return await answer(call, era, *wanted)
 
     def _profile(self, call: InboundRequest, era: Era) -> HostProfile:
         return profile_of(call.meta.get(CLIENT_INFO) if era.rounds else self._opening.get("clientInfo"))
@@ -254,7 +267,7 @@ class Conversation:
             return await self._pass_on_kept(call, era, params)
         target = await self._target(call, era, method, params)
         words = Rewriting(target.notebook.label, target.notebook.kernel_id)
-        call.rights = constant_tools.rights_at(method, target.params, self._hub.constant_tools)
+        call.rights = rights_at(method, target.params, self._hub.constant_tools)
 
         def hear(method: str, params: Mapping[str, Any]) -> None:
             call.notify(method, words.notice(params))
@@ -357,3 +370,83 @@ _OWN: Final[Mapping[str, _Own]] = {
     FORGET_SENDER: Conversation._forget,
     **dict.fromkeys(LISTS, Conversation._list),
 }
+
+
+# -- constant tools ------------------------------------------------------------------------------
+#
+# `find_tools`, `use_tool` and `read_more` at the hub: one set for all notebooks, in its names and URIs.
+#
+# A call of `use_tool` becomes a call of the inner tool. That finds its notebook, and is allowed or refused,
+# as any other. What a scope does not show is neither found nor listed in an error.
+
+Read = Callable[[str], Awaitable[Mapping[str, Any]]]
+"""Reads a URI of the hub: gives a `resources/read` result."""
+
+
+def listed(mode: Mode, profile: HostProfile, index: Index, scope: Scope) -> list[dict[str, Any]]:
+    """The definitions that a host's list of tools has beside those of the notebooks."""
+    tools: list[dict[str, Any]] = parse_trusted(dumps([*needed(mode, profile).values()]))
+    taken = _names(index, scope)
+    return [tool for tool in tools if sees(scope, "tools", tool) and tool["name"] not in taken]
+
+
+async def answer(
+    call: InboundRequest, era: Era, profile: HostProfile, index: Index, scope: Scope, read: Read
+) -> dict[str, Any] | None:
+    """Answer a call of a constant tool; None for a call to pass on, which `use_tool` has become.
+
+    Parameters
+    ----------
+    call : InboundRequest
+        A `tools/call`. One of `use_tool` is changed: it is the inner tool's from then on.
+    read : async callable
+        Reads a URI, as far as the scope allows.
+    """
+    name, arguments = call.params.get("name"), call.params.get("arguments")
+    if not is_name(name) or name in _names(index, scope):
+        return None
+    arguments = arguments if isinstance(arguments, Mapping) else {}
+    try:
+        if name == USE_TOOL:
+            inner, given = inner_call(arguments)
+            call.params = {**call.params, "name": inner, "arguments": given}
+            if era.rounds:
+                call.headers = None  # they are those of `use_tool`
+            return None
+        if name == FIND_TOOLS:
+            tools = index.listed("tools/list", scope)["tools"]
+            return _text(found_tools(query_in(arguments), tools, profile.text_chars))
+        return _text(await _part(uri_in(arguments), index, scope, profile, read))
+    except ToolError as exc:
+        return {**_text(str(exc)), "isError": True}
+
+
+def rights_at(method: str, params: Mapping[str, Any], mode: Mode) -> Rights | None:
+    """What a notebook must know of the rights of a request's sender, which the hub has checked.
+
+    A user's tool may have the name of one of the notebook's constant tools. Those are not for
+    the hub's hosts: the hub has its own.
+    """
+    name = params.get("name")
+    if method != "tools/call" or not isinstance(name, str) or (mode == "auto" and not is_name(name)):
+        return None
+    return Rights((name,), constant_tools=mode)  # a result that is cut says whether read_more is there
+
+
+async def _part(uri: str, index: Index, scope: Scope, profile: HostProfile, read: Read) -> str:
+    uri, start = split_uri(uri)
+    try:
+        contents = (await read(uri)).get("contents")
+        return part_of(contents if isinstance(contents, list) else [], uri, start, profile)
+    except (McpError, ToolError) as exc:
+        known = [item["uri"] for item in index.listed("resources/list", scope)["resources"]]
+        raise unreadable(uri, str(exc), known) from None
+
+
+def _names(index: Index, scope: Scope) -> set[str]:
+    """What notebooks' own tools are called: the tool `tool` of a notebook `use` is `use_tool`."""
+    return {tool["name"] for tool in index.listed("tools/list", scope)["tools"]}
+
+
+def _text(text: str) -> dict[str, Any]:
+    return {"content": [{"type": "text", "text": text}]}

@@ -16,25 +16,39 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
+from functools import lru_cache
 from http import HTTPStatus
 from types import TracebackType
-from typing import Any, Final, cast
+from typing import Any, Final, NamedTuple, cast
 
 from tornado.http1connection import HTTP1Connection
 from tornado.iostream import StreamClosedError
 from tornado.web import HTTPError, RequestHandler, stream_request_body
 
-from ...errors import McpError
+from ...errors import FrameError, McpError
+from ...protocol import sse
 from ...protocol.codes import INTERNAL_ERROR, INVALID_REQUEST
-from ...protocol.frames import ErrorResponse, encode
+from ...protocol.frames import ErrorResponse, Frame, Message, Request, classify, dumps, encode
 from ...protocol.limits import MAX_BODY_BYTES, SEND_TIMEOUT_SECONDS, SSE_KEEPALIVE_SECONDS
 from .access import Guard, Principal, Refusal, RefusalLog
 from .endpoint import Endpoint
-from .exchange import Stream
-from .timeouts import Timeouts
+from .response_stream import Stream, Timeouts
 
-__all__ = ["BODY_TIMEOUT_SECONDS", "MAX_PRINCIPAL_BODY_BYTES", "Door", "DoorHandler"]
+__all__ = [
+    "BODY_TIMEOUT_SECONDS",
+    "KEEPALIVE",
+    "MAX_BATCH",
+    "MAX_PRINCIPAL_BODY_BYTES",
+    "Batch",
+    "Door",
+    "DoorHandler",
+    "EventStreamHandler",
+    "accepts",
+    "one_line",
+    "split",
+]
+
 
 log = logging.getLogger(__name__)
 
@@ -370,3 +384,141 @@ class DoorHandler(RequestHandler):
     @property
     def _http(self) -> HTTP1Connection:
         return cast(HTTP1Connection, self.request.connection)
+
+
+# -- batch ---------------------------------------------------------------------------------------
+#
+# JSON-RPC batches, and the bytes of a message on one line.
+#
+# A rule without I/O. It does not know when a batch is allowed.
+#
+# Source: JSON-RPC 2.0 section 6; spec 2025-03-26, basic ("Batching") and basic/lifecycle ("initialize
+# MUST NOT be part of a batch").
+
+MAX_BATCH: Final = 100
+"""Entries of one batch: each may hold a task; the size of a body alone would allow 100,000."""
+
+_LINE_ENDS: Final = bytes.maketrans(b"\r\n", b"  ")
+
+
+class Batch(NamedTuple):
+    """The entries of a batch: those to hand on, with their JSON, and the answers to the others."""
+
+    accepted: list[tuple[Frame, bytes]]
+    refused: list[Message]
+
+    @property
+    def answers(self) -> int:
+        """How many answers there will be in all."""
+        return len(self.refused) + sum(isinstance(frame, Request) for frame, _ in self.accepted)
+
+
+def split(entries: list[Any], authorise: Callable[[Frame], None]) -> Batch:
+    """Look at each entry by itself.
+
+    Parameters
+    ----------
+    authorise : callable
+        Raises `Refusal` for a frame its sender may not send.
+
+    Raises
+    ------
+    Refusal
+        400: there are no entries, or too many.
+    """
+    if not 0 < len(entries) <= MAX_BATCH:
+        raise Refusal(400, f"A batch must have 1 to {MAX_BATCH} messages.")
+    batch = Batch([], [])
+    for entry in entries:
+        try:
+            frame = classify(entry)
+            if isinstance(frame, Request) and frame.method == "initialize":
+                raise FrameError(INVALID_REQUEST, "initialize must not be part of a batch.", frame.id)
+            authorise(frame)
+            batch.accepted.append((frame, dumps(entry)))
+        except (FrameError, Refusal) as exc:
+            batch.refused.append(Message.of(ErrorResponse(exc.request_id, exc.to_dict())))
+    return batch
+
+
+def one_line(body: bytes) -> bytes:
+    """JSON text without line ends: in valid JSON they stand between tokens only."""
+    return body.translate(_LINE_ENDS) if b"\n" in body or b"\r" in body else body
+
+
+# -- events --------------------------------------------------------------------------------------
+#
+# A response that is a stream of events: when it is written, how much at once, and when it ends.
+#
+# Owns the pace of writing. It does not know what the messages are, nor why the stream ends.
+#
+# Source: spec 2025-11-25 and 2026-07-28, basic/transports; WHATWG HTML, "Server-sent events".
+
+WRITE_INTERVAL_SECONDS: Final = 0.01
+"""At least this long between two writes of notifications: a thousand in a row then cost a few writes, and
+a single one is not delayed at all. Responses and requests never wait."""
+
+KEEPALIVE: Final = sse.comment()
+
+
+class EventStreamHandler(DoorHandler):
+    """A handler that can answer with events."""
+
+    _stream: Stream | None = None
+
+    async def pump(self, stream: Stream, first: bytes = b"") -> None:
+        """Write a stream as events until it ends, the client leaves, or another reader takes the stream up.
+
+        The response is committed at once.
+
+        Parameters
+        ----------
+        first : bytes
+            Events, or a comment, to begin with.
+        """
+        self.set_header("Content-Type", "text/event-stream")
+        self.set_header("X-Accel-Buffering", "no")  # a buffering proxy would hold the events back
+        self._http.stream.set_nodelay(True)  # events are small, and each should go out at once
+        self._stream = stream
+        stream.take_up(self)
+        payload = first
+        while not (stream.ended or stream.released):
+            if not await self.put_out(payload):
+                return
+            if self._reads(stream):
+                await stream.pause(WRITE_INTERVAL_SECONDS)
+            if self._reads(stream):
+                await stream.arrival(self.door.quiet)
+            if self.gone:
+                return
+            if stream.reader is not self:
+                await self.finish_with(b"")
+                return
+            payload = stream.encode(stream.take()) or KEEPALIVE
+        payload += stream.encode(stream.take())
+        if stream.released:
+            payload += stream.parting()
+        await self.finish_with(payload)
+
+    def _reads(self, stream: Stream) -> bool:
+        return not self.gone and stream.reader is self
+
+    def on_connection_close(self) -> None:
+        """The client left: whoever waits for messages need not."""
+        super().on_connection_close()
+        if self._stream is not None:
+            self._stream.wake()
+
+
+@lru_cache(64)
+def accepts(accept: str | None, *types: str) -> bool:
+    """Whether an `Accept` header takes all of `types`; a request without one takes anything.
+
+    Source: RFC 9110 section 12.5.1. Weights are not looked at: who names a type takes it.
+    """
+    if accept is None:
+        return True
+    named = {part.partition(";")[0].strip().lower() for part in accept.split(",")}
+    if "*/*" in named:
+        return True
+    return all(kind in named or f"{kind.partition('/')[0]}/*" in named for kind in types)

@@ -12,12 +12,12 @@ import sys
 from collections.abc import Iterable
 from typing import Any, Final
 
+from ..._util.class_names import is_builtin, module_of
 from ...protocol.frames import dumps
-from ..kinds import is_builtin, module_of
 from . import columns
 from .columns import named, readable, short_format
-from .extent import MAX_PARTS, TooManyParts
-from .plain import plain, unique
+from .size_limits import MAX_PARTS, TooManyParts
+from .values import plain, unique
 
 __all__ = [
     "FRAME_SCHEMA",

@@ -17,10 +17,8 @@ from ...protocol.codes import METHOD_NOT_FOUND
 from ...protocol.eras import is_modern
 from ...protocol.frames import ErrorResponse, Frame, Message, Request, classify, parse
 from .access import Refusal
-from .batch import one_line, split
-from .door import Door, DoorHandler
+from .base_handler import Door, DoorHandler, EventStreamHandler, accepts, one_line, split
 from .endpoint import Endpoint
-from .events import EventStreamHandler, accepts
 from .sessions import SseSession
 
 __all__ = ["SESSION_KEY", "MessagesHandler", "SseHandler"]

@@ -13,12 +13,22 @@ from datetime import UTC, date, datetime, time, timedelta
 from itertools import islice
 from typing import Any, Final
 
+from ..._util.class_names import library_of, module_of
 from ...errors import ToolError
-from ..kinds import library_of, module_of
-from .columns import is_sequence
-from .dates import is_date
+from ...protocol.frames import dumps
+from .columns import is_date, is_sequence
 
-__all__ = ["MAX_PARTS", "Extent", "TooManyParts", "collected", "extent"]
+__all__ = [
+    "MAX_PARTS",
+    "Extent",
+    "TooManyParts",
+    "beginning",
+    "collected",
+    "extent",
+    "first_lines",
+    "json_size",
+]
+
 
 MAX_PARTS: Final = 1_000_000
 """Numbers, texts, lists, ... that one value may have as JSON: some 10 MB of it. Nobody reads more, and a
@@ -226,3 +236,30 @@ def _bounded(parts: int) -> int:
     if parts > MAX_PARTS:
         raise TooManyParts
     return parts
+
+
+# -- text sizes ----------------------------------------------------------------------------------
+#
+# How long a text is where hosts count: as JSON, and in lines; and the beginning of one that is too long.
+
+
+def json_size(text: str) -> int:
+    """Bytes of a text as JSON, without its quotes."""
+    return len(dumps(text)) - 2
+
+
+def beginning(text: str, size: int) -> str:
+    """The longest beginning, or nearly so, that has at most `size` bytes as JSON."""
+    text = text[:size]
+    while text and (has := json_size(text)) > size:
+        text = text[: min(len(text) * size // has, len(text) - 1)]
+    return text
+
+
+def first_lines(text: str, most: int) -> str:
+    """At most so many lines of a text, which ends at the end of one where it is near."""
+    lines = text.split("\n", most)
+    if len(lines) > most:
+        return "\n".join(lines[:most])
+    at = text.rfind("\n")
+    return text[: at + 1] if at > len(text) // 2 else text
