@@ -98,12 +98,12 @@ def __dir__() -> list[str]:
 
 def load_ipython_extension(shell: InteractiveShell) -> None:
     """Register the magics and start serving this kernel: what ``%load_ext mcp_jupyter`` calls."""
-    _load("mcp_jupyter.kernel.extension:load_ipython_extension")(shell)
+    _load("mcp_jupyter.ipython_extension:load_ipython_extension")(shell)
 
 
 def unload_ipython_extension(shell: InteractiveShell) -> None:
     """Take back all that loading did: what ``%unload_ext mcp_jupyter`` calls."""
-    _load("mcp_jupyter.kernel.extension:unload_ipython_extension")(shell)
+    _load("mcp_jupyter.ipython_extension:unload_ipython_extension")(shell)
 
 
 def _jupyter_server_extension_points() -> list[dict[str, Any]]:

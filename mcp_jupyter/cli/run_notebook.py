@@ -153,7 +153,7 @@ def opening(path: Path, constant_tools: Mode = "auto") -> Opening:
     name, outline = path.stem, cache(read_outline if path.is_absolute() else lambda _: Outline())
 
     def tools(profile: HostProfile) -> list[Tool]:
-        from ..kernel.file_tools import file_tools
+        from ..kernel.outline import file_tools
         from ..server.constant_tools import needed
 
         own = {tool.name: tool for tool in file_tools(outline(path).tool_cells)}

@@ -19,10 +19,9 @@ from typing import Any, Final
 from IPython.core.error import UsageError
 from IPython.core.inputtransformer2 import TransformerManager
 
+from .._ipython.arguments import parse
 from ..errors import McpJupyterError
-from ..kernel.arguments import parse
-from ..kernel.magics import McpMagics
-from ..kernel.templates import text_prompt
+from ..kernel.magics import McpMagics, text_prompt
 from ..kernel.variables import variable_uri
 from .document import read_notebook
 

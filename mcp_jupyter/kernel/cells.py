@@ -20,7 +20,7 @@ from typing import Any, Final
 from IPython.core.error import UsageError
 from IPython.core.interactiveshell import InteractiveShell
 
-from .arguments import wants_help
+from .._ipython.arguments import wants_help
 
 __all__ = ["Cell", "CellTransformer", "autoreloads", "is_code", "reload_modules", "run_cell"]
 

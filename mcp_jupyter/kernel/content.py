@@ -22,8 +22,7 @@ from ..server.content.images import picture
 from ..server.content.markup import readable_html
 from . import figures
 from .calls import CURRENT, Call
-from .charts import chart, readable
-from .figure_text import describe
+from .figures import chart, describe, readable
 from .outputs import Display
 
 __all__ = ["Displays", "kernel_table"]

@@ -9,22 +9,23 @@ from __future__ import annotations
 
 import argparse
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
+from string import Formatter
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
+from IPython.core.completer import (
+    CompletionContext,
+    SimpleCompletion,
+    SimpleMatcherResult,
+    context_matcher,
+)
 from IPython.core.error import UsageError
 from IPython.core.interactiveshell import InteractiveShell
 from IPython.core.magic import Magics, cell_magic, line_cell_magic, line_magic, magics_class
 from traitlets import Bool
 
-from ..errors import LinkError
-from ..notebook_client.connections import Connections
-from ..notebook_client.magics import connections_card
-from ..server.fastmcp.prompts import Prompt
-from ..server.fastmcp.resources import Resource
-from ..server.fastmcp.tools import Tool
-from .arguments import (
+from .._ipython.arguments import (
     BUDGET,
     CALLING,
     CONSTANT_TOOLS,
@@ -46,18 +47,29 @@ from .arguments import (
     parse,
     tool_hints,
 )
+from .._ipython.cards import Card, show, signature_text
+from .._ipython.identity import cell_id
+from ..errors import LinkError
+from ..notebook_client.connections import Connections
+from ..notebook_client.magics import connections_card
+from ..server.fastmcp.prompts import Prompt
+from ..server.fastmcp.resources import Resource
+from ..server.fastmcp.tools import Tool
 from .calls import CURRENT
-from .cards import Card, show, signature_text
 from .cells import Cell, CellTransformer, is_code, run_cell
 from .engine import Engine
-from .identity import cell_id
 from .status import CANNOT_SERVE, loaded_card, shown_resources, status_card, tool_line
-from .templates import text_prompt
 
 if TYPE_CHECKING:
-    from .completion import Completion
+    pass
+    pass
 
-__all__ = ["McpMagics"]
+__all__ = [
+    "Completion",
+    "McpMagics",
+    "text_prompt",
+]
+
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -444,3 +456,92 @@ def _constant(value: Any) -> Callable[[], Any]:
 
     read.__doc__ = ""
     return read
+
+
+# -- templates -----------------------------------------------------------------------------------
+#
+# A prompt written as plain text with `{placeholders}`: the function it stands for.
+
+
+def text_prompt(text: str) -> Callable[..., str]:
+    """A function with one `str` parameter for each placeholder that fills the text in.
+
+    `{{` and `}}` stand for braces.
+
+    Raises
+    ------
+    ValueError
+        When a placeholder is no plain name, or a brace is left open.
+    """
+    text = text.strip("\n")
+    parts = list(Formatter().parse(text))
+    names: list[str] = []
+    for _, field, spec, conversion in parts:
+        if field is None:
+            continue
+        if not field.isidentifier() or spec or conversion:
+            shown = field + (f"!{conversion}" if conversion else "") + (f":{spec}" if spec else "")
+            raise ValueError(
+                f"the placeholder {{{shown}}} is no plain name; write {{name}}, or {{{{ and }}}} for braces"
+            )
+        if field not in names:
+            names.append(field)
+
+    def prompt(**values: str) -> str:
+        return "".join(literal + (values[field] if field else "") for literal, field, _, _ in parts)
+
+    prompt.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
+        [inspect.Parameter(name, inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=str) for name in names],
+        return_annotation=str,
+    )
+    prompt.__doc__ = ""
+    return prompt
+
+
+# -- completion ----------------------------------------------------------------------------------
+#
+# Completion on the lines of our magics: their options, and the names they take.
+
+
+class Completion:
+    """The completer of one shell's magics."""
+
+    def __init__(self, magics: McpMagics) -> None:
+        self._magics = magics
+
+        @context_matcher()  # type: ignore[untyped-decorator]
+        def matcher(context: CompletionContext) -> SimpleMatcherResult:
+            return self._match(context.line_with_cursor, context.token)
+
+        # One object, so that it can be taken out of IPython's list again.
+        self.matcher = matcher
+
+    def _match(self, line: str, token: str) -> SimpleMatcherResult:
+        head, _, rest = line.lstrip().partition(" ")
+        magic = self._magic(head)
+        if magic is None or " " not in line.lstrip():
+            return SimpleMatcherResult(completions=[])
+        word = rest.rpartition(" ")[2]
+        # IPython replaces its own token, which begins after a dash or a slash: offer what follows there.
+        kept = len(word) - len(token)
+        found = sorted(
+            candidate for candidate in self._candidates(head, magic, word) if candidate.startswith(word)
+        )
+        return SimpleMatcherResult(
+            completions=[SimpleCompletion(text[kept:], type="magic") for text in found], suppress=bool(found)
+        )
+
+    def _magic(self, head: str) -> Any:
+        name = head.lstrip("%")
+        kind = "cell" if head.startswith("%%") else "line"
+        known = head.startswith("%") and name in self._magics.magics[kind]
+        return getattr(self._magics, name) if known else None
+
+    def _candidates(self, head: str, magic: Any, word: str) -> Iterable[str]:
+        if word.startswith("-"):
+            return [flag for action in magic.parser._actions for flag in action.option_strings]
+        if head == "%mcp_remove":
+            return self._magics.served_names()
+        if head == "%mcp_resource":
+            return self._magics._variables()
+        return ()

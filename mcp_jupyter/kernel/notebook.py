@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from IPython.core.getipython import get_ipython
 
-from .cards import Card
+from .._ipython.cards import Card
+from .._ipython.identity import identify
+from ..ipython_extension import connections_of, magics_of
 from .engine import Engine
-from .extension import connections_of, magics_of
-from .identity import identify
 from .magics import McpMagics
 from .outline import INSTRUCTIONS_CHARS
 from .status import status_card
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from ..client.cassettes import Mode
     from ..client.config.targets import Target
-    from ..notebook_client.connected import ConnectedServer
+    from ..notebook_client.connections import ConnectedServer
 
 __all__ = [
     "answer",

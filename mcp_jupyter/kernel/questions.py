@@ -25,7 +25,7 @@ from typing import Any, Final, Protocol, TypeAlias
 
 from .. import types
 from ..errors import McpError
-from ..notebook_client.inert import Listing
+from ..notebook_client.display import Listing
 from ..notebook_client.questions import Question
 from ..notebook_client.text import clean, one_line
 from ..server.client_requests import UserQuestion, form_fields

@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from difflib import get_close_matches
 from typing import Any, Final
 
+from .._ipython.cards import Card, signature_text, unhinted
 from ..server.fastmcp import FastMCP
 from ..server.fastmcp.tools import Tool
-from .cards import Card, signature_text, unhinted
-from .inspection import STATUS_URI
+from .variables import STATUS_URI
 
 __all__ = ["CANNOT_SERVE", "loaded_card", "shown_resources", "status_card", "tool_line"]
 

@@ -32,6 +32,7 @@ import anyio.to_thread
 import httpx2
 from IPython.display import display
 
+from .._ipython.cards import FRAME, NOTE, Card
 from .._util.private_files import make_private_directory
 from ..client.auth import AuthorizationResponse, FileStorage, OAuth, Storage, Tokens
 from ..client.auth.bearer import Goal
@@ -39,7 +40,6 @@ from ..client.auth.metadata import is_loopback
 from ..errors import AuthorizationFailed, ConfigError, LinkError
 from ..ipc.files import default_runtime_dir
 from ..ipc.rendezvous import CALLBACK_PATH, announced, collect, expect, forget, is_callback_url
-from ..kernel.cards import FRAME, NOTE, Card
 
 __all__ = ["CellSignIn", "InPlace", "SignInCard", "storage_of"]
 

@@ -20,7 +20,7 @@ from ..headless.document import HeadlessError
 from ..headless.run import run_notebook
 from ..ipc.discovery import Discovery
 from ..ipc.stdio_proxy import AttachedNotebook
-from ..notebook_client.connected import ConnectedServer
+from ..notebook_client.connections import ConnectedServer
 from .servers import Servers
 
 __all__ = ["RUN_SECONDS", "running_notebook"]

@@ -14,13 +14,13 @@ from typing import Any, Final
 import ipywidgets as widgets
 from IPython.core.formatters import DisplayFormatter
 
-from ..notebook_client.connected import ConnectedServer, Event
+from ..notebook_client.connections import ConnectedServer, Event
 from ..notebook_client.questions import Notice, Question
-from .items import prompts_of, resources_of, tools_of
-from .log_pane import LogPane
-from .pane import Pane
-from .pieces import WIDE, close_all, failure, framed, heading, muted, show, text
+from .call_pane import Pane
+from .history import prompts_of, resources_of, tools_of
+from .html import WIDE, close_all, failure, framed, heading, muted, show, text
 from .questions import QuestionForm
+from .running_call import LogPane
 
 __all__ = ["Panel", "panel_of"]
 

@@ -19,7 +19,7 @@ import ipywidgets as widgets
 from ..notebook_client.questions import Question
 from ..notebook_client.text import clean, one_line
 from .forms import FormError, SchemaForm
-from .pieces import (
+from .html import (
     WIDE,
     announced,
     button,

@@ -31,7 +31,7 @@ _SAYS_NOTHING = "wire-schema-valid"  # passes with a dead port
 _FILL = f"""%load_ext mcp_jupyter
 import sys
 sys.path.insert(0, {str(ROOT)!r})
-from mcp_jupyter.kernel.extension import engine_of
+from mcp_jupyter.ipython_extension import engine_of
 from tests.conformance.fixture_server import fill
 fill(engine_of(get_ipython()).server)"""
 

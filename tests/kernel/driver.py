@@ -19,8 +19,7 @@ from typing import Any
 from IPython import get_ipython
 
 from mcp_jupyter.errors import ToolError
-from mcp_jupyter.kernel.execution import KernelRunner
-from mcp_jupyter.kernel.reports import HEARTBEAT_SECONDS
+from mcp_jupyter.kernel.runner import HEARTBEAT_SECONDS, KernelRunner
 from mcp_jupyter.server.runner import Invocation
 
 REQUEST: ContextVar[Any] = ContextVar("request", default=None)

@@ -7,7 +7,7 @@ import matplotlib as mpl
 import numpy as np
 import pytest
 
-from mcp_jupyter.kernel.figure_text import describe
+from mcp_jupyter.kernel.figures import describe
 from mcp_jupyter.server.content.images import MAX_ABOUT_CHARS
 
 

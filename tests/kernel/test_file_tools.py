@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from mcp_jupyter.kernel.file_tools import file_tools
+from mcp_jupyter.kernel.outline import file_tools
 from mcp_jupyter.server.fastmcp import FastMCP
 
 SOURCE = '''

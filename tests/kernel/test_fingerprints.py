@@ -15,7 +15,7 @@ import pyarrow as pa
 import pytest
 from matplotlib.figure import Figure
 
-from mcp_jupyter.kernel.fingerprints import fingerprint
+from mcp_jupyter.kernel.variables import fingerprint
 
 
 class Bad:

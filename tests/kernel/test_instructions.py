@@ -46,7 +46,7 @@ async def kernel(live: LiveKernel, notebook: Path) -> AsyncIterator[LiveKernel]:
     write(notebook, "# Sales of 2026\n\nAll of them.")
     yield live
     live.run(
-        "from mcp_jupyter.kernel.extension import engine_of\n"
+        "from mcp_jupyter.ipython_extension import engine_of\n"
         "engine = engine_of(get_ipython())\n"
         "engine.instructions.own = None\n"
         "for _name in [*engine.server.tools, *engine.server.resources]: engine.server.remove(_name)"
@@ -100,7 +100,7 @@ async def test_what_a_client_may_not_use_is_not_named(kernel: LiveKernel) -> Non
     kernel.run("%%mcp_tool\ndef top(): ...\ndef erase(): ...")
     ran = kernel.run(
         "from mcp_jupyter.protocol.rights import Rights\n"
-        "from mcp_jupyter.kernel.extension import engine_of\n"
+        "from mcp_jupyter.ipython_extension import engine_of\n"
         "told = engine_of(get_ipython()).instructions\n"
         "print(told(2000, Rights(('top',), ('notebook://variables/sales',))))\nprint(told(2000, Rights()))"
     )

@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from mcp_jupyter.kernel import interrupts
-from mcp_jupyter.kernel.interrupts import BRIEF_SECONDS, InterruptGate
+from mcp_jupyter.kernel import calls as interrupts
+from mcp_jupyter.kernel.calls import BRIEF_SECONDS, InterruptGate
 
 
 class Call:

@@ -27,7 +27,7 @@ def kernel(module_jupyter_dirs):
 def clean(kernel):
     yield
     kernel.run(
-        "from mcp_jupyter.kernel.extension import engine_of\n"
+        "from mcp_jupyter.ipython_extension import engine_of\n"
         "server = engine_of(get_ipython()).server\n"
         "for _name in [*server.tools, *server.prompts, *server.resources]: server.remove(_name)"
     )

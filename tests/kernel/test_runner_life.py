@@ -96,7 +96,7 @@ def test_closing_ends_the_calls_there_are(kernel: DrivenKernel) -> None:
 def test_a_runner_can_be_opened_again(kernel: DrivenKernel) -> None:
     kernel.run("""
 runner.close()
-from mcp_jupyter.kernel.execution import KernelRunner
+from mcp_jupyter.kernel.runner import KernelRunner
 runner = KernelRunner(shell, loop)
 runner.open()
 """)

@@ -20,7 +20,7 @@ pytestmark = pytest.mark.anyio
 def kernel(module_jupyter_dirs):
     with live_kernel(module_jupyter_dirs.runtime, module_jupyter_dirs.environ) as kernel:
         assert not kernel.run("%load_ext mcp_jupyter").error
-        kernel.run("from mcp_jupyter.kernel.extension import engine_of")
+        kernel.run("from mcp_jupyter.ipython_extension import engine_of")
         kernel.run("server = engine_of(get_ipython()).server")
         yield kernel
 

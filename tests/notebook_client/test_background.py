@@ -12,8 +12,8 @@ import anyio
 import pytest
 
 from mcp_jupyter.errors import ConnectionClosed
-from mcp_jupyter.notebook_client import background as module
-from mcp_jupyter.notebook_client.background import Background
+from mcp_jupyter.notebook_client import client_thread as module
+from mcp_jupyter.notebook_client.client_thread import Background
 
 from .conftest import BOUND, eventually
 

@@ -17,9 +17,9 @@ from pydantic import Field
 
 from mcp_jupyter import types
 from mcp_jupyter.errors import ConnectionClosed, DefinitionChanged, McpError, RequestTimeout
-from mcp_jupyter.notebook_client.answers.results import ToolError
 from mcp_jupyter.notebook_client.calls import CallCancelled
 from mcp_jupyter.notebook_client.connections import Wanted
+from mcp_jupyter.notebook_client.results import ToolError
 from mcp_jupyter.server.fastmcp import FastMCP
 from tests.client.memory_server import Served
 from tests.client.scripted_http import DISCOVERED

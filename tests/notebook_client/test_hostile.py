@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from mcp_jupyter.errors import McpError, RequestTimeout
-from mcp_jupyter.notebook_client.answers.results import ToolError
 from mcp_jupyter.notebook_client.connections import Wanted
+from mcp_jupyter.notebook_client.results import ToolError
 
 from .conftest import BOUND, eventually
 from .servers import weather

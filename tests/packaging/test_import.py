@@ -32,12 +32,12 @@ def test_import_loads_the_standard_library_only() -> None:
 def test_loading_the_extension_imports_nothing_slow() -> None:
     # jsonschema alone may take seconds: it builds a grammar of IRIs where that package is installed.
     slow = {"authlib", "jsonschema", "matplotlib", "pandas", "polars", "pyarrow"}
-    assert loaded_by("import mcp_jupyter.kernel.extension") & slow == set()
+    assert loaded_by("import mcp_jupyter.ipython_extension") & slow == set()
 
 
 def test_loading_the_extension_imports_no_client_yet() -> None:
     script = (
-        "import sys; import mcp_jupyter.kernel.extension; print('mcp_jupyter.client.client' in sys.modules)"
+        "import sys; import mcp_jupyter.ipython_extension; print('mcp_jupyter.client.client' in sys.modules)"
     )
     command = [sys.executable, "-c", script]
     assert subprocess.run(command, capture_output=True, text=True, check=True).stdout == "False\n"

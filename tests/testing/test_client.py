@@ -46,7 +46,7 @@ def test_questions_are_answered_by_a_callback(mcp_client):
     assert weather.tools.book().text == "decline"
 
 def test_without_a_callback_nobody_is_asked(mcp_client):
-    from mcp_jupyter.notebook_client.answers.results import ToolError
+    from mcp_jupyter.notebook_client.results import ToolError
     weather = mcp_client(COMMAND, cassette="weather")
     with pytest.raises(Exception, match="elicit"):
         weather.tools.book()

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from mcp_jupyter.notebook_client.runners import notebook_in
+from mcp_jupyter.notebook_client.connections import notebook_in
 from tests.testing.conftest import SERVER, Project, new_project
 
 CELLS = (

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mcp_jupyter.widgets.code import call_code, prompt_code, read_code
+from mcp_jupyter.widgets.html import call_code, prompt_code, read_code
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),

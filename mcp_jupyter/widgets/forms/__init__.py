@@ -7,7 +7,7 @@ writes into it: `page`, `choosers`, `drawing`, `drawing_groups`, `texts`. `form`
 A server's texts are shown, never interpreted.
 """
 
+from .fields import FormError, Problem
 from .form import SchemaForm
-from .problems import FormError, Problem
 
 __all__ = ["FormError", "Problem", "SchemaForm"]

@@ -4,20 +4,36 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any, Final
 
 import ipywidgets as widgets
 
-from .building import build
-from .drawing import TextDrawn
-from .drawing_groups import draw
-from .entries import LEFT_OUT, Entry
-from .groups import GroupEntry
-from .page import Page
-from .problems import FormError, Problem
+from .containers import GroupEntry, ListEntry, ObjectEntry, VariantEntry
+from .fields import (
+    LEFT_OUT,
+    About,
+    ChoiceEntry,
+    Entry,
+    FormError,
+    ManyEntry,
+    NumberEntry,
+    Page,
+    Problem,
+    SwitchEntry,
+    TextEntry,
+)
+from .layout import TextDrawn, draw
+from .schema import NOTES, Plain, Reader, Rules
 
-__all__ = ["SchemaForm"]
+__all__ = [
+    "MAX_DEPTH",
+    "MAX_FIELDS",
+    "MAX_OPTIONS",
+    "SchemaForm",
+    "build",
+]
 
 
 class SchemaForm:
@@ -160,3 +176,265 @@ class SchemaForm:
         for drawn in list(self._drawn.within):
             if isinstance(drawn, TextDrawn):
                 drawn.draw()
+
+
+# -- building ------------------------------------------------------------------------------------
+#
+# Which kind of entry a schema gets. Pure; what no kind fits, or is too much, is entered as JSON.
+
+MAX_FIELDS: Final = 300
+"""In one form: each is some five widgets, and people fill in ten."""
+
+MAX_DEPTH: Final = 6
+"""Objects, lists and alternatives within each other; deeper, a page has no room to show them."""
+
+MAX_OPTIONS: Final = 500
+"""Of one choice: the time zones of the world fit."""
+
+MAX_VARIANTS: Final = 20
+"""Of one value."""
+
+MAX_DEFAULT_CHARS: Final = 100_000
+"""Of a text a server fills in."""
+
+_TYPES: Final = ("object", "array", "string", "integer", "number", "boolean", "null")
+
+
+def build(schema: Any, label: str = "") -> Entry:
+    """The entry for a schema, with all within, begun with the schema's defaults."""
+    rules = Rules(schema)
+    if rules.reason is not None:
+        entry = Entry(About(label, schema), rules)
+    else:
+        entry = _Builder(Reader(schema), rules, _Room(), 0).make(schema, label, True)
+    entry.start()
+    return entry
+
+
+class _Room:
+    """How many fields a form has."""
+
+    fields = 0
+
+
+class _Builder:
+    """Makes the entries of one depth.
+
+    Parameters
+    ----------
+    depth : int
+        Groups around them.
+    """
+
+    def __init__(self, reader: Reader, rules: Rules, room: _Room, depth: int) -> None:
+        self._reader = reader
+        self._rules = rules
+        self._room = room
+        self._depth = depth
+
+    def has_room(self, fields: int) -> bool:
+        return self._room.fields + fields <= MAX_FIELDS
+
+    def drop(self, entry: Entry) -> None:
+        self._room.fields -= entry.size
+
+    def make(self, schema: Any, label: str, required: bool) -> Entry:
+        has_room = self.has_room(1)
+        self._room.fields += 1
+        plain = self._reader.plain(schema)
+        about = _about(schema, plain or {}, label, required)
+        entry = self._entry(about, plain) if has_room else None
+        return entry or Entry(about, self._rules)
+
+    def _entry(self, about: About, plain: Plain | None) -> Entry | None:
+        """The entry of the kind that fits, or None."""
+        for _ in range(MAX_DEPTH):  # each round takes one layer of alternatives off
+            variants = None if plain is None else self._reader.variants(plain)
+            if plain is None or variants is None:
+                return None
+            about = replace(about, plain=plain, help=about.help or _text(plain.get("description")))
+            if not variants or self._reader.only_constrains(plain, _offered(plain)):
+                return self._simple(about)
+            left = [variant for variant in variants if not self._is_null(variant)]
+            if len(left) < len(variants):
+                about = replace(about, nullable=True)
+            if len(left) != 1:
+                return self._alternatives(about, left)
+            plain = self._reader.plain(left[0])
+        return None
+
+    def _is_null(self, schema: Any) -> bool:
+        plain = self._reader.plain(schema)
+        return plain is not None and (plain.get("type") == "null" or _options(plain) == [("null", None)])
+
+    def _alternatives(self, about: About, variants: Sequence[Any]) -> Entry | None:
+        """A choice of one value each, or of a schema."""
+        titled = self._titled(variants)
+        if titled:
+            return ChoiceEntry(about, self._rules, titled)
+        if len(variants) > MAX_VARIANTS:
+            return None
+        labels = [_name_of(self._reader.plain(variant) or {}) for variant in variants]
+        return self._variants(about, list(zip(labels, variants, strict=True)))
+
+    def _titled(self, variants: Sequence[Any]) -> list[tuple[str, Any]] | None:
+        """The values of alternatives of which each is one value, perhaps with a title."""
+        options = []
+        for variant in variants[: MAX_OPTIONS + 1]:
+            plain = self._reader.plain(variant)
+            values = None if plain is None else _options(plain)
+            if plain is None or values is None or len(values) != 1:
+                return None
+            (text, value) = values[0]
+            options.append((_text(plain.get("title")) or text, value))
+        return options if 0 < len(options) <= MAX_OPTIONS else None
+
+    def _variants(self, about: About, options: Sequence[tuple[str, Any]]) -> Entry | None:
+        if self._depth >= MAX_DEPTH or not options:
+            return None
+        return VariantEntry(about, self._rules, self._within(), options)
+
+    def _within(self) -> _Builder:
+        return _Builder(self._reader, self._rules, self._room, self._depth + 1)
+
+    def _simple(self, about: About) -> Entry | None:
+        """The entry of a schema without alternatives."""
+        plain = about.plain
+        options = _options(plain)
+        if options is not None:
+            return self._choice(about, options)
+        kinds = _kinds(plain)
+        if "null" in kinds and len(kinds) > 1:
+            about, kinds = replace(about, nullable=True), [kind for kind in kinds if kind != "null"]
+        if len(kinds) != 1:
+            bare = {key: value for key, value in plain.items() if key not in NOTES}
+            return self._variants(about, [(kind, {**bare, "type": kind}) for kind in kinds])
+        return self._of_kind(replace(about, plain={**plain, "type": kinds[0]}), kinds[0])
+
+    def _choice(self, about: About, options: list[tuple[str, Any]]) -> Entry | None:
+        if len(options) > MAX_OPTIONS:
+            return None
+        some = [(text, value) for text, value in options if value is not None]
+        if some and len(some) < len(options):
+            about, options = replace(about, nullable=True), some
+        return ChoiceEntry(about, self._rules, options)
+
+    def _of_kind(self, about: About, kind: str) -> Entry | None:
+        if kind == "boolean" and about.required and not about.nullable:
+            return SwitchEntry(about, self._rules)
+        if kind in _VALUES:
+            return ChoiceEntry(about, self._rules, _VALUES[kind])
+        if kind in _TEXTS:
+            return _TEXTS[kind](about, self._rules)
+        if self._depth >= MAX_DEPTH:
+            return None
+        return self._list(about) if kind == "array" else self._object(about)
+
+    def _list(self, about: About) -> Entry | None:
+        items = about.plain.get("items")
+        if not isinstance(items, Mapping) or not items:
+            return None
+        plain = self._reader.plain(items)
+        options = (
+            None if plain is None else _options(plain) or self._titled(self._reader.variants(plain) or [])
+        )
+        if options and len(options) <= MAX_OPTIONS:
+            return ManyEntry(about, self._rules, options)
+        return ListEntry(about, self._rules, self._within())
+
+    def _object(self, about: About) -> Entry | None:
+        plain = about.plain
+        conditional = [plain[key] for key in ("then", "else") if key in plain]
+        conditional += plain.get("dependentSchemas", {}).values()
+        if conditional and not self._reader.only_constrains(plain, conditional):
+            return None
+        properties, others = plain.get("properties"), plain.get("additionalProperties")
+        is_map = isinstance(others, Mapping) and bool(others)
+        anything = properties is None and not is_map and others is not False
+        if (anything and self._depth) or not self.has_room(len(properties or ())):
+            return None
+        may_add = is_map or (not properties and others is not False and (anything or others is not None))
+        others = others if is_map or others is False else True
+        return ObjectEntry(about, self._rules, self._within(), others, may_add)
+
+
+_VALUES: Final[Mapping[str, list[tuple[str, Any]]]] = {
+    "boolean": [("yes", True), ("no", False)],
+    "null": [("null", None)],
+}
+_TEXTS: Final = {"string": TextEntry, "integer": NumberEntry, "number": NumberEntry}
+
+
+# -- reading what stands in a plain schema ------------------------------------------------------------
+
+
+def _about(schema: Any, plain: Plain, label: str, required: bool) -> About:
+    default = plain.get("default", LEFT_OUT)
+    if isinstance(default, str) and len(default) > MAX_DEFAULT_CHARS:
+        default = LEFT_OUT
+    return About(
+        label=_text(plain.get("title")) or label,
+        schema=schema,
+        help=_text(plain.get("description")),
+        plain=plain,
+        required=required,
+        default=default,
+    )
+
+
+def _text(value: Any) -> str:
+    return value.strip() if isinstance(value, str) else ""
+
+
+def _offered(plain: Plain) -> Sequence[Any]:
+    offered: Sequence[Any] = plain.get("oneOf") or plain.get("anyOf") or ()
+    return offered
+
+
+def _kinds(plain: Plain) -> list[str]:
+    """The types that fit, none where any does."""
+    named = plain.get("type")
+    if isinstance(named, str):
+        return [named] if named in _TYPES else []
+    if isinstance(named, list):
+        return [kind for kind in _TYPES if kind in named]
+    if "properties" in plain:
+        return ["object"]
+    return ["array"] if "items" in plain else []
+
+
+def _options(plain: Plain) -> list[tuple[str, Any]] | None:
+    """The values of `const` or `enum`, each with what is shown for it (`enumNames` has been in use)."""
+    if "const" in plain:
+        return [(_shown(plain["const"]), plain["const"])]
+    values, names = plain.get("enum"), plain.get("enumNames")
+    if not values:
+        return None
+    if isinstance(names, list) and len(names) == len(values):
+        return [(_shown(name), value) for name, value in zip(names, values, strict=True)]
+    others = {json.dumps(value) for value in values if not isinstance(value, str)}
+    # "1" beside 1: the text shows that it is one.
+    return [
+        (json.dumps(value) if isinstance(value, str) and value in others else _shown(value), value)
+        for value in values
+    ]
+
+
+def _name_of(plain: Plain) -> str:
+    """How people tell a variant: by its title, a value it fixes, its type."""
+    title = _text(plain.get("title"))
+    if title:
+        return title
+    for name, schema in plain.get("properties", {}).items():
+        if isinstance(schema, Mapping) and "const" in schema:
+            return f"{name}: {_shown(schema['const'])}"
+    options, kinds, items = _options(plain), _kinds(plain), plain.get("items")
+    if options:
+        return " or ".join(text for text, _ in options[:4])
+    if kinds == ["array"] and isinstance(items, Mapping) and isinstance(items.get("type"), str):
+        return f"array of {items['type']}"
+    return " or ".join(kinds) or "JSON"
+
+
+def _shown(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value)

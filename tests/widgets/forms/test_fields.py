@@ -9,12 +9,19 @@ from typing import Any
 
 import pytest
 
-from mcp_jupyter.widgets.forms.building import MAX_DEPTH, MAX_FIELDS, build
-from mcp_jupyter.widgets.forms.choices import ChoiceEntry, ManyEntry, SwitchEntry
-from mcp_jupyter.widgets.forms.entries import Entry, NumberEntry, Presence, TextEntry
-from mcp_jupyter.widgets.forms.groups import MAX_ROWS, ListEntry, ObjectEntry, VariantEntry
-from mcp_jupyter.widgets.forms.problems import Problem
-from mcp_jupyter.widgets.forms.texts import hint
+from mcp_jupyter.widgets.forms.containers import MAX_ROWS, ListEntry, ObjectEntry, VariantEntry
+from mcp_jupyter.widgets.forms.fields import (
+    ChoiceEntry,
+    Entry,
+    ManyEntry,
+    NumberEntry,
+    Presence,
+    Problem,
+    SwitchEntry,
+    TextEntry,
+)
+from mcp_jupyter.widgets.forms.form import MAX_DEPTH, MAX_FIELDS, build
+from mcp_jupyter.widgets.forms.schema import hint
 
 TITLED = {"oneOf": [{"const": "c", "title": "Celsius"}, {"const": "f", "title": "Fahrenheit"}]}
 CIRCLE = {"type": "object", "properties": {"kind": {"const": "circle"}, "r": {"type": "number"}}}

@@ -11,9 +11,8 @@ import pytest
 from mcp_jupyter import Client, types
 from mcp_jupyter.protocol.validation import JsonSchema
 from mcp_jupyter.widgets.forms import SchemaForm
-from mcp_jupyter.widgets.forms.building import build
-from mcp_jupyter.widgets.forms.choices import same
-from mcp_jupyter.widgets.forms.entries import Entry
+from mcp_jupyter.widgets.forms.fields import Entry, same
+from mcp_jupyter.widgets.forms.form import build
 from tests.peers.environments import SECONDS_WITH_INSTALLATION
 
 from .conftest import NODE_SERVERS, PYTHON_SERVERS, PublicServers

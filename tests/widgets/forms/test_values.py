@@ -9,9 +9,8 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from mcp_jupyter.protocol.validation import JsonSchema
-from mcp_jupyter.widgets.forms.building import MAX_FIELDS, build
-from mcp_jupyter.widgets.forms.choices import same
-from mcp_jupyter.widgets.forms.problems import Problem
+from mcp_jupyter.widgets.forms.fields import Problem, same
+from mcp_jupyter.widgets.forms.form import MAX_FIELDS, build
 
 from .generated import Case, cases, hostile_schemas, json_values
 

@@ -1,0 +1,122 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""`%load_ext mcp_jupyter` and `%unload_ext mcp_jupyter`: what one registers, the other removes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from IPython.core.error import UsageError
+from IPython.core.interactiveshell import InteractiveShell
+from IPython.core.magic import Magics
+
+from ._ipython.cards import show
+from .errors import LinkError
+from .kernel.cells import CellTransformer
+from .kernel.engine import Engine, is_kernel
+from .kernel.magics import Completion, McpMagics
+from .kernel.status import loaded_card
+from .notebook_client.connections import Connections
+from .notebook_client.magics import CallingMagics
+
+if TYPE_CHECKING:
+    from .notebook_client.questions import Question
+    from .widgets.questions import QuestionForm
+
+__all__ = ["connections_of", "engine_of", "load_ipython_extension", "magics_of", "unload_ipython_extension"]
+
+M = TypeVar("M", bound=Magics)
+
+
+def load_ipython_extension(shell: InteractiveShell) -> None:
+    """Start the engine, register the magics and show a card. Loading twice shows the card again.
+
+    In plain IPython no engine is started: the magics that call servers work, those that serve say why not.
+
+    Raises
+    ------
+    UsageError
+        One line, when there is no place to listen.
+    """
+    magics = magics_of(shell) or _load(shell)
+    if magics.load_card:
+        engine = engine_of(shell)
+        show(
+            loaded_card()
+            if engine is None
+            else loaded_card(engine.name, engine.name_note, engine.unreachable)
+        )
+
+
+def _load(shell: InteractiveShell) -> McpMagics:
+    engine = _started(shell) if is_kernel(shell) else None
+    calling = CallingMagics(shell, Connections(None if engine is None else engine.post_to_main))
+    magics = McpMagics(shell, engine, calling.connections)
+    shell.register_magics(magics, calling)
+    magics.completion = Completion(magics)
+    shell.Completer.custom_matchers.append(magics.completion.matcher)
+    magics.transformer = CellTransformer(shell, {*magics.magics["cell"], *calling.magics["cell"]})
+    shell.input_transformers_cleanup.append(magics.transformer)
+    return magics
+
+
+def _started(shell: InteractiveShell) -> Engine:
+    try:
+        engine = Engine(shell, _form)
+        engine.start()
+    except LinkError as exc:
+        raise UsageError(str(exc)) from None
+    return engine
+
+
+def _form(question: Question) -> QuestionForm:
+    from .widgets.questions import QuestionForm  # ipywidgets are wanted by those who are asked only
+
+    return QuestionForm(question)
+
+
+def unload_ipython_extension(shell: InteractiveShell) -> None:
+    """Disconnect all servers, stop the engine and take the magics back."""
+    calling, magics = _removed(shell, CallingMagics), _removed(shell, McpMagics)
+    if calling is not None:
+        calling.close()
+    if magics is None:
+        return
+    if magics.completion is not None:
+        shell.Completer.custom_matchers.remove(magics.completion.matcher)
+    if magics.transformer is not None:
+        shell.input_transformers_cleanup.remove(magics.transformer)
+    if magics.running is not None:
+        magics.running.stop()
+
+
+def _removed(shell: InteractiveShell, kind: type[M]) -> M | None:
+    """Take the magics of one class back; None when they are not registered."""
+    manager = shell.magics_manager
+    magics = manager.registry.pop(kind.__name__, None)
+    if not isinstance(magics, kind):
+        return None
+    for cut in ("line", "cell"):
+        for name in magics.magics[cut]:
+            manager.magics[cut].pop(name, None)
+    registered: list[Any] = shell.configurables
+    if magics in registered:
+        registered.remove(magics)
+    return magics
+
+
+def engine_of(shell: InteractiveShell) -> Engine | None:
+    """The engine of a kernel's shell that has the extension loaded, else None."""
+    magics = magics_of(shell)
+    return None if magics is None else magics.running
+
+
+def magics_of(shell: InteractiveShell) -> McpMagics | None:
+    """The serving magics of a shell that has the extension loaded, else None."""
+    magics = shell.magics_manager.registry.get(McpMagics.__name__)
+    return magics if isinstance(magics, McpMagics) else None
+
+
+def connections_of(shell: InteractiveShell) -> Connections | None:
+    """The servers that a shell with the extension loaded is connected to, else None."""
+    calling = shell.magics_manager.registry.get(CallingMagics.__name__)
+    return calling.connections if isinstance(calling, CallingMagics) else None

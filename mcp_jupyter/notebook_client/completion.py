@@ -1,0 +1,438 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Completion of calls to other servers: names and values of arguments, tools, and words of the magics' lines.
+
+Looks names up in the notebook's namespace and evaluates nothing else of the person's.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final, Protocol
+
+from IPython.core.completer import (
+    CompletionContext,
+    SimpleCompletion,
+    SimpleMatcherResult,
+    context_matcher,
+)
+
+from ..types import Prompt, Resource, ResourceTemplate, Tool
+from .exports import fitted_names
+from .functions import ToolFunction, Tools, attribute_names, is_plain_name
+from .schemas import arguments_of, resolved, values_of
+from .text import is_clean
+
+__all__ = [
+    "Bracket",
+    "Completion",
+    "Place",
+    "Server",
+    "complete_line",
+    "place_of",
+]
+
+
+MAX_PATH_CHARS: Final = 500
+"""Of `weather.tools.forecast` before a bracket."""
+
+
+class Server(Protocol):
+    """What completion asks of a connected server: its lists as last known, at once."""
+
+    @property
+    def definitions(self) -> Mapping[str, Tool]: ...
+    @property
+    def resources(self) -> Sequence[Resource]: ...
+    @property
+    def templates(self) -> Sequence[ResourceTemplate]: ...
+    @property
+    def prompts(self) -> Sequence[Prompt]: ...
+
+
+Servers = Mapping[str, Server]
+
+_MAGIC: Final = re.compile(r"\s*(?:\w+\s*=\s*)?(%{1,2}mcp_\w+)[ \t]+(.*)")
+_PART: Final = re.compile(r"""\s*(?:\.\s*(\w+)|\[\s*(?:"([^"\\\n]*)"|'([^'\\\n]*)')\s*\])""")
+_PATH: Final = re.compile(rf"""(?<![\w.])([^\W\d]\w*)((?:{_PART.pattern})*)\s*\Z""")
+_NAME: Final = re.compile(r"\s*(\w*)\Z")
+_VALUE: Final = re.compile(r"\s*(\w+)\s*=(?!=)\s*(.*)\Z", re.DOTALL)
+
+
+class Completion:
+    """The completer of one shell's calls.
+
+    Parameters
+    ----------
+    namespace : mapping
+        The notebook's, as it changes.
+    servers : callable
+        Gives the connected servers by name.
+    options : mapping of str to sequence of str
+        The options of each magic, as in ``{"%mcp_call": ["--into"]}``.
+
+    Attributes
+    ----------
+    matcher : callable
+        For ``shell.Completer.custom_matchers``; one object, so that it can be taken out again.
+    """
+
+    def __init__(
+        self,
+        namespace: Mapping[str, Any],
+        servers: Callable[[], Servers],
+        options: Mapping[str, Sequence[str]] | None = None,
+    ) -> None:
+        self._namespace = namespace
+        self._servers = servers
+        self._options = options or {}
+
+        @context_matcher()  # type: ignore[untyped-decorator]
+        def matcher(context: CompletionContext) -> SimpleMatcherResult:
+            return self._match(context)
+
+        self.matcher = matcher
+
+    def _match(self, context: CompletionContext) -> SimpleMatcherResult:
+        line = context.text_until_cursor
+        magic = _MAGIC.fullmatch(line)
+        if magic is not None:
+            return self._in_line(magic[1], magic[2], context.token)
+        before = "\n".join([*context.full_text.split("\n")[: context.cursor_line], line])
+        place = place_of(before)
+        if place is None:
+            return _nothing()
+        after = context.line_with_cursor[context.cursor_position :]
+        if place.string is None and (found := self._attributes(place.text)) is not None:
+            return _result(*found, context.token, "function")
+        return self._in_bracket(place, after, context.token)
+
+    def _in_line(self, magic: str, rest: str, token: str) -> SimpleMatcherResult:
+        words = rest.split()
+        if not words or rest[-1:].isspace():
+            words.append("")
+        name = magic.replace("%%", "%")
+        if words[-1].startswith("-"):
+            return _result(words[-1], self._options.get(name, ()), token, "magic")
+        return _result(words[-1], complete_line(self._servers(), name, words), token, "magic")
+
+    def _attributes(self, text: str) -> tuple[str, list[str]] | None:
+        """What is typed of a tool's name after `weather.tools.`, and the names there are."""
+        path, dot, partial = text.rpartition(".")
+        if not dot or not re.fullmatch(r"\w*", partial):
+            return None
+        found = self._at(path)
+        return (partial, list(attribute_names(found))) if isinstance(found, Mapping) else None
+
+    def _in_bracket(self, place: Place, after: str, token: str) -> SimpleMatcherResult:
+        bracket = place.bracket
+        if bracket is None or bracket.kind == "{":
+            return _nothing()
+        found = self._at(place.text[: bracket.before])
+        if bracket.kind == "[" and isinstance(found, Mapping) and place.string is not None:
+            typed = place.text[bracket.before + 1 :].lstrip()
+            return _result(typed, _all_quoted(found, typed[:1], after), token, "function")
+        if bracket.kind == "(" and isinstance(found, Tool):
+            return _arguments(found, place, after, token)
+        if bracket.kind == "[" and found is None and place.outer is not None and place.outer.kind == "(":
+            tool = self._at(place.text[: place.outer.before])
+            return _items(tool, place, after, token) if isinstance(tool, Tool) else _nothing()
+        return _nothing()
+
+    def _at(self, text: str) -> Tool | Mapping[str, Tool] | None:
+        """What a path at the end of some code is: a tool, the tools of a server, or neither."""
+        path = _PATH.search(text[-MAX_PATH_CHARS:])
+        if path is None:
+            return None
+        parts = [next(filter(None, each), "") for each in _PART.findall(path[2])]
+        value = self._namespace.get(path[1])
+        if isinstance(value, ToolFunction):
+            return None if parts else value.definition
+        if isinstance(value, Tools):
+            return _down(value._definitions(), parts)
+        server = next((each for each in self._servers().values() if each is value), None)
+        if server is None:
+            return None
+        if parts[:1] == ["aio"]:
+            parts.pop(0)
+        return _down(server.definitions, parts[1:]) if parts[:1] == ["tools"] else None
+
+
+def _down(definitions: Mapping[str, Tool], parts: list[str]) -> Tool | Mapping[str, Tool] | None:
+    if not parts:
+        return definitions
+    if len(parts) > 1:
+        return None
+    name = attribute_names(definitions).get(parts[0], parts[0])
+    if name in definitions:
+        return definitions[name]
+    fitted = {text: own for own, text in fitted_names(definitions).items()}
+    return definitions.get(fitted.get(name, ""))
+
+
+def _arguments(tool: Tool, place: Place, after: str, token: str) -> SimpleMatcherResult:
+    """The names of arguments, or of one of them the values."""
+    assert place.bracket is not None
+    *given, begun = place.bracket.parts
+    arguments = arguments_of(tool)
+    typed = place.text[begun:]
+    if place.string is None and (name := _NAME.match(typed)):
+        ends = [*given, begun][1:]
+        others = (place.text[start:end] for start, end in zip(given, ends, strict=True))
+        used = {match[1] for text in others if (match := _VALUE.match(text))}
+        free = [each for each in arguments.properties if is_plain_name(each) and each not in used]
+        ordered = sorted(free, key=lambda each: each not in arguments.required)
+        return _result(name[1], [f"{each}=" for each in ordered], token, "param")
+    value = _VALUE.match(typed)
+    if value is None or value[1] not in arguments.properties:
+        return _nothing()
+    values = values_of(arguments.properties[value[1]], tool.inputSchema)
+    return _values(values, value[2], after, token)
+
+
+def _items(tool: Tool, place: Place, after: str, token: str) -> SimpleMatcherResult:
+    """The values of what an argument is a list of: in `forecast(units=[`."""
+    assert place.outer is not None
+    assert place.bracket is not None
+    name = _VALUE.match(place.text[place.outer.parts[-1] : place.bracket.before])
+    schema = resolved(arguments_of(tool).properties.get(name[1]) if name else None, tool.inputSchema)
+    partial = place.text[place.bracket.parts[-1] :].lstrip()
+    return _values(values_of(schema.get("items"), tool.inputSchema), partial, after, token)
+
+
+def _values(values: list[Any], partial: str, after: str, token: str) -> SimpleMatcherResult:
+    quote = partial[:1] if partial[:1] in ("'", '"') else ""
+    texts = [_python(each, quote, after) for each in values]
+    found = [text for text in texts if text is not None]
+    if not quote and partial == token != "":  # a text begun without its quotation mark
+        found = [text for text in found if text.startswith(partial) or text[1:].startswith(partial)]
+        return _result("", found, "", "value", replaces=token)
+    return _result(partial, found, token, "value")
+
+
+def _python(value: Any, quote: str, after: str) -> str | None:
+    """A value as it is written in a cell; None when it cannot be after that quotation mark."""
+    if isinstance(value, str):
+        return _quoted(value, quote or '"', after if quote else "")
+    return None if quote else repr(value)
+
+
+def _all_quoted(texts: Iterable[str], quote: str, after: str) -> list[str]:
+    found = [_quoted(text, quote, after) for text in texts]
+    return [text for text in found if text is not None]
+
+
+def _quoted(text: str, quote: str, after: str) -> str | None:
+    if not is_clean(text) or quote in text or "\\" in text:
+        return None
+    return f"{quote}{text}" if after.startswith(quote) else f"{quote}{text}{quote}"
+
+
+def _nothing() -> SimpleMatcherResult:
+    """A new one each time: IPython writes into it."""
+    return SimpleMatcherResult(completions=[], suppress=False)
+
+
+def _result(
+    partial: str, candidates: Iterable[str], token: str, kind: str, *, replaces: str = ""
+) -> SimpleMatcherResult:
+    """The candidates that begin with what is typed, for IPython, which replaces its own token.
+
+    The token may begin before what is typed (`weather.tools.fo`) or within it (`"New Yo`).
+    """
+    before = token[: len(token) - len(partial)] if len(token) > len(partial) else ""
+    kept = max(0, len(partial) - len(token))
+    found = [each for each in dict.fromkeys(candidates) if each.startswith(partial) and is_clean(each)]
+    completions = [SimpleCompletion(f"{before}{each[kept:]}", type=kind) for each in found]
+    return SimpleMatcherResult(completions=completions, suppress=bool(completions), ordered=True)
+
+
+# -- lines of magics ---------------------------------------------------------------------------------------
+
+
+def complete_line(servers: Servers, magic: str, words: Sequence[str]) -> list[str]:
+    """What may stand in place of the last word of a magic's line; not yet compared with what it is.
+
+    Parameters
+    ----------
+    magic : str
+        As in "%mcp_call".
+    words : sequence of str
+        After the magic, the one that is being typed last.
+    """
+    *given, last = _positional(words)
+    if magic == "%mcp_disconnect":
+        return sorted(set(servers) - set(given))
+    find = _LINES.get(magic)
+    if find is None:
+        return []
+    if not given:
+        return sorted(servers)
+    server = servers.get(given[0])
+    return [] if server is None else find(server, given[1:], last)
+
+
+def _positional(words: Sequence[str]) -> list[str]:
+    """The words that are neither options nor their values; the last one stays."""
+    kept: list[str] = []
+    is_value = False
+    for word in words[:-1]:
+        if not is_value and not word.startswith("-"):
+            kept.append(word)
+        is_value = word.startswith("--") and "=" not in word and word not in _FLAGS
+    return [*kept, words[-1]]
+
+
+_FLAGS: Final = ("--json", "--help")
+
+
+def _call_words(server: Server, given: list[str], last: str) -> list[str]:
+    if not given:
+        return list(server.definitions)
+    tool = server.definitions.get(given[0])
+    if tool is None:
+        return []
+    properties = arguments_of(tool).properties
+    name, equals, _ = last.partition("=")
+    if equals:
+        values = values_of(properties.get(name, {}), tool.inputSchema)
+        return [f"{name}={_word(value)}" for value in values]
+    return _unused(properties, given)
+
+
+def _prompt_words(server: Server, given: list[str], last: str) -> list[str]:
+    if not given:
+        return [prompt.name for prompt in server.prompts]
+    found = next((prompt for prompt in server.prompts if prompt.name == given[0]), None)
+    names = [each.name for each in (found.arguments or [])] if found else []
+    return [] if "=" in last else _unused(names, given)
+
+
+def _unused(names: Iterable[str], given: list[str]) -> list[str]:
+    used = {word.partition("=")[0] for word in given[1:]}
+    return [f"{name}=" for name in names if name not in used and not re.search(r"\s|=", name)]
+
+
+def _read_words(server: Server, given: list[str], last: str) -> list[str]:
+    if given:
+        return []
+    # Of a template, what stands before its first variable.
+    templates = [template.uriTemplate.partition("{")[0] for template in server.templates]
+    return [uri for uri in [*(each.uri for each in server.resources), *templates] if uri]
+
+
+def _word(value: Any) -> str:
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return str(value).lower()
+    return shlex.quote(value) if isinstance(value, str) else repr(value)
+
+
+_LINES: Final[Mapping[str, Callable[[Server, list[str], str], list[str]]]] = {
+    "%mcp_call": _call_words,
+    "%mcp_read": _read_words,
+    "%mcp_prompt": _prompt_words,
+}
+
+
+# -- scanning ------------------------------------------------------------------------------------
+#
+# Where in unfinished Python code the cursor stands. Pure text: it evaluates nothing, and never fails.
+#
+# A parser needs a whole program; this needs to know only brackets, strings and commas.
+
+MAX_LOOK_CHARS: Final = 20_000
+"""Before the cursor: completion runs at a key press."""
+
+_TOKEN: Final = re.compile(r"\"{3}|'{3}|[\"'()\[\]{},#\n\\]")
+_CLOSES: Final = {")": "(", "]": "[", "}": "{"}
+
+
+@dataclass(slots=True)
+class Bracket:
+    """A bracket that is open at the cursor.
+
+    Attributes
+    ----------
+    kind : {"(", "[", "{"}
+    before : int
+        Where it stands.
+    parts : list of int
+        Where each of the parts within it, which commas part, begins.
+    """
+
+    kind: str
+    before: int
+    parts: list[int] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where the cursor stands.
+
+    Attributes
+    ----------
+    text : str
+        What was looked at; it ends at the cursor.
+    bracket : Bracket or None
+        The innermost one.
+    outer : Bracket or None
+        The one around that.
+    string : int or None
+        Where the string begins that is open at the cursor, at its quotation mark.
+    """
+
+    text: str
+    bracket: Bracket | None
+    string: int | None
+    outer: Bracket | None = None
+
+
+def place_of(text: str) -> Place | None:
+    """The place at the end of `text`; None in a comment."""
+    text = text[-MAX_LOOK_CHARS:]
+    scan = _Scan()
+    for match in _TOKEN.finditer(text):
+        if match.start() >= scan.skip_to:
+            scan.take(match[0], match.start())
+    if scan.quote == "#":
+        return None
+    outer, bracket = [None, None, *scan.open][-2:]
+    return Place(text, bracket, scan.begun if scan.quote else None, outer)
+
+
+class _Scan:
+    def __init__(self) -> None:
+        self.open: list[Bracket] = []
+        self.quote = ""  # of the string that is open; "#" in a comment
+        self.begun = 0
+        self.skip_to = 0
+
+    def take(self, mark: str, at: int) -> None:
+        if self.quote:
+            self._within(mark, at)
+        elif mark in "([{":
+            self.open.append(Bracket(mark, at, [at + 1]))
+        elif mark in _CLOSES:
+            if self.open and self.open[-1].kind == _CLOSES[mark]:
+                self.open.pop()
+        elif mark == ",":
+            if self.open:
+                self.open[-1].parts.append(at + 1)
+        elif mark not in "\n\\":
+            self.quote, self.begun = mark, at
+
+    def _within(self, mark: str, at: int) -> None:
+        if mark == "\\" and self.quote != "#":
+            self.skip_to = at + 2
+        elif mark == "\n":
+            if len(self.quote) == 1:  # a comment's end, or that of a string nobody closed
+                self.quote = ""
+        elif mark == self.quote != "#":
+            self.quote = ""
+        elif len(mark) == 3 and mark[0] == self.quote:  # the end of one and an empty one, or its beginning
+            self.quote = ""
+            self.skip_to = at + 1

@@ -1,0 +1,177 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""From the options of `%mcp_connect` to the connection that is wanted. Connects nothing."""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from ..client.pairs import split_headers, split_pairs
+from ..errors import ConfigError
+from .connections import Recording, Wanted, notebook_being_run
+from .display import Listing
+
+if TYPE_CHECKING:
+    import httpx2
+
+    from .._ipython.identity import Identity
+    from ..client.config.servers_json import ServerEntry
+
+__all__ = ["found_card", "wanted_of"]
+
+MAX_LISTED: Final = 50
+"""Servers of a file that are listed; hosts have a dozen."""
+
+
+def wanted_of(
+    alias: str,
+    args: argparse.Namespace,
+    target: Sequence[str],
+    namespace: Mapping[str, Any],
+    identity: Identity,
+    cell: str | None = None,
+) -> Wanted:
+    """What the line asks for.
+
+    Parameters
+    ----------
+    alias : str
+        The server's name.
+    args
+        The options.
+    target : sequence of str
+        The words of the target; empty when a file of servers says it.
+    namespace : mapping
+        Where a sampling function is looked up.
+    identity : Identity
+        This notebook's: its cassette lies beside it.
+    cell : str, optional
+        The id of the cell, where the front end says it.
+
+    Raises
+    ------
+    ValueError, ConfigError
+        An option is wrong or does not fit; one line.
+    """
+    recording = _recording(args, identity.path, cell)
+    options: dict[str, Any] = {}
+    if args.timeout is not None:
+        options["read_timeout_seconds"] = args.timeout
+    found: Any = None
+    if recording.mode != "replay":  # a replay needs no target, no credential and no file
+        found = _target(alias, args, target, identity)
+        if args.header:
+            options["headers"] = split_headers(args.header)
+        if args.env:
+            options["env"] = split_pairs(args.env)
+    return Wanted(
+        found,
+        options,
+        sign_in=_sign_in(alias, args, found) if args.oauth and recording.mode != "replay" else None,
+        sampling=_sampling(args.sampling, namespace),
+        roots=args.root or (),
+        recording=recording,
+    )
+
+
+def _target(alias: str, args: argparse.Namespace, words: Sequence[str], identity: Identity) -> Any:
+    if sum((bool(words), bool(args.config), bool(args.host))) != 1:
+        raise ValueError(
+            "give one of a URL, a command, --config FILE or --from HOST, as in "
+            "%mcp_connect weather https://example.com/mcp"
+        )
+    if words and words[0].startswith(("http://", "https://")):
+        if len(words) > 1:
+            raise ValueError(f"after the URL there is {words[1]!r}, which is no option of %mcp_connect")
+        return words[0]
+    if words and words[0].endswith(".ipynb"):
+        from ..ipc.stdio_proxy import NotebookNamed
+
+        return NotebookNamed(words[0], identity.kernel_id)
+    if words:
+        return list(words)
+    from ..client.config.trust import require_consent
+
+    entries = _entries(args)
+    entry = entries.get(args.server or alias)
+    if entry is None and args.server is None and len(entries) == 1:
+        entry = next(iter(entries.values()))
+    if entry is None:
+        known = ", ".join(sorted(entries)) or "none"
+        raise ValueError(f"there is no server {args.server or alias!r} there (known: {known}): give --server")
+    require_consent(entry, is_trusted=args.trust)
+    return entry.server()
+
+
+def _entries(args: argparse.Namespace) -> Mapping[str, ServerEntry]:
+    if args.config:
+        from ..client.config.servers_json import load_servers
+
+        return load_servers(Path(args.config))
+    from ..client.config.host_entries import entries_of_host
+
+    return entries_of_host(args.host, Path.cwd())
+
+
+def found_card(args: argparse.Namespace) -> Listing:
+    """The servers of a host or a file, and how to connect one; nothing of what an entry says but its type.
+
+    Raises
+    ------
+    ConfigError
+        There is no such file, or it cannot be used.
+    """
+    entries = _entries(args)
+    where = f"--from {args.host}" if args.host else f"--config {args.config}"
+    lines = [(name, _described(entries, name, where)) for name in list(entries)[:MAX_LISTED]]
+    more = len(entries) - len(lines)
+    return Listing(f"Servers of {args.host or args.config}", lines, f"... and {more} more" if more else "")
+
+
+def _described(entries: Mapping[str, ServerEntry], name: str, where: str) -> str:
+    try:
+        kind = entries[name].type
+    except ConfigError:  # of a host's file, an entry is checked when it is taken
+        return "cannot be used as it is"
+    return f"{kind}, with a name: %mcp_connect NAME {where} --server {shlex.quote(name)}"
+
+
+def _recording(args: argparse.Namespace, notebook: str | None, cell: str | None) -> Recording:
+    from ..client.cassettes import cassette_path, mode_from_environment
+
+    if args.record and args.replay:
+        raise ValueError("give --record or --replay, not both")
+    mode = "record" if args.record else "replay" if args.replay else mode_from_environment()
+    path = args.cassette
+    if path is None and mode != "off":
+        file = Path(notebook) if notebook is not None else notebook_being_run()
+        path = None if file is None else cassette_path(file)
+    return Recording(mode, path, tuple(args.redact), tuple(args.no_redact), cell)
+
+
+def _sampling(name: str | None, namespace: Mapping[str, Any]) -> Callable[..., Any] | None:
+    if name is None:
+        return None
+    function = namespace.get(name)
+    if not callable(function):
+        raise ValueError(f"--sampling takes the name of a function, which {name!r} is not")
+    return function  # type: ignore[no-any-return]
+
+
+def _sign_in(
+    alias: str, args: argparse.Namespace, target: Any
+) -> Callable[[Callable[[object], None]], httpx2.Auth]:
+    url = target if isinstance(target, str) else getattr(target, "url", None)
+    if url is None:
+        raise ValueError("--oauth is for a URL")
+
+    def sign_in(show: Callable[[object], None]) -> httpx2.Auth:
+        from .oauth import CellSignIn
+
+        client = {"client_id": args.client_id} if args.client_id else {}
+        return CellSignIn(show, url, alias=alias, callback_url=args.callback, **client).auth
+
+    return sign_in

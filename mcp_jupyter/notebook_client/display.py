@@ -1,0 +1,459 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""What a notebook shows of what a server sent: text as text, images as images, all else as a line.
+
+Nothing a server sends becomes HTML, Markdown, SVG or script in a page (SECURITY, T30). The text is the
+same from run to run when the answer is: no ids, no times.
+"""
+
+from __future__ import annotations
+
+import html
+import io
+import re
+from base64 import b64decode
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Any, Final
+
+from .._ipython.cards import FRAME, NOTE
+from ..protocol.frames import dumps
+from ..types import (
+    AudioContent,
+    BlobResourceContents,
+    EmbeddedResource,
+    ImageContent,
+    ResourceLink,
+    TextContent,
+    TextResourceContents,
+)
+from .text import clean, one_line
+
+__all__ = [
+    "Listing",
+    "Shown",
+    "audio_bundle",
+    "bundles_of",
+    "decoded",
+    "frame_of",
+    "frame_of_csv",
+    "harmless_markdown",
+    "image_bundle",
+    "inert",
+    "is_page",
+    "joined",
+    "listing",
+    "page_bundle",
+    "table",
+    "text_of",
+]
+
+
+MAX_TABLE_ROWS: Final = 20
+"""Rows of a table in an output; `.df()` has all that were sent."""
+
+MAX_TABLE_COLUMNS: Final = 50
+"""Columns of it."""
+
+MAX_SHOWN_PARTS: Final = 50
+"""Outputs of one result: images, and texts between them."""
+
+Bundle = dict[str, Any]
+
+
+def text_of(blocks: Iterable[Any]) -> list[str]:
+    """The texts among blocks of content, those of embedded resources too."""
+    found = []
+    for block in blocks:
+        inner = block.resource if isinstance(block, EmbeddedResource) else block
+        if isinstance(inner, TextContent | TextResourceContents):
+            found.append(inner.text)
+    return found
+
+
+def bundles_of(blocks: Iterable[Any]) -> list[Bundle]:
+    """The displays of blocks of content: one for each image and sound, one for the text between them."""
+    return joined([_bundle(block) for block in blocks])
+
+
+def joined(bundles: Sequence[Bundle]) -> list[Bundle]:
+    """Bundles with those of text only that follow each other made one; not more than are shown."""
+    found: list[Bundle] = []
+    for is_text, run in groupby(bundles, key=lambda bundle: len(bundle) == 1):
+        if is_text:
+            found.append({"text/plain": clean("\n".join(bundle["text/plain"] for bundle in run))})
+        else:
+            found += run
+    more = len(found) - MAX_SHOWN_PARTS
+    return [*found[:MAX_SHOWN_PARTS], {"text/plain": f"... and {more} more parts"}] if more > 0 else found
+
+
+def _bundle(block: Any) -> Bundle:
+    if isinstance(block, EmbeddedResource):
+        block = block.resource
+    if isinstance(block, TextContent | TextResourceContents):
+        return {"text/plain": clean(block.text)}
+    return {"text/plain": _link(block)} if isinstance(block, ResourceLink) else _media(block)
+
+
+def _link(link: ResourceLink) -> str:
+    about = [each for each in (link.title or link.name, link.mimeType, link.description) if each]
+    return f"[resource {one_line(link.uri, 500)}: {', '.join(map(one_line, about))}]"
+
+
+def _media(block: ImageContent | AudioContent | BlobResourceContents) -> Bundle:
+    data = block.blob if isinstance(block, BlobResourceContents) else block.data
+    kind = one_line(block.mimeType or "bytes")
+    found: Bundle | None = None
+    if not isinstance(block, AudioContent):
+        found = image_bundle(data)
+    if found is None and (isinstance(block, AudioContent) or kind.startswith("audio/")):
+        found = audio_bundle(data)
+    raw = decoded(data)
+    size = "not base64" if raw is None else f"{len(raw):,} bytes"
+    hidden = "" if found else ", not displayed"
+    return {**(found or {}), "text/plain": f"[{kind}, {size}{hidden}]"}
+
+
+def page_bundle(page: Mapping[str, Any], text: str) -> Bundle:
+    """The display of a page of a data frame: a table, with the given text beside it."""
+    assert is_page(page)
+    columns, rows = page["columns"][:MAX_TABLE_COLUMNS], page["rows"]
+    shown = rows[:MAX_TABLE_ROWS]
+    total = page.get("total")
+    total = total if isinstance(total, int) and total >= len(rows) else len(rows)
+    notes = [f"{len(shown)} of {total} rows"] if len(shown) < total else []
+    if len(columns) < len(page["columns"]):
+        notes.append(f"{len(columns)} of {len(page['columns'])} columns")
+    cells = ([_cell(cell) for cell in row[:MAX_TABLE_COLUMNS]] for row in shown)
+    return {"text/plain": text, "text/html": table(columns, cells, ", ".join(notes))}
+
+
+def _cell(value: Any) -> str:
+    return "" if value is None else value if isinstance(value, str) else dumps(value).decode("utf-8")
+
+
+class Shown:
+    """Something whose display consists of bundles. IPython asks for one, or has several published."""
+
+    def _bundles(self) -> Sequence[Bundle]:
+        raise NotImplementedError
+
+    def bundles(self) -> tuple[Bundle, ...]:
+        """What is displayed, one after the other: a text or another form for each MIME type."""
+        return tuple(self._bundles())
+
+    def __repr__(self) -> str:
+        return "\n".join(bundle["text/plain"] for bundle in self._bundles())
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> Bundle:
+        bundles = self._bundles()
+        rich = next((bundle for bundle in bundles if len(bundle) > 1), {})
+        return {**rich, "text/plain": repr(self)}
+
+    def _ipython_display_(self) -> None:
+        bundles = self._bundles()
+        if len(bundles) == 1:
+            raise NotImplementedError  # IPython then takes the one, as the value of the cell
+        from IPython.display import display
+
+        for bundle in bundles:
+            display(bundle, raw=True)
+
+
+# -- Markdown ----------------------------------------------------------------------------------------------
+
+_TWINS: Final = str.maketrans("<&$\\!:", "＜＆＄＼！：")  # noqa: RUF001 - full-width twins are the point
+
+_ACTIVE: Final = re.compile(
+    r"<(?=[A-Za-z/!?])"  # HTML, and links in angle brackets
+    r"|&(?=[#A-Za-z])"  # entities, which would bring back what is replaced here
+    r"|\$"  # TeX, which has links and styles
+    r"|(?<!\\)\\++(?=[(\[]|begin|end)"  # the same
+    r"|!(?=\[)"  # images, which a page would fetch: they become links
+    r"|(?<=javascript)[\s\\]*+:|(?<=vbscript)[\s\\]*+:",  # links that run something
+    re.IGNORECASE,
+)
+_DIAGRAM: Final = re.compile(r"(?<=[`~]{3})([ \t]*)mermaid", re.IGNORECASE)
+
+
+def harmless_markdown(text: str) -> str:
+    """Markdown that a page can show: without images, HTML, TeX, diagrams and links that run something.
+
+    What would begin one of these is replaced by the full-width twin of its first character, which looks
+    alike and means nothing; so in code, too, because parsers differ in what they take for code.
+    """
+    return _DIAGRAM.sub(r"\1text", _ACTIVE.sub(lambda match: match[0].translate(_TWINS), clean(text)))
+
+
+# -- inert ---------------------------------------------------------------------------------------
+#
+# HTML of our own around foreign text, in the manner of `kernel.cards`. The text is never more than text.
+#
+# JupyterLab sets TeX in whatever HTML it shows, and TeX can hold links and styles. It leaves `code` alone,
+# so every piece of foreign text stands in one (SECURITY, T30).
+
+MAX_CELL_CHARS: Final = 200
+"""Of one cell of a table."""
+
+MAX_NAME_CHARS: Final = 500
+"""Of what a line of a card is about, which may be a whole signature."""
+
+# Each of these is on the list of JupyterLab's sanitiser; see `kernel.cards`.
+_TABLE: Final = "margin:0;border-collapse:collapse"
+_ROW: Final = "background:transparent"
+_NAME: Final = "padding:2px 12px 2px 0;text-align:left;vertical-align:top"
+_TEXT: Final = "padding:2px 0;text-align:left;vertical-align:top;opacity:.75"
+_ROOM: Final = "min-width:12em"
+"""What a signature and what is said of it take at least: else the longer one leaves the other no room."""
+_CELL: Final = "padding:2px 12px 2px 0;text-align:left;vertical-align:top"
+_CODE: Final = "background:transparent;padding:0;font-family:inherit;white-space:pre-wrap"
+
+
+def inert(text: str) -> str:
+    """Foreign text as HTML that is only text."""
+    return f'<code style="{_CODE}">{html.escape(clean(text))}</code>'
+
+
+def listing(heading: str, lines: Iterable[tuple[str, str]], note: str = "") -> str:
+    """A card: a heading, and lines of a name and what is said of it."""
+    rows = "".join(
+        f'<tr style="{_ROW}"><td style="{_NAME};{_ROOM}">'
+        f'<code style="overflow-wrap:anywhere">{html.escape(one_line(name, MAX_NAME_CHARS))}</code></td>'
+        f'<td style="{_TEXT}{f";{_ROOM}" if text else ""}">{inert(one_line(text))}</td></tr>'
+        for name, text in lines
+    )
+    body = f'<table style="{_TABLE}"><tbody>{rows}</tbody></table>' if rows else ""
+    return f'<div style="{FRAME}"><strong>{inert(heading)}</strong>{body}{_note(note)}</div>'
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """The same to be displayed: as a card, and as text.
+
+    Attributes
+    ----------
+    heading : str
+    lines : sequence of (str, str)
+        What it is about, and what is said of it.
+    note : str
+    """
+
+    heading: str
+    lines: Sequence[tuple[str, str]]
+    note: str = ""
+
+    def __repr__(self) -> str:
+        """The card as text."""
+        rows = [f"  {one_line(name, MAX_NAME_CHARS)}  {one_line(text)}".rstrip() for name, text in self.lines]
+        return "\n".join([self.heading, *rows, *([self.note] if self.note else [])])
+
+    def _repr_html_(self) -> str:
+        return listing(self.heading, self.lines, self.note)
+
+
+def table(columns: Sequence[str], rows: Iterable[Sequence[str]], note: str = "") -> str:
+    """A table of text."""
+    head = "".join(
+        f'<th style="{_CELL}"><strong>{inert(one_line(name, MAX_CELL_CHARS))}</strong></th>'
+        for name in columns
+    )
+    body = "".join(
+        f'<tr style="{_ROW}">'
+        + "".join(f'<td style="{_CELL}">{inert(one_line(cell, MAX_CELL_CHARS))}</td>' for cell in row)
+        + "</tr>"
+        for row in rows
+    )
+    return f'<table style="{_TABLE}"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>{_note(note)}'
+
+
+def _note(text: str) -> str:
+    return f'<div style="{NOTE}">{inert(text)}</div>' if text else ""
+
+
+# -- media ---------------------------------------------------------------------------------------
+#
+# Images and sounds of a server's, looked at before a page gets them. Knows no results.
+#
+# A page gets bytes only under the type that the bytes themselves show, of a format that holds no script:
+# never SVG (SECURITY, T30).
+
+MAX_MEDIA_BYTES: Final = 16 * 2**20
+"""Of one image or sound in an output: the notebook's file keeps it as text, a third larger."""
+
+
+def decoded(data: str) -> bytes | None:
+    """Base64 text as bytes; None when it is none."""
+    try:
+        return b64decode("".join(data.split()), validate=True)
+    except ValueError:
+        return None
+
+
+def image_bundle(data: str) -> dict[str, Any] | None:
+    """What displays an image; None when it is no image that is displayed."""
+    raw = _within_bounds(data)
+    kind = _image_kind(raw) if raw else None
+    return {kind: "".join(data.split())} if kind else None
+
+
+def audio_bundle(data: str) -> dict[str, Any] | None:
+    """What displays a sound: an element of our own; None when it is no sound that is displayed."""
+    raw = _within_bounds(data)
+    kind = _audio_kind(raw) if raw else None
+    if kind is None:
+        return None
+    source = f"data:{kind};base64,{''.join(data.split())}"  # decoded above: it holds no quotation mark
+    return {"text/html": f'<audio controls preload="metadata" src="{source}"></audio>'}
+
+
+def _within_bounds(data: str) -> bytes | None:
+    return decoded(data) if len(data) <= MAX_MEDIA_BYTES * 4 // 3 + 4 else None
+
+
+def _image_kind(raw: bytes) -> str | None:
+    if raw.startswith(b"\x89PNG\r\n\x1a\n"):
+        return "image/png"
+    if raw.startswith(b"\xff\xd8\xff"):
+        return "image/jpeg"
+    if raw.startswith((b"GIF87a", b"GIF89a")):
+        return "image/gif"
+    return "image/webp" if raw.startswith(b"RIFF") and raw[8:12] == b"WEBP" else None
+
+
+def _audio_kind(raw: bytes) -> str | None:
+    if raw.startswith(b"RIFF") and raw[8:12] == b"WAVE":
+        return "audio/wav"
+    if raw.startswith(b"OggS"):
+        return "audio/ogg"
+    if raw.startswith(b"fLaC"):
+        return "audio/flac"
+    if raw[4:8] == b"ftyp":
+        return "audio/mp4"
+    if raw.startswith(b"\x1aE\xdf\xa3"):
+        return "audio/webm"
+    if raw.startswith(b"ID3") or (len(raw) > 1 and raw[0] == 0xFF and raw[1] & 0xE0 == 0xE0):
+        return "audio/mpeg"
+    return None
+
+
+# -- tables --------------------------------------------------------------------------------------
+#
+# JSON values with the shape of a table, as pandas data frames. Knows no results and no displays.
+
+MAX_NAMED: Final = 20
+"""Keys that an error names."""
+
+_DATES: Final = ("date-time", "date")
+
+_INFINITIES: Final = frozenset({"Infinity", "-Infinity"})
+
+_SHAPES: Final = "a list of objects, an object of lists of one length, or columns and rows"
+
+
+def is_page(value: Any) -> bool:
+    """Whether a value has the shape in which data frames travel (`server.content.frames`)."""
+    if not isinstance(value, Mapping):
+        return False
+    columns, rows = value.get("columns"), value.get("rows")
+    return (
+        isinstance(columns, list)
+        and isinstance(rows, list)
+        and all(isinstance(name, str) for name in columns)
+        and all(isinstance(row, list) and len(row) == len(columns) for row in rows)
+    )
+
+
+def frame_of(value: Any, schema: Mapping[str, Any] | None = None, key: str | None = None) -> Any:
+    """A value as a data frame.
+
+    Parameters
+    ----------
+    schema : mapping, optional
+        The value's JSON Schema: columns that it says are dates become dates.
+    key : str, optional
+        Where in an object the table is.
+
+    Raises
+    ------
+    ValueError
+        The value has not the shape of a table.
+    ImportError
+        pandas is not installed.
+    """
+    schema = schema if isinstance(schema, Mapping) else {}
+    if key is not None:
+        if not isinstance(value, Mapping) or key not in value:
+            raise ValueError(f"There is no key {key!r} in the result. {_what(value)}")
+        return frame_of(value[key], _within(schema, "properties", key))
+    if is_page(value):
+        return _made(value["rows"], value["columns"])
+    if isinstance(value, Mapping):
+        if list(value) == ["result"]:
+            return frame_of(value["result"], _within(schema, "properties", "result"))
+        if value and _are_columns(value):
+            return _typed(_made(dict(value)), _within(schema, "properties"), "items")
+    if isinstance(value, list) and value and all(isinstance(each, Mapping) for each in value):
+        return _typed(_made(value), _within(schema, "items", "properties"))
+    if isinstance(value, list) and not any(isinstance(each, Mapping | list) for each in value):
+        return _made({"value": value}) if value else _made()
+    raise ValueError(f"The result is no table: that is {_SHAPES}. {_what(value)}")
+
+
+def frame_of_csv(text: str) -> Any:
+    """CSV text as a data frame."""
+    return _pandas().read_csv(io.StringIO(text))
+
+
+def _made(data: Any = None, columns: list[str] | None = None) -> Any:
+    """A data frame, in which the infinities of a column of numbers are numbers: JSON has them as text."""
+    frame = _pandas().DataFrame(data, columns=columns)
+    for at, kind in enumerate(frame.dtypes):
+        if kind.kind == "O":
+            cells = frame.iloc[:, at].tolist()
+            texts = {cell for cell in cells if isinstance(cell, str)}
+            if texts and texts <= _INFINITIES and any(type(cell) in (int, float) for cell in cells):
+                frame.isetitem(at, [float("nan") if cell is None else float(cell) for cell in cells])
+    return frame
+
+
+def _are_columns(value: Mapping[str, Any]) -> bool:
+    return all(isinstance(each, list) for each in value.values()) and len(set(map(len, value.values()))) == 1
+
+
+def _within(schema: Mapping[str, Any], *path: str) -> Mapping[str, Any]:
+    for name in path:
+        inner = schema.get(name)
+        if not isinstance(inner, Mapping):
+            return {}
+        schema = inner
+    return schema
+
+
+def _typed(frame: Any, columns: Mapping[str, Any], *inner: str) -> Any:
+    """The frame with its dates as dates, where they can be read as such."""
+    pandas = _pandas()
+    for name in frame.columns:
+        schema = columns.get(name)
+        if isinstance(schema, Mapping) and _within(schema, *inner).get("format") in _DATES:
+            try:
+                frame[name] = pandas.to_datetime(frame[name], format="ISO8601")
+            except (ValueError, TypeError):
+                continue
+    return frame
+
+
+def _what(value: Any) -> str:
+    if isinstance(value, Mapping):
+        names = ", ".join(one_line(repr(key)) for key in list(value)[:MAX_NAMED])
+        tables = "" if not value else " `.df(key)` takes the table under one of them."
+        return f"Its keys are {names}.{tables}" if value else "It is an empty object."
+    return "It is empty." if value is None else f"It is of type {type(value).__name__}; see `.data`."
+
+
+def _pandas() -> Any:
+    try:
+        import pandas
+    except ImportError:
+        raise ImportError("A data frame needs pandas, which is not installed: %pip install pandas") from None
+    return pandas

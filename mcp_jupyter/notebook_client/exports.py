@@ -1,0 +1,118 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Tools in the form that the APIs of models take. Calls no API, and knows no connection.
+
+Sources: Anthropic, "Implement tool use" (`name` of `^[a-zA-Z0-9_-]{1,64}$`, `description`, `input_schema`);
+OpenAI, "Function calling" (`type`, `function` with `name` of the same characters, `description`,
+`parameters`). Both refuse a whole request for one schema whose top is not an object, or combines schemas.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from copy import deepcopy
+from typing import Any, Final, Literal
+
+from ..types import Tool
+from .schemas import arguments_of
+from .text import clean
+
+__all__ = ["MAX_NAME_CHARS", "fitted_names", "tool_schemas"]
+
+MAX_NAME_CHARS: Final = 64
+"""What both APIs take."""
+
+_DIGEST_CHARS: Final = 8
+_UNFIT: Final = re.compile(r"[^A-Za-z0-9_-]", re.ASCII)
+_COMBINING: Final = frozenset({"$schema", "$id", "allOf", "anyOf", "oneOf", "not", "enum", "const", "$ref"})
+"""Not at the top: each of these is refused there by one API or both, or says nothing to a model."""
+
+
+def tool_schemas(
+    definitions: Mapping[str, Tool], style: Literal["anthropic", "openai"]
+) -> list[dict[str, Any]]:
+    """The `tools` of a request to a model.
+
+    A model's answer names a tool as it is called here; `server.tools[name]` takes that name.
+
+    Parameters
+    ----------
+    style : "anthropic" or "openai"
+        For the Messages API; for the Chat Completions API.
+
+    Returns
+    -------
+    list of dict
+        Copies: to change them changes no definition. At the top of a schema `anyOf` and the like are
+        replaced by the arguments of all alternatives; the whole schema is checked when the tool is called.
+
+    Raises
+    ------
+    ValueError
+        There is no such style.
+    """
+    form = _FORMS.get(style)
+    if form is None:
+        raise ValueError(f"There is no style {style!r}: take 'anthropic' or 'openai'.")
+    names = fitted_names(definitions)
+    return [form(names[name], _description(tool), _schema(tool)) for name, tool in definitions.items()]
+
+
+def fitted_names(names: Iterable[str]) -> dict[str, str]:
+    """What each tool is called towards a model, by its own name.
+
+    A name that fits stays. Of others, what does not fit becomes `_`; where that would be too long or some
+    other tool's name, the end is a digest of the whole, so that it does not depend on the order.
+    """
+    own = list(dict.fromkeys(names))
+    fitted = {name: _UNFIT.sub("_", name) for name in own}
+    count = Counter(fitted.values())
+    return {
+        name: text
+        if text == name != "" and len(name) <= MAX_NAME_CHARS
+        else _marked(name, text)
+        if count[text] > 1 or not 0 < len(text) <= MAX_NAME_CHARS
+        else text
+        for name, text in fitted.items()
+    }
+
+
+def _marked(name: str, text: str) -> str:
+    digest = hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:_DIGEST_CHARS]
+    return f"{text[: MAX_NAME_CHARS - 1 - _DIGEST_CHARS]}_{digest}"
+
+
+def _description(tool: Tool) -> str:
+    return clean(tool.description or tool.title or "")
+
+
+def _schema(tool: Tool) -> dict[str, Any]:
+    top = {name: value for name, value in tool.inputSchema.items() if name not in _COMBINING}
+    arguments = arguments_of(tool)
+    properties = tool.inputSchema.get("properties")
+    own = properties if isinstance(properties, Mapping) else {}
+    schema = {**top, "type": "object", "properties": {**arguments.properties, **own}}
+    if arguments.required:
+        schema["required"] = list(arguments.required)
+    else:
+        schema.pop("required", None)
+    return deepcopy(schema)
+
+
+def _anthropic(name: str, description: str, schema: dict[str, Any]) -> dict[str, Any]:
+    return {"name": name, "description": description, "input_schema": schema}
+
+
+def _openai(name: str, description: str, schema: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "type": "function",
+        "function": {"name": name, "description": description, "parameters": schema},
+    }
+
+
+_FORMS: Final[Mapping[str, Callable[[str, str, dict[str, Any]], dict[str, Any]]]] = {
+    "anthropic": _anthropic,
+    "openai": _openai,
+}

@@ -1,0 +1,328 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""One pane: a list of items, the chosen one's form, its request under way, and the history.
+
+The same for tools, resources and prompts; what differs is in `items`. Main thread only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Final
+
+import ipywidgets as widgets
+
+from ..errors import UncheckableSchema
+from ..notebook_client.calls import Call
+from ..notebook_client.text import one_line
+from ..protocol.validation import JsonSchema
+from .forms import SchemaForm
+from .forms.schema import option_text
+from .history import Asked, History, Item
+from .html import WIDE, button, close_all, failure, heading, labelled, muted, row, said, show, text
+from .running_call import Underway, outcome_of
+
+__all__ = [
+    "Pane",
+    "Picker",
+]
+
+
+MAX_REMEMBERED: Final = 20
+"""Forms whose values are kept while another item is shown."""
+
+_CHANGED: Final = "This is not what it was when you connected."
+_LIST: Final = {"width": "auto", "flex": "1 1 200px", "max_width": "320px", "margin": "0 16px 8px 0"}
+_DETAIL: Final = {"width": "auto", "flex": "4 1 360px", "min_width": "0"}
+_ABOUT: Final = {"max_height": "180px", "overflow": "auto", "margin": "2px 2px 8px 2px"}
+
+
+class Pane:
+    """What a person does with one kind of thing that a server has.
+
+    Parameters
+    ----------
+    what : str
+        What the items are, in the plural.
+    verb : str
+        What is done with one.
+    items : function
+        Gives the items there are now.
+
+    Attributes
+    ----------
+    widget : ipywidgets.VBox
+    """
+
+    def __init__(self, what: str, verb: str, items: Callable[[], Sequence[Item]]) -> None:
+        self._items = items
+        self._item: Item | None = None
+        self._form: SchemaForm | None = None
+        self._asked: tuple[Item, Any] | None = None
+        self._values: dict[str, Any] = {}
+        self._heading = text()
+        self._about = text(**_ABOUT)
+        self._is_open = True
+        self._is_accepting = False
+        self._change = text()
+        self._accept = button(
+            "Use it as it is now", "Take this tool for what it is now, and call it again", self._accepted
+        )
+        self._accept.layout.align_self = "flex-start"
+        self._form_box = widgets.VBox(layout=WIDE)
+        self._underway = Underway(verb, self._start, self._ended, whose=self._whose)
+        self._history = History(self._again)
+        self._detail = widgets.VBox(
+            [
+                self._heading,
+                self._about,
+                self._change,
+                self._accept,
+                self._form_box,
+                self._underway.widget,
+            ],
+            layout=_DETAIL,
+        )
+        self._picker = Picker(what, self._picked, **_LIST)
+        columns = row(self._picker.widget, self._detail, align_items="flex-start")
+        self.widget = widgets.VBox([columns, self._history.widget], layout=WIDE)
+        self.refresh()
+
+    @property
+    def count(self) -> int:
+        """How many items there are."""
+        return len(self._items())
+
+    def refresh(self) -> None:
+        """Show the items there are now."""
+        self._picker.show(self._items())
+
+    def look(self) -> None:
+        """Look what became of the request under way."""
+        self._underway.look()
+
+    def set_open(self, is_open: bool) -> None:
+        """Say whether the server can be asked."""
+        self._is_open = is_open
+        self._enable()
+
+    def focus(self) -> None:
+        """Put the keyboard's focus on what starts a request."""
+        self._underway.focus()
+
+    def close(self) -> None:
+        """Close all."""
+        self._underway.close()
+        if self._form is not None:
+            self._form.close()
+        self._history.close()
+        self._picker.close()
+        close_all(self.widget)
+
+    # -- the chosen item -------------------------------------------------------------------------
+
+    def _picked(self, item: Item | None) -> None:
+        before, self._item = self._item, item
+        self._detail.layout.display = "none" if item is None else None
+        if item is None or item == before:
+            return
+        show(self._heading, heading(item.name, item.title if item.title != item.name else ""))
+        show(self._about, said(item.about))
+        show(self._change, failure(_CHANGED, "\n".join(item.changes)) if item.changes else "")
+        self._accept.layout.display = None if item.changes else "none"
+        self._enable()
+        if self._is_accepting and not item.changes:
+            self._is_accepting = False
+            self.focus()  # the button to agree, which had it, is gone
+        is_same = before is not None and before.key == item.key
+        if not is_same and not self._underway.is_running:
+            self._underway.forget()
+        if not is_same or before is None or before.schema != item.schema:
+            self._draw_form(before, item)
+
+    def _accepted(self) -> None:
+        if self._item is not None:
+            self._is_accepting = True
+            self._item.accept()
+
+    def _enable(self) -> None:
+        self._underway.set_open(self._is_open and not (self._item and self._item.changes))
+
+    def _draw_form(self, before: Item | None, item: Item) -> None:
+        """Draw the item's form; what was typed before stays where it still fits."""
+        if before is not None and self._form is not None:
+            self._remember(before, self._form)
+        old, form = self._form, SchemaForm(item.schema)
+        if item.key in self._values:
+            form.set(_fitting(item, self._values[item.key]))
+        elif form.is_json:
+            form.set({})  # arguments are an object, and without any it is this
+        self._form = form
+        self._form_box.children = (form.widget,)
+        if old is not None:
+            old.close()
+
+    def _remember(self, item: Item, form: SchemaForm) -> None:
+        self._values.pop(item.key, None)
+        self._values[item.key] = form.entered
+        while len(self._values) > MAX_REMEMBERED:
+            del self._values[next(iter(self._values))]
+
+    # -- its request -----------------------------------------------------------------------------
+
+    def _start(self) -> Call:
+        item, form = self._item, self._form
+        if item is None or form is None:
+            raise ValueError("Nothing is chosen.")
+        arguments = form.value()
+        if not isinstance(arguments, dict):
+            raise ValueError("What is filled in must be an object: names and values.")
+        call = item.start(arguments)
+        self._asked = (item, arguments)
+        return call
+
+    def _ended(self, call: Call) -> None:
+        if self._asked is not None:
+            item, arguments = self._asked
+            self._history.add(Asked(item, arguments, outcome_of(call)))
+
+    def _whose(self) -> str:
+        """What was asked for last, where another item is shown by now."""
+        item = self._asked[0] if self._asked is not None else self._item
+        is_shown = item is None or (self._item is not None and item.key == self._item.key)
+        return "" if is_shown or item is None else item.name
+
+    def _again(self, asked: Asked) -> None:
+        """Fill the form in as it was."""
+        if not self._picker.pick(asked.item.key):
+            show(self._change, muted(f"{asked.item.name} is no longer there."))
+            return
+        if self._form is not None:
+            self._form.set(asked.arguments)
+            self._form.focus()
+
+
+def _fitting(item: Item, values: Any) -> Any:
+    """Of values that were typed for another form, what fits this one."""
+    if not isinstance(values, dict):
+        return {}
+    schema = JsonSchema({**item.schema, "required": []})
+    known = item.schema.get("properties")
+    names = [name for name in values if not isinstance(known, dict) or name in known]
+    try:
+        return {name: values[name] for name in names if not schema.problems({name: values[name]})}
+    except UncheckableSchema:
+        return {name: values[name] for name in names}
+
+
+# -- picker --------------------------------------------------------------------------------------
+#
+# A list to choose one item from, with a filter where it is long. Main thread only.
+
+FILTER_FROM: Final = 9
+"""Fewer items are seen at one glance."""
+
+MAX_ROWS: Final = 10
+"""Of the list; more scroll."""
+
+MAX_SHOWN: Final = 500
+"""Items in the list; the filter finds the others."""
+
+
+class Picker:
+    """Chooses one of several items.
+
+    Parameters
+    ----------
+    what : str
+        What they are, in the plural.
+    picked : function
+        Told of the item that was chosen, None where there is none.
+    **layout : str
+        Of the widget.
+
+    Attributes
+    ----------
+    widget : ipywidgets.VBox
+    """
+
+    def __init__(self, what: str, picked: Callable[[Item | None], None], **layout: str) -> None:
+        self._what = what
+        self._picked = picked
+        self._items: Sequence[Item] = ()
+        self._shown: Sequence[Item] = ()
+        self._key: str | None = None
+        self._is_drawing = False
+        self._filter = labelled(
+            widgets.Text,
+            "Filter",
+            placeholder="words of a name or description",
+            tooltip=f"Show the {what.lower()} with these words in their name or description",
+        )
+        self._list = labelled(widgets.Select, what, options=())
+        self._none = text()
+        self._filter.observe(lambda _: self._draw(), "value")
+        self._list.observe(self._chosen, "index")
+        self.widget = widgets.VBox([self._filter, self._list, self._none], layout=layout)
+        self._draw()
+
+    def show(self, items: Sequence[Item]) -> None:
+        """Show these items; the one that was chosen stays, by its key."""
+        self._items = items
+        self._draw()
+
+    def pick(self, key: str) -> bool:
+        """Choose an item; whether there is such a one."""
+        if not any(item.key == key for item in self._items):
+            return False
+        self._key = key
+        if self._filter.value:
+            self._filter.value = ""  # which draws
+        else:
+            self._draw()
+        return True
+
+    def close(self) -> None:
+        """Close all."""
+        close_all(self.widget)
+
+    def _draw(self) -> None:
+        words = self._filter.value.lower().split()
+        found = [item for item in self._items if _has(item, words)]
+        self._shown = found[:MAX_SHOWN]
+        keys = [item.key for item in self._shown]
+        index = keys.index(self._key) if self._key in keys else (0 if keys else None)
+        options = [(option_text(item.name), place) for place, item in enumerate(self._shown)]
+        self._is_drawing = True
+        try:
+            if list(self._list.options) != options:
+                self._list.options = options
+            self._list.index = index
+        finally:
+            self._is_drawing = False
+        self._list.rows = max(2, min(len(options), MAX_ROWS))
+        self._filter.layout.display = "grid" if len(self._items) >= FILTER_FROM else "none"
+        self._list.layout.display = "grid" if options else "none"
+        show(self._none, muted(self._why_empty(len(found))))
+        self._tell(index)
+
+    def _why_empty(self, found: int) -> str:
+        if found > MAX_SHOWN:
+            return f"{MAX_SHOWN} of {found}: filter to see the others."
+        if found:
+            return ""
+        return "None has these words." if self._items else f"No {self._what.lower()}."
+
+    def _chosen(self, change: Any) -> None:
+        if not self._is_drawing:
+            self._tell(change["new"])
+
+    def _tell(self, index: int | None) -> None:
+        item = None if index is None or index >= len(self._shown) else self._shown[index]
+        if item is not None:
+            self._key = item.key
+        self._picked(item)
+
+
+def _has(item: Item, words: Sequence[str]) -> bool:
+    text = one_line(f"{item.name} {item.title} {item.about}", 2000).lower()
+    return all(word in text for word in words)

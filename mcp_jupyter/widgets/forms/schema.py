@@ -1,0 +1,427 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""What a JSON Schema asks for, as plain as it can be said: references followed, `allOf` merged, null apart.
+
+Pure, and made for hostile schemas: each question has a bound on its steps, and `None` is the answer where
+no form can follow (a remote reference is one: nothing is fetched).
+"""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import date, datetime, time
+from typing import Any, Final
+from urllib.parse import unquote, urlsplit
+
+from ...errors import UncheckableSchema
+from ...notebook_client.text import clean, one_line
+from ...protocol.validation import JsonSchema
+
+__all__ = [
+    "MAX_HELP_CHARS",
+    "MAX_LABEL_CHARS",
+    "MAX_STEPS",
+    "NOTES",
+    "Plain",
+    "Reader",
+    "Rules",
+    "format_problem",
+    "hint",
+    "is_secret",
+    "label_text",
+    "note_html",
+    "option_text",
+]
+
+
+MAX_STEPS: Final = 200
+"""References and merges for one schema; those of real tools take fewer than ten."""
+
+Plain = Mapping[str, Any]
+"""A schema without `$ref` and `allOf` at its top."""
+
+_BEYOND: Final = frozenset({"$dynamicRef", "$recursiveRef", "patternProperties", "prefixItems"})
+"""Keywords no field follows, where they say anything."""
+
+NOTES: Final = frozenset(
+    {"title", "description", "default", "examples", "deprecated", "$comment", "$schema", "$id"}
+)
+"""Keywords that do not constrain: the outermost one stands."""
+
+_CHOOSERS: Final = ("oneOf", "anyOf")
+
+
+class Reader:
+    """Reads the schemas that stand in one whole schema.
+
+    Parameters
+    ----------
+    root : Any
+        The whole; references lead into it.
+    """
+
+    def __init__(self, root: Any) -> None:
+        self._root = root
+
+    def plain(self, schema: Any) -> Plain | None:
+        """A schema with its references followed and its `allOf` merged, or None."""
+        return self._plain(schema, _Steps())
+
+    def variants(self, plain: Plain) -> list[Any] | None:
+        """What `oneOf` or `anyOf` offer, each with what stands beside; None for both at once."""
+        found = [key for key in _CHOOSERS if key in plain]
+        if len(found) != 1:
+            return None if found else []
+        beside = {key: value for key, value in plain.items() if key not in _CHOOSERS}
+        for note in NOTES:
+            beside.pop(note, None)  # a title of the whole is none of a variant's
+        return [{"allOf": [variant, beside]} if beside else variant for variant in plain[found[0]]]
+
+    def only_constrains(self, plain: Plain, schemas: Iterable[Any]) -> bool:
+        """Whether schemas beside an object's properties add none: they are checked, not drawn."""
+        properties = plain.get("properties")
+        return properties is not None and all(self._adds_nothing(properties, schema) for schema in schemas)
+
+    def _adds_nothing(self, properties: Mapping[str, Any], schema: Any) -> bool:
+        if isinstance(schema, bool):
+            return True
+        plain = self.plain(schema)
+        return (
+            plain is not None
+            and plain.get("type", "object") == "object"
+            and plain.get("properties", {}).keys() <= properties.keys()
+            and not any(key in plain for key in (*_CHOOSERS, "enum", "const", "then", "else"))
+        )
+
+    def _plain(self, schema: Any, steps: _Steps) -> Plain | None:
+        if schema is True:
+            return {}
+        if not isinstance(schema, Mapping) or not steps.take() or not _is_sound(schema):
+            return None
+        merged: Plain | None = {key: value for key, value in schema.items() if key not in ("$ref", "allOf")}
+        others = list(schema.get("allOf", ()))
+        if "$ref" in schema:
+            others.insert(0, self._target(schema["$ref"]))
+        for other in others:
+            part = self._plain(other, steps)
+            merged = None if part is None or merged is None else _merged(merged, part)
+        return merged
+
+    def _target(self, reference: Any) -> Any:
+        """What a JSON pointer into the whole points at (RFC 6901); None elsewhere."""
+        if not isinstance(reference, str) or not reference.startswith("#"):
+            return None
+        found = self._root
+        for step in reference[1:].split("/")[1:]:
+            key = unquote(step).replace("~1", "/").replace("~0", "~")
+            if isinstance(found, Mapping):
+                found = found.get(key)
+            elif isinstance(found, list) and key.isdecimal() and int(key[:9]) < len(found):
+                found = found[int(key[:9])]
+            else:
+                return None
+        return found if reference[1:2] in ("", "/") else None
+
+
+class _Steps:
+    """What is left of the steps for one schema."""
+
+    def __init__(self) -> None:
+        self._left = MAX_STEPS
+
+    def take(self) -> bool:
+        self._left -= 1
+        return self._left >= 0
+
+
+# -- merging -----------------------------------------------------------------------------------------
+
+
+def _is_sound(schema: Plain) -> bool:
+    """Whether each keyword has the form it must have: a reference may lead to what was never a schema."""
+    return not any(schema.get(key) for key in _BEYOND) and all(
+        form(schema[key]) for key, form in _FORMS.items() if key in schema
+    )
+
+
+def _is_words(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(item, str) for item in value)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _is_count(value: Any) -> bool:
+    return _is_number(value) and value >= 0 and value == value // 1
+
+
+def _is_list(value: Any) -> bool:
+    return isinstance(value, list)
+
+
+def _is_mapping(value: Any) -> bool:
+    return isinstance(value, Mapping)
+
+
+_FORMS: Final[Mapping[str, Callable[[Any], bool]]] = {
+    "properties": _is_mapping,
+    "dependentSchemas": _is_mapping,
+    "required": _is_words,
+    "type": lambda value: isinstance(value, str) or _is_words(value),
+    "pattern": lambda value: isinstance(value, str),
+    **dict.fromkeys(("enum", "allOf", "anyOf", "oneOf"), _is_list),
+    **dict.fromkeys(
+        ("minLength", "maxLength", "minItems", "maxItems", "minProperties", "maxProperties"), _is_count
+    ),
+    **dict.fromkeys(("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf"), _is_number),
+}
+
+
+def _merged(first: Plain, second: Plain) -> Plain | None:
+    """Both schemas as one, where that is simple."""
+    merged = dict(first)
+    for key, value in second.items():
+        if key not in merged or merged[key] == value:
+            merged[key] = value
+        elif key in _MERGERS:
+            merged[key] = _MERGERS[key](merged[key], value)
+        elif key not in NOTES:
+            return None
+    return None if merged.get("type") == [] else merged
+
+
+def _properties(first: Any, second: Any) -> Any:
+    """All of both; one that both describe has to fit both."""
+    both = {name: {"allOf": [first[name], second[name]]} for name in first.keys() & second.keys()}
+    return {**first, **second, **both}
+
+
+def _types(first: Any, second: Any) -> Any:
+    second = [second] if isinstance(second, str) else second
+    common = [name for name in ([first] if isinstance(first, str) else first) if name in second]
+    return common[0] if len(common) == 1 else common
+
+
+_MERGERS: Final[Mapping[str, Callable[[Any, Any], Any]]] = {
+    "$defs": lambda first, second: first,  # references lead into the whole, never here
+    "definitions": lambda first, second: first,
+    "properties": _properties,
+    "required": lambda first, second: [*first, *(name for name in second if name not in first)],
+    "type": _types,
+    "enum": lambda first, second: [value for value in first if value in second],
+    "minimum": max,
+    "exclusiveMinimum": max,
+    "minLength": max,
+    "minItems": max,
+    "minProperties": max,
+    "maximum": min,
+    "exclusiveMaximum": min,
+    "maxLength": min,
+    "maxItems": min,
+    "maxProperties": min,
+}
+
+
+# -- texts ---------------------------------------------------------------------------------------
+#
+# A server's texts as widgets may show them: inert. Knows what ipywidgets does with a text, and no field.
+#
+# Front ends set `description`, `placeholder`, `tooltip` and option labels as text; descriptions they then
+# typeset, if they find LaTeX in them. `HTML` is set as HTML, and not typeset.
+
+MAX_LABEL_CHARS: Final = 80
+"""Of a label: one line of a form."""
+
+MAX_HELP_CHARS: Final = 1_500
+"""Of a description: some fifteen lines. Longer ones are written for a model."""
+
+_LATEX: Final = str.maketrans({"$": "＄", "\\": "＼"})  # noqa: RUF001 - look alike and mean nothing
+
+
+def label_text(text: str) -> str:
+    """For `description`: no LaTeX begins in it. A single dollar, as in `$filter`, begins none."""
+    line = one_line(text, MAX_LABEL_CHARS)
+    return line.translate(_LATEX) if "\\" in line or line.count("$") > 1 else line
+
+
+def option_text(text: str) -> str:
+    """For an option, a placeholder or a tooltip."""
+    return one_line(text, MAX_LABEL_CHARS)
+
+
+def note_html(help_text: str, problems: Sequence[str]) -> str:
+    """For `HTML`: what a field is for, and what is wrong with it, in words and not by colour alone."""
+    shown = []
+    if help_text:
+        shown.append(
+            '<span style="color: var(--jp-ui-font-color2, #616161); white-space: pre-line">'
+            f"{html.escape(clean(help_text, MAX_HELP_CHARS))}</span>"
+        )
+    shown += [
+        '<span role="alert" style="color: var(--jp-error-color1, #b71c1c); font-weight: bold">'
+        f"⚠ Problem: {html.escape(one_line(text, 300))}</span>"
+        for text in problems
+    ]
+    return (
+        f'<div style="line-height: 1.4; overflow-wrap: anywhere">{"<br>".join(shown)}</div>' if shown else ""
+    )
+
+
+def legend_html(text: str) -> str:
+    """For `HTML`: the heading of a group, which a screen reader finds as one."""
+    return f'<span role="heading" aria-level="4"><b>{html.escape(option_text(text))}</b></span>'
+
+
+_HINTS: Final = {
+    "minimum": "at least {}",
+    "exclusiveMinimum": "more than {}",
+    "maximum": "at most {}",
+    "exclusiveMaximum": "less than {}",
+    "multipleOf": "a multiple of {}",
+    "minLength": "at least {} characters",
+    "maxLength": "at most {} characters",
+    "pattern": "pattern {}",
+    "minItems": "at least {} items",
+    "maxItems": "at most {} items",
+    "format": "{}",
+    "contentEncoding": "{}",
+}
+_KINDS: Final = {"integer": "whole number", "number": "number"}
+
+
+def hint(plain: Mapping[str, Any]) -> str:
+    """What fits, in short: "whole number, at least 1, at most 10"."""
+    words = [_KINDS[kind] for kind in [plain.get("type")] if isinstance(kind, str) and kind in _KINDS]
+    for key, text in _HINTS.items():
+        if plain.get(key):
+            counted = text.removesuffix("s") if plain[key] == 1 else text
+            words.append(one_line(counted.format(plain[key])))
+    return ", ".join(words)
+
+
+# -- rules ---------------------------------------------------------------------------------------
+#
+# Values against the schemas of one form, in words for the person. Knows no field and no widget.
+
+
+class Rules:
+    """The checks of a form.
+
+    Parameters
+    ----------
+    schema : Any
+        The whole schema; what is checked against stands in it.
+
+    Attributes
+    ----------
+    reason : str or None
+        Why nothing can be checked here; the server still does.
+    has_secret : bool
+        Whether some part of the whole is a secret.
+    """
+
+    def __init__(self, schema: Any) -> None:
+        self._whole: JsonSchema | None = None
+        self.reason: str | None = None
+        self.has_secret = False
+        if isinstance(schema, bool):
+            schema = {} if schema else {"not": {}}
+        if not isinstance(schema, Mapping):
+            self.reason = "It is no JSON Schema."
+            return
+        try:
+            self._whole = JsonSchema(schema)
+            self.has_secret = any(map(is_secret, _parts(schema)))
+        except UncheckableSchema as exc:
+            self.reason = str(exc)
+
+    def misfits(self, schema: Any, value: Any) -> list[str]:
+        """What does not fit a part of the whole, as in `$.a: ...`; empty also where it cannot be checked."""
+        if self._whole is None:
+            return []
+        try:
+            return self._whole.problems(value, schema)
+        except UncheckableSchema:
+            return []  # a reference into nowhere, a pattern without bounds: left to the server
+        except (AttributeError, LookupError, TypeError, ValueError):
+            return []  # jsonschema tripped: a reference led to what was never a schema
+
+    def fits(self, schema: Any, value: Any) -> bool:
+        """Whether a value fits a part of the whole, as far as that can be checked."""
+        return not self.misfits(schema, value)
+
+    def broken(self, plain: Mapping[str, Any], value: Any) -> list[str]:
+        """In words, which of a simple field's bounds a value breaks."""
+        return [
+            words.format(plain[keyword])
+            for keyword, words in _BOUNDS.items()
+            if keyword in plain and not self.fits({keyword: plain[keyword]}, value)
+        ]
+
+
+def is_secret(schema: Mapping[str, Any]) -> bool:
+    """Whether what a schema describes must not be shown."""
+    return schema.get("format") == "password" or schema.get("writeOnly") is True
+
+
+def _parts(schema: Any) -> Iterator[Mapping[str, Any]]:
+    """All objects in a schema, which has been measured."""
+    if isinstance(schema, Mapping):
+        yield schema
+    within = schema.values() if isinstance(schema, Mapping) else schema if isinstance(schema, list) else ()
+    for part in within:
+        yield from _parts(part)
+
+
+_BOUNDS: Final = {
+    "minLength": "must have at least {} characters",
+    "maxLength": "must have at most {} characters",
+    "pattern": "must match the pattern {}",
+    "minimum": "must be at least {}",
+    "exclusiveMinimum": "must be more than {}",
+    "maximum": "must be at most {}",
+    "exclusiveMaximum": "must be less than {}",
+    "multipleOf": "must be a multiple of {}",
+}
+
+
+# -- formats -----------------------------------------------------------------------------------------
+
+
+def _is_date_time(text: str) -> bool:
+    return "t" in text.lower() and datetime.fromisoformat(text.upper()).tzinfo is not None
+
+
+def _is_email(text: str) -> bool:
+    name, _, domain = text.rpartition("@")
+    return bool(name and domain) and not any(char.isspace() for char in text)
+
+
+def _is_uri(text: str) -> bool:
+    return bool(urlsplit(text).scheme) and not any(char.isspace() for char in text)
+
+
+_FORMATS: Final[Mapping[str, tuple[Callable[[str], Any], str]]] = {
+    # JSON Schema leaves formats to whoever wants to check them: these tell a slip from the thing itself.
+    "date": (
+        lambda text: text[4:5] == text[7:8] == "-" and date.fromisoformat(text),
+        "a date, as 2026-01-31",
+    ),
+    "date-time": (_is_date_time, "a date and time with a zone, as 2026-01-31T09:30:00Z"),
+    "time": (lambda text: ":" in text and time.fromisoformat(text.upper()), "a time, as 09:30:00"),
+    "email": (_is_email, "an e-mail address, as name@example.com"),
+    "uri": (_is_uri, "a URI, as https://example.com/"),
+}
+
+
+def format_problem(name: Any, text: str) -> str | None:
+    """What a text is not, for the formats that are known."""
+    if not isinstance(name, str) or name not in _FORMATS:
+        return None
+    check, words = _FORMATS[name]
+    try:
+        good = check(text) is not False
+    except ValueError:
+        good = False
+    return None if good else f"must be {words}"

@@ -1,0 +1,285 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""What the panes are made of: text that is only text, buttons, boxes that wrap, and closing all of it.
+
+The one place that knows how JupyterLab's theme is asked for colours. Knows no server.
+"""
+
+from __future__ import annotations
+
+import html
+import json
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Final
+
+import ipywidgets as widgets
+
+from ..notebook_client.display import inert
+from ..notebook_client.functions import attribute_names, is_plain_name
+from ..notebook_client.text import one_line
+from .forms.schema import Plain, Reader
+
+__all__ = [
+    "WIDE",
+    "announced",
+    "button",
+    "call_code",
+    "close_all",
+    "failure",
+    "framed",
+    "heading",
+    "labelled",
+    "muted",
+    "prompt_code",
+    "read_code",
+    "row",
+    "said",
+    "show",
+    "status",
+    "text",
+]
+
+
+WIDE: Final = {"width": "100%", "margin": "0"}
+
+_QUIET: Final = "color:var(--jp-ui-font-color2,#616161)"
+_BAD: Final = "color:var(--jp-error-color1,#b71c1c)"
+_GOOD: Final = "color:var(--jp-success-color1,#388e3c)"
+_BLOCK: Final = "line-height:1.45;overflow-wrap:anywhere"
+
+
+def text(value: str = "", **layout: Any) -> Any:
+    """A widget for HTML that the functions below made."""
+    widget = widgets.HTML(layout={"width": "auto", "margin": "0 2px", **layout})
+    show(widget, value)
+    return widget
+
+
+def show(widget: Any, value: str) -> None:
+    """Put HTML into such a widget; without any it takes no room."""
+    if widget.value != value:
+        widget.value = value
+    widget.layout.display = None if value else "none"
+
+
+def heading(title: str, detail: str = "", sign: str = "", good: bool = True) -> str:
+    """A heading of foreign text, and beside it, after a sign in colour, less of a heading."""
+    more = f'<span style="{_QUIET}">{inert(one_line(detail, 200))}</span>' if detail else ""
+    mark = f'<span aria-hidden="true" style="{_GOOD if good else _BAD}">{html.escape(sign)}</span>'
+    return (
+        f'<div style="{_BLOCK}"><strong role="heading" aria-level="3">{inert(one_line(title))}</strong>'
+        f" {mark if sign else ''} {more}</div>"
+    )
+
+
+def said(value: str) -> str:
+    """Foreign text of several lines."""
+    return f'<div style="{_BLOCK}">{inert(value)}</div>' if value.strip() else ""
+
+
+def muted(value: str) -> str:
+    """What is said in passing."""
+    return f'<div style="{_BLOCK};{_QUIET}">{inert(value)}</div>' if value else ""
+
+
+def status(value: str) -> str:
+    """What a screen reader says when it appears."""
+    return f'<div role="status" style="{_BLOCK};{_QUIET}">{inert(value)}</div>'
+
+
+def failure(value: str, detail: str = "") -> str:
+    """What went wrong: in words, by a sign, and in the theme's colour."""
+    more = f'<div style="margin-top:2px">{inert(detail)}</div>' if detail else ""
+    return (
+        f'<div role="alert" style="{_BLOCK}"><strong style="{_BAD}">⚠ {inert(one_line(value, 300))}</strong>'
+        f"{more}</div>"
+    )
+
+
+_LABELLED: Final = {
+    **WIDE,
+    "height": "auto",
+    "display": "grid",
+    "grid_template_columns": "minmax(0, 1fr)",
+    "align_items": "stretch",
+}
+"""Of a widget whose label stands above it."""
+
+
+def labelled(kind: Any, label: str, **traits: Any) -> Any:
+    """A widget with a label of our own above it, which is its name to a screen reader too."""
+    layout = {**_LABELLED, **traits.pop("layout", {})}
+    return kind(description=label, style={"description_width": "fit-content"}, layout=layout, **traits)
+
+
+def button(label: str, about: str, pressed: Callable[[], None], *, primary: bool = False) -> Any:
+    """A button; what it does in full is its tooltip, which screen readers read too."""
+    made = widgets.Button(
+        description=label,
+        tooltip=about,
+        button_style="primary" if primary else "",
+        layout={"width": "auto", "min_width": "5em", "flex": "0 0 auto"},
+    )
+    made.on_click(lambda _: pressed())
+    return made
+
+
+def announced(value: str) -> str:
+    """HTML that a screen reader says at once when it appears."""
+    return f'<div role="alert">{value}</div>'
+
+
+def framed(widget: Any) -> Any:
+    """Mark the whole of what a person works in: plain keys are then its own, not the notebook's commands.
+
+    See `labextension/src/keys.ts`; without our extension a key may be taken for a command.
+    """
+    widget.add_class("mcp-jupyter-widget")
+    return widget
+
+
+def row(*children: Any, **layout: Any) -> Any:
+    """Widgets side by side; in a narrow window below each other."""
+    wrap = {"flex_flow": "row wrap", "align_items": "center", "overflow": "visible"}
+    return widgets.HBox(children, layout={**WIDE, **wrap, **layout})
+
+
+def close_all(widget: Any) -> None:
+    """Close a widget and all within: each is a model of its own in the front end, and in the kernel."""
+    for child in getattr(widget, "children", ()):
+        close_all(child)
+    for name in ("layout", "style"):
+        if widget.has_trait(name):
+            getattr(widget, name).close()
+    widget.close()
+
+
+# -- code ----------------------------------------------------------------------------------------
+#
+# A request as the Python that makes it: `weather.tools.forecast(city='Paris')`. Pure.
+#
+# Everything foreign in it is a literal that `repr` made, so it runs nothing and hides nothing; what is secret
+# is left as `...`, for the person to fill in.
+
+MAX_LINE_CHARS: Final = 88
+"""Of a call on one line; a longer one gets a line for each argument."""
+
+MAX_DEPTH: Final = 40
+"""Values within each other; deeper ones are left as `...`."""
+
+MAX_ALTERNATIVES: Final = 50
+"""Of one value's schema that are looked at."""
+
+
+def call_code(
+    alias: str, name: str, names: Iterable[str], arguments: Mapping[str, Any], schema: Mapping[str, Any]
+) -> str:
+    """A tool's call.
+
+    Parameters
+    ----------
+    alias : str
+        What the server is called.
+    name : str
+        The tool's.
+    names : iterable of str
+        Those of all tools of the server: they decide what the attribute is.
+    arguments : mapping
+        JSON values.
+    schema : mapping
+        Of the arguments: says which are secret.
+    """
+    attribute = {own: attribute for attribute, own in attribute_names(names).items()}.get(name)
+    where = f"{alias}.tools[{name!r}]" if attribute is None else f"{alias}.tools.{attribute}"
+    return _call(where, [], _literals(arguments, schema))
+
+
+def prompt_code(alias: str, name: str, arguments: Mapping[str, Any]) -> str:
+    """A prompt's."""
+    return _call(f"{alias}.prompt", [repr(name)], _literals(arguments, {}))
+
+
+def read_code(alias: str, uri: str) -> str:
+    """A resource's."""
+    return _call(f"{alias}.read", [repr(uri)], {})
+
+
+def _call(where: str, first: list[str], arguments: Mapping[str, str]) -> str:
+    named = [f"{name}={literal}" for name, literal in arguments.items() if is_plain_name(name)]
+    others = [f"{name!r}: {literal}" for name, literal in arguments.items() if not is_plain_name(name)]
+    parts = [*first, *named, *([f"**{{{', '.join(others)}}}"] if others else [])]
+    line = f"{where}({', '.join(parts)})"
+    if len(line) <= MAX_LINE_CHARS or not parts:
+        return line
+    lines = "".join(f"    {part},\n" for part in parts)
+    return f"{where}(\n{lines})"
+
+
+def _literals(arguments: Mapping[str, Any], schema: Mapping[str, Any]) -> dict[str, str]:
+    writer = _Writer(schema)
+    views = writer.views([schema])
+    return {name: writer.literal(value, writer.of_key(views, name)) for name, value in arguments.items()}
+
+
+class _Writer:
+    """Writes JSON values as Python, with a look at what their schema says.
+
+    Parameters
+    ----------
+    root : mapping
+        The whole schema; references lead into it.
+    """
+
+    def __init__(self, root: Mapping[str, Any]) -> None:
+        self._reader = Reader(root)
+
+    def literal(self, value: Any, schemas: list[Any], depth: int = 0) -> str:
+        views = self.views(schemas)
+        if depth > MAX_DEPTH or any(map(_is_secret, views)):
+            return "..."
+        if isinstance(value, Mapping):
+            items = (
+                f"{key!r}: {self.literal(item, self.of_key(views, key), depth + 1)}"
+                for key, item in value.items()
+            )
+            return f"{{{', '.join(items)}}}"
+        if isinstance(value, list):
+            within = [view["items"] for view in views if "items" in view]
+            return f"[{', '.join(self.literal(item, within, depth + 1) for item in value)}]"
+        return repr(value)
+
+    def views(self, schemas: list[Any]) -> list[Plain]:
+        """All that schemas may mean, references followed and alternatives opened."""
+        found: list[Plain] = []
+        waiting = list(schemas)
+        while waiting and len(found) < MAX_ALTERNATIVES:
+            schema = waiting.pop(0)
+            plain = self._reader.plain(schema)
+            if plain is None:
+                found.append({"writeOnly": _speaks_of_secrets(schema)})
+                continue
+            found.append(plain)
+            waiting += self._reader.variants(plain) or []
+        return found
+
+    @staticmethod
+    def of_key(views: list[Plain], key: str) -> list[Any]:
+        """The schemas of one property."""
+        found = []
+        for view in views:
+            properties = view.get("properties", {})
+            if key in properties:
+                found.append(properties[key])
+            elif isinstance(view.get("additionalProperties"), Mapping):
+                found.append(view["additionalProperties"])
+        # What cannot be read is secret throughout, if anything in it is.
+        return found + [{"writeOnly": True}] * any(view.get("writeOnly") is True for view in views)
+
+
+def _is_secret(view: Plain) -> bool:
+    return view.get("format") == "password" or view.get("writeOnly") is True
+
+
+def _speaks_of_secrets(schema: Any) -> bool:
+    """Whether a schema that cannot be followed has something secret in it."""
+    text = json.dumps(schema, default=str)
+    return '"writeOnly"' in text or '"password"' in text

@@ -1,0 +1,332 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""One request as a person sees it: the button that starts it, its progress, the way to stop it, its end.
+
+Owns what is drawn of a `Call`. Knows neither forms nor servers. Main thread only.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import html
+import time
+from collections.abc import Callable, Sequence
+from typing import Any, Final
+
+import ipywidgets as widgets
+
+from ..errors import McpJupyterError
+from ..notebook_client.calls import Call, CallCancelled, Progress
+from ..notebook_client.live_connection import LogBook, LogLine
+from ..notebook_client.text import clean, one_line
+from .forms import FormError
+from .html import WIDE, button, close_all, failure, muted, row, show, status, text
+
+__all__ = [
+    "LogPane",
+    "Underway",
+    "outcome_of",
+]
+
+
+LOOK_SECONDS: Final = 0.5
+"""How often progress and elapsed time are drawn while a call runs, however often a server reports."""
+
+MAX_ERROR_CHARS: Final = 4000
+"""Of what is said of a failure."""
+
+MAX_NAME_CHARS: Final = 60
+
+_FAILURE: Final = {"max_height": "240px", "overflow": "auto", "margin": "2px 2px 6px 2px"}
+_RESULT: Final = {
+    "width": "auto",
+    "max_height": "420px",
+    "overflow": "auto",
+    "border": "1px solid var(--jp-border-color2, #e0e0e0)",
+    "margin": "0 2px",
+    "padding": "4px",
+}
+_BAR: Final = "width:160px;height:8px;vertical-align:middle;accent-color:var(--jp-brand-color1,#1976d2)"
+
+
+class Underway:
+    """A request that a person starts, one at a time.
+
+    Parameters
+    ----------
+    verb : str
+        What the button says.
+    start : function
+        Starts it. What keeps it from starting is a `FormError`, another `ValueError` or an
+        `McpJupyterError`.
+    ended : function
+        Told of the call that ended.
+    extra : sequence of widgets
+        Buttons beside ours.
+    whose : function, optional
+        Gives the name of what was asked for, where something else is shown above by now, else "".
+
+    Attributes
+    ----------
+    widget : ipywidgets.VBox
+    """
+
+    def __init__(
+        self,
+        verb: str,
+        start: Callable[[], Call],
+        ended: Callable[[Call], None],
+        *extra: Any,
+        whose: Callable[[], str] = str,
+    ) -> None:
+        self._verb = verb
+        self._start = start
+        self._ended = ended
+        self._whose = whose
+        self._call: Call | None = None
+        self._progress: Progress | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._is_open = True
+        self.button = button(verb, f"{verb} with what is filled in above", self.begin, primary=True)
+        self.cancel_button = button("Cancel", "Stop what is under way, and tell the server", self._cancel)
+        self._bar = text(flex="0 0 auto", margin="0 0 0 8px")
+        self._note = text(flex="1 1 14em", margin="0 0 0 8px")
+        self._failure = text(**_FAILURE)
+        self._result = widgets.Output(layout={**_RESULT, "display": "none"})
+        buttons = row(self.button, self.cancel_button, *extra, self._bar, self._note, padding="8px 0 4px 0")
+        self.widget = widgets.VBox([buttons, self._failure, self._result], layout=WIDE)
+        self._enable()
+
+    @property
+    def is_running(self) -> bool:
+        """Whether a request is under way."""
+        return self._call is not None
+
+    def begin(self) -> None:
+        """Start the request, unless one is under way."""
+        if self._call is not None or not self._is_open:
+            return
+        self.forget()
+        try:
+            self._call = self._start()
+        except FormError as exc:
+            self._fail("Something is missing or does not fit.", str(exc))
+        except (McpJupyterError, ValueError) as exc:
+            self._fail(f"{self._verb} is not possible.", str(exc))
+        else:
+            self._progress = None
+            self._enable()
+            self._look()
+
+    def look(self) -> None:
+        """Look whether the request has ended; its progress is drawn in its own time."""
+        if self._call is not None and self._call.done():
+            self._end(self._call)
+
+    def forget(self) -> None:
+        """Show no result and no outcome any more."""
+        show(self._note, "")
+        show(self._failure, "")
+        show(self._bar, "")
+        self._result.outputs = ()
+        self._result.layout.display = "none"
+
+    def set_open(self, is_open: bool) -> None:
+        """Say whether anything can be started."""
+        self._is_open = is_open
+        self._enable()
+
+    def focus(self) -> None:
+        """Put the keyboard's focus on the button."""
+        self.button.focus()
+
+    def close(self) -> None:
+        """Close all; a request under way is cancelled, for nobody will see its end."""
+        self._stop_timer()
+        if self._call is not None:
+            self._call.cancel()
+        self._call = None
+        close_all(self.widget)
+
+    # -- while it runs ---------------------------------------------------------------------------
+
+    def _cancel(self) -> None:
+        if self._call is not None:
+            self._call.cancel()
+
+    def _enable(self) -> None:
+        running = self._call is not None
+        self.button.disabled = not self._is_open  # not while it runs: it would lose the keyboard's focus
+        self.button.button_style = "" if running else "primary"
+        self.cancel_button.disabled = not running
+        self.cancel_button.layout.display = None if running else "none"
+
+    def _look(self) -> None:
+        """Draw how far it is, and look again."""
+        self._timer = None
+        call = self._call
+        if call is None:
+            return
+        if call.done():
+            self._end(call)
+            return
+        if call.progress is not self._progress or not self._bar.value:
+            self._progress = call.progress
+            show(self._bar, _bar_html(call.progress))
+        show(self._note, _running_html(call, self._whose()))
+        self._timer = asyncio.get_running_loop().call_later(LOOK_SECONDS, self._look)
+
+    def _stop_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = None
+
+    # -- its end ---------------------------------------------------------------------------------
+
+    def _end(self, call: Call) -> None:
+        self._stop_timer()
+        self._call = None
+        self._enable()
+        show(self._bar, "")
+        error = call.error
+        if error is None:
+            self._show_result(call.result())
+            show(self._note, status(f"✓ {_named(self._whose(), outcome_of(call))}"))
+        elif isinstance(error, CallCancelled):
+            show(self._note, status(_named(self._whose(), outcome_of(call))))
+            self.focus()  # "Cancel", which had it, is gone
+        else:
+            self._fail(_named(self._whose(), outcome_of(call)), str(error) or type(error).__name__)
+        self._ended(call)
+
+    def _show_result(self, result: Any) -> None:
+        self._result.outputs = tuple(
+            {"output_type": "display_data", "data": bundle, "metadata": {}} for bundle in result.bundles()
+        )
+        self._result.layout.display = None
+
+    def _fail(self, what: str, why: str) -> None:
+        show(self._note, "")
+        show(self._failure, failure(what, clean(why, limit=MAX_ERROR_CHARS)))
+
+
+def outcome_of(call: Call) -> str:
+    """How a call ended, and after how long."""
+    if call.error is None:
+        return f"Done after {call.seconds:.1f} s"
+    if isinstance(call.error, CallCancelled):
+        return f"Cancelled after {call.seconds:.1f} s"
+    return f"Failed after {call.seconds:.1f} s"
+
+
+def _bar_html(progress: Progress | None) -> str:
+    """A bar; where no end is known it moves without saying how far it is, and so it tells a screen reader."""
+    fraction = None if progress is None else progress.fraction
+    value = "" if fraction is None else f' value="{fraction:.3f}"'
+    return f'<progress aria-label="Progress" max="1"{value} style="{_BAR}"></progress>'
+
+
+def _named(whose: str, outcome: str) -> str:
+    return f"{one_line(whose, MAX_NAME_CHARS)}: {outcome}" if whose else outcome
+
+
+def _running_html(call: Call, whose: str) -> str:
+    progress = call.progress
+    parts = [_named(whose, f"{call.seconds:.1f} s")]
+    if progress is not None:
+        amount = f"{progress.value:g}"
+        if progress.total is not None:
+            amount += f" of {progress.total:g}"
+        parts.append(amount)
+        parts += [one_line(progress.message)] * bool(progress.message)
+    return muted(" · ".join(parts))
+
+
+# -- log pane ------------------------------------------------------------------------------------
+#
+# The log of a connection, the newest line first. Main thread only.
+
+MAX_SHOWN: Final = 200
+"""Lines that are shown; the book keeps some more."""
+
+MAX_LINE_CHARS: Final = 500
+"""Of one line as it is shown."""
+
+DRAW_SECONDS: Final = 0.5
+"""How often it is drawn at most: a server that floods the log must not flood the page."""
+
+_TROUBLE: Final = frozenset({"warning", "error", "critical", "alert", "emergency"})
+_ALL: Final = "everything"
+_CHOICES: Final[dict[str, Callable[[LogLine], bool]]] = {
+    _ALL: lambda line: True,
+    "warnings and errors": lambda line: line.kind in _TROUBLE or line.text.startswith("failed"),
+    "calls and questions": lambda line: line.kind in ("call", "question"),
+}
+
+_LINES: Final = {**WIDE, "margin": "8px 0 0 0", "max_height": "360px", "overflow": "auto"}
+_CODE: Final = (
+    "background:transparent;padding:0;white-space:pre-wrap;overflow-wrap:anywhere;"
+    "font-size:var(--jp-code-font-size,13px)"
+)
+_KIND: Final = "color:var(--jp-ui-font-color2,#616161)"
+
+
+class LogPane:
+    """Shows a `LogBook` while it is looked at.
+
+    Attributes
+    ----------
+    widget : ipywidgets.VBox
+    """
+
+    def __init__(self, book: LogBook) -> None:
+        self._book = book
+        self._is_seen = False
+        self._drawn: Sequence[LogLine] | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._choice = widgets.Dropdown(
+            description="Show",
+            options=list(_CHOICES),
+            value=_ALL,
+            style={"description_width": "auto"},
+            layout={"width": "240px"},
+        )
+        self._choice.observe(lambda _: self._draw(), "value")
+        self._lines = widgets.HTML(layout=_LINES)
+        order = text(muted("The newest line is first."), margin="0 0 0 12px")
+        self.widget = widgets.VBox([row(self._choice, order), self._lines], layout=WIDE)
+
+    def set_seen(self, is_seen: bool) -> None:
+        """Say whether anybody looks."""
+        self._is_seen = is_seen
+        if is_seen:
+            self._draw()
+
+    def refresh(self) -> None:
+        """Show new lines, soon."""
+        if self._is_seen and self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(DRAW_SECONDS, self._draw)
+
+    def close(self) -> None:
+        """Close all."""
+        if self._timer is not None:
+            self._timer.cancel()
+        close_all(self.widget)
+
+    def _draw(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = None
+        is_wanted = _CHOICES[self._choice.value]
+        lines = [line for line in reversed(self._book.lines) if is_wanted(line)][:MAX_SHOWN]
+        if lines != self._drawn:
+            self._drawn = lines
+            self._lines.value = "".join(map(_line_html, lines)) or muted("Nothing yet.")
+
+
+def _line_html(line: LogLine) -> str:
+    clock = time.strftime("%H:%M:%S", time.localtime(line.time))
+    said = line.text if len(line.text) <= MAX_LINE_CHARS else f"{line.text[:MAX_LINE_CHARS]}…"
+    return (
+        f'<div style="line-height:1.5"><code style="{_CODE}"><span style="{_KIND}">{clock} '
+        f"{html.escape(line.kind)}</span> {html.escape(said)}</code></div>"
+    )

@@ -1,2 +1,0 @@
-# SPDX-License-Identifier: BSD-3-Clause
-"""Tests of `mcp_jupyter.notebook_client.tools`."""
