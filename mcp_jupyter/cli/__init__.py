@@ -76,6 +76,6 @@ def reported() -> Iterator[None]:
     try:
         yield
     except McpJupyterError as exc:
-        from .terminal import visible
+        from .output import visible
 
         raise click.ClickException(visible(str(exc))) from None  # some of it may be a server's

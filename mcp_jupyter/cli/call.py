@@ -108,8 +108,7 @@ async def _logged(params: types.LoggingMessageNotificationParams) -> None:
 
 
 def _present(result: types.CallToolResult, output: Path | None, as_json: bool) -> None:
-    from .parts import part_of, present, structured_part
-    from .terminal import dumped
+    from .output import dumped, part_of, present, structured_part
 
     if as_json:
         click.echo(dumped(result.model_dump(mode="json", exclude_none=True)))

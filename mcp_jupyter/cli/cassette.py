@@ -55,7 +55,7 @@ def show(file: str, server: str | None, as_json: bool) -> None:
         chosen = _chosen(recordings, server)
     rows = {alias: list(_rows(recordings[alias])) for alias in chosen}
     if as_json:
-        from .terminal import dumped
+        from .output import dumped
 
         click.echo(dumped([{"server": alias, **row} for alias in chosen for row in rows[alias]]))
         return
@@ -70,7 +70,7 @@ def show(file: str, server: str | None, as_json: bool) -> None:
 
 
 def _heading(alias: str, recording: Recording) -> str:
-    from .table import plain
+    from .output import plain
 
     calls = len(recording.interactions)
     return plain(f"{alias} (protocol {recording.opening.version}, {calls} call{'' if calls == 1 else 's'})")
@@ -88,7 +88,7 @@ def _rows(recording: Recording) -> Iterator[dict[str, Any]]:
 
 
 def _table(rows: Sequence[Mapping[str, Any]]) -> str:
-    from .table import table
+    from .output import table
 
     cells = [
         (
@@ -156,7 +156,7 @@ def verify(where: Where, file: str, repeat: bool) -> None:
     from ..client.cassettes.recording import listed_tools
     from ..client.cassettes.replayer import callbacks_for
     from ..errors import CassetteError
-    from .terminal import visible
+    from .output import visible
 
     with reported():
         _, recordings = _read(file)
@@ -242,7 +242,7 @@ def prune(file: str, servers: tuple[str, ...], dry_run: bool) -> None:
     from ..client.cassettes.cassette import locked
     from ..client.cassettes.compare import pruned
     from ..client.cassettes.recording import render
-    from .terminal import visible
+    from .output import visible
 
     with reported(), locked(Path(file), file):
         place, recordings = _read(file)

@@ -58,8 +58,7 @@ def command(file: str, packages: tuple[str, ...], editables: tuple[Path, ...]) -
     jupyter mcp dev server.py
     jupyter mcp dev server.py --with pandas --with-editable .
     """  # noqa: D301 - click reads the backspace
-    from .launch import learn, run_command
-    from .servers import ServerFile
+    from .servers import ServerFile, learn, run_command
 
     with reported():
         where = ServerFile.parse(file)

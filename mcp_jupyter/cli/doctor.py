@@ -21,7 +21,7 @@ from ..errors import McpJupyterError
 if TYPE_CHECKING:
     from ..client.client import Client
     from ..client.config.servers_json import ServerEntry
-    from ..extension.census import Summary
+    from ..extension.manager import Summary
     from ..server.host_profiles import HostProfile
 
 __all__ = ["command"]
@@ -53,7 +53,7 @@ class _Report:
         click.echo(f"\n{text}")
 
     def _line(self, mark: str, text: str) -> None:
-        from .terminal import visible
+        from .output import visible
 
         click.echo(mark + " " + " ".join(visible(text).split()))
         sys.stdout.flush()  # the next line may take seconds
@@ -92,7 +92,7 @@ def _notebook(name: str | None, report: _Report) -> Summary | None:
     """The notebook, as its kernel speaks of it."""
     import anyio
 
-    from ..extension.census import census
+    from ..extension.manager import census
     from ..ipc.discovery import Discovery
 
     async def ask() -> Summary:

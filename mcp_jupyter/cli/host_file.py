@@ -7,7 +7,10 @@ files are replaced `config_file`'s.
 
 from __future__ import annotations
 
+import json
 import os
+import stat
+import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,12 +18,23 @@ from typing import Any, Final
 
 import click
 
+from ..client.config.file_formats import parsed
 from ..client.config.hosts import Host
-from .config_file import ConfigFile, ConfigRefused
-from .entry_edit import NotEditable, put_entry
-from .table import plain
+from ..errors import ConfigError, McpJupyterError
+from . import json_edit
+from .json_edit import NotEditable
+from .output import plain
 
-__all__ = ["MadeEntry", "print_entry", "write_entry"]
+__all__ = [
+    "ConfigFile",
+    "ConfigRefused",
+    "MadeEntry",
+    "NotEditable",
+    "print_entry",
+    "put_entry",
+    "write_entry",
+]
+
 
 _FORBIDDEN_TO_OTHERS: Final = 0o077
 
@@ -113,3 +127,204 @@ def _only_before(
     if not isinstance(env, Mapping):
         return {}
     return {key: value for key, value in env.items() if key not in variables and isinstance(value, str)}
+
+
+# -- config file ---------------------------------------------------------------------------------
+#
+# A configuration file that belongs to another program: read with care, kept, and replaced in one step.
+#
+# Knows nothing of what is in it. A copy from before our first change stays beside it; another program that
+# writes at the same moment is noticed, not overwritten.
+
+MAX_BYTES: Final = 32 * 1024 * 1024
+"""Hosts keep their history in the same file: some megabytes. What is longer is something else."""
+
+BACKUP_SUFFIX: Final = ".before-jupyter-mcp"
+
+NEW_MODE: Final = 0o600
+"""Of a file that was not there: people put tokens into these files."""
+
+_BOM: Final = "\ufeff"
+
+
+class ConfigRefused(McpJupyterError):
+    """The file is left as it is; the message says which, and why."""
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigFile:
+    """A file as it was read.
+
+    Attributes
+    ----------
+    path : Path
+        The file itself, where a link led to it.
+    data : bytes or None
+        What it held; None when there was none.
+    mode : int
+        Its permissions, and those of what takes its place.
+    """
+
+    path: Path
+    data: bytes | None
+    mode: int
+
+    @classmethod
+    def read(cls, path: Path) -> ConfigFile:
+        """Read it.
+
+        Raises
+        ------
+        ConfigRefused
+            It is no regular file, too large, or cannot be read.
+        """
+        try:
+            real = path.resolve()
+            if not path.exists():
+                if path.is_symlink():
+                    raise ConfigRefused(f"{path} is a link to {real}, which is not there.")
+                return cls(real, None, NEW_MODE)
+            found = real.stat()
+            link = f"a link to {real}, which is" if path.is_symlink() else "there, but it is"
+            if not stat.S_ISREG(found.st_mode):
+                raise ConfigRefused(f"{path} is {link} no regular file.")
+            if found.st_size > MAX_BYTES:
+                raise ConfigRefused(f"{path} is larger than {MAX_BYTES // 1024**2} MiB: no configuration is.")
+            return cls(real, real.read_bytes(), stat.S_IMODE(found.st_mode))
+        except (OSError, RuntimeError) as exc:  # RuntimeError: links in a circle
+            raise ConfigRefused(f"{path} cannot be read: {exc}.") from None
+
+    @property
+    def text(self) -> str:
+        """What it says, without a byte order mark; empty when it is new.
+
+        Raises
+        ------
+        ConfigRefused
+            It is not UTF-8.
+        """
+        try:
+            return (self.data or b"").decode().removeprefix(_BOM)
+        except UnicodeDecodeError as exc:
+            raise ConfigRefused(f"{self.path} is not UTF-8: byte {exc.start} cannot be read.") from None
+
+    def replace(self, text: str, *, private: bool = False) -> Path | None:
+        """Put `text` in its place, at once or not at all.
+
+        Parameters
+        ----------
+        private : bool
+            The file holds a token: only its owner may read it from now on.
+
+        Returns
+        -------
+        Path or None
+            Where the file is kept as it was before the first change; None when there was none.
+
+        Raises
+        ------
+        ConfigRefused
+            It was changed since it was read, or cannot be written.
+        """
+        marked = self.data is not None and self.data.startswith(_BOM.encode())
+        backup = self.path.with_name(self.path.name + BACKUP_SUFFIX)
+        try:
+            if self.data is not None and not os.path.lexists(backup):
+                self._write(backup, self.data, self.mode)
+            if ConfigFile.read(self.path).data != self.data:
+                raise ConfigRefused(f"{self.path} was changed by another program meanwhile. Try again.")
+            mode = self.mode & NEW_MODE if private else self.mode
+            self._write(self.path, ((_BOM if marked else "") + text).encode(), mode)
+        except OSError as exc:
+            raise ConfigRefused(f"{self.path} cannot be written: {exc}.") from None
+        return backup if os.path.lexists(backup) else None
+
+    @staticmethod
+    def _write(path: Path, data: bytes, mode: int) -> None:
+        descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)  # 0600
+        new = Path(name)
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            new.chmod(mode)
+            new.replace(path)
+        except BaseException:
+            new.unlink(missing_ok=True)
+            raise
+
+
+# -- entry edit ----------------------------------------------------------------------------------
+#
+# One server put into the text of a host's file, whatever the file's format; everything else stays.
+#
+# The result is parsed again: it must say what the text said before, with the entry. Knows no file.
+
+
+def put_entry(host: Host, text: str, name: str, entry: Mapping[str, Any]) -> tuple[str, Any]:
+    """Set a server in the text of a host's file.
+
+    Parameters
+    ----------
+    text : str
+        What the file says; empty for a file that is new.
+    name, entry
+        What the host calls it; the entry as the host has it. It replaces an entry of that name whole.
+
+    Returns
+    -------
+    text : str
+        The new text.
+    before : Any
+        The entry that was replaced; None when there was none.
+
+    Raises
+    ------
+    NotEditable
+        The text has another format, or the place is taken by something else.
+    """
+    if not text.strip() and host.new_file:
+        text = "".join(f"{key}: {json.dumps(value)}\n" for key, value in host.new_file.items())
+    new = _edited(host, text, name, entry)
+    before, expected = _with_entry(host, _value(host, text), name, entry)
+    if _value(host, new) != expected:
+        raise NotEditable("its form is too unusual to be changed safely.")
+    return new, before
+
+
+def _edited(host: Host, text: str, name: str, entry: Mapping[str, Any]) -> str:
+    if host.file_format == "toml":
+        from . import toml_edit  # only Codex has it
+
+        return toml_edit.put_entry(text, host.member, name, entry)
+    if host.file_format == "yaml":
+        from . import yaml_edit  # only Continue and Goose have it
+
+        return yaml_edit.put_entry(text, host.member, name, entry, listed=host.listed)
+    comments = host.file_format == "jsonc"
+    return json_edit.put_entry(text, host.member, name, entry, listed=host.listed, comments=comments)
+
+
+def _value(host: Host, text: str) -> dict[str, Any]:
+    try:
+        value = parsed(text.encode(), "it", host.file_format) if text.strip() else {}
+    except ConfigError as exc:
+        raise NotEditable(str(exc)) from None
+    return value if isinstance(value, dict) else {}
+
+
+def _with_entry(
+    host: Host, value: dict[str, Any], name: str, entry: Mapping[str, Any]
+) -> tuple[Any, dict[str, Any]]:
+    """The entry before, and what the file should say."""
+    servers = value.get(host.member)
+    if not host.listed:
+        known = servers or {}
+        return known.get(name), {**value, host.member: {**known, name: entry}}
+    items = list(servers or [])
+    places = [at for at, item in enumerate(items) if isinstance(item, dict) and item.get("name") == name]
+    if not places:
+        return None, {**value, host.member: [*items, entry]}
+    before, items[places[0]] = items[places[0]], entry
+    return before, {**value, host.member: items}

@@ -12,7 +12,7 @@ from ..client.config.hosts import HOSTS
 from . import reported
 
 if TYPE_CHECKING:
-    from ..extension.census import Summary
+    from ..extension.manager import Summary
     from ..server.host_profiles import HostProfile
 
 __all__ = ["command", "lines_of", "profile_named"]
@@ -27,7 +27,7 @@ def command(name: str | None) -> None:
     in the table gets what is safe for every host. Below are the hosts that are connected to notebooks now.
     """
     from ..server.host_profiles import DEFAULT, OWN, PROFILES
-    from .table import table
+    from .output import table
 
     if name is not None:
         click.echo("\n".join(lines_of(profile_named(name))))
@@ -117,7 +117,7 @@ def lines_of(profile: HostProfile) -> list[str]:
 def _show_connected() -> None:
     import anyio
 
-    from .table import table
+    from .output import table
 
     with reported():
         summaries = anyio.run(_live)
@@ -140,7 +140,7 @@ def _host(client: Mapping[str, str]) -> str:
 
 
 async def _live() -> list[Summary]:
-    from ..extension.census import census
+    from ..extension.manager import census
     from ..ipc.discovery import Discovery
 
     return await census(await Discovery().live())

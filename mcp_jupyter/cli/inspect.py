@@ -25,7 +25,7 @@ def command(where: Where, as_json: bool) -> None:
     """Show the tools, resources and prompts of a server."""
     found = ask(where, _look)
     if as_json:
-        from .terminal import dumped
+        from .output import dumped
 
         click.echo(dumped(_wire(found)))
     else:
@@ -73,7 +73,7 @@ def _wire(found: dict[str, Any]) -> dict[str, Any]:
 
 
 def _text(found: dict[str, Any]) -> list[str]:
-    from .show import heading, listing, prompt_signature, resource_line, tool_signature
+    from .output import heading, listing, prompt_signature, resource_line, tool_signature
 
     resources = [*found["resources"], *found["resourceTemplates"]]
     lines = [

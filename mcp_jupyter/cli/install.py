@@ -18,7 +18,7 @@ import click
 
 from ..client.config.hosts import HOSTS, Host
 from . import reported
-from .server_settings import token_days
+from .servers import token_days
 from .token import make_token, scope_options, terms
 
 if TYPE_CHECKING:
@@ -156,8 +156,7 @@ def command(
 
 def _program_entry(target: str, options: _Options) -> MadeEntry:
     from .host_file import MadeEntry
-    from .launch import jupyter_directories, shared_command
-    from .servers import names_file
+    from .servers import jupyter_directories, names_file, shared_command
 
     if target.endswith(".ipynb"):
         launch = _launch_notebook_file(Path(target), options.packages, options.parameters, options.kernel)
@@ -199,7 +198,7 @@ def _path(options: _Options) -> Path:
 
 
 def _install_url(target: str, options: _Options, only_print: bool, scopes: dict[str, Any]) -> None:
-    from .connect_lines import TOKEN_PLACE
+    from .connect import TOKEN_PLACE
     from .servers import names_file
 
     if names_file(target):
@@ -246,7 +245,7 @@ def _url_of(target: str) -> _Place:
 
     from ..ipc.discovery import Discovery
     from ..ipc.rendezvous import read_http
-    from .server_url import NO_SERVER, endpoint_of
+    from .connect import NO_SERVER, endpoint_of
 
     discovery = Discovery()
     info = anyio.run(discovery.find, target)
@@ -271,8 +270,7 @@ def _url_entry(options: _Options, place: _Place, token: str) -> MadeEntry:
 
 
 def _launch_file(target: str, packages: Sequence[str]) -> _Launch:
-    from .launch import learn, run_command
-    from .servers import ServerFile
+    from .servers import ServerFile, learn, run_command
 
     with reported():
         where = ServerFile.parse(target)
@@ -286,8 +284,8 @@ def _launch_file(target: str, packages: Sequence[str]) -> _Launch:
 def _launch_notebook_file(
     path: Path, packages: Sequence[str], parameters: Sequence[str], kernel: str | None
 ) -> _Launch:
-    from ..headless.parameters import parse_parameters
-    from .launch import run_command
+    from ..headless.run import parse_parameters
+    from .servers import run_command
 
     if not path.is_file():
         raise click.ClickException(f"There is no file {path}.")
@@ -302,7 +300,7 @@ def _launch_notebook(target: str) -> _Launch:
     import anyio
 
     from ..ipc.discovery import Discovery
-    from .launch import attach_command
+    from .servers import attach_command
 
     with reported():
         name = anyio.run(Discovery().find, target).name

@@ -11,7 +11,7 @@ import click
 from . import reported
 
 if TYPE_CHECKING:
-    from ..extension.census import Summary
+    from ..extension.manager import Summary
 
 __all__ = ["command"]
 
@@ -31,7 +31,7 @@ def command(as_json: bool) -> None:
     """
     import anyio
 
-    from ..extension.census import Summary, census
+    from ..extension.manager import Summary, census
     from ..ipc.discovery import Discovery
 
     async def ask() -> list[Summary]:
@@ -52,7 +52,7 @@ def command(as_json: bool) -> None:
     elif not summaries:
         click.echo("No notebook is live. In a notebook, run: %load_ext mcp_jupyter", err=True)
     else:
-        from .table import table
+        from .output import table
 
         heads = ("NAME", "STATE", "TOOLS", "RESOURCES", "PROMPTS", "NOTEBOOK")
         click.echo(table(heads, [_row(summary) for summary in summaries]))

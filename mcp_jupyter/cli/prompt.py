@@ -29,7 +29,7 @@ def command(where: Where, name: str, words: tuple[str, ...], as_json: bool) -> N
     jupyter mcp prompt sales summarise region=north
     """  # noqa: D301 - click reads the backspace
     from ..client.pairs import split_pairs
-    from .terminal import dumped
+    from .output import dumped
 
     try:
         pairs = split_pairs(words)
@@ -63,7 +63,7 @@ async def _check(client: Client, name: str, pairs: Pairs) -> None:
 
 
 def _print(result: types.GetPromptResult) -> None:
-    from .parts import part_of, present
+    from .output import part_of, present
 
     for number, message in enumerate(result.messages):
         click.echo(f"{chr(10) if number else ''}{message.role}:")

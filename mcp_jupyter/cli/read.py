@@ -31,8 +31,7 @@ def command(where: Where, uri: str, output: Path | None, as_json: bool) -> None:
     jupyter mcp read sales notebook://variables/sales
     jupyter mcp read server.py file://logo.png --output logo.png
     """  # noqa: D301 - click reads the backspace
-    from .parts import part_of, present
-    from .terminal import dumped
+    from .output import dumped, part_of, present
 
     async def fetch(client: Client) -> ReadResourceResult:
         return await client.read_resource(uri)

@@ -22,7 +22,15 @@ from . import reported
 if TYPE_CHECKING:
     from ..client.client import Client
 
-__all__ = ["TargetCommand", "Where", "ask", "on_target", "say"]
+__all__ = [
+    "TargetCommand",
+    "Where",
+    "ask",
+    "constant_tools",
+    "on_target",
+    "say",
+]
+
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -143,7 +151,7 @@ def ask(where: Where, question: Callable[[Client], Awaitable[T]], **options: Any
     """
     import anyio
 
-    from .terminal import visible
+    from .output import visible
 
     with reported():
         try:
@@ -181,7 +189,7 @@ async def _client_target(where: Where) -> tuple[Any, dict[str, Any]]:
     from .servers import ServerFile, names_file
 
     if names_file(target) and not target.endswith(".ipynb"):
-        from .launch import run_command
+        from .servers import run_command
 
         # The person's own file sees what it would see started by hand.
         return run_command(ServerFile.parse(target)), {"env": dict(os.environ)}
@@ -215,7 +223,21 @@ def _in_words(message: str) -> str:
 
 def say(line: str) -> None:
     """Something beside the answer, for people."""
-    from .terminal import visible
+    from .output import visible
 
     click.echo(visible(line), err=True)
     sys.stderr.flush()
+
+
+# -- options -------------------------------------------------------------------------------------
+#
+# Options that several commands have.
+
+constant_tools = click.option(
+    "--constant-tools",
+    type=click.Choice(["yes", "no", "auto"]),
+    metavar="yes|no|auto",
+    help="Whether the host gets find_tools, use_tool and read_more, for hosts that never see a later tool or "
+    "read no resource. auto: those that it needs.  [default: as the notebook's %mcp_serve says]",
+)
+"""The command's `constant_tools`: None where it is left out."""

@@ -9,22 +9,163 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from pathlib import Path, PurePath
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
 from . import reported
-from .server_settings import server_user, token_days
-from .token_notebooks import ANY_NAME, chosen_notebooks, real_path
+from .servers import server_user, token_days
 
 if TYPE_CHECKING:
-    from ..extension.store import TokenStore
-    from ..extension.tokens import Token
-    from .server_url import Endpoint
+    from ..extension.tokens import BoundNotebook, Token, TokenStore
+    from ..ipc.discovery import Discovery
+    from ..ipc.files import ConnectionInfo
+    from .connect import Endpoint
 
-__all__ = ["NewToken", "command", "make_token", "scope_options", "show_new", "terms"]
+__all__ = [
+    "ANY_NAME",
+    "NewToken",
+    "NotebookChoice",
+    "chosen_notebooks",
+    "command",
+    "make_token",
+    "not_there",
+    "real_path",
+    "scope_options",
+    "show_new",
+    "terms",
+]
+
+
+# -- token notebooks -----------------------------------------------------------------------------
+#
+# Which notebooks a new token opens: paths, or names where the user wants that.
+
+ANY_NAME: Final = "--any-notebook-of-this-name"
+
+MAX_SERVER_FILE_BYTES: Final = 64 * 1024
+"""What a Jupyter Server writes about itself has some 300 bytes and a path."""
+
+_NOT_LIVE: Final = (
+    "No live notebook is named {0!r}, so its path is not known and no token can be bound to it. Start the "
+    "notebook, give its path (folder/{0}.ipynb), or add {1} to open any notebook that is called so."
+)
+_NO_PATH: Final = (
+    "The live notebook {0!r} does not know its path, so no token can be bound to it. Add {1} to open any "
+    "notebook that is called so."
+)
+
+
+@dataclass(slots=True)
+class NotebookChoice:
+    """What a token opens.
+
+    Attributes
+    ----------
+    notebooks : list of BoundNotebook
+        By their paths.
+    servers : list of str
+        Names and globs: any notebook of such a name.
+    names : list of str
+        What all of these are called in URLs.
+    """
+
+    notebooks: list[BoundNotebook] = field(default_factory=list)
+    servers: list[str] = field(default_factory=list)
+    names: list[str] = field(default_factory=list)
+
+
+def chosen_notebooks(
+    words: Sequence[str], any_name: bool, live: Sequence[ConnectionInfo], runtime_dir: Path
+) -> NotebookChoice:
+    """The notebooks that a token shall open.
+
+    Parameters
+    ----------
+    words : sequence of str
+        Names of live notebooks, paths of notebooks, and globs.
+    any_name : bool
+        All are names, and mean any notebook of such a name.
+
+    Raises
+    ------
+    click.UsageError
+        A path is not known.
+    click.ClickException
+        A file does not exist.
+    """
+    from ..extension.tokens import BoundNotebook, is_glob
+
+    choice = NotebookChoice()
+    by_name = {info.name: info for info in live}
+    for word in words:
+        if any_name or is_glob(word):
+            choice.servers.append(word)
+            choice.names.append(word)
+            continue
+        path = _path_of(word, by_name)
+        choice.notebooks.append(BoundNotebook(path=path, root=_root_of(path, runtime_dir)))
+        choice.names.append(_name_of(path, live))
+    return choice
+
+
+def _path_of(word: str, by_name: dict[str, ConnectionInfo]) -> str:
+    if word.endswith(".ipynb") or os.sep in word:
+        return real_path(word)
+    info = by_name.get(word)
+    if info is None:
+        raise click.UsageError(_NOT_LIVE.format(word, ANY_NAME))
+    if info.path is None or not os.path.isabs(info.path):
+        raise click.UsageError(_NO_PATH.format(word, ANY_NAME))
+    return info.path
+
+
+def real_path(text: str) -> str:
+    """The real path of a file or folder.
+
+    Raises
+    ------
+    click.ClickException
+        It does not exist.
+    """
+    if not os.path.exists(text):
+        raise click.ClickException(f"There is no file {text}.")
+    return os.path.realpath(text)
+
+
+def _name_of(path: str, live: Sequence[ConnectionInfo]) -> str:
+    """What the notebook at a path is called, or will be when it is started."""
+    from ..ipc.names import RememberedNames, candidate_names
+
+    for info in live:
+        if info.path == path:
+            return info.name
+    owners = {
+        name: RememberedNames().owner(name)
+        for name, _ in zip(candidate_names(PurePath(path).stem, "", path), range(2), strict=False)
+    }
+    own = [name for name, owner in owners.items() if owner == path]
+    return next(iter([*own, *(name for name, owner in owners.items() if owner is None)]))
+
+
+def _root_of(path: str, runtime_dir: Path) -> str | None:
+    """The root directory of a running Jupyter Server that has a file: the one nearest to it."""
+    from .._util.private_files import read_private
+
+    roots = []
+    for file in runtime_dir.glob("jpserver-*.json"):
+        with suppress(OSError, ValueError, RecursionError, AttributeError, TypeError):
+            root = os.path.realpath(json.loads(read_private(file, MAX_SERVER_FILE_BYTES))["root_dir"])
+            if PurePath(path).is_relative_to(root):
+                roots.append(root)
+    return max(roots, key=len, default=None)
+
+
+# -- token ---------------------------------------------------------------------------------------
 
 
 def scope_options(command: Callable[..., None]) -> Callable[..., None]:
@@ -151,7 +292,7 @@ def make_token(words: Sequence[str], *, any_name: bool = False, label: str = "",
     import anyio
 
     from ..ipc.discovery import Discovery
-    from .server_url import endpoint_of
+    from .connect import endpoint_of
 
     if not any(wishes[kind] for kind in ("tools", "resources", "prompts")):
         raise click.UsageError(
@@ -181,10 +322,8 @@ def show_new(words: Sequence[str], *, any_name: bool = False, label: str = "", *
     import anyio
 
     from ..ipc.discovery import Discovery
-    from .connect_lines import beside, program_lines, shown, url_lines
-    from .launch import attach_command, jupyter_directories
-    from .server_url import NO_SERVER
-    from .token_checks import not_there
+    from .connect import NO_SERVER, beside, program_lines, shown, url_lines
+    from .servers import attach_command, jupyter_directories
 
     new = make_token(words, any_name=any_name, label=label, **wishes)
     token, endpoint = new.token, new.endpoint
@@ -216,7 +355,7 @@ def list_tokens(as_json: bool) -> None:
     elif not tokens:
         click.echo("There are no tokens. To make one: jupyter mcp token create NAME --tool '*'", err=True)
     else:
-        from .table import table
+        from .output import table
 
         heads = ("ID", "LABEL", "NOTEBOOKS", "TOOLS", "RESOURCES", "PROMPTS", "STATE", "LAST USED")
         click.echo(table(heads, [_row(token) for token in tokens]))
@@ -249,7 +388,7 @@ def move(old: str, new: str) -> None:
 
 
 def _store() -> TokenStore:
-    from ..extension.store import TokenStore
+    from ..extension.tokens import TokenStore
 
     return TokenStore()
 
@@ -296,3 +435,98 @@ def _row(token: Token) -> tuple[str, ...]:
     used = "never" if token.last_used is None else f"{token.last_used.astimezone():%Y-%m-%d %H:%M}"
     scopes = (", ".join(globs) or "-" for globs in (token.tools, token.resources, token.prompts))
     return (token.id, token.label, ", ".join(token.opened), *scopes, state, used)
+
+
+# -- token checks --------------------------------------------------------------------------------
+#
+# What a token names that is not there now: notebooks, tools, resources, prompts.
+#
+# It may come later, so nothing here is an error; but a slip in a name should be seen at once.
+
+ASK_SECONDS: Final = 5.0
+"""For one list. An engine lists beside a running cell; longer: something holds its interpreter."""
+
+MAX_NAMED: Final = 20
+"""Names that a line lists: enough to correct a slip."""
+
+_KINDS: Final = ("tool", "resource", "prompt")
+
+
+async def not_there(token: Token, discovery: Discovery) -> list[str]:
+    """One sentence for each name and pattern of a token that means nothing now."""
+    live = await discovery.live()
+    said = [
+        f"No live notebook is at {bound.path} now."
+        for bound in token.notebooks
+        if all(info.path != bound.path for info in live)
+    ]
+    said += [_no_notebook(glob, live) for glob in token.servers if not _called(token, glob, live)]
+    opened = [info for info in live if token.opens(info.name, info.path)]
+    if not opened or not any(_globs(token, kind) for kind in _KINDS):
+        return said
+    offered: dict[str, set[str]] = {kind: set() for kind in _KINDS}
+    for info in opened:
+        offers = await _offers(info, discovery)
+        if offers is None:
+            return [
+                *said,
+                f"{info.name} does not answer now, so it is not checked whether it has what this names.",
+            ]
+        for kind, names in offers.items():
+            offered[kind].update(names)
+    where = ", ".join(info.name for info in opened)
+    for kind in _KINDS:
+        said += [
+            f"No {kind} of {where} matches {glob!r} now. {_listing(f'{kind}s', offered[kind])}"
+            for glob in _globs(token, kind)
+            if not _matches(token, kind, glob, offered[kind])
+        ]
+    return said
+
+
+def _called(token: Token, glob: str, live: Sequence[ConnectionInfo]) -> bool:
+    """Whether a live notebook has a name that `glob` matches."""
+    narrow = token.model_copy(update={"servers": (glob,), "notebooks": ()})
+    return any(narrow.opens(info.name) for info in live)
+
+
+def _globs(token: Token, kind: str) -> list[str]:
+    globs = {"tool": token.tools, "resource": token.resources, "prompt": token.prompts}[kind]
+    return [glob for glob in globs if glob != "*"]
+
+
+def _matches(token: Token, kind: str, glob: str, names: set[str]) -> bool:
+    narrow = token.model_copy(update={f"{kind}s": (glob,)})
+    may_use = {"tool": narrow.may_call, "resource": narrow.may_read_some, "prompt": narrow.may_get}[kind]
+    return any(map(may_use, names))
+
+
+async def _offers(info: ConnectionInfo, discovery: Discovery) -> dict[str, list[str]] | None:
+    """What a notebook offers now, by kind; None when it does not answer."""
+    from ..client.client import Client
+    from ..errors import McpJupyterError
+    from ..ipc.stdio_proxy import AttachedNotebook
+
+    try:
+        async with Client(AttachedNotebook(info, discovery), read_timeout_seconds=ASK_SECONDS) as client:
+            return {
+                "tool": [tool.name for tool in await client.list_tools()],
+                "resource": [
+                    *(resource.uri for resource in await client.list_resources()),
+                    *(template.uriTemplate for template in await client.list_resource_templates()),
+                ],
+                "prompt": [prompt.name for prompt in await client.list_prompts()],
+            }
+    except McpJupyterError:
+        return None
+
+
+def _no_notebook(glob: str, live: Sequence[ConnectionInfo]) -> str:
+    return f"No live notebook is named {glob!r} now. {_listing('live notebooks', {i.name for i in live})}"
+
+
+def _listing(what: str, names: set[str]) -> str:
+    if not names:
+        return f"There are no {what}."
+    more = ", ..." if len(names) > MAX_NAMED else ""
+    return f"The {what}: {', '.join(sorted(names)[:MAX_NAMED])}{more}."

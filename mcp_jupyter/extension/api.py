@@ -19,8 +19,7 @@ from tornado import web
 from tornado.escape import json_encode
 
 from ..errors import LinkError
-from .human import HumanHandler, allowed
-from .store import TokenFileError, UnknownToken
+from .rest_auth import HumanHandler, allowed
 from .tokens import (
     MAX_DAYS,
     MAX_GLOBS,
@@ -29,6 +28,8 @@ from .tokens import (
     Label,
     ServerGlob,
     Token,
+    TokenFileError,
+    UnknownToken,
     UriGlob,
     is_glob,
     moved_path,

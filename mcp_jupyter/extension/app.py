@@ -23,12 +23,11 @@ from ..ipc.discovery import Discovery
 from ..ipc.files import default_runtime_dir
 from ..ipc.rendezvous import CALLBACK_PATH, announce, callback_under, is_callback_url, withdraw
 from ..protocol.origins import OriginRule, loopback
-from .door import NotebookDoor, TokenGuard
 from .handlers import routes
 from .manager import NotebookManager
 from .renames import RenameFollower
-from .store import TokenStore
-from .tokens import DEFAULT_DAYS, MAX_DAYS
+from .token_auth import NotebookDoor, TokenGuard
+from .tokens import DEFAULT_DAYS, MAX_DAYS, TokenStore
 
 __all__ = ["McpJupyterApp"]
 

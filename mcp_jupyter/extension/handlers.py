@@ -20,9 +20,9 @@ from ..server.http.endpoint import Endpoint
 from ..server.http.legacy_sse import MessagesHandler, SseHandler
 from ..server.http.streamable import StreamableHandler
 from .api import ServersHandler, TokenHandler, TokensHandler
-from .callback import CallbackHandler
-from .door import NotebookDoor, keep_logged_headers_fit, keep_logs_fit
 from .grants import scope_of
+from .oauth_callback import CallbackHandler
+from .token_auth import NotebookDoor, keep_logged_headers_fit, keep_logs_fit
 
 __all__ = [
     "HubHandler",

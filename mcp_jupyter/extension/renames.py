@@ -23,8 +23,7 @@ from jupyter_server.serverapp import ServerApp
 from ..errors import LinkError
 from ..ipc.files import ConnectionInfo, file_path, read, scan
 from ..ipc.name_claims import tell_moved
-from .store import TokenFileError, TokenStore
-from .tokens import moved_path
+from .tokens import TokenFileError, TokenStore, moved_path
 
 __all__ = ["RenameFollower"]
 

@@ -16,6 +16,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
+import nbformat
 from IPython.core.error import UsageError
 from IPython.core.inputtransformer2 import TransformerManager
 
@@ -23,9 +24,16 @@ from .._ipython.arguments import parse
 from ..errors import McpJupyterError
 from ..kernel.magics import McpMagics, text_prompt
 from ..kernel.variables import variable_uri
-from .document import read_notebook
 
-__all__ = ["ExportError", "Exported", "export"]
+__all__ = [
+    "MAX_NOTEBOOK_BYTES",
+    "ExportError",
+    "Exported",
+    "HeadlessError",
+    "export",
+    "read_notebook",
+]
+
 
 _SILENT: Final = frozenset({"mcp_status", "mcp_serve"})
 """What says something in a notebook and means nothing in a script."""
@@ -444,3 +452,37 @@ def _is_definition(statement: ast.stmt) -> bool:
 
 def _names_ipython(statement: ast.stmt) -> bool:
     return any(isinstance(node, ast.Name) and node.id == "get_ipython" for node in ast.walk(statement))
+
+
+# -- document ------------------------------------------------------------------------------------
+#
+# A notebook document from a file. Knows no kernel.
+
+MAX_NOTEBOOK_BYTES: Final = 256 * 2**20
+"""Of a document with its outputs; it is read into memory."""
+
+
+class HeadlessError(McpJupyterError):
+    """A notebook cannot be run: its file or its kernel."""
+
+
+def read_notebook(path: Path) -> nbformat.NotebookNode:
+    """Read a document, whatever version of the format it has.
+
+    Raises
+    ------
+    HeadlessError
+        It cannot be read, is too large, or is no notebook.
+    """
+    read: Any = nbformat.read
+    try:
+        if path.stat().st_size > MAX_NOTEBOOK_BYTES:
+            raise HeadlessError(f"{path} is larger than {MAX_NOTEBOOK_BYTES} bytes.")
+        notebook: nbformat.NotebookNode = read(path, as_version=4)
+    except HeadlessError:
+        raise
+    except OSError as exc:
+        raise HeadlessError(f"{path} cannot be read: {exc.strerror or exc}.") from None
+    except Exception as exc:  # noqa: BLE001 - whatever nbformat's readers of old formats raise
+        raise HeadlessError(f"{path} is no notebook: {str(exc).partition(chr(10))[0][:200]}") from None
+    return notebook

@@ -7,27 +7,39 @@ reached over the link, as that of any live notebook.
 
 from __future__ import annotations
 
+import ast
+import keyword
 import os
 import re
 import uuid
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, Final
 
 import anyio
+import nbformat
 from anyio.lowlevel import checkpoint_if_cancelled
 from jupyter_client.kernelspec import NoSuchKernel
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 
-from ..errors import NotebookNotFound
+from ..errors import McpJupyterError, NotebookNotFound
 from ..ipc.discovery import Discovery
 from ..ipc.files import ConnectionInfo
-from .document import HeadlessError, read_notebook
-from .parameters import is_injected, with_parameters
+from .export import HeadlessError, read_notebook
 
-__all__ = ["CellFailed", "HeadlessError", "HeadlessNotebook", "run_notebook"]
+__all__ = [
+    "CellFailed",
+    "HeadlessError",
+    "HeadlessNotebook",
+    "ParameterError",
+    "is_injected",
+    "parse_parameters",
+    "run_notebook",
+    "with_parameters",
+]
+
 
 START_SECONDS: Final = 60
 """For a kernel to start, with cold caches on a busy machine."""
@@ -261,3 +273,68 @@ async def run_notebook(
         yield notebook
     finally:
         await notebook.stop()
+
+
+# -- parameters ----------------------------------------------------------------------------------
+#
+# Values for a notebook's parameters, as a cell of their own. Knows notebook documents, runs nothing.
+#
+# The rule is papermill's: the values stand after the cell that is tagged "parameters", and before all others
+# where there is none.
+
+_TAG: Final = "parameters"
+_INJECTED: Final = "injected-parameters"
+
+
+class ParameterError(McpJupyterError):
+    """A parameter that cannot be given."""
+
+
+def parse_parameters(given: Iterable[str]) -> dict[str, Any]:
+    """Read `NAME=VALUE` texts: a value is a Python literal (`3`, `True`, `["a"]`), else it is a text.
+
+    Raises
+    ------
+    ParameterError
+        There is no name, or it is no name of Python.
+    """
+    parameters: dict[str, Any] = {}
+    for text in given:
+        name, equals, value = text.partition("=")
+        if not equals:
+            raise ParameterError(f"{text!r} is no parameter: write NAME=VALUE.")
+        if not name.isidentifier() or keyword.iskeyword(name):
+            raise ParameterError(f"{name!r} cannot be the name of a variable.")
+        parameters[name] = _literal(value)
+    return parameters
+
+
+def _literal(text: str) -> Any:
+    try:
+        value = ast.literal_eval(text)
+        ast.literal_eval(repr(value))  # as it will be written: 1e999 would be the name inf
+        return value
+    except (ValueError, SyntaxError, MemoryError, RecursionError):
+        return text
+
+
+def with_parameters(notebook: nbformat.NotebookNode, parameters: Mapping[str, Any]) -> nbformat.NotebookNode:
+    """The notebook with a cell that sets the parameters; the same notebook when there are none."""
+    if not parameters:
+        return notebook
+    source = "\n".join(["# Parameters", *(f"{name} = {value!r}" for name, value in parameters.items())])
+    cell = nbformat.v4.new_code_cell(source, metadata={"tags": [_INJECTED]})
+    cells = [cell for cell in notebook.cells if not is_injected(cell)]
+    tagged = [index for index, cell in enumerate(cells) if _TAG in _tags(cell)]
+    place = tagged[0] + 1 if tagged else 0
+    return nbformat.NotebookNode({**notebook, "cells": [*cells[:place], cell, *cells[place:]]})
+
+
+def is_injected(cell: nbformat.NotebookNode) -> bool:
+    """Whether a cell sets parameters that were given from outside."""
+    return _INJECTED in _tags(cell)
+
+
+def _tags(cell: nbformat.NotebookNode) -> list[str]:
+    tags = cell.metadata.get("tags", [])
+    return tags if isinstance(tags, list) else []

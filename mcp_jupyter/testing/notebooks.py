@@ -16,7 +16,7 @@ from typing import Any, Final
 
 from ..engine.channel import Channel
 from ..errors import RequestTimeout
-from ..headless.document import HeadlessError
+from ..headless.export import HeadlessError
 from ..headless.run import run_notebook
 from ..ipc.discovery import Discovery
 from ..ipc.stdio_proxy import AttachedNotebook

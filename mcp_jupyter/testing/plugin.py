@@ -126,7 +126,7 @@ def mcp_notebook(request: pytest.FixtureRequest) -> Iterator[Callable[..., Conne
 
         def run(path: str | os.PathLike[str], **options: Any) -> ConnectedServer:
             __tracebackhide__ = True
-            from ..headless.document import HeadlessError
+            from ..headless.export import HeadlessError
             from .notebooks import running_notebook
 
             found = _notebook(path, request)

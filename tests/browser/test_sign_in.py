@@ -11,7 +11,7 @@ from anyio.from_thread import start_blocking_portal
 from playwright.sync_api import Page, expect
 from tornado.web import RequestHandler
 
-from mcp_jupyter.extension.callback import ARRIVED, UNKNOWN
+from mcp_jupyter.extension.oauth_callback import ARRIVED, UNKNOWN
 from mcp_jupyter.ipc.rendezvous import CALLBACK_PATH
 from tests.client.auth.world import World, world
 

@@ -11,8 +11,8 @@ from dataclasses import replace
 
 import pytest
 
-from mcp_jupyter.cli.table import table
-from mcp_jupyter.extension.store import TokenStore
+from mcp_jupyter.cli.output import table
+from mcp_jupyter.extension.tokens import TokenStore
 from mcp_jupyter.ipc.files import this_machine, write
 from mcp_jupyter.server.fastmcp import FastMCP
 from tests.conftest import JupyterDirs

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from mcp_jupyter.cli.config_file import BACKUP_SUFFIX, MAX_BYTES, ConfigFile, ConfigRefused
+from mcp_jupyter.cli.host_file import BACKUP_SUFFIX, MAX_BYTES, ConfigFile, ConfigRefused
 
 
 def mode(path: Path) -> int:

@@ -12,7 +12,7 @@ import yaml
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from mcp_jupyter.cli.entry_edit import NotEditable, put_entry
+from mcp_jupyter.cli.host_file import NotEditable, put_entry
 from mcp_jupyter.client.config.hosts import HOSTS
 
 CODEX, CONTINUE, GOOSE = HOSTS["codex"], HOSTS["continue"], HOSTS["goose"]

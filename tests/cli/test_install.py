@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 import yaml
 
-from mcp_jupyter.cli.config_file import BACKUP_SUFFIX
+from mcp_jupyter.cli.host_file import BACKUP_SUFFIX
 from mcp_jupyter.client.config.host_entries import entries_of_host
 from mcp_jupyter.client.config.hosts import HOSTS
 from mcp_jupyter.client.stdio import StdioServerParameters

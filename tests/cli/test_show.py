@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mcp_jupyter import types
-from mcp_jupyter.cli.show import heading, listing, prompt_signature, resource_line, tool_signature
+from mcp_jupyter.cli.output import heading, listing, prompt_signature, resource_line, tool_signature
 
 
 def parameter(schema: Any, **more: Any) -> str:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mcp_jupyter.cli.terminal import dumped, visible
+from mcp_jupyter.cli.output import dumped, visible
 
 
 @pytest.mark.parametrize(

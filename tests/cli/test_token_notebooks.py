@@ -10,10 +10,9 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from mcp_jupyter.cli.server_settings import server_user
+from mcp_jupyter.cli.servers import server_user
 from mcp_jupyter.cli.token import command
-from mcp_jupyter.extension.store import TokenStore
-from mcp_jupyter.extension.tokens import BoundNotebook, Token
+from mcp_jupyter.extension.tokens import BoundNotebook, Token, TokenStore
 from mcp_jupyter.ipc.names import RememberedNames
 from mcp_jupyter.ipc.rendezvous import announce, callback_under, withdraw
 from tests.conftest import JupyterDirs

@@ -14,7 +14,7 @@ import pytest
 from traitlets import TraitError
 
 from mcp_jupyter.extension.app import McpJupyterApp
-from mcp_jupyter.extension.callback import ARRIVED, REFUSED, UNKNOWN
+from mcp_jupyter.extension.oauth_callback import ARRIVED, REFUSED, UNKNOWN
 from mcp_jupyter.ipc.rendezvous import CALLBACK_PATH, announced, collect, expect
 from tests.conftest import JupyterDirs
 

@@ -17,8 +17,7 @@ from typing import Any
 
 import pytest
 
-from mcp_jupyter.extension.store import TokenFileError, TokenStore, UnknownToken
-from mcp_jupyter.extension.tokens import TokenRefused
+from mcp_jupyter.extension.tokens import TokenFileError, TokenRefused, TokenStore, UnknownToken
 
 from .support import is_root
 
@@ -243,7 +242,7 @@ def test_a_damaged_file_is_refused_and_kept(store: TokenStore, path: Path, damag
 WRITER = """
 import sys
 from pathlib import Path
-from mcp_jupyter.extension.store import TokenStore
+from mcp_jupyter.extension.tokens import TokenStore
 store = TokenStore(Path(sys.argv[1]))
 print("ready", flush=True)
 for _ in range(int(sys.argv[2])):
@@ -289,7 +288,7 @@ def test_a_lock_that_is_held_for_ever_is_an_error(
     import fcntl
 
     store.create(**WISH)
-    monkeypatch.setattr("mcp_jupyter.extension.store.LOCK_SECONDS", 0.1)
+    monkeypatch.setattr("mcp_jupyter.extension.tokens.LOCK_SECONDS", 0.1)
     with contextlib.closing(os.fdopen(os.open(path.parent / "tokens.lock", os.O_RDWR), "r+")) as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         with pytest.raises(TokenFileError, match="lock"):

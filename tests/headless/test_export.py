@@ -11,8 +11,7 @@ from pathlib import Path
 import pytest
 
 from mcp_jupyter import Client
-from mcp_jupyter.headless.document import HeadlessError
-from mcp_jupyter.headless.export import ExportError, export
+from mcp_jupyter.headless.export import ExportError, HeadlessError, export
 from tests.cli.support import JUPYTER_MCP
 
 pytestmark = pytest.mark.anyio

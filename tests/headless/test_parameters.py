@@ -6,7 +6,7 @@ from __future__ import annotations
 import nbformat
 import pytest
 
-from mcp_jupyter.headless.parameters import ParameterError, parse_parameters, with_parameters
+from mcp_jupyter.headless.run import ParameterError, parse_parameters, with_parameters
 
 
 @pytest.mark.parametrize(

@@ -30,8 +30,7 @@ from ..server.http.access import CHALLENGE, Guard, Principal, Refusal, bearer_to
 from ..server.http.base_handler import Door
 from .grants import OWNER_ID, Grant, insufficient_scope, max_body_bytes
 from .manager import NotebookManager
-from .store import TokenFileError, TokenStore
-from .tokens import Token, TokenRefused, split, without_secrets
+from .tokens import Token, TokenFileError, TokenRefused, TokenStore, split, without_secrets
 
 __all__ = [
     "RESOURCE",

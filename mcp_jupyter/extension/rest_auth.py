@@ -16,10 +16,9 @@ from jupyter_server.base.handlers import APIHandler
 from tornado import web
 
 from ..protocol.origins import OriginRule
-from .door import RESOURCE, keep_logged_headers_fit, keep_logs_fit
 from .manager import NotebookManager
-from .store import TokenStore
-from .tokens import split
+from .token_auth import RESOURCE, keep_logged_headers_fit, keep_logs_fit
+from .tokens import TokenStore, split
 
 __all__ = ["HumanHandler", "allowed"]
 

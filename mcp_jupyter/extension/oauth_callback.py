@@ -17,7 +17,7 @@ from anyio import to_thread
 from ..errors import LinkError
 from ..ipc.files import default_runtime_dir
 from ..ipc.rendezvous import deliver
-from .human import HumanHandler, allowed
+from .rest_auth import HumanHandler, allowed
 
 __all__ = ["CallbackHandler"]
 

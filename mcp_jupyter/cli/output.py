@@ -1,0 +1,298 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""What a server has, as text for people: signatures, and the first line of each description.
+
+Pure; all it returns may be printed (`terminal.visible`).
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import unicodedata
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any, Final, Protocol
+
+import click
+
+from .. import types
+from .target import say
+
+__all__ = [
+    "Part",
+    "dumped",
+    "heading",
+    "listing",
+    "part_of",
+    "plain",
+    "present",
+    "prompt_signature",
+    "resource_line",
+    "structured_part",
+    "table",
+    "tool_signature",
+    "visible",
+]
+
+
+MAX_DESCRIPTION_CHARS: Final = 100
+"""Of the first line of a description: the whole is for the model."""
+
+MAX_PARAMETERS: Final = 30
+"""Of one signature."""
+
+MAX_DEPTH: Final = 3
+"""Of types within types that are spelled out."""
+
+MAX_VALUES: Final = 6
+"""Of an enumeration, or of alternatives."""
+
+
+class _Described(Protocol):
+    @property
+    def description(self) -> str | None: ...
+
+
+def heading(info: types.Implementation | None, version: str, instructions: str | None) -> list[str]:
+    """Who the server is."""
+    name = "A server without a name" if info is None else f"{info.title or info.name} {info.version}"
+    lines = [_line(f"{name} (protocol {version})")]
+    if instructions and instructions.strip():
+        lines += ["", visible(instructions.strip())]
+    return lines
+
+
+def listing(title: str, items: Sequence[tuple[str, _Described]]) -> list[str]:
+    """A section: each item's line, and under it what it is."""
+    if not items:
+        return []
+    lines = ["", title]
+    for line, item in items:
+        lines.append(f"  {_line(line)}")
+        description = _first_line(item.description)
+        if description:
+            lines.append(f"      {description}")
+    return lines
+
+
+def tool_signature(tool: types.Tool) -> str:
+    """`top_customers(n: integer = 5, region?: string) -> {...}`."""
+    schema = tool.inputSchema
+    properties = schema.get("properties")
+    required = schema.get("required")
+    needed = required if isinstance(required, list) else []
+    shown = [
+        _parameter(str(name), part, name in needed)
+        for name, part in islice(
+            properties.items() if isinstance(properties, Mapping) else (), MAX_PARAMETERS
+        )
+    ]
+    if isinstance(properties, Mapping) and len(properties) > MAX_PARAMETERS:
+        shown.append("...")
+    return f"{tool.name}({', '.join(shown)})"
+
+
+def prompt_signature(prompt: types.Prompt) -> str:
+    """`summarise(region, style?)`."""
+    arguments = prompt.arguments or []
+    shown = [each.name if each.required else f"{each.name}?" for each in arguments[:MAX_PARAMETERS]]
+    return f"{prompt.name}({', '.join(shown + ['...'] * (len(arguments) > MAX_PARAMETERS))})"
+
+
+def resource_line(item: types.Resource | types.ResourceTemplate) -> str:
+    """`notebook://variables/sales (text/csv, 1,024 bytes)`."""
+    uri = item.uri if isinstance(item, types.Resource) else item.uriTemplate
+    size = item.size if isinstance(item, types.Resource) else None
+    said = [item.mimeType or "", f"{size:,} bytes" if size is not None else ""]
+    shown = ", ".join(word for word in said if word)
+    return f"{uri} ({shown})" if shown else uri
+
+
+def _parameter(name: str, schema: Any, needed: bool) -> str:
+    kind = _kind(schema)
+    typed = f": {kind}" if kind else ""
+    if needed:
+        return f"{name}{typed}"
+    if isinstance(schema, Mapping) and schema.get("default") is not None:
+        return f"{name}{typed} = {_json(schema['default'])}"
+    return f"{name}?{typed}"
+
+
+def _kind(schema: Any, depth: int = 0) -> str:
+    """The type a JSON Schema describes, in a word or a few."""
+    if not isinstance(schema, Mapping) or depth > MAX_DEPTH:
+        return "any" if depth else ""
+    values = schema.get("enum", [schema["const"]] if "const" in schema else None)
+    if isinstance(values, list):
+        return _either([_json(value) for value in values])
+    for keyword in ("anyOf", "oneOf"):
+        if isinstance(schema.get(keyword), list):
+            kinds = [_kind(part, depth + 1) for part in schema[keyword][: MAX_VALUES + 1]]
+            return _either([kind for kind in dict.fromkeys(kinds) if kind != "null"])
+    said = schema.get("type")
+    if isinstance(said, list):
+        return _either([str(kind) for kind in said if kind != "null"])
+    if said == "array":
+        return f"[{_kind(schema.get('items'), depth + 1)}]"
+    return said if isinstance(said, str) else "object" if "$ref" in schema else ""
+
+
+def _either(kinds: Sequence[str]) -> str:
+    return " | ".join([*kinds[:MAX_VALUES], *(["..."] if len(kinds) > MAX_VALUES else [])])
+
+
+def _json(value: Any) -> str:
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= MAX_DESCRIPTION_CHARS else "..."
+
+
+def _first_line(text: str | None) -> str:
+    line = next((line.strip() for line in (text or "").splitlines() if line.strip()), "")
+    return _line(line if len(line) <= MAX_DESCRIPTION_CHARS else f"{line[: MAX_DESCRIPTION_CHARS - 3]}...")
+
+
+def _line(text: str) -> str:
+    return visible(" ".join(text.split()))
+
+
+# -- terminal ------------------------------------------------------------------------------------
+#
+# What others wrote, fit for a terminal: seen as it is, obeyed in nothing.
+#
+# Knows no protocol and no command.
+
+_HIDDEN: Final = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
+"""Categories that a terminal obeys, or shows as nothing: control characters, changes of direction,
+characters without width, half a surrogate pair, line ends that are none elsewhere."""
+
+
+def visible(text: str) -> str:
+    r"""Text with all that is not plainly seen written out, such as `\x1b`; lines and tabs stay."""
+    text = text.replace("\r\n", "\n")
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(_shown(char) for char in text)
+
+
+def _shown(char: str) -> str:
+    if char in "\n\t" or unicodedata.category(char) not in _HIDDEN:
+        return char
+    return char.encode("unicode_escape").decode()
+
+
+def dumped(value: Any, *, indent: int | None = 2) -> str:
+    """JSON in ASCII: a program reads it unchanged, a terminal finds nothing to obey."""
+    return json.dumps(value, indent=indent).replace("\x7f", "\\u007f")
+
+
+# -- table ---------------------------------------------------------------------------------------
+#
+# Rows as aligned text, with nothing in them that a terminal would obey. Knows no command.
+
+
+def plain(value: object) -> str:
+    """A value as one line of printable text: what others named may hold control characters."""
+    return "".join(char if char.isprintable() else "?" for char in str(value))
+
+
+def table(heads: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    """Columns as wide as they must be, two spaces between them, no space at the end of a line."""
+    lines = [list(heads), *([plain(cell) for cell in row] for row in rows)]
+    widths = [max(len(line[column]) for line in lines) for column in range(len(heads))]
+    return "\n".join("  ".join(map(str.ljust, line, widths)).rstrip() for line in lines)
+
+
+# -- parts ---------------------------------------------------------------------------------------
+#
+# The parts of what a server answered: text to print, bytes to save.
+#
+# Owns how each kind of content is shown, and what `--output` writes. Knows no command.
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One part of an answer.
+
+    Attributes
+    ----------
+    text : str
+        What is printed for it: itself, or a line about it.
+    data : bytes or None
+        What it holds, where that is not text.
+    """
+
+    text: str
+    data: bytes | None = None
+
+
+def part_of(content: Any) -> Part:
+    """A block of content, or contents of a resource.
+
+    Raises
+    ------
+    click.ClickException
+        It is not the base64 it should be.
+    """
+    match content:
+        case types.TextContent() | types.TextResourceContents():
+            return Part(content.text)
+        case types.ImageContent() | types.AudioContent():
+            return _binary(content.type, content.mimeType, content.data)
+        case types.BlobResourceContents():
+            return _binary(content.uri, content.mimeType, content.blob)
+        case types.EmbeddedResource():
+            return part_of(content.resource)
+        case types.ResourceLink():
+            return Part(f"[resource {content.uri}, {content.mimeType or 'of an unknown type'}]")
+        case _:
+            return Part(dumped(content.model_dump(mode="json", exclude_none=True)))
+
+
+def structured_part(value: Any) -> Part:
+    """Structured output."""
+    return Part(dumped(value))
+
+
+def _binary(what: str, mime_type: str | None, encoded: str) -> Part:
+    try:
+        data = base64.b64decode(encoded, validate=True)
+    except (binascii.Error, ValueError):
+        raise click.ClickException(f"The server sent {visible(what)} that is not base64.") from None
+    return Part(f"[{what}, {mime_type or 'of an unknown type'}, {len(data):,} bytes]", data)
+
+
+def present(parts: Iterable[Part], output: Path | None, *, err: bool = False) -> None:
+    """Print the parts, and save what is binary (or else the text) in a file.
+
+    Of several binary parts, the second goes into `name-2.png`, and so on.
+
+    Raises
+    ------
+    click.ClickException
+        The file cannot be written.
+    """
+    shown = list(parts)
+    texts = [part.text for part in shown if part.data is None]
+    binary = [part for part in shown if part.data is not None]
+    if output is None:
+        click.echo(visible("\n".join(part.text for part in shown)), err=err)
+    elif binary:
+        if texts:
+            click.echo(visible("\n".join(texts)), err=err)
+        _save(binary, output)
+    else:
+        _save([Part("", "\n".join(texts).encode("utf-8", "replace"))], output)
+
+
+def _save(parts: Sequence[Part], output: Path) -> None:
+    for number, part in enumerate(parts, 1):
+        path = output if number == 1 else output.with_stem(f"{output.stem}-{number}")
+        assert part.data is not None
+        try:
+            path.write_bytes(part.data)
+        except OSError as exc:
+            raise click.ClickException(f"{path} cannot be written: {exc.strerror or exc}.") from None
+        say(f"Saved {path}, {len(part.data):,} bytes.")
