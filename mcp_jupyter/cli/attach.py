@@ -63,8 +63,8 @@ async def _attach_all(mode: Mode | None) -> None:
 
 async def _attach(name: str | None, mode: Mode | None) -> None:
     from ..errors import NotebookNotFound
+    from ..ipc.attached_notebook import AttachedNotebook
     from ..ipc.discovery import Discovery, find_notebook
-    from ..ipc.stdio_proxy import AttachedNotebook
     from ..server.stdio import serve_stdio
 
     discovery = Discovery()

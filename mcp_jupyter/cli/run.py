@@ -36,9 +36,10 @@ if TYPE_CHECKING:
     from anyio import CancelScope
 
     from ..headless.run import CellFailed, HeadlessNotebook
+    from ..ipc.attached_notebook import AttachedNotebook
     from ..ipc.discovery import Discovery
     from ..ipc.rendezvous import HttpAddress
-    from ..ipc.stdio_proxy import AttachedNotebook, StartingNotebook
+    from ..ipc.stdio_proxy import StartingNotebook
     from ..protocol.rights import Mode
     from ..server.host_profiles import HostProfile
     from ..server.opening import Opening
@@ -416,8 +417,8 @@ async def served_notebook(
         The file or its kernel cannot be used, or (`CellFailed`) a cell failed.
     ParameterError
     """
+    from ..ipc.attached_notebook import AttachedNotebook
     from ..ipc.discovery import Discovery
-    from ..ipc.stdio_proxy import AttachedNotebook
 
     discovery = Discovery()
     async with _run(path, options, discovery, say) as notebook:

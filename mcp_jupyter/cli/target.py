@@ -193,8 +193,8 @@ async def _client_target(where: Where) -> tuple[Any, dict[str, Any]]:
 
         # The person's own file sees what it would see started by hand.
         return run_command(ServerFile.parse(target)), {"env": dict(os.environ)}
+    from ..ipc.attached_notebook import AttachedNotebook
     from ..ipc.discovery import Discovery, find_notebook
-    from ..ipc.stdio_proxy import AttachedNotebook
 
     discovery = Discovery()
     return AttachedNotebook(await find_notebook(target, discovery), discovery), {}

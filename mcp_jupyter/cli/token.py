@@ -505,7 +505,7 @@ async def _offers(info: ConnectionInfo, discovery: Discovery) -> dict[str, list[
     """What a notebook offers now, by kind; None when it does not answer."""
     from ..client.client import Client
     from ..errors import McpJupyterError
-    from ..ipc.stdio_proxy import AttachedNotebook
+    from ..ipc.attached_notebook import AttachedNotebook
 
     try:
         async with Client(AttachedNotebook(info, discovery), read_timeout_seconds=ASK_SECONDS) as client:

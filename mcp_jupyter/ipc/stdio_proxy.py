@@ -1,7 +1,14 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""A live notebook as a server of our own: a link to its kernel for each conversation.
+"""Pass messages between a host's channel and a notebook's link, as the bytes they came in.
 
-How messages pass between the two is the `Relay`'s business; that a kernel restarts is the link's.
+Theory of operation. A host gives its server two or three seconds to answer the opening, and a kernel may
+take longer. The relay therefore answers `initialize`, `server/discover` and `ping` itself while there is no
+link, and keeps everything else in order until `connect`. A handshake that it answered is then sent to the
+kernel, whose answer the host never sees; only after that answer follows what waited. With a link, an
+opening goes to the kernel, and is answered here when the kernel is late. The answer that comes second is
+dropped: a maintainer must not break the rule that the host gets one answer for each request.
+
+Everything here belongs to one asyncio loop's thread.
 """
 
 from __future__ import annotations
@@ -22,9 +29,6 @@ from ..errors import ConnectionClosed, FrameError, LinkError, McpError, McpJupyt
 from ..protocol.codes import INTERNAL_ERROR
 from ..protocol.frames import ErrorResponse, Message, Notification, Request, RequestId, Response
 from ..protocol.rights import EVERY_RIGHT, Mode
-from .discovery import Discovery, find_notebook
-from .files import ConnectionInfo
-from .reconnecting_channel import ResumingLink
 from .session import cancelled_id
 
 if TYPE_CHECKING:
@@ -36,149 +40,10 @@ __all__ = [
     "MAX_WAITING",
     "WAIT_SECONDS",
     "Answer",
-    "AttachedNotebook",
-    "NotebookNamed",
     "Relay",
     "StartingNotebook",
     "with_constant_tools",
 ]
-
-
-class AttachedNotebook:
-    """Serves whoever comes with what a live notebook serves.
-
-    Parameters
-    ----------
-    info : ConnectionInfo
-        How the notebook is reached now.
-    discovery : Discovery
-        Where it is looked for when its kernel restarts.
-    answer : Answer, optional
-        Answers a client's opening when the kernel is late.
-    constant_tools : "yes", "no" or "auto", optional
-        Whether clients get the constant tools; as the notebook has it when left out.
-    """
-
-    def __init__(
-        self,
-        info: ConnectionInfo,
-        discovery: Discovery,
-        answer: Answer | None = None,
-        constant_tools: Mode | None = None,
-    ) -> None:
-        self._info = info
-        self._discovery = discovery
-        self._answer = answer
-        self._constant_tools = constant_tools
-        self._tasks: TaskGroup | None = None
-
-    @asynccontextmanager
-    async def running(self) -> AsyncIterator[None]:
-        """What stands around all conversations: the owner of their links."""
-        async with owned_tasks() as self._tasks:
-            yield
-
-    async def serve(self, channel: Channel) -> None:
-        """Run one conversation until it is closed; call it within `running`.
-
-        Raises
-        ------
-        LinkError
-            The kernel cannot be reached.
-        """
-        assert self._tasks is not None
-        link = await ResumingLink.open(self._info, self._discovery, self._tasks)
-        await Relay(channel, self._answer).run(with_constant_tools(link, self._constant_tools))
-
-
-class NotebookNamed:
-    """The same for a notebook that is known by its name or file, and looked for when it is wanted.
-
-    Parameters
-    ----------
-    text : str
-        See `find_notebook`.
-    own_kernel : str
-        The id of the kernel that asks. Its own notebook is refused: a call would wait for the cell that makes
-        it, and that cell for the call.
-    """
-
-    def __init__(self, text: str, own_kernel: str) -> None:
-        self._text = text
-        self._own_kernel = own_kernel
-        self._attached: AttachedNotebook | None = None
-
-    @asynccontextmanager
-    async def running(self) -> AsyncIterator[None]:
-        """Find the notebook, and stand around its conversations.
-
-        Raises
-        ------
-        LinkError
-            There is no such live notebook, or it is the one that asks.
-        """
-        discovery = Discovery()
-        info = await find_notebook(self._text, discovery)
-        if info.kernel_id == self._own_kernel:
-            raise LinkError(f"{self._text} is this notebook itself; call its functions as they are.")
-        self._attached = AttachedNotebook(info, discovery)
-        async with self._attached.running():
-            yield
-
-    async def serve(self, channel: Channel) -> None:
-        """Run one conversation until it is closed; call it within `running`."""
-        assert self._attached is not None
-        await self._attached.serve(channel)
-
-
-# -- chosen --------------------------------------------------------------------------------------
-#
-# A link whose requests about tools say whether their client gets the constant tools.
-#
-# The kernel has a mode of its own. `attach` and `run` serve one client, and may set another mode for it.
-
-_ABOUT_TOOLS: Final = frozenset({"tools/list", "tools/call"})
-
-
-def with_constant_tools(link: Channel, mode: Mode | None) -> Channel:
-    """`link`, not yet started, with a mode; None: as the kernel has it."""
-    return link if mode is None else _Marking(link, mode)
-
-
-class _Marking(Channel):
-    def __init__(self, link: Channel, mode: Mode) -> None:
-        self._link = link
-        self._mode = mode
-
-    def start(self, sink: Sink) -> None:
-        self._link.start(sink)
-
-    def send(self, message: Message) -> None:
-        if isinstance(message.frame, Request) and message.frame.method in _ABOUT_TOOLS:
-            # Without rights the client may use everything: no front has restricted it.
-            rights = replace(message.rights or EVERY_RIGHT, constant_tools=self._mode)
-            message = replace(message, rights=rights)
-        self._link.send(message)
-
-    async def drain(self) -> None:
-        await self._link.drain()
-
-    def close(self) -> None:
-        self._link.close()
-
-
-# -- relay ---------------------------------------------------------------------------------------
-#
-# Pass messages between a host's channel and a notebook's link, as the bytes they came in.
-#
-# Theory of operation. A host gives its server two or three seconds to answer the opening, and a kernel may
-# take longer. The relay therefore answers `initialize`, `server/discover` and `ping` itself while there is no
-# link, and keeps everything else in order until `connect`. A handshake that it answered is then sent to the
-# kernel, whose answer the host never sees; only after that answer follows what waited. With a link, an
-# opening goes to the kernel, and is answered here when the kernel is late. The answer that comes second is
-# dropped: a maintainer must not break the rule that the host gets one answer for each request.
-#
-# Everything here belongs to one asyncio loop's thread.
 
 log = logging.getLogger(__name__)
 
@@ -492,3 +357,39 @@ class StartingNotebook:
         if self.failure is not None:
             relay.refuse(str(self.failure))
             relay.over.set()
+
+
+# -- chosen --------------------------------------------------------------------------------------
+#
+# A link whose requests about tools say whether their client gets the constant tools.
+#
+# The kernel has a mode of its own. `attach` and `run` serve one client, and may set another mode for it.
+
+_ABOUT_TOOLS: Final = frozenset({"tools/list", "tools/call"})
+
+
+def with_constant_tools(link: Channel, mode: Mode | None) -> Channel:
+    """`link`, not yet started, with a mode; None: as the kernel has it."""
+    return link if mode is None else _Marking(link, mode)
+
+
+class _Marking(Channel):
+    def __init__(self, link: Channel, mode: Mode) -> None:
+        self._link = link
+        self._mode = mode
+
+    def start(self, sink: Sink) -> None:
+        self._link.start(sink)
+
+    def send(self, message: Message) -> None:
+        if isinstance(message.frame, Request) and message.frame.method in _ABOUT_TOOLS:
+            # Without rights the client may use everything: no front has restricted it.
+            rights = replace(message.rights or EVERY_RIGHT, constant_tools=self._mode)
+            message = replace(message, rights=rights)
+        self._link.send(message)
+
+    async def drain(self) -> None:
+        await self._link.drain()
+
+    def close(self) -> None:
+        self._link.close()

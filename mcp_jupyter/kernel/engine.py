@@ -15,27 +15,20 @@ import atexit
 import contextlib
 import logging
 import os
-import secrets
 import threading
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import Callable, Coroutine
 from concurrent.futures import Future
-from contextlib import asynccontextmanager
 from contextvars import Context
-from pathlib import Path
 from typing import Any, Final
 
 from IPython.core.interactiveshell import InteractiveShell
 
 from .._ipython.identity import SESSION_NAME, Identity, identify, why_unreachable
-from ..engine.channel import Channel
 from ..errors import LinkError
 from ..ipc.files import ConnectionInfo, default_runtime_dir
 from ..ipc.listener import Listener
 from ..ipc.names import RememberedNames
-from ..ipc.rendezvous import HttpAddress, forget_http, write_http
 from ..server.fastmcp import FastMCP
-from ..server.http.access import LoopbackGuard
-from ..server.http.app import serve_http
 from .cells import autoreloads
 from .content import kernel_table
 from .instructions import NotebookInstructions
@@ -48,7 +41,6 @@ __all__ = [
     "STATUS_KEY",
     "Engine",
     "is_kernel",
-    "serve_kernel_http",
 ]
 
 
@@ -308,6 +300,7 @@ class Engine:
                 await self._stop.wait()
 
     async def _serve_http(self, port: int) -> None:
+        from .http import serve_kernel_http  # tornado's HTTP server is wanted by few
 
         if self._http_port is not None:
             if port in (0, self._http_port):  # a cell that is run again
@@ -398,55 +391,3 @@ def _main_loop(shell: InteractiveShell) -> asyncio.AbstractEventLoop:
 def is_kernel(shell: InteractiveShell) -> bool:
     """Whether a shell belongs to a Jupyter kernel; that of plain IPython does not."""
     return getattr(shell, "kernel", None) is not None
-
-
-# -- http ----------------------------------------------------------------------------------------
-#
-# HTTP from the kernel itself, where there is no Jupyter Server to do it: on the loopback, with a token.
-#
-# Owns the port, the token and the file that says both. What is served is the engine's server, which runs
-# already. Runs on the engine's thread.
-
-
-class _Running:
-    """A server whose life is somebody else's."""
-
-    def __init__(self, server: FastMCP) -> None:
-        self._server = server
-
-    @asynccontextmanager
-    async def running(self) -> AsyncIterator[None]:
-        yield
-
-    async def serve(self, channel: Channel) -> None:
-        await self._server.serve(channel)
-
-
-@asynccontextmanager
-async def serve_kernel_http(
-    server: FastMCP, kernel_id: str, port: int, runtime_dir: Path
-) -> AsyncIterator[HttpAddress]:
-    """Serve over HTTP while the context is open.
-
-    Parameters
-    ----------
-    port : int
-        0 takes a free one.
-
-    Raises
-    ------
-    LinkError
-        The port is taken, or the file cannot be written.
-    """
-    token = secrets.token_urlsafe(32)
-    try:
-        serving = serve_http(_Running(server), port=port, guard=LoopbackGuard(token=token))
-        async with serving as bound:
-            address = HttpAddress(bound, token)
-            write_http(address, kernel_id, runtime_dir)
-            try:
-                yield address
-            finally:
-                forget_http(kernel_id, runtime_dir)
-    except OSError as exc:
-        raise LinkError(f"Port {port} cannot be had: {exc.strerror or exc}.") from None

@@ -88,7 +88,7 @@ def _target(alias: str, args: argparse.Namespace, words: Sequence[str], identity
             raise ValueError(f"after the URL there is {words[1]!r}, which is no option of %mcp_connect")
         return words[0]
     if words and words[0].endswith(".ipynb"):
-        from ..ipc.stdio_proxy import NotebookNamed
+        from ..ipc.attached_notebook import NotebookNamed
 
         return NotebookNamed(words[0], identity.kernel_id)
     if words:

@@ -18,8 +18,8 @@ from ..engine.channel import Channel
 from ..errors import RequestTimeout
 from ..headless.export import HeadlessError
 from ..headless.run import run_notebook
+from ..ipc.attached_notebook import AttachedNotebook
 from ..ipc.discovery import Discovery
-from ..ipc.stdio_proxy import AttachedNotebook
 from ..notebook_client.connections import ConnectedServer
 from .servers import Servers
 

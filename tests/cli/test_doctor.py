@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from mcp_jupyter.client.config.hosts import HOSTS
-from mcp_jupyter.kernel.engine import serve_kernel_http
+from mcp_jupyter.kernel.http import serve_kernel_http
 from tests.conftest import JupyterDirs
 from tests.extension.support import KERNEL_ID, NAME, make_notebook, serve_notebook
 

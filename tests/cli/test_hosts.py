@@ -9,8 +9,8 @@ from mcp_jupyter import types
 from mcp_jupyter.cli.hosts import lines_of, profile_named
 from mcp_jupyter.client.client import Client
 from mcp_jupyter.client.config.hosts import HOSTS
+from mcp_jupyter.ipc.attached_notebook import AttachedNotebook
 from mcp_jupyter.ipc.discovery import Discovery
-from mcp_jupyter.ipc.stdio_proxy import AttachedNotebook
 from mcp_jupyter.server.host_profiles import DEFAULT, OWN, PROFILES
 from tests.conftest import JupyterDirs
 from tests.extension.support import NAME, make_notebook, serve_notebook

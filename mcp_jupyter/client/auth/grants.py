@@ -20,7 +20,7 @@ from joserfc.errors import JoseError
 from joserfc.jwk import import_key
 
 from ...errors import AuthorizationFailed
-from ..transport import Redaction
+from ..http import Redaction
 from .challenge import NONCE_WANTED
 from .discovery import Fetcher
 from .dpop import ALGORITHM, Proofs, new_key

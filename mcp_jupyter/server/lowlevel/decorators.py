@@ -13,7 +13,7 @@ from base64 import b64encode
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from pydantic import AnyUrl, TypeAdapter, ValidationError
+from pydantic import TypeAdapter, ValidationError
 from pydantic_core import from_json
 
 from ... import types
@@ -34,7 +34,6 @@ __all__ = [
     "Handler",
     "KnownTool",
     "KnownTools",
-    "ListedUrl",
     "NotificationHandler",
     "completed",
     "error_text",
@@ -334,6 +333,8 @@ def _uri_for(function: Callable[..., Any]) -> Callable[[str], Any]:
     if not issubclass(kind, AnyUrl):
         return str
 
+    from .urls import ListedUrl
+
     adapter = TypeAdapter(ListedUrl if kind is AnyUrl else kind)
 
     def as_url(uri: str) -> Any:
@@ -353,24 +354,6 @@ async def _told(answer: Awaitable[Any]) -> Any:
         raise
     except Exception as exc:
         raise McpError(codes.INTERNAL_ERROR, explained(exc)) from exc
-
-
-# -- urls ----------------------------------------------------------------------------------------
-#
-# URIs for handlers that take them as pydantic's `AnyUrl`. Imported when one is registered.
-
-
-class ListedUrl(AnyUrl):
-    """A URL that equals its text too.
-
-    Programs for the first SDK look a resource up by ``listed.uri == uri``. There both are `AnyUrl`;
-    here the models keep URIs as text.
-    """
-
-    def __eq__(self, other: object) -> bool:
-        return str(self) == str(other) if isinstance(other, str | AnyUrl) else NotImplemented
-
-    __hash__ = AnyUrl.__hash__
 
 
 # -- tools ---------------------------------------------------------------------------------------
