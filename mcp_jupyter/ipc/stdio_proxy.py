@@ -79,16 +79,20 @@ class Relay:
     ----------
     over : anyio.Event
         One of the two sides has closed.
+    caught_up : anyio.Event
+        The kernel has answered what waited for it.
     """
 
     def __init__(self, host: Channel, answer: Answer | None = None) -> None:
         self.over = anyio.Event()
+        self.caught_up = anyio.Event()
         self._host = host
         self._answer = answer
         self._link: Channel | None = None
         self._connected = False
         self._handshake: Message | None = None
         self._waiting: list[Message] = []
+        self._unanswered: set[RequestId] = set()  # of what waited
         self._refusal = ""
         self._timers: dict[RequestId, asyncio.TimerHandle] = {}
         self._dropped: dict[RequestId, str | None] = {}  # with the version that the host was told
@@ -204,6 +208,9 @@ class Relay:
             if (timer := self._timers.pop(frame.id, None)) is not None:
                 timer.cancel()
         self._pass(self._host, message)
+        if isinstance(frame, Response | ErrorResponse) and frame.id in self._unanswered:
+            self._unanswered.remove(frame.id)
+            self._note_progress()
 
     def _check(self, version: str | None, answer: Response | ErrorResponse) -> None:
         """See that the kernel agrees with what the host was told in its place; then release what waits."""
@@ -226,8 +233,14 @@ class Relay:
         assert self._link is not None
         self._connected = True
         waiting, self._waiting = self._waiting, []
+        self._unanswered = {each.frame.id for each in waiting if isinstance(each.frame, Request)}
         for message in waiting:
             self._pass(self._link, message)
+        self._note_progress()
+
+    def _note_progress(self) -> None:
+        if not self._unanswered:
+            self.caught_up.set()
 
     def _pass(self, channel: Channel, message: Message) -> None:
         try:
@@ -262,6 +275,10 @@ def _is_request(message: Message, id_: RequestId) -> bool:
 #
 # The host's opening is answered at once; everything else waits for the kernel, within bounds, or for the
 # reason why there is none. The code that starts the kernel calls `ready` or `failed`.
+
+CATCH_UP_SECONDS: Final = 10.0
+"""For a kernel that has just started to answer what waited for it, when the host has closed its end. The
+first call is slow: it imports what it needs."""
 
 WAIT_SECONDS: Final = 600.0
 """For a notebook to run to its end. Most hosts give a request up long before; for the others, an error that
@@ -353,6 +370,9 @@ class StartingNotebook:
                 relay.connect(with_constant_tools(link, self._constant_tools))
             except LinkError as exc:
                 self.failure = exc
+            else:
+                with anyio.move_on_after(CATCH_UP_SECONDS):
+                    await relay.caught_up.wait()
         channel.is_patient = False
         if self.failure is not None:
             relay.refuse(str(self.failure))

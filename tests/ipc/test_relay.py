@@ -173,6 +173,24 @@ async def test_a_notebook_that_runs_for_long_says_so(kernel: Kernel, monkeypatch
             host.channel.close()
 
 
+async def test_a_host_that_closed_its_end_gets_the_answer_to_what_waited(kernel: Kernel) -> None:
+    """A kernel that has just started may take longer than the end of input allows (2: opening)."""
+    outer, inner = memory_pair()
+    host, notebook = End(inner), StartingNotebook("analysis.ipynb", answer)
+    with anyio.fail_after(BOUND):
+        async with kernel.running(), notebook.running(), anyio.create_task_group() as tasks:
+            tasks.start_soon(notebook.serve, outer)
+            host.send(Request(1, "ask"))
+            notebook.ready(await kernel.discovery.by_kernel("k-1"), kernel.discovery)
+            await host.until(lambda: host.heard == ["elicitation/create"])
+            assert outer.is_patient
+            host.send(Response(host.frames[0].id, {"action": "decline"}))
+            await host.until(lambda: len(host.heard) == 2)
+            while outer.is_patient:
+                await anyio.lowlevel.checkpoint()
+            host.channel.close()
+
+
 async def test_a_kernel_that_cannot_be_reached_is_an_error_for_all_that_waits(kernel: Kernel) -> None:
     """So is one that has gone between its start and the first message (2: opening)."""
     async with kernel.running():
