@@ -2,14 +2,14 @@
 """One MCP server that offers what all live notebooks offer, so that a host is configured once.
 
 Towards a host the hub is a server in both eras; towards each notebook it is a client over a link of its
-own. A conversation (`conversation`) is one `Connection` whose handler answers what is about all notebooks
-itself, and passes every other request on through a `Connection` to the notebook that it names (`reach`).
+own. A session (`session`) is one `Connection` whose handler answers what is about all notebooks
+itself, and passes every other request on through a `Connection` to the notebook that it names (`upstream`).
 So ids, time-outs, limits and cancellation in both directions are the engine's, and nothing is written by
 hand. It is no low-level `Server`: that would keep rounds and tasks of its own (it would seal a
 `requestState` around the notebook's, and open it on the way back), where the hub must pass them through.
 It is no router of messages either: that would need the tables of requests in flight a second time.
 
-What passes, and how it finds its notebook (`names`, `rewriting`):
+What passes, and how it finds its notebook (`names`):
 
 * Tools and prompts: `<notebook>_<name>`. Characters that hosts refuse in a tool's name become `_`. What
   is longer than 64 characters is cut to 55, with `_` and 8 digits of the SHA-256 of notebook and name.

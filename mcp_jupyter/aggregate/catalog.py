@@ -236,7 +236,7 @@ async def _all_pages(connection: Connection, method: str, key: str) -> list[dict
 #
 # What a principal may see and use of a notebook, asked of requests and of results. Pure.
 #
-# One place for the endpoint of one notebook (`extension.grants`) and that of all (`index`). What a
+# One place for the endpoint of one notebook (`extension.grants`) and that of all (`Index`). What a
 # principal's own call left in the server (`result://`) needs no scope for resources: only its sender can read
 # it.
 

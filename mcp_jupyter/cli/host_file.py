@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """A server written into the file of a host, or shown as it would be written.
 
-Owns what is said about it, and what of the entry before is kept. How text is changed is `entry_edit`'s, how
-files are replaced `config_file`'s.
+Owns what is said about it, and what of the entry before is kept. How text is changed is the
+business of `json_edit`, `toml_edit` and `yaml_edit`.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 """The client people use: point it at a server, and call what the server has.
 
 Owns whole lists (all pages), the cache of results, and subscriptions in both eras. How the server is found
-and opened is `connecting`; the conversation itself is `ClientSession`.
+and opened is `connect`; the conversation itself is `ClientSession`.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 """A client's conversation with one server, in either era: the methods a client may call, as functions.
 
 Owns the table of methods, what each takes and gives. Does not know how a question becomes an answer
-(`conversation`), how messages travel, nor how a connection is found.
+(`requests`), how messages travel, nor how a connection is found.
 
 Names and results are those of the first-generation SDK.
 """

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The human door's REST, for the panel and for the command line of the same user.
 
-Here, and nowhere else over HTTP, tokens are made and revoked. Who comes in is `human`'s.
+Here, and nowhere else over HTTP, tokens are made and revoked. Who comes in is `rest_auth`'s.
 """
 
 from __future__ import annotations

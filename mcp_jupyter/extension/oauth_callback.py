@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Where a browser brings the answer to a sign-in that a notebook asked for (`%mcp_connect ... --oauth`).
 
-Owns one page of the human door. Hands the answer to the kernel that waits for it (`ipc.sign_in`), looks
+Owns one page of the human door. Hands the answer to the kernel that waits for it (`ipc.rendezvous`), looks
 at none of it, and shows none of it. A GET with an effect, and so one that another site can cause: it has
 an effect only with a `state` that a kernel of this user made, that nobody else knows, and that is taken
 once.

@@ -101,7 +101,7 @@ async def dial(info: ConnectionInfo, timeout: float = DIAL_SECONDS, *, moved: bo
     timeout : float
         Seconds.
     moved : bool
-        The channel is for telling the notebook's new path (see `moving`).
+        The channel is for telling the notebook's new path (see `name_claims`).
 
     Raises
     ------

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The name of a live notebook: which one it gets, and why it is not the one it would like.
 
-A notebook gets its plain name where no other has it, and keeps its name over restarts (`remembered_names`).
+A notebook gets its plain name where no other has it, and keeps its name over restarts (`names`).
 Only a kernel that has the same name is connected to, so loading many notebooks stays cheap.
 
 Everything here belongs to one loop's thread.

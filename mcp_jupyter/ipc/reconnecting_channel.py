@@ -3,7 +3,7 @@
 
 Owns noticing that the kernel is gone, answering for it meanwhile, finding it again and introducing the
 session to it. Knows the kernel by its id only, so a new name or a new process makes no difference.
-`Session` knows what must be said again; `standin` what is said while nobody serves.
+`Session` knows what must be said again; `session.answer` what is said while nobody serves.
 
 Everything here belongs to one asyncio loop's thread.
 """

@@ -2,7 +2,7 @@
 """The line format of a link: bytes to messages and back, with no I/O.
 
 The first line of a client is its greeting, `{"key": "..."}`, with `"moved": true` on a link that tells a
-notebook's new path (see `moving`); every other line, both ways, is
+notebook's new path (see `name_claims`); every other line, both ways, is
 `{"m": message, "r": related request id or null}`, with `"s": sender` where the front that let the message
 in tells several senders apart, `"h": [[name, value], ...]` where it has headers for it, and
 `"g": {"tools": [...], "resources": [...]}`, the sender's `Rights`, where the kernel must know them. This file

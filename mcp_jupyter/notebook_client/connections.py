@@ -304,7 +304,7 @@ def notebook_in(words: Sequence[str]) -> str | None:
 # A connected server as an object in the notebook's namespace: `weather.tools.forecast(city="Paris")`.
 #
 # Owns what a person may do with a server, blocking or not. How the connection is held is the `Keeper`'s, how
-# a cell waits is `waiting`'s, what it looks like is drawn in `mcp_jupyter.widgets`.
+# a cell waits is `blocking`'s, what it looks like is drawn in `mcp_jupyter.widgets`.
 #
 # Threads: what blocks may be called from any thread but the background loop's; listeners are called on the
 # kernel's main thread.

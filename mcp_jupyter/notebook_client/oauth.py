@@ -5,8 +5,8 @@ Owns what the cell shows, which redirect URI is used, and where the tokens of a 
 OAuth: that is `client.auth`'s. Not imported unless somebody signs in, for it brings an OAuth library.
 
 **Two ways back.** Where the Jupyter Server that started this kernel has our extension, the browser brings the
-answer there (`ipc.sign_in`), be it on another machine than the kernel. Elsewhere (a console, VS Code) a port
-on the loopback waits for it, and the browser has to be on the kernel's machine. What the person gives
+answer there (`ipc.rendezvous`), be it on another machine than the kernel. Elsewhere (a console, VS Code) a
+port on the loopback waits for it, and the browser has to be on the kernel's machine. What the user gives
 (`--callback URL`) comes before both: the public address of a Jupyter Server behind a proxy.
 
 **What an output holds.** The link is in the HTML and, where a front end may show nothing but text (no Jupyter

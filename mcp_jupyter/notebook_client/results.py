@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """What a server answered, as a cell uses it: its text, its data, its table. Knows no connection.
 
-`.text` and `.data` are what was sent; what is shown of it is made fit to be shown (`showing`).
+`.text` and `.data` are what was sent; what is shown of it is made fit to be shown (`display`).
 """
 
 from __future__ import annotations

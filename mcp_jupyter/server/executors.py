@@ -3,7 +3,7 @@
 
 Owns the way there and back: finding executor and function when called, waiting, giving up, and what is said
 when either end fails. To a `Runner` it is an async function. Knows no protocol, and no executor beyond
-`concurrent.futures` but for a few names; what travels is `remote`'s, which engines there are `engines`'.
+`concurrent.futures` but for a few names; what travels is `worker`'s.
 """
 
 from __future__ import annotations

@@ -281,7 +281,7 @@ def _digest(method: str, params: Mapping[str, Any]) -> str:
 # A call that may outlive the request it came in with, because it waits for answers of the client.
 #
 # Owns the call's task, the questions it has open and its outcome. Whoever holds it decides who may come
-# back to it and for how long: rounds of one request (`rounds`), or a task that is polled (`tasks`).
+# back to it and for how long: rounds of one request, or a task that is polled (`tasks`).
 #
 # Everything here belongs to the event loop's thread; the task belongs to the group it is started in.
 

@@ -134,8 +134,8 @@ def _keep_text(match: re.Match[str]) -> str:
 # How hosts write one server: the names of the members of an entry, for writing and for reading.
 #
 # An `EntryShape` is data. `write_command` and `write_url` make an entry of a host; `read` turns an entry of a
-# host into the members that `config.ServerEntry` knows: `command`, `args`, `env`, `url`, `headers`, `type`.
-# Opens no file.
+# host into the members that `servers_json.ServerEntry` knows: `command`, `args`, `env`, `url`, `headers`,
+# `type`. Opens no file.
 
 _READ_AS_THEY_ARE: Final = ("type", "envFile", "cwd")
 """Members that mean the same in every host that has them."""
@@ -212,7 +212,7 @@ class EntryShape:
         return {**self._name(name), **self.with_url, self.urls[0]: url, self.headers[0]: value}
 
     def read(self, entry: Any) -> Any:
-        """The members of an entry as `config` knows them. What is not an object is returned as it is.
+        """The members of an entry as `servers_json` knows them. What is not an object is returned as it is.
 
         A value of the wrong type is passed on: `config.checked` refuses it with the entry's place.
         """
@@ -269,7 +269,7 @@ class EntryShape:
         return {pair["name"]: pair["value"] for pair in value}
 
     def _with_references(self, value: Any) -> Any:
-        """The host's own references to variables as `expansion` has them."""
+        """The host's own references to variables as `env` has them."""
         if self.reference is None:
             return value
         if isinstance(value, str):

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The servers that a host would use in a folder, read from its files.
 
-Owns which entry counts when two have one name. Where files are is `hosts`, what an entry means is `config`.
+Owns which entry counts when two have one name. Where files are is `hosts`, what an entry means is
+`servers_json`.
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ Claude Desktop, Claude Code and Cursor have ``{"mcpServers": {NAME: ENTRY}}``, V
 URL (``url``, ``headers``, and ``type``: "http" or "sse"). Other members belong to the host and are ignored.
 
 Two steps: `load_servers` checks the form of the whole file, `ServerEntry.server` fills in variables
-(`expansion`) and applies the rule below to one entry. So an entry that misses a token spoils no other.
+(`env`) and applies the rule below to one entry. So an entry that misses a token spoils no other.
 
 **What a file may set.** A file that is the user's own, such as Claude Desktop's, may set every variable of
 the environment. A *project file* came with a repository and changes with the next pull, and users read its
@@ -15,7 +15,7 @@ command only; but many variables make a harmless-looking command run other code 
 project file may set only variables that are known not to: credentials and settings of a server, by the last
 word of their name (`ALLOWED_WORDS`), and some others (`ALLOWED_NAMES`). `is_project_file` says which files
 these are. Any file may name any variable of the user's environment in its values, and so send it somewhere:
-for a project file, `consent` shows which, and where it goes.
+for a project file, `trust` shows which, and where it goes.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 
 Reads what NumPy, pandas, polars and pyarrow have in one dimension (NumPy also in more). Imports none of
 them: a program with such a value has its library. A cell that its library cannot give as a Python value, such
-as a date before year 1, costs no other cell. Numbers, texts and containers are left to `plain`.
+as a date before year 1, costs no other cell. Numbers, texts and containers are left to `values.plain`.
 """
 
 from __future__ import annotations

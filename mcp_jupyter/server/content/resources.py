@@ -64,7 +64,7 @@ def to_resource(value: Any, table: ContentTable, mime_type: str | None = None) -
     ----------
     mime_type : str, optional
         In place of the one that follows from the value. A data frame is then written in that format, if
-        it has it (see `paging`); CSV is its own.
+        it has it; CSV is its own.
     """
     if isinstance(value, ResourceValue):
         return value

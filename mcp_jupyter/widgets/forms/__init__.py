@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Forms from any JSON Schema, on core ipywidgets.
 
-Two halves. The model is pure: `schemas` reads a schema, `building` chooses a kind of entry for each part,
-`entries`, `choices` and `groups` hold what was entered, `rules` checks it. The drawing shows a model and
-writes into it: `page`, `choosers`, `drawing`, `drawing_groups`, `texts`. `form` is the whole.
+The model is pure: `schema` reads a schema and has its rules, `fields` and `containers` hold what was entered.
+The view shows a model and writes into it: `layout`. `form` builds the model, and is the whole form.
 A server's texts are shown, never interpreted.
 """
 
