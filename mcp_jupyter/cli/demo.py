@@ -6,48 +6,22 @@ Owns the order of the steps and what is shown of them. Each step is somebody els
 
 from __future__ import annotations
 
-import contextlib
-import json
-import os
-import secrets
-import shutil
 import signal
-import socket
-import subprocess
 import sys
-import tempfile
 import time
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass
-from importlib.util import find_spec
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import urlsplit
 
-import anyio
 import click
-import httpx2
-import nbformat
 
-from ..client.session import ClientSession
-from ..client.sse import sse_client
-from ..client.streamable_http import streamablehttp_client
-from ..errors import McpJupyterError
 from . import reported
-from .output import plain
 
 if TYPE_CHECKING:
-    pass
+    from .demo_server import JupyterProcess
 
-__all__ = [
-    "JupyterProcess",
-    "StepFailed",
-    "command",
-    "play",
-    "run_jupyter",
-]
-
+__all__ = ["command"]
 
 NOTEBOOK: Final = "quickstart.ipynb"
 
@@ -67,6 +41,8 @@ def command(once: bool) -> None:
     VS Code and Cursor. Your Jupyter configuration is neither read nor changed.
     """
     with reported(), _stopped_by_signals():
+        from .demo_server import run_jupyter
+
         say("Starting a Jupyter Server ...")
         with run_jupyter() as jupyter:
             _show(jupyter)
@@ -95,6 +71,7 @@ def _stopped_by_signals() -> Iterator[None]:
 
 
 def _show(jupyter: JupyterProcess) -> None:
+    from .demo_round import play
 
     say(f"Jupyter Server      {jupyter.url}")
     kernel_id = jupyter.run_notebook(_find_notebook())
@@ -115,6 +92,8 @@ def _count(number: int, thing: str) -> str:
 
 def _find_notebook() -> Path:
     """The quickstart: in an installed package beside us, in a checkout one folder up."""
+    from .demo_server import StepFailed
+
     package = Path(__file__).parent.parent
     for folder in (package / "notebooks", package.parent / "notebooks"):
         if (folder / NOTEBOOK).is_file():
@@ -123,6 +102,7 @@ def _find_notebook() -> Path:
 
 
 def _server_of(jupyter: JupyterProcess, kernel_id: str) -> dict[str, Any]:
+    from .demo_server import StepFailed
 
     for server in jupyter.request("GET", "mcp-jupyter/api/servers")["servers"]:
         if server["kernel_id"] == kernel_id:
@@ -132,7 +112,7 @@ def _server_of(jupyter: JupyterProcess, kernel_id: str) -> dict[str, Any]:
 
 
 def _show_how_to_connect(jupyter: JupyterProcess, server: dict[str, Any], token: str) -> None:
-    from .connect import beside, program_lines, shown, url_lines
+    from .connect_lines import beside, program_lines, shown, url_lines
     from .servers import attach_command, jupyter_directories
 
     name = server["name"]
@@ -145,6 +125,8 @@ def _show_how_to_connect(jupyter: JupyterProcess, server: dict[str, Any], token:
 
 def _serve(jupyter: JupyterProcess) -> None:
     """Wait for Ctrl-C, or for the server's end."""
+    from .demo_server import StepFailed
+
     say("\nServing until Ctrl-C.")
     try:
         while jupyter.process.poll() is None:
@@ -153,318 +135,3 @@ def _serve(jupyter: JupyterProcess) -> None:
         say("\nStopping ...")
         return
     raise StepFailed(f"The Jupyter Server ended by itself (exit code {jupyter.process.returncode}).")
-
-
-# -- round ---------------------------------------------------------------------------------------
-#
-# One round with the quickstart notebook over both HTTP transports, as a client makes it, and told aloud.
-#
-# Knows what the quickstart serves. Does not know how the server was started.
-
-TOOL: Final = "top_customers"
-ARGUMENTS: Final[Mapping[str, Any]] = {"n": 3}
-RESOURCE: Final = "sales"
-
-ROUND_SECONDS: Final = 60.0
-"""For all of one transport: some ten requests of milliseconds each."""
-
-SHOWN_LINES: Final = 8
-"""Of a value: enough to see that it is the notebook's."""
-
-
-def play(urls: Mapping[str, str], token: str, say: Callable[[str], None]) -> None:
-    """List, call and read over HTTP+SSE, then over Streamable HTTP.
-
-    Raises
-    ------
-    StepFailed
-        Something did not go as it should.
-    """
-    headers = {"Authorization": f"Bearer {token}"}
-    anyio.run(_play, urls, headers, say)
-
-
-async def _play(urls: Mapping[str, str], headers: Mapping[str, str], say: Callable[[str], None]) -> None:
-    told: list[str] = []
-    for name, opener in (("HTTP+SSE", _over_sse), ("Streamable HTTP", _over_streamable_http)):
-        try:
-            with anyio.fail_after(ROUND_SECONDS):
-                async with opener(urls, headers) as session:
-                    account = await _round(session)
-        except TimeoutError:
-            raise StepFailed(f"{name}: no answer within {ROUND_SECONDS:g} s.") from None
-        except McpJupyterError as exc:
-            raise StepFailed(f"{name}: {exc}") from None
-        say(f"{name:20}protocol version {session.protocol_version}")
-        shown = ["the same, once more"] if account == told else account
-        say("\n".join(f"  {line}" for line in shown) + "\n")
-        told = account
-
-
-@asynccontextmanager
-async def _over_sse(urls: Mapping[str, str], headers: Mapping[str, str]) -> AsyncIterator[ClientSession]:
-    async with (
-        sse_client(urls["sse"], headers=headers) as (read, write),
-        ClientSession(read, write) as session,
-    ):
-        await session.initialize()
-        yield session
-
-
-@asynccontextmanager
-async def _over_streamable_http(
-    urls: Mapping[str, str], headers: Mapping[str, str]
-) -> AsyncIterator[ClientSession]:
-    async with (
-        streamablehttp_client(urls["http"], headers=headers) as (read, write, _),
-        ClientSession(read, write) as session,
-    ):
-        await session.discover()
-        yield session
-
-
-async def _round(session: ClientSession) -> list[str]:
-    """List, call and read once; an account of it, in lines."""
-    tools = (await session.list_tools()).tools
-    resources = (await session.list_resources()).resources
-    prompts = (await session.list_prompts()).prompts
-    result = await session.call_tool(TOOL, ARGUMENTS)
-    if result.isError:
-        raise StepFailed(f"the tool {TOOL} failed: {_text(result.content)}")
-    uri = next((resource.uri for resource in resources if resource.name == RESOURCE), None)
-    if uri is None:
-        raise StepFailed(f"the notebook has no resource {RESOURCE!r}.")
-    held = await session.read_resource(uri)
-    shown = ", ".join(f"{name}={value!r}" for name, value in ARGUMENTS.items())
-    return [
-        f"tools             {', '.join(tool.name for tool in tools)}",
-        f"resources         {', '.join(resource.uri for resource in resources)}",
-        f"prompts           {', '.join(prompt.name for prompt in prompts)}",
-        f"{TOOL}({shown}) answers",
-        *_excerpt(_text(result.content)),
-        f"{uri} holds",
-        *_excerpt(_text(held.contents)),
-    ]
-
-
-def _text(parts: Iterable[Any]) -> str:
-    return "\n".join(part.text for part in parts if getattr(part, "text", None))
-
-
-def _excerpt(text: str) -> list[str]:
-    lines = text.splitlines()
-    shown = lines[:SHOWN_LINES] + (["..."] if len(lines) > SHOWN_LINES else [])
-    return [f"  {plain(line)}" for line in shown]
-
-
-# -- jupyter process -----------------------------------------------------------------------------
-#
-# A Jupyter Server as a child process, and a notebook run in a kernel of its.
-#
-# Owns the process from its start to its end, with configuration and data directories that go with it. The
-# runtime directory is the user's own, so that `jupyter mcp list` and `attach` find its notebooks. Knows no
-# MCP but the two requests to the extension's REST interface.
-
-START_SECONDS: Final = 60.0
-"""JupyterLab with cold caches on a slow machine."""
-
-STOP_SECONDS: Final = 15.0
-"""Kernels get a moment to end before their server does."""
-
-KERNEL_SECONDS: Final = 60.0
-"""For a kernel to start, or for one cell to run: imports of a large library take seconds."""
-
-REQUEST_SECONDS: Final = 30.0
-"""For one REST request: starting a kernel is the slowest."""
-
-START_POLL_SECONDS: Final = 0.05
-
-CONNECT_SECONDS: Final = 5.0
-"""For one attempt to connect to a port of this machine, which answers at once when it is not overloaded."""
-
-LOG_LINES: Final = 15
-"""Of the server's log, shown when it does not start."""
-
-
-MAX_SHOWN_CHARS: Final = 500
-"""Of the server's own words when it refuses something."""
-
-
-class StepFailed(McpJupyterError):
-    """A step did not succeed; the message says which, why, and what may help."""
-
-
-@dataclass(frozen=True)
-class JupyterProcess:
-    """A running Jupyter Server.
-
-    Attributes
-    ----------
-    url : str
-        Its base URL, with a slash at its end.
-    has_lab : bool
-        Whether it is JupyterLab.
-    """
-
-    url: str
-    has_lab: bool
-    process: subprocess.Popen[bytes]
-    root: Path
-    runtime: Path
-    rest: httpx2.Client
-    token: str
-
-    def notebook_url(self, path: str) -> str:
-        """Where a person opens a notebook in the browser; it lets that person in."""
-        return f"{self.url}lab/tree/{path}?token={self.token}"
-
-    def request(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
-        """A REST request; the JSON of its answer.
-
-        Raises
-        ------
-        StepFailed
-            The server refused it, or did not answer.
-        """
-        try:
-            answer = self.rest.request(method, path, json=body)
-        except httpx2.HTTPError as exc:
-            raise StepFailed(f"The Jupyter Server did not answer {method} {path}: {exc}.") from None
-        if answer.is_success:
-            return answer.json() if answer.content else None
-        if answer.status_code == 404 and path.startswith("mcp-jupyter/"):
-            raise StepFailed(
-                "The Jupyter Server runs without this package's extension. To enable it: "
-                "jupyter server extension enable mcp_jupyter"
-            )
-        said = f"{answer.status_code} {answer.text[:MAX_SHOWN_CHARS]}"
-        raise StepFailed(f"The Jupyter Server answered {method} {path} with {said}")
-
-    def run_notebook(self, source: Path) -> str:
-        """Run all cells of a notebook in a new kernel of this server.
-
-        Returns
-        -------
-        str
-            The kernel's id. The kernel goes on.
-
-        Raises
-        ------
-        StepFailed
-            A cell failed; the message has its error.
-        """
-        shutil.copyfile(source, self.root / source.name)
-        session = {"path": source.name, "name": source.name, "type": "notebook"}
-        kernel: dict[str, Any] = {"kernel": {"name": "python3"}}
-        kernel_id = str(self.request("POST", "api/sessions", session | kernel)["kernel"]["id"])
-        self._run_cells(source, self.runtime / f"kernel-{kernel_id}.json")
-        return kernel_id
-
-    @staticmethod
-    def _run_cells(source: Path, connection_file: Path) -> None:
-        from jupyter_client.blocking.client import BlockingKernelClient
-
-        client = BlockingKernelClient(connection_file=str(connection_file))
-        client.load_connection_file()
-        # What is sent before the kernel listens waits for it; nobody looks at the output.
-        client.start_channels(iopub=False, stdin=False, hb=False, control=False)
-        try:
-            notebook = nbformat.read(source, as_version=4)
-            for number, cell in enumerate(notebook.cells, 1):
-                if cell.cell_type == "code":
-                    _run_cell(client, cell.source, f"Cell {number} of {source.name}")
-        finally:
-            client.stop_channels()
-
-
-def _run_cell(client: Any, source: str, which: str) -> None:
-    try:
-        reply = client.execute(source, reply=True, timeout=KERNEL_SECONDS, allow_stdin=False)
-    except TimeoutError:
-        raise StepFailed(f"{which} did not end within {KERNEL_SECONDS:g} s.") from None
-    content = reply["content"]
-    if content["status"] != "ok":
-        missing = content.get("ename") == "ModuleNotFoundError"
-        advice = " Install it, or all of them with: pip install 'jupyter-mcp-engine[lab]'" if missing else ""
-        raise StepFailed(f"{which} failed: {content.get('ename')}: {content.get('evalue')}.{advice}")
-
-
-@contextmanager
-def run_jupyter() -> Iterator[JupyterProcess]:
-    """Start a Jupyter Server on a free port of the loopback interface, and stop it at the end.
-
-    Raises
-    ------
-    StepFailed
-        It does not start; the message has the end of its log.
-    """
-    from jupyter_core.paths import jupyter_runtime_dir
-
-    with tempfile.TemporaryDirectory(prefix="jupyter-mcp-", ignore_cleanup_errors=True) as directory:
-        home = Path(directory)
-        root = home / "notebooks"
-        root.mkdir()
-        runtime, token = Path(jupyter_runtime_dir()), secrets.token_urlsafe(32)
-        process = _start(home, root, runtime, token)
-        try:
-            url = _wait_until_it_listens(process, runtime, home / "jupyter.log")
-            headers = {"Authorization": f"token {token}"}
-            with httpx2.Client(base_url=url, headers=headers, timeout=REQUEST_SECONDS) as rest:
-                yield JupyterProcess(url, _has_lab(), process, root, runtime, rest, token)
-        finally:
-            _stop(process)
-
-
-def _has_lab() -> bool:
-    return find_spec("jupyterlab") is not None
-
-
-def _start(home: Path, root: Path, runtime: Path, token: str) -> subprocess.Popen[bytes]:
-    command = [sys.executable, "-m", "jupyterlab" if _has_lab() else "jupyter_server", "--no-browser"]
-    command += ["--ServerApp.ip=127.0.0.1", "--ServerApp.port=0", f"--ServerApp.root_dir={root}"]
-    if hasattr(os, "geteuid") and os.geteuid() == 0:
-        command += ["--allow-root"]
-    own = {"JUPYTER_CONFIG_DIR": "config", "JUPYTER_DATA_DIR": "data", "IPYTHONDIR": "ipython"}
-    environ = os.environ | {name: str(home / folder) for name, folder in own.items()}
-    environ.pop("JUPYTER_CONFIG_PATH", None)
-    environ["JUPYTER_RUNTIME_DIR"] = str(runtime)  # else it would follow the data directory
-    environ["JUPYTER_TOKEN"] = token  # not on the command line, which other users can read
-    with (home / "jupyter.log").open("wb") as log:
-        # A session of its own: Ctrl-C is for us, and we end the server in order.
-        return subprocess.Popen(
-            command,
-            cwd=root,
-            env=environ,
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
-
-
-def _wait_until_it_listens(process: subprocess.Popen[bytes], runtime: Path, log: Path) -> str:
-    """Wait until a Jupyter Server accepts connections; its URL.
-
-    The file in which it says where it is comes first: on a busy machine long before.
-    """
-    info_file = runtime / f"jpserver-{process.pid}.json"
-    deadline = time.monotonic() + START_SECONDS
-    while time.monotonic() < deadline and process.poll() is None:
-        # Not there yet, or half written; or nothing listens yet.
-        with contextlib.suppress(FileNotFoundError, json.JSONDecodeError, ConnectionError, TimeoutError):
-            url = str(json.loads(info_file.read_text())["url"])
-            where = urlsplit(url)
-            socket.create_connection((where.hostname, where.port), CONNECT_SECONDS).close()
-            return url
-        time.sleep(START_POLL_SECONDS)
-    tail = "\n".join(log.read_text(errors="replace").splitlines()[-LOG_LINES:])
-    raise StepFailed(f"The Jupyter Server did not start. The end of its log:\n{tail}")
-
-
-def _stop(process: subprocess.Popen[bytes]) -> None:
-    process.terminate()
-    try:
-        process.wait(STOP_SECONDS)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()

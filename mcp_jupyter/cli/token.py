@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from ..extension.tokens import BoundNotebook, Token, TokenStore
     from ..ipc.discovery import Discovery
     from ..ipc.files import ConnectionInfo
-    from .connect import Endpoint
+    from .connect_lines import Endpoint
 
 __all__ = [
     "ANY_NAME",
@@ -292,7 +292,7 @@ def make_token(words: Sequence[str], *, any_name: bool = False, label: str = "",
     import anyio
 
     from ..ipc.discovery import Discovery
-    from .connect import endpoint_of
+    from .connect_lines import endpoint_of
 
     if not any(wishes[kind] for kind in ("tools", "resources", "prompts")):
         raise click.UsageError(
@@ -322,7 +322,7 @@ def show_new(words: Sequence[str], *, any_name: bool = False, label: str = "", *
     import anyio
 
     from ..ipc.discovery import Discovery
-    from .connect import NO_SERVER, beside, program_lines, shown, url_lines
+    from .connect_lines import NO_SERVER, beside, program_lines, shown, url_lines
     from .servers import attach_command, jupyter_directories
 
     new = make_token(words, any_name=any_name, label=label, **wishes)

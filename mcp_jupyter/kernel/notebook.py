@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from ..client.cassettes import Mode
     from ..client.config.targets import Target
-    from ..notebook_client.connections import ConnectedServer
+    from ..notebook_client.connected_server import ConnectedServer
 
 __all__ = [
     "answer",

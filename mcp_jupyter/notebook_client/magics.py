@@ -33,7 +33,7 @@ from .tracebacks import ServerFailed, WrongCall
 if TYPE_CHECKING:
     from .. import types
     from .completion import Completion
-    from .connections import ConnectedServer
+    from .connected_server import ConnectedServer
 
 __all__ = [
     "ALIAS",
@@ -450,7 +450,7 @@ def _wire(result: types.CallToolResult) -> Any:
 
 
 def _is_server(value: object) -> bool:
-    from .connections import ConnectedServer
+    from .connected_server import ConnectedServer
 
     return isinstance(value, ConnectedServer)
 

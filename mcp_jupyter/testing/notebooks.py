@@ -20,7 +20,7 @@ from ..headless.export import HeadlessError
 from ..headless.run import run_notebook
 from ..ipc.attached_notebook import AttachedNotebook
 from ..ipc.discovery import Discovery
-from ..notebook_client.connections import ConnectedServer
+from ..notebook_client.connected_server import ConnectedServer
 from .servers import Servers
 
 __all__ = ["RUN_SECONDS", "running_notebook"]

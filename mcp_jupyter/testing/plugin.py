@@ -18,7 +18,7 @@ import pytest
 if TYPE_CHECKING:
     from ..client.cassettes import Track
     from ..client.config.targets import Target
-    from ..notebook_client.connections import ConnectedServer
+    from ..notebook_client.connected_server import ConnectedServer
     from .recordings import Recordings
 
 __all__ = [
@@ -108,7 +108,7 @@ def mcp_notebook(request: pytest.FixtureRequest) -> Iterator[Callable[..., Conne
 
     Returns
     -------
-    mcp_jupyter.notebook_client.connections.ConnectedServer
+    mcp_jupyter.notebook_client.connected_server.ConnectedServer
         As `%mcp_connect` makes it: ``.tools.total(year=2026).df()``, ``.read(uri)``, ``.prompt(name)``.
 
     Examples
@@ -172,7 +172,7 @@ def mcp_client(request: pytest.FixtureRequest) -> Iterator[Callable[..., Connect
 
     Returns
     -------
-    mcp_jupyter.notebook_client.connections.ConnectedServer
+    mcp_jupyter.notebook_client.connected_server.ConnectedServer
         As `%mcp_connect` makes it.
 
     Examples

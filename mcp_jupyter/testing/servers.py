@@ -15,7 +15,7 @@ from ..client.cassettes import Track
 from ..client.client import Client
 from ..client.config.targets import Target
 from ..notebook_client.client_thread import Background
-from ..notebook_client.connections import ConnectedServer
+from ..notebook_client.connected_server import ConnectedServer
 from ..notebook_client.text import clean
 
 __all__ = ["OPEN_SECONDS", "Servers"]

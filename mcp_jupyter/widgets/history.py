@@ -18,7 +18,7 @@ from comm import create_comm
 
 from .. import types
 from ..notebook_client.calls import Call
-from ..notebook_client.connections import ConnectedServer
+from ..notebook_client.connected_server import ConnectedServer
 from ..notebook_client.text import one_line
 from ..protocol.uri_templates import UriTemplate, UriTemplateError
 from .html import (

@@ -14,7 +14,7 @@ from typing import Any, Final
 import ipywidgets as widgets
 from IPython.core.formatters import DisplayFormatter
 
-from ..notebook_client.connections import ConnectedServer, Event
+from ..notebook_client.connected_server import ConnectedServer, Event
 from ..notebook_client.questions import Notice, Question
 from .call_pane import Pane
 from .history import prompts_of, resources_of, tools_of

@@ -73,9 +73,8 @@ def test_an_assistants_question_is_answered_below_a_cell(
     notebook: Page, module_jupyter_dirs: JupyterDirs, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
     """Its text is only text, and the form goes (2: questions)."""
-    last = run_cell(
-        notebook, "from mcp_jupyter.server import questions; questions.USER_AFTER_SECONDS = 0.5; 7"
-    )
+    sooner = "from mcp_jupyter.server import client_requests as asked; asked.USER_AFTER_SECONDS = 0.5; 7"
+    last = run_cell(notebook, sooner)
     expect(last).to_have_text("7")
     with ThreadPoolExecutor(1) as threads:
         called: Future[str] = threads.submit(

@@ -136,12 +136,12 @@ def test_pictures_are_scaled_where_the_call_ran(kernel: DrivenKernel, name: str,
     kernel.run("""
 import base64, io
 from PIL import Image
-from mcp_jupyter.server.content import mime
-scaling, scaled = [], mime.picture
+from mcp_jupyter.server.content import conversion
+scaling, scaled = [], conversion.picture
 def watched(*args):
     scaling.append(threading.current_thread().name)
     return scaled(*args)
-mime.picture = watched
+conversion.picture = watched
 def shows_large():
     target = io.BytesIO()
     Image.new("RGB", (4000, 40)).save(target, "png")
@@ -153,7 +153,7 @@ async def shows_large_async(): shows_large()
         assert max(image.size) == MAX_IMAGE_SIDE
     (thread,) = kernel.evaluate("scaling")
     assert thread != "engine" if concurrent else thread == "MainThread"
-    kernel.run("mime.picture = scaled")
+    kernel.run("conversion.picture = scaled")
 
 
 @pytest.mark.parametrize("concurrent", [False, True])

@@ -100,7 +100,8 @@ def test_a_start_that_takes_too_long_is_one_line_and_leaves_nothing(kernel, jupy
 def test_a_change_that_takes_too_long_is_one_line(kernel):
     """What waits for the engine's thread fails in words, too (1.6)."""
     kernel.run("%load_ext mcp_jupyter")
-    kernel.run("import threading, time\nfrom mcp_jupyter.kernel import engine, extension")
+    kernel.run("import threading, time\nfrom mcp_jupyter import ipython_extension as extension")
+    kernel.run("from mcp_jupyter.kernel import engine")
     kernel.run("served = extension.engine_of(get_ipython()); held = threading.Event()")
     kernel.run("engine.START_SECONDS = 0.1; served.post(held.wait, 30)")
     error = kernel.run("%mcp_serve --name other").error

@@ -123,7 +123,7 @@ class Page:
 def kernel(module_jupyter_dirs):
     with live_kernel(module_jupyter_dirs.runtime, module_jupyter_dirs.environ) as kernel:
         assert not kernel.run("%load_ext mcp_jupyter").error
-        kernel.run("from mcp_jupyter.server import questions; questions.USER_AFTER_SECONDS = 0.2")
+        kernel.run("from mcp_jupyter.server import client_requests; client_requests.USER_AFTER_SECONDS = 0.2")
         kernel.run(tool(DROP))
         yield kernel
 

@@ -217,13 +217,13 @@ async def test_no_picture_is_made_on_the_loop_that_all_calls_share(kernel, optio
         """
 import io, threading
 from PIL import Image as Pillow
-from mcp_jupyter.server.content import media
+from mcp_jupyter.server.content import images
 from mcp_jupyter.server.fastmcp import Image
-threads, original = [], media.sendable
+threads, original = [], images.sendable
 def watched(*args):
     threads.append(threading.current_thread().name)
     return original(*args)
-media.sendable = watched
+images.sendable = watched
 """
     )
     body = "    made = io.BytesIO()\n    Pillow.new('RGB', (4000, 40)).save(made, 'png')\n"
@@ -233,4 +233,4 @@ media.sendable = watched
     assert picture["mimeType"] == "image/png"
     (thread,) = kernel.run("print(*threads, sep='\\n')").printed.splitlines()
     assert thread != "mcp-engine"
-    kernel.run("media.sendable = original")
+    kernel.run("images.sendable = original")

@@ -13,8 +13,8 @@ NAMES = {"eval", "exec", "compile", "__import__"}
 CALLS = {"yaml.load", "yaml.full_load", "yaml.unsafe_load", "os.system", "os.popen", "subprocess.getoutput"}
 
 EXCEPTIONS = {
-    ("server/remote.py", "import pickle"),  # what executors send to workers of the person's own
-    ("server/remote.py", "import cloudpickle"),
+    ("server/worker.py", "import pickle"),  # what executors send to workers of the person's own
+    ("server/worker.py", "import cloudpickle"),
     ("kernel/cells.py", "eval"),  # the person's own cell
     ("kernel/cells.py", "compile"),
 }

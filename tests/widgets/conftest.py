@@ -8,7 +8,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from mcp_jupyter.notebook_client.connections import ConnectedServer, Connections, Wanted
+from mcp_jupyter.notebook_client.connected_server import ConnectedServer
+from mcp_jupyter.notebook_client.connections import Connections, Wanted
 from mcp_jupyter.widgets.panel import panel_of
 from tests.notebook_client.servers import weather
 

@@ -10,7 +10,8 @@ from ipywidgets.widgets.widget import _instances as open_widgets
 
 from mcp_jupyter import types
 from mcp_jupyter._ipython.cards import Card
-from mcp_jupyter.notebook_client.connections import ConnectedServer, Connections, Wanted
+from mcp_jupyter.notebook_client.connected_server import ConnectedServer
+from mcp_jupyter.notebook_client.connections import Connections, Wanted
 from mcp_jupyter.server.lowlevel import Server
 from mcp_jupyter.widgets.panel import panel_of
 

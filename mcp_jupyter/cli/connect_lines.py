@@ -1,0 +1,218 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""What to type, open or paste so that a host finds a server, for each host of `client.hosts`.
+
+A token stands in what `url_lines` returns: show that to the user who asked, and put it nowhere else. Links
+hold none: addresses end up in histories.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import quote
+
+from ..client.config.add_commands import link_of
+from ..client.config.hosts import HOSTS, Host
+from .host_file import put_entry
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from ..ipc.files import ConnectionInfo
+
+__all__ = [
+    "IN_TERMINAL",
+    "NO_SERVER",
+    "TOKEN_PLACE",
+    "Connect",
+    "Endpoint",
+    "beside",
+    "endpoint_of",
+    "program_lines",
+    "shown",
+    "url_lines",
+]
+
+IN_TERMINAL: Final = "in a terminal"
+
+TOKEN_PLACE: Final = "TOKEN"  # noqa: S105 - not a secret
+"""Stands for a token that is not shown: the user knows it, or only its hash is kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class Connect:
+    """How one host is told.
+
+    Attributes
+    ----------
+    host : str
+        The host.
+    where : str
+        Where the text goes.
+    text : str
+        What goes there, ready-made. It may hold a token.
+    """
+
+    host: str
+    where: str
+    text: str
+
+
+def program_lines(name: str, command: Sequence[str], env: Mapping[str, str]) -> list[Connect]:
+    """The lines for hosts that start a program and talk to it on stdio.
+
+    Parameters
+    ----------
+    name : str
+        What the host will call the server.
+    command : sequence of str
+        The program and its arguments; best with its whole path: a desktop application has another PATH.
+    env : mapping
+        Variables for it.
+    """
+    lines = []
+    for host in HOSTS.values():
+        called = _called(host, name)
+        entry = host.shape.write_command(called, command, env)
+        if host.add is not None:
+            lines.append(_typed(host, host.add.program_words(called, command, env, entry)))
+        if host.link is not None:
+            lines.append(
+                Connect(host.title, "a link to open in a browser", link_of(host.link, called, entry))
+            )
+        elif host.pasted:
+            lines.append(_pasted(host, called, entry))
+    return lines
+
+
+def beside(urls: Sequence[Connect], programs: Sequence[Connect]) -> list[Connect]:
+    """Of the lines for programs, those that add something to the lines for a URL.
+
+    These are links, what is pasted into files, and commands of hosts that have none for a URL with a token.
+    """
+    typed = {line.host for line in urls if line.where == IN_TERMINAL}
+    return [line for line in programs if line.where != IN_TERMINAL or line.host not in typed]
+
+
+def url_lines(name: str, url: str, token: str, transport: str = "http") -> list[Connect]:
+    """The lines for hosts that open a URL.
+
+    Parameters
+    ----------
+    name : str
+        What the host will call the server.
+    token : str
+        What the server asks for.
+    transport : str
+        "http" for Streamable HTTP, "sse" for HTTP+SSE.
+    """
+    headers = {"Authorization": f"Bearer {token}"}
+    lines = []
+    for host in HOSTS.values():
+        if not host.opens_urls:
+            continue
+        called = _called(host, name)
+        entry = host.shape.write_url(called, url, headers)
+        if transport == "sse" and "type" in entry:
+            entry["type"] = "sse"
+        words = None if host.add is None else host.add.url_words(called, url, headers, transport, entry)
+        if words is not None:
+            lines.append(_typed(host, words))
+        elif host.pasted:
+            lines.append(_pasted(host, called, entry))
+    return lines
+
+
+def _typed(host: Host, words: Sequence[str]) -> Connect:
+    return Connect(host.title, IN_TERMINAL, shlex.join(words))
+
+
+def _pasted(host: Host, name: str, entry: Mapping[str, Any]) -> Connect:
+    path = host.locate()
+    where = Path("~") / path.relative_to(Path.home()) if path.is_relative_to(Path.home()) else path
+    return Connect(host.title, f"in {where}, then restart it", put_entry(host, "", name, entry)[0].rstrip())
+
+
+def shown(lines: Sequence[Connect]) -> str:
+    """The lines as a terminal shows them: the host, and below it what to type or paste."""
+    blocks = []
+    for line in lines:
+        text = "\n".join(f"  {each}" for each in line.text.splitlines())
+        blocks.append(f"\n{line.host}, {line.where}:\n{text}")
+    return "\n".join(blocks)
+
+
+def _called(host: Host, name: str) -> str:
+    try:
+        return host.name(name)
+    except ValueError:  # it has no character that the host takes
+        return "notebook"
+
+
+NO_SERVER: Final = (
+    "No running Jupyter Server says here at which URL it is reached. Start one with this extension "
+    "(`jupyter lab`), and run: jupyter mcp connect {} (A hub without a public URL: set "
+    "McpJupyterApp.callback_url.)"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """What a host opens.
+
+    Attributes
+    ----------
+    name : str
+        What the host calls it.
+    url : str
+        Of Streamable HTTP.
+    """
+
+    name: str
+    url: str
+
+    @property
+    def sse_url(self) -> str:
+        """Of HTTP+SSE."""
+        return f"{self.url.rstrip('/')}/sse"
+
+
+def endpoint_of(names: Sequence[str], live: Iterable[ConnectionInfo], runtime_dir: Path) -> Endpoint | None:
+    """The endpoint of one notebook, or of all where `names` are several or patterns; None without a server.
+
+    Parameters
+    ----------
+    names : sequence of str
+        Names and globs of notebooks.
+    live : iterable of ConnectionInfo
+        Notebooks that serve now. The Jupyter Server that started the kernel of one of the names is preferred.
+    """
+    base = _base([info.pid for info in live if info.name in names], runtime_dir)
+    if base is None:
+        return None
+    if len(names) > 1 or set(names[0]) & set("*?"):
+        return Endpoint("notebooks", f"{base}mcp-jupyter/")
+    return Endpoint(names[0], f"{base}mcp-jupyter/{quote(names[0], safe='')}")
+
+
+def _base(pids: Sequence[int], runtime_dir: Path) -> str | None:
+    from ..ipc.rendezvous import running_servers
+
+    servers = running_servers(runtime_dir)
+    for pid in pids if len(servers) > 1 else ():
+        for ancestor in _ancestors(pid):
+            if ancestor in servers:
+                return servers[ancestor]
+    return next(iter(servers.values()), None)
+
+
+def _ancestors(pid: int) -> list[int]:
+    import psutil
+
+    try:
+        return [process.pid for process in psutil.Process(pid).parents()]
+    except psutil.Error:
+        return []

@@ -1,0 +1,453 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""A connected server as an object in the notebook's namespace: `weather.tools.forecast(city="Paris")`.
+
+Owns what a person may do with a server, blocking or not. How the connection is held is the `Keeper`'s, how
+a cell waits is `blocking`'s, what it looks like is drawn in `mcp_jupyter.widgets`.
+
+Threads: what blocks may be called from any thread but the background loop's; listeners are called on the
+kernel's main thread.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
+from functools import partial
+from pathlib import Path
+from typing import Any, Final, Literal
+
+from .. import errors, types
+from ..client.client import Client
+from .blocking import wait, wait_opened
+from .calls import MAX_CALLS, Call, Report, Work
+from .client_thread import Background
+from .exports import tool_schemas
+from .functions import Tools
+from .live_connection import Keeper, LogBook, MakeClient
+from .questions import Notice, Question, Questions
+from .results import CallResult, PromptResult, ReadResult, ToolError
+from .text import clean, one_line
+from .tracebacks import ConnectionClosed, DefinitionChanged, RequestTimeout
+
+__all__ = [
+    "Aio",
+    "ConnectedServer",
+    "Event",
+    "PostToMain",
+]
+
+Event = Literal["lists", "state", "log", "questions", "calls"]
+"""What changed at a server, as listeners are told."""
+
+PostToMain = Callable[[Callable[[], None]], None]
+"""Has a function called on the kernel's main thread, between cells; from any thread."""
+
+CLOSE_SECONDS: Final = 8.0
+"""Ending a child process takes three steps of 2 s at most."""
+
+
+class ConnectedServer:
+    """One server, connected under a name.
+
+    Made by `%mcp_connect` (or `Connections.connect`), not by hand.
+
+    Parameters
+    ----------
+    alias : str
+        Its name in the notebook.
+    make_client : callable
+        See `MakeClient`.
+    background : Background
+        Where the connection lives.
+    post : callable or None
+        See `PostToMain`; None where nothing runs between cells. Then a question is put by a cell that waits
+        for its call, or else cancelled at once; it has no panel.
+    sampling : function, optional
+        See `Keeper`.
+    roots : sequence of Path
+        See `Keeper`.
+
+    Attributes
+    ----------
+    tools : Tools
+        ``tools.forecast(city="Paris")`` blocks until the answer is there; the stop button cancels the call at
+        the server.
+    aio : Aio
+        The same for async code: ``await weather.aio.tools.forecast(city="Paris")``.
+    log : LogBook
+    questions : Questions
+    drift : sequence of str
+        While recording: how its tools differ from those recorded before.
+    """
+
+    def __init__(
+        self,
+        alias: str,
+        make_client: MakeClient,
+        background: Background,
+        post: PostToMain | None,
+        *,
+        sampling: Callable[..., Any] | None = None,
+        roots: tuple[Path, ...] = (),
+    ) -> None:
+        self.alias = alias
+        self.log = LogBook()
+        self.questions = Questions(alias, lambda: self._changed("questions"), self.log.add)
+        self._background = background
+        self._post = post
+        if post is not None:
+            self.questions.add_taker(partial(_take, post))
+        self._keeper = Keeper(
+            make_client, self.questions, self.log, self._changed, sampling=sampling, roots=roots
+        )
+        self._life: Future[None] | None = None
+        self._calls: set[Call] = set()
+        self._listeners: list[Callable[[Event], None]] = []
+        self._told: set[Event] = set()  # posted to the main thread, and not yet delivered
+        self.panel: Any = None  # made by `widgets` when it is first displayed; all displays show the one
+        self.tools = Tools(lambda: self.definitions, self.call)
+        self.aio = Aio(self)
+        self.drift: Sequence[str] = ()
+
+    # -- life ------------------------------------------------------------------------------------
+
+    def open(self, timeout: float) -> None:
+        """Connect, and wait until the server has said what it has.
+
+        Parameters
+        ----------
+        timeout : float
+            Seconds.
+
+        Raises
+        ------
+        McpError, ConnectionClosed, OSError
+            The server cannot be reached or refuses.
+        RequestTimeout
+            It took too long.
+        KeyboardInterrupt
+            The person did not want to wait; the attempt is ended.
+        """
+        __tracebackhide__ = True
+        opened: Future[None] = Future()
+        self._life = self._background.spawn(self._keeper.live, opened, name=f"mcp {self.alias}")
+        try:
+            wait_opened(opened, self.questions, timeout, self.alias)
+        except BaseException:
+            self._life.cancel()
+            raise
+
+    def close(self) -> None:
+        """Disconnect. Calls under way fail, a child process is ended. Idempotent."""
+        life, self._life = self._life, None
+        if life is None:
+            return
+        self._background.post(self._keeper.close)
+        try:
+            life.result(CLOSE_SECONDS)
+        except TimeoutError:
+            life.cancel()
+
+    @property
+    def is_open(self) -> bool:
+        """Whether calls can be made."""
+        return self._keeper.state == "open"
+
+    @property
+    def state(self) -> str:
+        """One of open, opening, closed, or failed with the reason."""
+        keeper = self._keeper
+        return f"failed: {clean(keeper.reason).rstrip('.')}" if keeper.state == "failed" else keeper.state
+
+    @property
+    def summary(self) -> str:
+        """Its state and how much it has, on one line."""
+        lists = {"tool": self.definitions, "resource": self.resources, "prompt": self.prompts}
+        counts = [f"{len(each)} {what}{'s' * (len(each) != 1)}" for what, each in lists.items() if each]
+        return "; ".join([self.state, ", ".join(counts) or "nothing to call"])
+
+    # -- what it has -----------------------------------------------------------------------------
+
+    @property
+    def definitions(self) -> Mapping[str, types.Tool]:
+        """Its tools by name, as last listed."""
+        return self._keeper.lists.tools
+
+    @property
+    def resources(self) -> list[types.Resource]:
+        """Its resources, as last listed."""
+        return list(self._keeper.lists.resources)
+
+    @property
+    def templates(self) -> list[types.ResourceTemplate]:
+        """Its resource templates, as last listed."""
+        return list(self._keeper.lists.templates)
+
+    @property
+    def prompts(self) -> list[types.Prompt]:
+        """Its prompts, as last listed."""
+        return list(self._keeper.lists.prompts)
+
+    @property
+    def changed(self) -> Mapping[str, Sequence[str]]:
+        """Tools that are not what they were when the connection was made, and how they differ.
+
+        They are not called until `accept_changes`.
+        """
+        return self._keeper.changed
+
+    def accept_changes(self, *names: str) -> None:
+        """Take these tools (all, without any name) for what they are now."""
+        wanted = names or tuple(self.changed)
+        self._background.spawn(self._keeper.accept_changes, wanted, name="accept").result(CLOSE_SECONDS)
+
+    def tool_schemas(self, style: Literal["anthropic", "openai"]) -> list[dict[str, Any]]:
+        """Its tools as a model's API takes them, for a loop of one's own."""
+        return tool_schemas(self.definitions, style)
+
+    # -- blocking --------------------------------------------------------------------------------
+
+    def call(
+        self, name: str, arguments: Mapping[str, Any] | None = None, *, timeout: float | None = None
+    ) -> CallResult:
+        """Call a tool and wait.
+
+        Parameters
+        ----------
+        timeout : float, optional
+            Seconds; by default what the connection was made with (300).
+
+        Raises
+        ------
+        ToolError
+            The tool failed.
+        McpError, RequestTimeout, ConnectionClosed
+            The server refuses, is silent, or is gone.
+        """
+        __tracebackhide__ = True
+        result: CallResult = self._wait(self.start_call(name, arguments or {}, timeout=timeout))
+        return self.checked(result, name)
+
+    def checked(self, result: CallResult, name: str) -> CallResult:
+        """A tool's answer, of which the log says when it is not what the tool promised.
+
+        On the caller's thread: a check may take its time, which is not the other servers'.
+        """
+        if result.problems:
+            self.log.add("warning", f"{name}: the answer does not fit the tool's output schema")
+        return result
+
+    def read(self, uri: str) -> ReadResult:
+        """Read a resource and wait."""
+        __tracebackhide__ = True
+        result: ReadResult = self._wait(self.start_read(uri))
+        return result
+
+    def prompt(self, name: str, /, **arguments: str) -> PromptResult:
+        """Get a prompt, filled in, and wait."""
+        __tracebackhide__ = True
+        result: PromptResult = self._wait(self.start_prompt(name, arguments))
+        return result
+
+    def _wait(self, call: Call) -> Any:
+        __tracebackhide__ = True
+        return wait(call, self.questions, self.alias)
+
+    # -- not blocking ----------------------------------------------------------------------------
+
+    def start_call(self, name: str, arguments: Mapping[str, Any], *, timeout: float | None = None) -> Call:
+        """Begin to call a tool.
+
+        Raises
+        ------
+        ConnectionClosed
+            The server is not connected, or too many calls are under way.
+        DefinitionChanged
+            The tool is not what it was (see `changed`).
+        """
+        if name in self.changed:
+            raise DefinitionChanged(
+                f"{self.alias}: {'; '.join(map(clean, self.changed[name]))}, since you connected. "
+                f"Look at {self.alias}.tools[{name!r}]; if it is well, {self.alias}.accept_changes({name!r})."
+            )
+
+        async def work(client: Client, report: Report) -> CallResult:
+            raw = await client.call_tool(name, arguments, timeout=timeout, progress_callback=report)
+            result = CallResult(raw, self.definitions.get(name))
+            if raw.isError:
+                raise ToolError(result, name=name, server=self.alias)
+            return result
+
+        return self._start("tools/call", name, arguments, work)
+
+    def start_read(self, uri: str) -> Call:
+        """Begin to read a resource."""
+
+        async def work(client: Client, report: Report) -> ReadResult:
+            return ReadResult(await client.read_resource(uri))
+
+        return self._start("resources/read", uri, {}, work)
+
+    def start_prompt(self, name: str, arguments: Mapping[str, str]) -> Call:
+        """Begin to get a prompt."""
+
+        async def work(client: Client, report: Report) -> PromptResult:
+            return PromptResult(await client.get_prompt(name, arguments))
+
+        return self._start("prompts/get", name, arguments, work)
+
+    def _start(
+        self,
+        what: str,
+        name: str,
+        arguments: Mapping[str, Any],
+        work: Callable[[Client, Report], Any],
+    ) -> Call:
+        if not self.is_open:
+            raise ConnectionClosed(
+                f"{self.alias} is not connected ({self.state}); run its %mcp_connect again."
+            )
+        if len(self._calls) >= MAX_CALLS:
+            raise ConnectionClosed(f"{MAX_CALLS} calls of {self.alias} are under way; wait for some to end.")
+        call = Call(what, name, arguments, self._bound(name, work))
+        call.starts_on(self._background.post)
+        self._calls.add(call)
+        self.log.add("call", f"{name}({', '.join(arguments)})")  # no values: they may be secret
+        call.add_listener(self._call_changed)
+        try:
+            self._background.spawn(call.run, name=f"{self.alias} {what}")
+        except BaseException:
+            self._calls.discard(call)
+            raise
+        return call
+
+    def _bound(self, name: str, work: Callable[[Client, Report], Any]) -> Work:
+        async def bound(report: Report) -> Any:
+            client = self._keeper.client
+            if client is None:
+                raise ConnectionClosed(
+                    f"{self.alias} is not connected ({self.state}); run its %mcp_connect again."
+                )
+            try:
+                return await work(client, report)
+            except errors.RequestTimeout as exc:
+                said = f"{self.alias}, {one_line(name)}: {exc} `%mcp_connect --timeout` waits longer."
+                raise RequestTimeout(said) from None
+            except errors.ConnectionClosed as exc:
+                said = f"{self.alias}, {one_line(name)}: {clean(str(exc))} Run its %mcp_connect again."
+                raise ConnectionClosed(said) from None
+
+        return bound
+
+    # -- who is told -----------------------------------------------------------------------------
+
+    def add_listener(self, listener: Callable[[Event], None]) -> None:
+        """Have a function called, on the main thread, when something changes."""
+        self._listeners.append(listener)
+
+    def remove_listener(self, listener: Callable[[Event], None]) -> None:
+        """Call it no more."""
+        if listener in self._listeners:
+            self._listeners.remove(listener)
+
+    def _call_changed(self, call: Call) -> None:
+        if call.done():
+            self._calls.discard(call)
+            self.log.add("call", f"{call.name}: {'ended' if call.error is None else call.error}")
+        self._changed("calls")
+
+    def _changed(self, event: str) -> None:
+        known: Event = event  # type: ignore[assignment]
+        if self._post and self._listeners and known not in self._told:  # what is posted tells of this too
+            self._told.add(known)
+            self._post(lambda: self._tell(known))
+
+    def _tell(self, event: Event) -> None:
+        self._told.discard(event)
+        for listener in list(self._listeners):
+            listener(event)
+
+    # -- what a person sees ------------------------------------------------------------------------
+
+    def __repr__(self) -> str:
+        return f"<MCP server {self.alias}: {self.summary}>"
+
+    def _ipython_display_(self) -> None:
+        """Show the panel, or in plain IPython, which has no widgets, the tools."""
+        from IPython.display import display
+
+        if self._post is None:
+            from .functions import card_of
+
+            display(card_of(self.definitions, repr(self)))
+            return
+        from ..widgets.panel import panel_of  # ipywidgets are wanted by those who look only
+
+        display(panel_of(self))
+
+
+class Aio:
+    """A server's tools, resources and prompts for async code.
+
+    Attributes
+    ----------
+    tools : Tools
+        ``await aio.tools.forecast(city="Paris")``; cancelling the task cancels the call at the server.
+    """
+
+    def __init__(self, server: ConnectedServer) -> None:
+        self._server = server
+        self.tools = Tools(lambda: server.definitions, self.call)
+
+    async def call(
+        self, name: str, arguments: Mapping[str, Any] | None = None, *, timeout: float | None = None
+    ) -> CallResult:
+        """Call a tool (see `ConnectedServer.call`)."""
+        __tracebackhide__ = True
+        result: CallResult = await _ended(self._server.start_call(name, arguments or {}, timeout=timeout))
+        return self._server.checked(result, name)
+
+    async def read(self, uri: str) -> ReadResult:
+        """Read a resource."""
+        __tracebackhide__ = True
+        result: ReadResult = await _ended(self._server.start_read(uri))
+        return result
+
+    async def prompt(self, name: str, /, **arguments: str) -> PromptResult:
+        """Get a prompt, filled in."""
+        __tracebackhide__ = True
+        result: PromptResult = await _ended(self._server.start_prompt(name, arguments))
+        return result
+
+
+async def _ended(call: Call) -> Any:
+    """The result of a call, awaited on the caller's own loop."""
+    __tracebackhide__ = True
+    loop = asyncio.get_running_loop()
+    over = asyncio.Event()
+
+    def changed(changed: Call) -> None:
+        if changed.done() and not loop.is_closed():
+            loop.call_soon_threadsafe(over.set)
+
+    call.add_listener(changed)
+    try:
+        await over.wait()
+    except asyncio.CancelledError:
+        call.cancel()
+        raise
+    return call.result()
+
+
+def _take(post: PostToMain, item: Question | Notice) -> None:
+    """Where no cell waits and no panel is open, what is for the user appears under the last cell."""
+    post(lambda: _appear(item))
+
+
+def _appear(item: Question | Notice) -> None:
+    from IPython.display import display
+
+    from ..widgets.questions import question_form
+
+    display(item.thing if isinstance(item, Notice) else question_form(item))
