@@ -24,8 +24,9 @@ from ..errors import ConnectionClosed
 from ..ipc.discovery import Discovery
 from ..ipc.files import ConnectionInfo
 from ..protocol.rights import Mode
-from .catalog import EVERYTHING, KINDS, LIST_SECONDS, Index, Notebook, Scope
+from .catalog import KINDS, LIST_SECONDS, Index, Notebook
 from .names import labels
+from .scope import EVERYTHING, Scope
 from .session import Conversation
 
 __all__ = ["AWAY_SECONDS", "Hub"]

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Final, Literal, Protocol, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import anyio
 from anyio.abc import TaskGroup, TaskStatus
@@ -25,41 +25,35 @@ from ..ipc.files import ConnectionInfo
 from ..protocol.codes import INVALID_PARAMS, METHOD_NOT_FOUND
 from ..protocol.eras import CLIENT_CAPABILITIES, CLIENT_INFO, LATEST_MODERN, PROTOCOL_VERSION, Era
 from ..protocol.frames import Notification
-from ..protocol.rights import is_kept_result
-from ..server.constant_tools import READ_MORE, is_constant
+from ..server.constant_tools import is_constant
 from ..server.host_profiles import OWN, HostProfile
 from .names import NameTable, Rewriting, hub_uri, split_task, split_uri
+from .scope import Scope, may_read, narrowed, out_of_scope, sees
 
 __all__ = [
-    "EVERYTHING",
     "KINDS",
     "LISTS",
     "LIST_SECONDS",
     "MODERN_META",
-    "NOTHING",
     "Index",
     "Notebook",
-    "Scope",
     "Target",
     "always_loaded",
     "definition_for",
-    "may_read",
-    "narrowed",
-    "out_of_scope",
-    "sees",
 ]
 
 
 log = logging.getLogger(__name__)
 
 LIST_SECONDS: Final = 2.0
-"""An engine lists in milliseconds, beside a running cell too. Longer: something holds its interpreter."""
+"""Seconds. An engine lists in milliseconds, beside a running cell too; if it takes longer, C code holds the
+interpreter."""
 
 RETRY_SECONDS: Final = 5.0
-"""A notebook that did not answer in time is asked again then; nobody waits for it meanwhile."""
+"""Seconds until a notebook that did not answer in time is asked again. Until then no request waits for it."""
 
 MAX_PAGES: Final = 100
-"""Of one list: more is a notebook that never ends it."""
+"""Pages that are read of one list. A notebook that sends more may never end its list."""
 
 MODERN_META: Final[Mapping[str, Any]] = {
     PROTOCOL_VERSION: LATEST_MODERN,
@@ -232,156 +226,6 @@ async def _all_pages(connection: Connection, method: str, key: str) -> list[dict
     return items
 
 
-# -- scope ---------------------------------------------------------------------------------------
-#
-# What a principal may see and use of a notebook, asked of requests and of results. Pure.
-#
-# One place for the endpoint of one notebook (`extension.grants`) and that of all (`Index`). What a
-# principal's own call left in the server (`result://`) needs no scope for resources: only its sender can read
-# it.
-
-
-class Scope(Protocol):
-    """What a principal may see and use. A token is one."""
-
-    def opens(self, server: str, path: str | None) -> bool:
-        """Whether it opens the notebook of that name and real path."""
-
-    def uses(self, kind: Literal["tools", "resources"]) -> bool:
-        """Whether it may use anything of a kind."""
-
-    def may_call(self, tool: str) -> bool:
-        """Whether it may call a tool that its notebook calls so."""
-
-    def may_read(self, uri: str) -> bool:
-        """Whether it may read a resource, or every resource of a template."""
-
-    def may_read_some(self, template: str) -> bool:
-        """Whether it may read any resource of a template."""
-
-    def may_get(self, prompt: str) -> bool:
-        """Whether it may get a prompt."""
-
-
-@dataclass(frozen=True, slots=True)
-class _All:
-    answer: bool
-
-    def opens(self, server: str, path: str | None) -> bool:
-        return self.answer
-
-    def uses(self, kind: Literal["tools", "resources"]) -> bool:
-        return self.answer
-
-    def may_call(self, tool: str) -> bool:
-        return self.answer
-
-    def may_read(self, uri: str) -> bool:
-        return self.answer
-
-    def may_read_some(self, template: str) -> bool:
-        return self.answer
-
-    def may_get(self, prompt: str) -> bool:
-        return self.answer
-
-
-EVERYTHING: Final[Scope] = _All(True)
-NOTHING: Final[Scope] = _All(False)
-
-
-def may_read(scope: Scope, uri: str) -> bool:
-    """Whether a principal may read a URI, also one that its own call left."""
-    return is_kept_result(uri) or scope.may_read(uri)
-
-
-def out_of_scope(scope: Scope, method: str, params: Mapping[str, Any]) -> str | None:
-    """What a request to one notebook names outside of a scope: "tool", "resource", "prompt"; else None.
-
-    What is malformed names nothing: the server says what is wrong with it.
-    """
-    if method == "tools/call":
-        return _refused("tool", scope.may_call, params.get("name"))
-    if method == "prompts/get":
-        return _refused("prompt", scope.may_get, params.get("name"))
-    if method in ("resources/read", "resources/subscribe", "resources/unsubscribe"):
-        return _refused_uri(scope, params.get("uri"))
-    if method == "completion/complete":
-        ref = params.get("ref")
-        is_prompt = isinstance(ref, Mapping) and ref.get("type") == "ref/prompt"
-        return out_of_scope(scope, "prompts/get" if is_prompt else "resources/read", _mapping(ref))
-    if method == "subscriptions/listen":
-        uris = _mapping(params.get("notifications")).get("resourceSubscriptions")
-        refused = (_refused_uri(scope, uri) for uri in uris) if isinstance(uris, list) else ()
-        return next(filter(None, refused), None)
-    return None
-
-
-def _refused(kind: str, may_use: Any, name: object) -> str | None:
-    return kind if isinstance(name, str) and not may_use(name) else None
-
-
-def _refused_uri(scope: Scope, uri: object) -> str | None:
-    return "resource" if isinstance(uri, str) and not may_read(scope, uri) else None
-
-
-def _mapping(value: object) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else {}
-
-
-_NAMED_BY: Final = {
-    "tools": "name",
-    "prompts": "name",
-    "resources": "uri",
-    "resourceTemplates": "uriTemplate",
-}
-
-
-def sees(scope: Scope, key: str, item: object) -> bool:
-    """Whether a scope shows an item of a list: one that it can use.
-
-    Parameters
-    ----------
-    key : str
-        The list's member in the result: "tools", "prompts", "resources", "resourceTemplates".
-    item : object
-        As the notebook itself listed it.
-    """
-    name = item.get(_NAMED_BY[key]) if isinstance(item, Mapping) else None
-    if not isinstance(name, str):
-        return False
-    if key == "tools" and is_constant(item):  # a call of it needs the right to what it is for
-        return scope.uses("tools") or (name == READ_MORE and scope.uses("resources"))
-    may_use = {
-        "tools": scope.may_call,
-        "prompts": scope.may_get,
-        "resources": scope.may_read,
-        "resourceTemplates": scope.may_read_some,
-    }
-    return may_use[key](name)
-
-
-def narrowed(scope: Scope, data: object) -> UnknownName | None:
-    """An error that lists the names there are, with those alone that the scope may use.
-
-    Parameters
-    ----------
-    data : object
-        The error's `data`.
-
-    Returns
-    -------
-    UnknownName or None
-        None when it is another error, or may be passed on as it is.
-    """
-    error = UnknownName.of(data)
-    if error is None:
-        return None
-    may_use = {"tool": scope.may_call, "prompt": scope.may_get, "resource": scope.may_read_some}[error.kind]
-    known = [name for name in error.known if may_use(name)]
-    return None if len(known) == len(error.known) else UnknownName(error.kind, error.name, known)
-
-
 # -- definitions ---------------------------------------------------------------------------------
 #
 # Definitions of notebooks' tools as one host is to have them.
@@ -435,8 +279,8 @@ def _is_text(schema: object) -> bool:
 #
 # What all live notebooks offer at one moment: merged lists, and which notebook a request is for.
 #
-# Every question is asked with the scope of whoever asks; what is outside of it is as if it were not there.
-# Pure: built anew when a list has changed.
+# Each method takes the caller's scope and answers as if everything outside the scope did not exist. An index
+# never changes: a new one is built when a list has changed.
 
 LISTS: Final[Mapping[str, str]] = {
     "tools/list": "tools",
@@ -444,13 +288,13 @@ LISTS: Final[Mapping[str, str]] = {
     "resources/list": "resources",
     "resources/templates/list": "resourceTemplates",
 }
-"""The lists there are: methods, and the members of their results."""
+"""Each method that lists, and the member of its result that holds the list."""
 
 _TABLES: Final = {"tools/call": "tools", "prompts/get": "prompts"}
 
 
 _Item: TypeAlias = tuple[Notebook, Mapping[str, Any], Mapping[str, Any]]
-"""Whose an item of a list is, and the item as its notebook lists it and as the hub does."""
+"""A notebook, one item of its lists as the notebook gives it, and the same item as this endpoint gives it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -572,7 +416,10 @@ class Index:
     def _at_task(self, method: str, params: Mapping[str, Any], scope: Scope, era: Era) -> Target:
         found = self.task(params.get("taskId"), scope)
         if found is None:
-            raise McpError(INVALID_PARAMS, "There is no such task; it may be too old, or its notebook gone.")
+            raise McpError(
+                INVALID_PARAMS,
+                "There is no such task: its result may have expired, or its notebook may have been closed.",
+            )
         return Target(found[0], {**params, "taskId": found[1]})
 
     def unknown(self, error: UnknownName, notebook: Notebook, scope: Scope) -> UnknownName:

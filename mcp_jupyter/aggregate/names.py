@@ -129,7 +129,7 @@ def split_uri(uri: str) -> tuple[str, str] | None:
 
 
 def split_task(task_id: object) -> tuple[str, str] | None:
-    """The kernel id and the notebook's own task id; None when it is no task id of the hub."""
+    """Split a task id of this endpoint into kernel id and the notebook's task id; None for any other."""
     if not isinstance(task_id, str):
         return None
     kernel_id, dot, own = task_id.partition(".")

@@ -44,8 +44,9 @@ from ..server.constant_tools import (
 from ..server.context import LOG_LEVELS
 from ..server.host_profiles import HostProfile, profile_of
 from ..server.parameters import parameters
-from .catalog import EVERYTHING, LIST_SECONDS, LISTS, Index, Notebook, Scope, Target, sees
+from .catalog import LIST_SECONDS, LISTS, Index, Notebook, Target
 from .names import Rewriting, hub_uri
+from .scope import EVERYTHING, Scope, sees
 from .upstream import Listener, Part, Reach
 
 if TYPE_CHECKING:

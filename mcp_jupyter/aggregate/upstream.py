@@ -20,8 +20,9 @@ from ..errors import FrameError, McpError
 from ..protocol.codes import INTERNAL_ERROR
 from ..protocol.eras import SUBSCRIPTION_ID
 from ..protocol.frames import Message, Notification, RequestId
-from .catalog import KINDS, Index, Notebook, Scope
+from .catalog import KINDS, Index, Notebook
 from .names import Rewriting
+from .scope import Scope
 
 __all__ = [
     "OPEN_SECONDS",

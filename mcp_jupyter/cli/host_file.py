@@ -176,7 +176,7 @@ class ConfigFile:
         Raises
         ------
         ConfigRefused
-            It is no regular file, too large, or cannot be read.
+            The path is not a regular file, the file is too large, or it cannot be read.
         """
         try:
             real = path.resolve()

@@ -350,7 +350,7 @@ def run_command(
     Raises
     ------
     click.ClickException
-        There is no uv, or a package is none.
+        The program uv is not installed, or a name is not a valid package name.
     """
     serve = ["run", str(where), *options]
     if not packages and not editables:

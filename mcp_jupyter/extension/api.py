@@ -38,7 +38,7 @@ from .tokens import (
 __all__ = ["ServersHandler", "TokenHandler", "TokensHandler"]
 
 MAX_SHOWN_ERRORS: Final = 3
-"""Of what is wrong with a body: somebody reads this."""
+"""Characters of the reason why a body was refused. The user reads it."""
 
 
 _UNKNOWN_PATH: Final = (

@@ -12,7 +12,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from ..aggregate.catalog import EVERYTHING, LISTS, Scope, narrowed, out_of_scope, sees
+from ..aggregate.catalog import LISTS
+from ..aggregate.scope import EVERYTHING, Scope, narrowed, out_of_scope, sees
 from ..errors import OutOfScope
 from ..protocol.frames import ErrorResponse, Frame, Message, Request, Response
 from ..protocol.limits import MAX_BODY_BYTES

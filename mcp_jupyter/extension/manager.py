@@ -27,7 +27,7 @@ from anyio.abc import TaskGroup
 
 from .._util.tasks import FailureLog, guarded
 from ..aggregate.aggregate import Hub
-from ..aggregate.catalog import EVERYTHING, NOTHING, Scope
+from ..aggregate.scope import EVERYTHING, NOTHING, Scope
 from ..engine.channel import Channel
 from ..engine.connection import Connection, InboundRequest
 from ..errors import ConnectionClosed, LinkError, McpError, McpJupyterError, NotebookNotFound, RequestTimeout
@@ -432,7 +432,7 @@ class Summary:
 
 
 class _Nobody:
-    """Answers a server that asks us something: there is nobody here to answer."""
+    """Refuses a server's requests: this client only lists."""
 
     async def request(self, call: InboundRequest) -> Any:
         raise McpError(METHOD_NOT_FOUND, "This client answers nothing.")

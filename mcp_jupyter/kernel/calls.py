@@ -122,7 +122,7 @@ class Call:
 
     @property
     def in_thread(self) -> bool:
-        """Whether a worker thread has it, which nobody can interrupt."""
+        """Whether a worker thread runs it. A thread cannot be interrupted."""
         return self.invocation.concurrent and self.task is None
 
     def claim(self) -> bool:

@@ -23,7 +23,7 @@ __all__ = ["serve_kernel_http"]
 
 
 class _Running:
-    """A server whose life is somebody else's."""
+    """A server that is started and stopped elsewhere."""
 
     def __init__(self, server: FastMCP) -> None:
         self._server = server

@@ -92,7 +92,7 @@ AskUser: TypeAlias = Callable[[UserQuestion], Awaitable[dict[str, Any]] | None]
 takes the question back. None: no user can be asked. Called on the event loop's thread."""
 
 Ask: TypeAlias = Callable[[], Awaitable[dict[str, Any] | None]]
-"""The same for one question. None: nobody can be asked this way."""
+"""The same for one question. None: this question cannot be asked this way."""
 
 
 async def first_answer(

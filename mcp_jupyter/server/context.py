@@ -70,7 +70,7 @@ class RequestMeta(dict[str, Any]):
 
     @property
     def progressToken(self) -> int | str | None:  # noqa: N802 - the wire's name
-        """What progress is reported under; None when nobody wants to hear of it."""
+        """What progress is reported under; None when the caller wants no progress."""
         token = self.get("progressToken")
         return token if type(token) in (int, str) else None
 

@@ -64,7 +64,7 @@ MAX_LIGHT_ITEMS: Final = 100
 
 
 def _unheard(*_: Any) -> None:
-    """What a call says when nobody asked to hear it."""
+    """Default progress and log callback: does nothing."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -223,7 +223,7 @@ class Rounds:
         return False
 
     def _ended(self, suspended: _Suspended) -> None:
-        """A call has ended. Between two rounds nobody is there to hear of it: its outcome is kept."""
+        """Keep the outcome of a call that ended between two rounds, when no request waits for it."""
         if suspended.id not in self._suspended:
             return
         if anyio.current_time() >= suspended.expires:

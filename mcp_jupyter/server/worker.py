@@ -388,7 +388,7 @@ class Mailbox:
         self._hung_up = anyio.Event()
 
     async def silence(self) -> None:
-        """Wait until nobody speaks. Who ever spoke is known: it has heard `ACCEPTED` first."""
+        """Wait until no worker sends any more. Each worker that ever sent something got `ACCEPTED` first."""
         with anyio.move_on_after(DRAIN_SECONDS):
             while self._speakers:
                 self._hung_up = anyio.Event()

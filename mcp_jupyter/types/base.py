@@ -51,7 +51,7 @@ RequestId: TypeAlias = Annotated[int, Field(strict=True)] | str
 """Id of a request. Strict, so that `true` and `1.0` are not taken for 1 (JSON-RPC 2.0, section 4)."""
 
 ProgressToken: TypeAlias = Annotated[int, Field(strict=True)] | str
-"""Chosen by whoever wants progress, repeated in each progress notification."""
+"""Chosen by the requester that wants progress; each progress notification repeats it."""
 
 Cursor: TypeAlias = str
 """Opaque position in a list."""

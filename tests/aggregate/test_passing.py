@@ -11,7 +11,7 @@ import pytest
 from pydantic import Field
 
 from mcp_jupyter.aggregate.aggregate import Hub
-from mcp_jupyter.aggregate.catalog import EVERYTHING
+from mcp_jupyter.aggregate.scope import EVERYTHING
 from mcp_jupyter.engine.channel import memory_pair
 from mcp_jupyter.errors import McpError
 from mcp_jupyter.ipc.discovery import Discovery

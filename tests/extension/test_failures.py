@@ -7,7 +7,7 @@ import anyio
 import httpx2
 import pytest
 
-from mcp_jupyter.aggregate.catalog import EVERYTHING
+from mcp_jupyter.aggregate.scope import EVERYTHING
 from mcp_jupyter.errors import LinkError
 from mcp_jupyter.extension import manager
 from mcp_jupyter.ipc.discovery import Discovery

@@ -137,7 +137,7 @@ class Door:
         return len(self._inside)
 
     def shut(self) -> None:
-        """Let nobody in any longer."""
+        """Refuse new requests from now on."""
         self._shut = True
 
     async def emptied(self) -> None:
@@ -371,7 +371,7 @@ class DoorHandler(RequestHandler):
         """Ask for no XSRF token: no cookie means anything here, and Origin is checked."""
 
     def get_login_url(self) -> str:
-        """Send nobody to a login page."""
+        """Answer 403 instead of redirecting to a login page."""
         raise HTTPError(403)
 
     def compute_etag(self) -> str | None:
@@ -504,7 +504,7 @@ class EventStreamHandler(DoorHandler):
         return not self.gone and stream.reader is self
 
     def on_connection_close(self) -> None:
-        """The client left: whoever waits for messages need not."""
+        """The client left: wake what waits for messages."""
         super().on_connection_close()
         if self._stream is not None:
             self._stream.wake()

@@ -136,7 +136,7 @@ class Session(abc.ABC):
 
     @property
     def idle_seconds(self) -> float | None:
-        """How long nobody has used it; None while a stream is open or a request is in flight."""
+        """Seconds since the session was last used; None while a stream is open or a request is in flight."""
         return None if self.reading or self._asked else self._now() - self._last_used
 
     def retire(self) -> None:
@@ -210,11 +210,11 @@ class Session(abc.ABC):
             self._put(self._stream_of(message.related).put, message)
 
     def fault(self, error: FrameError) -> None:
-        """The server sent something that is no message; there is nobody to tell."""
-        log.warning("the server sent what is no message: %s", error.message)
+        """Ignore a fault: the server sent an invalid message, and no request belongs to it."""
+        log.warning("the server sent an invalid message: %s", error.message)
 
     def closed(self) -> None:
-        """The conversation is over: nobody waits any longer. Idempotent."""
+        """End all waiting requests: the conversation is over. Idempotent."""
         asked, self._asked = self._asked, {}
         for request, _, stream in asked.values():
             self._put(stream.answer, _error(request.id, INTERNAL_ERROR, _GONE))
