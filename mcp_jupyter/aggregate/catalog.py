@@ -26,7 +26,8 @@ from ..protocol.codes import INVALID_PARAMS, METHOD_NOT_FOUND
 from ..protocol.eras import CLIENT_CAPABILITIES, CLIENT_INFO, LATEST_MODERN, PROTOCOL_VERSION, Era
 from ..protocol.frames import Notification
 from ..server.constant_tools import is_constant
-from ..server.host_profiles import OWN, HostProfile
+from ..server.definitions import ResultFacts, always_loaded, for_host
+from ..server.host_profiles import AGGREGATE, OWN, HostProfile
 from .names import NameTable, Rewriting, hub_uri, split_task, split_uri
 from .scope import Scope, may_read, narrowed, out_of_scope, sees
 
@@ -38,8 +39,6 @@ __all__ = [
     "Index",
     "Notebook",
     "Target",
-    "always_loaded",
-    "definition_for",
 ]
 
 
@@ -58,7 +57,7 @@ MAX_PAGES: Final = 100
 MODERN_META: Final[Mapping[str, Any]] = {
     PROTOCOL_VERSION: LATEST_MODERN,
     CLIENT_CAPABILITIES: {},
-    CLIENT_INFO: {"name": OWN.name, "version": __version__},
+    CLIENT_INFO: {"name": AGGREGATE.name, "version": __version__},
 }
 """Of our own requests: as a client that takes everything as it is."""
 
@@ -226,55 +225,6 @@ async def _all_pages(connection: Connection, method: str, key: str) -> list[dict
     return items
 
 
-# -- definitions ---------------------------------------------------------------------------------
-#
-# Definitions of notebooks' tools as one host is to have them.
-#
-# The hub knows them as our own client gets them, and each notebook makes its results for the host that calls:
-# a host that gets no structured results must not be promised any.
-
-
-def definition_for(profile: HostProfile, definition: Mapping[str, Any]) -> Mapping[str, Any]:
-    """A tool's definition, as on the wire, for a host."""
-    if profile is OWN:
-        return definition
-    shown = dict(definition)
-    if profile.plain_schemas and isinstance(schema := shown.get("inputSchema"), dict):
-        from ..server.fastmcp.definitions import (
-            self_contained,  # a Jupyter Server has no use for FastMCP else
-        )
-
-        shown["inputSchema"] = self_contained(schema)
-    is_typed = profile.structure == "typed" and _is_text(shown.get("outputSchema"))
-    if profile.structure == "none" or is_typed:
-        shown.pop("outputSchema", None)
-    return shown
-
-
-def always_loaded(profile: HostProfile, definitions: list[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    """The tools of a list, marked so that the host always shows them to its model where they are few."""
-    if not profile.loads_always or not definitions:
-        return definitions
-    from ..server.fastmcp.definitions import ALWAYS_LOADED, are_few
-
-    if not are_few(definitions):
-        return definitions
-    return [{**each, "_meta": {**ALWAYS_LOADED, **_object(each.get("_meta"))}} for each in definitions]
-
-
-def _object(value: object) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else {}
-
-
-def _is_text(schema: object) -> bool:
-    """Whether an output schema is that of a text and nothing else."""
-    properties = _object(_object(schema).get("properties"))
-    if properties.keys() != {"result"}:
-        return False
-    result = properties["result"]
-    return isinstance(result, Mapping) and result.get("type") == "string"
-
-
 # -- index ---------------------------------------------------------------------------------------
 #
 # What all live notebooks offer at one moment: merged lists, and which notebook a request is for.
@@ -293,7 +243,7 @@ LISTS: Final[Mapping[str, str]] = {
 _TABLES: Final = {"tools/call": "tools", "prompts/get": "prompts"}
 
 
-_Item: TypeAlias = tuple[Notebook, Mapping[str, Any], Mapping[str, Any]]
+_Item: TypeAlias = tuple[Notebook, dict[str, Any], dict[str, Any]]
 """A notebook, one item of its lists as the notebook gives it, and the same item as this endpoint gives it."""
 
 
@@ -317,13 +267,13 @@ class Index:
     def __init__(self, notebooks: Iterable[Notebook]) -> None:
         self._notebooks = {item.label: item for item in sorted(notebooks, key=lambda item: item.label)}
         self._names = {key: NameTable(self._own_names(key)) for key in _TABLES.values()}
-        self._tools: dict[HostProfile, list[_Item]] = {}
+        self._tools: dict[str, list[_Item]] = {}
         self._lists: dict[str, list[_Item]] = {
             key: [(item, own, self._listed(key, item, own)) for item, own in self._owned(key)]
             for key in LISTS.values()
         }
 
-    def _owned(self, key: str) -> Iterable[tuple[Notebook, Mapping[str, Any]]]:
+    def _owned(self, key: str) -> Iterable[tuple[Notebook, dict[str, Any]]]:
         for notebook in self._notebooks.values():
             for own in notebook.lists.get(key, ()):
                 if isinstance(own.get("name"), str):
@@ -335,7 +285,7 @@ class Index:
             names[notebook.label].append(own["name"])
         return names
 
-    def _listed(self, key: str, notebook: Notebook, own: Mapping[str, Any]) -> Mapping[str, Any]:
+    def _listed(self, key: str, notebook: Notebook, own: Mapping[str, Any]) -> dict[str, Any]:
         table = self._names.get(key)
         if table is not None:
             return {**own, "name": table.outside(notebook.label, own["name"])}
@@ -355,13 +305,13 @@ class Index:
         return {key: always_loaded(profile, seen) if key == "tools" else seen}
 
     def _shown(self, key: str, profile: HostProfile) -> list[_Item]:
-        if key != "tools" or profile is OWN:
+        if key != "tools":
             return self._lists[key]
-        if profile not in self._tools:
-            self._tools[profile] = [
-                (notebook, own, definition_for(profile, item)) for notebook, own, item in self._lists[key]
+        if profile.name not in self._tools:
+            self._tools[profile.name] = [
+                (notebook, own, _definition_for(profile, item)) for notebook, own, item in self._lists[key]
             ]
-        return self._tools[profile]
+        return self._tools[profile.name]
 
     def notebooks(self, scope: Scope) -> list[Notebook]:
         """The live notebooks."""
@@ -447,6 +397,11 @@ class Index:
     def _open(self, label: str, scope: Scope) -> Notebook | None:
         notebook = self._notebooks.get(label)
         return notebook if notebook is not None and notebook.is_open_to(scope) else None
+
+
+def _definition_for(profile: HostProfile, item: dict[str, Any]) -> dict[str, Any]:
+    facts, definition = ResultFacts.split(item)
+    return for_host(definition, profile, facts)
 
 
 def _short(text: object) -> str:

@@ -166,7 +166,7 @@ class Rewriting:
         """The params of a notification."""
         return self._detailed(params) if "taskId" in params else self.uri(params)
 
-    def uri(self, item: Mapping[str, Any]) -> Mapping[str, Any]:
+    def uri(self, item: Mapping[str, Any]) -> dict[str, Any]:
         """Anything with a `uri` or a `uriTemplate`."""
         found = {key: item[key] for key in ("uri", "uriTemplate") if isinstance(item.get(key), str)}
         return {**item, **{key: hub_uri(self._label, value) for key, value in found.items()}}

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any, Final, Literal
 
-__all__ = ["DEFAULT", "OWN", "PROFILES", "HostProfile", "Structure", "host_title", "profile_of"]
+__all__ = ["AGGREGATE", "DEFAULT", "OWN", "PROFILES", "HostProfile", "Structure", "host_title", "profile_of"]
 
 Structure = Literal["none", "typed", "promised", "all"]
 """Which structured results are sent: none; those that a return annotation promises, unless it is only a text;
@@ -277,6 +277,10 @@ OWN: Final = HostProfile(
 )
 """Our own client: everything, for its results are values in a notebook."""
 
+AGGREGATE: Final = replace(OWN, name="mcp_jupyter.aggregate", title="the endpoint of all notebooks")
+"""The endpoint of all notebooks, as a client of each. It lists for hosts whose profiles the notebook does not
+know yet, so definitions carry what those depend on (`definitions.ResultFacts`)."""
+
 DEFAULT: Final = HostProfile(
     name="",
     title="any other client",
@@ -289,6 +293,8 @@ DEFAULT: Final = HostProfile(
 """What is safe for a client that is not in the table."""
 
 PROFILES: Final[Mapping[str, HostProfile]] = {profile.name: profile for profile in (*_ALL, OWN)}
+
+_BY_CLIENT: Final = {**PROFILES, AGGREGATE.name: AGGREGATE}
 
 MAX_TITLE_CHARS: Final = 60
 """Of a name that a client gives itself."""
@@ -303,7 +309,7 @@ def profile_of(client_info: Mapping[str, Any] | None) -> HostProfile:
     name = client_info.get("name") if isinstance(client_info, dict) else None
     if not isinstance(name, str):
         return DEFAULT
-    return PROFILES.get(_QWEN[:-1] if name.startswith(_QWEN) else name, DEFAULT)
+    return _BY_CLIENT.get(_QWEN[:-1] if name.startswith(_QWEN) else name, DEFAULT)
 
 
 def host_title(client_info: Mapping[str, Any] | None) -> str:

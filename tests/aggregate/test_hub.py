@@ -12,6 +12,7 @@ from mcp_jupyter.errors import McpError
 from mcp_jupyter.ipc.discovery import Discovery
 from mcp_jupyter.protocol.eras import CLIENT_INFO
 from mcp_jupyter.server.fastmcp import FastMCP
+from mcp_jupyter.server.runner import InlineRunner
 
 from ..descriptors import no_descriptors
 from .notebooks import BOUND, MODERN, VERSION, Notebooks, host_of
@@ -246,3 +247,43 @@ async def test_definitions_and_results_fit_the_host(
         assert ("outputSchema" in tool) is ("structuredContent" in result) is structured
         assert ("$defs" in tool["inputSchema"]) is (client == "mcp_jupyter")
         assert ("_meta" in tool) is (client == "claude-code")  # which is to load so few tools always
+
+
+@ERAS
+async def test_definitions_tell_the_notebooks_budget_and_what_a_call_prints(
+    hub: Hub, notebooks: Notebooks, modern: bool
+) -> None:
+    """Claude Code puts a result of more than 50,000 characters into a file unless the tool announces it; and
+    a structure that may have `printed` says so in its schema (2: results).
+    """
+
+    class KernelLike(InlineRunner):
+        keeps_printed = True
+
+    mcp = FastMCP("a", runner=KernelLike())
+
+    @mcp.tool()
+    def hours(days: int = 3) -> list[int]:
+        return [days]
+
+    await notebooks.start("a", mcp)
+
+    async def listed(client: str) -> dict[str, dict[str, object]]:
+        who = {"name": client, "version": "1"}
+        meta = {"_meta": {**MODERN, CLIENT_INFO: who}} if modern else {}
+        async with host_of(hub) as host:
+            if not modern:
+                opening = {"protocolVersion": VERSION, "capabilities": {}, "clientInfo": who}
+                await host.ask("initialize", opening)
+            (tool,) = (await host.ask("tools/list", meta))["tools"]
+            return dict(tool)
+
+    assert "printed" in str((await listed("codex-mcp-client"))["outputSchema"])
+    assert "anthropic/maxResultSizeChars" not in (await listed("claude-code"))["_meta"]
+    own = await listed("mcp_jupyter")
+    assert "_meta" not in own
+    assert "printed" not in str(own["outputSchema"])
+    mcp.result_budget = 200_000
+    with anyio.fail_after(BOUND):
+        while (await listed("claude-code"))["_meta"].get("anthropic/maxResultSizeChars") != 200_000:
+            await anyio.lowlevel.checkpoint()

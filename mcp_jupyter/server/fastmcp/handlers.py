@@ -19,6 +19,7 @@ from ...protocol.codes import INVALID_PARAMS
 from ..constant_tools import READ_MORE, is_name
 from ..content import ContentTable
 from ..context import RequestContext
+from ..definitions import ResultFacts, always_loaded, for_host
 from ..host_profiles import HostProfile
 from ..lowlevel.decorators import error_text
 from ..lowlevel.server import Server
@@ -26,9 +27,8 @@ from ..runner import Invocation, Runner
 from .catalog import Catalog, Pages
 from .constant_tools import ConstantTools
 from .context import Context
-from .definitions import Definitions
 from .results import Draft, KeptResults, Presenter
-from .tools import explain
+from .tools import Tool, explain
 
 __all__ = [
     "MAX_VALUES",
@@ -36,6 +36,9 @@ __all__ = [
     "complete",
 ]
 
+
+MAX_KEPT_LISTS: Final = 32
+"""Lists of definitions kept ready: one for each profile and budget that has asked."""
 
 T = TypeVar("T")
 
@@ -84,7 +87,7 @@ class Handlers:
         self._context = context
         self._pages = Pages(page_size)
         self.results = KeptResults()
-        self._definitions = Definitions()
+        self._definitions: dict[HostProfile, tuple[Mapping[str, Tool], dict[str, types.Tool]]] = {}
 
     def add_to(self, server: Server[Any]) -> None:
         """Fill the server's table."""
@@ -104,15 +107,32 @@ class Handlers:
     async def _list_tools(
         self, request: RequestContext, params: types.PaginatedRequestParams
     ) -> types.ListToolsResult:
-        own = self._definitions.of(
-            self._catalog.tools,
-            self._profile(request),
-            self.result_budget,
-            prints=self.runner.keeps_printed,
-        )
-        known = own | self.constant_tools.listed(request)
+        known = self._definitions_for(request) | self.constant_tools.listed(request)
         page, rest = self._pages.page(request, known, params.cursor)
         return types.ListToolsResult(tools=page, nextCursor=rest)
+
+    def _definitions_for(self, request: RequestContext) -> dict[str, types.Tool]:
+        """The definitions by name, made once for each state of the catalogue, profile and budget."""
+        tools, profile = self._catalog.tools, self._profile(request)
+        kept = self._definitions.get(profile)
+        if kept is not None and kept[0] is tools:
+            return kept[1]
+        made = [
+            for_host(tool.definition.model_dump(exclude_none=True), request.profile, self._facts(tool))
+            for tool in tools.values()
+        ]
+        shown = map(types.Tool.from_wire, always_loaded(request.profile, made))
+        if len(self._definitions) >= MAX_KEPT_LISTS:
+            self._definitions.clear()
+        self._definitions[profile] = tools, dict(zip(tools, shown, strict=True))
+        return self._definitions[profile][1]
+
+    def _facts(self, tool: Tool) -> ResultFacts:
+        return ResultFacts(
+            wrapped=tool.output is not None and tool.output.wrapped,
+            prints=self.runner.keeps_printed,
+            budget=self.result_budget,
+        )
 
     async def _list_resources(
         self, request: RequestContext, params: types.PaginatedRequestParams

@@ -329,12 +329,16 @@ class FastMCP(Standalone):
 
     @property
     def result_budget(self) -> int | None:
-        """Characters of one result, None for as many as the host takes; may be set while it runs."""
+        """Characters of one result, None for as many as the host takes.
+
+        May be set while the server runs: clients are told, for some hosts read it in the list of tools.
+        """
         return self._handlers.result_budget
 
     @result_budget.setter
     def result_budget(self, budget: int | None) -> None:
         self._handlers.result_budget = budget
+        self.announce(["tools"])
 
     @property
     def _mcp_server(self) -> Server[Any]:

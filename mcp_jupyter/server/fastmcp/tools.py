@@ -15,7 +15,6 @@ from ...protocol.headers import HeaderError, param_headers
 from ..content import Content, ContentTable, readable
 from ..runner import Invocation, converted, is_async
 from .context import Context
-from .definitions import for_hosts
 from .outputs import Output
 from .results import Draft
 from .signatures import Signature
@@ -84,8 +83,6 @@ class Tool:
     ----------
     definition : types.Tool
         Built once.
-    for_hosts : types.Tool
-        The same for hosts: its input schema has no references, and says defaults in words.
     task : bool or "required"
         Whether a call becomes a task where the client takes tasks, or is refused where it does not.
     headers : mapping
@@ -105,10 +102,6 @@ class Tool:
     task: TaskSupport = False
     headers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     executor: Any = None
-    for_hosts: types.Tool = field(init=False)
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "for_hosts", for_hosts(self.definition))
 
     @property
     def name(self) -> str:

@@ -1,31 +1,31 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The definitions of tools as each host is to have them.
+"""The definition of a tool as each host gets it.
 
-Some hosts drop `$defs`, defaults or structured content. Input schemas have no references and say their
-defaults in words; the rest follows the host's profile. Lists are made once for each state of the catalogue.
+Some hosts drop `$defs`, defaults or structured content. For them, input schemas have no references and say
+defaults in words; the rest follows the host's profile. Definitions are JSON here, as on the wire: a notebook
+uses this module for its own tools, and the endpoint of all notebooks for the tools of each.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from typing import TYPE_CHECKING, Any, Final
+from dataclasses import dataclass
+from typing import Any, Final
 
-from ... import types
-from ...protocol.frames import dumps
-from ..host_profiles import OWN, HostProfile
-
-if TYPE_CHECKING:
-    from .tools import Tool
+from ..protocol.frames import dumps
+from .host_profiles import AGGREGATE, OWN, HostProfile
 
 __all__ = [
     "ALWAYS_LOADED",
     "ALWAYS_LOADED_CHARS",
     "ALWAYS_LOADED_TOOLS",
-    "Definitions",
-    "are_few",
-    "for_hosts",
+    "ResultFacts",
+    "always_loaded",
+    "for_host",
     "self_contained",
 ]
+
+JSONObject = dict[str, Any]
 
 ALWAYS_LOADED: Final = {"anthropic/alwaysLoad": True}
 ALWAYS_LOADED_TOOLS: Final = 10
@@ -41,8 +41,8 @@ MAX_INLINED_PARTS: Final = 2_000
 MAX_DEFAULT_CHARS: Final = 60
 """A longer default is not repeated in words."""
 
-MAX_KEPT_LISTS: Final = 32
-"""Lists of definitions kept ready: one for each profile that has asked."""
+_FACTS: Final = "mcp-jupyter/results"
+"""The member of `_meta` that `ResultFacts` travels in."""
 
 _PRINTED: Final = {"type": "string", "description": "What the call printed."}
 
@@ -53,68 +53,104 @@ _VALUES: Final = frozenset({"default", "const", "enum", "examples"})
 """Keywords that hold values, not schemas."""
 
 
-class Definitions:
-    """Makes and keeps the definitions that each host gets. The event loop's thread."""
+@dataclass(frozen=True, slots=True)
+class ResultFacts:
+    """What the definition of a tool depends on, beside the definition itself.
 
-    def __init__(self) -> None:
-        self._kept: dict[HostProfile, tuple[Mapping[str, Tool], dict[str, types.Tool]]] = {}
+    A notebook sends it to the endpoint of all notebooks, in `_meta` of each tool.
 
-    def of(
-        self, tools: Mapping[str, Tool], profile: HostProfile, budget: int | None, *, prints: bool
-    ) -> dict[str, types.Tool]:
-        """The definitions by name.
+    Attributes
+    ----------
+    wrapped : bool
+        The structured content is an object of ours around the value: `{"result": value}`.
+    prints : bool
+        Results have what the call printed.
+    budget : int or None
+        How many characters a result may have, where the user has set it.
+    """
 
-        Parameters
-        ----------
-        tools : mapping
-            A snapshot of the catalogue's, which is replaced when one changes.
-        profile : HostProfile
-            The host's, within the budget.
-        budget : int or None
-            What the user has set for the size of results.
-        prints : bool
-            Whether results have what a call printed.
-        """
-        if profile is OWN:
-            return {name: tool.definition for name, tool in tools.items()}
-        kept = self._kept.get(profile)
-        if kept is not None and kept[0] is tools:
-            return kept[1]
-        meta: dict[str, Any] = {}
-        if profile.sizes_results and budget is not None and budget > UNSIZED_CHARS:
-            meta["anthropic/maxResultSizeChars"] = profile.result_chars
-        made = {name: _shown(tool, profile, meta, prints) for name, tool in tools.items()}
-        if profile.loads_always and are_few(made.values()):
-            made = {name: _with_meta(definition, ALWAYS_LOADED) for name, definition in made.items()}
-        if len(self._kept) >= MAX_KEPT_LISTS:
-            self._kept.clear()
-        self._kept[profile] = tools, made
-        return made
+    wrapped: bool = False
+    prints: bool = False
+    budget: int | None = None
 
+    @classmethod
+    def split(cls, definition: Mapping[str, Any]) -> tuple[ResultFacts, JSONObject]:
+        """The facts that came with a definition, and the definition without them."""
+        own = dict(definition)
+        meta = _object(own.pop("_meta", None))
+        found = _object(meta.get(_FACTS))
+        if rest := {key: value for key, value in meta.items() if key != _FACTS}:
+            own["_meta"] = rest
+        budget = found.get("budget")
+        return cls(
+            found.get("wrapped") is True,
+            found.get("prints") is True,
+            budget if type(budget) is int and budget > 0 else None,
+        ), own
 
-def _shown(tool: Tool, profile: HostProfile, meta: Mapping[str, Any], prints: bool) -> types.Tool:
-    definition = tool.for_hosts if profile.plain_schemas else tool.definition
-    output = tool.output
-    if output is None:
-        return _with_meta(definition, meta)
-    if profile.structure == "none" or (profile.structure == "typed" and output.is_text):
-        definition = definition.model_copy(update={"outputSchema": None})
-    elif prints and output.wrapped:
-        properties = {**output.schema["properties"], "printed": _PRINTED}
-        definition = definition.model_copy(
-            update={"outputSchema": {**output.schema, "properties": properties}}
+    def beside(self, definition: JSONObject) -> JSONObject:
+        """The definition with these facts in its `_meta`."""
+        return _with_meta(
+            definition,
+            {_FACTS: {"wrapped": self.wrapped, "prints": self.prints, "budget": self.budget}},
         )
-    return _with_meta(definition, meta)
 
 
-def _with_meta(definition: types.Tool, meta: Mapping[str, Any]) -> types.Tool:
-    """The definition with more in its `_meta`; what its author has put there stays."""
-    if not meta:
+def for_host(definition: JSONObject, profile: HostProfile, facts: ResultFacts) -> JSONObject:
+    """The definition as a host gets it.
+
+    Parameters
+    ----------
+    definition : dict
+        As its author wrote it; it is not changed.
+    profile : HostProfile
+        The host's, whatever the budget.
+    facts : ResultFacts
+        Of the tool's results.
+    """
+    if profile.name == OWN.name:
         return definition
-    return definition.model_copy(update={"meta": {**meta, **(definition.meta or {})}})
+    if profile.name == AGGREGATE.name:
+        return facts.beside(definition)
+    shown = dict(definition)
+    if profile.plain_schemas and isinstance(schema := shown.get("inputSchema"), dict):
+        shown["inputSchema"] = self_contained(schema)
+    output = shown.pop("outputSchema", None)
+    is_dropped = profile.structure == "none" or (profile.structure == "typed" and _is_text(output, facts))
+    if isinstance(output, dict) and not is_dropped:
+        shown["outputSchema"] = output
+        if facts.wrapped and facts.prints and profile.printed:
+            properties = {**_object(output.get("properties")), "printed": _PRINTED}
+            shown["outputSchema"] = {**output, "properties": properties}
+    if profile.sizes_results and facts.budget is not None and facts.budget > UNSIZED_CHARS:
+        sized = profile.within(facts.budget).result_chars
+        shown = _with_meta(shown, {"anthropic/maxResultSizeChars": sized})
+    return shown
 
 
-def are_few(definitions: Collection[Any]) -> bool:
+def _is_text(output: object, facts: ResultFacts) -> bool:
+    """Whether the structured content is a text and nothing else."""
+    result = _object(_object(output).get("properties")).get("result")
+    return facts.wrapped and _object(result).get("type") == "string"
+
+
+def _object(value: object) -> Mapping[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _with_meta(definition: JSONObject, meta: Mapping[str, Any]) -> JSONObject:
+    """The definition with more in its `_meta`; what its author has put there stays."""
+    return {**definition, "_meta": {**meta, **_object(definition.get("_meta"))}}
+
+
+def always_loaded(profile: HostProfile, definitions: list[JSONObject]) -> list[JSONObject]:
+    """The definitions of a list; where they are few, marked so that the host always loads them all."""
+    if not profile.loads_always or not _are_few(definitions):
+        return definitions
+    return [_with_meta(each, ALWAYS_LOADED) for each in definitions]
+
+
+def _are_few(definitions: Collection[JSONObject]) -> bool:
     """Whether the tools of a list are so few and small that a host may always load them all."""
     if len(definitions) > ALWAYS_LOADED_TOOLS:
         return False
@@ -207,11 +243,3 @@ def _with_default(schema: Any) -> Any:
     if len(shown) > MAX_DEFAULT_CHARS or not isinstance(said, str) or "default" in said.lower():
         return schema
     return {**schema, "description": f"{said} (default {shown})".lstrip()}
-
-
-def for_hosts(definition: types.Tool) -> types.Tool:
-    """The definition with its input schema self-contained."""
-    shown = self_contained(definition.inputSchema)
-    if shown == definition.inputSchema:
-        return definition
-    return definition.model_copy(update={"inputSchema": shown})
