@@ -11,7 +11,7 @@ from tests.conftest import JupyterDirs
 from tests.kernel.driven import DrivenKernel, driven_kernel
 
 PRELUDE = """
-import ctypes, signal
+import ctypes, signal, sys
 over = False
 def is_over(): return over
 
@@ -20,11 +20,14 @@ def wait_in(library):
     global over
     over = False
     signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+    usual = sys.getswitchinterval()
+    sys.setswitchinterval(10)  # no other thread runs between the next two lines
     try:
         driver.started.set()
         library.usleep(990_000)
         over = True
     finally:
+        sys.setswitchinterval(usual)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])
     time.sleep(20 if threading.current_thread() is threading.main_thread() else 0)
 

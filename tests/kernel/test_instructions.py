@@ -160,12 +160,9 @@ async def test_the_file_is_read_again_when_it_was_saved(kernel: LiveKernel, note
 async def test_a_host_that_connects_during_a_cell_gets_them(kernel: LiveKernel) -> None:
     """They wait for no cell (2: instructions)."""
     kernel.run("import threading; go = threading.Event()")
-    id_ = kernel.client.execute("go.wait(30)")
-    try:
+    kernel.run("%%mcp_tool --concurrent\ndef end_cell() -> None:\n    go.set()")
+    cell = kernel.client.execute("go.wait(120)")
+    async with kernel.connect() as client:
         assert (await told(kernel)).startswith(ABOUT)
-    finally:
-        kernel.client.execute("1")  # after the cell
-        kernel.manager.interrupt_kernel()
-        kernel.client.get_shell_msg(timeout=30)
-        kernel.client.get_shell_msg(timeout=30)
-    assert id_
+        await client.call("end_cell")
+    assert kernel.client.get_shell_msg(timeout=60)["parent_header"]["msg_id"] == cell
