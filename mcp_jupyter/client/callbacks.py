@@ -24,11 +24,11 @@ from ..errors import McpError, UncheckableSchema
 from ..protocol.codes import INTERNAL_ERROR, INVALID_PARAMS, METHOD_NOT_FOUND
 from ..protocol.frames import Notification
 from ..protocol.limits import MAX_STREAM_BACKLOG
+from ..protocol.validation import JsonSchema
 from .recording_hook import Tape
 from .transport import printable
 
 if TYPE_CHECKING:
-    from ..protocol.validation import JsonSchema
     from .session import ClientSession
     from .subscriptions import Subscriptions
 
@@ -472,9 +472,7 @@ def _fields(schema: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _checkable(schema: Mapping[str, Any]) -> JsonSchema:
-    """The form's schema, ready to check answers. jsonschema is slow to import, and most clients never ask."""
-    from ..protocol.validation import JsonSchema
-
+    """The schema of a form, ready to check answers."""
     try:
         return JsonSchema(schema)
     except UncheckableSchema as exc:

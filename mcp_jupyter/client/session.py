@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from datetime import timedelta
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import Any, Final, Self
 
 from pydantic import AnyUrl
 
@@ -25,6 +25,7 @@ from ..engine.connection import ProgressCallback
 from ..errors import InvalidToolOutput, McpError, UncheckableSchema
 from ..protocol.codes import HEADER_MISMATCH
 from ..protocol.frames import Notification
+from ..protocol.validation import JsonSchema
 from .callbacks import (
     Callback,
     Callbacks,
@@ -39,9 +40,6 @@ from .recording_hook import Tape
 from .requests import Conversation
 from .subscriptions import Subscription, Subscriptions
 from .transport import ReadHalf, WriteHalf, joined, printable
-
-if TYPE_CHECKING:
-    from ..protocol.validation import JsonSchema
 
 __all__ = [
     "ClientSession",
@@ -501,8 +499,5 @@ class OutputSchemas:
 
     def _schema(self, name: str) -> JsonSchema | None:
         if name not in self._ready:
-            # Here and not above: jsonschema takes a tenth of a second to import.
-            from ..protocol.validation import JsonSchema
-
             self._ready[name] = JsonSchema(self._listed[name])
         return self._ready[name]

@@ -20,11 +20,12 @@ from difflib import get_close_matches
 from functools import lru_cache
 from keyword import iskeyword
 from textwrap import indent
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from pydantic_core import from_json, to_json
 
 from ..errors import McpJupyterError, UncheckableSchema
+from ..protocol.validation import JsonSchema
 from ..server.content import columns, plain, readable, tables
 from ..server.content.size_limits import MAX_PARTS, extent
 from ..types import Tool
@@ -42,9 +43,6 @@ from .schemas import (
 )
 from .text import clean, is_clean, one_line
 from .tracebacks import ArgumentTypeError, ArgumentValueError
-
-if TYPE_CHECKING:
-    from ..protocol.validation import JsonSchema
 
 __all__ = [
     "NOT_GIVEN",
@@ -405,8 +403,6 @@ def compiled(schema: Mapping[str, Any]) -> JsonSchema:
 @lru_cache(maxsize=128)
 def _compiled(schema: bytes) -> JsonSchema:
     """By content: a tool that is called in a loop is read once."""
-    from ..protocol.validation import JsonSchema  # slow to import: jsonschema may bring a grammar of IRIs
-
     return JsonSchema(from_json(schema))
 
 

@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from mcp_jupyter.errors import UncheckableSchema
-from mcp_jupyter.protocol.validation import MAX_CHECK_SECONDS, MAX_SCHEMA_DEPTH, MAX_SCHEMA_PARTS, JsonSchema
+from mcp_jupyter.protocol.schema_checker import MAX_CHECK_SECONDS
+from mcp_jupyter.protocol.validation import MAX_SCHEMA_DEPTH, MAX_SCHEMA_PARTS, JsonSchema
 
 PERSON = {
     "type": "object",

@@ -21,6 +21,7 @@ from typing_extensions import TypeVar
 from ... import types
 from ...errors import ToolError
 from ...protocol.limits import MAX_STREAM_BACKLOG
+from ...protocol.validation import JsonSchema
 from ..content import plain, readable
 from ..context import LOG_LEVELS, RequestContext
 from ..parameters import describe
@@ -380,8 +381,6 @@ class Form:
 
 
 def _checked(entered: Mapping[str, Any], schema: Mapping[str, Any]) -> dict[str, Any]:
-    from ...protocol.validation import JsonSchema  # slow to import, and most servers never ask
-
     problems = JsonSchema(schema).problems(dict(entered))
     if problems:
         raise ToolError(f"What was entered does not fit: {'; '.join(problems)}")

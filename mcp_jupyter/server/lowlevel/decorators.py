@@ -11,7 +11,7 @@ import abc
 import inspect
 from base64 import b64encode
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import Any, Final, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import from_json
@@ -21,12 +21,10 @@ from ...errors import McpError, ToolError, UncheckableSchema
 from ...protocol import codes
 from ...protocol.frames import dumps
 from ...protocol.headers import HeaderError, param_headers
+from ...protocol.validation import JsonSchema
 from ..content import Content, ContentTable, default_rows, plain, readable
 from ..context import RequestContext
 from .helper_types import ReadResourceContents
-
-if TYPE_CHECKING:
-    from ...protocol.validation import JsonSchema
 
 __all__ = [
     "MAX_COMPLETIONS",
@@ -418,9 +416,6 @@ class KnownTool:
 
     def _schema(self, kind: str, schema: dict[str, Any]) -> JsonSchema:
         if kind not in self._schemas:
-            # Here and not above: jsonschema takes a tenth of a second to import.
-            from ...protocol.validation import JsonSchema
-
             self._schemas[kind] = JsonSchema(schema)
         return self._schemas[kind]
 
