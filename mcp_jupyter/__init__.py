@@ -14,12 +14,11 @@ from mcp_jupyter._version import __version__
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
-    from mcp_jupyter import types
+    from mcp_jupyter import notebook, types
     from mcp_jupyter.client.client import Client
     from mcp_jupyter.client.session import ClientSession
     from mcp_jupyter.client.stdio import StdioServerParameters, stdio_client
     from mcp_jupyter.errors import McpError
-    from mcp_jupyter.kernel import notebook
     from mcp_jupyter.server.session import ServerSession
     from mcp_jupyter.server.stdio import stdio_server
 
@@ -44,7 +43,7 @@ _HOME = {
     "Client": "mcp_jupyter.client.client:Client",
     "ClientSession": "mcp_jupyter.client.session:ClientSession",
     "StdioServerParameters": "mcp_jupyter.client.stdio:StdioServerParameters",
-    "notebook": "mcp_jupyter.kernel.notebook",
+    "notebook": "mcp_jupyter.notebook",
     "types": "mcp_jupyter.types",
     # Further names that the first-generation SDK has at its top.
     "ClientSessionGroup": "mcp_jupyter.client.session_group:ClientSessionGroup",

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from IPython.core.error import UsageError
@@ -16,10 +17,11 @@ from .kernel.engine import Engine, is_kernel
 from .kernel.magics import Completion, McpMagics
 from .kernel.status import loaded_card
 from .notebook_client.connections import Connections
-from .notebook_client.magics import CallingMagics
+from .notebook_client.magics import CallingMagics, connection_cards
 
 if TYPE_CHECKING:
-    from .notebook_client.questions import Question
+    from ._ipython.questions import Question
+    from .notebook_client.connected_server import ConnectedServer
     from .widgets.questions import QuestionForm
 
 __all__ = ["connections_of", "engine_of", "load_ipython_extension", "magics_of", "unload_ipython_extension"]
@@ -49,8 +51,9 @@ def load_ipython_extension(shell: InteractiveShell) -> None:
 
 def _load(shell: InteractiveShell) -> McpMagics:
     engine = _started(shell) if is_kernel(shell) else None
-    calling = CallingMagics(shell, Connections(None if engine is None else engine.post_to_main))
-    magics = McpMagics(shell, engine, calling.connections)
+    connections = Connections(None) if engine is None else Connections(engine.post_to_main, _Widgets())
+    calling = CallingMagics(shell, connections)
+    magics = McpMagics(shell, engine, partial(connection_cards, connections))
     shell.register_magics(magics, calling)
     magics.completion = Completion(magics)
     shell.Completer.custom_matchers.append(magics.completion.matcher)
@@ -61,17 +64,25 @@ def _load(shell: InteractiveShell) -> McpMagics:
 
 def _started(shell: InteractiveShell) -> Engine:
     try:
-        engine = Engine(shell, _form)
+        engine = Engine(shell, _Widgets().form)
         engine.start()
     except LinkError as exc:
         raise UsageError(str(exc)) from None
     return engine
 
 
-def _form(question: Question) -> QuestionForm:
-    from .widgets.questions import QuestionForm  # ipywidgets are wanted by those who are asked only
+class _Widgets:
+    """Draws with ipywidgets, which are imported when something is drawn: they cost a third of a second."""
 
-    return QuestionForm(question)
+    def panel(self, server: ConnectedServer) -> object:
+        from .widgets.panel import panel_of
+
+        return panel_of(server)
+
+    def form(self, question: Question) -> QuestionForm:
+        from .widgets.questions import QuestionForm
+
+        return QuestionForm(question)
 
 
 def unload_ipython_extension(shell: InteractiveShell) -> None:

@@ -25,7 +25,8 @@ from ..protocol.eras import SERVER_INFO
 from ..protocol.frames import Notification
 from .cache import Key, ResultCache
 from .callbacks import Callback
-from .config.targets import HttpServerParameters, Server, Target, server_of
+from .config.servers_json import HttpServerParameters
+from .config.targets import Server, Target, server_of
 from .connect import EraChoice, Opened, connected
 from .legacy_subscriptions import ResourceWatches
 from .session import READ_TIMEOUT_SECONDS, ClientSession

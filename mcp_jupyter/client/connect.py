@@ -28,7 +28,8 @@ from ..protocol.codes import (
     UNSUPPORTED_PROTOCOL_VERSION,
 )
 from ..protocol.methods import LEGACY_VERSIONS
-from .config.targets import HttpServerParameters, InMemoryServer, Server
+from .config.servers_json import HttpServerParameters
+from .config.targets import InMemoryServer, Server
 from .session import ClientSession
 from .stdio import StdioServerParameters, stdio_client
 from .transport import ReadHalf, WriteHalf, halves

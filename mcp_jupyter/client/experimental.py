@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Tasks of 2025-11-25, which are not here."""
 
-from .._absent import PAGE
+from .._util.absent import PAGE
 
 __all__ = ()
 

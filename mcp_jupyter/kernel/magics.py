@@ -50,8 +50,6 @@ from .._ipython.arguments import (
 from .._ipython.cards import Card, show, signature_text
 from .._ipython.identity import cell_id
 from ..errors import LinkError
-from ..notebook_client.connections import Connections
-from ..notebook_client.magics import connections_card
 from ..server.fastmcp.prompts import Prompt
 from ..server.fastmcp.resources import Resource
 from ..server.fastmcp.tools import Tool
@@ -93,8 +91,6 @@ class McpMagics(Magics):
     ----------
     running : Engine or None
         What they register with; None in plain IPython.
-    connections : Connections
-        The servers this notebook calls, for `%mcp_status`.
     completion : Completion or None
         The completer that was registered for them.
     transformer : CellTransformer or None
@@ -107,10 +103,12 @@ class McpMagics(Magics):
         config=True
     )
 
-    def __init__(self, shell: InteractiveShell, engine: Engine | None, connections: Connections) -> None:
+    def __init__(
+        self, shell: InteractiveShell, engine: Engine | None, more_status: Callable[[], Iterable[Card]]
+    ) -> None:
         super().__init__(shell, parent=shell)
         self.running = engine
-        self.connections = connections
+        self._more_status = more_status
         self.completion: Completion | None = None
         self.transformer: CellTransformer | None = None
         self._origins: dict[tuple[str, str], str] = {}  # the cell that made what is served
@@ -308,8 +306,8 @@ class McpMagics(Magics):
             show(loaded_card())
         else:
             show(status_card(engine.name, engine.name_note, engine.server, engine.unreachable))
-        if len(self.connections):
-            show(connections_card(self.connections))
+        for card in self._more_status():
+            show(card)
 
     @magic(line_magic, (NAMES,), HELP, usage="%mcp_remove NAME...", example="%mcp_remove top_customers sales")
     def mcp_remove(self, line: str) -> None:

@@ -24,9 +24,9 @@ from itertools import count
 from typing import Any, Final, Protocol, TypeAlias
 
 from .. import types
+from .._ipython.questions import Question
 from ..errors import McpError
 from ..notebook_client.display import Listing
-from ..notebook_client.questions import Question
 from ..notebook_client.text import clean, one_line
 from ..server.client_requests import UserQuestion, form_fields
 from .calls import CURRENT

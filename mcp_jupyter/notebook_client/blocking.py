@@ -21,10 +21,11 @@ from typing import Any, Final, TypeAlias
 
 from IPython.display import display
 
+from .._ipython.questions import Question
 from ..errors import RequestTimeout
 from .calls import Call, Progress
 from .prompts import put
-from .questions import Notice, Question, Questions
+from .questions import Notice, Questions
 
 __all__ = ["wait", "wait_opened"]
 

@@ -15,9 +15,10 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from functools import partial
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, Protocol
 
 from .. import errors, types
+from .._ipython.questions import Question
 from ..client.client import Client
 from .blocking import wait, wait_opened
 from .calls import MAX_CALLS, Call, Report, Work
@@ -25,7 +26,7 @@ from .client_thread import Background
 from .exports import tool_schemas
 from .functions import Tools
 from .live_connection import Keeper, LogBook, MakeClient
-from .questions import Notice, Question, Questions
+from .questions import Notice, Questions
 from .results import CallResult, PromptResult, ReadResult, ToolError
 from .text import clean, one_line
 from .tracebacks import ConnectionClosed, DefinitionChanged, RequestTimeout
@@ -35,6 +36,7 @@ __all__ = [
     "ConnectedServer",
     "Event",
     "PostToMain",
+    "View",
 ]
 
 Event = Literal["lists", "state", "log", "questions", "calls"]
@@ -42,6 +44,17 @@ Event = Literal["lists", "state", "log", "questions", "calls"]
 
 PostToMain = Callable[[Callable[[], None]], None]
 """Has a function called on the kernel's main thread, between cells; from any thread."""
+
+
+class View(Protocol):
+    """Draws servers and questions in a notebook; main thread only. `ipython_extension` gives the widgets."""
+
+    def panel(self, server: ConnectedServer) -> object:
+        """What IPython displays for a server."""
+
+    def form(self, question: Question) -> Any:
+        """A form with which the user answers a question: its `widget`, and `close()`."""
+
 
 CLOSE_SECONDS: Final = 8.0
 """Ending a child process takes three steps of 2 s at most."""
@@ -61,8 +74,10 @@ class ConnectedServer:
     background : Background
         Where the connection lives.
     post : callable or None
-        See `PostToMain`; None where nothing runs between cells. Then a question is put by a cell that waits
-        for its call, or else cancelled at once; it has no panel.
+        See `PostToMain`; None where nothing runs between cells.
+    view : View, optional
+        Draws the panel, and the questions that no cell waits for. Without it there is no panel, and such a
+        question is cancelled at once.
     sampling : function, optional
         See `Keeper`.
     roots : sequence of Path
@@ -88,6 +103,7 @@ class ConnectedServer:
         background: Background,
         post: PostToMain | None,
         *,
+        view: View | None = None,
         sampling: Callable[..., Any] | None = None,
         roots: tuple[Path, ...] = (),
     ) -> None:
@@ -96,8 +112,9 @@ class ConnectedServer:
         self.questions = Questions(alias, lambda: self._changed("questions"), self.log.add)
         self._background = background
         self._post = post
-        if post is not None:
-            self.questions.add_taker(partial(_take, post))
+        self._view = view
+        if post is not None and view is not None:
+            self.questions.add_taker(partial(_take, post, view))
         self._keeper = Keeper(
             make_client, self.questions, self.log, self._changed, sampling=sampling, roots=roots
         )
@@ -377,14 +394,12 @@ class ConnectedServer:
         """Show the panel, or in plain IPython, which has no widgets, the tools."""
         from IPython.display import display
 
-        if self._post is None:
+        if self._view is None:
             from .functions import card_of
 
             display(card_of(self.definitions, repr(self)))
-            return
-        from ..widgets.panel import panel_of  # ipywidgets are wanted by those who look only
-
-        display(panel_of(self))
+        else:
+            display(self._view.panel(self))
 
 
 class Aio:
@@ -440,14 +455,12 @@ async def _ended(call: Call) -> Any:
     return call.result()
 
 
-def _take(post: PostToMain, item: Question | Notice) -> None:
+def _take(post: PostToMain, view: View, item: Question | Notice) -> None:
     """Where no cell waits and no panel is open, what is for the user appears under the last cell."""
-    post(lambda: _appear(item))
+    post(lambda: _appear(view, item))
 
 
-def _appear(item: Question | Notice) -> None:
+def _appear(view: View, item: Question | Notice) -> None:
     from IPython.display import display
 
-    from ..widgets.questions import question_form
-
-    display(item.thing if isinstance(item, Notice) else question_form(item))
+    display(item.thing if isinstance(item, Notice) else view.form(item).widget)

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from ..client.cassettes import Cassette, Mode, Track
     from ..client.config.targets import Target
     from .client_thread import Background
-    from .connected_server import ConnectedServer, PostToMain
+    from .connected_server import ConnectedServer, PostToMain, View
 
 __all__ = [
     "HOW_TO_RECORD",
@@ -106,10 +106,13 @@ class Connections:
     ----------
     post : callable or None
         See `PostToMain`; None in plain IPython, where nothing runs between cells.
+    view : View, optional
+        See `ConnectedServer`.
     """
 
-    def __init__(self, post: PostToMain | None) -> None:
+    def __init__(self, post: PostToMain | None, view: View | None = None) -> None:
         self._post = post
+        self._view = view
         self._background: Background | None = None
         self._servers: dict[str, ConnectedServer] = {}
         self._targets: dict[str, Target | None] = {}
@@ -167,6 +170,7 @@ class Connections:
             make_client,
             self._background,
             self._post,
+            view=self._view,
             sampling=wanted.sampling,
             roots=tuple(wanted.roots),
         )

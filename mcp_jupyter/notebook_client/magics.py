@@ -46,7 +46,7 @@ __all__ = [
     "SERVER",
     "TARGET",
     "CallingMagics",
-    "connections_card",
+    "connection_cards",
     "split_target",
 ]
 
@@ -455,6 +455,7 @@ def _is_server(value: object) -> bool:
     return isinstance(value, ConnectedServer)
 
 
-def connections_card(connections: Connections) -> Card:
-    """The connected servers, for `%mcp_status`."""
-    return Card("Connected servers", [(alias, connections[alias].summary) for alias in connections])
+def connection_cards(connections: Connections) -> list[Card]:
+    """A card of the connected servers, for `%mcp_status`; none where no server is connected."""
+    lines = [(alias, connections[alias].summary) for alias in connections]
+    return [Card("Connected servers", lines)] if lines else []

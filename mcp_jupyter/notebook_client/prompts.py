@@ -13,8 +13,8 @@ from typing import Any, Final
 
 from IPython.core.error import StdinNotImplementedError
 
+from .._ipython.questions import Question
 from ..client.pairs import parse_value
-from .questions import Question
 from .text import clean
 
 __all__ = ["put"]

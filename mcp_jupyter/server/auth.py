@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """OAuth at the server, which is not here."""
 
-from .._absent import PAGE
+from .._util.absent import PAGE
 
 __all__ = ()
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """HTTP+SSE as a part of an ASGI application, which mcp_jupyter does not offer."""
 
-from .._absent import OVER_HTTP, absent
+from .._util.absent import OVER_HTTP, absent
 
 __all__ = ()
 

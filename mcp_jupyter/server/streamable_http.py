@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from .._absent import OVER_HTTP, absent
+from .._util.absent import OVER_HTTP, absent
 
 __all__ = ["EventCallback", "EventId", "EventMessage", "EventStore", "StreamId"]
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The first-generation SDK's settings against DNS rebinding, which are not needed here."""
 
-from .._absent import absent
+from .._util.absent import absent
 
 __all__ = ()
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Checks of the first-generation SDK's authorization server, which is not here."""
 
-from .._absent import absent
+from .._util.absent import absent
 
 __all__ = ()
 

@@ -3,7 +3,6 @@
 
 from typing import Final, Literal, TypeAlias
 
-from ..protocol.methods import LEGACY_VERSIONS
 from .content import AudioContent, ImageContent, TextContent
 from .interaction import CreateMessageResult
 from .prompts import ResourceTemplateReference
@@ -22,7 +21,7 @@ __all__ = [
     "TaskExecutionMode",
 ]
 
-LATEST_PROTOCOL_VERSION: Final = LEGACY_VERSIONS[-1]
+LATEST_PROTOCOL_VERSION: Final = "2025-11-25"
 """The last version that has `initialize`."""
 
 DEFAULT_NEGOTIATED_VERSION: Final = "2025-03-26"

@@ -14,8 +14,9 @@ from typing import Any, Final
 import ipywidgets as widgets
 from IPython.core.formatters import DisplayFormatter
 
+from .._ipython.questions import Question
 from ..notebook_client.connected_server import ConnectedServer, Event
-from ..notebook_client.questions import Notice, Question
+from ..notebook_client.questions import Notice
 from .call_pane import Pane
 from .history import prompts_of, resources_of, tools_of
 from .html import WIDE, close_all, failure, framed, heading, muted, show, text

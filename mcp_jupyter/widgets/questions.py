@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 import ipywidgets as widgets
 
-from ..notebook_client.questions import Question
+from .._ipython.questions import Question
 from ..notebook_client.text import clean, one_line
 from .forms import FormError, SchemaForm
 from .html import (
@@ -36,7 +36,7 @@ from .html import (
     text,
 )
 
-__all__ = ["QuestionForm", "link_host", "question_form"]
+__all__ = ["QuestionForm", "link_host"]
 
 MAX_URL_CHARS: Final = 2000
 """Of an address that is shown."""
@@ -48,11 +48,6 @@ _FRAME: Final = {
     "margin": "4px 0 8px 0",
 }
 _MESSAGE: Final = {"max_height": "240px", "overflow": "auto", "margin": "4px 2px"}
-
-
-def question_form(question: Question) -> Any:
-    """A widget with which a person answers a question."""
-    return QuestionForm(question).widget
 
 
 class QuestionForm:

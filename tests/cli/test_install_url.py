@@ -10,7 +10,7 @@ import pytest
 
 from mcp_jupyter.client.config.host_entries import entries_of_host
 from mcp_jupyter.client.config.hosts import HOSTS
-from mcp_jupyter.client.config.targets import HttpServerParameters
+from mcp_jupyter.client.config.servers_json import HttpServerParameters
 from mcp_jupyter.extension.tokens import TokenStore
 from mcp_jupyter.kernel.http import serve_kernel_http
 from tests.conftest import JupyterDirs

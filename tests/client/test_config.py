@@ -13,8 +13,7 @@ import pytest
 
 from mcp_jupyter.client import StdioServerParameters
 from mcp_jupyter.client.config.file_formats import MAX_FILE_BYTES
-from mcp_jupyter.client.config.servers_json import load_servers
-from mcp_jupyter.client.config.targets import HttpServerParameters
+from mcp_jupyter.client.config.servers_json import HttpServerParameters, load_servers
 from mcp_jupyter.errors import ConfigError, McpJupyterError
 
 CLAUDE_DESKTOP = """

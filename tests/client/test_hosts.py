@@ -12,7 +12,7 @@ import pytest
 
 from mcp_jupyter.client.config.host_entries import entries_of_host
 from mcp_jupyter.client.config.hosts import HOSTS, files_of
-from mcp_jupyter.client.config.targets import HttpServerParameters
+from mcp_jupyter.client.config.servers_json import HttpServerParameters
 from mcp_jupyter.client.stdio import StdioServerParameters
 from mcp_jupyter.errors import ConfigError
 

@@ -12,7 +12,8 @@ import pytest
 
 from mcp_jupyter import Client
 from mcp_jupyter.client import StdioServerParameters
-from mcp_jupyter.client.config.targets import HttpServerParameters, server_of
+from mcp_jupyter.client.config.servers_json import HttpServerParameters
+from mcp_jupyter.client.config.targets import server_of
 from mcp_jupyter.errors import ConfigError
 from mcp_jupyter.server.fastmcp import FastMCP
 

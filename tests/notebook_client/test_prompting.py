@@ -11,9 +11,10 @@ from typing import Any
 import pytest
 
 from mcp_jupyter import types
+from mcp_jupyter._ipython.questions import Question
 from mcp_jupyter.notebook_client.blocking import wait_opened
 from mcp_jupyter.notebook_client.prompts import put
-from mcp_jupyter.notebook_client.questions import Question, Questions
+from mcp_jupyter.notebook_client.questions import Questions
 
 
 def asked(field: dict[str, Any], typed: str, monkeypatch: pytest.MonkeyPatch) -> tuple[str, Any]:

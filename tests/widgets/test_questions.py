@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from mcp_jupyter import types
-from mcp_jupyter.notebook_client.questions import Question
-from mcp_jupyter.widgets.questions import link_host, question_form
+from mcp_jupyter._ipython.questions import Question
+from mcp_jupyter.widgets.questions import QuestionForm, link_host
 
 from .person import Person
 
@@ -38,7 +38,7 @@ def sampling_question() -> Question:
 
 
 def shown(question: Question) -> Person:
-    return Person(question_form(question))
+    return Person(QuestionForm(question).widget)
 
 
 async def answer_of(question: Question) -> Any:

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The first-generation SDK's providers for clients without a user, which are not here."""
 
-from ..._absent import PAGE
+from ..._util.absent import PAGE
 
 __all__ = ()
 

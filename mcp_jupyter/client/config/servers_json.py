@@ -33,9 +33,8 @@ from ..transport import printable
 from .env import Expansion
 from .file_formats import parsed, read_file
 from .hosts import HOSTS, folders
-from .targets import HttpServerParameters
 
-__all__ = ["ServerEntry", "checked", "entry_of", "is_project_file", "load_servers"]
+__all__ = ["HttpServerParameters", "ServerEntry", "checked", "entry_of", "is_project_file", "load_servers"]
 
 MAX_SHOWN_CHARS: Final = 80
 """Of a name in a message."""
@@ -100,6 +99,25 @@ _HEADER_NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 
 _HEADER_VALUE: Final = re.compile(r"[\t -~]*")
 """What every server reads the same way (RFC 9110, 5.5)."""
+
+
+@dataclass(frozen=True, slots=True)
+class HttpServerParameters:
+    """Where to find a server over HTTP. Its `repr` shows nothing that may hold a token.
+
+    Attributes
+    ----------
+    url : str
+        Its URL.
+    headers : mapping
+        Sent with each request.
+    sse : bool
+        Whether it is known to speak HTTP+SSE of 2024-11-05; otherwise that is found out.
+    """
+
+    url: str = field(repr=False)
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    sse: bool = False
 
 
 @dataclass(frozen=True, slots=True)

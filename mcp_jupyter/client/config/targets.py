@@ -13,12 +13,13 @@ import shlex
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final, Protocol, TypeAlias, TypeGuard
 
 from ...engine.channel import Channel
 from ..stdio import StdioServerParameters
+from .servers_json import HttpServerParameters, entry_of
 
 __all__ = ["HttpServerParameters", "InMemoryServer", "Server", "Target", "server_of"]
 
@@ -33,25 +34,6 @@ class InMemoryServer(Protocol):
 
     async def serve(self, channel: Channel) -> None:
         """Run one conversation until it is closed."""
-
-
-@dataclass(frozen=True, slots=True)
-class HttpServerParameters:
-    """Where to find a server over HTTP. Its `repr` shows nothing that may hold a token.
-
-    Attributes
-    ----------
-    url : str
-        Its URL.
-    headers : mapping
-        Sent with each request.
-    sse : bool
-        Whether it is known to speak HTTP+SSE of 2024-11-05; otherwise that is found out.
-    """
-
-    url: str = field(repr=False)
-    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
-    sse: bool = False
 
 
 Server: TypeAlias = StdioServerParameters | HttpServerParameters | InMemoryServer
@@ -121,8 +103,6 @@ def _read(target: Target, name: str | None) -> Server:
         _refuse("a URL" if _SCHEME.match(target) else "a command", name=name)
         return _server_of_text(target)
     if isinstance(target, str | os.PathLike | Mapping):
-        from .servers_json import entry_of
-
         return entry_of(target, name).server()
     if isinstance(target, StdioServerParameters):
         _refuse("a command", name=name)

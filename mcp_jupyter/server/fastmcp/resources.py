@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from ... import types
-from ..._absent import absent
+from ..._util.absent import absent
 from ...errors import McpError, ToolError
 from ...protocol.codes import INVALID_PARAMS
 from ...protocol.uri_templates import UriTemplate, path_fault

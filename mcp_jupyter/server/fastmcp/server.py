@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar, get_args
 import anyio
 
 from ... import types
-from ..._absent import OVER_HTTP, PAGE
+from ..._util.absent import OVER_HTTP, PAGE
 from ...engine.channel import Channel
 from ...errors import ToolError
 from ..client_requests import AskUser

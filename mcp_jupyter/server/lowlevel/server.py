@@ -23,6 +23,7 @@ import anyio
 from pydantic import ValidationError
 
 from ..._util.tasks import owned_tasks
+from ..._version import __version__
 from ...engine.channel import Channel, ReadHalf, WriteHalf, joined
 from ...engine.connection import InboundRequest
 from ...errors import McpError
@@ -163,8 +164,6 @@ class Server(Decorators, Generic[L]):
         cache_scope: Literal["private", "public"] = "private",
         ask_user: AskUser | None = None,
     ) -> None:
-        from ... import __version__
-
         super().__init__()
         self.name = name
         self.version = version or __version__

@@ -14,20 +14,20 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from IPython.core.getipython import get_ipython
 
-from .._ipython.cards import Card
-from .._ipython.identity import identify
-from ..ipython_extension import connections_of, magics_of
-from .engine import Engine
-from .magics import McpMagics
-from .outline import INSTRUCTIONS_CHARS
-from .status import status_card
+from ._ipython.cards import Card
+from ._ipython.identity import identify
+from .ipython_extension import connections_of, magics_of
+from .kernel.engine import Engine
+from .kernel.magics import McpMagics
+from .kernel.outline import INSTRUCTIONS_CHARS
+from .kernel.status import status_card
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
-    from ..client.cassettes import Mode
-    from ..client.config.targets import Target
-    from ..notebook_client.connected_server import ConnectedServer
+    from .client.cassettes import Mode
+    from .client.config.targets import Target
+    from .notebook_client.connected_server import ConnectedServer
 
 __all__ = [
     "answer",
@@ -145,8 +145,8 @@ def connect(
     McpJupyterError, OSError, ValueError
         It cannot be connected.
     """
-    from ..client.cassettes import cassette_path, mode_from_environment
-    from ..notebook_client.connections import Recording, Wanted
+    from .client.cassettes import cassette_path, mode_from_environment
+    from .notebook_client.connections import Recording, Wanted
 
     shell = _loaded()
     path = identify(shell.user_ns).path
