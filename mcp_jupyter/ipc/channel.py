@@ -169,11 +169,9 @@ class LinkChannel(Channel, asyncio.Protocol):
             if self._told:
                 return
             try:
-                message = unpack(line)
-            except FrameError as exc:
+                sink.message(unpack(line))
+            except FrameError as exc:  # also of a result that the sink has asked for (`UnparsedResponse`)
                 sink.fault(exc)
-            else:
-                sink.message(message)
 
     def _overflow(self, transport: asyncio.Transport, frame: Frame) -> None:
         if isinstance(frame, Notification):

@@ -180,7 +180,7 @@ class _Present:
         session = self._link.session
         session.ended(id_)
         if request is not None and isinstance(frame, Response):
-            session.granted(request, frame.result)
+            session.granted(request, frame)
 
     def fault(self, error: FrameError) -> None:
         log.warning("A kernel sent what is no message: %s", error)

@@ -71,11 +71,19 @@ class Session:
 
     # -- what happened ---------------------------------------------------------------------------
 
-    def granted(self, request: Request, result: Mapping[str, Any]) -> bool:
-        """A request of the client was answered with a result. False when it will not be remembered."""
+    def granted(self, request: Request, answer: Response) -> bool:
+        """Note a request of the client that was answered with a result.
+
+        Of the answer to most requests nothing is needed, so that it stays unparsed.
+
+        Returns
+        -------
+        bool
+            Whether the request will be remembered.
+        """
         match request.method:
             case "initialize":
-                self._opening, self.version = request.params, str(result.get("protocolVersion"))
+                self._opening, self.version = request.params, str(answer.result.get("protocolVersion"))
             case "logging/setLevel":
                 self._level = request
             case "resources/subscribe":
@@ -188,7 +196,7 @@ def _result(request: Request, session: Session, name: str) -> dict[str, Any]:
     elif method in _EMPTY:
         return {_EMPTY[method]: []}
     elif method in _ACCEPTED:
-        if not session.granted(request, {}):
+        if not session.granted(request, Response(request.id, {})):
             raise McpError(INVALID_REQUEST, f"More than {MAX_SUBSCRIPTIONS} subscriptions in one session.")
         return {}
     raise McpError(

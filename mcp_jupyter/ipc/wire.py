@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The line format of a link: bytes to messages and back, with no I/O.
+"""The line format of a link: bytes to messages and back, without I/O.
 
 The first line of a client is its greeting, `{"key": "..."}`, with `"moved": true` on a link that tells a
-notebook's new path (see `name_claims`); every other line, both ways, is
-`{"m": message, "r": related request id or null}`, with `"s": sender` where the front that let the message
-in tells several senders apart, `"h": [[name, value], ...]` where it has headers for it, and
-`"g": {"tools": [...], "resources": [...]}`, the sender's `Rights`, where the kernel must know them. This file
-knows no socket, no key that is right and no method.
+notebook's new path (see `name_claims`). Every other line, both ways, is one of
+
+* `{"a": id, "m": message}` for a result: `id` is that of the answered request, so that a program that only
+  passes the result on need not parse it;
+* `{"m": message, "r": related request id or null}` for all else, with `"s": sender` where the front that let
+  the message in tells several senders apart, `"h": [[name, value], ...]` where it has headers for it, and
+  `"g": {"tools": [...], "resources": [...]}`, the sender's `Rights`, where the kernel must know them.
 """
 
 from __future__ import annotations
@@ -20,6 +22,8 @@ from ..protocol.frames import (
     Headers,
     Message,
     RequestId,
+    Response,
+    UnparsedResponse,
     classify,
     dumps,
     encode,
@@ -32,6 +36,8 @@ from ..protocol.rights import Rights
 
 __all__ = ["LineBuffer", "greeted", "greeting", "pack", "unpack"]
 
+_ANSWER: Final = b'{"a":'
+_ANSWERED: Final = b',"m":'
 _HEAD: Final = b'{"m":'
 _MIDDLE: Final = b',"r":'
 _NO_REQUEST: Final = b',"r":null}\n'
@@ -50,6 +56,8 @@ def pack(message: Message) -> bytes:
     if b"\n" in raw:
         raw = raw.replace(b"\n", b" ")
     if message.related is None and not message.sender and message.headers is None and message.rights is None:
+        if isinstance(message.frame, Response):
+            return _ANSWER + dumps(message.frame.id) + _ANSWERED + raw + b"}\n"
         return _HEAD + raw + _NO_REQUEST
     sender = _SENDER + dumps(message.sender) if message.sender else b""
     headers = b"" if message.headers is None else _HEADERS + dumps(message.headers)
@@ -68,7 +76,22 @@ def unpack(line: bytes) -> Message:
     FrameError
         When the line holds no message; with the id of the request where that can be read.
     """
-    return _unpack_sliced(line) or _unpack_parsed(line)
+    return _unpack_answer(line) or _unpack_sliced(line) or _unpack_parsed(line)
+
+
+def _unpack_answer(line: bytes) -> Message | None:
+    """Cut a result out of a line of the shape that `pack` writes, without parsing it.
+
+    In the text of an id an unescaped `,"m":` cannot occur, so the first one is the envelope's.
+    """
+    if not line.startswith(_ANSWER):
+        return None
+    middle = line.find(_ANSWERED)
+    id_ = parse_trusted(line[len(_ANSWER) : middle]) if middle > 0 and line.endswith(b"}") else None
+    if not is_request_id(id_):
+        raise FrameError(INVALID_REQUEST, '"a" must be a request id, and "m" must follow it.')
+    raw = line[middle + len(_ANSWERED) : -1]
+    return Message(UnparsedResponse(id_, raw), raw)
 
 
 def _unpack_sliced(line: bytes) -> Message | None:

@@ -14,7 +14,7 @@ import re
 from collections.abc import Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, TypeAlias, TypeGuard
 
 from pydantic import BaseModel
 from pydantic_core import PydanticSerializationError, from_json, to_json
@@ -33,6 +33,7 @@ __all__ = [
     "Request",
     "RequestId",
     "Response",
+    "UnparsedResponse",
     "classify",
     "decode",
     "dumps",
@@ -89,6 +90,51 @@ class Response:
     result: Any
 
 
+class UnparsedResponse(Response):
+    """A response as bytes: its result is parsed when it is first asked for.
+
+    Between a kernel and its Jupyter Server most responses are only passed on, and some are large.
+
+    Attributes
+    ----------
+    result : dict
+
+    Parameters
+    ----------
+    raw : bytes
+        The JSON of the whole response.
+    """
+
+    __slots__ = ("_parsed", "_raw")
+
+    _parsed: Any
+    _raw: bytes
+
+    def __init__(self, id_: RequestId, raw: bytes) -> None:
+        object.__setattr__(self, "id", id_)
+        object.__setattr__(self, "_raw", raw)
+        object.__setattr__(self, "_parsed", None)
+
+    @property
+    def result(self) -> Any:
+        """The result.
+
+        Raises
+        ------
+        FrameError
+            The bytes are not a response with this id.
+        """
+        if self._parsed is None:
+            try:
+                frame = classify(parse_trusted(self._raw))
+            except FrameError as exc:
+                raise FrameError(exc.code, exc.message, self.id) from None
+            if not isinstance(frame, Response) or frame.id != self.id:
+                raise FrameError(INVALID_REQUEST, "A response is not what its envelope says.", self.id)
+            object.__setattr__(self, "_parsed", frame.result)
+        return self._parsed
+
+
 @dataclass(frozen=True, slots=True)
 class ErrorResponse:
     """The error a request ended in; the id is None when the request's own could not be read."""
@@ -133,7 +179,7 @@ class Message:
         return cls(frame, encode(frame), related)
 
 
-def is_request_id(value: Any) -> bool:
+def is_request_id(value: Any) -> TypeGuard[RequestId]:
     """Whether `value` may stand as an id: a string or an integer, no boolean, float or null."""
     if type(value) is int:
         return True

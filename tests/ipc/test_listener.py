@@ -251,7 +251,7 @@ async def test_the_key_may_come_in_pieces_and_together_with_messages(listen: Any
             await anyio.lowlevel.checkpoint()
         with anyio.fail_after(BOUND):
             line = await reader.readline()
-        assert line == b'{"m":{"jsonrpc":"2.0","id":1,"result":{"n":1}},"r":null}\n'
+        assert line == b'{"a":1,"m":{"jsonrpc":"2.0","id":1,"result":{"n":1}}}\n'
         writer.close()
         await writer.wait_closed()
 

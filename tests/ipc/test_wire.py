@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from mcp_jupyter.errors import FrameError
 from mcp_jupyter.ipc.wire import LineBuffer, greeted, greeting, pack, unpack
-from mcp_jupyter.protocol.frames import Message, Notification, Request, decode, encode
+from mcp_jupyter.protocol.frames import Message, Notification, Request, Response, decode, encode
 from mcp_jupyter.protocol.limits import MAX_CONTAINERS
 from mcp_jupyter.protocol.rights import Rights
 
@@ -53,6 +53,31 @@ def test_raw_is_what_was_sent_and_not_serialised_again() -> None:
     assert unpack(pack(Message(decode(raw), raw, "r"))[:-1]).raw == raw
 
 
+@given(IDS, st.dictionaries(st.text(), JSON, max_size=4))
+def test_a_packed_result_comes_out_the_same(id_, result) -> None:
+    sent = Message.of(Response(id_, result))
+    line = pack(sent)
+    assert line.count(b"\n") == 1
+    message = unpack(line[:-1])
+    assert (message.raw, message.frame.id) == (sent.raw, id_)
+    assert message.frame.result == decode(sent.raw).result
+    assert pack(message) == line
+
+
+def test_a_result_is_passed_on_without_being_parsed() -> None:
+    message = unpack(b'{"a":7,"m":{"jsonrpc":"2.0","id":7,"result":{not parsed}}')
+    assert pack(message) == b'{"a":7,"m":{"jsonrpc":"2.0","id":7,"result":{not parsed}}\n'
+    with pytest.raises(FrameError, match="not valid JSON") as caught:
+        _ = message.frame.result
+    assert caught.value.request_id == 7
+
+
+def test_a_result_under_the_id_of_another_request_is_refused() -> None:
+    message = unpack(b'{"a":7,"m":{"jsonrpc":"2.0","id":8,"result":{}}}')
+    with pytest.raises(FrameError, match="not what its envelope says"):
+        _ = message.frame.result
+
+
 def test_a_message_on_many_lines_is_sent_on_one() -> None:
     raw = json.dumps({"jsonrpc": "2.0", "method": "m", "params": {"text": "a\nb"}}, indent=2).encode()
     line = pack(Message(decode(raw), raw))
@@ -91,6 +116,9 @@ def test_a_line_of_another_shape_gives_the_same_message(line: bytes) -> None:
         (b'{"m":%s,"r":1.5}' % PING, None),
         (b'{"m":%s,"r":{}}' % PING, None),
         (b'{"m":%s,"r":}' % PING, None),
+        (b'{"a":true,"m":{}}', None),
+        (b'{"a":7}', None),
+        (b'{"a":,"m":{}}', None),
         (b'{"m":"\xff","r":null}', None),
     ],
 )
