@@ -134,6 +134,11 @@ class UnparsedResponse(Response):
             object.__setattr__(self, "_parsed", frame.result)
         return self._parsed
 
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Response) and (self.id, self.result) == (other.id, other.result)
+
+    __hash__ = None  # type: ignore[assignment]
+
 
 @dataclass(frozen=True, slots=True)
 class ErrorResponse:
