@@ -43,7 +43,7 @@ from ..server.constant_tools import (
 )
 from ..server.context import LOG_LEVELS
 from ..server.host_profiles import HostProfile, profile_of
-from ..server.parameters import parameters
+from ..server.models import parameters
 from .catalog import LIST_SECONDS, LISTS, Index, Notebook, Target
 from .names import Rewriting, hub_uri
 from .scope import EVERYTHING, Scope, sees

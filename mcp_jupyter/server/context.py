@@ -1,50 +1,31 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What a handler knows of the request it works on, and what it may say in its course.
+"""One request as its handler sees it: who sent it, and the progress and log messages sent in its course.
 
-Owns the rules for progress, log messages and questions to the client, of both eras. Belongs to the event
-loop's thread; the `Context` that tools see crosses threads on top of this.
+Belongs to the event loop's thread; the `Context` that functions get crosses threads on top of this. What a
+request may ask its client is in `client_requests`.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Awaitable, Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 from contextvars import ContextVar
-from functools import partial
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Final
 
 from ..engine.connection import InboundRequest
-from ..errors import (
-    McpError,
-    MissingCapability,
-    ProtocolError,
-    RequestTimeout,
-    UrlElicitationRequired,
-    lacks,
-)
-from ..protocol.codes import HEADER_MISMATCH, INTERNAL_ERROR, METHOD_NOT_FOUND
+from ..errors import MissingCapability, ProtocolError, UrlElicitationRequired
+from ..protocol.codes import HEADER_MISMATCH
 from ..protocol.eras import CLIENT_CAPABILITIES, CLIENT_INFO, LOG_LEVEL, TASKS_EXTENSION, Era
 from ..protocol.headers import HeaderError, check_params
 from ..protocol.methods import CLOSE_STREAM
 from ..protocol.rights import EVERY_RIGHT, NO_RIGHT, Rights
-from .client_requests import (
-    ANSWER_SECONDS,
-    ASKING,
-    MARGIN_SECONDS,
-    UserQuestion,
-    declares,
-    first_answer,
-    kind_of,
-    needed_text,
-    required,
-)
-from .host_profiles import HostProfile, host_title, profile_of
+from .client_requests import RequestSession
+from .host_profiles import HostProfile, profile_of
 
 if TYPE_CHECKING:
-    from .request_session import RequestSession
     from .session import ServerSession
-    from .suspended_calls import DetachedCall
+    from .suspended_calls import SuspendedCall
 
 __all__ = ["LOG_LEVELS", "RequestContext", "RequestMeta", "current_request"]
 
@@ -82,6 +63,10 @@ class RequestContext:
     ----------
     request_id : int or str
     method : str
+    call : InboundRequest
+        The request as the connection has it. Of a suspended call, that of the latest round.
+    began : float
+        When work on it began (`time.monotonic`).
     era : Era
         The rules of the version it was made in.
     conversation : ServerSession
@@ -90,12 +75,11 @@ class RequestContext:
         What the server's lifespan yielded.
     arguments : collection of str
         The names of the arguments that the called tool takes.
+    suspended : SuspendedCall or None
+        The call that may outlive this request (modern era), which is asked through that.
     """
 
     __slots__ = (
-        "_began",
-        "_call",
-        "_detached",
         "_own_progress",
         "_said",
         "_sent_at",
@@ -104,9 +88,12 @@ class RequestContext:
         "_token",
         "_total",
         "arguments",
+        "began",
+        "call",
         "conversation",
         "era",
         "lifespan_context",
+        "suspended",
     )
 
     def __init__(
@@ -117,12 +104,12 @@ class RequestContext:
         lifespan_context: Any,
         level: str | None,
     ) -> None:
-        self._call = call
-        self._began = monotonic()
+        self.call = call
+        self.began = monotonic()
         self.arguments: Collection[str] = ()
         self.era = era
         self.conversation = conversation
-        self._detached: DetachedCall | None = None
+        self.suspended: SuspendedCall | None = None
         self.lifespan_context = lifespan_context
         self._threshold = LOG_LEVELS.index(level) if level in LOG_LEVELS else None
         self._own_progress: float | None = None  # of the function's own reports
@@ -134,7 +121,7 @@ class RequestContext:
 
     def rebind(self, other: RequestContext) -> None:
         """Go on as the context of another request: the next round of the same call."""
-        self._call, self._began = other._call, other._began
+        self.call, self.began = other.call, other.began
         self.conversation = other.conversation
         self._threshold = other._threshold
         self._own_progress = self._sent_progress = None
@@ -143,22 +130,22 @@ class RequestContext:
     @property
     def request_id(self) -> int | str:
         """The request's id."""
-        return self._call.id
+        return self.call.id
 
     @property
     def method(self) -> str:
         """The request's method."""
-        return self._call.method
+        return self.call.method
 
     @property
     def meta(self) -> RequestMeta:
         """The request's `_meta`."""
-        return RequestMeta(self._call.meta)
+        return RequestMeta(self.call.meta)
 
     @property
     def sender(self) -> str:
         """Who sent the request, as far as the transport knows (see `Message`)."""
-        return self._call.sender
+        return self.call.sender
 
     @property
     def rights(self) -> Rights:
@@ -166,12 +153,12 @@ class RequestContext:
 
         Every right, unless the front knows the sender and has not said which rights it has: then none.
         """
-        return self._call.rights or (NO_RIGHT if self.sender else EVERY_RIGHT)
+        return self.call.rights or (NO_RIGHT if self.sender else EVERY_RIGHT)
 
     def delegate(self) -> None:
         """The request is for another tool than its headers say: they have none of that tool's parameters."""
         if self.era.rounds:
-            self._call.headers = None
+            self.call.headers = None
 
     def check_headers(self, expected: Mapping[str, tuple[str, ...]], arguments: Mapping[str, Any]) -> None:
         """Compare a call's `Mcp-Param-` headers, where the transport has any, with its arguments.
@@ -186,7 +173,7 @@ class RequestContext:
         ProtocolError
             HEADER_MISMATCH, naming the header (spec 2026-07-28, basic/transports/streamable-http).
         """
-        given = self._call.headers
+        given = self.call.headers
         if given is None or not self.era.rounds:
             return
         try:
@@ -210,21 +197,25 @@ class RequestContext:
 
         Only clients of 2025-11-25 can, and only over Streamable HTTP: for others nothing happens.
         """
-        if self._call.headers is not None and not self.era.rounds:
-            self._call.notify(CLOSE_STREAM, {})
+        if self.call.headers is not None and not self.era.rounds:
+            self.call.notify(CLOSE_STREAM, {})
+
+    @property
+    def name(self) -> str:
+        """The tool or prompt that the request names, or the resource; else the method."""
+        name = self.call.params.get("name", self.call.params.get("uri"))
+        return name if isinstance(name, str) else self.method
 
     @property
     def session(self) -> RequestSession:
         """The client as this request sees it, with the SDK's names."""
-        from .request_session import RequestSession
-
         return RequestSession(self)
 
     @property
     def client_capabilities(self) -> Mapping[str, Any]:
         """What the client has declared, as received: in this request, or in its handshake."""
         if self.era.rounds:
-            declared = self._call.meta.get(CLIENT_CAPABILITIES)
+            declared = self.call.meta.get(CLIENT_CAPABILITIES)
             return declared if isinstance(declared, dict) else {}
         return self.conversation.client_capabilities
 
@@ -232,7 +223,7 @@ class RequestContext:
     def client_info(self) -> Mapping[str, Any]:
         """The client's `clientInfo`, as received: in this request, or in its handshake."""
         if self.era.rounds:
-            info = self._call.meta.get(CLIENT_INFO)
+            info = self.call.meta.get(CLIENT_INFO)
             return info if isinstance(info, dict) else {}
         return self.conversation.client_info
 
@@ -252,8 +243,8 @@ class RequestContext:
         The number must rise from report to report (spec, basic/utilities/progress): one that does not
         is not sent.
         """
-        if self._detached is not None and message is not None:
-            self._detached.message = message  # for who polls
+        if self.suspended is not None and message is not None:
+            self.suspended.message = message  # for `tasks/get`
         if self._token is None or (self._own_progress is not None and progress <= self._own_progress):
             return
         self._own_progress, self._total = progress, total
@@ -282,8 +273,8 @@ class RequestContext:
 
     def _say(self, message: str) -> None:
         """Send our own progress, only just above the last value: the function's next step may be small."""
-        if self._detached is not None:
-            self._detached.message = message
+        if self.suspended is not None:
+            self.suspended.message = message
         if self._token is not None:
             self._send(_above(self._sent_progress or 0.0), self._total, message)
 
@@ -294,7 +285,7 @@ class RequestContext:
             params["total"] = total
         if message is not None:
             params["message"] = message
-        self._call.notify("notifications/progress", params)
+        self.call.notify("notifications/progress", params)
 
     def log(self, level: str, data: Any, logger: str | None = None) -> None:
         """Send a log message, when the caller wants messages of this level."""
@@ -303,13 +294,7 @@ class RequestContext:
         params = {"level": level, "data": data}
         if logger is not None:
             params["logger"] = logger
-        self._call.notify("notifications/message", params)
-
-    @property
-    def may_outlive(self) -> bool:
-        """Whether the call may go on after its request: the client can be asked, or takes tasks."""
-        declared = self.client_capabilities
-        return any(name in declared for name in ASKING) or self.may_become_task
+        self.call.notify("notifications/message", params)
 
     @property
     def takes_tasks(self) -> bool:
@@ -332,119 +317,10 @@ class RequestContext:
         if not self.takes_tasks:
             raise self.era.missing_capability({"extensions": {TASKS_EXTENSION: {}}})
 
-    def detach(self, call: DetachedCall) -> None:
-        """The work on this request is a call of its own: it asks through that."""
-        self._detached = call
-
-    def become_task(self) -> bool:
-        """Answer the request with a handle now, where the client takes one; whether it does."""
-        if self._detached is None or not self.may_become_task:
-            return False
-        self._detached.declare_task()
-        return True
-
-    async def ask(self, method: str, params: Mapping[str, Any], key: str | None = None) -> dict[str, Any]:
-        """Ask the client, and where it is silent or cannot be asked the user at the notebook.
-
-        The first answer wins (see `questions`). All ends after `ANSWER_SECONDS`, or in time before the host
-        gives up the call.
-
-        Parameters
-        ----------
-        method : str
-            "elicitation/create", "sampling/createMessage" or "roots/list".
-        key : str, optional
-            Names the question, where several go out together (modern era).
-
-        Raises
-        ------
-        MissingCapability
-            The client cannot be asked this, and there is nobody at a notebook.
-        McpError
-            The client's error; or nothing can be asked in the course of this request.
-        RequestTimeout
-            No answer in time.
-        """
-        needed = required(method, params)
-        problem = self._problem(method, needed)
-        host, has_notebook = host_title(self.client_info), self.conversation.server.ask_user is not None
-        question = UserQuestion(method, params, self._name, self.arguments, host, has_notebook)
-        client = None if problem else self._way_to_client(method, self.era.question(params), key)
-        is_suspended = client is not None and self._detached is not None
-        seconds = ANSWER_SECONDS if is_suspended else self._seconds_left()
-        answer = await first_answer(question, client, self._way_to_user(question), seconds)
-        if answer is not None:
-            return answer
-        if client is not None or question.user_is_asked:
-            raise RequestTimeout(needed_text(question, f"nobody answered within {seconds:.0f} s"))
-        text = needed_text(question, problem)
-        if declares(self.client_capabilities, needed):  # so the request was right
-            raise MissingCapability(INTERNAL_ERROR, needed, text)
-        raise self.era.missing_capability(needed, text)
-
-    def _problem(self, method: str, needed: Mapping[str, Any]) -> str:
-        """Why the client cannot be asked: the end of a sentence; else empty."""
-        kind, profile = kind_of(method), self.profile
-        if method not in self.era.server_requests or not declares(self.client_capabilities, needed):
-            return f"this client {lacks(needed)}"
-        if kind in profile.unanswered:
-            return f"{profile.title} declares the capability {kind} but never answers"
-        return ""
-
-    def _way_to_client(
-        self, method: str, params: Mapping[str, Any], key: str | None
-    ) -> Callable[[], Awaitable[dict[str, Any]]]:
-        if self._detached is not None:
-            return partial(self._detached.ask, method, params, key)
-        if self.era.rounds:
-            raise McpError(INTERNAL_ERROR, f"Nothing can be asked in the course of {self.method}.")
-        return partial(self._call.request, method, params)
-
-    def _way_to_user(self, question: UserQuestion) -> Callable[[], Awaitable[dict[str, Any] | None]] | None:
-        ask_user = self.conversation.server.ask_user
-        if ask_user is None or question.method == "roots/list":
-            return None
-
-        async def ask() -> dict[str, Any] | None:
-            answered = ask_user(question)
-            if answered is None:
-                return None
-            question.user_is_asked = True
-            self.waiting("waiting for an answer in the notebook")
-            return await answered
-
-        return ask
-
-    @property
-    def _name(self) -> str:
-        """The tool or prompt that the request names, or the resource."""
-        name = self._call.params.get("name", self._call.params.get("uri"))
-        return name if isinstance(name, str) else self.method
-
-    def _seconds_left(self) -> float:
-        """How long a question may stand: the host may give up a call that says nothing."""
-        hard, resets = self.profile.silent_seconds, self.profile.progress_resets
-        if hard is None or (resets and self.wants_progress):
-            return ANSWER_SECONDS
-        return min(ANSWER_SECONDS, max(0.0, self._began + hard - MARGIN_SECONDS - monotonic()))
-
-    async def ping(self) -> dict[str, Any]:
-        """Ask whether the client is there.
-
-        Raises
-        ------
-        McpError
-            METHOD_NOT_FOUND in the modern era.
-        RequestTimeout
-            No answer in time.
-        """
-        if "ping" not in self.era.server_requests:
-            raise McpError(METHOD_NOT_FOUND, f"ping does not exist in version {self.era.version}.")
-        return await self._call.request("ping", {}, timeout=ANSWER_SECONDS)
-
-    def notify(self, method: str, params: Mapping[str, Any]) -> None:
-        """Send a notification that belongs to this request."""
-        self._call.notify(method, params)
+    def become_task(self) -> None:
+        """Answer the request with a handle now, where the client takes one."""
+        if self.suspended is not None and self.may_become_task:
+            self.suspended.declare_task()
 
     @staticmethod
     def requested_level(meta: Mapping[str, Any]) -> str | None:

@@ -1,19 +1,29 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What a low-level server says of itself when a conversation opens."""
+"""Params of requests as models, and what a server says of itself when a session opens.
+
+`InitializationOptions` has its place from the first SDK.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import cached_property
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias, TypeVar
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 
+from ..errors import McpError
+from ..protocol.codes import INVALID_PARAMS
 from ..protocol.rights import Rights
-from ..types import Icon, Implementation, ServerCapabilities
+from ..types import Icon, Implementation, ServerCapabilities, WireModel
 from .host_profiles import HostProfile
 
-__all__ = ["InitializationOptions", "Instructions", "instructions_for"]
+__all__ = ["InitializationOptions", "Instructions", "describe", "instructions_for", "parameters"]
+
+MAX_PROBLEMS: Final = 5
+"""Problems named in one message: enough to correct a call, short enough to read."""
+
+M = TypeVar("M", bound=WireModel)
 
 Instructions: TypeAlias = str | Callable[[int, Rights], str | None] | None
 """A server's instructions: a text, or a function of how many characters the host shows, and of what the
@@ -52,3 +62,29 @@ class InitializationOptions(BaseModel):
     def instructions_for(self, profile: HostProfile, rights: Rights) -> str | None:
         """The instructions, which were made for all clients."""
         return self.instructions
+
+
+def parameters(model: type[M], params: Mapping[str, Any]) -> M:
+    """The params of a request as a model.
+
+    Raises
+    ------
+    McpError
+        INVALID_PARAMS, naming each field that does not fit.
+    """
+    try:
+        return model.from_wire(params)
+    except ValidationError as exc:
+        raise McpError(INVALID_PARAMS, f"Invalid params: {describe(exc)}") from None
+
+
+def describe(error: ValidationError) -> str:
+    """What is wrong, field by field, without repeating values."""
+    problems = error.errors(include_url=False, include_context=False, include_input=False)
+    lines = [
+        f"{'.'.join(str(part) for part in problem['loc']) or 'the value'}: {problem['msg']}"
+        for problem in problems[:MAX_PROBLEMS]
+    ]
+    if len(problems) > MAX_PROBLEMS:
+        lines.append(f"and {len(problems) - MAX_PROBLEMS} more")
+    return "; ".join(lines)

@@ -31,8 +31,7 @@ from ..types import (
     ToolsCapability,
 )
 from .host_profiles import DEFAULT, HostProfile, profile_of
-from .models import InitializationOptions
-from .parameters import parameters
+from .models import InitializationOptions, parameters
 
 __all__ = ["NOTEBOOK_CAPABILITIES", "Introduced", "Opening", "discovered", "initialized"]
 

@@ -24,10 +24,8 @@ from ..protocol.eras import SUBSCRIPTION_ID, Era, is_modern, modern_era, negotia
 from ..protocol.frames import Notification
 from ..protocol.methods import FORGET_SENDER, METHODS
 from .context import LOG_LEVELS, RequestContext, current_request
-from .models import InitializationOptions
-from .older import understood
+from .models import InitializationOptions, parameters
 from .opening import Introduced, discovered, initialized
-from .parameters import parameters
 
 if TYPE_CHECKING:
     from .lowlevel.server import Server
@@ -176,7 +174,7 @@ class ServerSession:
         else:
             result = await self.server.answer(call.method, call.params, context)
         if era.unknown_blocks:
-            result = understood(result, era.unknown_blocks)
+            result = _with_known_blocks(result, era.unknown_blocks)
         return era.complete(call.method, result, self._introduced.info, self.server.cache_hints)
 
     def _legacy_era(self, call: InboundRequest) -> Era:
@@ -283,6 +281,33 @@ def _uri(call: InboundRequest) -> str:
     if not isinstance(uri, str):
         raise McpError(codes.INVALID_PARAMS, "params.uri must be a string.")
     return uri
+
+
+def _with_known_blocks(result: Any, unknown: Collection[str]) -> Any:
+    """Replace content types that the client's protocol version lacks by a text block that describes them.
+
+    The result of `tools/call` or `prompts/get` is changed in place; any other is returned as it is.
+    """
+    if isinstance(result, types.CallToolResult):
+        result.content = [_in_words(block) if block.type in unknown else block for block in result.content]
+    elif isinstance(result, types.GetPromptResult):
+        result.messages = [
+            message.model_copy(update={"content": _in_words(message.content)})
+            if message.content.type in unknown
+            else message
+            for message in result.messages
+        ]
+    return result
+
+
+def _in_words(block: Any) -> types.TextContent:
+    if isinstance(block, types.ResourceLink):
+        described = f" ({block.description})" if block.description else ""
+        return types.TextContent(text=f"{block.name}{described}: read the resource {block.uri}")
+    kind = getattr(block, "mimeType", None) or block.type
+    return types.TextContent(
+        text=f"[{block.type} content, {kind}, which this version of the protocol has not]"
+    )
 
 
 # -- clients -------------------------------------------------------------------------------------

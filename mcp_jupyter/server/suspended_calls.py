@@ -1,12 +1,31 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Calls that ask the client something in the modern era: a round ends with questions, a retry goes on.
+"""Calls of the modern era that wait in memory for answers of their client.
 
-The suspended call stays in memory. What the client brings back, `requestState`, only says which one it is,
-sealed against forgery, for the sender it was given to, for the same method and params, once. A call that
-ends while it waits (a time-out of its own, say) has had its effects: its outcome is kept until its
-`requestState` expires, so that the client need not call again. Does not know what a call does.
+Theory of operation
+-------------------
+In the modern era a server sends no requests. To ask, it answers a call with `input_required`: the questions,
+and a `requestState`. The client then sends the same call again, with its answers and that state; this is one
+more *round* of the call. A function awaits its answer in the middle of its body, so its call must outlive the
+request that it came in with. This happens in order:
 
-Source: spec 2026-07-28, basic/patterns/mrtr.
+1. `SuspendedCalls.answer` gets every `tools/call`, `prompts/get` and `resources/read`. When the client
+   can be asked or takes tasks, the function runs as a `SuspendedCall`: in a task of the server's own group.
+   Any other call is awaited in its request's task, which costs less.
+2. The request's task waits in `SuspendedCall.pause` until the call ends, asks, or becomes a task (`tasks`).
+   If the client cancels the request meanwhile, the call is cancelled.
+3. The function asks: `SuspendedCall.ask` opens a question and waits. The request's task wakes, puts the call
+   into the table and answers with the open questions. `requestState` only says which call it is and which
+   round, sealed against forgery, for the sender it was given to and for the same method and params.
+4. The retry: `_resume` opens the seal, takes the call out of the table, binds its context to the new request
+   and gives it the answers. The function goes on, and step 2 begins again.
+5. Without a retry the call is cancelled after `ANSWER_SECONDS`. A call that ends by itself while it is in the
+   table (a time-out of its own, an answer given in the notebook) has had its effects: its outcome is kept
+   until its `requestState` expires, so that the client need not call again.
+
+The rule a maintainer must not break: a call in the table has no request, and a call that has a request is not
+in the table. `_suspend` and `_resume` keep that; nothing is sent, and no answer is taken, in between.
+
+All of this belongs to the event loop's thread. Source: spec 2026-07-28, basic/patterns/mrtr.
 """
 
 from __future__ import annotations
@@ -22,15 +41,14 @@ from typing import Any, Final
 import anyio
 from anyio.abc import TaskGroup
 from anyio.lowlevel import checkpoint
-from pydantic import ValidationError
 
+from .. import types
 from ..errors import McpError
 from ..protocol.codes import INTERNAL_ERROR, INVALID_PARAMS
 from ..protocol.frames import dumps
 from ..protocol.seals import Seal, SealError
-from .client_requests import ANSWER_SECONDS, ANSWERS, kind_of
+from .client_requests import ANSWER_SECONDS, kind_of, read_answer
 from .context import RequestContext
-from .parameters import describe
 
 __all__ = [
     "MAX_KEPT_BYTES",
@@ -38,14 +56,14 @@ __all__ = [
     "MAX_QUESTIONS",
     "MAX_SUSPENDED",
     "MAX_SUSPENDED_PER_SENDER",
-    "DetachedCall",
-    "Rounds",
+    "SuspendedCall",
+    "SuspendedCalls",
     "responses_in",
 ]
 
 
 MAX_SUSPENDED_PER_SENDER: Final = 64
-"""Calls of one sender that wait for answers: more than a person can be asked about."""
+"""Calls of one sender that wait for answers: more than a user can be asked about."""
 
 MAX_SUSPENDED: Final = 1024
 """The same of all senders: each holds a task and whatever its function has made so far."""
@@ -56,6 +74,16 @@ MAX_KEPT_BYTES_PER_SENDER: Final = 8 * 1024 * 1024
 MAX_KEPT_BYTES: Final = 64 * 1024 * 1024
 """The same of all senders."""
 
+MAX_QUESTIONS: Final = 32
+"""Questions that one call may have open: more than a user would answer at once."""
+
+GATHER_SECONDS: Final = 0.01
+"""Questions asked together on a kernel's main thread arrive in several turns of the loop. The client should
+get them in one round, and a user does not notice the wait."""
+
+_CAN_BE_ASKED: Final = ("elicitation", "sampling", "roots")
+"""The capabilities of a client that can be asked something."""
+
 _PURPOSE: Final = "requestState"
 _TOO_LARGE: Final = (
     "The call ended while it waited for answers, and its result was too large to be kept. What it did "
@@ -65,34 +93,15 @@ _OF_THE_ROUND: Final = frozenset({"_meta", "inputResponses", "requestState"})
 """Params that differ between the rounds of one call."""
 
 
-class _Suspended:
-    """A call between two rounds, or in one.
-
-    `kept_bytes` is the size of its result once it has ended by itself between two rounds, `expires` when its
-    `requestState` does (the event loop's clock).
-    """
-
-    __slots__ = ("call", "context", "expires", "id", "kept_bytes", "round", "sender")
-
-    def __init__(self, context: RequestContext, call: DetachedCall) -> None:
-        self.id = secrets.token_hex(8)
-        self.context = context
-        self.sender = context.sender
-        self.call = call
-        self.round = 0
-        self.expires = 0.0
-        self.kept_bytes = 0
-
-
-class Rounds:
-    """The calls of one running server that may ask.
+class SuspendedCalls:
+    """The calls of one running server that may outlive their request.
 
     Parameters
     ----------
     group : TaskGroup
         Owns their tasks.
     adopt : callable
-        Keeps a call under a handle (see `Tasks.adopt`); gives the answer, or None when there is no room.
+        Keeps a call under a handle (see `Tasks.adopt`); returns the answer, or None when there is no room.
     task_after : float or None
         Seconds after which a call goes on under a handle, where its client takes one; None: never.
     """
@@ -100,14 +109,14 @@ class Rounds:
     def __init__(
         self,
         group: TaskGroup,
-        adopt: Callable[[DetachedCall, RequestContext], dict[str, Any] | None],
+        adopt: Callable[[SuspendedCall], dict[str, Any] | None],
         task_after: float | None,
     ) -> None:
         self._group = group
         self._adopt = adopt
         self._task_after = task_after
         self._seal = Seal()
-        self._suspended: dict[str, _Suspended] = {}
+        self._suspended: dict[str, SuspendedCall] = {}
         self._held: Counter[str] = Counter()
         self._kept_bytes: Counter[str] = Counter()
 
@@ -129,21 +138,21 @@ class Rounds:
         Raises
         ------
         McpError
-            INVALID_PARAMS for a `requestState` that is not good and for answers that are none; INTERNAL_ERROR
+            INVALID_PARAMS for a `requestState` that is not good and for malformed answers; INTERNAL_ERROR
             when the call ended while it waited and its result was too large to keep; else what `work` raised.
         """
         responses = responses_in(params)
         if params.get("requestState") is not None:
-            suspended = self._resume(context, params, responses)
-        elif context.may_outlive:
-            suspended = self._begin(context, responses, work)
+            call = self._resume(context, params, responses)
+        elif context.may_become_task or _can_be_asked(context):
+            call = context.suspended = SuspendedCall(context, responses)
+            self._group.start_soon(call.run, work, self._ended, name=context.method)
         else:
             return await work()  # it ends with its request
-        call = suspended.call
         try:
             await call.pause(self._task_after if context.may_become_task else None)
             if not call.done and (call.as_task or not call.questions):
-                handle = self._adopt(call, suspended.context)
+                handle = self._adopt(call)
                 if handle is not None:
                     return handle
                 call.as_task = False  # there is no room: the client waits
@@ -151,42 +160,32 @@ class Rounds:
         except anyio.get_cancelled_exc_class():
             call.cancel()
             raise
-        return call.result() if call.done else self._suspend(suspended, params)
+        return call.result() if call.done else self._suspend(call, params)
 
-    def _begin(
-        self, context: RequestContext, given: Mapping[str, Any], work: Callable[[], Awaitable[Any]]
-    ) -> _Suspended:
-        suspended = _Suspended(context, DetachedCall(given))
-        context.detach(suspended.call)
-        suspended.call.start(self._group, work, context.method, lambda: self._ended(suspended))
-        return suspended
-
-    def _suspend(self, suspended: _Suspended, params: Mapping[str, Any]) -> dict[str, Any]:
-        sender = suspended.sender
-        if not self._has_room(sender):
-            suspended.call.cancel()
+    def _suspend(self, call: SuspendedCall, params: Mapping[str, Any]) -> dict[str, Any]:
+        if not self._has_room(call.sender):
+            call.cancel()
             raise McpError(INTERNAL_ERROR, "Too many calls wait for answers already: answer some of them.")
-        self._suspended[suspended.id] = suspended
-        self._held[sender] += 1
-        suspended.round += 1
-        suspended.call.expire(ANSWER_SECONDS)
-        suspended.expires = anyio.current_time() + ANSWER_SECONDS
-        claims = [suspended.id, suspended.round, _digest(suspended.context.method, params)]
+        self._suspended[call.id] = call
+        self._held[call.sender] += 1
+        call.round += 1
+        call.expire(ANSWER_SECONDS)
+        claims = [call.id, call.round, _digest(call.context.method, params)]
         return {
             "resultType": "input_required",
-            "inputRequests": suspended.call.questions,
-            "requestState": self._seal.close(_PURPOSE, sender, claims, ANSWER_SECONDS),
+            "inputRequests": call.questions,
+            "requestState": self._seal.close(_PURPOSE, call.sender, claims, ANSWER_SECONDS),
         }
 
     def _resume(
         self, context: RequestContext, params: Mapping[str, Any], responses: Mapping[str, Any]
-    ) -> _Suspended:
+    ) -> SuspendedCall:
         try:
             id_, round_, digest = self._seal.open(_PURPOSE, context.sender, params["requestState"])
         except SealError as exc:
             raise McpError(INVALID_PARAMS, f"requestState: {exc}") from None
-        suspended = self._suspended.get(id_)
-        if suspended is None or suspended.round != round_:
+        call = self._suspended.get(id_)
+        if call is None or call.round != round_:
             raise McpError(
                 INVALID_PARAMS,
                 "requestState: this round has been answered, or its call has ended and its result is no "
@@ -194,20 +193,20 @@ class Rounds:
             )
         if digest != _digest(context.method, params):
             raise McpError(INVALID_PARAMS, "requestState: it belongs to a call with other params.")
-        if suspended.call.done:  # nothing can be answered; the outcome stays for another retry
-            return suspended
-        suspended.call.answer(responses)
-        self._forget(suspended)
-        suspended.call.expire(None)
-        suspended.context.rebind(context)
-        return suspended
+        if call.done:  # nothing can be answered; the outcome stays for another retry
+            return call
+        call.answer(responses)
+        self._forget(call)
+        call.expire(None)
+        call.context.rebind(context)
+        return call
 
     def forget(self, sender: str) -> None:
-        """Give up the calls of a sender that wait for answers."""
-        for suspended in list(self._suspended.values()):
-            if suspended.sender == sender:
-                self._forget(suspended)
-                suspended.call.cancel()
+        """Cancel the calls of a sender that wait for answers."""
+        for call in list(self._suspended.values()):
+            if call.sender == sender:
+                self._forget(call)
+                call.cancel()
 
     def _has_room(self, sender: str) -> bool:
         """Whether one more call may wait. Outcomes give way to it, the oldest first."""
@@ -216,38 +215,43 @@ class Rounds:
         return len(self._suspended) < MAX_SUSPENDED or self._drop_outcome(None)
 
     def _drop_outcome(self, sender: str | None) -> bool:
-        for suspended in self._suspended.values():
-            if suspended.call.done and sender in (None, suspended.sender):
-                self._forget(suspended)
+        for call in self._suspended.values():
+            if call.done and sender in (None, call.sender):
+                self._forget(call)
                 return True
         return False
 
-    def _ended(self, suspended: _Suspended) -> None:
+    def _ended(self, call: SuspendedCall) -> None:
         """Keep the outcome of a call that ended between two rounds, when no request waits for it."""
-        if suspended.id not in self._suspended:
+        if call.id not in self._suspended:
             return
-        if anyio.current_time() >= suspended.expires:
-            self._forget(suspended)
+        if anyio.current_time() >= call.expires:
+            self._forget(call)
             return
-        size, sender = suspended.call.size(), suspended.sender
+        size, sender = call.size(), call.sender
         if (
             self._kept_bytes[sender] + size > MAX_KEPT_BYTES_PER_SENDER
             or self._kept_bytes.total() + size > MAX_KEPT_BYTES
         ):
-            suspended.call.replace(McpError(INTERNAL_ERROR, _TOO_LARGE))
+            call.replace(McpError(INTERNAL_ERROR, _TOO_LARGE))
             size = 0
-        suspended.kept_bytes = size
+        call.kept_bytes = size
         self._kept_bytes[sender] += size
-        self._group.start_soon(self._forget_expired, suspended, name="outcome of a suspended call")
+        self._group.start_soon(self._forget_expired, call, name="outcome of a suspended call")
 
-    async def _forget_expired(self, suspended: _Suspended) -> None:
-        await anyio.sleep_until(suspended.expires)
-        self._forget(suspended)
+    async def _forget_expired(self, call: SuspendedCall) -> None:
+        await anyio.sleep_until(call.expires)
+        self._forget(call)
 
-    def _forget(self, suspended: _Suspended) -> None:
-        if self._suspended.pop(suspended.id, None) is not None:
-            _subtract(self._held, suspended.sender, 1)
-            _subtract(self._kept_bytes, suspended.sender, suspended.kept_bytes)
+    def _forget(self, call: SuspendedCall) -> None:
+        if self._suspended.pop(call.id, None) is not None:
+            _subtract(self._held, call.sender, 1)
+            _subtract(self._kept_bytes, call.sender, call.kept_bytes)
+
+
+def _can_be_asked(context: RequestContext) -> bool:
+    declared = context.client_capabilities
+    return any(name in declared for name in _CAN_BE_ASKED)
 
 
 def _subtract(counter: Counter[str], sender: str, number: int) -> None:
@@ -258,12 +262,12 @@ def _subtract(counter: Counter[str], sender: str, number: int) -> None:
 
 
 def responses_in(params: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The answers that a request brings; none when it has no such member.
+    """The answers that a request brings; empty when it has no such member.
 
     Raises
     ------
     McpError
-        INVALID_PARAMS: they are no object.
+        INVALID_PARAMS: they are not an object.
     """
     responses = params.get("inputResponses", {})
     if not isinstance(responses, Mapping):
@@ -276,22 +280,7 @@ def _digest(method: str, params: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps([method, same], sort_keys=True).encode()).hexdigest()
 
 
-# -- detached ------------------------------------------------------------------------------------
-#
-# A call that may outlive the request it came in with, because it waits for answers of the client.
-#
-# Owns the call's task, the questions it has open and its outcome. Whoever holds it decides who may come
-# back to it and for how long: rounds of one request, or a task that is polled (`tasks`).
-#
-# Everything here belongs to the event loop's thread; the task belongs to the group it is started in.
-
-MAX_QUESTIONS: Final = 32
-"""Questions that one call may have open: more than a person would answer at once."""
-
-
-GATHER_SECONDS: Final = 0.01
-"""Questions asked together on a kernel's main thread arrive in several turns of the loop. The client should
-get them in one round, and a person does not notice the wait."""
+# -- one call --------------------------------------------------------------------------------------
 
 
 class _Question:
@@ -302,30 +291,48 @@ class _Question:
     def __init__(self, method: str, params: Mapping[str, Any]) -> None:
         self.method = method
         self.params = params
-        self.answer: dict[str, Any] | None = None
+        self.answer: types.Result | None = None
         self.answered = anyio.Event()
 
 
-class DetachedCall:
-    """One call in a task of its own.
+class SuspendedCall:
+    """One call in a task of its own, with the questions it has open and its outcome.
+
+    Who may come back to it, and for how long, is decided by the table that has it: `SuspendedCalls`, or
+    `Tasks` for a call whose client polls.
 
     Parameters
     ----------
+    context : RequestContext
+        What its function knows of the request.
     given : mapping
         Answers that came with the call, before anything was asked: a question of that key is answered at
         once. That is how a client answers a server that forgets its calls between two rounds.
 
     Attributes
     ----------
+    id, sender : str
+    round : int
+        How many rounds have ended with questions.
+    expires : float
+        When its `requestState` does (the event loop's clock), while it is in the table.
+    kept_bytes : int
+        The size of its result, once it has ended in the table.
     done : bool
         Whether it has ended.
     as_task : bool
-        Whether it has been declared a task: a call that is not waited for.
+        Whether it has been declared a task: its client does not wait for it.
     message : str
-        What it last said of its progress.
+        Its last progress message.
     """
 
-    def __init__(self, given: Mapping[str, Any]) -> None:
+    def __init__(self, context: RequestContext, given: Mapping[str, Any]) -> None:
+        self.id = secrets.token_hex(8)
+        self.context = context
+        self.sender = context.sender
+        self.round = 0
+        self.expires = math.inf
+        self.kept_bytes = 0
         self.done = False
         self.as_task = False
         self.message = ""
@@ -333,20 +340,13 @@ class DetachedCall:
         self._questions: dict[str, _Question] = {}
         self._asked: Counter[str] = Counter()
         self._changed = anyio.Event()
-        self._watch: Callable[[], None] = _unwatched
+        self._watch: Callable[[], None] = _ignore_changes
         self._scope = anyio.CancelScope()
         self._value: Any = None
         self._error: BaseException | None = None
 
-    # -- its life --------------------------------------------------------------------------------
-
-    def start(
-        self, tasks: TaskGroup, work: Callable[[], Awaitable[Any]], name: str, ended: Callable[[], None]
-    ) -> None:
-        """Begin, as a task of `tasks`; `ended` is called when it has ended, however it did."""
-        tasks.start_soon(self._run, work, ended, name=name)
-
-    async def _run(self, work: Callable[[], Awaitable[Any]], ended: Callable[[], None]) -> None:
+    async def run(self, work: Callable[[], Awaitable[Any]], ended: Callable[[SuspendedCall], None]) -> None:
+        """Do the work and keep its outcome; then call `ended`, however it ended."""
         try:
             with self._scope:
                 self._value = await work()
@@ -359,7 +359,7 @@ class DetachedCall:
         finally:
             self.done = True
             self._change()
-            ended()
+            ended(self)
 
     def cancel(self) -> None:
         """Stop the work."""
@@ -367,10 +367,11 @@ class DetachedCall:
 
     def expire(self, seconds: float | None) -> None:
         """Stop the work in so many seconds unless told otherwise; None: never."""
-        self._scope.deadline = math.inf if seconds is None else anyio.current_time() + seconds
+        self.expires = math.inf if seconds is None else anyio.current_time() + seconds
+        self._scope.deadline = self.expires
 
     def result(self) -> Any:
-        """What came of it, once `done`: the value, or the exception it ended in is raised."""
+        """The outcome, once `done`: the value, or the exception is raised that it ended with."""
         if self._error is not None:
             raise self._error
         return self._value
@@ -383,11 +384,11 @@ class DetachedCall:
             return 0
 
     def replace(self, error: McpError) -> None:
-        """Give the outcome up for an error, once `done`."""
+        """Replace the outcome by an error, once `done`."""
         self._value, self._error = None, error
 
     def declare_task(self) -> None:
-        """From here on it is a task."""
+        """Have the request answered with a handle."""
         self.as_task = True
         self._change()
 
@@ -413,27 +414,27 @@ class DetachedCall:
             if self._questions and not (self.done or self.as_task):
                 await anyio.sleep(GATHER_SECONDS)
 
-    # -- what it asks ----------------------------------------------------------------------------
+    # -- its questions ---------------------------------------------------------------------------
 
     @property
     def questions(self) -> dict[str, dict[str, Any]]:
-        """What it waits for, by key, as `inputRequests` has it."""
+        """The questions without an answer, by key, as `inputRequests` has them."""
         return {key: {"method": q.method, "params": q.params} for key, q in self._questions.items()}
 
-    async def ask(self, method: str, params: Mapping[str, Any], key: str | None) -> dict[str, Any]:
-        """Ask the client and wait for its answer, which has been checked.
+    async def ask(self, method: str, params: Mapping[str, Any], key: str | None) -> types.Result:
+        """Open a question and wait for its answer.
 
         Parameters
         ----------
         key : str, optional
-            Names the question among the others of the call; a number is given when left out.
+            Names the question among the others of the call; one is made up when left out.
 
         Raises
         ------
         ValueError
             The key is taken.
         McpError
-            There are too many questions open.
+            Too many questions are open.
         """
         kind = kind_of(method)
         self._asked[kind] += 1
@@ -442,9 +443,11 @@ class DetachedCall:
             raise ValueError(f"The question {key!r} has been asked and is not answered yet.")
         if len(self._questions) >= MAX_QUESTIONS:
             raise McpError(INTERNAL_ERROR, f"No more than {MAX_QUESTIONS} questions at once.")
-        given = self._given.pop(key, None)
-        if given is not None and not _problem(method, given):
-            return dict(given)
+        if key in self._given:
+            try:
+                return read_answer(method, self._given.pop(key))
+            except ValueError:
+                pass  # the client has not seen the question yet: ask
         question = self._questions[key] = _Question(method, params)
         self._change()
         try:
@@ -461,29 +464,22 @@ class DetachedCall:
         Raises
         ------
         McpError
-            INVALID_PARAMS: an answer is none to its question. None has been taken then.
+            INVALID_PARAMS: an answer does not fit its question. None has been taken then.
         """
-        found = {key: responses[key] for key in self._questions if key in responses}
-        for key, response in found.items():
-            if problem := _problem(self._questions[key].method, response):
-                raise McpError(INVALID_PARAMS, f"inputResponses.{key}: {problem}")
-        for key, response in found.items():
+        answers: dict[str, types.Result] = {}
+        for key, question in self._questions.items():
+            if key in responses:
+                try:
+                    answers[key] = read_answer(question.method, responses[key])
+                except ValueError as exc:
+                    raise McpError(INVALID_PARAMS, f"inputResponses.{key}: {exc}") from None
+        for key, answer in answers.items():
             question = self._questions.pop(key)
-            question.answer = response
+            question.answer = answer
             question.answered.set()
-        if found:
+        if answers:
             self._change()
 
 
-def _unwatched() -> None:
-    """Nobody wants to know."""
-
-
-def _problem(method: str, response: Any) -> str:
-    if not isinstance(response, Mapping):
-        return "an answer must be an object"
-    try:
-        ANSWERS[method].from_wire(response)
-    except ValidationError as exc:
-        return describe(exc)
-    return ""
+def _ignore_changes() -> None:
+    """Default of `watch`: does nothing."""

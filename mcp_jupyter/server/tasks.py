@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Calls that were answered with a handle: how they stand, what they ask, when they are forgotten.
+"""Calls that were answered with a handle: the table of tasks, and the methods of the tasks extension.
 
-Owns the table of tasks and the methods of the extension io.modelcontextprotocol/tasks. A task belongs to the
-sender whose call it was; to everybody else it does not exist. Does not know what a task does, nor who
-decided that it should be one.
+A task belongs to the sender whose call it was; for everybody else it does not exist. The call itself, and
+the questions it asks, are a `SuspendedCall`.
 
 Source: SEP-2663; ext-tasks specification 2026-07-28.
 """
@@ -21,7 +20,7 @@ from ..errors import McpError
 from ..protocol.codes import INTERNAL_ERROR, INVALID_PARAMS
 from ..protocol.eras import Era
 from .context import RequestContext
-from .suspended_calls import DetachedCall, responses_in
+from .suspended_calls import SuspendedCall, responses_in
 
 __all__ = ["MAX_TASKS", "MAX_TASKS_PER_SENDER", "TASK_SECONDS", "Task", "Tasks"]
 
@@ -53,13 +52,13 @@ class Task:
         When it is forgotten (monotonic clock, seconds).
     """
 
-    def __init__(self, call: DetachedCall, context: RequestContext, info: Mapping[str, Any]) -> None:
+    def __init__(self, call: SuspendedCall, info: Mapping[str, Any]) -> None:
         self.id = secrets.token_urlsafe(16)
-        self.sender = context.sender
+        self.sender = call.sender
         self.ends = monotonic() + TASK_SECONDS
         self.call = call
-        self._method = context.method
-        self._era: Era = context.era
+        self._method = call.context.method
+        self._era: Era = call.context.era
         self._info = info
         self._created = self._updated = _now()
         self._cancelled = False
@@ -139,13 +138,13 @@ class Tasks:
         self._changed = changed
         self._tasks: dict[str, Task] = {}  # the oldest first
 
-    def adopt(self, call: DetachedCall, context: RequestContext) -> dict[str, Any] | None:
-        """Keep a call under a handle, and give that; None when there is no room for more."""
+    def adopt(self, call: SuspendedCall) -> dict[str, Any] | None:
+        """Keep a call under a handle, and return that; None when there is no room for more."""
         self._forget_old()
         held = Counter(task.sender for task in self._tasks.values())
-        if held[context.sender] >= MAX_TASKS_PER_SENDER or held.total() >= MAX_TASKS:
+        if held[call.sender] >= MAX_TASKS_PER_SENDER or held.total() >= MAX_TASKS:
             return None
-        task = Task(call, context, self._info)
+        task = Task(call, self._info)
         self._tasks[task.id] = task
         call.expire(TASK_SECONDS)
 

@@ -22,10 +22,10 @@ from ... import types
 from ...errors import ToolError
 from ...protocol.limits import MAX_STREAM_BACKLOG
 from ...protocol.validation import JsonSchema
+from ..client_requests import RequestSession
 from ..content import plain, readable
 from ..context import LOG_LEVELS, RequestContext
-from ..parameters import describe
-from ..request_session import RequestSession
+from ..models import describe
 from ..runner import Poster
 from .signatures import Untitled
 

@@ -25,7 +25,7 @@ from ...errors import ToolError
 from ...protocol.frames import dumps
 from ..content import Audio, Image, plain, tables, values
 from ..content.size_limits import extent
-from ..parameters import describe
+from ..models import describe
 from .signatures import Untitled, adapter_of, mentions
 
 __all__ = ["Output"]

@@ -49,7 +49,7 @@ from ...errors import ToolError
 from ...protocol.frames import has_too_many_containers
 from ..content import plain
 from ..content import values as models
-from ..parameters import describe
+from ..models import describe
 from .docstrings import Docstring, docstring_of
 
 __all__ = [

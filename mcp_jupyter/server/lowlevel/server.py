@@ -16,8 +16,8 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from dataclasses import dataclass
-from functools import cached_property
-from typing import TYPE_CHECKING, Any, Final, Generic, Literal, TypeVar
+from functools import cached_property, partial
+from typing import Any, Final, Generic, Literal, TypeVar
 
 import anyio
 from pydantic import ValidationError
@@ -44,15 +44,11 @@ from ...types import (
 from ..client_requests import AskUser
 from ..context import RequestContext, current_request
 from ..host_profiles import DEFAULT, HostProfile
-from ..models import InitializationOptions, Instructions, instructions_for
-from ..parameters import parameters
+from ..models import InitializationOptions, Instructions, instructions_for, parameters
 from ..session import ServerSession
-from ..suspended_calls import Rounds
+from ..suspended_calls import SuspendedCalls
 from ..tasks import Task, Tasks
 from .decorators import Decorators, Handler, NotificationHandler
-
-if TYPE_CHECKING:
-    pass
 
 __all__ = [
     "Handler",
@@ -190,7 +186,7 @@ class Server(Decorators, Generic[L]):
         self._stopping: anyio.Event | None = None
         self._task_after = task_after
         self._tasks = Tasks(self.info, self._task_changed)
-        self._rounds: Rounds | None = None
+        self._suspended: SuspendedCalls | None = None
         self.on_forget: Callable[[str], None] = lambda sender: None
 
     # -- the table -------------------------------------------------------------------------------
@@ -238,9 +234,10 @@ class Server(Decorators, Generic[L]):
         return await handler(context, parameters(model, params))
 
     async def answer_in_rounds(self, method: str, params: Mapping[str, Any], context: RequestContext) -> Any:
-        """Answer one request, or one round of a call that asks the client (see `Rounds`)."""
-        assert self._rounds is not None, "conversations are served within `running`"
-        return await self._rounds.answer(context, params, lambda: self.answer(method, params, context))
+        """Answer one request, or one round of a call that asks the client (see `suspended_calls`)."""
+        assert self._suspended is not None, "sessions are served within `running`"
+        work = partial(self.answer, method, params, context)
+        return await self._suspended.answer(context, params, work)
 
     async def answer_about_task(self, params: Mapping[str, Any], context: RequestContext) -> Any:
         """Answer a request about a task (see `Tasks`)."""
@@ -333,7 +330,7 @@ class Server(Decorators, Generic[L]):
         self._stopping = anyio.Event()
         try:
             async with opened(self._lifespan, self) as self.lifespan_context, owned_tasks() as group:
-                self._rounds = Rounds(group, self._tasks.adopt, self._task_after)
+                self._suspended = SuspendedCalls(group, self._tasks.adopt, self._task_after)
                 try:
                     yield
                 finally:
@@ -412,8 +409,8 @@ class Server(Decorators, Generic[L]):
     def forget(self, sender: str) -> None:
         """Give up what is kept for a sender: calls that wait for answers, tasks, what `on_forget` knows."""
         self._tasks.forget(sender)
-        if self._rounds is not None:
-            self._rounds.forget(sender)
+        if self._suspended is not None:
+            self._suspended.forget(sender)
         self.on_forget(sender)
 
     def _task_changed(self, task: Task) -> None:

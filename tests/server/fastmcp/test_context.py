@@ -14,9 +14,9 @@ import pytest
 
 from mcp_jupyter.errors import McpError
 from mcp_jupyter.protocol.limits import MAX_STREAM_BACKLOG
+from mcp_jupyter.server.client_requests import RequestSession
 from mcp_jupyter.server.context import LOG_LEVELS, RequestContext
 from mcp_jupyter.server.fastmcp import Context, FastMCP
-from mcp_jupyter.server.request_session import RequestSession
 
 from ..conversation import connected
 from .speaker import both_eras, speaking

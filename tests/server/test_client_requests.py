@@ -297,7 +297,7 @@ async def test_a_host_that_never_answers_gets_the_tools_error(era):
 
 async def test_a_question_that_nobody_answers_ends(soon, monkeypatch):
     """(2: questions)."""
-    monkeypatch.setattr(request_context, "ANSWER_SECONDS", 0.3)
+    monkeypatch.setattr(client_requests, "ANSWER_SECONDS", 0.3)
     user, client = User(), Silent("legacy")
     async with asked(served(user), client):
         text = await text_of(client, "drop")
@@ -311,7 +311,7 @@ async def test_a_question_that_nobody_answers_ends(soon, monkeypatch):
 async def test_every_question_ends_before_its_host_gives_up_the_call(tool, monkeypatch):
     """Continue ends a silent call after 60 s (2: questions)."""
     assert PROFILES["continue-cli-client"].silent_seconds == 60.0
-    monkeypatch.setattr(request_context, "MARGIN_SECONDS", 59.8)
+    monkeypatch.setattr(client_requests, "MARGIN_SECONDS", 59.8)
     client = Silent("legacy", name="continue-cli-client")
     async with asked(served(), client):
         assert "nobody answered within 0 s" in await text_of(client, tool)
@@ -323,7 +323,8 @@ async def test_every_question_ends_before_its_host_gives_up_the_call(tool, monke
 async def test_the_time_before_the_question_counts_too(era, monkeypatch):
     """A host counts from the call's beginning (2: questions)."""
     now = 0.0
-    monkeypatch.setattr(request_context, "monotonic", lambda: now)
+    for module in (request_context, client_requests):
+        monkeypatch.setattr(module, "monotonic", lambda: now)
     user, client = User(), Asked(era, {}, {}, "@cline/core")
     mcp = FastMCP(ask_user=user.ask)
 

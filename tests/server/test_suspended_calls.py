@@ -284,7 +284,7 @@ async def test_outcomes_are_kept_as_long_as_their_state_is_good(monkeypatch):
     server, client = Impatient(), Asked("modern", {})
     async with asked(server.mcp, client):
         retry = await server.begin(client, "leave")
-        table = server.mcp._server._rounds
+        table = server.mcp._server._suspended
         with anyio.fail_after(10):
             while table._suspended:
                 await anyio.sleep(0.01)
