@@ -21,11 +21,18 @@ MODERN: Final = "2026-07-28"
 INFO: Final = {"name": "benchmarks", "version": "1"}
 TIMEOUT_SECONDS: Final = 60.0
 
+CAPABILITIES: Final = {
+    "elicitation": {"form": {}, "url": {}},
+    "roots": {"listChanged": True},
+    "sampling": {},
+}
+"""What hosts declare (Claude Code the first two): a server may prepare for questions to such a client."""
+
 _PREFIX: Final = "io.modelcontextprotocol/"
-_HELLO: Final = {"protocolVersion": LEGACY, "capabilities": {}, "clientInfo": INFO}
+_HELLO: Final = {"protocolVersion": LEGACY, "capabilities": CAPABILITIES, "clientInfo": INFO}
 _ENVELOPE: Final = {
     f"{_PREFIX}protocolVersion": MODERN,
-    f"{_PREFIX}clientCapabilities": {},
+    f"{_PREFIX}clientCapabilities": CAPABILITIES,
     f"{_PREFIX}clientInfo": INFO,
 }
 

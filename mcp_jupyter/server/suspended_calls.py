@@ -8,9 +8,9 @@ and a `requestState`. The client then sends the same call again, with its answer
 more *round* of the call. A function awaits its answer in the middle of its body, so its call must outlive the
 request that it came in with. This happens in order:
 
-1. `SuspendedCalls.answer` gets every `tools/call`, `prompts/get` and `resources/read`. When the client
-   can be asked or takes tasks, the function runs as a `SuspendedCall`: in a task of the server's own group.
-   Any other call is awaited in its request's task, which costs less.
+1. `SuspendedCalls.answer` gets every `tools/call`, `prompts/get` and `resources/read`. When the function
+   behind it can ask, and the client can be asked or takes tasks, the function runs as a `SuspendedCall`: in a
+   task of the server's own group. Any other call is awaited in its request's task, which costs less.
 2. The request's task waits in `SuspendedCall.pause` until the call ends, asks, or becomes a task (`tasks`).
    If the client cancels the request meanwhile, the call is cancelled.
 3. The function asks: `SuspendedCall.ask` opens a question and waits. The request's task wakes, puts the call
@@ -121,7 +121,11 @@ class SuspendedCalls:
         self._kept_bytes: Counter[str] = Counter()
 
     async def answer(
-        self, context: RequestContext, params: Mapping[str, Any], work: Callable[[], Awaitable[Any]]
+        self,
+        context: RequestContext,
+        params: Mapping[str, Any],
+        work: Callable[[], Awaitable[Any]],
+        can_ask: Callable[[], bool],
     ) -> Any:
         """Run one round of a call.
 
@@ -129,6 +133,8 @@ class SuspendedCalls:
         ----------
         work : async callable
             The whole call. It asks through `context`, which is bound to the request of each round in turn.
+        can_ask : callable
+            Whether the function behind it may ask the client something.
 
         Returns
         -------
@@ -144,7 +150,7 @@ class SuspendedCalls:
         responses = responses_in(params)
         if params.get("requestState") is not None:
             call = self._resume(context, params, responses)
-        elif context.may_become_task or _can_be_asked(context):
+        elif context.may_become_task or (_can_be_asked(context) and can_ask()):
             call = context.suspended = SuspendedCall(context, responses)
             self._group.start_soon(call.run, work, self._ended, name=context.method)
         else:

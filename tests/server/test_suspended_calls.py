@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from mcp_jupyter.errors import McpError
 from mcp_jupyter.protocol.methods import FORGET_SENDER
 from mcp_jupyter.server import suspended_calls
+from mcp_jupyter.server.context import current_request
 from mcp_jupyter.server.fastmcp import Context, FastMCP
 
 from .asking import Asked, asked
@@ -327,6 +328,45 @@ async def test_outcomes_give_way_to_calls_that_wait(monkeypatch):
         assert (await client.round("tools/call", CALL))["resultType"] == "input_required"
         await refused(client, first, "no longer kept")
         assert (await client.round("tools/call", second))["content"][0]["text"] == "x"
+
+
+@pytest.mark.parametrize(
+    ("method", "params", "may_outlive"),
+    [
+        ("tools/call", {"name": "add", "arguments": {}}, False),
+        ("tools/call", {"name": "look"}, True),
+        ("prompts/get", {"name": "write"}, False),
+        ("prompts/get", {"name": "consider"}, True),
+        ("resources/read", {"uri": "data://plain"}, False),
+        ("resources/read", {"uri": "data://of/1"}, True),
+    ],
+)
+async def test_only_a_call_whose_function_can_ask_may_outlive_its_request(method, params, may_outlive):
+    """A task of its own costs a call time."""
+    mcp, client, silent = FastMCP(), Asked("modern", {}), Asked("modern", {}, {})
+    seen: list[bool] = []
+
+    def without() -> str:
+        seen.append(current_request.get().suspended is not None)
+        return ""
+
+    def with_context(ctx: Context) -> str:
+        return without()
+
+    mcp.add_tool(without, name="add")
+    mcp.add_tool(with_context, name="look")
+    mcp.prompt("write")(without)
+    mcp.prompt("consider")(with_context)
+    mcp.resource("data://plain")(without)
+
+    @mcp.resource("data://of/{name}")
+    def of(name: str, ctx: Context) -> str:
+        return without()
+
+    async with asked(mcp, client, silent):
+        await client.round(method, params)
+        await silent.round(method, params)  # declares nothing, so it is never asked
+    assert seen == [may_outlive, False]
 
 
 async def test_a_cancelled_round_ends_the_call():

@@ -93,13 +93,13 @@ class Handlers:
         """Fill the server's table."""
         add = server.add_handler
         add("tools/list", types.PaginatedRequestParams, self._list_tools)
-        add("tools/call", types.CallToolRequestParams, self._call)
+        add("tools/call", types.CallToolRequestParams, self._call, self._tool_can_ask)
         add("resources/list", types.PaginatedRequestParams, self._list_resources)
         add("resources/templates/list", types.PaginatedRequestParams, self._list_templates)
-        add("resources/read", types.ReadResourceRequestParams, self.read_resource)
+        add("resources/read", types.ReadResourceRequestParams, self.read_resource, self._resource_can_ask)
         add("resources/subscribe", types.SubscribeRequestParams, self._check_subscription)
         add("prompts/list", types.PaginatedRequestParams, self._list_prompts)
-        add("prompts/get", types.GetPromptRequestParams, self._get_prompt)
+        add("prompts/get", types.GetPromptRequestParams, self._get_prompt, self._prompt_can_ask)
         add("completion/complete", types.CompleteRequestParams, self._complete)
 
     # -- lists -----------------------------------------------------------------------------------
@@ -158,6 +158,25 @@ class Handlers:
         known = {name: prompt.definition for name, prompt in self._catalog.prompts.items()}
         page, rest = self._pages.page(request, known, params.cursor)
         return types.ListPromptsResult(prompts=page, nextCursor=rest)
+
+    # -- which functions can ask -----------------------------------------------------------------
+
+    def _tool_can_ask(self, params: Mapping[str, Any]) -> bool:
+        name = params.get("name")
+        if not isinstance(name, str):
+            return False
+        tool = self._catalog.tools.get(name)
+        return is_name(name) if tool is None else tool.signature.can_ask  # constant tools use others
+
+    def _resource_can_ask(self, params: Mapping[str, Any]) -> bool:
+        uri = params.get("uri")
+        found = self._catalog.resource_at(uri) if isinstance(uri, str) else None
+        return found is not None and found[0].signature.can_ask
+
+    def _prompt_can_ask(self, params: Mapping[str, Any]) -> bool:
+        name = params.get("name")
+        prompt = self._catalog.prompts.get(name) if isinstance(name, str) else None
+        return prompt is not None and prompt.signature.can_ask
 
     # -- users' functions ------------------------------------------------------------------------
 

@@ -220,6 +220,14 @@ class Signature:
                 )
         return str(error)
 
+    @property
+    def can_ask(self) -> bool:
+        """Whether the function gets a `Context`: it can ask the client through nothing else."""
+        try:
+            return self.current().injected is not None
+        except ValueError:  # a call will fail with it
+            return False
+
     def current(self) -> Signature:
         """The signature itself; a new one when its function, or a class that it names, was defined anew.
 

@@ -17,7 +17,7 @@ from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property, partial
-from typing import Any, Final, Generic, Literal, TypeVar
+from typing import Any, Final, Generic, Literal, TypeAlias, TypeVar
 
 import anyio
 from pydantic import ValidationError
@@ -86,6 +86,15 @@ def opened(
 
 TASK_AFTER_SECONDS: Final = 60.0
 """Hosts give up a call after one to five minutes of silence; a handle they can keep asking about."""
+
+
+CanAsk: TypeAlias = Callable[[Mapping[str, Any]], bool]
+"""Takes the params of a request as received; whether its handler may ask the client something."""
+
+
+def _may_ask(params: Mapping[str, Any]) -> bool:
+    """Default: a handler finds the client in `Server.request_context`, so any may ask."""
+    return True
 
 
 @dataclass(frozen=True)
@@ -180,6 +189,7 @@ class Server(Decorators, Generic[L]):
         self.ask_user = ask_user
         self._lifespan = lifespan
         self._handlers: dict[str, tuple[type[WireModel], Handler]] = {}
+        self._can_ask: dict[str, CanAsk] = {}
         self._notice_handlers: dict[str, tuple[type[WireModel], NotificationHandler]] = {}
         self._sessions: dict[ServerSession, Notices] = {}
         self._running = False
@@ -191,7 +201,9 @@ class Server(Decorators, Generic[L]):
 
     # -- the table -------------------------------------------------------------------------------
 
-    def add_handler(self, method: str, params: type[WireModel], handler: Handler) -> None:
+    def add_handler(
+        self, method: str, params: type[WireModel], handler: Handler, can_ask: CanAsk = _may_ask
+    ) -> None:
         """Answer `method`, of the protocol or of your own, with `handler`.
 
         Parameters
@@ -201,13 +213,15 @@ class Server(Decorators, Generic[L]):
         handler : async function
             Takes the `RequestContext` and the params, and returns a `types.Result`, or a mapping. It
             raises `McpError` to answer with an error.
+        can_ask : callable, optional
+            See `CanAsk`. A call that cannot ask costs less (see `suspended_calls`).
 
         Notes
         -----
         What a session does itself (`logging/setLevel`, `resources/subscribe`, `resources/unsubscribe`) it
         does after its handler, whose result is not used.
         """
-        self._handlers[method] = (params, handler)
+        self._handlers[method], self._can_ask[method] = (params, handler), can_ask
 
     def add_notification_handler(
         self, method: str, params: type[WireModel], handler: NotificationHandler
@@ -237,7 +251,8 @@ class Server(Decorators, Generic[L]):
         """Answer one request, or one round of a call that asks the client (see `suspended_calls`)."""
         assert self._suspended is not None, "sessions are served within `running`"
         work = partial(self.answer, method, params, context)
-        return await self._suspended.answer(context, params, work)
+        can_ask = partial(self._can_ask.get(method, _may_ask), params)
+        return await self._suspended.answer(context, params, work, can_ask)
 
     async def answer_about_task(self, params: Mapping[str, Any], context: RequestContext) -> Any:
         """Answer a request about a task (see `Tasks`)."""
