@@ -16,13 +16,13 @@ from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from anyio.lowlevel import checkpoint
 
 from ..errors import ConnectionClosed, FrameError
-from ..protocol.frames import Message, classify, parse_trusted
+from ..protocol.frames import Message, Response, UnparsedResponse, classify, parse_trusted
 from ..protocol.limits import MAX_STREAM_BACKLOG
 
 __all__ = [
@@ -91,13 +91,14 @@ class Channel(abc.ABC):
 
 
 class MemoryChannel(Channel):
-    """One end of a pair within one event loop. Messages are parsed anew, as a wire would.
+    """One end of a pair within one event loop (see `memory_pair`).
 
     Both ends belong to the event loop's thread. What is sent before the other end started waits,
     up to `MAX_STREAM_BACKLOG` messages.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, is_direct: bool = False) -> None:
+        self._is_direct = is_direct
         self._peer: MemoryChannel | None = None
         self._sink: Sink | None = None
         self._waiting: deque[Message] = deque()
@@ -118,8 +119,11 @@ class MemoryChannel(Channel):
         peer = self._peer
         if self._closed or peer is None:
             raise ConnectionClosed("The other end of this channel is closed.")
-        frame, raw = classify(parse_trusted(message.raw)), message.raw
-        peer._deliver(Message(frame, raw, message.related, message.sender, message.headers, message.rights))
+        if isinstance(message.frame, Response):
+            message = replace(message, frame=UnparsedResponse(message.frame.id, message.raw))
+        elif not self._is_direct:
+            message = replace(message, frame=classify(parse_trusted(message.raw)))
+        peer._deliver(message)
 
     def _deliver(self, message: Message) -> None:
         if self._sink is not None:
@@ -138,9 +142,16 @@ class MemoryChannel(Channel):
                     end._sink.closed()
 
 
-def memory_pair() -> tuple[MemoryChannel, MemoryChannel]:
-    """Two connected channels: what one sends, the other receives."""
-    left, right = MemoryChannel(), MemoryChannel()
+def memory_pair(*, is_direct: bool = False) -> tuple[MemoryChannel, MemoryChannel]:
+    """Two connected channels: what one sends, the other receives. Results are parsed when they are read.
+
+    Parameters
+    ----------
+    is_direct : bool
+        Hand requests and notifications over as they are, and not parsed anew: for a front, which has parsed
+        those of its client and only passes on the bytes of the server's.
+    """
+    left, right = MemoryChannel(is_direct=is_direct), MemoryChannel(is_direct=is_direct)
     left._peer, right._peer = right, left
     return left, right
 

@@ -30,8 +30,8 @@ pytestmark = pytest.mark.anyio
 
 
 @asynccontextmanager
-async def memory() -> AsyncIterator[Pair]:
-    left, right = memory_pair()
+async def memory(*, is_direct: bool = False) -> AsyncIterator[Pair]:
+    left, right = memory_pair(is_direct=is_direct)
     yield Pair(left, right)
     left.close()
 
@@ -67,8 +67,9 @@ def name_of(part: object) -> str:
 
 
 @pytest.mark.parametrize("check", CONTRACT, ids=name_of)
-async def test_contract_in_memory(check: Check) -> None:
-    await check(memory)
+@pytest.mark.parametrize("is_direct", [False, True])
+async def test_contract_in_memory(check: Check, is_direct: bool) -> None:
+    await check(partial(memory, is_direct=is_direct))
 
 
 @pytest.mark.parametrize("anyio_backend", LINK_BACKEND)

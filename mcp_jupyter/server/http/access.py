@@ -153,7 +153,8 @@ class Principal:
     def filter(self, request: Request, message: Message) -> Message:
         """The part of a response that this principal may see: lists name only what it may use.
 
-        It must not raise: it runs where the server's messages arrive.
+        It must not raise: it runs where the server's messages arrive. A result is a dict where it came over
+        a wire; of a server in this process it may be a model.
         """
         return message
 

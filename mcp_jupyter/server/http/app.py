@@ -201,7 +201,7 @@ def address_family(host: str) -> socket.AddressFamily:
 
 def _opener(server: Serves, conversations: TaskGroup) -> Callable[[], Awaitable[Channel]]:
     async def open_channel() -> Channel:
-        near, far = memory_pair()
+        near, far = memory_pair(is_direct=True)
         conversations.start_soon(_converse, server, far)
         return near
 
