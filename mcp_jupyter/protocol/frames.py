@@ -11,9 +11,11 @@ Source: JSON-RPC 2.0; MCP narrows ids to string or integer, and params to an obj
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping
+import secrets
+from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any, Final, TypeAlias, TypeGuard
 
 from pydantic import BaseModel
@@ -33,10 +35,12 @@ __all__ = [
     "Request",
     "RequestId",
     "Response",
+    "Serialised",
     "UnparsedResponse",
     "classify",
     "decode",
     "dumps",
+    "dumps_with_serialised",
     "encode",
     "has_too_many_containers",
     "is_request_id",
@@ -61,6 +65,9 @@ _ESCAPED_SURROGATE: Final = re.compile(
 """A pair of surrogates, which is a character (group 2), or a lone one."""
 
 _RAW_SURROGATE: Final = re.compile(rb"\xed[\xa0-\xbf][\x80-\xbf]")
+
+_PLACE: Final = secrets.token_hex(16)
+"""Stands for a `Serialised` value while a frame is written. Nobody outside of the process can know it."""
 
 _NOT_COUNTED: Final = bytes(set(range(256)) - set(b'"[{'))
 
@@ -358,11 +365,29 @@ def decode(data: bytes | bytearray | str) -> Frame:
     return classify(parse(data))
 
 
-def dumps(value: Any) -> bytes:
+class Serialised:
+    """A JSON value that has been written out: `encode` copies its text, wherever in a frame it stands.
+
+    Writing a large result a second time costs as much as the first.
+    """
+
+    __slots__ = ("text", "value")
+
+    def __init__(self, value: Any, text: bytes) -> None:
+        self.value = value
+        self.text = text
+
+
+def dumps(value: Any, fallback: Callable[[Any], Any] | None = None) -> bytes:
     """Python values and models to one line of JSON, UTF-8.
 
     Model fields that are None are left out; NaN and infinities become null (JSON has neither); a lone
     surrogate becomes U+FFFD rather than no answer at all.
+
+    Parameters
+    ----------
+    fallback : callable, optional
+        Takes what has no JSON form, and returns what is written in its place.
 
     Raises
     ------
@@ -370,17 +395,14 @@ def dumps(value: Any) -> bytes:
         When something in `value` has no JSON form.
     """
     try:
-        return to_json(value, by_alias=True, exclude_none=True, inf_nan_mode="null")
+        return to_json(value, by_alias=True, exclude_none=True, inf_nan_mode="null", fallback=fallback)
     except (ValueError, RecursionError) as exc:  # pydantic's error is a ValueError
         if "surrogates not allowed" not in str(exc):
             raise TypeError(f"The value cannot be written as JSON: {exc}") from None
-    return _dumps_replacing_surrogates(value)
-
-
-def _dumps_replacing_surrogates(value: Any) -> bytes:
     try:
-        return to_json(without_surrogates(value), by_alias=True, exclude_none=True, inf_nan_mode="null")
-    except (PydanticSerializationError, ValueError, RecursionError) as exc:
+        value = without_surrogates(value)
+        return to_json(value, by_alias=True, exclude_none=True, inf_nan_mode="null", fallback=fallback)
+    except (ValueError, RecursionError) as exc:
         raise TypeError(f"The value cannot be written as JSON: {exc}") from None
 
 
@@ -406,9 +428,27 @@ def encode(frame: Frame) -> bytes:
         When params or result hold something that has no JSON form.
     """
     if isinstance(frame, Response):
-        return dumps({"jsonrpc": "2.0", "id": frame.id, "result": frame.result})
+        return dumps_with_serialised({"jsonrpc": "2.0", "id": frame.id, "result": frame.result})
     if isinstance(frame, Request):
         return dumps({"jsonrpc": "2.0", "id": frame.id, "method": frame.method, "params": frame.params})
     if isinstance(frame, Notification):
-        return dumps({"jsonrpc": "2.0", "method": frame.method, "params": frame.params})
+        return dumps_with_serialised({"jsonrpc": "2.0", "method": frame.method, "params": frame.params})
     return dumps({"jsonrpc": "2.0", "id": frame.id, "error": frame.error})
+
+
+def dumps_with_serialised(value: Any) -> bytes:
+    """The same as `dumps`, of a value in which `Serialised` values may stand."""
+    copied: list[bytes] = []
+
+    def place(part: Any) -> str:
+        if not isinstance(part, Serialised):
+            raise PydanticSerializationError(f"Unable to serialize unknown type: {type(part)}")
+        copied.append(part.text)
+        return _PLACE
+
+    text = dumps(value, place)
+    if not copied:
+        return text
+    between = text.split(b'"%b"' % _PLACE.encode())
+    parts = copied[1 - len(between) :]  # a text with surrogates is written twice
+    return b"".join(chain.from_iterable(zip(between, [*parts, b""], strict=True)))

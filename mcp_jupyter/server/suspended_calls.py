@@ -45,7 +45,7 @@ from anyio.lowlevel import checkpoint
 from .. import types
 from ..errors import McpError
 from ..protocol.codes import INTERNAL_ERROR, INVALID_PARAMS
-from ..protocol.frames import dumps
+from ..protocol.frames import dumps_with_serialised
 from ..protocol.seals import Seal, SealError
 from .client_requests import ANSWER_SECONDS, kind_of, read_answer
 from .context import RequestContext
@@ -385,7 +385,7 @@ class SuspendedCall:
     def size(self) -> int:
         """How many bytes the value has as JSON, once `done`; 0 for an exception, and for what has no JSON."""
         try:
-            return len(dumps(self._value))
+            return len(dumps_with_serialised(self._value))
         except TypeError:
             return 0
 

@@ -21,6 +21,7 @@ from mcp_jupyter.protocol.frames import (
     Notification,
     Request,
     Response,
+    Serialised,
     decode,
     dumps,
     encode,
@@ -187,6 +188,19 @@ def test_looking_for_surrogates_costs_linear_time(piece):
     with pytest.raises(FrameError):
         parse(rb'{"\ud800' + piece * (1_000_000 // len(piece)))
     assert time.process_time() - started < 5
+
+
+def test_what_has_been_written_out_is_copied() -> None:
+    """Wherever it stands, as often as it stands there, and beside a text that has to be mended."""
+    first, second = Serialised([1], b"[1 ]"), Serialised({"x": None}, b'{"x":null }')
+    result = CallToolResult(
+        content=[TextContent(text="cut within \ud83d")], structuredContent={"result": first, "more": [second]}
+    )
+    assert encode(Response(7, result)) == (
+        b'{"jsonrpc":"2.0","id":7,"result":{"content":[{"type":"text","text":"cut within \xef\xbf\xbd"}],'
+        b'"structuredContent":{"result":[1 ],"more":[{"x":null }]}}}'
+    )
+    assert encode(Notification("n", {"task": first})).endswith(b'"params":{"task":[1 ]}}')
 
 
 def test_null_in_data_stays_and_absent_fields_of_models_go():

@@ -19,7 +19,7 @@ from pydantic_core import from_json, to_json
 
 from ... import types
 from ...errors import ToolError
-from ...protocol.frames import dumps
+from ...protocol.frames import Serialised, dumps
 from ...types import AudioContent, ImageContent, TextContent
 from . import columns, tables
 from .images import SVG, Audio, Image, picture
@@ -107,12 +107,14 @@ class ContentTable:
     def __init__(self, rows: Sequence[Row]) -> None:
         self._rows = rows
 
-    def convert(self, value: Any, promised: Any = None, page_chars: int = tables.PAGE_CHARS) -> Content:
+    def convert(
+        self, value: Any, promised: Serialised | None = None, page_chars: int = tables.PAGE_CHARS
+    ) -> Content:
         """The content of one value; a list of things to show becomes its members' content.
 
         Parameters
         ----------
-        promised : Any
+        promised : Serialised, optional
             The JSON form that the tool promised, where it did: a text of JSON is that form then.
         page_chars : int
             Characters of the page of a data frame, as JSON.
@@ -129,7 +131,7 @@ class ContentTable:
             return Content(blocks, pages=[page for member in members for page in member.pages])
         return _anything(value)
 
-    def _find(self, value: Any, promised: Any, page_chars: int) -> Content | None:
+    def _find(self, value: Any, promised: Serialised | None, page_chars: int) -> Content | None:
         """The content by a row, or by what JSON has a form for; None when there is neither."""
         failed: Exception | None = None
         for row in self._rows:
@@ -157,9 +159,9 @@ def _explained(content: Content, error: Exception) -> Content:
     return content
 
 
-def _said(form: Any) -> Content:
+def _said(form: Serialised) -> Content:
     """A JSON form as text."""
-    return Content([text(form if isinstance(form, str) else dumps(form).decode("utf-8"))])
+    return Content([text(form.value if isinstance(form.value, str) else form.text.decode("utf-8"))])
 
 
 def text(value: str) -> types.TextContent:

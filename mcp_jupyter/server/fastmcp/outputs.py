@@ -22,7 +22,7 @@ from pydantic_core import (
 
 from ... import types
 from ...errors import ToolError
-from ...protocol.frames import dumps
+from ...protocol.frames import Serialised, dumps
 from ..content import Audio, Image, plain, tables, values
 from ..content.size_limits import extent
 from ..models import describe
@@ -116,7 +116,7 @@ class Output:
         """
         if self.promise is not None and not result.isError:
             given = result.structuredContent
-            self.structured(given.get("result") if self.wrapped and isinstance(given, dict) else given)
+            self.written(given.get("result") if self.wrapped and isinstance(given, dict) else given)
 
     @property
     def is_text(self) -> bool:
@@ -128,31 +128,26 @@ class Output:
         """Whether the object is ours: a data frame's page, or what stands around a value."""
         return self.promise is None or self.wrapped
 
-    def structured(self, value: Any) -> dict[str, Any] | None:
-        """The value as `structuredContent`; None for a data frame, whose content has it.
+    def written(self, value: Any) -> Serialised | None:
+        """The value in the form that was promised; None for a data frame, whose content has it.
 
         Raises
         ------
         ToolError
             When the value is not what the annotation promised.
         """
-        return self.sized(value)[0]
-
-    def sized(self, value: Any) -> tuple[dict[str, Any] | None, int | None]:
-        """The same, and its size: bytes of JSON, without the object that stands around a value."""
         if self.promise is None:
             if not tables.is_frame(value):
                 raise ToolError(f"The tool promised a data frame and returned {type(value).__name__}.")
-            return None, None
+            return None
         try:
             # Read back: the other side's parser must take it too (it takes no numbers of 5,000 digits).
-            written = dumps(self.promise.form(value))
-            sent = from_json(written)
+            text = dumps(self.promise.form(value))
+            return Serialised(from_json(text), text)
         except ValidationError as exc:
             raise ToolError(f"The tool returned something else than it promised: {describe(exc)}") from None
         except (TypeError, ValueError, RecursionError) as exc:
             raise ToolError(f"What the tool returned has no JSON form: {exc}") from None
-        return {"result": sent} if self.wrapped else sent, len(written)
 
 
 class _Promise:

@@ -20,7 +20,7 @@ from pydantic import Field
 from pydantic_core import from_json
 
 from ... import types
-from ...protocol.frames import dumps, has_too_many_containers
+from ...protocol.frames import dumps, dumps_with_serialised, has_too_many_containers
 from ..content import Content, FramePage, ResourceValue, tables
 from ..content import resources as paging
 from ..content.images import with_texts, without_texts
@@ -79,7 +79,7 @@ class Draft:
     is_ours : bool
         Whether the schema of the structured content is ours, and has a place for what was printed.
     structure_size : int or None
-        Bytes of the structured content as JSON, where they are known.
+        Bytes of the structured content as JSON, where they are known: it is, or holds, a `Serialised`.
     """
 
     result: types.CallToolResult
@@ -298,7 +298,7 @@ class Presenter:
         most = self._profile.structure_chars
         if draft.structure_size is not None and draft.structure_size + OWN_CHARS <= most:
             return  # most structures end here: to write them out once more would cost as much as sending them
-        text = dumps(result.structuredContent)
+        text = dumps_with_serialised(result.structuredContent)
         if len(text) <= most:
             return
         _drop_structure(result)

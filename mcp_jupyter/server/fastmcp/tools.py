@@ -271,11 +271,14 @@ class Tool:
         if output is None:
             content = table.convert(value, None, page_chars)
             return Draft(_result(content, content.structured), content.pages)
-        structured, size = output.sized(value)
-        inner = structured["result"] if output.wrapped and structured else structured
-        content = table.convert(value, inner, page_chars)
-        result = _result(content, content.structured if structured is None else structured)
-        return Draft(result, content.pages, promised, output.is_text, output.is_ours, size)
+        written = output.written(value)
+        # A NaN is null as JSON; its text says what it is.
+        promise = None if written is None or written.value is None else written
+        content = table.convert(value, promise, page_chars)
+        if written is None:
+            return Draft(_result(content, content.structured), content.pages, promised, is_ours=True)
+        result = _result(content, {"result": written} if output.wrapped else written)
+        return Draft(result, content.pages, promised, output.is_text, output.is_ours, len(written.text))
 
 
 def _result(content: Content, structured: Any) -> types.CallToolResult:
