@@ -4,16 +4,16 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING
 
 from IPython.core.error import UsageError
 from IPython.core.interactiveshell import InteractiveShell
-from IPython.core.magic import Magics
 
 from ._ipython.cards import show
+from ._ipython.private import has_kernel, registered_magics, unregister_magics
 from .errors import LinkError
 from .kernel.cells import CellTransformer
-from .kernel.engine import Engine, is_kernel
+from .kernel.engine import Engine
 from .kernel.magics import Completion, McpMagics
 from .kernel.status import loaded_card
 from .notebook_client.connections import Connections
@@ -25,8 +25,6 @@ if TYPE_CHECKING:
     from .widgets.questions import QuestionForm
 
 __all__ = ["connections_of", "engine_of", "load_ipython_extension", "magics_of", "unload_ipython_extension"]
-
-M = TypeVar("M", bound=Magics)
 
 
 def load_ipython_extension(shell: InteractiveShell) -> None:
@@ -50,7 +48,7 @@ def load_ipython_extension(shell: InteractiveShell) -> None:
 
 
 def _load(shell: InteractiveShell) -> McpMagics:
-    engine = _started(shell) if is_kernel(shell) else None
+    engine = _started(shell) if has_kernel(shell) else None
     connections = Connections(None) if engine is None else Connections(engine.post_to_main, _Widgets())
     calling = CallingMagics(shell, connections)
     magics = McpMagics(shell, engine, partial(connection_cards, connections))
@@ -87,7 +85,7 @@ class _Widgets:
 
 def unload_ipython_extension(shell: InteractiveShell) -> None:
     """Disconnect all servers, stop the engine and take the magics back."""
-    calling, magics = _removed(shell, CallingMagics), _removed(shell, McpMagics)
+    calling, magics = unregister_magics(shell, CallingMagics), unregister_magics(shell, McpMagics)
     if calling is not None:
         calling.close()
     if magics is None:
@@ -100,21 +98,6 @@ def unload_ipython_extension(shell: InteractiveShell) -> None:
         magics.running.stop()
 
 
-def _removed(shell: InteractiveShell, kind: type[M]) -> M | None:
-    """Take the magics of one class back; None when they are not registered."""
-    manager = shell.magics_manager
-    magics = manager.registry.pop(kind.__name__, None)
-    if not isinstance(magics, kind):
-        return None
-    for cut in ("line", "cell"):
-        for name in magics.magics[cut]:
-            manager.magics[cut].pop(name, None)
-    registered: list[Any] = shell.configurables
-    if magics in registered:
-        registered.remove(magics)
-    return magics
-
-
 def engine_of(shell: InteractiveShell) -> Engine | None:
     """The engine of a kernel's shell that has the extension loaded, else None."""
     magics = magics_of(shell)
@@ -123,11 +106,10 @@ def engine_of(shell: InteractiveShell) -> Engine | None:
 
 def magics_of(shell: InteractiveShell) -> McpMagics | None:
     """The serving magics of a shell that has the extension loaded, else None."""
-    magics = shell.magics_manager.registry.get(McpMagics.__name__)
-    return magics if isinstance(magics, McpMagics) else None
+    return registered_magics(shell, McpMagics)
 
 
 def connections_of(shell: InteractiveShell) -> Connections | None:
     """The servers that a shell with the extension loaded is connected to, else None."""
-    calling = shell.magics_manager.registry.get(CallingMagics.__name__)
-    return calling.connections if isinstance(calling, CallingMagics) else None
+    calling = registered_magics(shell, CallingMagics)
+    return None if calling is None else calling.connections

@@ -13,8 +13,6 @@ from typing import Final
 from urllib.parse import urlsplit
 
 import anyio
-from jupyter_server.extension.application import ExtensionApp
-from jupyter_server.serverapp import ServerApp
 from traitlets import Bool, Float, List, TraitError, Unicode, validate
 from traitlets.utils.bunch import Bunch
 
@@ -25,6 +23,7 @@ from ..ipc.rendezvous import CALLBACK_PATH, announce, callback_under, is_callbac
 from ..protocol.origins import OriginRule, loopback
 from .handlers import routes
 from .manager import NotebookManager
+from .private import StartedApp, scrub_from_logs
 from .renames import RenameFollower
 from .token_auth import NotebookDoor, TokenGuard
 from .tokens import DEFAULT_DAYS, MAX_DAYS, TokenStore
@@ -48,7 +47,7 @@ def _is_origin(text: str) -> bool:
     return True
 
 
-class McpJupyterApp(ExtensionApp):
+class McpJupyterApp(StartedApp):
     """MCP clients reach live notebooks through this Jupyter Server."""
 
     name = "mcp_jupyter"
@@ -168,8 +167,7 @@ class McpJupyterApp(ExtensionApp):
         # What this package logs goes where the server's own log goes.
         self._log_parent, _package_log.parent = _package_log.parent, self.serverapp.log
         # All of these are scrubbed by default already; this holds should that change.
-        scrubbed = self.settings.get("extra_log_scrub_param_keys", [])
-        self.settings["extra_log_scrub_param_keys"] = [*scrubbed, "session_key", "code", "state"]
+        scrub_from_logs(self.settings, ["session_key", "code", "state"])
 
     def initialize_handlers(self) -> None:
         """Add the routes of both doors."""
@@ -186,9 +184,10 @@ class McpJupyterApp(ExtensionApp):
         }
         self.handlers.extend(routes(self.door, human))
 
-    async def _start_jupyter_server_extension(self, serverapp: ServerApp) -> None:
+    async def started(self) -> None:
         """Follow renamed notebooks, and tell kernels where browsers reach this server."""
-        self._renames = RenameFollower(serverapp, self.store, default_runtime_dir())
+        assert self.serverapp is not None
+        self._renames = RenameFollower(self.serverapp, self.store, default_runtime_dir())
         self._renames.start()
         if self.callback is not None:
             try:

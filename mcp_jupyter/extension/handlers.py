@@ -22,6 +22,7 @@ from ..server.http.streamable import StreamableHandler
 from .api import ServersHandler, TokenHandler, TokensHandler
 from .grants import scope_of
 from .oauth_callback import CallbackHandler
+from .private import LoggedHandler
 from .token_auth import NotebookDoor, keep_logged_headers_fit, keep_logs_fit
 
 __all__ = [
@@ -40,7 +41,7 @@ Route = tuple[str, type[RequestHandler], dict[str, Any]]
 # Jupyter's `prepare`, which lets people in, is never called: `DoorHandler` has its own.
 
 
-class _AtDoor(DoorHandler):
+class _AtDoor(LoggedHandler, DoorHandler):
     """What the handlers below have in common."""
 
     door: NotebookDoor
@@ -50,9 +51,9 @@ class _AtDoor(DoorHandler):
         keep_logs_fit(self.request)
         super().initialize(door, endpoint)
 
-    def _log(self) -> None:  # tornado's hook: the request is over
+    def before_log(self) -> None:
+        """Let no log have a token, or a header of any length."""
         keep_logged_headers_fit(self.request)
-        super()._log()
 
 
 class _OfNotebook(_AtDoor):

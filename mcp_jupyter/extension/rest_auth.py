@@ -17,6 +17,7 @@ from tornado import web
 
 from ..protocol.origins import OriginRule
 from .manager import NotebookManager
+from .private import LoggedHandler
 from .token_auth import RESOURCE, keep_logged_headers_fit, keep_logs_fit
 from .tokens import TokenStore, split
 
@@ -42,7 +43,7 @@ def allowed(action: Literal["read", "write", "execute"]) -> Callable[[_VerbT], _
 
 
 @web.stream_request_body
-class HumanHandler(APIHandler):
+class HumanHandler(LoggedHandler, APIHandler):
     """Base: lets people in, not tokens, and reads a small body."""
 
     def initialize(
@@ -106,9 +107,9 @@ class HumanHandler(APIHandler):
             origins = []  # the very host it was sent to, as behind a proxy
         return self._origins().check(origins, headers.get_list("Sec-Fetch-Site"))
 
-    def _log(self) -> None:  # tornado's hook: the request is over
+    def before_log(self) -> None:
+        """Let no log have a token, or a header of any length."""
         keep_logged_headers_fit(self.request)
-        super()._log()
 
     def data_received(self, chunk: bytes) -> None:
         """Keep a piece of the body."""

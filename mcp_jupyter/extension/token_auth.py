@@ -13,7 +13,6 @@ from __future__ import annotations
 import hmac
 import ipaddress
 import logging
-import os
 import re
 from collections.abc import Callable
 from typing import Final
@@ -21,7 +20,6 @@ from typing import Final
 from jupyter_core.utils import ensure_async
 from jupyter_server.auth import User
 from jupyter_server.base.handlers import JupyterHandler
-from jupyter_server.utils import urldecode_unix_socket_path
 from tornado.httputil import HTTPServerRequest
 from tornado.web import RequestHandler
 
@@ -30,6 +28,7 @@ from ..server.http.access import CHALLENGE, Guard, Principal, Refusal, bearer_to
 from ..server.http.base_handler import Door
 from .grants import OWNER_ID, Grant, insufficient_scope, max_body_bytes
 from .manager import NotebookManager
+from .private import allows_remote_access, is_local_host
 from .tokens import Token, TokenFileError, TokenRefused, TokenStore, split, without_secrets
 
 __all__ = [
@@ -83,19 +82,14 @@ def host_refusal(handler: RequestHandler) -> str | None:
     match = _HOST.fullmatch(host) if len(host) <= MAX_HOST_CHARS else None
     if match is None:
         return "malformed Host header"
-    if handler.settings.get("allow_remote_access", False):
+    if allows_remote_access(handler.settings):
         return None
     name = match["host"].strip("[]")
     try:
         is_local = ipaddress.ip_address(name).is_loopback
     except ValueError:
-        is_local = name in handler.settings.get("local_hostnames", ["localhost"]) or _is_socket(name)
+        is_local = is_local_host(handler.settings, name)
     return None if is_local else "Host not allowed (see ServerApp.allow_remote_access)"
-
-
-def _is_socket(name: str) -> bool:
-    path = urldecode_unix_socket_path(name)
-    return path.startswith("/") and os.path.exists(path)
 
 
 def keep_logs_fit(request: HTTPServerRequest) -> None:

@@ -25,9 +25,9 @@ from operator import itemgetter
 from types import FrameType
 from typing import Any, Final, Literal, Protocol, TypeVar
 
-from ipykernel.kernelbase import Kernel
 from IPython.core.interactiveshell import InteractiveShell
 
+from .._ipython.private import run_code_code, shell_main_code
 from ..errors import ToolError
 from ..server.content import Content
 from ..server.runner import Invocation, OneProcess, Outcome
@@ -330,6 +330,9 @@ class Activity:
         return "the kernel"
 
 
+_RUN_CODE: Final = run_code_code()
+
+
 class CellWatch:
     """Knows which cell runs on the main thread.
 
@@ -375,9 +378,8 @@ class CellWatch:
         It is not while an async cell awaits: then the loop is free and a call may run. It is when a
         cell runs the loop from inside (nest_asyncio does): a call would then run in the midst of it.
         """
-        code = InteractiveShell.run_code.__code__
         frame = sys._getframe(1)
-        while frame.f_code is not code:
+        while frame.f_code is not _RUN_CODE:
             if frame.f_back is None:
                 return False
             frame = frame.f_back
@@ -387,7 +389,7 @@ class CellWatch:
         if threading.current_thread() is not self._main_thread:
             return  # a subshell's cell does not hold the main thread
         if not self._running:
-            self._current = Activity(time.monotonic(), cell=self._shell.displayhook.prompt_count)
+            self._current = Activity(time.monotonic(), cell=self._shell.execution_count)
         self._running.append(info)
 
     def _after(self, result: Any) -> None:
@@ -574,7 +576,7 @@ class InterruptGate:
 _BOUNDARIES: Final = (
     InterruptGate._call.__code__,
     InterruptGate.run.__code__,
-    Kernel.shell_main.__code__,
+    shell_main_code(),
 )
 
 

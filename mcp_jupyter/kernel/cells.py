@@ -21,8 +21,9 @@ from IPython.core.error import UsageError
 from IPython.core.interactiveshell import InteractiveShell
 
 from .._ipython.arguments import wants_help
+from .._ipython.private import number_of_running_cell, rendered_syntax_error, rendered_traceback
 
-__all__ = ["Cell", "CellTransformer", "autoreloads", "is_code", "reload_modules", "run_cell"]
+__all__ = ["Cell", "CellTransformer", "is_code", "run_cell"]
 
 NOTHING: Final = object()
 """The value of a cell that does not end in an expression."""
@@ -114,8 +115,7 @@ def _placed(shell: InteractiveShell, head: str, body: str, number: int) -> tuple
 
 def _number(shell: InteractiveShell, otherwise: int) -> int:
     """The number of the cell that runs."""
-    running = shell.displayhook.exec_result  # None before a cell runs, and when it has run another one
-    number = None if running is None else running.execution_count
+    number = number_of_running_cell(shell)
     return otherwise if number is None else number
 
 
@@ -183,18 +183,6 @@ def _functions_under(shell: InteractiveShell, tree: ast.Module) -> list[str]:
     return []
 
 
-def autoreloads(shell: InteractiveShell) -> Any:
-    """The magics of `%autoreload`, where that extension is loaded."""
-    return shell.magics_manager.registry.get("AutoreloadMagics")
-
-
-def reload_modules(shell: InteractiveShell) -> None:
-    """Reload the modules whose files changed, where `%autoreload` is on: before a call as before a cell."""
-    magics = autoreloads(shell)
-    if magics is not None:
-        magics.pre_run_cell(getattr(magics, "_last_execution_info", None))
-
-
 def _execute(
     shell: InteractiveShell, tree: ast.Module | ast.Expression, filename: str, mode: str, magic: str
 ) -> Any:
@@ -230,12 +218,7 @@ class _RaisedWhileRunning(Exception):
     def _render_traceback_(self) -> list[str]:
         # A plain cell has the frame of IPython that runs it, and then its own.
         frames = [*traceback.extract_tb(self.__traceback__, limit=1), *traceback.extract_tb(self._frames)]
-        shown: list[str] = self._shell.SyntaxTB.structured_traceback(
-            type(self._error),
-            self._error,
-            frames,  # type: ignore[arg-type] # as `showsyntaxerror` gives them
-        )
-        return shown
+        return rendered_syntax_error(self._shell, self._error, frames)
 
 
 def _stand_in(shell: InteractiveShell, error: SyntaxError) -> Exception:
@@ -250,8 +233,7 @@ def _begin_traceback_in_cell(shell: InteractiveShell, error: BaseException) -> N
     frames = error.__traceback__ and error.__traceback__.tb_next  # the first frame is ours
 
     def render() -> list[str]:
-        shown: list[str] = shell.InteractiveTB.structured_traceback(type(error), error, frames, tb_offset=0)
-        return shown
+        return rendered_traceback(shell, error, frames)
 
     if not hasattr(error, "_render_traceback_"):  # an error that renders itself is left alone
         with suppress(AttributeError):  # its class has slots

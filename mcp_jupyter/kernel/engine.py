@@ -24,12 +24,12 @@ from typing import Any, Final
 from IPython.core.interactiveshell import InteractiveShell
 
 from .._ipython.identity import SESSION_NAME, Identity, identify, why_unreachable
+from .._ipython.private import autoreload_magics, main_loop
 from ..errors import LinkError
 from ..ipc.files import ConnectionInfo, default_runtime_dir
 from ..ipc.listener import Listener
 from ..ipc.names import RememberedNames
 from ..server.fastmcp import FastMCP
-from .cells import autoreloads
 from .content import kernel_table
 from .instructions import NotebookInstructions
 from .questions import DrawForm, NotebookQuestions
@@ -40,7 +40,6 @@ from .variables import Variables, cells_resource, status_resource, variables_res
 __all__ = [
     "STATUS_KEY",
     "Engine",
-    "is_kernel",
 ]
 
 
@@ -205,7 +204,7 @@ class Engine:
 
     def _after_call(self) -> None:
         self.variables.after_cell()
-        if autoreloads(self._shell):  # before the call, which may have changed what tools take
+        if autoreload_magics(self._shell):  # before the call, which may have changed what tools take
             self.server.renew()
 
     def remove(self, name: str) -> list[str]:
@@ -381,13 +380,7 @@ class Engine:
 
 
 def _main_loop(shell: InteractiveShell) -> asyncio.AbstractEventLoop:
-    kernel = getattr(shell, "kernel", None)
-    loop: asyncio.AbstractEventLoop | None = getattr(getattr(kernel, "io_loop", None), "asyncio_loop", None)
+    loop = main_loop(shell)
     if loop is None:  # IPython loads extensions that its configuration names before the kernel has a loop
         raise LinkError("The kernel is still starting. Run `%load_ext mcp_jupyter` in a cell.")
     return loop
-
-
-def is_kernel(shell: InteractiveShell) -> bool:
-    """Whether a shell belongs to a Jupyter kernel; that of plain IPython does not."""
-    return getattr(shell, "kernel", None) is not None

@@ -21,6 +21,8 @@ import threading
 import time
 from typing import Any, Final
 
+from .._ipython.private import PUBLISH_STATUS, Replacement, publish
+
 __all__ = ["ExecutionState"]
 
 log = logging.getLogger(__name__)
@@ -42,16 +44,14 @@ class ExecutionState:
     Parameters
     ----------
     kernel : ipykernel.kernelbase.Kernel
-        Between `open` and `close` its `_publish_status` goes through here, on every thread.
+        Between `open` and `close` the statuses it sends go through here, on every thread.
     """
 
     def __init__(self, kernel: Any) -> None:
         self._kernel = kernel
         # Reentrant: a signal's handler may run in the midst of it.
         self._lock = threading.RLock()
-        self._before: Any = None  # the kernel's method
-        self._own: Any = None
-        self._ours = self._publish_status  # one object, so that it can be recognised
+        self._replacement: Replacement | None = None  # of the kernel's method
         self._open = False
         self._requests: dict[int, Any] = {}  # by thread: the shell request of a front end that it works on
         self._holding = 0  # calls on the main thread
@@ -72,9 +72,7 @@ class ExecutionState:
         with self._lock:
             if in_cell:
                 self._requests[threading.get_ident()] = self._kernel.get_parent("shell")
-            self._before = self._kernel._publish_status
-            self._own = vars(self._kernel).get("_publish_status")  # set on the kernel by others
-            self._kernel._publish_status = self._ours
+            self._replacement = Replacement(self._kernel, PUBLISH_STATUS, self._publish_status)
             self._open = True
 
     def close(self) -> None:
@@ -82,11 +80,8 @@ class ExecutionState:
         with self._lock:
             if self._shown is not None:
                 self._let_go()
-            if self._kernel._publish_status is self._ours:
-                if self._own is None:
-                    del self._kernel._publish_status  # the class's own appears again
-                else:
-                    self._kernel._publish_status = self._own
+            if self._replacement is not None:
+                self._replacement.undo()
             self._requests.clear()
             self._open = False
 
@@ -164,8 +159,10 @@ class ExecutionState:
     def _publish_status(self, status: str, channel: str, parent: Any = None) -> None:
         """Stands in the place of the kernel's method. Any thread."""
         with self._lock:
-            if not self._open:
-                self._before(status, channel, parent)
+            assert self._replacement is not None
+            send = self._replacement.original
+            if not self._open:  # another package calls us, which replaced the method after us
+                send(status, channel, parent)
                 return
             parent = parent or self._kernel.get_parent(channel)
             if channel == "shell" and status == "busy":
@@ -174,7 +171,7 @@ class ExecutionState:
                 self._requests[threading.get_ident()] = parent
             elif channel == "shell" and status == "idle":
                 self._requests.pop(threading.get_ident(), None)
-            self._before(status, channel, parent)
+            send(status, channel, parent)
             if status == "idle" and self._holding and self._shown is not None:
                 self._send("busy", self._shown)  # an async call awaits while cells come and go
 
@@ -185,14 +182,7 @@ class ExecutionState:
     def _send(self, status: str, parent: Any) -> None:
         """Send as ipykernel does: its socket hands messages to the IOPub thread, from any thread."""
         self._spoke = time.monotonic()
-        kernel = self._kernel
         try:
-            kernel.session.send(
-                kernel.iopub_socket,
-                "status",
-                {"execution_state": status},
-                parent=parent,
-                ident=kernel._topic("status"),
-            )
+            publish(self._kernel, "status", {"execution_state": status}, parent)
         except Exception:  # a boundary: the kernel ends, and a call must not fail for its status
             log.debug("The kernel's status was not published", exc_info=True)

@@ -49,6 +49,7 @@ from .._ipython.arguments import (
 )
 from .._ipython.cards import Card, show, signature_text
 from .._ipython.identity import cell_id
+from .._ipython.private import flags_of, user_variables
 from ..errors import LinkError
 from ..server.fastmcp.prompts import Prompt
 from ..server.fastmcp.resources import Resource
@@ -223,7 +224,7 @@ class McpMagics(Magics):
         if args.paths:
             raise UsageError("%mcp_resource: --paths is for a cell: %%mcp_resource files://{path*} --paths")
         if args.what not in self.shell.user_ns:
-            raise no_such("variable", args.what, self._variables())
+            raise no_such("variable", args.what, user_variables(self.shell))
         resource = self.engine.variables.serve(
             args.what,
             name=args.name,
@@ -235,10 +236,6 @@ class McpMagics(Magics):
         kind = type(self.shell.user_ns[args.what]).__name__
         description = [args.description] if args.description else []
         show(Card("MCP resource", [(resource.uri, kind, *description)]))
-
-    def _variables(self) -> list[str]:
-        hidden = self.shell.user_ns_hidden
-        return [name for name in self.shell.user_ns if not name.startswith("_") and name not in hidden]
 
     # -- prompts ---------------------------------------------------------------------------------
 
@@ -537,9 +534,9 @@ class Completion:
 
     def _candidates(self, head: str, magic: Any, word: str) -> Iterable[str]:
         if word.startswith("-"):
-            return [flag for action in magic.parser._actions for flag in action.option_strings]
+            return flags_of(magic.parser)
         if head == "%mcp_remove":
             return self._magics.served_names()
         if head == "%mcp_resource":
-            return self._magics._variables()
+            return user_variables(self._magics.shell)
         return ()

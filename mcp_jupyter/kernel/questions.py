@@ -18,12 +18,14 @@ import logging
 import secrets
 import threading
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import count
 from typing import Any, Final, Protocol, TypeAlias
 
 from .. import types
+from .._ipython.private import publish
 from .._ipython.questions import Question
 from ..errors import McpError
 from ..notebook_client.display import Listing
@@ -96,7 +98,7 @@ class NotebookQuestions:
     def close(self) -> None:
         """Ask nothing any more. Idempotent."""
         self._cell = None
-        if self._before_cell in self._shell.events.callbacks["pre_run_cell"]:
+        with suppress(ValueError):  # closed before
             self._shell.events.unregister("pre_run_cell", self._before_cell)
 
     def answer(self, number: int, content: Mapping[str, Any] | str | None = None) -> None:
@@ -163,11 +165,8 @@ class NotebookQuestions:
 
     def _publish(self, kind: str, entry: _Open, bundle: Mapping[str, Any]) -> None:
         """Send an output of the cell; whatever runs now, it is not that one's."""
-        kernel = self._shell.kernel
         content = {"data": bundle, "metadata": {}, "transient": {"display_id": entry.display_id}}
-        kernel.session.send(
-            kernel.iopub_socket, kind, content, parent=entry.cell, ident=kernel._topic("display_data")
-        )
+        publish(self._shell.kernel, kind, content, entry.cell)
 
     # -- the engine's thread -------------------------------------------------------------------------
 

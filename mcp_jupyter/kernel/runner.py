@@ -20,11 +20,11 @@ from contextlib import suppress
 from functools import partial
 from typing import Any, Final
 
+from .._ipython.private import gui_has_main_thread, leave_gui, reload_modules
 from ..errors import ToolError
 from ..server.runner import Invocation, OneProcess, Outcome, Workers, is_async
 from . import figures
 from .calls import CURRENT, Activity, Call, Calls, CellWatch, InterruptGate, State, walled
-from .cells import reload_modules
 from .content import Displays
 from .execution_state import ExecutionState
 from .stdio_redirect import StandIns
@@ -408,18 +408,8 @@ class KernelRunner:
         if self._waiting and not self._pumping:
             self._pumping = True
             self._main_loop.call_soon_threadsafe(self._pump)
-            if self._kernel.eventloop is not None:
-                self._leave_gui()
-
-    def _leave_gui(self) -> None:
-        """Have a GUI's event loop (`%gui qt`) give way to ours.
-
-        It does so for a message to the shell; this is the one that ipykernel sends itself and that
-        means nothing to it, unless it is dropping cells after an error: then it sends one anyway.
-        """
-        if not self._kernel._aborting:
-            send = self._kernel._post_dummy_stop_aborting_message
-            self._kernel.shell_channel_thread.io_loop.add_callback(send, None)
+            if gui_has_main_thread(self._kernel):
+                leave_gui(self._kernel)
 
     def _pump(self) -> None:
         """Run the next call. One a round of the loop: cells get their turn between calls."""

@@ -12,8 +12,9 @@ import sys
 import threading
 from collections.abc import Callable, Iterable
 from functools import partial
-from typing import Any, Final, Literal, NoReturn
+from typing import Any, Literal, NoReturn
 
+from .._ipython.private import INPUT_REQUEST, SHOW_TRACEBACK, Replacement
 from ..errors import ToolError
 from ..notebook_client.text import clean
 from .calls import CURRENT
@@ -21,9 +22,6 @@ from .content import Displays
 from .outputs import Display
 
 __all__ = ["StandIns"]
-
-_NOTHING: Final = object()
-"""The own attribute of an object that has none: it has its class's."""
 
 
 class CallStream:
@@ -103,14 +101,14 @@ class StandIns:
         self._shell: Any = shell
         self._displays = displays
         self._in_place: dict[str, tuple[Any, Any]] = {}  # name in `sys` -> (stand-in, original)
-        self._replaced: list[tuple[Any, str, Any, Any]] = []  # object, name, ours, its own attribute before
+        self._replaced: list[Replacement] = []
         self._hooked = threading.local()  # hooks are per thread, as ipykernel keeps them
 
     def open(self) -> None:
         self.renew()
         shell, formatter = self._shell, self._shell.display_formatter
-        ask_exit, request = shell.ask_exit, shell.kernel._input_request
-        show_traceback, format_value = shell._showtraceback, formatter.format
+        ask_exit, request = shell.ask_exit, getattr(shell.kernel, INPUT_REQUEST)
+        show_traceback, format_value = getattr(shell, SHOW_TRACEBACK), formatter.format
 
         def refuse_exit() -> None:
             if CURRENT.get() is not None:
@@ -139,8 +137,8 @@ class StandIns:
         for name in ("publish", "clear_output"):
             self._replace(shell.display_pub, name, self._hooked_before(getattr(shell.display_pub, name)))
         self._replace(shell, "ask_exit", refuse_exit)  # exit() and quit() in a notebook
-        self._replace(shell.kernel, "_input_request", refuse_request)  # input() and getpass() in a cell
-        self._replace(shell, "_showtraceback", keep_traceback)  # of a cell that a call runs (`run_cell`)
+        self._replace(shell.kernel, INPUT_REQUEST, refuse_request)  # input() and getpass() in a cell
+        self._replace(shell, SHOW_TRACEBACK, keep_traceback)  # of a cell that a call runs (`run_cell`)
         self._replace(formatter, "format", format_displayed)  # what display() and cells show
 
     def renew(self) -> None:
@@ -174,18 +172,12 @@ class StandIns:
         for publisher in vars(self._hooked).values():
             publisher.unregister_hook(_keep_display)
         vars(self._hooked).clear()
-        for owner, name, ours, before in self._replaced:
-            if vars(owner).get(name) is not ours:
-                continue  # replaced since: it calls ours, which then passes everything on
-            if before is _NOTHING:
-                delattr(owner, name)
-            else:
-                setattr(owner, name, before)
+        for replacement in self._replaced:
+            replacement.undo()
         self._replaced.clear()
 
     def _replace(self, owner: Any, name: str, ours: Any) -> None:
-        self._replaced.append((owner, name, ours, vars(owner).get(name, _NOTHING)))
-        setattr(owner, name, ours)
+        self._replaced.append(Replacement(owner, name, ours))
 
     def _stand_in(self, name: str, make: Callable[[Any], CallStream | CallStdin]) -> None:
         stream = getattr(sys, name)

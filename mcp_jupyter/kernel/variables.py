@@ -20,6 +20,7 @@ from urllib.parse import quote
 
 from IPython.core.interactiveshell import InteractiveShell
 
+from .._ipython.private import history_of_cell, sources_of_cells, user_variables
 from .._util.class_names import library_of, module_of
 from ..errors import McpError
 from ..protocol.codes import INTERNAL_ERROR
@@ -451,11 +452,10 @@ def variables_resource(shell: InteractiveShell) -> Resource:
     """The names, kinds, shapes and sizes of the notebook's variables; not their values."""
 
     def read() -> dict[str, Any]:
-        hidden = shell.user_ns_hidden
-        names = [name for name in dict(shell.user_ns) if not name.startswith("_") and name not in hidden]
+        names = user_variables(shell)
         found = []
         for name in names[:MAX_VARIABLES]:
-            if (value := shell.user_ns.get(name, hidden)) is not hidden:
+            if (value := shell.user_ns.get(name, _Gone)) is not _Gone:  # a cell may run meanwhile
                 found.append({"name": name, **_about(value)})
         return {"variables": found, "total": len(names)}
 
@@ -490,9 +490,8 @@ def cells_resource(shell: InteractiveShell) -> Resource:
     """The cells that ran, with what they printed, gave and raised, as IPython's history has them."""
 
     def read() -> dict[str, Any]:
-        history: Any = shell.history_manager
-        sources = list(history.input_hist_raw)
-        shown = [_cell(history, number, sources) for number in range(1, len(sources))][-MAX_CELLS:]
+        sources = sources_of_cells(shell)
+        shown = [_cell(shell, number, sources) for number in range(1, len(sources))][-MAX_CELLS:]
         return {"cells": shown, "total": max(0, len(sources) - 1)}
 
     resource = Resource.of(
@@ -506,15 +505,14 @@ def cells_resource(shell: InteractiveShell) -> Resource:
     return replace(resource, ours=True)
 
 
-def _cell(history: Any, number: int, sources: list[str]) -> dict[str, Any]:
-    # IPython keeps outputs since 9; displays of other kinds go to the notebook alone.
-    outputs = [_text(each.bundle) for each in list(getattr(history, "outputs", {}).get(number, ()))]
+def _cell(shell: InteractiveShell, number: int, sources: list[str]) -> dict[str, Any]:
+    bundles, error = history_of_cell(shell, number)  # displays of other kinds go to the notebook alone
+    outputs = list(map(_text, bundles))
     said: dict[str, Any] = {
         "number": number,
         "source": _cut(sources[number]),
         "outputs": [_cut(output) for output in outputs if output],
     }
-    error = getattr(history, "exceptions", {}).get(number)
     if error:
         said["error"] = _cut(f"{error.get('ename')}: {error.get('evalue')}")
     return said

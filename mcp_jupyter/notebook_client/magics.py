@@ -25,6 +25,7 @@ from traitlets import List, Unicode
 from .._ipython.arguments import HELP, argument, magic, no_such, parse, parse_words, seconds, words_of
 from .._ipython.cards import Card, show
 from .._ipython.identity import cell_id, identify
+from .._ipython.private import flags_of
 from ..errors import CassetteError, McpJupyterError, ToolError
 from .connections import Connections
 from .text import clean
@@ -124,9 +125,7 @@ def split_target(parser: MagicArgumentParser, words: Sequence[str]) -> tuple[lis
 
     The target begins with the second word that is no option, or after ``--``.
     """
-    takes_value = {
-        flag for action in parser._actions for flag in action.option_strings if _takes_value(action)
-    }
+    takes_value = {flag for flag, action in flags_of(parser).items() if action.nargs != 0}
     ours: list[str] = []
     target: list[str] = []
     rest = list(words)
@@ -147,10 +146,6 @@ def split_target(parser: MagicArgumentParser, words: Sequence[str]) -> tuple[lis
             if not word.startswith(_URL):
                 return ours, [*target, *rest]
     return ours, target
-
-
-def _takes_value(action: Any) -> bool:
-    return bool(action.option_strings) and action.nargs != 0
 
 
 # -- magics --------------------------------------------------------------------------------------
@@ -352,13 +347,9 @@ class CallingMagics(Magics):
         if self.completion is None:
             from .completion import Completion
 
-            options = {f"%{name}": self._options(name) for name in self.magics["line"]}
+            options = {f"%{name}": list(flags_of(getattr(self, name).parser)) for name in self.magics["line"]}
             self.completion = Completion(self.shell.user_ns, lambda: self.connections.servers, options)
             self.shell.Completer.custom_matchers.append(self.completion.matcher)
-
-    def _options(self, name: str) -> list[str]:
-        parser = getattr(self, name).parser
-        return [flag for action in parser._actions for flag in action.option_strings]
 
     def close(self) -> None:
         """Disconnect all servers, and complete no more."""
