@@ -1,15 +1,44 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""One conversation: requests in flight both ways, cancellation, progress, time-outs.
+"""The JSON-RPC engine: one `Connection` per channel, used by servers and clients alike.
 
-Knows JSON-RPC and the two notifications that are about requests (cancelled, progress). Does not know
-what a tool is, which era is spoken, or what carries the messages. Both the server and the client side
-use it, so a client callback may send requests of its own without a deadlock.
+It pairs responses with requests and handles cancellation, progress and time-outs. Of MCP's
+methods it knows `cancelled` and `progress`, which are about requests. It knows no protocol versions, no
+transports, and not what a tool is.
 
-Everything here belongs to one event loop's thread. Every inbound request is a task of the group that
-`serve` owns; when `serve` ends, all of them have ended.
+Theory of operation
+-------------------
+*What arrives.* The channel calls `message` for each message, in the order of arrival, and `message` returns
+at once:
 
-This file is the exception-to-wire boundary: whatever a handler raises becomes one answer, and nothing
-a handler raises ends the conversation, the loop or the process.
+1. A request is entered in `_inbound` and becomes a task of the group that `serve` owns. So a handler may take
+   its time, and may send requests over the same connection, while further messages arrive.
+2. `notifications/cancelled` cancels the task of the request that it names. `notifications/progress` goes to
+   the request of ours that it names. The handler takes all others, before the next message is looked at.
+3. A response settles the entry of `_pending` that has its id. One that matches no entry is dropped: our
+   request has been cancelled or has timed out, and its answer was already on the way.
+
+*What is sent.* `request` makes its entry in `_pending` before it sends, because a channel in memory may
+deliver the response during `send`. The caller's task waits, and runs the progress callback too, so a slow
+callback delays its own request only. However the wait ends, the entry goes; without an answer, the other side
+is told that we have cancelled.
+
+*How a request ends.* `_answer` turns whatever the handler returned or raised into one message; it is the only
+such place. The result is serialised there, so that one without a JSON form costs one answer and not the
+connection. Then `_work` marks the request as answered, frees its id and sends, with no `await` in between.
+
+*How the connection ends.* Whoever closes it, `closed` takes effect once: our requests fail with
+`ConnectionClosed`, and `serve` cancels the tasks of the other side's requests. When `serve` returns, none of
+them is left.
+
+Rules for maintainers:
+
+* Everything here runs on the thread of one event loop. Other threads use `loop.call_soon_threadsafe`.
+* `message`, `fault`, `closed` and `notify` must not wait and must not raise: channels call them while they
+  read.
+* No `await` may come between `call.answered = True` and `_deliver`. A notification of a request would follow
+  its answer, or the other side would reuse an id that is still taken here.
+* Nothing that a handler raises may leave `_answer`. It would cancel the group, and with it all other
+  requests.
 """
 
 from __future__ import annotations
@@ -50,8 +79,9 @@ _Entry = TypeVar("_Entry")
 ProgressCallback = Callable[[float, float | None, str | None], Awaitable[None]]
 """Called with (progress, total or None, message or None) for each progress notification.
 
-Awaited in turn, so perhaps after what came later. One that has to know the order of arrival has an attribute
-`arrived`, a function called with the notification's params at once; it must neither wait nor raise.
+It is awaited, so it may run after messages that arrived later have been handled. A callback that must know
+the order of arrival has an attribute `arrived`: a function that is called with the params at once. It must
+not wait or raise.
 """
 
 CANCELLED = "notifications/cancelled"
@@ -61,7 +91,7 @@ UNCANCELLABLE = frozenset({"initialize"})
 
 
 class InboundRequest:
-    """A request of the other side while it is being worked on.
+    """A request of the other side, from its arrival to its answer.
 
     Attributes
     ----------
@@ -72,7 +102,7 @@ class InboundRequest:
     related : RequestId or None
         Our request that it belongs to, where the channel says so.
     connection : Connection
-        The conversation it came in on.
+        The connection on which it arrived.
     """
 
     __slots__ = (
@@ -101,7 +131,7 @@ class InboundRequest:
         self.task: anyio.TaskHandle[None] | None = None
 
     def cancel(self) -> None:
-        """Stop the work on it."""
+        """Cancel its task. It gets no answer."""
         if self.task is not None:
             self.task.cancel()
 
@@ -119,12 +149,12 @@ class InboundRequest:
     async def request(
         self, method: str, params: Mapping[str, Any], *, timeout: float | None = None
     ) -> dict[str, Any]:
-        """Ask the other side something in the course of this request (see `Connection.request`)."""
+        """Send a request that belongs to this one (see `Connection.request`)."""
         return await self.connection.request(method, params, timeout=timeout, related=self.id)
 
 
 class Handler(Protocol):
-    """What a conversation is about: the MCP-aware part above a `Connection`."""
+    """The part above a `Connection` that knows MCP: it answers requests and takes notifications."""
 
     async def request(self, call: InboundRequest) -> Any:
         """Answer a request with a result (a mapping or a model) or raise `McpError`.
@@ -133,11 +163,11 @@ class Handler(Protocol):
         """
 
     def notification(self, notification: Notification) -> None:
-        """Take notice, in the order of arrival. Must not block."""
+        """Take a notification, in the order of arrival. Must not block."""
 
 
 class _Pending:
-    """A request of ours that waits for its answer. Progress runs in the task that waits."""
+    """A request of ours that has no answer yet. Progress callbacks run in the task that waits."""
 
     __slots__ = ("answer", "arrived", "is_lasting", "method", "progress", "wakeup")
 
@@ -147,7 +177,7 @@ class _Pending:
         self.wakeup = anyio.Event()
         self.arrived: Callable[[Mapping[str, Any]], None] | None = getattr(on_progress, "arrived", None)
         self.answer: Response | ErrorResponse | Exception | None = None
-        # A flood of progress costs its oldest members, never memory.
+        # Of a flood of progress the oldest is dropped, so that memory has a bound.
         self.progress: deque[Mapping[str, Any]] = deque(maxlen=MAX_STREAM_BACKLOG)
 
     def settle(self, answer: Response | ErrorResponse | Exception) -> None:
@@ -165,6 +195,7 @@ class _Pending:
         while True:
             await self.wakeup.wait()
             self.wakeup = anyio.Event()
+            # Progress that arrived before the answer is reported before the call returns.
             while self.progress and on_progress is not None:
                 item = self.progress.popleft()
                 await on_progress(item["progress"], item.get("total"), item.get("message"))
@@ -179,20 +210,20 @@ class _Pending:
             return result
         error = McpError.from_wire(answer.error)
         if error.code == METHOD_NOT_FOUND and self.method not in error.message:
-            # "Method not found" alone leaves open which of many questions was meant.
+            # Many servers say "Method not found" alone; the caller may have sent several requests.
             error = McpError(error.code, f"{error.message} (method: {self.method})", error.data)
         raise error
 
 
 class Connection:
-    """One conversation over one channel.
+    """JSON-RPC over one channel, in both directions.
 
     Parameters
     ----------
     channel : Channel
-        What carries the messages; not yet started.
+        Carries the messages; not yet started.
     handler : Handler
-        Who answers the other side's requests.
+        Answers the other side's requests.
     """
 
     def __init__(self, channel: Channel, handler: Handler) -> None:
@@ -200,6 +231,8 @@ class Connection:
         self._handler = handler
         self._inbound: dict[RequestId, InboundRequest] = {}
         self._pending: dict[RequestId, _Pending] = {}
+        # An MCP session may outlive this connection (a kernel restarts): then ids of the old and of the new
+        # one must differ, or an answer to an old question would be taken for one to a new question.
         prefix = channel.id_prefix
         self._ids: Iterator[RequestId] = (f"{prefix}{n}" if prefix else n for n in itertools.count(1))
         self._over = anyio.Event()
@@ -208,10 +241,10 @@ class Connection:
     # -- life ----------------------------------------------------------------------------------
 
     async def serve(self, *, task_status: TaskStatus[None] = anyio.TASK_STATUS_IGNORED) -> None:
-        """Run the conversation until either side closes it.
+        """Run the connection until either side closes it.
 
-        Whoever runs this owns every task of the conversation: when it returns or is cancelled, none
-        is left, requests of ours have failed with `ConnectionClosed`, and the channel is closed.
+        When this returns or is cancelled, the tasks of all requests have ended, our requests have failed with
+        `ConnectionClosed`, and the channel is closed.
         """
         try:
             async with anyio.create_task_group() as self._tasks:
@@ -224,23 +257,23 @@ class Connection:
             self.close()
 
     def close(self) -> None:
-        """End the conversation. Idempotent."""
+        """Close the channel and end all requests. Idempotent."""
         self._channel.close()
         self.closed()
 
     @property
     def is_closed(self) -> bool:
-        """Whether the conversation is over."""
+        """Whether either side has closed the connection."""
         return self._over.is_set()
 
     async def wait_closed(self) -> None:
-        """Wait until the conversation is over."""
+        """Wait until either side closes the connection."""
         await self._over.wait()
 
     # -- what arrives: the channel's sink ------------------------------------------------------
 
     def message(self, message: Message) -> None:
-        """Route one message."""
+        """Start, deliver or settle what one message is about."""
         frame = message.frame
         if isinstance(frame, Request):
             self._begin(frame, message)
@@ -250,11 +283,11 @@ class Connection:
             pending.settle(frame)
 
     def _answered_by(self, frame: Response | ErrorResponse, message: Message) -> _Pending | None:
-        """The request of ours that a response belongs to.
+        """Find the request of ours that a response answers.
 
-        An error without an id is what a peer sends that could not read our request. It can only be meant for
-        the request that the channel relates it to, or for the only one in flight. A channel with several
-        senders does not tell which of them was asked.
+        A peer that could not read our request sends an error without an id. It belongs to the request that
+        the channel relates it to, or to the only one in flight. Where a channel has several senders, the
+        error may come from any of them, so it belongs to none.
         """
         if frame.id is not None:
             id_ = matching_id(frame.id, self._pending)
@@ -263,16 +296,17 @@ class Connection:
         elif message.sender:
             id_ = None
         else:
+            # A subscription stays open for hours and must not take the error of a short request.
             in_flight = [id_ for id_, pending in self._pending.items() if not pending.is_lasting]
             id_ = in_flight[0] if len(in_flight) == 1 else None
         return None if id_ is None else self._pending.get(id_)
 
     def fault(self, error: FrameError) -> None:
-        """Answer what was no message, so that its sender need not wait."""
+        """Answer bytes that are not a valid message with an error, so that their sender does not wait."""
         self._post(ErrorResponse(error.request_id, error.to_dict()))
 
     def closed(self) -> None:
-        """The other side is gone: end what is under way."""
+        """End all requests, because the other side is gone."""
         if not self._over.is_set():
             self._over.set()
             for pending in list(self._pending.values()):
@@ -280,7 +314,7 @@ class Connection:
 
     def _begin(self, request: Request, message: Message) -> None:
         if self._tasks is None or self._over.is_set():
-            return
+            return  # the group is being cancelled and takes no more tasks
         if request.id in self._inbound:
             self._refuse(request, f"A request with the id {request.id!r} is still in progress.")
         elif len(self._inbound) >= MAX_IN_FLIGHT:
@@ -313,15 +347,15 @@ class Connection:
             self._deliver(answer)
 
     async def _answer(self, call: InboundRequest) -> Message | None:
-        """The exception-to-wire boundary. Results are serialised here, where a failure costs one answer.
+        """Turn what the handler returns or raises into a message: the exception-to-wire boundary.
 
-        A cancelled request gets none (spec, "Cancellation").
+        A cancelled request gets no answer (spec, "Cancellation").
         """
         try:
             answer = Message.of(Response(call.id, await self._handler.request(call)))
             if not has_too_many_containers(answer.raw):
                 return answer
-            # A client that counts, as ours does, would end the whole conversation.
+            # A client with a limit on containers, such as ours, would close the whole connection.
             error = McpError(
                 INTERNAL_ERROR,
                 f"The result has more than {MAX_CONTAINERS:,} lists and objects, and was not sent. "
@@ -331,7 +365,7 @@ class Connection:
             error = exc
         except BaseException as exc:
             if anyio.current_effective_deadline() == -math.inf:
-                return None  # cancelled; any other cancellation is an accident of the handler's own
+                return None  # its task is cancelled; else the handler itself raised CancelledError
             log.error("%s failed", call.method, exc_info=exc)
             error = McpError(INTERNAL_ERROR, f"The server failed to answer: {type(exc).__name__}.")
         return _error_message(call.id, error)
@@ -339,12 +373,12 @@ class Connection:
     # -- what we send --------------------------------------------------------------------------
 
     def notify(self, method: str, params: Mapping[str, Any], *, related: RequestId | None = None) -> None:
-        """Send a notification; silently dropped when the other side is gone.
+        """Send a notification; drop it when the other side is gone.
 
         Parameters
         ----------
         related : RequestId, optional
-            The other side's request that it belongs to.
+            The other side's request that the notification belongs to.
         """
         self._deliver(Message.of(Notification(method, params), related))
 
@@ -361,7 +395,7 @@ class Connection:
     ) -> dict[str, Any]:
         """Send a request and wait for its result.
 
-        When the caller is cancelled or the time is over, the other side is told so.
+        When the caller is cancelled or the time is over, the other side gets `notifications/cancelled`.
 
         Parameters
         ----------
@@ -370,9 +404,9 @@ class Connection:
         on_progress : ProgressCallback, optional
             Awaited in this task, in order; asks the other side for progress.
         request_id : str, optional
-            An id that the caller must know, never used before. All other requests are numbered.
+            An id that the caller chooses and has not used before. All other requests are numbered.
         on_behalf : InboundRequest, optional
-            A request of another conversation that this one passes on, with its sender, headers and rights.
+            A request of another connection that this one forwards, with its sender, headers and rights.
 
         Raises
         ------
@@ -394,11 +428,11 @@ class Connection:
         if on_behalf is not None:
             said = on_behalf
             message = replace(message, sender=said.sender, headers=said.headers, rights=said.rights)
-        # The caller names a request that lasts, such as a subscription.
+        # Callers choose the id of requests that last, such as subscriptions, and of no others.
         pending = self._pending[id_] = _Pending(method, on_progress, is_lasting=request_id is not None)
         try:
             self._channel.send(message)
-            # A scope costs as much as the rest of the wait.
+            # A cancel scope costs as much as the rest of the wait: none where there is no time-out.
             with nullcontext() if timeout is None else anyio.move_on_after(timeout):
                 return await pending.wait(on_progress)
             raise RequestTimeout(f"No answer to {method} within {timeout:g} s.")
@@ -418,11 +452,11 @@ class Connection:
         try:
             self._channel.send(message)
         except ConnectionClosed:
-            self.closed()
+            self.closed()  # a channel may notice while it sends; its sink hears only what it reads
 
 
 def _found(id_: Any, table: Mapping[RequestId, _Entry]) -> _Entry | None:
-    """The request that a notification names; True must not find 1."""
+    """Find the request that a notification names. In Python True == 1, so only int and str are looked up."""
     if type(id_) not in (int, str) or (known := matching_id(id_, table)) is None:
         return None
     return table[known]
@@ -431,6 +465,6 @@ def _found(id_: Any, table: Mapping[RequestId, _Entry]) -> _Entry | None:
 def _error_message(id_: RequestId, error: McpError) -> Message:
     try:
         return Message.of(ErrorResponse(id_, error.to_dict()))
-    except TypeError:
+    except TypeError:  # the error's data has no JSON form
         bare = McpError(error.code, error.message)
         return Message.of(ErrorResponse(id_, bare.to_dict()))

@@ -1,11 +1,43 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""A channel to a notebook that outlives its kernel: the client's session goes on after a restart.
+"""A channel to a notebook that outlives its kernel: an MCP session goes on after a restart.
 
-Owns noticing that the kernel is gone, answering for it meanwhile, finding it again and introducing the
-session to it. Knows the kernel by its id only, so a new name or a new process makes no difference.
-`Session` knows what must be said again; `session.answer` what is said while nobody serves.
+It notices that the kernel is gone, answers the client meanwhile, finds the kernel again and repeats to it
+what the client had told the one before. It knows the kernel by its id only, so a new name or a new process
+makes no difference. `Session` holds what must be repeated.
 
-Everything here belongs to one asyncio loop's thread.
+Theory of operation
+-------------------
+`ResumingLink` hands each message of the client to `_kernel`, which is one of two objects:
+
+* `_Present` passes messages on. It notes the requests that the kernel owes an answer (`_asked`), the kernel's
+  own requests to the client (`_questions`), and in `Session` what a new kernel must know: the handshake, the
+  log level, the subscriptions.
+* `_Absent` answers at once, because no kernel serves: lists are empty, subscriptions are kept, all other
+  requests fail with an error that says what to do.
+
+When the kernel goes away, this happens in order:
+
+1. The socket's `closed` calls `lost`, and `_Absent` takes the place of `_Present`: from now on no message is
+   lost without an answer.
+2. The client hears, in this order: that the kernel's open requests are cancelled; an error for each of its
+   own requests that is open; that the lists have changed. A `subscriptions/listen` stays open.
+3. `_keep`, the link's only task, waits for the connection file of a kernel with this id, and dials it.
+4. `introduce` sends the client's own `initialize` again, with an id that no client has. The answer must name
+   the protocol version of before: then `initialized`, the log level and the subscriptions follow.
+5. `_Present` of the new kernel takes the place of `_Absent`, and the client hears again that the lists have
+   changed.
+
+Where a step of 3 to 5 fails, `_keep` begins again after a pause. Where the kernel refuses the session, the
+link closes: the client gets 404 and initialises anew.
+
+Rules for maintainers:
+
+* Everything here runs on the thread of one asyncio loop.
+* No `await` may come between the last message of `introduce` and the replacement of `_kernel`. A subscription
+  that the client makes in between would reach neither kernel.
+* A response of the client goes to the kernel that asked, never to its successor: its user has answered
+  another question. `_questions` belongs to one `_Present` for that reason.
+* The message that fails a request says that its effect is not known. A client must not repeat it unasked.
 """
 
 from __future__ import annotations
@@ -35,7 +67,7 @@ __all__ = ["REPLAY_SECONDS", "ResumingLink"]
 log = logging.getLogger(__name__)
 
 REPLAY_SECONDS: Final = 30.0
-"""A kernel that has just started may be busy importing; after this it is dialled anew."""
+"""A kernel that has just started may be busy with imports; after this time it is dialled anew."""
 
 _LOST: Final = (
     "The kernel of notebook {!r} went away while this request was running. "
@@ -46,7 +78,7 @@ _LEFT: Final = "The kernel of notebook {!r} went away."
 
 
 class _Kernel(Protocol):
-    """Who takes the client's messages: the kernel, or whoever stands in for it."""
+    """Takes the client's messages: `_Present` or `_Absent`."""
 
     def send(self, message: Message) -> None: ...
 
@@ -56,7 +88,7 @@ class _Kernel(Protocol):
 
 
 class _Absent:
-    """Nobody serves: requests are answered here, at once."""
+    """Answers the client while no kernel serves."""
 
     def __init__(self, link: ResumingLink) -> None:
         self._link = link
@@ -65,7 +97,7 @@ class _Absent:
         frame, link = message.frame, self._link
         if isinstance(frame, Request):
             if frame.method == LISTEN:
-                link.session.listens(message, frame)
+                link.session.listens(message, frame)  # the kernel that comes back will answer it
             else:
                 link.deliver(Message.of(answer(frame, link.session, link.name)))
         elif isinstance(frame, Notification):
@@ -79,15 +111,16 @@ class _Absent:
 
 
 class _Present:
-    """A kernel that serves: messages pass, and what matters after a restart is noted."""
+    """Passes messages between client and kernel, and notes what the next kernel must know."""
 
     def __init__(self, link: ResumingLink, channel: Channel) -> None:
         self._link = link
         self._channel = channel
-        self._asked: dict[RequestId, Request] = {}
-        self._questions: dict[RequestId, RequestId | None] = {}  # of this kernel, and what they belong to
-        self._own: set[RequestId] = set()
-        self._welcome: Response | ErrorResponse | None = None
+        self._asked: dict[RequestId, Request] = {}  # the client's requests without an answer
+        # This kernel's requests without an answer, each with the client's request that it belongs to.
+        self._questions: dict[RequestId, RequestId | None] = {}
+        self._own: set[RequestId] = set()  # ids of our requests: the client must not see their answers
+        self._welcome: Response | ErrorResponse | None = None  # the answer to `initialize`
         self._news = anyio.Event()
         self.gone = False
 
@@ -95,14 +128,14 @@ class _Present:
         self._channel.start(self)
 
     async def introduce(self, session: Session) -> None:
-        """Start, and say again what the kernel must know of the session.
+        """Start, and repeat to the kernel what it must know of the session.
 
         Raises
         ------
         LinkError
-            The kernel is gone again, or does not answer: look for it anew.
+            The kernel is gone again, or does not answer: it must be looked for anew.
         McpError
-            The kernel will not have this session.
+            The kernel refuses this session.
         """
         self.start()
         opening = session.opening(self._new_id)
@@ -111,7 +144,7 @@ class _Present:
             with anyio.move_on_after(REPLAY_SECONDS):
                 await self._news.wait()
             self._check(self._welcome, session)
-        # From here to the end nothing is awaited, so the session cannot change meanwhile.
+        # From here until `_find` has replaced `_kernel` nothing is awaited, so the session cannot change.
         for message in (*session.rest(self._new_id), *session.standing()):
             self.send(message)
         if self.gone:
@@ -137,7 +170,7 @@ class _Present:
         frame, session = message.frame, self._link.session
         if isinstance(frame, Response | ErrorResponse):
             if frame.id is None or frame.id not in self._questions:
-                return  # an answer to a question that this kernel has not asked, but the one before it
+                return  # it answers a question of the kernel before this one
             del self._questions[frame.id]
         elif isinstance(frame, Request) and frame.id not in self._own:
             self._asked[frame.id] = frame
@@ -148,7 +181,7 @@ class _Present:
             # It will not be answered (spec, "Cancellation").
             if (cancelled := cancelled_id(frame)) is not None:
                 self._asked.pop(cancelled, None)
-        # A channel that is closed tells its sink so too: `closed` is where we act on it.
+        # A closed channel also calls `closed`, which answers the request.
         with suppress(ConnectionClosed):
             self._channel.send(message)
 
@@ -183,14 +216,16 @@ class _Present:
             session.granted(request, frame)
 
     def fault(self, error: FrameError) -> None:
-        log.warning("A kernel sent what is no message: %s", error)
+        log.warning("A kernel sent an invalid message: %s", error)
+        # The answer to a request cannot be read, say because it is too large: the client must not wait for
+        # it.
         if error.request_id is not None and self._asked.pop(error.request_id, None) is not None:
             self._link.session.ended(error.request_id)
             self._link.deliver(Message.of(ErrorResponse(error.request_id, error.to_dict())))
 
     def closed(self) -> None:
         self.gone = True
-        self._news.set()
+        self._news.set()  # `introduce` may be waiting for a welcome that will not come
         unanswered = [id_ for id_, request in self._asked.items() if request.method != LISTEN]
         self._link.lost(self, unanswered, self._questions)
 
@@ -204,7 +239,7 @@ class ResumingLink(Channel):
     Attributes
     ----------
     name : str
-        What the notebook is called; a kernel may come back with another name.
+        The notebook's name; a kernel may come back with another one.
     session : Session
         What the client has told the kernel.
     """
@@ -221,13 +256,13 @@ class ResumingLink(Channel):
         self._back = anyio.Event()
         self._back.set()
         self._ids = itertools.count(1)
-        self._prefix = f"resume-{secrets.token_hex(4)}-"  # no client's id is like that
+        self._prefix = f"resume-{secrets.token_hex(4)}-"  # random, so that it cannot be a client's id
         self._first = _Present(self, channel)
         self._kernel: _Kernel = self._first
 
     @classmethod
     async def open(cls, info: ConnectionInfo, discovery: Discovery, owner: TaskGroup) -> ResumingLink:
-        """Reach a live kernel.
+        """Open a channel to a live kernel.
 
         Parameters
         ----------
@@ -239,13 +274,13 @@ class ResumingLink(Channel):
         Raises
         ------
         LinkError
-            When the kernel cannot be reached: no session is opened to nothing.
+            The kernel cannot be reached. A session must begin with a live kernel.
         """
         link = cls(info, await dial(info), discovery)
         owner.start_soon(link._keep, name=f"link to {info.name}")
         return link
 
-    # -- the conversation's side -------------------------------------------------------------------
+    # -- called by the client's connection ---------------------------------------------------------
 
     def start(self, sink: Sink) -> None:
         """Begin to deliver to `sink`."""
@@ -256,12 +291,12 @@ class ResumingLink(Channel):
             self._first.start()
 
     def send(self, message: Message) -> None:
-        """Pass a message to the kernel, or answer it in its place.
+        """Pass a message to the kernel, or answer it in the kernel's place.
 
         Raises
         ------
         ConnectionClosed
-            After `close` only.
+            After `close`. That the kernel is away raises nothing.
         """
         if self._closed:
             raise ConnectionClosed("The link to the notebook is closed.")
@@ -269,11 +304,11 @@ class ResumingLink(Channel):
 
     @property
     def is_away(self) -> bool:
-        """Whether nobody serves."""
+        """Whether no kernel serves now."""
         return not self._back.is_set()
 
     async def back(self) -> None:
-        """Wait until a kernel serves, or the link is closed. Whoever asks bounds the wait."""
+        """Wait until a kernel serves or the link is closed. The caller bounds the wait."""
         await self._back.wait()
 
     async def drain(self) -> None:
@@ -286,15 +321,15 @@ class ResumingLink(Channel):
             return
         self._closed = True
         self._scope.cancel()
-        self._back.set()
+        self._back.set()  # nobody may wait for ever
         self._kernel.close()
         if self._sink is not None:
             self._sink.closed()
 
-    # -- what the kernel's side calls --------------------------------------------------------------
+    # -- called by _Present and _Absent ------------------------------------------------------------
 
     def new_id(self) -> RequestId:
-        """An id for a request that is not the client's."""
+        """Make an id for a request of our own."""
         return f"{self._prefix}{next(self._ids)}"
 
     def deliver(self, message: Message) -> None:
@@ -305,9 +340,18 @@ class ResumingLink(Channel):
     def lost(
         self, kernel: _Kernel, unanswered: list[RequestId], questions: Mapping[RequestId, RequestId | None]
     ) -> None:
-        """A kernel is gone: its open questions are cancelled, and what it owes an answer gets one now."""
+        """Put `_Absent` in the place of a kernel that is gone, and answer what it leaves open.
+
+        Parameters
+        ----------
+        unanswered : list of RequestId
+            The client's requests that get an error now.
+        questions : mapping
+            The kernel's requests that are cancelled, each with the client's request that it belongs to.
+        """
         if self._closed or self._kernel is not kernel:
-            return
+            return  # it was gone before it took the place of `_Absent`: `introduce` sees to that
+        # First of all: the client may send during each `deliver` below.
         self._kernel = _Absent(self)
         self._back = anyio.Event()
         self._lost.set()
@@ -330,10 +374,10 @@ class ResumingLink(Channel):
             with self._scope:
                 while True:
                     await self._lost.wait()
-                    # First of all, so that a kernel that hangs up at once is not dialled in a spin.
+                    # Before the search, so that a kernel that closes at once is not dialled in a tight loop.
                     await anyio.sleep(POLL_SECONDS)
                     await self._find()
-        except Exception:  # the top of the link's task: its failure must not end other links
+        except Exception:  # the top of the task: its failure must not end the links that share the group
             log.exception("The link to notebook %r failed", self.name)
         finally:
             self.close()
@@ -349,6 +393,7 @@ class ResumingLink(Channel):
         except LinkError:
             return
         except McpError as exc:
+            # Another search would end the same way; the client can initialise a new session.
             log.warning("The session with notebook %r cannot go on: %s", info.name, exc)
             self.close()
             return
@@ -358,6 +403,6 @@ class ResumingLink(Channel):
             self._lost = anyio.Event()
             self._back.set()
         finally:
-            if self._kernel is not kernel:
+            if self._kernel is not kernel:  # failed, cancelled or refused
                 kernel.close()
         self._tell_changes()

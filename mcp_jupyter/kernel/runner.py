@@ -1,11 +1,46 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Runs a user's function in the kernel, as a cell would run: the kernel's `Runner`.
+"""The kernel's `Runner`: it runs users' functions as cells run, and decides when, where and how they stop.
 
-Owns which call runs when, and how one is stopped. Two threads meet here: `run` is called on the
-engine's, the functions run on the kernel's main thread (one at a time, in order of arrival, between
-cells and while an async cell awaits) or, declared concurrent, at once: async ones on the engine's loop,
-others in a worker thread. Async functions on the main thread are tasks of its loop and interleave with
-whatever else waits there. Knows nothing of the protocol, nor of what becomes of a value.
+It knows nothing about the protocol, nor about what a value becomes.
+
+Theory of operation
+-------------------
+Three kinds of threads meet here. The *engine's* thread has the loop that serves clients. The kernel's *main*
+thread runs cells and, between them, calls. *Worker* threads run concurrent functions that are not async. A
+call goes this way:
+
+1. Engine: `run` makes a `Call`, which takes the context of the request, and starts its reports and its
+   time-out.
+2. Engine: `_place` appends it to `_waiting` for the main thread. A concurrent call starts at once: an async
+   one on the engine's loop, others in a worker thread (4, without the gate).
+3. Main: `_pump` takes one call in each round of the loop, so that cells get their turn. It takes none while
+   the code of a cell or of a call is on the stack (the loop may be run from inside, as nest_asyncio does).
+4. Main: `Call.claim` starts the call unless it was withdrawn before. Its code runs by way of `InterruptGate`,
+   so that SIGINT ends this code and nothing else. An async function becomes a task of the main loop, and each
+   of its steps passes through the gate (`Steps`).
+5. Main or worker: `_finish` draws figures and makes content of what was displayed. `_end` keeps value and
+   error in the call, and then posts `_settle` to the engine's loop.
+6. Engine: `_settle` sets `call.ended`, and `run` returns the outcome.
+
+A call that is cancelled or out of time (`_stop`, engine) is withdrawn if it has not started. Else `_press`
+cancels its task, or sends SIGINT to the main thread, and repeats this until `STOP_SECONDS`; after that the
+caller is told that the function still runs. A worker thread cannot be stopped: its caller goes on at once,
+and the thread is left to finish. Where a user presses "stop", the end is held back by `SHUTDOWN_SECONDS`,
+because Jupyter interrupts a kernel before it shuts it down, and the caller should hear which of the two it
+was.
+
+Who may touch what: `_calls`, the timers and `_state.begun/ended/settled` are the engine's; `_awaited`,
+`_cells`, `_standins` and `_gate` are the main thread's, except for methods whose docstrings say otherwise.
+`_waiting` is a deque that both use, by single operations, which are atomic.
+
+Rules for maintainers:
+
+* The engine's thread never waits for another: clients must get answers while a cell runs.
+* No `BaseException` of a user's code may reach a loop. SystemExit would end the kernel, KeyboardInterrupt
+  would leave its loop in pieces. The places that stop them are marked "the wall".
+* `_pump` clears `_pumping` before it looks at `_waiting`. The other way round, a call that arrives in between
+  would wait for the next one.
+* What has been claimed reaches `_end` exactly once, whatever is raised; else its caller waits for ever.
 """
 
 from __future__ import annotations
@@ -46,17 +81,16 @@ __all__ = [
 #
 # Reports to the caller of a call: what the call waits for, and heartbeats while its function runs.
 #
-# The engine's thread sends them, so they go on while the function blocks the thread that it runs on. Knows
-# nothing of progress tokens or of the wire.
+# The engine's thread sends them, so they go on while the function blocks the thread that it runs on.
 
 FIRST_REPORT_SECONDS: Final = 0.5
-"""A call that waits this long tells its caller why; most never wait so long."""
+"""A call that waits this long tells its caller why. Most calls start sooner, and are spared the message."""
 
 REPORT_SECONDS: Final = 5.0
-"""Then this often: well within the shortest time-outs of clients (30 s to 60 s)."""
+"""Between two such reports: well within the shortest time-outs of clients (30 s to 60 s)."""
 
 HEARTBEAT_SECONDS: Final = 10.0
-"""A call that runs says so this often: well within the silence that hosts allow (30 s and more)."""
+"""Between two reports of a call that runs: well within the silence that hosts allow (30 s and more)."""
 
 
 class Reports:
@@ -89,7 +123,7 @@ class Reports:
         elif call.state is State.RUNNING:
             pause = self._heartbeat
             spent = time.monotonic() - call.since
-            if spent < pause:
+            if spent < pause:  # it has waited before: count from its start
                 pause -= spent
             else:
                 call.invocation.running(spent, call.output.last_line)
@@ -132,11 +166,8 @@ class KernelRunner:
     `sys.stderr` and `sys.stdin`. What is written to a file descriptor, or printed by threads that a
     function starts with `threading.Thread`, appears where it does for cells.
 
-    A sync function that runs in a worker thread cannot be stopped: cancelled or out of time, it ends
-    for its caller at once, and its thread (of a bounded number, see `Workers`) is left to finish.
-
-    While a GUI's event loop has the main thread (`%gui qt`) sync functions run as ever; async ones get
-    on only when something else wakes asyncio's loop: a message to the kernel, or another call.
+    While a GUI's event loop has the main thread (`%gui qt`), sync functions run as usual. Async ones go on
+    only when something else wakes asyncio's loop: a message to the kernel, or another call.
     """
 
     keeps_printed = True
@@ -163,17 +194,17 @@ class KernelRunner:
         self._lookups = Workers(
             self._work, size=LOOKUP_THREADS, share=LOOKUP_THREADS // 2, most=2 * LOOKUP_THREADS
         )
-        self._waiting: deque[Call] = deque()  # for the main thread; the engine's puts, the main takes
-        self._pumping = False  # a `_pump` is on its way
-        self._calls = Calls()  # not ended; the engine's thread
-        self._awaited: set[Call] = set()  # their tasks are on the main loop; the main thread
-        self._engine_factory: Any = None  # of tasks
-        self._main_factories: tuple[Any, Any] = (None, None)  # ours, and what was before
+        self._waiting: deque[Call] = deque()  # calls for the main thread
+        self._pumping = False  # `_pump` is scheduled on the main loop
+        self._calls = Calls()  # those that have not ended
+        self._awaited: set[Call] = set()  # those with a task on the main loop
+        self._engine_factory: Any = None  # the task factory that we set on the engine's loop
+        self._main_factories: tuple[Any, Any] = (None, None)  # ours, and the main loop's before
         self._open = False
 
     @property
     def activity(self) -> Activity:
-        """What the main thread is doing. Any thread."""
+        """The cell or call that has the main thread. Any thread."""
         cell, call = self._cells.current, self._gate.current
         if isinstance(call, Call):
             return Activity(call.since, cell=cell.cell, call=call.name)
@@ -181,23 +212,24 @@ class KernelRunner:
 
     @property
     def waiting(self) -> int:
-        """Calls that wait for the main thread. Any thread."""
+        """How many calls wait for the main thread. Any thread."""
         return len(self._waiting)
 
     # ----------------------------------------------------------------------------- the engine's thread
 
     async def run(self, invocation: Invocation) -> Outcome:
-        """Run the function to its end. Cancelling this stops the function, or keeps it from starting.
+        """Run a function and return its outcome. When this is cancelled, the function stops or never starts.
 
         Raises
         ------
         ToolError
-            When the call timed out, was interrupted, tried to end the process, or found too many others.
+            The call timed out, was interrupted, tried to end the process, or found too many others.
         Exception
-            Whatever the function raised.
+            The function raised it.
         """
         if not self._open:
             raise ToolError("This notebook serves no calls any more.")
+        # What tells the notebook's state must be answered exactly when everything else waits.
         if not invocation.always and (refused := self._calls.make_room(invocation.sender)) is not None:
             self._withdraw(refused)
         loop = asyncio.get_running_loop()
@@ -211,6 +243,7 @@ class KernelRunner:
             self._place(call)
             await call.ended
         except asyncio.CancelledError:
+            # Not awaited: the caller is gone, and the function may take seconds to stop.
             self._stop(call, f"{call.name} was cancelled.")
             raise
         finally:
@@ -237,7 +270,7 @@ class KernelRunner:
         return self._lookups if call.invocation.lookup else self._workers
 
     def _wall_in(self, loop: asyncio.AbstractEventLoop) -> None:
-        """See that no task of a call ends the engine's loop."""
+        """Set our task factory on the engine's loop, so that no task of a call can end that loop."""
         if self._engine_factory is None or loop.get_task_factory() is not self._engine_factory:
             self._engine_factory = task_factory(loop.get_task_factory(), _run_plainly)
             loop.set_task_factory(self._engine_factory)
@@ -252,6 +285,7 @@ class KernelRunner:
             over += f" It was waiting for {self._obstacle(call)}."
         if self._stop(call, over) or call.state is State.DONE:
             return
+        # It has started: the verdict reaches the caller only if the function does not stop by then.
         if call.in_thread:
             call.release(f"{late}. It runs in a thread, where it cannot be stopped: it is still running.")
         else:
@@ -259,7 +293,7 @@ class KernelRunner:
             call.loop.call_later(STOP_SECONDS, call.release, still)
 
     def _stop(self, call: Call, reason: str) -> bool:
-        """Keep it from starting (True), or see to it that it stops."""
+        """Withdraw a call that has not started (True), or begin to stop it (False)."""
         if not call.withdraw(reason):
             self._press(call, again=False, until=call.loop.time() + STOP_SECONDS)
             return False
@@ -267,22 +301,22 @@ class KernelRunner:
         return True
 
     def _withdraw(self, call: Call) -> None:
-        """End a call that has not started and will not."""
+        """Take a call that will not start out of its queue, and release its caller."""
         if call.invocation.concurrent:
             self._threads(call).withdraw(call)
         else:
-            with suppress(ValueError):  # just taken by the main thread, which sees it withdrawn
+            with suppress(ValueError):  # the main thread has just taken it, and will see that it is withdrawn
                 self._waiting.remove(call)
         self._settle(call)
 
     def _press(self, call: Call, again: bool, until: float) -> None:
-        """Have a running call stop: cancel a task; interrupt sync code, and a task that goes on."""
+        """Try to stop a running call, and try again later: cancel its task, or interrupt its code."""
         if call.state is not State.RUNNING or call.in_thread or call.loop.time() > until:
             return
         task = call.task
         if task is not None:
             task.get_loop().call_soon_threadsafe(task.cancel)
-        if task is None or again:
+        if task is None or again:  # a task that goes on may block in a step
             self._gate.interrupt(call)
         call.loop.call_later(STOP_AGAIN_SECONDS, partial(self._press, call, again=True, until=until))
 
@@ -292,7 +326,7 @@ class KernelRunner:
         call.release()
 
     def _settle_interrupted(self, call: Call) -> None:
-        """Tell the caller whether the kernel is being shut down: Jupyter interrupts it first."""
+        """Release the caller of an interrupted call; by now a shutdown of the kernel would have begun."""
         call.shut_down = bool(self._shell.exit_now)
         self._settle(call)
 
@@ -305,9 +339,9 @@ class KernelRunner:
     # ---------------------------------------------------------------- the engine's or a worker's thread
 
     def _work(self, call: Call) -> None:
-        """Run a concurrent call, an async one up to its first `await`."""
+        """Call the function of a concurrent call; an async one becomes a task of the engine's loop."""
         if not call.claim():
-            return
+            return  # withdrawn
         self._standins.hook_display()
         try:
             value = call.context.run(call.start)
@@ -323,7 +357,10 @@ class KernelRunner:
         self._end(call, value, self._finish(call, error, _run_plainly))
 
     def _finish(self, call: Call, error: BaseException | None, run: Run) -> BaseException | None:
-        """See to a call's figures and displays, where it ran; give back what the caller is to be told."""
+        """Turn a call's figures and displays into content, on the thread that ran it.
+
+        Returns the call's error: the function's, else that of the drawing.
+        """
         if call.figures or call.output.displays:
             try:
                 run(call, call.context.run, self._displays.finish, call, error is None)
@@ -332,6 +369,7 @@ class KernelRunner:
         return error
 
     def _end(self, call: Call, value: Any, error: BaseException | None) -> None:
+        # First the result, then the message to the engine: that thread reads it without a lock.
         call.finish(value, error)
         if call.interrupted:
             wait = partial(call.loop.call_later, SHUTDOWN_SECONDS, self._settle_interrupted, call)
@@ -341,15 +379,15 @@ class KernelRunner:
 
     @staticmethod
     def _hand_over(call: Call, callback: Callable[[], object]) -> None:
-        with suppress(RuntimeError):  # the engine's loop is closed: nobody waits
+        with suppress(RuntimeError):  # the engine's loop is closed, and with it every caller gone
             call.loop.call_soon_threadsafe(callback)
 
     def _follow(self, call: Call, awaitable: Any, loop: asyncio.AbstractEventLoop, run: Run) -> None:
-        """Await what an async function gave, as a task of this thread's loop."""
+        """Make a task of what an async function returned, on the loop of this thread."""
         steps: Any = Steps(as_coroutine(awaitable), call, run)
         call.task = loop.create_task(steps, context=call.context)
         call.task.add_done_callback(partial(self._followed, call))
-        if call.stopping:
+        if call.stopping:  # `_press` came before there was a task to cancel
             call.task.cancel()
 
     def _followed(self, call: Call, task: asyncio.Task[Any]) -> None:
@@ -357,7 +395,7 @@ class KernelRunner:
         value = task.result() if error is None else None
         if task.get_loop() is self._main_loop:
             self._conclude(call, value, error)
-        elif call.figures or call.output.displays:  # drawing takes time, which this loop has not
+        elif call.figures or call.output.displays:  # drawing may take seconds, and would hold up all clients
             task.get_loop().run_in_executor(None, self._end_concurrent, call, value, error)
         else:
             self._end(call, value, error)
@@ -370,7 +408,7 @@ class KernelRunner:
         Raises
         ------
         RuntimeError
-            On another thread: signals and cells are the main thread's.
+            This is not the main thread: only that thread has signals and cells.
         """
         if threading.current_thread() is not threading.main_thread():
             raise RuntimeError("KernelRunner.open() belongs to the kernel's main thread")
@@ -400,8 +438,9 @@ class KernelRunner:
         self._gate.uninstall()
         self._state.close()
         with suppress(RuntimeError):  # the loop is closed
-            self._main_loop.call_soon(self._gate.uninstall)  # a cell gives back what it found
-        for call in list(self._calls)[:1]:
+            # Once more, after the cell that runs: at its end ipykernel puts back the handler of before.
+            self._main_loop.call_soon(self._gate.uninstall)
+        for call in list(self._calls)[:1]:  # any call knows the engine's loop
             self._hand_over(call, self._stop_all)
 
     def _pump_soon(self) -> None:
@@ -412,10 +451,10 @@ class KernelRunner:
                 leave_gui(self._kernel)
 
     def _pump(self) -> None:
-        """Run the next call. One a round of the loop: cells get their turn between calls."""
+        """Run the next call, and only one, so that cells get their turn between calls."""
         self._pumping = False
         if self._gate.current is not None or self._cells.on_stack():
-            return  # the loop is run from inside a call or a cell; when that ends, `_pump_soon` comes
+            return  # the loop is run from inside a call or a cell; at its end `_pump_soon` is called again
         try:
             call = self._waiting.popleft()
         except IndexError:
@@ -442,7 +481,7 @@ class KernelRunner:
         return call.start()
 
     def _run_code(self, call: Call, function: Callable[..., Any], *args: Any) -> Any:
-        """Run some of a call's code: all of a sync function, or a step of an async one."""
+        """Run a sync function, or one step of an async one, so that SIGINT ends it."""
         try:
             return self._gate.run(call, function, *args)
         finally:
@@ -454,11 +493,11 @@ class KernelRunner:
         self._awaited.discard(call)
         self._state.release()
         self._end(call, value, error)
-        if self._called is not None and not self._waiting:
+        if self._called is not None and not self._waiting:  # after a burst of calls once
             self._main_loop.call_soon(self._called)
 
     def _after_cell(self) -> None:
-        # Not now: the cell's signal handler, its streams and perhaps itself are still in place.
+        # Not now: the cell's signal handler and streams are still in place, perhaps its code on the stack.
         self._main_loop.call_soon(self._between_cells)
 
     def _between_cells(self) -> None:
@@ -468,7 +507,8 @@ class KernelRunner:
             self._pump_soon()
 
     def _interrupt_awaited(self) -> None:
-        self._main_loop.call_soon_threadsafe(self._cancel_awaited)  # wakes the loop
+        # Called from a signal's handler, while the loop may sleep: only the threadsafe variant wakes it.
+        self._main_loop.call_soon_threadsafe(self._cancel_awaited)
 
     def _cancel_awaited(self) -> None:
         for call in self._awaited:
@@ -485,25 +525,25 @@ def _run_plainly(_: Call, function: Callable[..., Any], *args: Any) -> Any:
 #
 # The wall around a call's coroutines, one step at a time.
 #
-# asyncio lets SystemExit and KeyboardInterrupt out of a task into the loop, and ends it; here they end
-# in the task. Each step of a coroutine also runs by way of a function given, which is how the main
-# thread's signals are kept to it. Knows nothing of signals or queues.
+# asyncio lets SystemExit and KeyboardInterrupt out of a task into the loop, and ends it; here they become
+# errors of the task. A function that is passed in runs each step: on the main thread it is the gate, so that
+# SIGINT ends this step.
 
 Run = Callable[..., Any]
-"""Takes a call, a function and its arguments; calls the function."""
+"""Calls a function for a call; takes the call, the function and its arguments."""
 
 
 class Steps:
-    """A coroutine, as a task sees one, around another.
+    """A coroutine around a user's coroutine, as a task sees it.
 
     Parameters
     ----------
     coroutine : Coroutine
         The user's.
     call : Call
-        Whose it is.
+        The call to which it belongs.
     run : callable
-        Makes each step.
+        Runs each step.
     """
 
     def __init__(self, coroutine: Coroutine[Any, Any, Any], call: Call, run: Run) -> None:
@@ -521,7 +561,7 @@ class Steps:
         self._coroutine.close()
 
     def __getattr__(self, name: str) -> Any:
-        # What shows a coroutine's state (`inspect.getcoroutinestate`, on which anyio relies) sees it.
+        # `inspect.getcoroutinestate`, on which anyio relies, reads the state of the user's coroutine.
         return getattr(self._coroutine, name)
 
     def _step(self, function: Callable[..., Any], *args: Any) -> Any:
@@ -532,7 +572,7 @@ class Steps:
 
 
 def _in_one_process(function: Callable[..., Any], *args: Any) -> Any:
-    # Here, below the gate of the main thread: in a forked child its lock may be held for ever.
+    # Below the gate, not around it: in a forked child the gate's lock may be held for ever.
     with OneProcess():
         return function(*args)
 
@@ -545,19 +585,19 @@ async def _await(awaitable: Awaitable[Any]) -> Any:
 
 
 def as_coroutine(awaitable: Awaitable[Any]) -> Coroutine[Any, Any, Any]:
-    """The awaitable as something a task can be made of."""
+    """Return the awaitable as a coroutine, of which a task can be made."""
     return awaitable if asyncio.iscoroutine(awaitable) else _await(awaitable)
 
 
 def task_factory(previous: Callable[..., Any] | None, run: Run) -> Callable[..., Any]:
-    """Make a loop's task factory that puts the wall around tasks which calls start.
+    """Make a task factory for a loop. It puts the wall around all tasks that a call starts.
 
     Parameters
     ----------
     previous : callable, optional
-        The factory that makes the tasks.
+        The loop's factory so far, which goes on making the tasks.
     run : callable
-        Makes the steps of calls' tasks.
+        Runs the steps of calls' tasks.
     """
 
     def make(loop: asyncio.AbstractEventLoop, coroutine: Any, **options: Any) -> Any:
