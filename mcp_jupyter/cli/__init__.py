@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""`jupyter mcp`: one file a command, imported when it is asked for.
+"""`jupyter mcp`: the table of commands, each imported when it is asked for.
 
-Owns the list of commands and how a failure is shown: one clear line, no traceback. No command needs a
-running Jupyter Server but the one it starts itself.
+An error of ours is shown as one line, without a traceback. No command needs a running Jupyter Server.
 """
 
 from __future__ import annotations
@@ -18,36 +17,38 @@ import click
 
 __all__ = ["main", "reported"]
 
-_COMMANDS: Final = (
-    "attach",
-    "call",
-    "cassette",
-    "connect",
-    "demo",
-    "dev",
-    "doctor",
-    "export",
-    "hosts",
-    "inspect",
-    "install",
-    "list",
-    "prompt",
-    "read",
-    "run",
-    "token",
-)
+_COMMANDS: Final = {
+    "attach": "attach:command",
+    "call": "calls:call",
+    "cassette": "cassettes:command",
+    "connect": "notebooks:connect",
+    "demo": "demo:command",
+    "dev": "dev:dev",
+    "doctor": "hosts:doctor",
+    "export": "dev:export",
+    "hosts": "hosts:hosts",
+    "inspect": "calls:inspect",
+    "install": "install:command",
+    "list": "notebooks:list_notebooks",
+    "prompt": "calls:prompt",
+    "read": "calls:read",
+    "run": "run:command",
+    "token": "tokens:command",
+}
+"""Where each command is: a module of this package, and the name in it."""
 
 
 class _Commands(click.Group):
-    """Finds each command in the module of its name."""
+    """Finds the commands of the table."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return [*_COMMANDS]  # `list` is one of our modules here
+        return list(_COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in _COMMANDS:
             return None
-        command = import_module(f"{__name__}.{cmd_name}").command
+        module, _, name = _COMMANDS[cmd_name].partition(":")
+        command = getattr(import_module(f"{__name__}.{module}"), name)
         assert isinstance(command, click.Command)
         return command
 

@@ -79,7 +79,7 @@ def _late_opening(info: ConnectionInfo) -> Answer:
     """Answers a host when the kernel does not, because C code holds Python's global lock."""
 
     def answer(request: Request) -> Response | ErrorResponse | None:
-        from .run import opening  # with the models of the wire, which attaching does not need
+        from .run_notebook import opening  # with the models of the wire, which attaching does not need
 
         return opening(Path(info.path or "notebook")).answer(request)
 

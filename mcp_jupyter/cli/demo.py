@@ -19,7 +19,7 @@ import click
 from . import reported
 
 if TYPE_CHECKING:
-    from .demo_server import JupyterProcess
+    from .demo_steps import JupyterProcess
 
 __all__ = ["command"]
 
@@ -41,7 +41,7 @@ def command(once: bool) -> None:
     VS Code and Cursor. Your Jupyter configuration is neither read nor changed.
     """
     with reported(), _stopped_by_signals():
-        from .demo_server import run_jupyter
+        from .demo_steps import run_jupyter
 
         say("Starting a Jupyter Server ...")
         with run_jupyter() as jupyter:
@@ -71,7 +71,7 @@ def _stopped_by_signals() -> Iterator[None]:
 
 
 def _show(jupyter: JupyterProcess) -> None:
-    from .demo_round import play
+    from .demo_steps import play
 
     say(f"Jupyter Server      {jupyter.url}")
     kernel_id = jupyter.run_notebook(_find_notebook())
@@ -92,7 +92,7 @@ def _count(number: int, thing: str) -> str:
 
 def _find_notebook() -> Path:
     """The quickstart: in an installed package beside us, in a checkout one folder up."""
-    from .demo_server import StepFailed
+    from .demo_steps import StepFailed
 
     package = Path(__file__).parent.parent
     for folder in (package / "notebooks", package.parent / "notebooks"):
@@ -102,7 +102,7 @@ def _find_notebook() -> Path:
 
 
 def _server_of(jupyter: JupyterProcess, kernel_id: str) -> dict[str, Any]:
-    from .demo_server import StepFailed
+    from .demo_steps import StepFailed
 
     for server in jupyter.request("GET", "mcp-jupyter/api/servers")["servers"]:
         if server["kernel_id"] == kernel_id:
@@ -125,7 +125,7 @@ def _show_how_to_connect(jupyter: JupyterProcess, server: dict[str, Any], token:
 
 def _serve(jupyter: JupyterProcess) -> None:
     """Wait for Ctrl-C, or for the server's end."""
-    from .demo_server import StepFailed
+    from .demo_steps import StepFailed
 
     say("\nServing until Ctrl-C.")
     try:

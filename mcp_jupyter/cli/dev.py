@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""`jupyter mcp dev`: the MCP Inspector on the server in a Python file.
+"""`jupyter mcp dev` tries a server file in the MCP Inspector; `export` writes a notebook as such a file.
 
-Owns which Inspector, and what it needs. The Inspector starts the server itself, by the command line it is
-given, and may do so many times: a changed file is taken up by connecting anew.
+The Inspector starts the server itself, with the command line that it is given, and does so at each
+connection. So a change of the file takes effect when the user reconnects.
 
 Source: the Inspector's documentation (modelcontextprotocol.io, "Inspector"), version 2.
 """
@@ -21,7 +21,7 @@ import click
 
 from . import reported
 
-__all__ = ["command"]
+__all__ = ["dev", "export"]
 
 INSPECTOR: Final = "@modelcontextprotocol/inspector@2.12.0"
 """Pinned: what it takes on its command line has changed between versions."""
@@ -48,7 +48,7 @@ _GET_NODE: Final = "Get it from https://nodejs.org, or into this environment wit
     metavar="DIR",
     help="Bring along the project in DIR, as it is edited; repeatable.",
 )
-def command(file: str, packages: tuple[str, ...], editables: tuple[Path, ...]) -> None:
+def dev(file: str, packages: tuple[str, ...], editables: tuple[Path, ...]) -> None:
     """Open the MCP Inspector on the server in FILE, to try its tools by hand in a browser.
 
     FILE is server.py, or server.py:obj. Node 22.19 or newer is needed. After a change of the file,
@@ -101,3 +101,40 @@ def _become(command: list[str], environ: dict[str, str]) -> None:
     if sys.platform == "win32":
         sys.exit(subprocess.call(command, env=environ))
     os.execve(command[0], command, environ)  # noqa: S606 - no shell is wanted
+
+
+# -- jupyter mcp export ----------------------------------------------------------------------------
+
+
+@click.command("export", short_help="Write a notebook as a Python script that serves the same.")
+@click.argument("notebook", type=click.Path(path_type=Path), metavar="NOTEBOOK")
+@click.option(
+    "-o", "--output", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE", help="Write it there."
+)
+@click.option("--force", is_flag=True, help="Write over FILE.")
+def export(notebook: Path, output: Path | None, force: bool) -> None:
+    """Write NOTEBOOK as a Python script with the same tools, resources and prompts.
+
+    The script needs no Jupyter: it runs its cells' code and serves, `jupyter mcp run server.py`. What has no
+    place in a script (IPython's magics) is left out, and named.
+
+    \b
+    jupyter mcp export analysis.ipynb -o server.py
+    """  # noqa: D301 - click reads the backspace
+    from ..headless.export import export as export_notebook
+
+    with reported():
+        exported = export_notebook(notebook)
+    for note in exported.notes:
+        click.echo(note, err=True)
+    if output is None:
+        click.echo(exported.script, nl=False)
+        return
+    try:
+        with output.open("w" if force else "x", encoding="utf-8") as file:
+            file.write(exported.script)
+    except FileExistsError:
+        raise click.ClickException(f"{output} is there already: use --force to write over it.") from None
+    except OSError as exc:
+        raise click.ClickException(f"{output} cannot be written: {exc.strerror or exc}.") from None
+    click.echo(f"Wrote {output}.", err=True)

@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """A server written into the file of a host, or shown as it would be written.
 
-Owns what is said about it, and what of the entry before is kept. How text is changed is the
-business of `json_edit`, `toml_edit` and `yaml_edit`.
+This file decides what of the entry before is kept, and what the user is told. `config_edit` changes the text.
 """
 
 from __future__ import annotations
@@ -21,8 +20,7 @@ import click
 from ..client.config.file_formats import parsed
 from ..client.config.hosts import Host
 from ..errors import ConfigError, McpJupyterError
-from . import json_edit
-from .json_edit import NotEditable
+from .config_edit import NotEditable, put_json, put_toml, put_yaml
 from .output import plain
 
 __all__ = [
@@ -295,15 +293,11 @@ def put_entry(host: Host, text: str, name: str, entry: Mapping[str, Any]) -> tup
 
 def _edited(host: Host, text: str, name: str, entry: Mapping[str, Any]) -> str:
     if host.file_format == "toml":
-        from . import toml_edit  # only Codex has it
-
-        return toml_edit.put_entry(text, host.member, name, entry)
+        return put_toml(text, host.member, name, entry)
     if host.file_format == "yaml":
-        from . import yaml_edit  # only Continue and Goose have it
-
-        return yaml_edit.put_entry(text, host.member, name, entry, listed=host.listed)
+        return put_yaml(text, host.member, name, entry, listed=host.listed)
     comments = host.file_format == "jsonc"
-    return json_edit.put_entry(text, host.member, name, entry, listed=host.listed, comments=comments)
+    return put_json(text, host.member, name, entry, listed=host.listed, comments=comments)
 
 
 def _value(host: Host, text: str) -> dict[str, Any]:

@@ -18,8 +18,8 @@ import click
 
 from ..client.config.hosts import HOSTS, Host
 from . import reported
-from .servers import token_days
-from .token import make_token, scope_options, terms
+from .new_token import make_token, token_days
+from .tokens import scope_options, terms
 
 if TYPE_CHECKING:
     from .host_file import MadeEntry

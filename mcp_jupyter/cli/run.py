@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """`jupyter mcp run`: the server in a Python file, or a notebook, over stdio or HTTP.
 
-Owns the choice of the transport, and which token HTTP asks for. What is in a Python file is `servers`'
-business, how a notebook is run `run_notebook`'s.
+This file chooses the transport, and the token that HTTP asks for. `servers` loads a Python file,
+`run_notebook` runs a notebook.
 """
 
 from __future__ import annotations
@@ -21,8 +21,6 @@ from contextlib import (
     nullcontext,
 )
 from dataclasses import dataclass
-from functools import cache
-from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -30,29 +28,14 @@ import click
 
 from ..errors import McpJupyterError
 from . import reported
+from .run_notebook import NotebookOptions, serve_notebook, served_notebook
 from .target import constant_tools
 
 if TYPE_CHECKING:
-    from anyio import CancelScope
-
-    from ..headless.run import CellFailed, HeadlessNotebook
-    from ..ipc.attached_notebook import AttachedNotebook
-    from ..ipc.discovery import Discovery
     from ..ipc.rendezvous import HttpAddress
-    from ..ipc.stdio_proxy import StartingNotebook
     from ..protocol.rights import Mode
-    from ..server.host_profiles import HostProfile
-    from ..server.opening import Opening
-    from ..types import Tool
 
-__all__ = [
-    "NotebookOptions",
-    "command",
-    "file_reported",
-    "opening",
-    "serve_notebook",
-    "served_notebook",
-]
+__all__ = ["command", "file_reported"]
 
 
 PORT: Final = 8000
@@ -352,209 +335,3 @@ def _say(line: str) -> None:
 
     click.echo(plain(line), err=True)
     sys.stderr.flush()
-
-
-# -- run notebook --------------------------------------------------------------------------------
-#
-# `jupyter mcp run analysis.ipynb`: a notebook that is run and then served.
-#
-# Owns what a person is told of the run, and when it is run again. How it is run is `headless`' business, how
-# it is served `run`'s.
-
-LOOK_SECONDS: Final = 1.0
-"""How often the file of a watched notebook is looked at."""
-
-FIRST_SECONDS: Final = 0.2
-"""For a host's first request, which is in the pipe by now; then the import of what runs notebooks begins."""
-
-
-@dataclass(frozen=True, slots=True)
-class NotebookOptions:
-    """How a notebook is run.
-
-    Attributes
-    ----------
-    parameters : tuple of str
-        Each NAME=VALUE.
-    kernel : str or None
-        Instead of the notebook's own.
-    allow_errors : bool
-        Serve what there is when a cell fails.
-    watch : bool
-        Run it again whenever its file changes.
-    constant_tools : "yes", "no", "auto" or None
-        Whether hosts get the constant tools; None: as the notebook says.
-    """
-
-    parameters: tuple[str, ...] = ()
-    kernel: str | None = None
-    allow_errors: bool = False
-    watch: bool = False
-    constant_tools: Mode | None = None
-
-    @property
-    def given(self) -> list[str]:
-        """The options that were used, as they are written."""
-        used = {
-            "--parameter": self.parameters,
-            "--kernel": self.kernel,
-            "--allow-errors": self.allow_errors,
-            "--watch": self.watch,
-            "--constant-tools": self.constant_tools,
-        }
-        return [name for name, value in used.items() if value]
-
-
-@asynccontextmanager
-async def served_notebook(
-    path: Path, options: NotebookOptions, say: Callable[[str], None]
-) -> AsyncIterator[AttachedNotebook]:
-    """Run a notebook; while the context is open it can be served.
-
-    Raises
-    ------
-    HeadlessError
-        The file or its kernel cannot be used, or (`CellFailed`) a cell failed.
-    ParameterError
-    """
-    from ..ipc.attached_notebook import AttachedNotebook
-    from ..ipc.discovery import Discovery
-
-    discovery = Discovery()
-    async with _run(path, options, discovery, say) as notebook:
-        yield AttachedNotebook(notebook.info, discovery, constant_tools=options.constant_tools)
-
-
-async def serve_notebook(path: Path, options: NotebookOptions, say: Callable[[str], None]) -> None:
-    """Run a notebook, and serve it on stdio from the first moment: its kernel is up long after a host asks.
-
-    Raises
-    ------
-    HeadlessError, ParameterError
-        As of `served_notebook`. The host has been told.
-    LinkError
-        The kernel has run the notebook and cannot be reached.
-    """
-    import anyio
-
-    from .._util.tasks import owned_tasks
-    from ..errors import McpJupyterError
-    from ..ipc.stdio_proxy import StartingNotebook
-
-    resolved = Path(await anyio.Path(path).resolve())
-    answer = opening(resolved, options.constant_tools or "auto").answer
-    server = StartingNotebook(path.name, answer, options.constant_tools)
-    async with owned_tasks() as tasks:
-        with anyio.CancelScope() as scope:
-            tasks.start_soon(_converse, server, scope)
-            with anyio.move_on_after(FIRST_SECONDS):
-                await server.opened()
-            from ..ipc.discovery import Discovery  # not needed for the first answer
-
-            discovery = Discovery()
-            try:
-                async with _run(path, options, discovery, say) as notebook:
-                    server.ready(notebook.info, discovery)
-                    await anyio.sleep_forever()
-            except McpJupyterError as exc:
-                server.failed(exc)
-                await anyio.sleep_forever()  # until the host has been told
-    if server.failure is not None:
-        raise server.failure
-
-
-async def _converse(server: StartingNotebook, scope: CancelScope) -> None:
-    from ..server.stdio import serve_stdio
-
-    await serve_stdio(server)
-    scope.cancel()
-
-
-def opening(path: Path, constant_tools: Mode = "auto") -> Opening:
-    """What answers a host in place of a notebook's kernel, with what the notebook's file says.
-
-    Parameters
-    ----------
-    path : Path
-        Of the notebook. It is read where it is absolute: else its place is not known.
-    constant_tools : "yes", "no" or "auto"
-        Whether the host gets them with the file's tools.
-    """
-    from ..kernel.outline import Outline, instructions, read_outline
-    from ..server.opening import Opening
-
-    name, outline = path.stem, cache(read_outline if path.is_absolute() else lambda _: Outline())
-
-    def tools(profile: HostProfile) -> list[Tool]:
-        from ..kernel.outline import file_tools
-        from ..server.constant_tools import needed
-
-        own = {tool.name: tool for tool in file_tools(outline(path).tool_cells)}
-        # A user's tool stands before one of ours of the same name.
-        return [*(own | needed(constant_tools, profile) | own).values()] if own else []
-
-    return Opening(name, lambda chars: instructions(name, outline(path), chars), tools)
-
-
-@asynccontextmanager
-async def _run(
-    path: Path, options: NotebookOptions, discovery: Discovery, say: Callable[[str], None]
-) -> AsyncIterator[HeadlessNotebook]:
-    """Run a notebook, and again whenever its file changes, if that is wanted."""
-    from anyio import to_thread
-
-    from .._util.tasks import owned_tasks
-
-    say(f"Running {path.name} ...")
-    # Importing what runs notebooks takes seconds on a busy machine: meanwhile the host is answered.
-    await to_thread.run_sync(import_module, "mcp_jupyter.headless.run")
-    from ..headless.run import parse_parameters, run_notebook
-
-    async with run_notebook(
-        path,
-        parameters=parse_parameters(options.parameters),
-        kernel=options.kernel,
-        allow_errors=options.allow_errors,
-        discovery=discovery,
-    ) as notebook:
-        _say_failures(notebook.failed, say)
-        async with owned_tasks() as tasks:
-            if options.watch:
-                tasks.start_soon(_watch, path, notebook, say)
-            yield notebook
-
-
-def _say_failures(failed: list[CellFailed], say: Callable[[str], None]) -> None:
-    for failure in failed:
-        say(str(failure))
-
-
-async def _watch(path: Path, notebook: HeadlessNotebook, say: Callable[[str], None]) -> None:
-    import anyio
-
-    from ..headless.run import HeadlessError
-
-    seen = _state(path)
-    while True:
-        await anyio.sleep(LOOK_SECONDS)
-        state = _state(path)
-        if state in (None, seen):  # an editor that replaces the file leaves it away for a moment
-            continue
-        seen = state
-        say(f"{path.name} has changed: running it again ...")
-        try:
-            await notebook.again()
-        except HeadlessError as exc:
-            say(str(exc))
-            say("Mend the notebook, and it runs again; until then what there is is served.")
-        else:
-            _say_failures(notebook.failed, say)
-            say("It has run.")
-
-
-def _state(path: Path) -> Any:
-    try:
-        status = path.stat()
-    except OSError:
-        return None
-    return status.st_mtime_ns, status.st_size, status.st_ino

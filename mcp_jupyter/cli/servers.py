@@ -7,7 +7,6 @@ nothing of how the server is then served.
 
 from __future__ import annotations
 
-import getpass
 import importlib.util
 import os
 import re
@@ -43,9 +42,7 @@ __all__ = [
     "learn",
     "names_file",
     "run_command",
-    "server_user",
     "shared_command",
-    "token_days",
 ]
 
 
@@ -226,45 +223,6 @@ def _advice(names: dict[str, Any]) -> str:
                 "import it from mcp_jupyter instead (from mcp_jupyter.server.fastmcp import FastMCP)."
             )
     return 'It needs, at the top level: mcp = FastMCP("My server")'
-
-
-# -- server settings -----------------------------------------------------------------------------
-#
-# What the command line must know of the Jupyter Server it works for: its user, and what is configured.
-
-
-def server_user() -> str:
-    """The user whom a site's Authorizer knows: under JupyterHub its user, for the images' is everybody's."""
-    try:
-        return os.environ.get("JUPYTERHUB_USER") or getpass.getuser()
-    except (KeyError, OSError, ImportError):  # a container's user without an entry in passwd
-        return str(os.getuid()) if hasattr(os, "getuid") else "unknown"
-
-
-def token_days() -> float:
-    """How many days a token is good by `McpJupyterApp.token_days`, as configuration files set it.
-
-    Raises
-    ------
-    McpJupyterError
-        The value is not one.
-    """
-    from jupyter_core.application import JupyterApp
-
-    from ..extension.tokens import DEFAULT_DAYS, MAX_DAYS
-
-    days = float(DEFAULT_DAYS)
-    # In the server's order: what is set for the whole server counts more than the extension's own file.
-    for name in ("jupyter_mcp_jupyter_config", "jupyter_server_config"):
-        app = JupyterApp(config_file_name=name)
-        app.load_config_file()
-        days = app.config.get("McpJupyterApp", {}).get("token_days", days)
-    if type(days) not in (int, float) or not 0 < days <= MAX_DAYS:
-        raise McpJupyterError(
-            f"McpJupyterApp.token_days is {days!r} in Jupyter's configuration; it must be more than 0 and at "
-            f"most {MAX_DAYS}. Mend it, or give --days."
-        )
-    return days
 
 
 # -- launch --------------------------------------------------------------------------------------

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from mcp_jupyter.cli.servers import server_user
-from mcp_jupyter.cli.token import command
+from mcp_jupyter.cli.new_token import server_user
+from mcp_jupyter.cli.tokens import command
 from mcp_jupyter.extension.tokens import BoundNotebook, Token, TokenStore
 from mcp_jupyter.ipc.names import RememberedNames
 from mcp_jupyter.ipc.rendezvous import announce, callback_under, withdraw

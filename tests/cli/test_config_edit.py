@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mcp_jupyter.cli.json_edit import NotEditable, put_entry
+from mcp_jupyter.cli.config_edit import NotEditable, put_json
 from mcp_jupyter.client.config.file_formats import parsed
 
 ENTRY = {"command": "python", "args": ["-m", "x"]}
@@ -42,7 +42,7 @@ CASES = {
 @pytest.mark.parametrize("case", CASES)
 def test_it_is_written_in_the_manner_of_the_text(case: str) -> None:
     text, expected = CASES[case]
-    assert put_entry(text, "s", "n", {"command": "c"}) == expected
+    assert put_json(text, "s", "n", {"command": "c"}) == expected
 
 
 COMMENTED = {
@@ -71,7 +71,7 @@ COMMENTED = {
 def test_comments_and_commas_stay(case: str) -> None:
     """Where the host reads them (2: installing)."""
     text, expected = COMMENTED[case]
-    new = put_entry(text, "s", "n", {"command": "c"}, comments=True)
+    new = put_json(text, "s", "n", {"command": "c"}, comments=True)
     assert new == expected
     assert parsed(new.encode(), "it")["s"]["n"] == {"command": "c"}
 
@@ -91,7 +91,7 @@ LISTED = {
 def test_an_entry_of_a_list_is_known_by_its_name(case: str) -> None:
     """As Jupyter AI has them (2: installing)."""
     text, expected = LISTED[case]
-    assert put_entry(text, "s", "n", {"name": "n"}, listed=True) == expected
+    assert put_json(text, "s", "n", {"name": "n"}, listed=True) == expected
 
 
 @pytest.mark.parametrize(
@@ -112,7 +112,7 @@ def test_an_entry_of_a_list_is_known_by_its_name(case: str) -> None:
 )
 def test_what_cannot_be_edited_is_refused_with_the_place(text: str, words: str) -> None:
     with pytest.raises(NotEditable, match=words):
-        put_entry(text, "s", "n", ENTRY)
+        put_json(text, "s", "n", ENTRY)
 
 
 JSON = st.recursive(
@@ -136,7 +136,7 @@ def test_whatever_is_there_stays(
     held = {**others} if servers is None else {**others, "servers": servers}
     held = held if isinstance(held.get("servers", {}), dict) else {}
     text = json.dumps(held, indent=indent, ensure_ascii=plain)
-    new = put_entry(text, "servers", name, ENTRY)
+    new = put_json(text, "servers", name, ENTRY)
 
     expected = {**held, "servers": {**held.get("servers", {}), name: ENTRY}}
     assert json.dumps(json.loads(new)) == json.dumps(expected)  # the order too

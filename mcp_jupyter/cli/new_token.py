@@ -1,24 +1,23 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""`jupyter mcp token`: make, list, move and revoke tokens for MCP clients.
+"""Make a token for MCP clients: which notebooks it opens, for how long, and what it names that is not there.
 
-Works on the token file of this user: a running Jupyter Server sees what changed at the next request.
+Works on the token file of this user: a running Jupyter Server sees a change at the next request.
 """
 
 from __future__ import annotations
 
+import getpass
 import json
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from . import reported
-from .servers import server_user, token_days
+from ..errors import McpJupyterError
 
 if TYPE_CHECKING:
     from ..extension.tokens import BoundNotebook, Token, TokenStore
@@ -31,19 +30,13 @@ __all__ = [
     "NewToken",
     "NotebookChoice",
     "chosen_notebooks",
-    "command",
     "make_token",
     "not_there",
     "real_path",
-    "scope_options",
-    "show_new",
-    "terms",
+    "server_user",
+    "token_days",
+    "token_store",
 ]
-
-
-# -- token notebooks -----------------------------------------------------------------------------
-#
-# Which notebooks a new token opens: paths, or names where the user wants that.
 
 ANY_NAME: Final = "--any-notebook-of-this-name"
 
@@ -165,87 +158,44 @@ def _root_of(path: str, runtime_dir: Path) -> str | None:
     return max(roots, key=len, default=None)
 
 
-# -- token ---------------------------------------------------------------------------------------
+# -- the user and the configuration of Jupyter Server ----------------------------------------------
 
 
-def scope_options(command: Callable[..., None]) -> Callable[..., None]:
-    """The options that say what a new token may use."""
-    for option in reversed(
-        (
-            click.option(
-                "--tool", "tools", multiple=True, metavar="GLOB", help="A tool it may call; repeat for more."
-            ),
-            click.option(
-                "--resource",
-                "resources",
-                multiple=True,
-                metavar="GLOB",
-                help="A resource it may read, by its URI; repeat for more.",
-            ),
-            click.option(
-                "--prompt",
-                "prompts",
-                multiple=True,
-                metavar="GLOB",
-                help="A prompt it may get; repeat for more.",
-            ),
-        )
-    ):
-        command = option(command)
-    return command
+def server_user() -> str:
+    """The user whom a site's Authorizer knows: under JupyterHub its user, for the images' is everybody's."""
+    try:
+        return os.environ.get("JUPYTERHUB_USER") or getpass.getuser()
+    except (KeyError, OSError, ImportError):  # a container's user without an entry in passwd
+        return str(os.getuid()) if hasattr(os, "getuid") else "unknown"
 
 
-@click.group("token", short_help="Make, list, move and revoke tokens for MCP clients.")
-def command() -> None:
-    """Tokens for MCP clients that connect over HTTP.
+def token_days() -> float:
+    """How many days a token is good by `McpJupyterApp.token_days`, as configuration files set it.
 
-    A token opens the notebooks it names and nothing else. `jupyter mcp attach` needs none.
+    Raises
+    ------
+    McpJupyterError
+        The value is not one.
     """
+    from jupyter_core.application import JupyterApp
+
+    from ..extension.tokens import DEFAULT_DAYS, MAX_DAYS
+
+    days = float(DEFAULT_DAYS)
+    # In the server's order: what is set for the whole server counts more than the extension's own file.
+    for name in ("jupyter_mcp_jupyter_config", "jupyter_server_config"):
+        app = JupyterApp(config_file_name=name)
+        app.load_config_file()
+        days = app.config.get("McpJupyterApp", {}).get("token_days", days)
+    if type(days) not in (int, float) or not 0 < days <= MAX_DAYS:
+        raise McpJupyterError(
+            f"McpJupyterApp.token_days is {days!r} in Jupyter's configuration; it must be more than 0 and at "
+            f"most {MAX_DAYS}. Mend it, or give --days."
+        )
+    return days
 
 
-@command.command("create")
-@click.argument("words", nargs=-1, required=True, metavar="NOTEBOOK...")
-@click.option(
-    ANY_NAME, "any_name", is_flag=True, help="NOTEBOOK is a name; it opens any notebook that is called so."
-)
-@scope_options
-@click.option("--label", default="", help="What you call it, for the list.")
-@click.option(
-    "--days",
-    type=click.FloatRange(0, min_open=True),
-    help="How long it is good. [default: McpJupyterApp.token_days of Jupyter's configuration, else 30]",
-)
-@click.option("--never-expires", is_flag=True, help="It is good until it is revoked.")
-def create(
-    words: tuple[str, ...],
-    any_name: bool,
-    tools: tuple[str, ...],
-    resources: tuple[str, ...],
-    prompts: tuple[str, ...],
-    label: str,
-    days: float | None,
-    never_expires: bool,
-) -> None:
-    """Make a token for the notebooks NOTEBOOK... and print it once, with the lines that connect hosts.
-
-    NOTEBOOK is the name of a live notebook, or a path. The token opens that notebook, also after it was
-    renamed in Jupyter, and no other of the same name. It may also be a pattern of names.
-
-    A pattern and GLOB may have * for any characters and ? for one: --tool '*' allows every tool. Of a kind
-    that is left out (--tool, --resource, --prompt) it allows nothing.
-
-    \b
-    jupyter mcp token create sales --tool '*' --resource '*' --prompt '*'   all of one notebook
-    jupyter mcp token create sales --tool 'top_*' --resource 'notebook://variables/sales*'
-    """  # noqa: D301 - click reads the backspace
-    from ..extension.tokens import MAX_DAYS
-
-    if days is not None and (never_expires or days > MAX_DAYS):
-        raise click.UsageError(f"--days takes {MAX_DAYS} at most, and does not go with --never-expires.")
-    with reported():
-        lifetime = None if never_expires else days or token_days()
-        scopes = {"tools": tools, "resources": resources, "prompts": prompts}
-        show_new(words, any_name=any_name, label=label, days=lifetime, **scopes)
+# -- making one ------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -271,7 +221,7 @@ class NewToken:
 
     def revoke(self) -> None:
         """End it."""
-        _store().revoke(self.token.id)
+        token_store().revoke(self.token.id)
 
 
 def make_token(words: Sequence[str], *, any_name: bool = False, label: str = "", **wishes: Any) -> NewToken:
@@ -302,7 +252,7 @@ def make_token(words: Sequence[str], *, any_name: bool = False, label: str = "",
     live = anyio.run(discovery.live)
     choice = chosen_notebooks(words, any_name, live, discovery.runtime_dir)
     try:
-        token, text = _store().create(
+        token, text = token_store().create(
             label=label or ", ".join(choice.names)[:100],
             servers=choice.servers,
             notebooks=choice.notebooks,
@@ -314,80 +264,8 @@ def make_token(words: Sequence[str], *, any_name: bool = False, label: str = "",
     return NewToken(token, text, choice.names, endpoint_of(choice.names, live, discovery.runtime_dir))
 
 
-def show_new(words: Sequence[str], *, any_name: bool = False, label: str = "", **wishes: Any) -> None:
-    """Make a token and print it, with the lines that connect hosts; say what it names that is not there.
-
-    The parameters are those of `make_token`.
-    """
-    import anyio
-
-    from ..ipc.discovery import Discovery
-    from .connect_lines import NO_SERVER, beside, program_lines, shown, url_lines
-    from .servers import attach_command, jupyter_directories
-
-    new = make_token(words, any_name=any_name, label=label, **wishes)
-    token, endpoint = new.token, new.endpoint
-    click.echo(f"Token:  {new.text}\nHeader: Authorization: Bearer {new.text}")
-    if endpoint is not None:
-        click.echo(f"URL:    {endpoint.url}")
-        urls = url_lines(endpoint.name, endpoint.url, new.text)
-        click.echo(shown(urls))
-        if new.names == [endpoint.name]:
-            click.echo("\nHosts that start a program need no token:")
-            programs = program_lines(endpoint.name, attach_command(endpoint.name), jupyter_directories())
-            click.echo(shown(beside(urls, programs)))
-    click.echo(f"\nShown this once. {terms(token)} To end it: jupyter mcp token revoke {token.id}", err=True)
-    if endpoint is None:
-        click.echo(NO_SERVER.format(new.names[0]), err=True)
-    for line in anyio.run(not_there, token, Discovery()):
-        click.echo(f"Note: {line}", err=True)
-
-
-@command.command("list")
-@click.option("--json", "as_json", is_flag=True, help="Print a JSON array, for programs.")
-def list_tokens(as_json: bool) -> None:
-    """Show the tokens there are; the secrets are not kept."""
-    with reported():
-        tokens = _store().tokens()
-    if as_json:
-        models = [token.model_dump(mode="json", exclude={"digest"}) for token in tokens]
-        click.echo(json.dumps(models, indent=2))
-    elif not tokens:
-        click.echo("There are no tokens. To make one: jupyter mcp token create NAME --tool '*'", err=True)
-    else:
-        from .output import table
-
-        heads = ("ID", "LABEL", "NOTEBOOKS", "TOOLS", "RESOURCES", "PROMPTS", "STATE", "LAST USED")
-        click.echo(table(heads, [_row(token) for token in tokens]))
-
-
-@command.command("revoke")
-@click.argument("token_id", metavar="ID")
-def revoke(token_id: str) -> None:
-    """End the token ID now, and with it all that its bearers have open."""
-    with reported():
-        token = _store().revoke(token_id)
-    click.echo(f"Token {token.id} is revoked.")
-
-
-@command.command("move")
-@click.argument("old", metavar="OLD")
-@click.argument("new", metavar="NEW")
-def move(old: str, new: str) -> None:
-    """Let the tokens of the notebook OLD open it at NEW.
-
-    OLD and NEW are paths. This is for a notebook, or a folder with notebooks, that was renamed outside of
-    Jupyter: with `mv`, in a file manager, by git. A rename in Jupyter moves the tokens by itself.
-    """
-    with reported():
-        moved = _store().move(os.path.realpath(old), real_path(new))
-    if not moved:
-        raise click.ClickException(f"No token names a notebook at {old}. To see them: jupyter mcp token list")
-    for token in moved:
-        click.echo(f"Token {token.id} opens {', '.join(token.opened)}.")
-
-
-def _store() -> TokenStore:
+def token_store() -> TokenStore:
+    """The tokens of this user."""
     from ..extension.tokens import TokenStore
 
     return TokenStore()
@@ -407,34 +285,6 @@ def _explain(error: ValueError) -> str:
     if problem["loc"][0] == "servers":
         return f"{problem['input']!r} cannot name a notebook. Use letters, digits and . _ - * ?."
     return f"{problem['loc'][0]}: {problem['msg']}"
-
-
-def terms(token: Token) -> str:
-    """What a token opens, and how long, as a sentence."""
-    until = "until it is revoked" if token.expires is None else f"until {token.expires:%Y-%m-%d}"
-    return (
-        f"It opens {', '.join(token.opened)}, calls {_some('tool', token.tools)}, reads "
-        f"{_some('resource', token.resources)}, gets {_some('prompt', token.prompts)}, and is good {until}."
-    )
-
-
-def _some(kind: str, globs: tuple[str, ...]) -> str:
-    """What a token may use of a kind, in words."""
-    if "*" in globs:
-        return f"all {kind}s"
-    return f"{kind}s {', '.join(globs)}" if globs else f"no {kind}s"
-
-
-def _row(token: Token) -> tuple[str, ...]:
-    if token.revoked is not None:
-        state = "revoked"
-    elif token.ended(datetime.now(UTC)) is not None:
-        state = "expired"
-    else:
-        state = "never expires" if token.expires is None else f"until {token.expires:%Y-%m-%d}"
-    used = "never" if token.last_used is None else f"{token.last_used.astimezone():%Y-%m-%d %H:%M}"
-    scopes = (", ".join(globs) or "-" for globs in (token.tools, token.resources, token.prompts))
-    return (token.id, token.label, ", ".join(token.opened), *scopes, state, used)
 
 
 # -- token checks --------------------------------------------------------------------------------

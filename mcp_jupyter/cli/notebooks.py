@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""`jupyter mcp connect`: the lines that connect hosts to a live notebook, or to what `run --http` serves.
+"""The commands that show live notebooks, and how hosts connect to them: `jupyter mcp list` and `connect`.
 
-Shows a token, in the terminal of the user whose server it is, and nowhere else.
+The notebooks' kernels are asked; no Jupyter Server is needed. `connect` shows a token in the terminal of the
+user whose server it is, and nowhere else.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import socket
 from typing import TYPE_CHECKING, Final
@@ -14,17 +16,72 @@ import click
 
 from ..client.config.hosts import HOSTS
 from . import reported
-from .servers import token_days
-from .token import scope_options, show_new
+from .new_token import token_days
+from .tokens import scope_options, show_new
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from ..extension.manager import Summary
     from ..ipc.discovery import Discovery
     from ..ipc.files import ConnectionInfo
     from ..ipc.rendezvous import HttpAddress
 
-__all__ = ["command"]
+__all__ = ["connect", "list_notebooks"]
+
+_ELSEWHERE: Final = (
+    "A notebook on another machine, or in another container, can be reached only there. Where that machine\n"
+    "has stopped, its notebooks leave this list after an hour."
+)
+
+
+@click.command("list", short_help="Show the live notebooks.")
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON array, for programs.")
+def list_notebooks(as_json: bool) -> None:
+    """Show the notebooks that serve MCP clients now.
+
+    Notebooks on other machines and in other containers are shown too, when they share this Jupyter runtime
+    directory. They cannot be reached from here.
+    """
+    import anyio
+
+    from ..extension.manager import Summary, census
+    from ..ipc.discovery import Discovery
+
+    async def ask() -> list[Summary]:
+        discovery = Discovery()
+        live = await census(await discovery.live())
+        elsewhere = await discovery.elsewhere()
+        return live + [
+            Summary(info.name, info.kernel_id, info.path, "elsewhere", machine=info.place)
+            for info in elsewhere
+        ]
+
+    with reported():
+        summaries = anyio.run(ask)
+    if as_json:
+        from dataclasses import asdict
+
+        click.echo(json.dumps([asdict(summary) for summary in summaries], indent=2))
+    elif not summaries:
+        click.echo("No notebook is live. In a notebook, run: %load_ext mcp_jupyter", err=True)
+    else:
+        from .output import table
+
+        heads = ("NAME", "STATE", "TOOLS", "RESOURCES", "PROMPTS", "NOTEBOOK")
+        click.echo(table(heads, [_row(summary) for summary in summaries]))
+        if any(summary.machine for summary in summaries):
+            click.echo(_ELSEWHERE, err=True)
+
+
+def _row(summary: Summary) -> tuple[object, ...]:
+    path = summary.path or "-"
+    if summary.machine is not None:
+        return summary.name, f"on another machine ({summary.machine})", "-", "-", "-", path
+    return summary.name, summary.state, summary.tools, summary.resources, summary.prompts, path
+
+
+# -- jupyter mcp connect ---------------------------------------------------------------------------
 
 DIAL_SECONDS: Final = 1.0
 """A port of this machine answers at once, or no process listens there."""
@@ -34,7 +91,7 @@ DIAL_SECONDS: Final = 1.0
 @click.argument("name", required=False)
 @click.option("--new-token", is_flag=True, help="Make a token for the notebook, and print it this one time.")
 @scope_options
-def command(
+def connect(
     name: str | None,
     new_token: bool,
     tools: tuple[str, ...],

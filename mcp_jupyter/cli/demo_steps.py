@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""A Jupyter Server as a child process, and a notebook run in a kernel of its.
+"""The steps of `jupyter mcp demo`: start a Jupyter Server, run a notebook in it, call it as a client.
 
-Owns the process from its start to its end, with configuration and data directories that go with it. The
-runtime directory is the user's own, so that `jupyter mcp list` and `attach` find its notebooks. Knows no
-MCP but the two requests to the extension's REST interface.
+The server has configuration and data directories of its own, which go when it ends. The runtime directory is
+the user's, so that `jupyter mcp list` and `attach` find the notebook.
 """
 
 from __future__ import annotations
@@ -18,20 +17,25 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+import anyio
 import httpx2
 import nbformat
 
+from ..client.session import ClientSession
+from ..client.sse import sse_client
+from ..client.streamable_http import streamablehttp_client
 from ..errors import McpJupyterError
+from .output import plain
 
-__all__ = ["JupyterProcess", "StepFailed", "run_jupyter"]
+__all__ = ["JupyterProcess", "StepFailed", "play", "run_jupyter"]
 
 START_SECONDS: Final = 60.0
 """JupyterLab with cold caches on a slow machine."""
@@ -236,3 +240,101 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()
+
+
+# -- the round with a client -----------------------------------------------------------------------
+
+TOOL: Final = "top_customers"
+ARGUMENTS: Final[Mapping[str, Any]] = {"n": 3}
+RESOURCE: Final = "sales"
+
+ROUND_SECONDS: Final = 60.0
+"""For all of one transport: some ten requests of milliseconds each."""
+
+SHOWN_LINES: Final = 8
+"""Of a value: enough to see that it is the notebook's."""
+
+
+def play(urls: Mapping[str, str], token: str, say: Callable[[str], None]) -> None:
+    """List, call and read over HTTP+SSE, then over Streamable HTTP.
+
+    Raises
+    ------
+    StepFailed
+        Something did not go as it should.
+    """
+    headers = {"Authorization": f"Bearer {token}"}
+    anyio.run(_play, urls, headers, say)
+
+
+async def _play(urls: Mapping[str, str], headers: Mapping[str, str], say: Callable[[str], None]) -> None:
+    told: list[str] = []
+    for name, opener in (("HTTP+SSE", _over_sse), ("Streamable HTTP", _over_streamable_http)):
+        try:
+            with anyio.fail_after(ROUND_SECONDS):
+                async with opener(urls, headers) as session:
+                    account = await _round(session)
+        except TimeoutError:
+            raise StepFailed(f"{name}: no answer within {ROUND_SECONDS:g} s.") from None
+        except McpJupyterError as exc:
+            raise StepFailed(f"{name}: {exc}") from None
+        say(f"{name:20}protocol version {session.protocol_version}")
+        shown = ["the same, once more"] if account == told else account
+        say("\n".join(f"  {line}" for line in shown) + "\n")
+        told = account
+
+
+@asynccontextmanager
+async def _over_sse(urls: Mapping[str, str], headers: Mapping[str, str]) -> AsyncIterator[ClientSession]:
+    async with (
+        sse_client(urls["sse"], headers=headers) as (read, write),
+        ClientSession(read, write) as session,
+    ):
+        await session.initialize()
+        yield session
+
+
+@asynccontextmanager
+async def _over_streamable_http(
+    urls: Mapping[str, str], headers: Mapping[str, str]
+) -> AsyncIterator[ClientSession]:
+    async with (
+        streamablehttp_client(urls["http"], headers=headers) as (read, write, _),
+        ClientSession(read, write) as session,
+    ):
+        await session.discover()
+        yield session
+
+
+async def _round(session: ClientSession) -> list[str]:
+    """List, call and read once; an account of it, in lines."""
+    tools = (await session.list_tools()).tools
+    resources = (await session.list_resources()).resources
+    prompts = (await session.list_prompts()).prompts
+    result = await session.call_tool(TOOL, ARGUMENTS)
+    if result.isError:
+        raise StepFailed(f"the tool {TOOL} failed: {_text(result.content)}")
+    uri = next((resource.uri for resource in resources if resource.name == RESOURCE), None)
+    if uri is None:
+        raise StepFailed(f"the notebook has no resource {RESOURCE!r}.")
+    held = await session.read_resource(uri)
+    shown = ", ".join(f"{name}={value!r}" for name, value in ARGUMENTS.items())
+    return [
+        f"tools             {', '.join(tool.name for tool in tools)}",
+        f"resources         {', '.join(resource.uri for resource in resources)}",
+        f"prompts           {', '.join(prompt.name for prompt in prompts)}",
+        f"{TOOL}({shown}) answers",
+        *_excerpt(_text(result.content)),
+        f"{uri} holds",
+        *_excerpt(_text(held.contents)),
+    ]
+
+
+def _text(parts: Iterable[Any]) -> str:
+    return "\n".join(part.text for part in parts if getattr(part, "text", None))
+
+
+def _excerpt(text: str) -> list[str]:
+    lines = text.splitlines()
+    shown = lines[:SHOWN_LINES] + (["..."] if len(lines) > SHOWN_LINES else [])
+    return [f"  {plain(line)}" for line in shown]
