@@ -110,7 +110,7 @@ $(VENV)/.test-installed: $(INSTALLED_FROM) | $(BIN)/python
 $(VENV)/.check-installed: pyproject.toml | $(BIN)/python
 	@echo "Installing into $(VENV), which takes about a minute the first time ..."
 	@mkdir -p mcp_jupyter/labextension
-	$(BIN)/python -m pip install --quiet hatchling hatch-jupyter-builder
+	$(BIN)/python -m pip install --quiet editables hatchling hatch-jupyter-builder
 	SKIP_JUPYTER_BUILDER=1 $(BIN)/python -m pip install --quiet --no-build-isolation --editable '.[check]'
 	@touch $@
 
