@@ -18,12 +18,10 @@ from typing import Annotated, Any, Final, get_args, get_origin
 
 from IPython.display import display
 
+from .._util.text import safe_line
 from ..server.fastmcp.signatures import signature_of
 
 __all__ = ["FRAME", "NOTE", "Card", "show", "signature_text", "unhinted"]
-
-MAX_TEXT_CHARS: Final = 160
-"""What is said of one thing fits on a line or two; the whole of it is in the cell above the card."""
 
 # Each of these is on the list of JupyterLab's sanitiser, in the way it is written. They undo what
 # notebooks do to every table: stripes, right alignment, centring.
@@ -58,14 +56,14 @@ class Card:
         """The card as text."""
         rows = []
         for name, *texts in self.lines:
-            first, *more = map(_one_line, texts)
+            first, *more = map(_first_line, texts)
             rows += [f"  {name}  {first}".rstrip(), *(f"      {text}" for text in more)]
         return "\n".join([self.heading, *rows, *([self.note] if self.note else [])])
 
     def _repr_html_(self) -> str:
         rows = "".join(
             f'<tr style="{_ROW}"><td style="{_NAME}"><code>{html.escape(name)}</code></td>'
-            f'<td style="{_TEXT}">{"<br>".join(html.escape(_one_line(text)) for text in texts)}</td></tr>'
+            f'<td style="{_TEXT}">{"<br>".join(html.escape(_first_line(text)) for text in texts)}</td></tr>'
             for name, *texts in self.lines
         )
         table = f'<table style="{_TABLE}"><tbody>{rows}</tbody></table>' if rows else ""
@@ -79,9 +77,8 @@ def show(card: Card) -> None:
     display(card)
 
 
-def _one_line(text: str) -> str:
-    first = text.strip().partition("\n")[0]
-    return first if len(first) <= MAX_TEXT_CHARS else f"{first[:MAX_TEXT_CHARS]}..."
+def _first_line(text: str) -> str:
+    return safe_line(text.strip().partition("\n")[0])
 
 
 # -- signatures ----------------------------------------------------------------------------------------

@@ -16,17 +16,14 @@ from typing import Any, Final, Literal, TypeAlias
 import anyio
 
 from .. import types
+from .._util.text import MAX_PAGE_CHARS, safe_block
 from ..errors import UncheckableSchema
-from ..notebook_client.text import clean
 from ..protocol.validation import JsonSchema
 
 __all__ = ["Answer", "Question"]
 
 ANSWER_SECONDS: Final = 600.0
 """After ten minutes nobody is there: the question is cancelled. A call's own time-out is usually shorter."""
-
-MAX_MESSAGE_CHARS: Final = 4000
-"""Of a question's text."""
 
 Kind: TypeAlias = Literal["elicitation", "url", "sampling"]
 
@@ -79,7 +76,7 @@ class Question:
             self.kind, text, self.schema = "elicitation", params.message, params.requestedSchema
         else:
             self.kind, text = "sampling", _conversation(params)
-        self.message = clean(text, limit=MAX_MESSAGE_CHARS)
+        self.message = safe_block(text, MAX_PAGE_CHARS)
         self._answer: Future[Answer] = Future()
 
     @property

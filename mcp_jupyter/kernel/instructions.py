@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import unquote
 
-from ..notebook_client.text import one_line
+from .._util.text import safe_line
 from ..protocol.rights import EVERY_RIGHT, Rights
 from ..server.content import tables
 from ..server.fastmcp import FastMCP
@@ -104,7 +104,7 @@ class NotebookInstructions:
             Whether the reader may read a URI.
         """
         said = [f"{name} ({about})" if about else name for name, about in self.data(may_read)]
-        return one_line(f"Data: {'; '.join(said)}.", DATA_LINE_CHARS) if said else ""
+        return safe_line(f"Data: {'; '.join(said)}.", DATA_LINE_CHARS) if said else ""
 
     def shown(self) -> str:
         """The texts that hosts get, with which host gets which."""
@@ -135,7 +135,7 @@ class NotebookInstructions:
 
 
 def _first_line(text: str | None) -> str:
-    return one_line((text or "").strip().partition("\n")[0], DESCRIPTION_CHARS)
+    return safe_line((text or "").strip().partition("\n")[0], DESCRIPTION_CHARS)
 
 
 def _about(value: Any) -> str:

@@ -21,8 +21,8 @@ from pathlib import Path
 from typing import Any, Final, TypeAlias
 
 from .. import types
+from .._util.text import safe_block, safe_line
 from ..errors import FrameError
-from ..notebook_client.text import clean, one_line
 from ..protocol.frames import parse
 
 __all__ = [
@@ -230,7 +230,7 @@ def _without_comments(source: str) -> str:
 
 def _plain(text: str, chars: int) -> str:
     text = _LINK.sub(lambda link: "" if link[1] else link[2], text)
-    return one_line(_MARKUP.sub("", text), chars)
+    return safe_line(_MARKUP.sub("", text), chars)
 
 
 # -- the text --------------------------------------------------------------------------------------------
@@ -271,7 +271,7 @@ def instructions(
 
 def _first_line(name: str, outline: Outline, chars: int) -> str:
     """The name and what it is; title and paragraph as far as there is room."""
-    line = _ABOUT.format(one_line(name, NAME_CHARS))
+    line = _ABOUT.format(safe_line(name, NAME_CHARS))
     for text in (outline.title, outline.paragraph):
         if text and len(line) + 20 < chars:
             line += f" {_cut(text if text[-1] in '.!?:…' else f'{text}.', chars - len(line) - 1)}"
@@ -291,7 +291,7 @@ def _cut(text: str, chars: int) -> str:
 
 def _section(heading: str, entries: Iterable[Entry], room: int) -> list[str]:
     """A heading and a line for each entry; the last line says how many more there are, if any."""
-    lines = [one_line(f"- {name}: {text}" if text else f"- {name}", ENTRY_CHARS) for name, text in entries]
+    lines = [safe_line(f"- {name}: {text}" if text else f"- {name}", ENTRY_CHARS) for name, text in entries]
     room -= len(heading) + 1
     kept: list[str] = []
     for at, line in enumerate(lines):
@@ -307,7 +307,7 @@ def _section(heading: str, entries: Iterable[Entry], room: int) -> list[str]:
 
 def _fitted(text: str, chars: int) -> str:
     """A user's own instructions, cut at the end of a line to the characters that a host shows."""
-    text = clean(text.strip())
+    text = safe_block(text.strip())
     if len(text) <= chars:
         return text
     whole = text[:chars].rfind("\n")

@@ -14,7 +14,7 @@ from copy import copy
 from dataclasses import dataclass
 from typing import Any, Final
 
-from ..notebook_client.text import clean, one_line
+from .._util.text import safe_block, safe_line
 from ..server.content import FramePage
 
 __all__ = [
@@ -123,10 +123,10 @@ class Printed:
         for channel in [*begun, *(self._bars.keys() - begun.keys())]:
             whole.add(channel, begun.get(channel, ""), ends=True)
         kept = whole._head + whole._tail
-        shown = clean(kept).strip("\n")
+        shown = safe_block(kept).strip("\n")
         if whole._chars == len(kept) and len(shown) <= MAX_PRINTED_CHARS:
             return shown
-        head, tail = clean(whole._head)[:_PRINTED_PART], clean(whole._tail)[-_PRINTED_PART:]
+        head, tail = safe_block(whole._head)[:_PRINTED_PART], safe_block(whole._tail)[-_PRINTED_PART:]
         before, _, cut = head.rpartition("\n")
         head = before if len(cut) <= _PRINTED_CUT else head
         cut, _, after = tail.rstrip("\n").partition("\n")
@@ -181,7 +181,7 @@ class CallOutput:
         """The line that was last printed to, as far as it is; empty when there is none. Short and inert."""
         with self._lock:
             begun = self._begun.get(self._latest)
-            return one_line((begun and _last_state(begun.getvalue())) or self._last_line)
+            return safe_line((begun and _last_state(begun.getvalue())) or self._last_line)
 
     @property
     def displays(self) -> list[Display]:

@@ -27,9 +27,9 @@ from typing import Any, Final, Protocol, TypeAlias
 from .. import types
 from .._ipython.private import publish
 from .._ipython.questions import Question
+from .._util.text import safe_block, safe_line
 from ..errors import McpError
 from ..notebook_client.display import Listing
-from ..notebook_client.text import clean, one_line
 from ..server.client_requests import UserQuestion, form_fields
 from .calls import CURRENT
 
@@ -158,8 +158,8 @@ class NotebookQuestions:
         if entry.form is not None:
             entry.form.close()
         if entry.bundle is not None:
-            heading = one_line(f"{entry.asked.asker} asked: {entry.question.message}")
-            line = Listing(heading, (), one_line(outcome))
+            heading = safe_line(f"{entry.asked.asker} asked: {entry.question.message}")
+            line = Listing(heading, (), safe_line(outcome))
             bundle = {"text/plain": repr(line), "text/html": line._repr_html_()}
             self._publish("update_display_data", entry, bundle)
 
@@ -212,7 +212,7 @@ def _params(
 
 
 def _note(asked: UserQuestion) -> str:
-    host = one_line(asked.host)
+    host = safe_line(asked.host)
     if asked.client_is_asked:
         return f"{host} called it, and was asked too. The first answer counts."
     return f"{host} called it, and cannot be asked."
@@ -230,15 +230,15 @@ def _outcome(answer: types.ElicitResult | types.CreateMessageResult | types.Erro
 def _text(entry: _Open) -> str:
     """The question for a front end without widgets."""
     number, question = entry.number, entry.question
-    lines = [f"{one_line(question.server)} asks: {question.message}", question.note]
+    lines = [f"{safe_line(question.server)} asks: {question.message}", question.note]
     content = ""
     if question.kind == "url":
-        lines.append(f"Visit {clean(question.url)} yourself if you trust it.")
+        lines.append(f"Visit {safe_block(question.url)} yourself if you trust it.")
     elif question.kind == "sampling":
         content = ', "your text"'
     elif fields := form_fields(question.schema):
-        lines += [f"  {one_line(name)}: {one_line(fits)}" for name, fits in fields.items()]
-        content = f", {{{', '.join(f'{one_line(name)!r}: ...' for name in fields)}}}"
+        lines += [f"  {safe_line(name)}: {safe_line(fits)}" for name, fits in fields.items()]
+        content = f", {{{', '.join(f'{safe_line(name)!r}: ...' for name in fields)}}}"
     lines.append(
         f"To answer here, run: from mcp_jupyter import notebook; notebook.answer({number}{content})\n"
         f"or notebook.decline({number})."

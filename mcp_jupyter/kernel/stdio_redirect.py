@@ -15,8 +15,8 @@ from functools import partial
 from typing import Any, Literal, NoReturn
 
 from .._ipython.private import INPUT_REQUEST, SHOW_TRACEBACK, Replacement
+from .._util.text import safe_block
 from ..errors import ToolError
-from ..notebook_client.text import clean
 from .calls import CURRENT
 from .content import Displays
 from .outputs import Display
@@ -132,7 +132,7 @@ class StandIns:
             if output is None:
                 show_traceback(kind, error, lines)
             else:
-                output.show(Display({"text/plain": clean("\n".join(lines))}))
+                output.show(Display({"text/plain": safe_block("\n".join(lines))}))
 
         for name in ("publish", "clear_output"):
             self._replace(shell.display_pub, name, self._hooked_before(getattr(shell.display_pub, name)))

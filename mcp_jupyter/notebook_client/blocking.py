@@ -22,6 +22,7 @@ from typing import Any, Final, TypeAlias
 from IPython.display import display
 
 from .._ipython.questions import Question
+from .._util.text import shorten
 from ..errors import RequestTimeout
 from .calls import Call, Progress
 from .prompts import put
@@ -35,8 +36,8 @@ POLL_SECONDS: Final = 0.2
 CANCEL_SECONDS: Final = 2.0
 """After an interrupt: how long the call may take to end before the cell ends without it."""
 
-MAX_LINE_CHARS: Final = 100
-"""Of the progress line."""
+MAX_PROGRESS_CHARS: Final = 100
+"""Characters of the progress line: a carriage return overwrites it only where it does not wrap."""
 
 Mailbox: TypeAlias = "queue.SimpleQueue[Question | Notice | None]"
 """What wakes the wait: something for the person, or None for a look at the call."""
@@ -146,7 +147,7 @@ class _ProgressLine:
     def show(self, progress: Progress | None) -> None:
         if progress is not None and progress is not self._shown:
             self._shown = progress
-            text = f"{self._name}: {_text(progress)}"[:MAX_LINE_CHARS]
+            text = shorten(f"{self._name}: {_text(progress)}", MAX_PROGRESS_CHARS)
             self._write("\r" + text.ljust(self._width))
             self._width = len(text)
 

@@ -17,21 +17,14 @@ from typing import Any, Final, TypeAlias
 
 import anyio
 
+from .._util.text import MAX_PAGE_CHARS, safe_block, safe_line
 from ..errors import McpError, McpJupyterError
-from .text import clean
 from .tracebacks import ConnectionClosed, short_traceback
 
 __all__ = ["MAX_CALLS", "Call", "CallCancelled", "Progress", "Report", "ServerError", "Work"]
 
 MAX_CALLS: Final = 64
 """Under way at one server: a person starts a few; a loop that starts more without waiting has gone wrong."""
-
-MAX_MESSAGE_CHARS: Final = 200
-"""Of a progress message: it is shown on one line."""
-
-
-MAX_ERROR_CHARS: Final = 4000
-"""Of a server's error in a message."""
 
 
 class CallCancelled(McpJupyterError):
@@ -42,7 +35,7 @@ class ServerError(McpError):
     """A server's error, its words fit to be shown; `code` and `data` are as it sent them."""
 
     def __init__(self, error: McpError) -> None:
-        super().__init__(error.code, clean(error.message, limit=MAX_ERROR_CHARS), error.data)
+        super().__init__(error.code, safe_block(error.message, MAX_PAGE_CHARS), error.data)
 
     def _render_traceback_(self) -> list[str]:
         first, *more = str(self).split("\n")
@@ -191,8 +184,8 @@ class Call:
 
     async def _report(self, value: float, total: float | None, message: str | None) -> None:
         is_total = isinstance(total, int | float) and not isinstance(total, bool)
-        said = clean(message, limit=MAX_MESSAGE_CHARS) if isinstance(message, str) else ""
-        self.progress = Progress(value, total if is_total else None, " ".join(said.split()))
+        said = safe_line(message) if isinstance(message, str) else ""
+        self.progress = Progress(value, total if is_total else None, said)
         self._changed()
 
     def _changed(self) -> None:

@@ -19,11 +19,11 @@ from IPython.core.completer import (
     context_matcher,
 )
 
+from .._util.text import is_safe_line
 from ..types import Prompt, Resource, ResourceTemplate, Tool
 from .exports import fitted_names
 from .functions import ToolFunction, Tools, attribute_names, is_plain_name
 from .schemas import arguments_of, resolved, values_of
-from .text import is_clean
 
 __all__ = [
     "Bracket",
@@ -225,7 +225,7 @@ def _all_quoted(texts: Iterable[str], quote: str, after: str) -> list[str]:
 
 
 def _quoted(text: str, quote: str, after: str) -> str | None:
-    if not is_clean(text) or quote in text or "\\" in text:
+    if not is_safe_line(text) or quote in text or "\\" in text:
         return None
     return f"{quote}{text}" if after.startswith(quote) else f"{quote}{text}{quote}"
 
@@ -244,7 +244,7 @@ def _result(
     """
     before = token[: len(token) - len(partial)] if len(token) > len(partial) else ""
     kept = max(0, len(partial) - len(token))
-    found = [each for each in dict.fromkeys(candidates) if each.startswith(partial) and is_clean(each)]
+    found = [each for each in dict.fromkeys(candidates) if each.startswith(partial) and is_safe_line(each)]
     completions = [SimpleCompletion(f"{before}{each[kept:]}", type=kind) for each in found]
     return SimpleMatcherResult(completions=completions, suppress=bool(completions), ordered=True)
 

@@ -19,6 +19,7 @@ from typing import Any, Final, Literal, Protocol
 
 from .. import errors, types
 from .._ipython.questions import Question
+from .._util.text import safe_block, safe_line
 from ..client.client import Client
 from .blocking import wait, wait_opened
 from .calls import MAX_CALLS, Call, Report, Work
@@ -28,7 +29,6 @@ from .functions import Tools
 from .live_connection import Keeper, LogBook, MakeClient
 from .questions import Notice, Questions
 from .results import CallResult, PromptResult, ReadResult, ToolError
-from .text import clean, one_line
 from .tracebacks import ConnectionClosed, DefinitionChanged, RequestTimeout
 
 __all__ = [
@@ -175,7 +175,9 @@ class ConnectedServer:
     def state(self) -> str:
         """One of open, opening, closed, or failed with the reason."""
         keeper = self._keeper
-        return f"failed: {clean(keeper.reason).rstrip('.')}" if keeper.state == "failed" else keeper.state
+        return (
+            keeper.state if keeper.state != "failed" else f"failed: {safe_block(keeper.reason).rstrip('.')}"
+        )
 
     @property
     def summary(self) -> str:
@@ -285,7 +287,7 @@ class ConnectedServer:
         """
         if name in self.changed:
             raise DefinitionChanged(
-                f"{self.alias}: {'; '.join(map(clean, self.changed[name]))}, since you connected. "
+                f"{self.alias}: {'; '.join(map(safe_block, self.changed[name]))}, since you connected. "
                 f"Look at {self.alias}.tools[{name!r}]; if it is well, {self.alias}.accept_changes({name!r})."
             )
 
@@ -349,10 +351,10 @@ class ConnectedServer:
             try:
                 return await work(client, report)
             except errors.RequestTimeout as exc:
-                said = f"{self.alias}, {one_line(name)}: {exc} `%mcp_connect --timeout` waits longer."
+                said = f"{self.alias}, {safe_line(name)}: {exc} `%mcp_connect --timeout` waits longer."
                 raise RequestTimeout(said) from None
             except errors.ConnectionClosed as exc:
-                said = f"{self.alias}, {one_line(name)}: {clean(str(exc))} Run its %mcp_connect again."
+                said = f"{self.alias}, {safe_line(name)}: {safe_block(str(exc))} Run its %mcp_connect again."
                 raise ConnectionClosed(said) from None
 
         return bound

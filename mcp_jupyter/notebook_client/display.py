@@ -17,6 +17,7 @@ from itertools import groupby
 from typing import Any, Final
 
 from .._ipython.cards import FRAME, NOTE
+from .._util.text import MAX_MESSAGE_CHARS, join_names, safe_block, safe_line
 from ..protocol.frames import dumps
 from ..types import (
     AudioContent,
@@ -27,7 +28,6 @@ from ..types import (
     TextContent,
     TextResourceContents,
 )
-from .text import clean, one_line
 
 __all__ = [
     "Listing",
@@ -81,7 +81,7 @@ def joined(bundles: Sequence[Bundle]) -> list[Bundle]:
     found: list[Bundle] = []
     for is_text, run in groupby(bundles, key=lambda bundle: len(bundle) == 1):
         if is_text:
-            found.append({"text/plain": clean("\n".join(bundle["text/plain"] for bundle in run))})
+            found.append({"text/plain": safe_block("\n".join(bundle["text/plain"] for bundle in run))})
         else:
             found += run
     more = len(found) - MAX_SHOWN_PARTS
@@ -92,18 +92,18 @@ def _bundle(block: Any) -> Bundle:
     if isinstance(block, EmbeddedResource):
         block = block.resource
     if isinstance(block, TextContent | TextResourceContents):
-        return {"text/plain": clean(block.text)}
+        return {"text/plain": safe_block(block.text)}
     return {"text/plain": _link(block)} if isinstance(block, ResourceLink) else _media(block)
 
 
 def _link(link: ResourceLink) -> str:
     about = [each for each in (link.title or link.name, link.mimeType, link.description) if each]
-    return f"[resource {one_line(link.uri, 500)}: {', '.join(map(one_line, about))}]"
+    return f"[resource {safe_line(link.uri, MAX_MESSAGE_CHARS)}: {', '.join(map(safe_line, about))}]"
 
 
 def _media(block: ImageContent | AudioContent | BlobResourceContents) -> Bundle:
     data = block.blob if isinstance(block, BlobResourceContents) else block.data
-    kind = one_line(block.mimeType or "bytes")
+    kind = safe_line(block.mimeType or "bytes")
     found: Bundle | None = None
     if not isinstance(block, AudioContent):
         found = image_bundle(data)
@@ -183,7 +183,7 @@ def harmless_markdown(text: str) -> str:
     What would begin one of these is replaced by the full-width twin of its first character, which looks
     alike and means nothing; so in code, too, because parsers differ in what they take for code.
     """
-    return _DIAGRAM.sub(r"\1text", _ACTIVE.sub(lambda match: match[0].translate(_TWINS), clean(text)))
+    return _DIAGRAM.sub(r"\1text", _ACTIVE.sub(lambda match: match[0].translate(_TWINS), safe_block(text)))
 
 
 # -- inert ---------------------------------------------------------------------------------------
@@ -192,12 +192,6 @@ def harmless_markdown(text: str) -> str:
 #
 # JupyterLab sets TeX in whatever HTML it shows, and TeX can hold links and styles. It leaves `code` alone,
 # so every piece of foreign text stands in one (SECURITY, T30).
-
-MAX_CELL_CHARS: Final = 200
-"""Of one cell of a table."""
-
-MAX_NAME_CHARS: Final = 500
-"""Of what a line of a card is about, which may be a whole signature."""
 
 # Each of these is on the list of JupyterLab's sanitiser; see `kernel.cards`.
 _TABLE: Final = "margin:0;border-collapse:collapse"
@@ -212,15 +206,15 @@ _CODE: Final = "background:transparent;padding:0;font-family:inherit;white-space
 
 def inert(text: str) -> str:
     """Foreign text as HTML that is only text."""
-    return f'<code style="{_CODE}">{html.escape(clean(text))}</code>'
+    return f'<code style="{_CODE}">{html.escape(safe_block(text))}</code>'
 
 
 def listing(heading: str, lines: Iterable[tuple[str, str]], note: str = "") -> str:
     """A card: a heading, and lines of a name and what is said of it."""
     rows = "".join(
         f'<tr style="{_ROW}"><td style="{_NAME};{_ROOM}">'
-        f'<code style="overflow-wrap:anywhere">{html.escape(one_line(name, MAX_NAME_CHARS))}</code></td>'
-        f'<td style="{_TEXT}{f";{_ROOM}" if text else ""}">{inert(one_line(text))}</td></tr>'
+        f'<code style="overflow-wrap:anywhere">{html.escape(safe_line(name, MAX_MESSAGE_CHARS))}</code></td>'
+        f'<td style="{_TEXT}{f";{_ROOM}" if text else ""}">{inert(safe_line(text))}</td></tr>'
         for name, text in lines
     )
     body = f'<table style="{_TABLE}"><tbody>{rows}</tbody></table>' if rows else ""
@@ -245,7 +239,9 @@ class Listing:
 
     def __repr__(self) -> str:
         """The card as text."""
-        rows = [f"  {one_line(name, MAX_NAME_CHARS)}  {one_line(text)}".rstrip() for name, text in self.lines]
+        rows = [
+            f"  {safe_line(name, MAX_MESSAGE_CHARS)}  {safe_line(text)}".rstrip() for name, text in self.lines
+        ]
         return "\n".join([self.heading, *rows, *([self.note] if self.note else [])])
 
     def _repr_html_(self) -> str:
@@ -254,13 +250,10 @@ class Listing:
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[str]], note: str = "") -> str:
     """A table of text."""
-    head = "".join(
-        f'<th style="{_CELL}"><strong>{inert(one_line(name, MAX_CELL_CHARS))}</strong></th>'
-        for name in columns
-    )
+    head = "".join(f'<th style="{_CELL}"><strong>{inert(safe_line(name))}</strong></th>' for name in columns)
     body = "".join(
         f'<tr style="{_ROW}">'
-        + "".join(f'<td style="{_CELL}">{inert(one_line(cell, MAX_CELL_CHARS))}</td>' for cell in row)
+        + "".join(f'<td style="{_CELL}">{inert(safe_line(cell))}</td>' for cell in row)
         + "</tr>"
         for row in rows
     )
@@ -340,9 +333,6 @@ def _audio_kind(raw: bytes) -> str | None:
 # -- tables --------------------------------------------------------------------------------------
 #
 # JSON values with the shape of a table, as pandas data frames. Knows no results and no displays.
-
-MAX_NAMED: Final = 20
-"""Keys that an error names."""
 
 _DATES: Final = ("date-time", "date")
 
@@ -445,7 +435,7 @@ def _typed(frame: Any, columns: Mapping[str, Any], *inner: str) -> Any:
 
 def _what(value: Any) -> str:
     if isinstance(value, Mapping):
-        names = ", ".join(one_line(repr(key)) for key in list(value)[:MAX_NAMED])
+        names = join_names(map(repr, value))
         tables = "" if not value else " `.df(key)` takes the table under one of them."
         return f"Its keys are {names}.{tables}" if value else "It is an empty object."
     return "It is empty." if value is None else f"It is of type {type(value).__name__}; see `.data`."

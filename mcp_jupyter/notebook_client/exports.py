@@ -15,9 +15,9 @@ from collections.abc import Callable, Iterable, Mapping
 from copy import deepcopy
 from typing import Any, Final, Literal
 
+from .._util.text import safe_block
 from ..types import Tool
 from .schemas import arguments_of
-from .text import clean
 
 __all__ = ["MAX_NAME_CHARS", "fitted_names", "tool_schemas"]
 
@@ -85,7 +85,7 @@ def _marked(name: str, text: str) -> str:
 
 
 def _description(tool: Tool) -> str:
-    return clean(tool.description or tool.title or "")
+    return safe_block(tool.description or tool.title or "")
 
 
 def _schema(tool: Tool) -> dict[str, Any]:

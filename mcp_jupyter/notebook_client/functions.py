@@ -24,6 +24,7 @@ from typing import Any, Final
 
 from pydantic_core import from_json, to_json
 
+from .._util.text import MAX_NAMED, MAX_PAGE_CHARS, is_safe_line, join_names, safe_block, safe_line
 from ..errors import McpJupyterError, UncheckableSchema
 from ..protocol.validation import JsonSchema
 from ..server.content import columns, plain, readable, tables
@@ -41,7 +42,6 @@ from .schemas import (
     resolved,
     type_text,
 )
-from .text import clean, is_clean, one_line
 from .tracebacks import ArgumentTypeError, ArgumentValueError
 
 __all__ = [
@@ -59,9 +59,6 @@ __all__ = [
 
 MAX_LISTED: Final = 100
 """Tools in a card: more than any one server that we know has, but for a few."""
-
-MAX_DOC_CHARS: Final = 10_000
-"""Of a description in a docstring; those of one argument are a tenth."""
 
 Definitions = Callable[[], Mapping[str, Tool]]
 
@@ -211,19 +208,19 @@ class ToolFunction:
         __tracebackhide__ = True
         if args:
             first = next(iter(signature_of(self.definition).parameters), None)
-            hint = f": {one_line(self.__name__)}({first}=...)" if first and first != "arguments" else ""
-            raise ArgumentTypeError(f"{one_line(self.__name__)}() takes named arguments only{hint}.")
+            hint = f": {safe_line(self.__name__)}({first}=...)" if first and first != "arguments" else ""
+            raise ArgumentTypeError(f"{safe_line(self.__name__)}() takes named arguments only{hint}.")
         return self._call(self.__name__, checked(self.definition, kwargs))
 
     def __repr__(self) -> str:
-        return f"{one_line(self.__name__)}{_short_signature(self.definition)}"
+        return f"{safe_line(self.__name__)}{_short_signature(self.definition)}"
 
 
 def _unknown(name: str, known: Iterable[str]) -> str:
     names = list(known)
-    close = [one_line(each) for each in get_close_matches(name, names, n=3)]
+    close = [safe_line(each) for each in get_close_matches(name, names, n=3)]
     hint = f"Did you mean {' or '.join(close)}?" if close else f"There are {len(names)} others."
-    return f"There is no tool {one_line(name)!r}. {hint}"
+    return f"There is no tool {safe_line(name)!r}. {hint}"
 
 
 def _short_signature(tool: Tool) -> str:
@@ -233,21 +230,21 @@ def _short_signature(tool: Tool) -> str:
 
 def _summary(tool: Tool) -> str:
     text = (tool.description or tool.title or "").strip()
-    return one_line(text.partition("\n")[0])
+    return safe_line(text.partition("\n")[0])
 
 
 def docstring(tool: Tool) -> str:
     """What a tool says of itself and its arguments, in numpydoc form."""
-    said = clean((tool.description or tool.title or "").strip(), MAX_DOC_CHARS)
-    parts = [said or f"The tool {one_line(tool.name)}."]
+    said = safe_block((tool.description or tool.title or "").strip())
+    parts = [said or f"The tool {safe_line(tool.name)}."]
     arguments = arguments_of(tool)
     lines = []
     for name, schema in list(arguments.properties.items())[:MAX_LISTED]:
         optional = "" if name in arguments.required else ", optional"
-        lines.append(f"{one_line(name)} : {type_text(schema, tool.inputSchema)}{optional}")
+        lines.append(f"{safe_line(name)} : {type_text(schema, tool.inputSchema)}{optional}")
         about = schema.get("description")
         if isinstance(about, str):
-            lines.append(indent(clean(about.strip(), MAX_DOC_CHARS // 10), "    "))
+            lines.append(indent(safe_block(about.strip(), MAX_PAGE_CHARS), "    "))
     if lines:
         parts.append("Parameters\n----------\n" + "\n".join(lines))
     return "\n\n".join(parts)
@@ -262,9 +259,6 @@ def docstring(tool: Tool) -> str:
 
 MAX_PARAMETERS: Final = 100
 """Shown in a signature; further ones are taken, too."""
-
-MAX_NAMED: Final = 20
-"""Arguments that an error names."""
 
 
 class _Words:
@@ -290,7 +284,7 @@ def is_plain_name(name: str) -> bool:
         name.isidentifier()
         and not iskeyword(name)
         and unicodedata.normalize("NFKC", name) == name
-        and is_clean(name)
+        and is_safe_line(name)
     )
 
 
@@ -377,9 +371,9 @@ def _nearest(schema: JsonSchema, tool: Tool, arguments: Arguments, values: Mappi
         if all(misfits) and nearest:
             titles = [resolved(choice, tool.inputSchema).get("title") for choice in choices]
             title = titles[misfits.index(nearest)]
-            which = (
-                f"{one_line(title)}, the nearest of them" if isinstance(title, str) else "the nearest of them"
-            )
+            which = "the nearest of them"
+            if isinstance(title, str):
+                which = f"{safe_line(title)}, {which}"
             found += [f"$.{name}{line.removeprefix('$')} (for {which})" for line in nearest]
     return found
 
@@ -407,12 +401,12 @@ def _compiled(schema: bytes) -> JsonSchema:
 
 
 def _check_names(tool: Tool, arguments: Arguments, values: Mapping[str, Any]) -> None:
-    name = one_line(tool.name)
+    name = safe_line(tool.name)
     for given in values:
         if given not in arguments.properties and given not in arguments.required and not arguments.is_open:
             close = get_close_matches(given, arguments.properties, n=3)
             hint = f"Did you mean {_joined(close, ' or ')}?" if close else _takes(arguments)
-            raise ArgumentTypeError(f"{name}() takes no argument {one_line(given)!r}. {hint}")
+            raise ArgumentTypeError(f"{name}() takes no argument {safe_line(given)!r}. {hint}")
     missing = [each for each in arguments.required if each not in values]
     if missing:
         texts = [_described(each, arguments.properties.get(each, {}), tool) for each in missing[:MAX_NAMED]]
@@ -420,19 +414,15 @@ def _check_names(tool: Tool, arguments: Arguments, values: Mapping[str, Any]) ->
 
 
 def _takes(arguments: Arguments) -> str:
-    names = list(arguments.properties)
-    if not names:
-        return "It takes none."
-    more = ", ..." if len(names) > MAX_NAMED else "."
-    return "It takes " + ", ".join(map(one_line, names[:MAX_NAMED])) + more
+    return f"It takes {join_names(arguments.properties) or 'none'}."
 
 
 def _described(name: str, schema: Schema, tool: Tool) -> str:
-    return f"{one_line(name)} ({type_text(schema, tool.inputSchema)})"
+    return f"{safe_line(name)} ({type_text(schema, tool.inputSchema)})"
 
 
 def _joined(texts: list[str], last: str) -> str:
-    texts = [one_line(text) for text in texts]
+    texts = [safe_line(text) for text in texts]
     return last.join([", ".join(texts[:-1]), texts[-1]] if len(texts) > 1 else texts)
 
 
@@ -440,7 +430,7 @@ def _problem(text: str) -> str:
     """A line of `JsonSchema.problems`, whose path begins with `$`, for an argument."""
     path, _, rest = text.partition(": ")
     path = path.removeprefix("$").removeprefix(".")
-    return clean(f"{path}: {rest}" if path else rest)
+    return safe_block(f"{path}: {rest}" if path else rest)
 
 
 # -- values ----------------------------------------------------------------------------------------------
@@ -453,10 +443,10 @@ def _json(name: str, value: Any, schema: Schema, root: Schema) -> Any:
         return plain(value, _other)
     except (TypeError, ValueError) as exc:
         kind = ArgumentTypeError if isinstance(exc, TypeError) else ArgumentValueError
-        raise kind(f"{one_line(name)}: {exc}") from None
+        raise kind(f"{safe_line(name)}: {exc}") from None
     except McpJupyterError:  # of too many parts; its message is for who returns a value
         raise ValueError(
-            f"{one_line(name)}: the value has more than {MAX_PARTS:,} parts, too many for one call."
+            f"{safe_line(name)}: the value has more than {MAX_PARTS:,} parts, too many for one call."
         ) from None
 
 

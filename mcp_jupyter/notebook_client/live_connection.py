@@ -26,11 +26,11 @@ import anyio.to_thread
 
 from .. import types
 from .._util.tasks import owned_tasks
+from .._util.text import MAX_MESSAGE_CHARS, MAX_PAGE_CHARS, safe_block, safe_line, shorten
 from ..client.cassettes.compare import drift
 from ..client.client import Client
 from ..errors import ConnectionClosed, McpError, RequestTimeout
 from .questions import Questions
-from .text import clean
 
 __all__ = [
     "Keeper",
@@ -50,9 +50,6 @@ RELIST_SECONDS: Final = 0.5
 HEAR_SECONDS: Final = 5.0
 """How long the lists wait for a server to acknowledge that it tells of changes. If it does so later, they
 are read again."""
-
-MAX_REASON_CHARS: Final = 1000
-"""Of why a connection ended."""
 
 _LISTS: Final = ("tools", "resources", "templates", "prompts")
 
@@ -162,7 +159,7 @@ class Keeper:
                 await self._closing.wait()
             self._set("failed" if self.reason else "closed")
         except BaseException as exc:
-            self.reason = self.reason or f"{type(exc).__name__}: {exc}"[:MAX_REASON_CHARS]
+            self.reason = self.reason or shorten(f"{type(exc).__name__}: {exc}", MAX_MESSAGE_CHARS)
             self._set("closed" if isinstance(exc, anyio.get_cancelled_exc_class()) else "failed")
             if not opened.done():
                 opened.set_exception(exc)
@@ -190,7 +187,7 @@ class Keeper:
     async def _watch(self, client: Client) -> None:
         """Notice that the server is gone, also while nothing is asked."""
         reason = await client.session.wait_closed()
-        self.reason = (reason or "The server closed the connection.")[:MAX_REASON_CHARS]
+        self.reason = shorten(reason or "The server closed the connection.", MAX_MESSAGE_CHARS)
         self.close()
 
     def _set(self, state: State) -> None:
@@ -325,9 +322,6 @@ async def _run(function: Callable[..., Any], params: types.CreateMessageRequestP
 MAX_LINES: Final = 500
 """More than a person scrolls through; a server that floods loses its own oldest lines."""
 
-MAX_LINE_CHARS: Final = 2000
-"""Of one line."""
-
 
 @dataclass(frozen=True, slots=True)
 class LogLine:
@@ -357,7 +351,7 @@ class LogBook:
 
     def add(self, kind: str, text: str) -> LogLine:
         """Write a line."""
-        line = LogLine(time.time(), clean(kind, limit=20), clean(text, limit=MAX_LINE_CHARS))
+        line = LogLine(time.time(), safe_line(kind, 20), safe_block(text, MAX_PAGE_CHARS))
         with self._lock:
             self._lines.append(line)
         return line

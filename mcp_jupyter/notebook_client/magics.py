@@ -26,9 +26,9 @@ from .._ipython.arguments import HELP, argument, magic, no_such, parse, parse_wo
 from .._ipython.cards import Card, show
 from .._ipython.identity import cell_id, identify
 from .._ipython.private import flags_of
+from .._util.text import MAX_MESSAGE_CHARS, safe_block
 from ..errors import CassetteError, McpJupyterError, ToolError
 from .connections import Connections
-from .text import clean
 from .tracebacks import ServerFailed, WrongCall
 
 if TYPE_CHECKING:
@@ -168,9 +168,6 @@ city: Paris
 days: 3
 """
 
-MAX_MESSAGE_CHARS: Final = 600
-"""Of what a server or a transport says of its failure."""
-
 
 @magics_class
 class CallingMagics(Magics):
@@ -236,7 +233,7 @@ class CallingMagics(Magics):
             server = self.connections.connect(alias, wanted)
         self.shell.push({alias: server}, interactive=True)
         for line in server.drift:
-            print(f"{alias} is not what was recorded before: {clean(line)}", file=sys.stderr)
+            print(f"{alias} is not what was recorded before: {safe_block(line)}", file=sys.stderr)
         self._complete()
         display(card_of(server.definitions, f"Connected: {alias}"))
 
@@ -410,11 +407,11 @@ def _one_line(who: str, wrong: type[Exception] = WrongCall) -> Iterator[None]:
         raise wrong(f"{who}: {exc}") from None  # whole: what is agreed to must be seen
     except OSError as exc:
         text = f"{exc.filename or 'it'} cannot be started: {exc.strerror or exc}"
-        raise ServerFailed(f"{who}: {clean(text, limit=MAX_MESSAGE_CHARS)}") from None
+        raise ServerFailed(f"{who}: {safe_block(text, MAX_MESSAGE_CHARS)}") from None
     except (ValueError, TypeError) as exc:
-        raise wrong(f"{who}: {clean(str(exc), limit=MAX_MESSAGE_CHARS)}") from None
+        raise wrong(f"{who}: {safe_block(str(exc), MAX_MESSAGE_CHARS)}") from None
     except McpJupyterError as exc:
-        raise ServerFailed(f"{who}: {clean(str(exc), limit=MAX_MESSAGE_CHARS)}") from None
+        raise ServerFailed(f"{who}: {safe_block(str(exc), MAX_MESSAGE_CHARS)}") from None
 
 
 def _body(cell: str) -> Mapping[str, Any]:

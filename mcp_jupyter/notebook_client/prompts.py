@@ -14,19 +14,13 @@ from typing import Any, Final
 from IPython.core.error import StdinNotImplementedError
 
 from .._ipython.questions import Question
+from .._util.text import MAX_MESSAGE_CHARS, join_names, safe_block, safe_line
 from ..client.pairs import parse_value
-from .text import clean
 
 __all__ = ["put"]
 
 MAX_TRIES: Final = 5
 """Of one question: whoever has not answered by then closes it and calls again."""
-
-MAX_LINE_CHARS: Final = 300
-"""Of a field's title and description."""
-
-MAX_CHOICES: Final = 20
-"""Choices that a prompt lists."""
 
 _WAYS_OUT: Final = "or type /decline or /cancel"
 
@@ -65,7 +59,7 @@ def put(question: Question) -> None:
 def _ask(question: Question) -> None:
     print(f"{question.server} asks: {question.message}")
     if question.kind == "url":
-        print(f"Visit {clean(question.url)} yourself if you trust it.")
+        print(f"Visit {safe_block(question.url)} yourself if you trust it.")
         _line(f"Press Enter when you are done, {_WAYS_OUT}: ")
         question.accept()
     elif question.kind == "sampling":
@@ -91,7 +85,7 @@ def _ask_form(question: Question) -> None:
         try:
             question.accept(content)
         except ValueError as exc:
-            print(f"That does not fit: {clean(str(exc), limit=MAX_LINE_CHARS)}")
+            print(f"That does not fit: {safe_line(str(exc), MAX_MESSAGE_CHARS)}")
         else:
             return
     question.cancel()
@@ -107,12 +101,12 @@ def _ask_field(name: str, field: Mapping[str, Any], needed: bool, content: dict[
                 content[name] = field["default"]
             if "default" in field or not needed:
                 return
-            print(f"{clean(name, limit=MAX_LINE_CHARS)} is needed.")
+            print(f"{safe_line(name)} is needed.")
             continue
         try:
             content[name] = _value(name, typed, field)
         except ValueError as exc:
-            print(clean(str(exc), limit=MAX_LINE_CHARS))
+            print(safe_line(str(exc), MAX_MESSAGE_CHARS))
         else:
             return
     raise _LeftError(decline=False)
@@ -152,7 +146,7 @@ def _prompt_of(name: str, field: Mapping[str, Any], needed: bool) -> str:
     notes = [str(field["description"])] if field.get("description") else []
     if choices := _choices(field):
         several = "some of" if field.get("type") == "array" else "one of"
-        notes.append(f"{several} {', '.join(title for _, title in choices[:MAX_CHOICES])}")
+        notes.append(f"{several} {join_names(title for _, title in choices)}")
     elif field.get("type") == "boolean":
         notes.append("yes or no")
     if "default" in field:
@@ -161,7 +155,7 @@ def _prompt_of(name: str, field: Mapping[str, Any], needed: bool) -> str:
         notes.append("optional")
     title = str(field.get("title") or name)
     said = f"{title} ({'; '.join(notes)}): " if notes else f"{title}: "
-    return clean(" ".join(said.split()), limit=MAX_LINE_CHARS) + " "
+    return safe_line(said, MAX_MESSAGE_CHARS) + " "
 
 
 def _default_text(default: Any, choices: list[tuple[Any, str]]) -> str:

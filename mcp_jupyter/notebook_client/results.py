@@ -15,6 +15,7 @@ from typing import Any, Final
 from pydantic_core import from_json, to_json
 
 from .. import errors
+from .._util.text import MAX_PAGE_CHARS, safe_block, safe_line
 from ..errors import UncheckableSchema
 from ..protocol.frames import has_too_many_containers
 from ..types import (
@@ -43,13 +44,9 @@ from .display import (
     text_of,
 )
 from .functions import compiled, signature_of
-from .text import clean, one_line
 from .tracebacks import short_traceback
 
 __all__ = ["CallResult", "Markdown", "PromptResult", "ReadResult", "ToolError"]
-
-MAX_ERROR_CHARS: Final = 4_000
-"""Of a tool's error in a message: some have a whole stack of the server's in them."""
 
 _CSV: Final = ("text/csv", "application/csv")
 
@@ -178,7 +175,7 @@ class CallResult(Shown):
     def _bundles(self) -> list[Bundle]:
         bundles = self._content_bundles()
         if self.problems:
-            said = f"(does not fit the tool's output schema: {'; '.join(map(one_line, self.problems))})"
+            said = f"(does not fit the tool's output schema: {'; '.join(map(safe_line, self.problems))})"
             bundles = joined([*bundles, {"text/plain": said}])
         return bundles
 
@@ -297,7 +294,7 @@ class ToolError(errors.ToolError):
     """
 
     def __init__(self, result: CallResult, *, name: str = "", server: str = "") -> None:
-        text = clean(result.text.strip(), MAX_ERROR_CHARS)
+        text = safe_block(result.text.strip(), MAX_PAGE_CHARS)
         super().__init__(text or "The tool failed, and said nothing more.")
         self.result = result
         self.name = result.tool.name if result.tool else name
@@ -305,11 +302,11 @@ class ToolError(errors.ToolError):
 
     def _render_traceback_(self) -> list[str]:
         """What IPython shows: the stack of this package says nothing about what failed at the server."""
-        who = ".".join(one_line(each) for each in (self.server, self.name) if each)
+        who = ".".join(safe_line(each) for each in (self.server, self.name) if each)
         lines = [f"ToolError: {who} failed" if who else "ToolError", *str(self).split("\n")]
         if self.result.tool is not None and _ABOUT_ARGUMENTS.search(str(self)):
             signature = str(signature_of(self.result.tool)).replace("(*, ", "(", 1)
-            lines += ["", f"It is called as {one_line(self.result.tool.name)}{signature}"]
+            lines += ["", f"It is called as {safe_line(self.result.tool.name)}{signature}"]
         return short_traceback(self, lines)
 
 
@@ -352,7 +349,7 @@ def _bytes(part: TextResourceContents | BlobResourceContents) -> bytes:
         return part.text.encode("utf-8", "surrogatepass")
     raw = decoded(part.blob)
     if raw is None:
-        raise ValueError(f"{one_line(part.uri)} came as bytes that are not base64.")
+        raise ValueError(f"{safe_line(part.uri)} came as bytes that are not base64.")
     return raw
 
 
@@ -363,10 +360,10 @@ def _bytes_of_block(block: Any) -> bytes:
         return b""
     raw = decoded(block.data)
     if raw is None:
-        raise ValueError(f"{one_line(block.mimeType)} came as bytes that are not base64.")
+        raise ValueError(f"{safe_line(block.mimeType)} came as bytes that are not base64.")
     return raw
 
 
 def _pretty(value: Any) -> str:
     structured: Mapping[str, Any] | Any = value
-    return clean(to_json(structured, indent=2, inf_nan_mode="constants").decode("utf-8"))
+    return safe_block(to_json(structured, indent=2, inf_nan_mode="constants").decode("utf-8"))

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from .. import errors
+from .._util.text import shorten
 from ..errors import McpJupyterError
 
 __all__ = [
@@ -28,9 +29,6 @@ __all__ = [
 MAX_FRAMES: Final = 5
 """Of the person's code: the innermost."""
 
-MAX_LINE_CHARS: Final = 200
-"""Of a line of code."""
-
 _OURS: Final = str(Path(__file__).parents[1])
 _INFRASTRUCTURE: Final = ("/IPython/", "/ipykernel/", "/asyncio/", "/concurrent/futures/")
 
@@ -46,7 +44,7 @@ def short_traceback(error: BaseException, lines: list[str]) -> list[str]:
         What to say; the first line is the heading.
     """
     frames = [each for each in traceback.extract_tb(error.__traceback__) if _is_the_persons(each.filename)]
-    code = [f"  {_place(each)}{(each.line or '').strip()[:MAX_LINE_CHARS]}" for each in frames[-MAX_FRAMES:]]
+    code = [f"  {_place(each)}{shorten((each.line or '').strip())}" for each in frames[-MAX_FRAMES:]]
     return [lines[0], *code, *lines[1:]]
 
 

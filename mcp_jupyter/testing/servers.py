@@ -11,12 +11,12 @@ import sys
 from collections.abc import Callable
 from typing import Any, Final
 
+from .._util.text import safe_block
 from ..client.cassettes import Track
 from ..client.client import Client
 from ..client.config.targets import Target
 from ..notebook_client.client_thread import Background
 from ..notebook_client.connected_server import ConnectedServer
-from ..notebook_client.text import clean
 
 __all__ = ["OPEN_SECONDS", "Servers"]
 
@@ -81,7 +81,7 @@ class Servers:
         server.open(timeout)
         self._servers.append(server)
         for line in (line for recorded in tracks for line in recorded.drift):
-            print(f"{name} is not what was recorded before: {clean(line)}", file=sys.stderr)
+            print(f"{name} is not what was recorded before: {safe_block(line)}", file=sys.stderr)
         return server
 
     def close(self) -> None:

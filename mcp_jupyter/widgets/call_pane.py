@@ -11,9 +11,9 @@ from typing import Any, Final
 
 import ipywidgets as widgets
 
+from .._util.text import safe_line
 from ..errors import UncheckableSchema
 from ..notebook_client.calls import Call
-from ..notebook_client.text import one_line
 from ..protocol.validation import JsonSchema
 from .forms import SchemaForm
 from .forms.schema import option_text
@@ -324,5 +324,5 @@ class Picker:
 
 
 def _has(item: Item, words: Sequence[str]) -> bool:
-    text = one_line(f"{item.name} {item.title} {item.about}", 2000).lower()
+    text = safe_line(f"{item.name} {item.title} {item.about}", 2000).lower()
     return all(word in text for word in words)

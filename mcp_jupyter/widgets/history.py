@@ -17,9 +17,9 @@ import ipywidgets as widgets
 from comm import create_comm
 
 from .. import types
+from .._util.text import safe_line
 from ..notebook_client.calls import Call
 from ..notebook_client.connected_server import ConnectedServer
-from ..notebook_client.text import one_line
 from ..protocol.uri_templates import UriTemplate, UriTemplateError
 from .html import (
     WIDE,
@@ -89,7 +89,7 @@ class Asked:
 
     def __str__(self) -> str:
         clock = time.strftime("%H:%M:%S", time.localtime(self.at))
-        return f"{clock}  {one_line(self.item.name, 60)}  {self.outcome}"
+        return f"{clock}  {safe_line(self.item.name, 60)}  {self.outcome}"
 
 
 class History:

@@ -13,9 +13,9 @@ from typing import Any, Final
 
 import ipywidgets as widgets
 
+from .._util.text import MAX_MESSAGE_CHARS, safe_line
 from ..notebook_client.display import inert
 from ..notebook_client.functions import attribute_names, is_plain_name
-from ..notebook_client.text import one_line
 from .forms.schema import Plain, Reader
 
 __all__ = [
@@ -63,10 +63,10 @@ def show(widget: Any, value: str) -> None:
 
 def heading(title: str, detail: str = "", sign: str = "", good: bool = True) -> str:
     """A heading of foreign text, and beside it, after a sign in colour, less of a heading."""
-    more = f'<span style="{_QUIET}">{inert(one_line(detail, 200))}</span>' if detail else ""
+    more = f'<span style="{_QUIET}">{inert(safe_line(detail))}</span>' if detail else ""
     mark = f'<span aria-hidden="true" style="{_GOOD if good else _BAD}">{html.escape(sign)}</span>'
     return (
-        f'<div style="{_BLOCK}"><strong role="heading" aria-level="3">{inert(one_line(title))}</strong>'
+        f'<div style="{_BLOCK}"><strong role="heading" aria-level="3">{inert(safe_line(title))}</strong>'
         f" {mark if sign else ''} {more}</div>"
     )
 
@@ -89,10 +89,8 @@ def status(value: str) -> str:
 def failure(value: str, detail: str = "") -> str:
     """What went wrong: in words, by a sign, and in the theme's colour."""
     more = f'<div style="margin-top:2px">{inert(detail)}</div>' if detail else ""
-    return (
-        f'<div role="alert" style="{_BLOCK}"><strong style="{_BAD}">⚠ {inert(one_line(value, 300))}</strong>'
-        f"{more}</div>"
-    )
+    line = inert(safe_line(value, MAX_MESSAGE_CHARS))
+    return f'<div role="alert" style="{_BLOCK}"><strong style="{_BAD}">⚠ {line}</strong>{more}</div>'
 
 
 _LABELLED: Final = {

@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 import ipywidgets as widgets
 
 from .._ipython.questions import Question
-from ..notebook_client.text import clean, one_line
+from .._util.text import MAX_PAGE_CHARS, safe_block, safe_line
 from .forms import FormError, SchemaForm
 from .html import (
     WIDE,
@@ -37,9 +37,6 @@ from .html import (
 )
 
 __all__ = ["QuestionForm", "link_host"]
-
-MAX_URL_CHARS: Final = 2000
-"""Of an address that is shown."""
 
 _FRAME: Final = {
     **WIDE,
@@ -207,10 +204,10 @@ def link_host(url: str) -> str | None:
 
 def _address_html(url: str) -> str:
     host = link_host(url)
-    shown = said(clean(url, limit=MAX_URL_CHARS))
+    shown = said(safe_block(url, MAX_PAGE_CHARS))
     if host is None:
         return shown + muted(_NO_LINK)
-    name = html.escape(one_line(host, 255))
+    name = html.escape(safe_line(host, 255))
     link = (
         f'<a href="{html.escape(url)}" target="_blank" rel="noopener noreferrer" style="{_LINK}">'
         f"Open {name} in a new tab</a>"

@@ -14,10 +14,10 @@ from typing import Any, Final
 
 import ipywidgets as widgets
 
+from .._util.text import MAX_MESSAGE_CHARS, MAX_PAGE_CHARS, safe_block, safe_line, shorten
 from ..errors import McpJupyterError
 from ..notebook_client.calls import Call, CallCancelled, Progress
 from ..notebook_client.live_connection import LogBook, LogLine
-from ..notebook_client.text import clean, one_line
 from .forms import FormError
 from .html import WIDE, button, close_all, failure, muted, row, show, status, text
 
@@ -30,11 +30,6 @@ __all__ = [
 
 LOOK_SECONDS: Final = 0.5
 """How often progress and elapsed time are drawn while a call runs, however often a server reports."""
-
-MAX_ERROR_CHARS: Final = 4000
-"""Of what is said of a failure."""
-
-MAX_NAME_CHARS: Final = 60
 
 _FAILURE: Final = {"max_height": "240px", "overflow": "auto", "margin": "2px 2px 6px 2px"}
 _RESULT: Final = {
@@ -206,7 +201,7 @@ class Underway:
 
     def _fail(self, what: str, why: str) -> None:
         show(self._note, "")
-        show(self._failure, failure(what, clean(why, limit=MAX_ERROR_CHARS)))
+        show(self._failure, failure(what, safe_block(why, MAX_PAGE_CHARS)))
 
 
 def outcome_of(call: Call) -> str:
@@ -226,7 +221,7 @@ def _bar_html(progress: Progress | None) -> str:
 
 
 def _named(whose: str, outcome: str) -> str:
-    return f"{one_line(whose, MAX_NAME_CHARS)}: {outcome}" if whose else outcome
+    return f"{safe_line(whose)}: {outcome}" if whose else outcome
 
 
 def _running_html(call: Call, whose: str) -> str:
@@ -237,7 +232,7 @@ def _running_html(call: Call, whose: str) -> str:
         if progress.total is not None:
             amount += f" of {progress.total:g}"
         parts.append(amount)
-        parts += [one_line(progress.message)] * bool(progress.message)
+        parts += [safe_line(progress.message)] * bool(progress.message)
     return muted(" · ".join(parts))
 
 
@@ -247,9 +242,6 @@ def _running_html(call: Call, whose: str) -> str:
 
 MAX_SHOWN: Final = 200
 """Lines that are shown; the book keeps some more."""
-
-MAX_LINE_CHARS: Final = 500
-"""Of one line as it is shown."""
 
 DRAW_SECONDS: Final = 0.5
 """How often it is drawn at most: a server that floods the log must not flood the page."""
@@ -325,8 +317,7 @@ class LogPane:
 
 def _line_html(line: LogLine) -> str:
     clock = time.strftime("%H:%M:%S", time.localtime(line.time))
-    said = line.text if len(line.text) <= MAX_LINE_CHARS else f"{line.text[:MAX_LINE_CHARS]}…"
     return (
         f'<div style="line-height:1.5"><code style="{_CODE}"><span style="{_KIND}">{clock} '
-        f"{html.escape(line.kind)}</span> {html.escape(said)}</code></div>"
+        f"{html.escape(line.kind)}</span> {html.escape(shorten(line.text, MAX_MESSAGE_CHARS))}</code></div>"
     )

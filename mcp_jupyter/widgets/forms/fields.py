@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import ipywidgets as widgets
 
+from ..._util.text import MAX_MESSAGE_CHARS, safe_line
 from ...errors import McpJupyterError
-from ...notebook_client.text import one_line
 from .schema import Rules, format_problem, is_secret, label_text, option_text
 
 if TYPE_CHECKING:
@@ -376,7 +376,7 @@ class Problem:
     of: object = field(default=None, compare=False, repr=False)
 
     def __str__(self) -> str:
-        text = one_line(self.text, 300)
+        text = safe_line(self.text, MAX_MESSAGE_CHARS)
         return f"{place(self.path)}: {text}" if self.path else text
 
 
@@ -397,7 +397,7 @@ class FormError(McpJupyterError, ValueError):
 def place(path: Path) -> str:
     """A path as people write it: `edits[0].oldText`."""
     text = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in path)
-    return one_line(text.removeprefix("."))
+    return safe_line(text.removeprefix("."))
 
 
 # -- page ----------------------------------------------------------------------------------------

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import ipywidgets as widgets
 
-from ...notebook_client.text import one_line
+from ..._util.text import safe_line
 from .containers import ListEntry, Marks, ObjectEntry, Picker, Row, VariantEntry
 from .fields import (
     Area,
@@ -117,7 +117,7 @@ class Drawn:
     @property
     def short_label(self) -> str:
         """The label, with room for some words of ours after it."""
-        return one_line(self.label, MAX_LABEL_CHARS - 20) or "value"
+        return safe_line(self.label, MAX_LABEL_CHARS - 20) or "value"
 
     @property
     def within(self) -> Iterator[Drawn]:

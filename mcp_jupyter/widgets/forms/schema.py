@@ -13,8 +13,8 @@ from datetime import date, datetime, time
 from typing import Any, Final
 from urllib.parse import unquote, urlsplit
 
+from ..._util.text import MAX_MESSAGE_CHARS, safe_block, safe_line
 from ...errors import UncheckableSchema
-from ...notebook_client.text import clean, one_line
 from ...protocol.validation import JsonSchema
 
 __all__ = [
@@ -241,13 +241,13 @@ _LATEX: Final = str.maketrans({"$": "＄", "\\": "＼"})  # noqa: RUF001 - look 
 
 def label_text(text: str) -> str:
     """For `description`: no LaTeX begins in it. A single dollar, as in `$filter`, begins none."""
-    line = one_line(text, MAX_LABEL_CHARS)
+    line = safe_line(text, MAX_LABEL_CHARS)
     return line.translate(_LATEX) if "\\" in line or line.count("$") > 1 else line
 
 
 def option_text(text: str) -> str:
     """For an option, a placeholder or a tooltip."""
-    return one_line(text, MAX_LABEL_CHARS)
+    return safe_line(text, MAX_LABEL_CHARS)
 
 
 def note_html(help_text: str, problems: Sequence[str]) -> str:
@@ -256,11 +256,11 @@ def note_html(help_text: str, problems: Sequence[str]) -> str:
     if help_text:
         shown.append(
             '<span style="color: var(--jp-ui-font-color2, #616161); white-space: pre-line">'
-            f"{html.escape(clean(help_text, MAX_HELP_CHARS))}</span>"
+            f"{html.escape(safe_block(help_text, MAX_HELP_CHARS))}</span>"
         )
     shown += [
         '<span role="alert" style="color: var(--jp-error-color1, #b71c1c); font-weight: bold">'
-        f"⚠ Problem: {html.escape(one_line(text, 300))}</span>"
+        f"⚠ Problem: {html.escape(safe_line(text, MAX_MESSAGE_CHARS))}</span>"
         for text in problems
     ]
     return (
@@ -296,7 +296,7 @@ def hint(plain: Mapping[str, Any]) -> str:
     for key, text in _HINTS.items():
         if plain.get(key):
             counted = text.removesuffix("s") if plain[key] == 1 else text
-            words.append(one_line(counted.format(plain[key])))
+            words.append(safe_line(counted.format(plain[key])))
     return ", ".join(words)
 
 
