@@ -15,6 +15,8 @@ from typing import Final
 
 import click
 
+from .._util.text import safe_block
+
 __all__ = ["main", "reported"]
 
 _COMMANDS: Final = {
@@ -77,6 +79,4 @@ def reported() -> Iterator[None]:
     try:
         yield
     except McpJupyterError as exc:
-        from .output import visible
-
-        raise click.ClickException(visible(str(exc))) from None  # some of it may be a server's
+        raise click.ClickException(safe_block(str(exc))) from None  # some of it may be a server's

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 
+from .._util.text import join_names
 from .target import TargetCommand, Where, ask, on_target, say
 
 if TYPE_CHECKING:
@@ -29,9 +30,6 @@ T = TypeVar("T")
 
 TOOL_ERROR: Final = 5
 """The exit code when the tool reported an error, as the MCP Inspector's command line has it."""
-
-MAX_NAMED: Final = 20
-"""Tools that the error for an unknown one lists."""
 
 
 @click.command("call", cls=TargetCommand, short_help="Call a tool of a server.")
@@ -91,8 +89,7 @@ async def _meant(client: Client, tool: str, pairs: Pairs) -> dict[str, Any]:
 
     tools = {each.name: each for each in await client.list_tools()}
     if tool not in tools:
-        names = ", ".join([*sorted(tools)[:MAX_NAMED], *(["..."] if len(tools) > MAX_NAMED else [])])
-        raise McpJupyterError(f"There is no tool {tool!r}. There are: {names or 'none'}.")
+        raise McpJupyterError(f"There is no tool {tool!r}. There are: {join_names(sorted(tools)) or 'none'}.")
     try:
         return parse_arguments(pairs, tools[tool].inputSchema)
     except ValueError as exc:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from .._util.text import join_names, safe_block, safe_line
 from . import reported
 from .target import TargetCommand, Where, ask, on_target, say
 
@@ -27,13 +28,8 @@ __all__ = ["command"]
 DRIFTED: Final = 1
 """The exit code when the server is not as it was recorded."""
 
-MAX_ARGUMENT_CHARS: Final = 60
-"""Of a call's params in a table."""
-
-MAX_OUTCOME_CHARS: Final = 60
-
-MAX_NAMED: Final = 20
-"""Names that a message lists."""
+MAX_CELL_CHARS: Final = 60
+"""Characters of a call's arguments, and of its outcome: both fit on one line of a terminal."""
 
 
 @click.group("cassette", short_help="Look at recorded calls, verify and thin them.")
@@ -70,10 +66,9 @@ def show(file: str, server: str | None, as_json: bool) -> None:
 
 
 def _heading(alias: str, recording: Recording) -> str:
-    from .output import plain
-
-    calls = len(recording.interactions)
-    return plain(f"{alias} (protocol {recording.opening.version}, {calls} call{'' if calls == 1 else 's'})")
+    count = len(recording.interactions)
+    calls = f"{count} call{'' if count == 1 else 's'}"
+    return safe_line(f"{alias} (protocol {recording.opening.version}, {calls})")
 
 
 def _rows(recording: Recording) -> Iterator[dict[str, Any]]:
@@ -94,8 +89,8 @@ def _table(rows: Sequence[Mapping[str, Any]]) -> str:
         (
             row["method"],
             row["name"] or "-",
-            _short(json.dumps(row["arguments"], ensure_ascii=False), MAX_ARGUMENT_CHARS),
-            _short(row["outcome"], MAX_OUTCOME_CHARS),
+            safe_line(json.dumps(row["arguments"], ensure_ascii=False), MAX_CELL_CHARS),
+            safe_line(row["outcome"], MAX_CELL_CHARS),
             row["events"] or "-",
         )
         for row in rows
@@ -119,10 +114,6 @@ def _outcome(call: Interaction) -> str:
         return f"error {call.error['code']}: {call.error['message']}"
     assert call.result is not None
     return "the tool failed" if call.result.get("isError") is True else "answered"
-
-
-def _short(text: str, limit: int) -> str:
-    return text if len(text) <= limit else f"{text[: limit - 3]}..."
 
 
 # -- verify ------------------------------------------------------------------------------------------------
@@ -156,7 +147,6 @@ def verify(where: Where, file: str, repeat: bool) -> None:
     from ..client.cassettes.recording import listed_tools
     from ..client.cassettes.replayer import callbacks_for
     from ..errors import CassetteError
-    from .output import visible
 
     with reported():
         _, recordings = _read(file)
@@ -179,10 +169,10 @@ def verify(where: Where, file: str, repeat: bool) -> None:
 
     lines = ask(where, put, **callbacks_for(recordings[alias].opening.capabilities))
     for line in lines:
-        click.echo(visible(line))
+        click.echo(safe_block(line, None))
     if lines:
         sys.exit(DRIFTED)
-    click.echo(visible(f"{alias} is as it was recorded."))
+    click.echo(safe_line(f"{alias} is as it was recorded."))
 
 
 async def _repeated(client: Client, calls: Sequence[Interaction], names: set[str]) -> list[str]:
@@ -242,7 +232,6 @@ def prune(file: str, servers: tuple[str, ...], dry_run: bool) -> None:
     from ..client.cassettes.cassette import locked
     from ..client.cassettes.compare import pruned
     from ..client.cassettes.recording import render
-    from .output import visible
 
     with reported(), locked(Path(file), file):
         place, recordings = _read(file)
@@ -252,7 +241,7 @@ def prune(file: str, servers: tuple[str, ...], dry_run: bool) -> None:
         if gone and not dry_run:
             place.write(render(left).encode())
     for line in gone:
-        click.echo(visible(line))
+        click.echo(safe_block(line, None))
     if not gone:
         click.echo("Nothing to drop.", err=True)
 
@@ -290,5 +279,5 @@ def _only(recordings: Mapping[str, Recording], server: str | None) -> str:
 def _unknown(recordings: Mapping[str, Recording], problem: str) -> Exception:
     from ..errors import CassetteError
 
-    names = ", ".join(sorted(recordings)[:MAX_NAMED]) or "none"
+    names = join_names(sorted(recordings)) or "none"
     return CassetteError(f"{problem} There are: {names}.")

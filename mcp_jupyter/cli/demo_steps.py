@@ -29,11 +29,11 @@ import anyio
 import httpx2
 import nbformat
 
+from .._util.text import MAX_MESSAGE_CHARS, safe_block, safe_line
 from ..client.session import ClientSession
 from ..client.sse import sse_client
 from ..client.streamable_http import streamablehttp_client
 from ..errors import McpJupyterError
-from .output import plain
 
 __all__ = ["JupyterProcess", "StepFailed", "play", "run_jupyter"]
 
@@ -56,10 +56,6 @@ CONNECT_SECONDS: Final = 5.0
 
 LOG_LINES: Final = 15
 """Of the server's log, shown when it does not start."""
-
-
-MAX_SHOWN_CHARS: Final = 500
-"""Of the server's own words when it refuses something."""
 
 
 class StepFailed(McpJupyterError):
@@ -109,7 +105,7 @@ class JupyterProcess:
                 "The Jupyter Server runs without this package's extension. To enable it: "
                 "jupyter server extension enable mcp_jupyter"
             )
-        said = f"{answer.status_code} {answer.text[:MAX_SHOWN_CHARS]}"
+        said = f"{answer.status_code} {safe_line(answer.text, MAX_MESSAGE_CHARS)}"
         raise StepFailed(f"The Jupyter Server answered {method} {path} with {said}")
 
     def run_notebook(self, source: Path) -> str:
@@ -335,6 +331,6 @@ def _text(parts: Iterable[Any]) -> str:
 
 
 def _excerpt(text: str) -> list[str]:
-    lines = text.splitlines()
+    lines = safe_block(text).splitlines()
     shown = lines[:SHOWN_LINES] + (["..."] if len(lines) > SHOWN_LINES else [])
-    return [f"  {plain(line)}" for line in shown]
+    return [f"  {line}" for line in shown]

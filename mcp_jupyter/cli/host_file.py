@@ -17,11 +17,11 @@ from typing import Any, Final
 
 import click
 
+from .._util.text import join_names, safe_line
 from ..client.config.file_formats import parsed
 from ..client.config.hosts import Host
 from ..errors import ConfigError, McpJupyterError
 from .config_edit import NotEditable, put_json, put_toml, put_yaml
-from .output import plain
 
 __all__ = [
     "ConfigFile",
@@ -96,13 +96,13 @@ def write_entry(host: Host, path: Path, entry: MadeEntry) -> None:
     except NotEditable as exc:
         raise ConfigRefused(f"{file.path} was left as it is: {exc} Mend it, or use --print.") from None
     if before == made:
-        click.echo(f"{host.title} has {plain(entry.name)} already, just so. Nothing was changed.")
+        click.echo(f"{host.title} has {safe_line(entry.name)} already, just so. Nothing was changed.")
         return
     backup = file.replace(text, private=entry.private)
     did = "Replaced" if before is not None else "Added"
-    click.echo(f"{did} {plain(entry.name)} in {file.path}. {host.next_step}")
+    click.echo(f"{did} {safe_line(entry.name)} in {file.path}. {host.next_step}")
     if kept:
-        click.echo(f"Kept of the entry before: {plain(', '.join(kept))}.")
+        click.echo(f"Kept of the entry before: {join_names(kept)}.")
     if entry.private and file.data is not None and file.mode & _FORBIDDEN_TO_OTHERS:
         click.echo("Only you can read the file from now on: there is a token in it.")
     if backup is not None:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from .._util.text import MAX_PAGE_CHARS, safe_line
 from ..client.config.hosts import HOSTS, Host
 from ..errors import McpJupyterError
 from . import reported
@@ -69,7 +70,7 @@ def profile_named(name: str) -> HostProfile:
     if name == "any":
         return DEFAULT
     known = [key for key, each in HOSTS.items() if each.client]
-    raise click.UsageError(f"Unknown host {name[:80]!r}. Use one of: {', '.join(known)}, any.")
+    raise click.UsageError(f"Unknown host {safe_line(name)!r}. Use one of: {', '.join(known)}, any.")
 
 
 def _measured(profile: HostProfile) -> str:
@@ -186,9 +187,7 @@ class _Report:
         click.echo(f"\n{text}")
 
     def _line(self, mark: str, text: str) -> None:
-        from .output import visible
-
-        click.echo(mark + " " + " ".join(visible(text).split()))
+        click.echo(f"{mark} {safe_line(text, MAX_PAGE_CHARS)}")
         sys.stdout.flush()  # the next line may take seconds
 
 

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from .._util.text import join_names, shorten
 from ..errors import McpJupyterError
 
 if TYPE_CHECKING:
@@ -241,6 +242,7 @@ def make_token(words: Sequence[str], *, any_name: bool = False, label: str = "",
     """
     import anyio
 
+    from ..extension.tokens import MAX_LABEL_CHARS
     from ..ipc.discovery import Discovery
     from .connect_lines import endpoint_of
 
@@ -253,7 +255,7 @@ def make_token(words: Sequence[str], *, any_name: bool = False, label: str = "",
     choice = chosen_notebooks(words, any_name, live, discovery.runtime_dir)
     try:
         token, text = token_store().create(
-            label=label or ", ".join(choice.names)[:100],
+            label=label or shorten(", ".join(choice.names), MAX_LABEL_CHARS),
             servers=choice.servers,
             notebooks=choice.notebooks,
             issuer=server_user(),
@@ -295,9 +297,6 @@ def _explain(error: ValueError) -> str:
 
 ASK_SECONDS: Final = 5.0
 """For one list. An engine lists beside a running cell; longer: something holds its interpreter."""
-
-MAX_NAMED: Final = 20
-"""Names that a line lists: enough to correct a slip."""
 
 _KINDS: Final = ("tool", "resource", "prompt")
 
@@ -378,5 +377,4 @@ def _no_notebook(glob: str, live: Sequence[ConnectionInfo]) -> str:
 def _listing(what: str, names: set[str]) -> str:
     if not names:
         return f"There are no {what}."
-    more = ", ..." if len(names) > MAX_NAMED else ""
-    return f"The {what}: {', '.join(sorted(names)[:MAX_NAMED])}{more}."
+    return f"The {what}: {join_names(sorted(names))}."

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """What a server has, as text for people: signatures, and the first line of each description.
 
-Pure; all it returns may be printed (`terminal.visible`).
+Pure; what it returns is safe to print.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -19,6 +18,7 @@ from typing import Any, Final, Protocol
 import click
 
 from .. import types
+from .._util.text import MAX_LINE_CHARS, MAX_MESSAGE_CHARS, MAX_PAGE_CHARS, safe_block, safe_line
 from .target import say
 
 __all__ = [
@@ -27,19 +27,14 @@ __all__ = [
     "heading",
     "listing",
     "part_of",
-    "plain",
     "present",
     "prompt_signature",
     "resource_line",
     "structured_part",
     "table",
     "tool_signature",
-    "visible",
 ]
 
-
-MAX_DESCRIPTION_CHARS: Final = 100
-"""Of the first line of a description: the whole is for the model."""
 
 MAX_PARAMETERS: Final = 30
 """Of one signature."""
@@ -59,9 +54,9 @@ class _Described(Protocol):
 def heading(info: types.Implementation | None, version: str, instructions: str | None) -> list[str]:
     """Who the server is."""
     name = "A server without a name" if info is None else f"{info.title or info.name} {info.version}"
-    lines = [_line(f"{name} (protocol {version})")]
+    lines = [safe_line(f"{name} (protocol {version})")]
     if instructions and instructions.strip():
-        lines += ["", visible(instructions.strip())]
+        lines += ["", safe_block(instructions.strip())]
     return lines
 
 
@@ -71,7 +66,7 @@ def listing(title: str, items: Sequence[tuple[str, _Described]]) -> list[str]:
         return []
     lines = ["", title]
     for line, item in items:
-        lines.append(f"  {_line(line)}")
+        lines.append(f"  {safe_line(line, MAX_PAGE_CHARS)}")
         description = _first_line(item.description)
         if description:
             lines.append(f"      {description}")
@@ -146,41 +141,15 @@ def _either(kinds: Sequence[str]) -> str:
 
 def _json(value: Any) -> str:
     text = json.dumps(value, ensure_ascii=False)
-    return text if len(text) <= MAX_DESCRIPTION_CHARS else "..."
+    return text if len(text) <= MAX_LINE_CHARS else "..."
 
 
 def _first_line(text: str | None) -> str:
     line = next((line.strip() for line in (text or "").splitlines() if line.strip()), "")
-    return _line(line if len(line) <= MAX_DESCRIPTION_CHARS else f"{line[: MAX_DESCRIPTION_CHARS - 3]}...")
+    return safe_line(line)
 
 
-def _line(text: str) -> str:
-    return visible(" ".join(text.split()))
-
-
-# -- terminal ------------------------------------------------------------------------------------
-#
-# What others wrote, fit for a terminal: seen as it is, obeyed in nothing.
-#
-# Knows no protocol and no command.
-
-_HIDDEN: Final = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
-"""Categories that a terminal obeys, or shows as nothing: control characters, changes of direction,
-characters without width, half a surrogate pair, line ends that are none elsewhere."""
-
-
-def visible(text: str) -> str:
-    r"""Text with all that is not plainly seen written out, such as `\x1b`; lines and tabs stay."""
-    text = text.replace("\r\n", "\n")
-    if text.isascii() and text.isprintable():
-        return text
-    return "".join(_shown(char) for char in text)
-
-
-def _shown(char: str) -> str:
-    if char in "\n\t" or unicodedata.category(char) not in _HIDDEN:
-        return char
-    return char.encode("unicode_escape").decode()
+# -- JSON ----------------------------------------------------------------------------------------
 
 
 def dumped(value: Any, *, indent: int | None = 2) -> str:
@@ -189,18 +158,11 @@ def dumped(value: Any, *, indent: int | None = 2) -> str:
 
 
 # -- table ---------------------------------------------------------------------------------------
-#
-# Rows as aligned text, with nothing in them that a terminal would obey. Knows no command.
-
-
-def plain(value: object) -> str:
-    """A value as one line of printable text: what others named may hold control characters."""
-    return "".join(char if char.isprintable() else "?" for char in str(value))
 
 
 def table(heads: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    """Columns as wide as they must be, two spaces between them, no space at the end of a line."""
-    lines = [list(heads), *([plain(cell) for cell in row] for row in rows)]
+    """Return aligned columns, two spaces between them. Cells are safe to show; no line ends with a space."""
+    lines = [list(heads), *([safe_line(str(cell), MAX_MESSAGE_CHARS) for cell in row] for row in rows)]
     widths = [max(len(line[column]) for line in lines) for column in range(len(heads))]
     return "\n".join("  ".join(map(str.ljust, line, widths)).rstrip() for line in lines)
 
@@ -260,7 +222,7 @@ def _binary(what: str, mime_type: str | None, encoded: str) -> Part:
     try:
         data = base64.b64decode(encoded, validate=True)
     except (binascii.Error, ValueError):
-        raise click.ClickException(f"The server sent {visible(what)} that is not base64.") from None
+        raise click.ClickException(f"The server sent {safe_line(what)} that is not base64.") from None
     return Part(f"[{what}, {mime_type or 'of an unknown type'}, {len(data):,} bytes]", data)
 
 
@@ -278,10 +240,10 @@ def present(parts: Iterable[Part], output: Path | None, *, err: bool = False) ->
     texts = [part.text for part in shown if part.data is None]
     binary = [part for part in shown if part.data is not None]
     if output is None:
-        click.echo(visible("\n".join(part.text for part in shown)), err=err)
+        click.echo(safe_block("\n".join(part.text for part in shown), None), err=err)
     elif binary:
         if texts:
-            click.echo(visible("\n".join(texts)), err=err)
+            click.echo(safe_block("\n".join(texts), None), err=err)
         _save(binary, output)
     else:
         _save([Part("", "\n".join(texts).encode("utf-8", "replace"))], output)

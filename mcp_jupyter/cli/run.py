@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from .._util.text import MAX_PAGE_CHARS, safe_block, safe_line
 from ..errors import McpJupyterError
 from . import reported
 from .run_notebook import NotebookOptions, serve_notebook, served_notebook
@@ -262,7 +263,6 @@ def _serve_http(served: Served, listening: _Listening) -> None:
     import anyio
 
     from ..server.http.app import PATHS, address_family, announced, serve_http
-    from .output import plain
 
     host, port, token, transport = listening.host, listening.port, listening.token, listening.transport
 
@@ -274,7 +274,7 @@ def _serve_http(served: Served, listening: _Listening) -> None:
             lines = announced(name, host, bound, PATHS[transport], has_token=token is not None)
             with _kept_for_connect(listening, name, bound) as how:
                 # In one piece: a program that waits for the address in a log reads the token, too.
-                click.echo("\n".join([*map(plain, lines), *how]), err=True)
+                click.echo("\n".join([*(safe_line(line, MAX_PAGE_CHARS) for line in lines), *how]), err=True)
                 await _asked_to_stop()
 
     try:
@@ -294,9 +294,8 @@ def _kept_for_connect(listening: _Listening, name: str, bound: int) -> Iterator[
     from ..errors import LinkError
     from ..ipc.files import default_runtime_dir
     from ..ipc.rendezvous import MAX_NAME_CHARS, HttpAddress, forget_http, run_key, write_http
-    from .output import plain
 
-    called = plain(name)[:MAX_NAME_CHARS]
+    called = safe_line(name, MAX_NAME_CHARS)
     address = HttpAddress(bound, listening.token, listening.host, called, listening.transport)
     directory, key = default_runtime_dir(), run_key(bound)
     try:
@@ -331,7 +330,5 @@ async def _asked_to_stop() -> None:
 
 
 def _say(line: str) -> None:
-    from .output import plain
-
-    click.echo(plain(line), err=True)
+    click.echo(safe_block(line), err=True)
     sys.stderr.flush()

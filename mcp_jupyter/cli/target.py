@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Concatenate, Final, ParamSpec, TypeVar
 
 import click
 
+from .._util.text import MAX_MESSAGE_CHARS, safe_block, safe_line
 from . import reported
 
 if TYPE_CHECKING:
@@ -151,13 +152,11 @@ def ask(where: Where, question: Callable[[Client], Awaitable[T]], **options: Any
     """
     import anyio
 
-    from .output import visible
-
     with reported():
         try:
             return anyio.run(_ask, where, question, options)
         except OSError as exc:
-            program = visible(str(exc.filename or where.target))
+            program = safe_line(str(exc.filename or where.target), MAX_MESSAGE_CHARS)
             raise click.ClickException(f"{program} cannot be started: {exc.strerror or exc}.") from None
 
 
@@ -223,9 +222,7 @@ def _in_words(message: str) -> str:
 
 def say(line: str) -> None:
     """Something beside the answer, for people."""
-    from .output import visible
-
-    click.echo(visible(line), err=True)
+    click.echo(safe_block(line), err=True)
     sys.stderr.flush()
 
 

@@ -32,7 +32,7 @@ ANSWERS: dict[str, tuple[tuple[str, ...], str]] = {
     "text": (("add", "a=1", "b=1", "note=5=6"), "2 (5=6)\n"),
     "json": (("add", "--arguments", '{"a": 1, "b": 1, "note": "x"}'), "2 (x)\n"),
     "both": (("add", "--arguments", '{"a": 1}', "b=4"), "5\n"),
-    "nothing": (("links",), "[resource data://far\\x1b[2J\\u202e, of an unknown type]\nheld text\n"),
+    "nothing": (("links",), "[resource data://far⟨U+202E⟩, of an unknown type]\nheld text\n"),
     "images": (("picture",), "here it is\n[image, image/png, 264 bytes]\n[image, image/png, 264 bytes]\n"),
 }
 
@@ -211,11 +211,11 @@ async def test_a_notebook_by_its_file(jupyter_dirs: JupyterDirs, tmp_path: Path)
 async def test_inspect_shows_what_there_is(jupyter_dirs: JupyterDirs, url: str) -> None:
     code, shown, _ = await ask(jupyter_dirs, "inspect", url)
     assert code == 0
-    assert shown.startswith("peer 1.2 (protocol 2026-07-28)\n\nUse with care.\\x1b[2J\\u202e\n\nTools\n")
+    assert shown.startswith("peer 1.2 (protocol 2026-07-28)\n\nUse with care.⟨U+202E⟩\n\nTools\n")
     for lines in (
         "  add(a: integer, b: number = 0.5, note?: string)\n      Add two numbers.\n  mix(",
         '  mix(kind: "x" | "y", numbers: [integer], table: object)\n      Take all kinds.\n',
-        "  poison()\n      Poison.\\x1b[2J\\u202e\\x07\n",
+        "  poison()\n      Poison.⟨U+202E⟩⟨U+0007⟩\n",
         "\nResources\n  data://text (text/csv)\n      Some rows.\n  data://bytes (image/png)\n",
         "  data://of/{year}",
         "\nPrompts\n  summarise(region, style?)\n      Summarise a region.\n",
@@ -282,7 +282,7 @@ async def test_the_whole_result_is_there_for_programs(jupyter_dirs: JupyterDirs,
 async def test_a_tool_that_fails_has_an_exit_code_of_its_own(jupyter_dirs: JupyterDirs, url: str) -> None:
     code, shown, errors = await ask(jupyter_dirs, "call", url, "fail")
     assert (code, shown) == (5, "")
-    assert "it went wrong\\x1b[2J" in errors
+    assert "it went wrong" in errors
 
 
 async def test_images_are_saved(jupyter_dirs: JupyterDirs, url: str, tmp_path: Path) -> None:
@@ -301,7 +301,7 @@ async def test_an_answer_that_does_not_come_is_not_waited_for(jupyter_dirs: Jupy
     code, shown, errors = await ask(jupyter_dirs, "call", url, "slow", "--timeout", "3")
     assert (code, shown) == (1, "")
     progress, error = errors.splitlines()
-    assert progress == "[1/4] a quarter\\x1b[2J\\u202e"
+    assert progress == "[1/4] a quarter⟨U+202E⟩"
     assert "3 s" in error
 
 
@@ -358,7 +358,7 @@ async def test_what_the_pipe_cannot_encode_is_written_out(
 
 async def test_prompt(jupyter_dirs: JupyterDirs, url: str) -> None:
     code, shown, _ = await ask(jupyter_dirs, "prompt", url, "summarise", "region=north", "style=long")
-    assert (code, shown) == (0, "user:\nSummarise north, long.\\x1b[2J\\u202e\n")
+    assert (code, shown) == (0, "user:\nSummarise north, long.⟨U+202E⟩\n")
     shown = (await ask(jupyter_dirs, "prompt", url, "summarise", "region=3", "--json"))[1]
     assert json.loads(shown)["messages"][0]["content"]["text"].startswith("Summarise 3, short.")
     for args, words in (

@@ -66,15 +66,15 @@ def test_a_resource_is_shown_with_what_is_known() -> None:
 
 def test_only_the_first_line_of_a_description_is_shown() -> None:
     tool = types.Tool(name="f", inputSchema={}, description="\n  First.\x1b \n\nMore.")
-    assert listing("Tools", [("f()\x1b[2J\n", tool)]) == ["", "Tools", "  f()\\x1b[2J", "      First.\\x1b"]
+    assert listing("Tools", [("f()\x1b[2J\n", tool)]) == ["", "Tools", "  f()", "      First.⟨U+001B⟩"]
     long = types.Tool(name="f", inputSchema={}, description="x" * 1000)
-    assert len(listing("Tools", [("f()", long)])[-1]) < 120
+    assert len(listing("Tools", [("f()", long)])[-1]) < 170
     assert listing("Tools", []) == []
 
 
 def test_a_server_is_shown_by_its_title() -> None:
     info = types.Implementation(name="n", version="1", title="A server\x07")
-    assert heading(info, "2026-07-28", None) == ["A server\\x07 1 (protocol 2026-07-28)"]
+    assert heading(info, "2026-07-28", None) == ["A server⟨U+0007⟩ 1 (protocol 2026-07-28)"]
     assert heading(None, "2026-07-28", "  ") == ["A server without a name (protocol 2026-07-28)"]
 
 
