@@ -17,6 +17,7 @@ from typing import Any, Final, TypeAlias
 import anyio
 from anyio.abc import TaskGroup, TaskStatus
 
+from .._util.text import safe_line
 from .._version import __version__
 from ..engine.connection import Connection, InboundRequest
 from ..errors import ConnectionClosed, LinkError, McpError, McpJupyterError, RequestTimeout, UnknownName
@@ -329,7 +330,9 @@ class Index:
         """
         find = _FINDERS.get(method)
         if find is None:
-            raise McpError(INVALID_PARAMS, f"The hub passes no {method[:100]!r} on: ask a notebook itself.")
+            raise McpError(
+                INVALID_PARAMS, f"The hub does not forward {safe_line(method)!r}: ask a notebook itself."
+            )
         return find(self, method, params, scope, era)
 
     def _at_name(self, method: str, params: Mapping[str, Any], scope: Scope, era: Era) -> Target:

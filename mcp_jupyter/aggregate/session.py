@@ -18,6 +18,7 @@ from anyio.abc import TaskGroup
 
 from .. import types
 from .._util.tasks import owned_tasks
+from .._util.text import safe_line
 from .._version import __version__
 from ..engine.channel import Channel
 from ..engine.connection import Connection, InboundRequest
@@ -149,7 +150,7 @@ class Conversation:
         era = modern_era(call.params) if is_modern(call.method, call.params) else self._legacy_era(call)
         of_era = call.method in era.client_requests or call.method in era.task_requests
         if call.method in _STANDARD and not of_era:
-            raise McpError(codes.METHOD_NOT_FOUND, f"There is no method {call.method[:100]!r}.")
+            raise McpError(codes.METHOD_NOT_FOUND, f"There is no method {safe_line(call.method)!r}.")
         own = _OWN.get(call.method)
         answer = await (own or Conversation._of_tool)(self, call, era)
         if answer is None:

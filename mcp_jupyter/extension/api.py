@@ -19,6 +19,7 @@ from tornado import web
 from tornado.escape import json_encode
 
 from ..errors import LinkError
+from ..protocol.limits import MAX_PROBLEMS
 from .rest_auth import HumanHandler, allowed
 from .tokens import (
     MAX_DAYS,
@@ -36,10 +37,6 @@ from .tokens import (
 )
 
 __all__ = ["ServersHandler", "TokenHandler", "TokensHandler"]
-
-MAX_SHOWN_ERRORS: Final = 3
-"""Characters of the reason why a body was refused. The user reads it."""
-
 
 _UNKNOWN_PATH: Final = (
     "The path of a notebook named {!r} is not known now, so no token can be bound to it. Start the notebook "
@@ -62,7 +59,7 @@ class _Wish(BaseModel):
 
 
 def _explain(error: ValidationError) -> str:
-    problems = error.errors(include_url=False, include_input=False, include_context=False)[:MAX_SHOWN_ERRORS]
+    problems = error.errors(include_url=False, include_input=False, include_context=False)[:MAX_PROBLEMS]
     said = [": ".join(filter(None, (".".join(map(str, item["loc"])), item["msg"]))) for item in problems]
     # Tornado doubles a per cent sign: to it, a message is a pattern.
     return f"The body is not a wish for a token: {'; '.join(said)}.".replace("%", "?")

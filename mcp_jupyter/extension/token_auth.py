@@ -48,14 +48,12 @@ RESOURCE: Final = "mcp_jupyter"
 MAX_HOST_CHARS: Final = 260
 """A host name has 253 characters at most (RFC 1035), a port six with its colon."""
 
-MAX_LOGGED_URL_CHARS: Final = 140
-"""Of a request's URL and of its referrer: a user's path under a hub, a notebook's name, a session's key."""
+MAX_LOGGED_CHARS: Final = 140
+"""Characters of a URL, or of a header that Jupyter logs with an error: a user's path under a hub, a
+notebook's name and a session's key fit."""
 
 MAX_LOGGED_METHOD_CHARS: Final = 32
 """The longest HTTP method that is registered has 17."""
-
-MAX_LOGGED_HEADER_CHARS: Final = 140
-"""Of each of the headers that Jupyter logs when an answer is an error of the server."""
 
 _LOGGED_HEADERS: Final = ("Host", "Accept", "User-Agent")
 
@@ -100,16 +98,16 @@ def keep_logs_fit(request: HTTPServerRequest) -> None:
     """
     request.method = without_secrets(request.method or "")[:MAX_LOGGED_METHOD_CHARS]
     request.path = without_secrets(request.path)
-    request.uri = without_secrets(request.uri or "")[:MAX_LOGGED_URL_CHARS]
+    request.uri = without_secrets(request.uri or "")[:MAX_LOGGED_CHARS]
     if "Referer" in request.headers:
-        request.headers["Referer"] = without_secrets(request.headers["Referer"])[:MAX_LOGGED_URL_CHARS]
+        request.headers["Referer"] = without_secrets(request.headers["Referer"])[:MAX_LOGGED_CHARS]
 
 
 def keep_logged_headers_fit(request: HTTPServerRequest) -> None:
     """The same for the headers that an answer depends on: call it when the request is logged, not before."""
     for name in _LOGGED_HEADERS:
         if name in request.headers:
-            request.headers[name] = without_secrets(request.headers[name])[:MAX_LOGGED_HEADER_CHARS]
+            request.headers[name] = without_secrets(request.headers[name])[:MAX_LOGGED_CHARS]
 
 
 class NotebookDoor(Door):

@@ -21,6 +21,7 @@ from IPython.core.error import UsageError
 from IPython.core.inputtransformer2 import TransformerManager
 
 from .._ipython.arguments import parse
+from .._util.text import safe_line
 from ..errors import McpJupyterError
 from ..kernel.magics import McpMagics, text_prompt
 from ..kernel.variables import variable_uri
@@ -484,5 +485,5 @@ def read_notebook(path: Path) -> nbformat.NotebookNode:
     except OSError as exc:
         raise HeadlessError(f"{path} cannot be read: {exc.strerror or exc}.") from None
     except Exception as exc:  # noqa: BLE001 - whatever nbformat's readers of old formats raise
-        raise HeadlessError(f"{path} is no notebook: {str(exc).partition(chr(10))[0][:200]}") from None
+        raise HeadlessError(f"{path} is no notebook: {safe_line(str(exc).partition(chr(10))[0])}") from None
     return notebook

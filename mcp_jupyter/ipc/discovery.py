@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Final
 import anyio
 from anyio import to_thread
 
+from .._util.text import safe_line
 from ..errors import LinkError, NotebookNotFound
 from .connect import Liveness, probe
 from .files import (
@@ -149,7 +150,7 @@ class Discovery:
         for info in await self.elsewhere():
             if info.name == name:
                 raise NotebookNotFound(_ELSEWHERE.format(name, info.place))
-        raise NotebookNotFound(f"No live notebook is named {name[:64]!r}. {_listing(live)}")
+        raise NotebookNotFound(f"No live notebook is named {safe_line(name)!r}. {_listing(live)}")
 
     async def only(self) -> ConnectionInfo:
         """The one live kernel.

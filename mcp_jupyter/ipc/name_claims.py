@@ -18,6 +18,7 @@ from typing import Any, Final
 import anyio
 from anyio import to_thread
 
+from .._util.text import safe_line
 from ..engine.channel import Channel
 from ..engine.connection import Connection, InboundRequest
 from ..errors import ConnectionClosed, LinkError, McpError, McpJupyterError
@@ -201,7 +202,7 @@ class _Kernel:
     async def request(self, call: InboundRequest) -> Any:
         """Answer the one method that there is."""
         if call.method != _MOVED or self._move is None:
-            raise McpError(METHOD_NOT_FOUND, f"There is no method {call.method[:100]!r} on this link.")
+            raise McpError(METHOD_NOT_FOUND, f"There is no method {safe_line(call.method)!r} on this link.")
         path = call.params.get("path")
         if not isinstance(path, str) or not os.path.isabs(path) or "\0" in path or len(path) > MAX_PATH_CHARS:
             raise McpError(INVALID_PARAMS, "params.path must be an absolute path.")

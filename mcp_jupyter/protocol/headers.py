@@ -18,6 +18,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final, TypeAlias
 
+from .._util.text import safe_line
 from .eras import PROTOCOL_VERSION as VERSION_KEY
 
 __all__ = [
@@ -62,7 +63,6 @@ _SENTINEL_END: Final = "?="
 _FIELD_VALUE: Final = re.compile(r"[\t -~]*")
 _TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110 section 5.6.2
 _DECIMAL: Final = re.compile(r"(-?[0-9]{1,16})(?:\.0+)?")  # no safe integer has more than 16 digits
-_MAX_SHOWN_CHARS: Final = 64  # of a hostile value in a message
 
 _NAME_KEYS: Final = {
     "tools/call": "name",
@@ -323,7 +323,7 @@ def _compare(name: str, said: str, expected: object) -> None:
 def _shown(value: object) -> str:
     if not isinstance(value, str):
         return f"({type(value).__name__})"
-    return ascii(value[:_MAX_SHOWN_CHARS])
+    return repr(safe_line(value))
 
 
 def _schemas_in(root: object) -> Iterator[tuple[tuple[str, ...] | None, Mapping[str, Any]]]:

@@ -14,6 +14,7 @@ __all__ = [
     "MAX_CONTAINERS",
     "MAX_IN_FLIGHT",
     "MAX_LINE_BYTES",
+    "MAX_PROBLEMS",
     "MAX_REQUEST_ID_CHARS",
     "MAX_STREAM_BACKLOG",
     "SEND_TIMEOUT_SECONDS",
@@ -44,3 +45,6 @@ SSE_KEEPALIVE_SECONDS: Final = 15.0
 
 SEND_TIMEOUT_SECONDS: Final = 30.0
 """A peer that has not taken a byte for this long is treated as gone."""
+
+MAX_PROBLEMS: Final = 5
+"""Problems of one value that a message names: enough to mend a call, short enough to read."""

@@ -29,7 +29,9 @@ from pydantic_core import SchemaValidator, core_schema
 from referencing import Registry
 from referencing.exceptions import Unresolvable
 
+from .._util.text import MAX_MESSAGE_CHARS, safe_line, shorten
 from ..errors import UncheckableSchema
+from .limits import MAX_PROBLEMS
 
 __all__ = ["Checker"]
 
@@ -76,12 +78,6 @@ MAX_PATTERN_COST: Final = 100_000_000
 
 MAX_PATTERNS: Final = 16
 """Patterns kept ready, of which each may fill 10 MiB: more than one schema has as a rule."""
-
-MAX_PROBLEMS: Final = 5
-"""Problems named: enough to mend a call, short enough to read."""
-
-MAX_SHOWN_CHARS: Final = 200
-"""Of one problem: it quotes the value, which may be long."""
 
 Keyword = Callable[[Any, Any, Any, Any], Any]
 """jsonschema's form of a keyword: (validator, its value, instance, schema) to an iterable of errors."""
@@ -142,10 +138,8 @@ def _shown(error: ValidationError | SchemaError) -> str:
 
 
 def _short(text: str) -> str:
-    """A message without its middle: the value stands first, and what is wrong with it last."""
-    if len(text) <= MAX_SHOWN_CHARS:
-        return text
-    return f"{text[: MAX_SHOWN_CHARS // 2]}...{text[-MAX_SHOWN_CHARS // 2 :]}"
+    """Shorten a message in its middle: it quotes the value first and says last what is wrong with it."""
+    return safe_line(shorten(text, MAX_MESSAGE_CHARS, end=MAX_MESSAGE_CHARS // 2), MAX_MESSAGE_CHARS)
 
 
 # -- keywords whose usual form has no bound ------------------------------------------------------

@@ -8,20 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import cached_property
-from typing import Any, Final, TypeAlias, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
 from ..errors import McpError
 from ..protocol.codes import INVALID_PARAMS
+from ..protocol.limits import MAX_PROBLEMS
 from ..protocol.rights import Rights
 from ..types import Icon, Implementation, ServerCapabilities, WireModel
 from .host_profiles import HostProfile
 
 __all__ = ["InitializationOptions", "Instructions", "describe", "instructions_for", "parameters"]
-
-MAX_PROBLEMS: Final = 5
-"""Problems named in one message: enough to correct a call, short enough to read."""
 
 M = TypeVar("M", bound=WireModel)
 

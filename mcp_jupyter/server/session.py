@@ -16,6 +16,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from .. import types
+from .._util.text import safe_line
 from ..engine.channel import Channel
 from ..engine.connection import Connection, InboundRequest
 from ..errors import McpError
@@ -273,7 +274,7 @@ def _texts(wanted: Any) -> frozenset[str]:
 
 
 def _unknown(method: str) -> McpError:
-    return McpError(codes.METHOD_NOT_FOUND, f"There is no method {method[:100]!r}.")
+    return McpError(codes.METHOD_NOT_FOUND, f"There is no method {safe_line(method)!r}.")
 
 
 def _uri(call: InboundRequest) -> str:

@@ -23,6 +23,7 @@ import anyio
 from pydantic import ValidationError
 
 from ..._util.tasks import owned_tasks
+from ..._util.text import safe_line
 from ..._version import __version__
 from ...engine.channel import Channel, ReadHalf, WriteHalf, joined
 from ...engine.connection import InboundRequest
@@ -244,7 +245,7 @@ class Server(Decorators, Generic[L]):
         try:
             model, handler = self._handlers[method]
         except KeyError:
-            raise McpError(codes.METHOD_NOT_FOUND, f"There is no method {method[:100]!r}.") from None
+            raise McpError(codes.METHOD_NOT_FOUND, f"There is no method {safe_line(method)!r}.") from None
         return await handler(context, parameters(model, params))
 
     async def answer_in_rounds(self, method: str, params: Mapping[str, Any], context: RequestContext) -> Any:
