@@ -131,4 +131,4 @@ def join_names(names: Iterable[str]) -> str:
 
 def shorten(text: str, limit: int = MAX_LINE_CHARS, end: int = 0) -> str:
     """Return at most `limit` characters of a text, the last `end` of them from its end, unchanged."""
-    return text if len(text) <= limit else f"{text[: limit - end - 1]}…{text[len(text) - end :]}"
+    return text if len(text) <= limit else f"{text[: max(limit - end - 1, 0)]}…{text[len(text) - end :]}"

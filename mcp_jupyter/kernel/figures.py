@@ -22,7 +22,8 @@ from typing import Any, Final
 from pydantic_core import from_json
 
 from .._util.class_names import library_of
-from ..server.content.images import MAX_ABOUT_CHARS, MAX_IMAGE_SIDE, one_line
+from .._util.text import safe_line, shorten
+from ..server.content.images import MAX_ABOUT_CHARS, MAX_IMAGE_SIDE
 from .calls import CURRENT, Call
 
 __all__ = [
@@ -265,23 +266,19 @@ def _described(figure: Any) -> str:
     if not axes:
         return f"{head}, empty"
     if len(axes) == 1:
-        return _cut(", ".join([head, *_parts(axes[0])]))
+        return shorten(", ".join([head, *_parts(axes[0])]), MAX_ABOUT_CHARS)
     said = f"{head}, {len(axes)} axes"
     for number, each in enumerate(axes, 1):
         more = f"; {number}: " + (", ".join(filter(None, [_title(each), *_parts(each)])) or "empty")
         rest = f"; and {len(axes) - number + 1} more"
         if len(said) + len(more) + len(rest) > MAX_ABOUT_CHARS:
-            return _cut(said + rest)
+            return shorten(said + rest, MAX_ABOUT_CHARS)
         said += more
     return said
 
 
-def _cut(text: str) -> str:
-    return text if len(text) <= MAX_ABOUT_CHARS else f"{text[: MAX_ABOUT_CHARS - 3]}..."
-
-
 def _quoted(text: Any) -> str:
-    line = one_line(str(text), MAX_LABEL_CHARS)
+    line = safe_line(str(text), MAX_LABEL_CHARS)
     return f"'{line}'" if line else ""
 
 

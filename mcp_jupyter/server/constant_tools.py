@@ -17,6 +17,7 @@ from typing import Any, Final, TypeGuard
 from pydantic_core import from_json
 
 from .. import types
+from .._util.text import MAX_MESSAGE_CHARS, join_names, safe_line, shorten
 from ..errors import ToolError
 from ..protocol.frames import dumps, has_too_many_containers
 from ..protocol.rights import Mode
@@ -52,9 +53,6 @@ _MARK: Final = "mcp-jupyter/constant"
 
 NOTE_CHARS: Final = 600
 """Kept free for the line that says how to read on: a URI, mostly."""
-
-MAX_URIS: Final = 20
-"""That an error names: enough to correct a slip."""
 
 _PLACE: Final = re.compile(r"#char=([0-9]{1,12})\Z", re.ASCII)
 """Where a part begins, as a fragment (RFC 5147 has these for text)."""
@@ -173,8 +171,8 @@ def inner_call(arguments: Mapping[str, Any] | None) -> tuple[str, dict[str, Any]
     name = _string(USE_TOOL, "name", "the name of a tool", arguments["name"])
     if extra := sorted(arguments.keys() - {"name", "arguments"}):
         raise ToolError(
-            f"{USE_TOOL}: There is no argument {extra[0][:100]!r}. Put the arguments of {name[:100]!r} into "
-            "'arguments', an object."
+            f"{USE_TOOL}: There is no argument {safe_line(extra[0])!r}. Put the arguments of "
+            f"{safe_line(name)!r} into 'arguments', an object."
         )
     if name in CONSTANT_TOOLS:
         raise ToolError(f"{USE_TOOL}: Call {name} itself, not with {USE_TOOL}.")
@@ -191,8 +189,8 @@ def _object(name: str, value: Any) -> dict[str, Any]:
         return {}
     if not isinstance(read, dict):
         raise ToolError(
-            f"{USE_TOOL}: 'arguments' must be an object with the arguments of {name[:100]!r}, or a JSON text "
-            f"of one; got {_kind(value)}."
+            f"{USE_TOOL}: 'arguments' must be an object with the arguments of {safe_line(name)!r}, or "
+            f"a JSON text of one; got {_kind(value)}."
         )
     return read
 
@@ -207,7 +205,9 @@ def uri_in(arguments: Mapping[str, Any] | None) -> str:
 
 def _only(tool: str, arguments: Mapping[str, Any], names: Sequence[str]) -> Mapping[str, Any]:
     if extra := sorted(arguments.keys() - set(names)):
-        raise ToolError(f"{tool}: There is no argument {extra[0][:100]!r}; its only one is {names[0]!r}.")
+        raise ToolError(
+            f"{tool}: There is no argument {safe_line(extra[0])!r}; its only one is {names[0]!r}."
+        )
     return arguments
 
 
@@ -307,13 +307,13 @@ def unreadable(uri: str, reason: str, known: Sequence[str]) -> ToolError:
     Parameters
     ----------
     known : sequence of str
-        URIs that the caller may read; `MAX_URIS` are shown.
+        URIs that the caller may read; `MAX_NAMED` are shown.
     """
-    shown = ", ".join(known[:MAX_URIS]) + (", ..." if len(known) > MAX_URIS else "")
+    there_are = f" There are: {join_names(known)}." if known else ""
     return ToolError(
-        f"{READ_MORE}: Cannot read {uri[:200]!r}: {reason} The URI of a long result stands in the result's "
-        f"last line and looks like result://{'0123456789abcdef' * 2}?offset=200&limit=200. A result is kept "
-        f"for a while: when it is gone, call its tool again.{f' There are: {shown}.' if known else ''}"
+        f"{READ_MORE}: Cannot read {safe_line(uri)!r}: {reason} The URI of a long result stands in the "
+        f"result's last line and looks like result://{'0123456789abcdef' * 2}?offset=200&limit=200. A result "
+        f"is kept for a while: when it is gone, call its tool again.{there_are}"
     )
 
 
@@ -326,12 +326,6 @@ MAX_FOUND: Final = 20
 
 MAX_QUERY_CHARS: Final = 500
 """Of a query: a sentence or two. The rest is not looked at."""
-
-MAX_SUMMARY_CHARS: Final = 400
-"""Of a tool's description: its first paragraph, with most tools."""
-
-MAX_LINE_CHARS: Final = 120
-"""Of the same in a list with one line a tool."""
 
 _NAME_WEIGHT, _TITLE_WEIGHT, _ARGUMENT_WEIGHT, _DESCRIPTION_WEIGHT = 8, 4, 3, 2
 _WHOLE_NAME: Final = 100
@@ -445,18 +439,18 @@ def _described(head: str, tools: Sequence[Mapping[str, Any]], chars: int) -> str
 def _line(tool: Mapping[str, Any]) -> str:
     about = _first_paragraph(tool) or _title(tool)
     name = _text(tool.get("name"))
-    return f"{name}: {_cut(about, MAX_LINE_CHARS)}" if about else name
+    return f"{name}: {shorten(about)}" if about else name
 
 
 def _entry(tool: Mapping[str, Any], room: int) -> str:
     title = _title(tool)
     lines = [_text(tool.get("name")) + (f" ({title})" if title else "")]
     if about := _first_paragraph(tool):
-        lines.append(_cut(about, MAX_SUMMARY_CHARS))
+        lines.append(shorten(about, MAX_MESSAGE_CHARS))
     schema = dumps(tool.get("inputSchema") or {}).decode("utf-8")
     if len(schema) > room:  # a part of it would be no JSON
         names = ", ".join(_arguments(tool))
-        schema = _cut(f"too long to be shown ({len(schema)} characters); their names: {names}", room)
+        schema = shorten(f"too long to be shown ({len(schema)} characters); their names: {names}", room)
     lines.append(f"Arguments: {schema}")
     return "\n".join(lines)
 
@@ -468,7 +462,7 @@ def _first_paragraph(tool: Mapping[str, Any]) -> str:
 def _title(tool: Mapping[str, Any]) -> str:
     annotations = tool.get("annotations")
     said = annotations.get("title") if isinstance(annotations, Mapping) else None
-    return _cut(_text(tool.get("title")) or _text(said), MAX_LINE_CHARS)
+    return shorten(_text(tool.get("title")) or _text(said))
 
 
 def _arguments(tool: Mapping[str, Any]) -> list[str]:
@@ -479,7 +473,3 @@ def _arguments(tool: Mapping[str, Any]) -> list[str]:
 
 def _text(value: object) -> str:
     return value if isinstance(value, str) else ""
-
-
-def _cut(text: str, chars: int) -> str:
-    return text if len(text) <= chars else f"{text[: max(chars - 3, 0)]}..."

@@ -13,6 +13,7 @@ from contextvars import ContextVar
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Final
 
+from .._util.text import shorten
 from ..engine.connection import InboundRequest
 from ..errors import MissingCapability, ProtocolError, UrlElicitationRequired
 from ..protocol.codes import HEADER_MISMATCH
@@ -34,9 +35,6 @@ LOG_LEVELS: Final = ("debug", "info", "notice", "warning", "error", "critical", 
 
 MIN_SILENT_SECONDS: Final = 1.0
 """A running call that has just reported progress needs no heartbeat: one message a second is enough."""
-
-MAX_REPEATED_CHARS: Final = 200
-"""Of the function's own message, in a heartbeat."""
 
 MIN_STEP: Final = 1e-9
 """How far a report of ours is above the one before it: less than a function's own steps, so that its next
@@ -268,7 +266,7 @@ class RequestContext:
             What it printed last; where it is empty, its last message stands in its place.
         """
         if monotonic() - self._sent_at >= MIN_SILENT_SECONDS:
-            about = line or (self._said or "")[:MAX_REPEATED_CHARS]
+            about = line or shorten(self._said or "")
             self._say(f"running for {seconds:.0f} s" + (f": {about}" if about else ""))
 
     def _say(self, message: str) -> None:

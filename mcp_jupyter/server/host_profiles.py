@@ -12,6 +12,8 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any, Final, Literal
 
+from .._util.text import safe_line
+
 __all__ = ["AGGREGATE", "DEFAULT", "OWN", "PROFILES", "HostProfile", "Structure", "host_title", "profile_of"]
 
 Structure = Literal["none", "typed", "promised", "all"]
@@ -296,9 +298,6 @@ PROFILES: Final[Mapping[str, HostProfile]] = {profile.name: profile for profile 
 
 _BY_CLIENT: Final = {**PROFILES, AGGREGATE.name: AGGREGATE}
 
-MAX_TITLE_CHARS: Final = 60
-"""Of a name that a client gives itself."""
-
 _QWEN: Final = "qwen-cli-mcp-client-"
 """Qwen Code appends the name that its user gave the server."""
 
@@ -313,9 +312,9 @@ def profile_of(client_info: Mapping[str, Any] | None) -> HostProfile:
 
 
 def host_title(client_info: Mapping[str, Any] | None) -> str:
-    """A client's host for people: its title in the table, else what it calls itself. Foreign text."""
+    """A client's host for people: its title in the table, else what it calls itself."""
     profile = profile_of(client_info)
     if profile is not DEFAULT:
         return profile.title
     name = client_info.get("name") if isinstance(client_info, Mapping) else None
-    return name[:MAX_TITLE_CHARS] if isinstance(name, str) and name else "this client"
+    return safe_line(name) if isinstance(name, str) and name else "this client"

@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from .. import types
-from .._util.text import safe_line
+from .._util.text import MAX_LINE_CHARS, safe_line
 from ..engine.channel import Channel
 from ..engine.connection import Connection, InboundRequest
 from ..errors import McpError
@@ -321,9 +321,6 @@ def _in_words(block: Any) -> types.TextContent:
 MAX_CLIENTS: Final = 16
 """Of one session: an endpoint that several hosts share has a handful."""
 
-MAX_CHARS: Final = 80
-"""Of a name and of a version, which are foreign text."""
-
 QUIET_SECONDS: Final = 600.0
 """After so long without a request a modern client counts as gone: it does not say when it leaves."""
 
@@ -345,7 +342,7 @@ class SeenClients:
         name, version = info.get("name"), info.get("version")
         if not isinstance(name, str) or not name:
             return
-        key = (name[:MAX_CHARS], version[:MAX_CHARS] if isinstance(version, str) else "")
+        key = (name[:MAX_LINE_CHARS], version[:MAX_LINE_CHARS] if isinstance(version, str) else "")
         now = time.time()
         seen = self._seen.get(key)
         if seen is None:
@@ -361,14 +358,10 @@ class SeenClients:
         """Those that are there now: `name`, `version`, and `since` as a time in UTC; fit to be shown."""
         oldest = time.time() - QUIET_SECONDS
         return [
-            {"name": _plain(name), "version": _plain(version), "since": _time(seen.since)}
+            {"name": safe_line(name), "version": safe_line(version), "since": _time(seen.since)}
             for (name, version), seen in list(self._seen.items())
             if seen.last >= oldest
         ]
-
-
-def _plain(text: str) -> str:
-    return "".join(char if char.isprintable() else "?" for char in text)
 
 
 def _time(seconds: float) -> str:

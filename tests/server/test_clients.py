@@ -5,8 +5,9 @@ from __future__ import annotations
 
 import pytest
 
+from mcp_jupyter._util.text import MAX_LINE_CHARS
 from mcp_jupyter.server import session
-from mcp_jupyter.server.session import MAX_CHARS, MAX_CLIENTS, QUIET_SECONDS, SeenClients
+from mcp_jupyter.server.session import MAX_CLIENTS, QUIET_SECONDS, SeenClients
 
 
 class Clock:
@@ -64,5 +65,5 @@ def test_foreign_text_is_fit_to_be_shown() -> None:
     seen = SeenClients()
     seen.note({"name": "a\x1b[2J\u202e" + "x" * 1000, "version": {"a": 1}})
     (client,) = seen.said()
-    assert client["name"] == ("a?[2J?" + "x" * 1000)[:MAX_CHARS]
+    assert client["name"] == "a⟨U+202E⟩" + "x" * (MAX_LINE_CHARS - 10) + "…"
     assert client["version"] == ""

@@ -18,6 +18,7 @@ from typing import Any, Final
 from pydantic_core import from_json, to_json
 
 from ... import types
+from ..._util.text import MAX_MESSAGE_CHARS, safe_line
 from ...errors import ToolError
 from ...protocol.frames import Serialised, dumps
 from ...types import AudioContent, ImageContent, TextContent
@@ -47,9 +48,6 @@ _BLOCKS: Final = (
     types.ResourceLink,
     types.EmbeddedResource,
 )
-
-MAX_REASON_CHARS: Final = 500
-"""Characters of the reason why a value is not shown as it might be."""
 
 MAX_MEMBERS: Final = 100
 """Members of a list that become content one by one; a longer list, if not of blocks, is a value of its
@@ -154,7 +152,7 @@ class ContentTable:
 
 
 def _explained(content: Content, error: Exception) -> Content:
-    reason = f"{type(error).__name__}: {readable(error)}"[:MAX_REASON_CHARS]
+    reason = safe_line(f"{type(error).__name__}: {readable(error)}", MAX_MESSAGE_CHARS)
     content.blocks.append(text(f"(It could not be shown in a richer form: {reason})"))
     return content
 

@@ -15,6 +15,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, ClassVar, Final
 
+from ..._util.text import safe_line
 from ...types import AudioContent, ImageContent, TextContent
 from .markup import readable_html
 
@@ -25,7 +26,6 @@ __all__ = [
     "Audio",
     "Image",
     "PictureText",
-    "one_line",
     "picture",
     "sendable",
     "with_texts",
@@ -70,7 +70,7 @@ def picture(data: bytes, mime_type: str, about: str = "") -> list[Any]:
 
 
 def _text_beside(sent: bytes, mime_type: str, about: str = "", original: bytes = b"") -> PictureText:
-    about = one_line(about, MAX_ABOUT_CHARS)
+    about = safe_line(about, MAX_ABOUT_CHARS)
     if mime_type == SVG:
         return PictureText(text=_drawing(about or "Drawing", sent))
     size = _size(original or sent, sent)
@@ -83,7 +83,7 @@ def _drawing(about: str, svg: bytes) -> str:
     if len(source) <= MAX_SVG_CHARS:
         return f"{about} (SVG):\n{source}"
     inside = source[source.find(">", source.find("<svg")) + 1 :].replace("</text>", "</text> ")
-    texts = one_line(readable_html(inside).text, MAX_SVG_CHARS)
+    texts = safe_line(readable_html(inside).text, MAX_SVG_CHARS)
     return f"{about} (SVG), with the texts: {texts}" if texts else f"{about} (SVG)"
 
 
@@ -113,12 +113,6 @@ def _own_text(block: Any) -> list[PictureText]:
 def without_texts(blocks: Sequence[Any]) -> list[Any]:
     """Content without our texts beside its pictures."""
     return [block for block in blocks if not isinstance(block, PictureText)]
-
-
-def one_line(text: str, limit: int) -> str:
-    """The beginning of a foreign text as one line in which nothing is hidden."""
-    line = " ".join("".join(char if char.isprintable() else " " for char in text[: 4 * limit]).split())
-    return line if len(line) <= limit else f"{line[: limit - 3]}..."
 
 
 def _size(data: bytes, sent: bytes) -> str:

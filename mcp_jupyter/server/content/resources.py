@@ -12,6 +12,7 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import Field
 from pydantic_core import from_json
 
+from ..._util.text import join_names, safe_line
 from ...errors import McpError
 from ...protocol.codes import INVALID_PARAMS
 from ...protocol.frames import dumps, has_too_many_containers
@@ -130,9 +131,6 @@ MIME_TYPES: Final[dict[Format, str]] = {
     "arrow": "application/vnd.apache.arrow.stream",
 }
 
-MAX_NAMED: Final = 50
-"""Columns that an error names: enough to correct a slip."""
-
 MAX_SUMMARISED: Final = 200
 """Columns of a summary: each is a pass over its values."""
 
@@ -191,10 +189,8 @@ def _chosen(columns: str, labels: Sequence[str]) -> list[str]:
         found = columns.split(",")
     for name in found:
         if name not in labels:
-            there_are = ", ".join(labels[:MAX_NAMED]) + (", ..." if len(labels) > MAX_NAMED else "")
-            raise McpError(
-                INVALID_PARAMS, f"There is no column {readable(name)[:100]!r}. There are: {there_are}."
-            )
+            wrong = f"There is no column {safe_line(readable(name))!r}."
+            raise McpError(INVALID_PARAMS, f"{wrong} There are: {join_names(labels)}.")
     return list(dict.fromkeys(found))
 
 
@@ -235,7 +231,7 @@ def _binary(rows: Any, format: str) -> bytes:
             with pa.ipc.new_stream(target, table.schema) as stream:
                 stream.write_table(table)
     except Exception as exc:  # noqa: BLE001 - pyarrow's, or the library's that converts to it
-        said = readable(exc)[:200]
+        said = safe_line(readable(exc))
         raise McpError(
             INVALID_PARAMS, f"These values have no {format} form ({said}); use csv or json."
         ) from None

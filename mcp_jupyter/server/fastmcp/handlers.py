@@ -13,6 +13,7 @@ from functools import partial
 from typing import Any, Final, TypeVar
 
 from ... import types
+from ..._util.text import safe_line
 from ...errors import McpError, UnknownName
 from ...protocol import codes
 from ...protocol.codes import INVALID_PARAMS
@@ -322,7 +323,9 @@ async def complete(
     argument = params.argument
     if argument.name not in schema["properties"]:
         known = ", ".join(schema["properties"]) or "none"
-        raise McpError(INVALID_PARAMS, f"There is no argument {argument.name[:100]!r}. There are: {known}.")
+        raise McpError(
+            INVALID_PARAMS, f"There is no argument {safe_line(argument.name)!r}. There are: {known}."
+        )
     if completer is not None:
         ask = partial(completer, params.ref, argument, params.context)
         # At once, beside a running cell: an answer after the person has typed on is none.

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from ... import types
 from ..._util.absent import absent
+from ..._util.text import safe_line
 from ...errors import McpError, ToolError
 from ...protocol.codes import INVALID_PARAMS
 from ...protocol.uri_templates import UriTemplate, path_fault
@@ -20,9 +21,6 @@ from .context import Context
 from .signatures import Signature
 
 __all__ = ["Resource"]
-
-MAX_SHOWN_CHARS: Final = 100
-"""Of a refused value in its error."""
 
 _MIME_TYPES: Final[Mapping[Any, str]] = {str: "text/plain", bytes: "application/octet-stream"}
 """Of the values that a return annotation promises; for others it follows from the value, when it is read."""
@@ -128,7 +126,7 @@ class Resource:
         for name, value in variables.items():
             if (fault := path_fault(value, absolute=self.paths)) is not None:
                 raise McpError(
-                    INVALID_PARAMS, f"The value {value[:MAX_SHOWN_CHARS]!r} of {name} in {self.uri} {fault}."
+                    INVALID_PARAMS, f"The value {safe_line(value)!r} of {name} in {self.uri} {fault}."
                 )
 
     def invocation(

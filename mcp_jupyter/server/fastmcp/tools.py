@@ -10,8 +10,10 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final, Literal
 
 from ... import types
+from ..._util.text import shorten
 from ...errors import McpJupyterError, ToolError
 from ...protocol.headers import HeaderError, param_headers
+from ...protocol.limits import MAX_PROBLEMS
 from ..content import Content, ContentTable, readable
 from ..runner import Invocation, converted, is_async
 from .context import Context
@@ -31,9 +33,6 @@ with it every host that uses that API."""
 
 MAX_NAME_CHARS: Final = 64
 """Of a name: as many as hosts take."""
-
-MAX_SHOWN: Final = 5
-"""Exceptions of a group that a message names: enough to see what went wrong."""
 
 
 def check_name(name: str | None) -> str:
@@ -64,7 +63,7 @@ def check_argument_names(tool: str, signature: Signature) -> None:
     parameters = {alias: name for name, alias in signature.aliases.items()}
     for number, alias in enumerate(signature.schema["properties"], 1):
         if not _ARGUMENT.fullmatch(alias):
-            shown = alias if len(alias) <= MAX_NAME_CHARS else f"{alias[:MAX_NAME_CHARS]}..."
+            shown = shorten(alias, MAX_NAME_CHARS)
             letters = unicodedata.normalize("NFKD", alias).encode("ascii", "ignore").decode("ascii")
             ascii_name = re.sub(r"\W+", "_", letters).strip("_")[:MAX_NAME_CHARS] or f"argument_{number}"
             raise ValueError(
@@ -307,7 +306,7 @@ def explain(name: str, error: BaseException) -> str:
 def _shown(error: BaseException) -> str:
     if isinstance(error, BaseExceptionGroup):
         # Its own message says only how many there are.
-        shown = [_shown(inner) for inner in error.exceptions[:MAX_SHOWN]]
-        return "; ".join(shown + ["..."] * (len(error.exceptions) > MAX_SHOWN))
+        shown = [_shown(inner) for inner in error.exceptions[:MAX_PROBLEMS]]
+        return "; ".join(shown + ["..."] * (len(error.exceptions) > MAX_PROBLEMS))
     kind, text = type(error).__name__, readable(error)
     return f"{kind}: {text}" if text else kind

@@ -22,6 +22,7 @@ from typing import Any, Final, Protocol
 
 from tornado.web import RequestHandler
 
+from ..._util.text import safe_line
 from ...errors import McpError
 from ...protocol.codes import INVALID_REQUEST
 from ...protocol.frames import Frame, Message, Request, RequestId
@@ -33,7 +34,6 @@ from ..constant_tools import stands_for
 __all__ = [
     "CHALLENGE",
     "INSUFFICIENT_SCOPE",
-    "MAX_LOG_CHARS",
     "Guard",
     "LoopbackGuard",
     "Principal",
@@ -62,9 +62,6 @@ REFUSALS_LOGGED_PER_SECOND: Final = 10
 """A flood of refused requests must not become a flood of log lines: it would cost more than the requests."""
 
 _OPENING: Final = frozenset({"initialize", "server/discover"})
-
-MAX_LOG_CHARS: Final = 200
-"""Of one line about a refusal: enough to see what was wrong, too little to carry a payload."""
 
 MIN_TOKEN_CHARS: Final = 16
 """A shorter token could be guessed by asking often enough."""
@@ -319,7 +316,7 @@ class RefusalLog:
         self._silenced = 0
 
     def write(self, line: str) -> None:
-        """Log `line`, cut and with every unusual character made visible."""
+        """Log the beginning of `line`, made safe to show."""
         now = self._clock()
         if now - self._second >= 1:
             if self._silenced:
@@ -329,4 +326,4 @@ class RefusalLog:
             self._silenced += 1
             return
         self._written += 1
-        log.warning("%s", line[:MAX_LOG_CHARS].encode("unicode_escape").decode()[:MAX_LOG_CHARS])
+        log.warning("%s", safe_line(line))

@@ -29,9 +29,10 @@ from tornado.httputil import (
 from tornado.iostream import IOStream
 from tornado.web import Application, RequestHandler
 
+from ..._util.text import safe_line
 from ...engine.channel import Channel, memory_pair
 from ...protocol.limits import MAX_BODY_BYTES
-from .access import MAX_LOG_CHARS, Guard, LoopbackGuard, Refusal, is_loopback
+from .access import Guard, LoopbackGuard, Refusal, is_loopback
 from .base_handler import Door, DoorHandler
 from .endpoint import Endpoint
 from .legacy_sse import MessagesHandler, SseHandler
@@ -322,7 +323,7 @@ class _UnknownHandler(DoorHandler):
 def _log_request(handler: RequestHandler) -> None:
     # Without the query string: it may hold a session key.
     said = f"{handler.request.method} {handler.request.path}"
-    log.debug("%d %s", handler.get_status(), said[:MAX_LOG_CHARS])
+    log.debug("%d %s", handler.get_status(), safe_line(said))
 
 
 def _pattern(path: str) -> str:

@@ -57,7 +57,7 @@ def test_the_most_useful_form_is_taken(bundle, kind, said):
         (
             {"text/plain": "x" * 9000, "image/jpeg": b"hi"},
             "aGk=",
-            f"Picture: {'x' * (MAX_ABOUT_CHARS - 3)}...",
+            f"Picture: {'x' * (MAX_ABOUT_CHARS - 1)}…",
         ),
         ({"image/png": PIXELS}, b64encode(PIXELS).decode(), "Picture (3x2 pixels)"),
         ({"text/plain": "p", "image/svg+xml": "<svg/>"}, "PHN2Zy8+", "p (SVG):\n<svg/>"),

@@ -51,7 +51,7 @@ def long(a: Annotated[int, Field(alias=65 * "a")]) -> int:
         (chinese, '年: Annotated[..., Field(alias="argument_1")]'),
         (aliased, "aliased: hosts refuse the argument name '$filter by'"),
         (aliased, 'query: Annotated[..., Field(alias="filter_by")]'),
-        (long, f"long: hosts refuse the argument name '{64 * 'a'}...'"),
+        (long, f"long: hosts refuse the argument name '{63 * 'a'}…'"),
     ],
 )
 def test_a_name_that_hosts_refuse_is_said_when_the_tool_is_made(function, said):
