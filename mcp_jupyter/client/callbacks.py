@@ -19,6 +19,7 @@ import anyio
 from pydantic import TypeAdapter, ValidationError
 
 from .. import types
+from .._util.text import MAX_MESSAGE_CHARS, safe_line
 from ..engine.connection import InboundRequest
 from ..errors import McpError, UncheckableSchema
 from ..protocol.codes import INTERNAL_ERROR, INVALID_PARAMS, METHOD_NOT_FOUND
@@ -26,7 +27,6 @@ from ..protocol.frames import Notification
 from ..protocol.limits import MAX_STREAM_BACKLOG
 from ..protocol.validation import JsonSchema
 from .recording_hook import Tape
-from .transport import printable
 
 if TYPE_CHECKING:
     from .session import ClientSession
@@ -50,9 +50,6 @@ __all__ = [
 
 
 log = logging.getLogger(__name__)
-
-MAX_SHOWN_CHARS: Final = 200
-"""Of a method's name, and of what a callback failed with."""
 
 MAX_AT_ONCE: Final = 8
 """Input requests of one round that are answered at the same time; a person sees no more at once."""
@@ -155,7 +152,7 @@ class Callbacks:
             return {}
         answerer = self._answerers.get(call.method)
         if answerer is None:
-            raise McpError(METHOD_NOT_FOUND, f"This client does not offer {_shown(call.method)}.")
+            raise McpError(METHOD_NOT_FOUND, f"This client does not offer {safe_line(call.method)}.")
         answering = answerer(RequestContext(self._session, call.id, call.meta), call.params)
         return await self._kept(call.method, call.params, answering)
 
@@ -194,9 +191,9 @@ class Callbacks:
         method = request.get("method") if isinstance(request, dict) else None
         params = (request.get("params") or {}) if isinstance(request, dict) else None
         if not isinstance(method, str) or not isinstance(params, dict):
-            raise McpError(INTERNAL_ERROR, f"The server's input request {_shown(key)} is malformed.")
+            raise McpError(INTERNAL_ERROR, f"The server's input request {safe_line(key)} is malformed.")
         if method not in _CALLBACK_OF:
-            text = f"The server asks for input of an unknown kind: {_shown(method)}."
+            text = f"The server asks for input of an unknown kind: {safe_line(method)}."
             raise McpError(METHOD_NOT_FOUND, text)
         if method not in self._answerers:
             raise McpError(
@@ -215,7 +212,7 @@ class Callbacks:
         except (McpError, anyio.get_cancelled_exc_class()):
             raise
         except BaseException as exc:
-            words = printable(f"{type(exc).__name__}: {exc}", MAX_SHOWN_CHARS)
+            words = safe_line(f"{type(exc).__name__}: {exc}")
             raise McpError(INTERNAL_ERROR, f"The {_CALLBACK_OF[method]} failed: {words}") from exc
 
     async def _kept(self, method: str, params: Mapping[str, Any], answering: Awaitable[Any]) -> Any:
@@ -273,10 +270,6 @@ class Callbacks:
             raise
         except BaseException:
             log.exception("The callback for %s failed", notification.method)
-
-
-def _shown(text: str) -> str:
-    return printable(text, MAX_SHOWN_CHARS)
 
 
 # -- answering -----------------------------------------------------------------------------------
@@ -365,7 +358,7 @@ def malformed(what: str, error: ValidationError) -> str:
     """One sentence on what is wrong with a message."""
     first = error.errors(include_url=False, include_input=False)[0]
     place = ".".join(str(part) for part in first["loc"])
-    return printable(f"{what} malformed: {place}: {first['msg']}", MAX_SHOWN_CHARS)
+    return safe_line(f"{what} malformed: {place}: {first['msg']}", MAX_MESSAGE_CHARS)
 
 
 # -- callback types ------------------------------------------------------------------------------
@@ -392,9 +385,6 @@ MessageHandlerFnT: TypeAlias = Callable[[Any], Awaitable[None]]
 # (`email`, `date`) are left to the server, which alone knows how strict it is.
 #
 # Source: spec 2025-11-25 and 2026-07-28, client/elicitation.
-
-MAX_FORM_ERROR_CHARS: Final = 300
-"""Of what is wrong with an answer."""
 
 
 class Elicitor(Answerer):
@@ -486,7 +476,7 @@ def _check(form: JsonSchema, content: Mapping[str, Any]) -> None:
         wrong = str(exc)
     if wrong:
         text = f"The elicitation callback's answer does not fit the form: {wrong}"
-        raise McpError(INTERNAL_ERROR, printable(text, MAX_FORM_ERROR_CHARS))
+        raise McpError(INTERNAL_ERROR, safe_line(text, MAX_MESSAGE_CHARS))
 
 
 # -- sampling ------------------------------------------------------------------------------------

@@ -24,13 +24,14 @@ import anyio.to_thread
 import httpx2
 from anyio.abc import TaskGroup
 
+from .._util.text import MAX_MESSAGE_CHARS, safe_line
 from ..errors import McpError, MetadataAbsent
 from ..protocol.codes import INTERNAL_ERROR, INVALID_REQUEST
 from ..protocol.frames import Message, Request, RequestId, parse
 from ..protocol.headers import HeaderError
 from ..protocol.limits import MAX_IN_FLIGHT, SEND_TIMEOUT_SECONDS
 from ..protocol.sse import MAX_EVENT_BYTES, SseError
-from .transport import ClientChannel, printable
+from .transport import ClientChannel
 
 __all__ = [
     "CLOSE_SECONDS",
@@ -413,9 +414,6 @@ def _words(kind: str, body: bytes) -> str:
 # Owns what a client's secrets are: the values of its headers, the query of its URL, and what an `httpx2.Auth`
 # adds to a request on its way out; and tells whoever else must leave them out. Sends nothing.
 
-MAX_FOREIGN_TEXT_CHARS: Final = 300
-"""Shown of a server's words."""
-
 MIN_SECRET_CHARS: Final = 8
 """A shorter header value (as in `X-Debug: 1`) is no secret, and replacing it would garble the message."""
 
@@ -481,7 +479,7 @@ class Redaction:
         for secret in sorted({*self._kept, *self._learned}, key=len, reverse=True):
             if len(secret) >= MIN_SECRET_CHARS:
                 text = text.replace(secret, "***")
-        return printable(text, MAX_FOREIGN_TEXT_CHARS)
+        return safe_line(text, MAX_MESSAGE_CHARS)
 
 
 def _forms(value: str) -> set[str]:

@@ -13,15 +13,17 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
+from .._util.text import join_names
+
 __all__ = ["Pairs", "parse_arguments", "parse_value", "split_headers", "split_pairs"]
 
 Pairs = dict[str, str]
 
+MAX_ALTERNATIVES: Final = 20
+"""Members of one `anyOf`, `oneOf` or `allOf` that are followed: with `MAX_DEPTH` the bound on the work."""
+
 MAX_DEPTH: Final = 8
 """Of references and alternatives that are followed to find a parameter's type."""
-
-MAX_NAMED: Final = 20
-"""Names that a message lists."""
 
 _HEADER: Final = re.compile(r"(?P<name>[!#$%&'*+.^_`|~0-9A-Za-z-]+)[ \t]*:(?P<value>[\t -~]*)")
 """A name and a value that can be sent (RFC 9110, 5.1 and 5.5)."""
@@ -95,15 +97,9 @@ def parse_arguments(pairs: Pairs, schema: Mapping[str, Any]) -> dict[str, Any]:
     arguments: dict[str, Any] = {}
     for key, text in pairs.items():
         if key not in known and not is_open:
-            raise ValueError(f"There is no argument {key!r}. {_listing(known)}")
+            raise ValueError(f"There is no argument {key!r}. There are: {join_names(known)}.")
         arguments[key] = parse_value(key, text, known.get(key), schema)
     return arguments
-
-
-def _listing(known: Mapping[str, Any]) -> str:
-    names = [str(name) for name in known]
-    more = ", ..." if len(names) > MAX_NAMED else ""
-    return f"There are: {', '.join(names[:MAX_NAMED])}{more}."
 
 
 def parse_value(key: str, text: str, schema: Any, root: Mapping[str, Any]) -> Any:
@@ -154,7 +150,7 @@ def _parts(schema: Any, root: Mapping[str, Any], depth: int = 0) -> Iterator[Map
         yield from _parts(_referenced(reference, root), root, depth + 1)
     for keyword in ("anyOf", "oneOf", "allOf"):
         members = schema.get(keyword)
-        for member in members[:MAX_NAMED] if isinstance(members, list) else ():
+        for member in members[:MAX_ALTERNATIVES] if isinstance(members, list) else ():
             yield from _parts(member, root, depth + 1)
 
 

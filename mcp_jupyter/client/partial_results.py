@@ -14,17 +14,11 @@ from typing import Any, Final, TypeVar
 from pydantic import ValidationError
 
 from .. import types
-from .transport import printable
+from .._util.text import join_names, safe_line
 
 __all__ = ["partial_result"]
 
 log = logging.getLogger(__name__)
-
-MAX_SHOWN_CHARS: Final = 80
-"""Of a name or a type in a message."""
-
-MAX_NAMED: Final = 20
-"""Items that one warning names."""
 
 _LISTS: Final[Mapping[str, str]] = {
     "prompts": "prompt",
@@ -78,16 +72,13 @@ def partial_result(
 
 
 def _warn(method: str, member: str, items: list[Any]) -> None:
-    names = ", ".join(_name(item) for item in items[:MAX_NAMED])
-    more = ", ..." if len(items) > MAX_NAMED else ""
     kind = _LISTS[member] + ("" if len(items) == 1 else "s")
     log.warning(
-        "The server's answer to %s has %d malformed %s, left out: %s%s.",
+        "The server's answer to %s has %d malformed %s, left out: %s.",
         method,
         len(items),
         kind,
-        names,
-        more,
+        join_names(map(_name, items)),
     )
 
 
@@ -95,7 +86,7 @@ def _name(item: Any) -> str:
     if isinstance(item, dict):
         for key in ("name", "uri", "uriTemplate"):
             if isinstance(item.get(key), str):
-                return printable(item[key], MAX_SHOWN_CHARS)
+                return str(item[key])
     return "without a name"
 
 
@@ -120,7 +111,7 @@ def _placeholder(member: str, item: Any) -> dict[str, Any]:
 def _text(block: Any) -> dict[str, Any]:
     """The text of a block, where it has one, or a text that says what the block was."""
     given = block if isinstance(block, dict) else {}
-    kind = printable(str(given.get("type", "")), MAX_SHOWN_CHARS)
+    kind = safe_line(str(given.get("type", "")))
     if isinstance(given.get("text"), str):
         words = given["text"]
     elif kind and kind not in _KNOWN:

@@ -17,6 +17,7 @@ import anyio
 from pydantic import ValidationError
 
 from .. import types
+from .._util.text import safe_line
 from ..engine.channel import Channel
 from ..engine.connection import Connection, ProgressCallback
 from ..errors import ConnectionClosed, McpError, RequestTimeout
@@ -40,7 +41,7 @@ from ..protocol.methods import LEGACY_VERSIONS, METHODS, MODERN_VERSIONS, method
 from .callbacks import Callbacks, malformed
 from .partial_results import partial_result
 from .recording_hook import Question, Tape
-from .transport import SESSION_ENDED, ClientChannel, ParamHeaders, printable
+from .transport import SESSION_ENDED, ClientChannel, ParamHeaders
 
 __all__ = [
     "MAX_ROUNDS",
@@ -50,9 +51,6 @@ __all__ = [
 
 
 log = logging.getLogger(__name__)
-
-MAX_SHOWN_CHARS: Final = 64
-"""Of a word of the server's in an error message."""
 
 MAX_VISITS: Final = 8
 """URLs of one error that the person is sent to."""
@@ -411,14 +409,14 @@ class Conversation:
             try:
                 await self.send(method, params)
             except McpError as exc:
-                log.warning("The new session did not take %s: %s", method, printable(exc.message, 200))
+                log.warning("The new session did not take %s: %s", method, safe_line(exc.message))
 
 
 def _read(method: str, wire: Mapping[str, Any], model: type[_Result]) -> _Result:
     """A result; without `resultType`, as of an older server, it is complete (2026-07-28, basic)."""
     kind = wire.get("resultType")
     if kind is not None and kind != "complete":
-        shown = printable(str(kind), MAX_SHOWN_CHARS)
+        shown = safe_line(str(kind))
         text = f"The server answered {method} with {shown!r}, which is not supported."
         raise McpError(INTERNAL_ERROR, text)
     try:
@@ -439,7 +437,7 @@ def _late(method: str, timeout: float) -> RequestTimeout:
 
 def _unsupported(theirs: list[str], ours: Sequence[str]) -> McpError:
     """The error that such a server could have given: `data` says what it supports, and what was asked for."""
-    named = printable(", ".join(theirs), MAX_SHOWN_CHARS)
+    named = safe_line(", ".join(theirs))
     return McpError(
         UNSUPPORTED_PROTOCOL_VERSION,
         f"The server speaks protocol version {named}; this client speaks {', '.join(ours)}.",

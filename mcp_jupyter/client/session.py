@@ -20,6 +20,7 @@ from pydantic import AnyUrl
 
 from .. import types
 from .._util.tasks import owned_tasks
+from .._util.text import MAX_MESSAGE_CHARS, safe_line
 from .._version import __version__
 from ..engine.connection import ProgressCallback
 from ..errors import InvalidToolOutput, McpError, UncheckableSchema
@@ -39,7 +40,7 @@ from .params import Messages, page, seconds, without_bytes
 from .recording_hook import Tape
 from .requests import Conversation
 from .subscriptions import Subscription, Subscriptions
-from .transport import ReadHalf, WriteHalf, joined, printable
+from .transport import ReadHalf, WriteHalf, joined
 
 __all__ = [
     "ClientSession",
@@ -443,9 +444,6 @@ log = logging.getLogger(__name__)
 MAX_TOOLS: Final = 10_000
 """Whose schemas are kept; what is listed beyond them is not checked."""
 
-MAX_SHOWN_CHARS: Final = 500
-"""Of what is wrong with a result; it may repeat parts of the result."""
-
 
 class OutputSchemas:
     """Output schemas by the tool's name; each is made ready when its tool is first called."""
@@ -474,7 +472,7 @@ class OutputSchemas:
         """What is wrong with the structured content of a call that did not fail; None when nothing is."""
         if result.isError or name not in self._listed:
             return None
-        shown = printable(name, 100)
+        shown = safe_line(name)
         if "structuredContent" not in result.model_fields_set:
             return InvalidToolOutput(
                 f"The tool {shown!r} has an outputSchema, but gave no structured content."
@@ -485,7 +483,7 @@ class OutputSchemas:
         text = (
             f"The structured content of the tool {shown!r} does not fit its outputSchema: {'; '.join(wrong)}"
         )
-        return InvalidToolOutput(printable(text, MAX_SHOWN_CHARS))
+        return InvalidToolOutput(safe_line(text, MAX_MESSAGE_CHARS))
 
     def _wrong(self, name: str, value: Any) -> list[str]:
         try:
@@ -494,7 +492,7 @@ class OutputSchemas:
         except UncheckableSchema as exc:
             # Its author may use what our checks have not: the result is no worse for that.
             self._ready[name] = None
-            log.warning("Results of the tool %s are not checked: %s", printable(name, 100), exc)
+            log.warning("Results of the tool %s are not checked: %s", safe_line(name), exc)
             return []
 
     def _schema(self, name: str) -> JsonSchema | None:

@@ -25,8 +25,9 @@ from anyio.abc import ByteReceiveStream, Process
 from pydantic import BaseModel, Field
 
 from .._util.tasks import owned_tasks
+from .._util.text import MAX_MESSAGE_CHARS, safe_line
 from ..protocol.limits import MAX_LINE_BYTES
-from .transport import ClientChannel, ReadHalf, WriteHalf, halves, printable
+from .transport import ClientChannel, ReadHalf, WriteHalf, halves
 
 __all__ = ["StdioServerParameters", "get_default_environment", "stdio_client"]
 
@@ -63,9 +64,6 @@ LAST_WORDS_SECONDS: Final = 0.5
 
 LAST_WORDS_BYTES: Final = 4096
 """Of a child's error output kept to explain its end: a traceback's last lines."""
-
-MAX_SHOWN_CHARS: Final = 500
-"""Of these shown in the explanation."""
 
 MIN_SECRET_CHARS: Final = 8
 """A shorter variable (as in `DEBUG=1`) is no secret, and leaving it out would garble a recording."""
@@ -245,7 +243,7 @@ class _Child(ClientChannel):
     def _obituary(self) -> str:
         code = self._process.returncode
         end = "closed its output" if code is None else f"ended ({_exit(code)})"
-        words = printable(_last_lines(self._last_words.decode("utf-8", "replace")), MAX_SHOWN_CHARS)
+        words = safe_line(_last_lines(self._last_words.decode("utf-8", "replace")), MAX_MESSAGE_CHARS)
         return f"The server process {end}." + (f" Its last words: {words}" if words else "")
 
     async def stop(self) -> None:
@@ -332,7 +330,7 @@ class _Lines:
 def _last_lines(text: str) -> str:
     """As many of a text's last lines as can be shown whole, but at least one."""
     kept: list[str] = []
-    left = MAX_SHOWN_CHARS
+    left = MAX_MESSAGE_CHARS
     for line in reversed(text.strip().splitlines()):
         left -= len(line) + bool(kept)
         if kept and left < 0:

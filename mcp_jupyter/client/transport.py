@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 import anyio
 
 from .. import types
+from .._util.text import MAX_LINE_CHARS, safe_line
 from ..engine.channel import Channel, ReadHalf, Sink, WriteHalf, halves, joined
 from ..errors import ConnectionClosed, FrameError, McpError, TooManyContainers
 from ..protocol.codes import INTERNAL_ERROR, INVALID_REQUEST, PARSE_ERROR
@@ -36,7 +37,6 @@ __all__ = [
     "WriteHalf",
     "halves",
     "joined",
-    "printable",
     "read_invalid_json",
 ]
 
@@ -45,16 +45,6 @@ log = logging.getLogger(__name__)
 
 SESSION_ENDED: Final = {"httpStatus": 404, "sessionEnded": True}
 """`data` of the error of a request that was not taken because the server has ended the session."""
-
-MAX_SHOWN_CHARS = 80
-"""Of something that is no message, in the one log line about it."""
-
-
-def printable(text: str, limit: int) -> str:
-    """Foreign text made fit for a message: one line, no control characters, at most `limit` characters."""
-    line = " ".join(text[: 4 * limit].split())
-    line = "".join(char if char.isprintable() else "?" for char in line[: limit + 1])
-    return line if len(line) <= limit else line[: limit - 3] + "..."
 
 
 class ClientChannel(Channel):
@@ -156,7 +146,7 @@ class ClientChannel(Channel):
             self._sink.fault(error)
             return None
         if error.code == INVALID_REQUEST and isinstance(value, dict) and value.get("error") is not None:
-            shown = printable(str(value["error"]), MAX_SHOWN_CHARS)
+            shown = safe_line(str(value["error"]))
             return self.fail(
                 error.request_id, McpError(INTERNAL_ERROR, f"The server's error is malformed: {shown}")
             )
@@ -172,7 +162,7 @@ class ClientChannel(Channel):
         # Once a connection: a server that prints to its standard output does it all the time.
         if raw.strip() and not self._saw_junk:
             self._saw_junk = True
-            log.warning("The server sent what is no message (said once): %s", ascii(raw[:MAX_SHOWN_CHARS]))
+            log.warning("The server sent what is no message (said once): %s", ascii(raw[:MAX_LINE_CHARS]))
 
 
 # -- invalid json --------------------------------------------------------------------------------
@@ -287,9 +277,6 @@ class Outbox:
 MAX_TOOLS: Final = 10_000
 """Tools with annotations that are remembered; past it the oldest is forgotten until it is needed."""
 
-MAX_HEADER_ERROR_CHARS: Final = 200
-"""Of a tool's name, and of what is wrong with it."""
-
 
 class ParamHeaders:
     """The annotations of one server's tools."""
@@ -306,8 +293,8 @@ class ParamHeaders:
                 annotations = param_headers(tool.inputSchema)
             except HeaderError as exc:
                 name, wrong = (
-                    printable(tool.name, MAX_HEADER_ERROR_CHARS),
-                    printable(str(exc), MAX_HEADER_ERROR_CHARS),
+                    safe_line(tool.name),
+                    safe_line(str(exc)),
                 )
                 log.warning("The tool %r is left out: %s.", name, wrong)
                 continue

@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
+from mcp_jupyter._util.text import MAX_PAGE_CHARS
 from mcp_jupyter.client.config.servers_json import ServerEntry, load_servers
 from mcp_jupyter.client.config.trust import (
     MAX_CONSENTS,
     MAX_FILE_BYTES,
-    MAX_SHOWN_CHARS,
     Consent,
     ConsentNeeded,
     default_path,
@@ -224,5 +224,5 @@ def test_the_summary_hides_nothing(poison: str, project: Path) -> None:
 
 
 def test_what_is_cut_is_said_to_be(project: Path) -> None:
-    members = {"command": "safe", "args": ["a" * MAX_SHOWN_CHARS, "--evil"]}
+    members = {"command": "safe", "args": ["a" * MAX_PAGE_CHARS, "--evil"]}
     assert Consent.of(entry(project, members)).summary.endswith("characters more: read the file)")

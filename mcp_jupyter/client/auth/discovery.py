@@ -20,10 +20,10 @@ import anyio.to_thread
 import httpx2
 from pydantic_core import from_json
 
+from ..._util.text import safe_line
 from ...errors import AuthorizationFailed, MetadataAbsent
 from ...protocol.frames import has_too_many_containers
 from ..http import origin_of
-from ..transport import printable
 from .metadata import (
     AuthorizationServer,
     Hosts,
@@ -101,8 +101,8 @@ class Discovery:
         issuer = self._issuer or resource.authorization_servers[0]
         if issuer not in resource.authorization_servers:
             raise AuthorizationFailed(
-                f"The server does not take tokens of {printable(issuer, 120)} (any more), but of "
-                f"{printable(', '.join(resource.authorization_servers), 200)}. A client registered with the "
+                f"The server does not take tokens of {safe_line(issuer)} (any more), but of "
+                f"{safe_line(', '.join(resource.authorization_servers))}. A client registered with the "
                 "one is unknown to the other: register it anew and change issuer=."
             )
         self._servers.pop(issuer, None)
@@ -152,12 +152,12 @@ class Discovery:
         if issuer == root_of(self._url) and not (resource or await self.resource(None)).is_published:
             if has_defaults(version):
                 return default_server(issuer)
-            raise MetadataAbsent(f"{_silent(issuer)}, which version {printable(version or '', 20)} requires.")
+            raise MetadataAbsent(f"{_silent(issuer)}, which version {safe_line(version or '', 20)} requires.")
         raise AuthorizationFailed(f"{_silent(issuer)}: the last answer was 404.")
 
 
 def _silent(issuer: str) -> str:
-    return f"The authorization server {printable(issuer, 120)} publishes no metadata"
+    return f"The authorization server {safe_line(issuer)} publishes no metadata"
 
 
 # -- fetching ------------------------------------------------------------------------------------

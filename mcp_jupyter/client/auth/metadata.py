@@ -20,8 +20,8 @@ from urllib.parse import urlsplit
 import anyio
 import httpx2
 
+from ..._util.text import safe_line
 from ...errors import AuthorizationFailed
-from ..transport import printable
 
 __all__ = [
     "AuthorizationServer",
@@ -63,7 +63,7 @@ class ProtectedResource:
         resource = _string(document, "resource", what)
         if not _covers(resource, server_url):
             raise AuthorizationFailed(
-                f"The metadata of {root_of(server_url)} is of another resource, {printable(resource, 120)}."
+                f"The metadata of {root_of(server_url)} is of another resource, {safe_line(resource)}."
                 " No token is asked for."
             )
         servers = _strings(document, "authorization_servers", what)
@@ -100,8 +100,8 @@ class AuthorizationServer:
         what = "authorization server metadata"
         if _string(document, "issuer", what) != issuer:
             raise AuthorizationFailed(
-                f"The metadata of the authorization server {printable(issuer, 120)} names another issuer, "
-                f"{printable(str(document['issuer']), 120)}, and is not used."
+                f"The metadata of the authorization server {safe_line(issuer)} names another issuer, "
+                f"{safe_line(str(document['issuer']))}, and is not used."
             )
         methods = _strings(document, "token_endpoint_auth_methods_supported", what)
         return cls(
@@ -420,7 +420,7 @@ def web_url(text: str, what: str) -> httpx2.URL:
     except (httpx2.InvalidURL, ValueError):
         raise AuthorizationFailed(f"The {what} is no URL.") from None
     if url.scheme not in ("http", "https") or not url.host or url.userinfo or url.fragment:
-        raise AuthorizationFailed(f"The {what} must be a plain http(s) URL, not {printable(text, 80)}")
+        raise AuthorizationFailed(f"The {what} must be a plain http(s) URL, not {safe_line(text)}")
     return url
 
 
@@ -474,7 +474,7 @@ class Hosts:
         """
         if url.scheme != "https" and not self.is_named(url):
             raise AuthorizationFailed(
-                f"The server points to http://{printable(url.host, 80)}: authorization needs https."
+                f"The server points to http://{safe_line(url.host)}: authorization needs https."
             )
 
     async def addresses(self, url: httpx2.URL) -> list[str]:
@@ -491,11 +491,11 @@ class Hosts:
         try:
             found = await anyio.getaddrinfo(host, port, type=1)  # SOCK_STREAM
         except (OSError, UnicodeError):
-            raise AuthorizationFailed(f"The host {printable(host, 80)} has no address.") from None
+            raise AuthorizationFailed(f"The host {safe_line(host)} has no address.") from None
         addresses = list(dict.fromkeys(str(entry[4][0]) for entry in found))
         if not self.is_named(url) and not all(is_public(address) for address in addresses):
             raise AuthorizationFailed(
-                f"The server points to {printable(host, 80)}, which is no public address. If that is "
+                f"The server points to {safe_line(host)}, which is no public address. If that is "
                 "intended, name the host: trusted_hosts=[...]."
             )
         return addresses[:MAX_ADDRESSES]

@@ -21,8 +21,8 @@ from authlib.oauth2.rfc6749.parameters import prepare_grant_uri
 from authlib.oauth2.rfc7636 import create_s256_code_challenge
 from pydantic import AnyUrl, BaseModel, ConfigDict
 
+from ..._util.text import safe_line
 from ...errors import AuthorizationFailed
-from ..transport import printable
 from .bearer import SIGN_IN_SECONDS, BearerAuth, Goal
 from .grants import Party, Refused, exchange
 from .loopback import AuthorizationResponse, loopback_callback
@@ -145,7 +145,7 @@ class OAuth(BearerAuth):
             )
         if not server.has_s256:
             raise AuthorizationFailed(
-                f"The authorization server {printable(server.issuer, 120)} does not say that it knows PKCE "
+                f"The authorization server {safe_line(server.issuer)} does not say that it knows PKCE "
                 "with S256, without which a code could be stolen. Nobody is signed in."
             )
         goal = replace(goal, scopes=_with_refresh(goal.scopes, server))
@@ -248,7 +248,7 @@ def _checked(answer: AuthorizationResponse, state: str, server: AuthorizationSer
             "The answer to the sign-in is from another authorization server; it is not used."
         )
     if answer.error is not None:
-        words = ": ".join(printable(text, 200) for text in (answer.error, answer.error_description) if text)
+        words = ": ".join(safe_line(text) for text in (answer.error, answer.error_description) if text)
         raise AuthorizationFailed(f"The sign-in was refused: {words}")
     if not answer.code:
         raise AuthorizationFailed("The answer to the sign-in has no code.")

@@ -11,8 +11,8 @@ import time
 from collections.abc import Mapping
 from typing import Any, Final
 
+from ..._util.text import safe_line
 from ...errors import AuthorizationFailed
-from ..transport import printable
 from .discovery import Answer, Fetcher
 from .metadata import AuthorizationServer, ClientInformation
 from .storage import Storage
@@ -97,7 +97,7 @@ class Registrar:
     async def _register(self, server: AuthorizationServer, redirect_uri: str) -> ClientInformation:
         if server.registration_endpoint is None:
             raise AuthorizationFailed(
-                f"The authorization server {printable(server.issuer, 120)} registers no clients by itself. "
+                f"The authorization server {safe_line(server.issuer)} registers no clients by itself. "
                 "Register one there, and give client_id= (and client_secret=) and issuer=."
             )
         method = next((method for method in _METHODS if method in server.auth_methods), _METHODS[0])
@@ -114,7 +114,7 @@ class Registrar:
         )
         if answer.status == 404 and not server.is_published:
             raise AuthorizationFailed(
-                f"{printable(server.issuer, 120)} publishes no metadata and registers no client: is it an "
+                f"{safe_line(server.issuer)} publishes no metadata and registers no client: is it an "
                 "authorization server at all? It may want a token that is got elsewhere."
             )
         return _registered(answer, redirect_uri)
@@ -124,7 +124,7 @@ def _registered(answer: Answer, redirect_uri: str) -> ClientInformation:
     said = answer.document
     if answer.status not in (200, 201):
         words = [said.get("error"), said.get("error_description")]
-        text = ": ".join(printable(word, 200) for word in words if isinstance(word, str)) or "no reason given"
+        text = ": ".join(safe_line(word) for word in words if isinstance(word, str)) or "no reason given"
         raise AuthorizationFailed(
             f"The authorization server registers no such client ({answer.status}): {text}"
         )

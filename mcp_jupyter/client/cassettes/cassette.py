@@ -26,13 +26,13 @@ from pydantic import ValidationError
 from ... import types
 from ..._util.private_files import read_plain, write_private
 from ..._util.tasks import owned_tasks
+from ..._util.text import MAX_MESSAGE_CHARS, join_names, safe_line
 from ...engine.channel import halves
 from ...errors import CassetteError, ConfigError
 from ..callbacks import malformed
 from ..connect import Opened, SessionFactory
 from ..recording_hook import NoServer
 from ..session import ClientSession
-from ..transport import printable
 from .recorder import Recorder
 from .recording import MAX_SERVERS, Opening, Recording, parse, plain, render
 from .redaction import Redactor
@@ -67,9 +67,7 @@ REST_PER_SAVE: Final = 20
 """Times as long as a writing took nothing is written: a long recording must not keep its loop busy."""
 
 MAX_ALIAS_CHARS: Final = 200
-MAX_SHOWN_CHARS: Final = 80
-MAX_NAMED: Final = 20
-"""Of an alias; of it in a message; aliases that a message lists."""
+"""Characters of a server's name, which is a key of the file."""
 
 
 def mode_from_environment() -> Mode:
@@ -84,7 +82,7 @@ def mode_from_environment() -> Mode:
     for mode in get_args(Mode):
         if said == mode or (not said and mode == "off"):
             return mode  # type: ignore[no-any-return]
-    raise ConfigError(f"{VARIABLE} must be record, replay or off, not {printable(said, MAX_SHOWN_CHARS)!r}.")
+    raise ConfigError(f"{VARIABLE} must be record, replay or off, not {safe_line(said)!r}.")
 
 
 def cassette_path(notebook_path: Path) -> Path:
@@ -193,10 +191,9 @@ class Cassette:
         if not alias or len(alias) > MAX_ALIAS_CHARS:
             raise CassetteError(f"A server's name in a cassette has 1 to {MAX_ALIAS_CHARS} characters.")
         if self.mode == "replay" and alias not in self._there:
-            names = [printable(name, MAX_SHOWN_CHARS) for name in sorted(self._there)[:MAX_NAMED]]
             raise CassetteError(
-                f"{self._file.shown} has no recording of {printable(alias, MAX_SHOWN_CHARS)!r}; it has "
-                f"{', '.join(names) or 'none at all'}. Record it with {VARIABLE}=record."
+                f"{self._file.shown} has no recording of {safe_line(alias)!r}; it has "
+                f"{join_names(sorted(self._there)) or 'none at all'}. Record it with {VARIABLE}=record."
             )
         return Track(self, alias, place)
 
@@ -366,7 +363,7 @@ def _opened(session: ClientSession, opening: Opening, replayer: Replayer, alias:
     try:
         result = model.from_wire(opening.result)
     except ValidationError as exc:
-        raise CassetteError(malformed(f"The recorded opening of {printable(alias, 80)!r} is", exc)) from None
+        raise CassetteError(malformed(f"The recorded opening of {safe_line(alias)!r} is", exc)) from None
     session.resume(result, opening.version)
     session.play_through(replayer)
     return Opened(session, result)
@@ -518,9 +515,6 @@ else:
 MAX_FILE_BYTES: Final = 64 * 1024 * 1024
 """A run with a few plots has one or two MiB; more than this no repository should hold."""
 
-MAX_PATH_CHARS: Final = 300
-"""Of a path in a message."""
-
 _State = tuple[int, int, int]
 
 
@@ -540,7 +534,7 @@ class CassetteFile:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.shown = printable(os.fspath(path), MAX_PATH_CHARS)
+        self.shown = safe_line(os.fspath(path), MAX_MESSAGE_CHARS)
         self._seen: _State | None = None
 
     @property

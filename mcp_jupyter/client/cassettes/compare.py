@@ -10,7 +10,7 @@ import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from ..transport import printable
+from ..._util.text import safe_line
 from .recording import Interaction, Recording, key_of, matches
 
 __all__ = [
@@ -18,9 +18,6 @@ __all__ = [
     "pruned",
 ]
 
-
-MAX_SHOWN_CHARS: Final = 120
-"""Of a name or a type."""
 
 MAX_LINES: Final = 200
 """Of one report: a server that is another one altogether."""
@@ -43,10 +40,10 @@ def drift(recorded: Sequence[Mapping[str, Any]], now: Sequence[Mapping[str, Any]
     lines = []
     for name, tool in before.items():
         if name not in after:
-            lines.append(f"{_shown(name)}: the tool is gone")
+            lines.append(f"{safe_line(name)}: the tool is gone")
         else:
-            lines += [f"{_shown(name)}: {difference}" for difference in _tool(tool, after[name])]
-    lines += [f"{_shown(name)}: the tool is new" for name in after if name not in before]
+            lines += [f"{safe_line(name)}: {difference}" for difference in _tool(tool, after[name])]
+    lines += [f"{safe_line(name)}: the tool is new" for name in after if name not in before]
     if len(lines) > MAX_LINES:
         lines[MAX_LINES:] = [f"and {len(lines) - MAX_LINES} more"]
     return lines
@@ -71,7 +68,7 @@ def _tool(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[str]:
     for name in sorted({*before, *after}):
         if not matches(before.get(name), after.get(name)):
             was, now = _json(before.get(name)), _json(after.get(name))
-            yield f"the annotation {_shown(name)} was {was}, and is {now}"
+            yield f"the annotation {safe_line(name)} was {was}, and is {now}"
 
 
 def _arguments(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[str]:
@@ -79,9 +76,9 @@ def _arguments(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[str]:
     was_needed, is_needed = _names(old.get("required")), _names(new.get("required"))
     for name in before:
         if name not in after:
-            yield f"the argument {_shown(name)} is gone"
+            yield f"the argument {safe_line(name)} is gone"
     for name, schema in after.items():
-        shown = f"argument {_shown(name)}"
+        shown = f"argument {safe_line(name)}"
         if name not in before:
             kind = "required" if name in is_needed else "optional"
             yield f"the {shown} ({kind}, {_type(schema)}) is new"
@@ -103,13 +100,13 @@ def _argument(shown: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> Ite
     elif changed == ["description"]:
         yield f"the description of the {shown} changed"
     else:
-        yield f"the {shown} changed ({_shown(', '.join(changed))})"
+        yield f"the {shown} changed ({safe_line(', '.join(changed))})"
 
 
 def _type(schema: Any) -> str:
     table = _table(schema)
     kind = table.get("type", table.get("anyOf", table.get("$ref", "of any type")))
-    return kind if isinstance(kind, str) and len(kind) < MAX_SHOWN_CHARS else _json(kind)
+    return safe_line(kind) if isinstance(kind, str) else _json(kind)
 
 
 def _table(value: Any) -> dict[str, Any]:
@@ -121,11 +118,7 @@ def _names(value: Any) -> set[str]:
 
 
 def _json(value: Any) -> str:
-    return _shown(json.dumps(value))
-
-
-def _shown(text: str) -> str:
-    return printable(text, MAX_SHOWN_CHARS)
+    return safe_line(json.dumps(value))
 
 
 # -- pruning -------------------------------------------------------------------------------------

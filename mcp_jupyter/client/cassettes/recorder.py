@@ -14,10 +14,10 @@ from dataclasses import replace
 from operator import attrgetter
 from typing import Any, Final
 
+from ..._util.text import safe_line
 from ...engine.connection import ProgressCallback
 from ...errors import McpError
 from ..recording_hook import Event, Question
-from ..transport import printable
 from .compare import drift
 from .recording import (
     MAX_EVENTS,
@@ -39,9 +39,6 @@ log = logging.getLogger(__name__)
 
 MAX_BYTES: Final = 48 * 1024 * 1024
 """Of one server's calls: three quarters of what a file may have, so that others have room."""
-
-MAX_SHOWN_CHARS: Final = 80
-"""Of an alias in the log."""
 
 _STEP: Final = ("progress", "total", "message")
 
@@ -94,7 +91,7 @@ class Recorder:
     ) -> None:
         self.recording = Recording(opening)
         self.drift: list[str] = []
-        self._alias = printable(alias, MAX_SHOWN_CHARS)
+        self._alias = safe_line(alias)
         self._tools_before = None if before is None else listed_tools(before)
         self._tools: list[dict[str, Any]] | None = None
         self._schemas = {str(tool.get("name")): tool for tool in self._tools_before or []}
@@ -198,7 +195,7 @@ class Recorder:
             weak: set[str] = set()
             kept = self._redactor.params(question.method, params, self._schemas, weak)
         except (TypeError, TooDeep) as exc:
-            self._warn(f"a call of {printable(question.method, MAX_SHOWN_CHARS)} is left out: {exc}")
+            self._warn(f"a call of {safe_line(question.method)} is left out: {exc}")
             return None
         self._begun_calls += 1
         call = Interaction(question.method, kept, number=self._begun_calls, weak=weak)
@@ -228,7 +225,7 @@ class Recorder:
             else:
                 call.result = self._without_secrets(call, plain(result))
         except (TypeError, TooDeep) as exc:
-            self._warn(f"the answer to {printable(call.method, MAX_SHOWN_CHARS)} is left out: {exc}")
+            self._warn(f"the answer to {safe_line(call.method)} is left out: {exc}")
             self._drop(call)
             return
         size = len(text_of(call))

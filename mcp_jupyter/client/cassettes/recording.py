@@ -8,17 +8,16 @@ not know where the file is, nor what is a secret.
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 from pydantic_core import from_json
 
+from ..._util.text import safe_block, safe_line
 from ...errors import CassetteError
 from ...protocol.frames import dumps
 from ..recording_hook import Event
-from ..transport import printable
 
 __all__ = [
     "MARK",
@@ -57,9 +56,6 @@ MAX_EVENTS: Final = 1_000
 
 MAX_SERVERS: Final = 100
 """Of one notebook."""
-
-MAX_SHOWN_CHARS: Final = 80
-"""Of a name in a message."""
 
 _REMEDY: Final = "Take back a copy that is one, or remove it and record anew."
 
@@ -214,14 +210,14 @@ def parse(content: bytes, shown: str) -> dict[str, Recording]:
     try:
         value = from_json(content, allow_inf_nan=False)
     except ValueError as exc:
-        said = printable(str(exc), MAX_SHOWN_CHARS)
+        said = safe_line(str(exc))
         raise CassetteError(f"{shown} is no cassette: {said}. {_REMEDY}") from None
     reader = _Reader(shown)
     top = reader.table(value, "the file")
     version = top.get("cassette")
     if type(version) is int and version > VERSION:
         raise CassetteError(
-            f"{shown} was written by a newer mcp_jupyter (form {printable(str(version), 20)}; this one reads "
+            f"{shown} was written by a newer mcp_jupyter (form {safe_line(str(version), 20)}; this one reads "
             f"{VERSION}). Update: pip install --upgrade jupyter-mcp-engine."
         )
     if version != VERSION or isinstance(version, bool):
@@ -248,7 +244,7 @@ class _Reader:
         self._shown = shown
 
     def refuse(self, place: str, wanted: str) -> None:
-        shown = printable(place, 2 * MAX_SHOWN_CHARS)
+        shown = safe_line(place)
         raise CassetteError(f"{self._shown} is no cassette: {shown} must be {wanted}. {_REMEDY}")
 
     def table(self, value: Any, place: str) -> dict[str, Any]:
@@ -270,7 +266,7 @@ class _Reader:
         return value
 
     def recording(self, value: Any, alias: str) -> Recording:
-        place = f"servers.{printable(alias, MAX_SHOWN_CHARS)}"
+        place = f"servers.{safe_line(alias)}"
         server = self.table(value, place)
         opening = self.table(server.get("opening"), f"{place}.opening")
         if opening.get("method") not in _OPENINGS:
@@ -346,11 +342,6 @@ def _is_number(value: Any) -> bool:
 MARK: Final = "[redacted]"
 """Stands where a secret was. In a recording it matches whatever is given in its place."""
 
-_UNSEEN: Final = re.compile(
-    "[\x7f-\x9f\u00ad\u061c\u200b-\u200f\u2028-\u202f\u2060-\u206f\ufeff\ufff9-\ufffb]"
-)
-"""What a terminal obeys or shows as nothing, beside what JSON escapes anyway."""
-
 
 def plain(value: Any) -> Any:
     """A value as it is after a journey over the wire: dicts, lists, texts, numbers, booleans, null.
@@ -404,9 +395,8 @@ def _numbers(value: Any) -> Any:
 
 
 def pretty(value: Any) -> str:
-    """JSON for people: indented, in the characters of its language; what cannot be seen is escaped."""
-    text = json.dumps(value, indent=2, ensure_ascii=False)
-    return _UNSEEN.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
+    """Return JSON for a user: indented, in the characters of its language, safe to show."""
+    return safe_block(json.dumps(value, indent=2, ensure_ascii=False), None)
 
 
 def matches(recorded: Any, given: Any) -> bool:

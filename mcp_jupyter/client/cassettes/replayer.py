@@ -18,11 +18,11 @@ from typing import Any, Final
 from pydantic import ValidationError
 
 from ... import types
+from ..._util.text import join_names, safe_line, shorten
 from ...errors import CassetteMiss, McpError
 from ...protocol.codes import INVALID_REQUEST
 from ...protocol.frames import Notification
 from ..recording_hook import Event, Question
-from ..transport import printable
 from .recording import MARK, Interaction, Recording, canonical, key_of, listed_tools, matches, pretty, veiled
 from .redaction import Redactor, TooDeep
 
@@ -163,13 +163,6 @@ MAX_COMPARED_CHARS: Final = 2_000
 MAX_LINES: Final = 40
 """Of a diff: a cell's output, not a file."""
 
-MAX_LINE_CHARS: Final = 160
-
-MAX_NAMED: Final = 20
-"""Names that a message lists."""
-
-MAX_NAME_CHARS: Final = 80
-
 _REMEDY: Final = "Record anew with MCP_JUPYTER_CASSETTES=record (or %mcp_connect --record)."
 
 _NAMED: Final = {
@@ -192,18 +185,18 @@ def miss(alias: str, method: str, params: dict[str, Any], recorded: Iterable[Int
         All that there are of this server.
     """
     known = list(recorded)
-    server = f"the recording of {printable(alias, MAX_NAME_CHARS)!r}"
+    server = f"the recording of {safe_line(alias)!r}"
     same = [call for call in known if call.method == method]
     member, kind = _NAMED.get(method, ("", ""))
-    asked = printable(f"{method} {params.get(member)}" if member else method, 2 * MAX_NAME_CHARS)
+    asked = safe_line(f"{method} {params.get(member)}" if member else method)
     if not same:
-        listed = _listing({call.method for call in known})
+        listed = join_names(sorted({call.method for call in known})) or "no calls"
         return CassetteMiss(f"{asked} is not in {server}, which has {listed}. {_REMEDY}")
     nearest = [call for call in same if not member or call.params.get(member) == params.get(member)]
     if not nearest and kind != "resource":
-        listed = _listing({str(call.params.get(member)) for call in same})
+        listed = join_names(sorted({str(call.params.get(member)) for call in same}))
         return CassetteMiss(
-            f"The {kind} {printable(str(params.get(member)), MAX_NAME_CHARS)!r} was never asked for in "
+            f"The {kind} {safe_line(str(params.get(member)))!r} was never asked for in "
             f"{server}. Asked for were: {listed}. {_REMEDY}"
         )
     found = _nearest(params, nearest or same)
@@ -244,16 +237,10 @@ def difference(recorded: Any, given: Any, title: str) -> str:
             pretty(recorded).splitlines(), pretty(given).splitlines(), "recorded", title, lineterm=""
         )
     )
-    shown = [line if len(line) <= MAX_LINE_CHARS else f"{line[: MAX_LINE_CHARS - 3]}..." for line in lines]
+    shown = [shorten(line) for line in lines]
     if len(shown) > MAX_LINES:
         shown[MAX_LINES:] = [f"... and {len(lines) - MAX_LINES} lines more"]
     return "\n".join(f"  {line}" for line in shown)
-
-
-def _listing(names: set[str]) -> str:
-    shown = [printable(name, MAX_NAME_CHARS) for name in sorted(names)[:MAX_NAMED]]
-    more = ", ..." if len(names) > MAX_NAMED else ""
-    return ", ".join(shown) + more if shown else "no calls"
 
 
 # -- capabilities --------------------------------------------------------------------------------

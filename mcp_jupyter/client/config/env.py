@@ -18,13 +18,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from ..._util.text import safe_line
 from ...errors import ConfigError
-from ..transport import printable
 
 __all__ = ["Expansion", "variables_in"]
-
-MAX_SHOWN_CHARS: Final = 80
-"""Of a variable's name in a message."""
 
 _REFERENCE: Final = re.compile(r"\$\{([^{}]*)\}")
 _PREDEFINED: Final = ("workspaceFolder", "workspaceFolderBasename", "userHome", "pathSeparator", "/")
@@ -71,10 +68,7 @@ class Expansion:
 
     def texts(self, member: str, table: Mapping[str, str]) -> dict[str, str]:
         """The values of a table, filled in."""
-        return {
-            name: self.text(f"{member}.{printable(name, MAX_SHOWN_CHARS)}", text)
-            for name, text in table.items()
-        }
+        return {name: self.text(f"{member}.{safe_line(name)}", text) for name, text in table.items()}
 
     def _value(self, member: str, reference: str) -> str:
         fixed = {
@@ -101,7 +95,7 @@ class Expansion:
 
     @staticmethod
     def _unknown(reference: str) -> str:
-        shown = printable(reference, MAX_SHOWN_CHARS)
+        shown = safe_line(reference)
         if reference.startswith("input:"):
             return (
                 f"has ${{{shown}}}, for which VS Code asks the person. Here nobody is asked: put the value "

@@ -11,18 +11,15 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
+from ..._util.text import MAX_MESSAGE_CHARS, safe_line
 from ...errors import ConfigError
-from ..transport import printable
 from .file_formats import parsed, read_file
 from .hosts import Host, files_of, folders, host_of
 from .servers_json import ServerEntry, checked, is_project_file
 
 __all__ = ["Entries", "entries_of_host"]
-
-MAX_PATH_CHARS: Final = 240
-"""Of a path in a message."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,4 +132,4 @@ def _depth(host: Host) -> int:
 
 
 def _shown(path: Path) -> str:
-    return printable(os.fspath(path), MAX_PATH_CHARS)
+    return safe_line(os.fspath(path), MAX_MESSAGE_CHARS)

@@ -37,6 +37,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from ..._util.text import safe_line
 from ...errors import ConfigError
 from .add_commands import AddCommand
 from .file_formats import EntryShape
@@ -110,9 +111,6 @@ def jupyter() -> Path:
 
 
 # -- hosts ---------------------------------------------------------------------------------------
-
-MAX_SHOWN_CHARS: Final = 80
-"""Of a name in a message."""
 
 MAX_NAME_CHARS: Final = 64
 """Hosts put the name before the name of each tool, and those may not be long either."""
@@ -479,5 +477,5 @@ def host_of(key: str) -> Host:
         The key is not that of a known host.
     """
     if key not in HOSTS:
-        raise ConfigError(f"Unknown host {key[:MAX_SHOWN_CHARS]!r}. Use one of: {', '.join(HOSTS)}.")
+        raise ConfigError(f"Unknown host {safe_line(key)!r}. Use one of: {', '.join(HOSTS)}.")
     return HOSTS[key]

@@ -27,20 +27,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Literal
 
+from ..._util.text import MAX_MESSAGE_CHARS, join_names, safe_line
 from ...errors import ConfigError
 from ..stdio import StdioServerParameters
-from ..transport import printable
 from .env import Expansion
 from .file_formats import parsed, read_file
 from .hosts import HOSTS, folders
 
 __all__ = ["HttpServerParameters", "ServerEntry", "checked", "entry_of", "is_project_file", "load_servers"]
-
-MAX_SHOWN_CHARS: Final = 80
-"""Of a name in a message."""
-
-MAX_NAMED: Final = 20
-"""Entries that a message lists."""
 
 TYPES: Final[Mapping[str, Literal["stdio", "http", "sse"]]] = {
     "stdio": "stdio",
@@ -170,7 +164,7 @@ class ServerEntry:
         headers = fill.texts("headers", self.members.get("headers", {}))
         for name, value in headers.items():
             if not (_HEADER_NAME.fullmatch(name) and _HEADER_VALUE.fullmatch(value)):
-                shown = printable(name, MAX_SHOWN_CHARS)
+                shown = safe_line(name)
                 raise ConfigError(f"{self.place}: headers.{shown} is no header that can be sent.")
         if not url.lower().startswith(("http://", "https://")):
             raise ConfigError(f"{self.place}: url must begin with http:// or https://.")
@@ -207,7 +201,7 @@ class ServerEntry:
         return {name: value for name, value in values.items() if value is not None}
 
     def _check_variable(self, name: str) -> None:
-        shown = printable(name, MAX_SHOWN_CHARS)
+        shown = safe_line(name)
         if not name or "=" in name or "\0" in name:
             raise ConfigError(f"{self.place}: env.{shown} is no name of a variable.")
         if self.is_project and not _is_allowed(name.upper()):
@@ -245,7 +239,7 @@ def load_servers(
     if isinstance(source, Mapping):
         return _entries(source, "The servers", Path.cwd(), bool(project))
     path = Path(source).expanduser().absolute()
-    shown = printable(os.fspath(source), 3 * MAX_SHOWN_CHARS)
+    shown = safe_line(os.fspath(source), MAX_MESSAGE_CHARS)
     data = read_file(path, shown)
     is_project = is_project_file(path) if project is None else project
     root = path.parent.parent if path.parent.name.lower() in PROJECT_FOLDERS else path.parent
@@ -265,12 +259,10 @@ def entry_of(source: str | os.PathLike[str] | Mapping[str, Any], name: str | Non
         return next(iter(entries.values()))
     if name is not None and name in entries:
         return entries[name]
-    shown = [printable(known, MAX_SHOWN_CHARS) for known in list(entries)[:MAX_NAMED]]
-    listed = ", ".join(shown) + (" and more" if len(entries) > MAX_NAMED else "")
-    there_are = f"There are: {listed}." if entries else "There are none."
+    there_are = f"There are: {join_names(entries) or 'none'}."
     if name is None:
         raise ConfigError(f"Which server? Give name=. {there_are}")
-    raise ConfigError(f"There is no server {printable(name, MAX_SHOWN_CHARS)!r}. {there_are}")
+    raise ConfigError(f"There is no server {safe_line(name)!r}. {there_are}")
 
 
 def is_project_file(path: Path) -> bool:
@@ -346,7 +338,7 @@ def checked(name: str, members: Any, shown: str, root: Path, is_project: bool) -
     ConfigError
         It has no form that can be used.
     """
-    place = f"{shown}, server {printable(name, MAX_SHOWN_CHARS)!r}"
+    place = f"{shown}, server {safe_line(name)!r}"
     if not isinstance(members, Mapping):
         raise ConfigError(f"{place}: it must be an object.")
     kind = _type(members, place)

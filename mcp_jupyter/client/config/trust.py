@@ -23,8 +23,8 @@ from typing import Any, Final
 from pydantic_core import from_json, to_json
 
 from ..._util.private_files import make_private_directory, read_private, write_private
+from ..._util.text import MAX_PAGE_CHARS, safe_line
 from ...errors import ConfigError
-from ..transport import printable
 from .env import variables_in
 from .servers_json import ServerEntry
 
@@ -35,9 +35,6 @@ MAX_CONSENTS: Final = 1000
 
 MAX_FILE_BYTES: Final = 256 * 1024
 """That many digests, with room to spare."""
-
-MAX_SHOWN_CHARS: Final = 4000
-"""Characters of a definition, and of the list of variables: no user reads more. What is cut is said to be."""
 
 _WHAT_RUNS: Final = ("type", "command", "args", "env", "envFile", "cwd", "url", "headers")
 """The members of an entry that mean something to us."""
@@ -178,9 +175,9 @@ def _pairs(table: Mapping[str, str], between: str) -> str:
 
 
 def _cut(text: str) -> str:
-    cut = len(text) - MAX_SHOWN_CHARS
+    cut = len(text) - MAX_PAGE_CHARS
     more = f" (and {cut} characters more: read the file)" if cut > 0 else ""
-    return printable(text[:MAX_SHOWN_CHARS], MAX_SHOWN_CHARS) + more
+    return safe_line(text[:MAX_PAGE_CHARS], MAX_PAGE_CHARS) + more
 
 
 def _quoted(word: str) -> str:
