@@ -33,7 +33,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-from ._util.text import MAX_NAMED, shorten
 from .protocol.codes import INVALID_PARAMS, INVALID_REQUEST, URL_ELICITATION_REQUIRED
 
 if TYPE_CHECKING:
@@ -130,6 +129,10 @@ class TooManyContainers(FrameError):
     """The bytes hold more lists and objects than a message may have. They were not parsed."""
 
 
+MAX_NAMED: Final = 20
+"""Names that the error for an unknown one lists: enough to correct a slip."""
+
+
 class UnknownName(McpError):
     """A request names a tool, resource or prompt that is not there.
 
@@ -146,7 +149,7 @@ class UnknownName(McpError):
     """
 
     def __init__(self, kind: str, name: str, known: Iterable[str]) -> None:
-        self.kind, self.name = kind, shorten(name)
+        self.kind, self.name = kind, name[:100]
         names = sorted(known)
         self.known = names if len(names) <= MAX_NAMED else []
         there_are = f" There are: {', '.join(self.known)}." if self.known else ""

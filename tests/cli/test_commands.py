@@ -124,7 +124,7 @@ async def test_list_of_nothing_says_how_to_begin(jupyter_dirs: JupyterDirs) -> N
 
 def test_a_table_obeys_nobody() -> None:
     assert table(["A", "B"], [["x\x1b[31m", "\u202ey\n"], ["longer", 1]]) == (
-        "A       B\nx?[31m  ?y?\nlonger  1"
+        "A       B\nx       ⟨U+202E⟩y\nlonger  1"
     )
 
 

@@ -60,7 +60,7 @@ async def test_who_is_connected_is_shown(jupyter_dirs: JupyterDirs, era: str) ->
         attached = AttachedNotebook(listener.info, Discovery())
         for name, shown in (
             ("codex-mcp-client", "Codex"),
-            ("evil\x1b[31m\u202e" + "x" * 200, "evil?[31m?xxx"),
+            ("evil\x1b[31m\u202e" + "x" * 200, "evil⟨U+202E⟩xxx"),
         ):
             info = types.Implementation(name=name, version="1.2.3")
             async with Client(attached, era=era, client_info=info) as client:  # type: ignore[arg-type]
@@ -69,6 +69,6 @@ async def test_who_is_connected_is_shown(jupyter_dirs: JupyterDirs, era: str) ->
             (line,) = [line for line in lines if line.endswith(NAME)]
             assert line.startswith(shown)
             assert "1.2.3" in line
-            assert len(line) < 140
+            assert len(line) < 220
         lines = (await run(jupyter_dirs, "hosts")).stdout.decode().splitlines()
         assert lines[-1] == "No host is connected to a live notebook now."

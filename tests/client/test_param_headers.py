@@ -77,7 +77,7 @@ async def test_a_tool_that_asks_in_a_wrong_way_is_left_out_and_logged(
         assert [listed.name for listed in (await client.list_tools("more")).tools] == ["t"]
     (record,) = caplog.records
     assert record.levelno == logging.WARNING
-    assert "The tool 'bad?' is left out: " in record.getMessage()
+    assert "The tool 'bad⟨U+001B⟩' is left out: " in record.getMessage()
     assert "needs the type string, integer or boolean" in record.getMessage()
 
 

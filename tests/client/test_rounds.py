@@ -176,7 +176,7 @@ async def test_a_server_that_never_has_enough_is_given_up() -> None:
         (asks([ROOTS]), "in a malformed way"),
         (asks({str(number): ROOTS for number in range(65)}), "more than 64 questions"),
         (asks({"a": {"method": "tasks/list"}}), "input of an unknown kind: tasks/list"),
-        (asks({"a": {"method": "\x1b" + "x" * 999}}), r"unknown kind: \?x{196}\.\.\."),
+        (asks({"a": {"method": "\x1b" + "x" * 999}}), r"unknown kind: x{159}…"),
         (asks({"a": {"method": 5}}), "input request a is malformed"),
         (asks({"a": "roots/list"}), "input request a is malformed"),
         (asks({"a": ROOTS, "b": SAMPLE}), "did not offer: the session has no sampling_callback"),

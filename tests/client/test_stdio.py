@@ -182,7 +182,7 @@ async def test_a_server_that_dies_fails_the_call_and_leaves_its_last_words() -> 
     body = "def die(m, _):\n    raise RuntimeError('out of \\x1b[31m cheese')\nserve(die)"
     async with session(child(body)) as client:
         with anyio.fail_after(10):
-            with pytest.raises(ConnectionClosed, match=r"exit code 1.*out of \?\[31m cheese"):
+            with pytest.raises(ConnectionClosed, match=r"exit code 1.*out of cheese"):
                 await client.call_tool("die")
             with pytest.raises(ConnectionClosed, match="exit code 1"):
                 await client.send_ping()

@@ -71,7 +71,7 @@ def test_the_text_of_a_figure_is_short_and_inert(pyplot):
     said = describe(figure)
     assert len(said) <= MAX_ABOUT_CHARS
     assert said.isprintable()
-    assert said.startswith("Figure, 16 axes; 1: 'line feed xxx")
+    assert said.startswith("Figure, 16 axes; 1: 'line feed ⟨U+202E⟩xxx")
     assert said.endswith(" more")
     figure, axes = pyplot.subplots()
     axes.set_title("x" * 5000)
