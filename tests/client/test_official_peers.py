@@ -18,7 +18,10 @@ from mcp_jupyter.errors import McpError, RequestTimeout
 
 from .conftest import nothing_left
 
-pytestmark = pytest.mark.anyio
+pytestmark = [
+    pytest.mark.anyio,
+    pytest.mark.slow,  # the official SDK takes seconds to start, in a process for each transport
+]
 
 LEGACY = ["stdio", "sse", "http"]
 MODERN = ["modern stdio", "modern http", "modern http-json"]

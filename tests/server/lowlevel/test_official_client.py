@@ -17,7 +17,10 @@ from mcp_jupyter.server.http.app import serve_http
 
 from .lending import command, make_server
 
-pytestmark = pytest.mark.anyio
+pytestmark = [
+    pytest.mark.anyio,
+    pytest.mark.slow,  # the official SDK takes seconds to start, in a process for each transport
+]
 
 LIMIT_SECONDS = 30
 
