@@ -138,8 +138,8 @@ async def test_a_malformed_item_costs_itself_and_is_named(
             assert [prompt.name for prompt in await client.list_prompts()] == ["p"]
             assert [resource.uri for resource in await client.list_resources()] == ["a://1"]
     assert [record.getMessage() for record in caplog.records] == [
-        _LEFT_OUT.format("tools/list", "3 malformed tools", "bad?, without a name, without a name"),
-        _LEFT_OUT.format("tools/list", "3 malformed tools", "bad?, without a name, without a name"),
+        _LEFT_OUT.format("tools/list", "3 malformed tools", "bad⟨U+001B⟩, without a name, without a name"),
+        _LEFT_OUT.format("tools/list", "3 malformed tools", "bad⟨U+001B⟩, without a name, without a name"),
         "The server gave a cursor of tools/list twice. The list ends with page 2.",
         _LEFT_OUT.format("prompts/list", "1 malformed prompt", "without a name"),
         _LEFT_OUT.format("prompts/list", "1 malformed prompt", "without a name"),
