@@ -152,7 +152,7 @@ def _listening(
     if not no_token:
         token = secrets.token_urlsafe(TOKEN_BYTES) if token_env is None else _token_of(token_env)
         return _Listening(transport, host, port, token, show_token=token_env is None)
-    from ..server.http.access import is_loopback
+    from ..server.http.admission import is_loopback
 
     if token_env is not None:
         raise click.UsageError("Either --token-env or --no-token.")
@@ -165,7 +165,7 @@ def _listening(
 
 
 def _token_of(variable: str) -> str:
-    from ..server.http.access import check_token
+    from ..server.http.admission import check_token
 
     value = os.environ.get(variable, "")
     if not value:

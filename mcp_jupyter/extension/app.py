@@ -21,11 +21,12 @@ from ..ipc.discovery import Discovery
 from ..ipc.files import default_runtime_dir
 from ..ipc.rendezvous import CALLBACK_PATH, announce, callback_under, is_callback_url, withdraw
 from ..protocol.origins import OriginRule, loopback
+from ..server.http.base_handler import HttpFront
 from .handlers import routes
 from .manager import NotebookManager
 from .private import StartedApp, scrub_from_logs
 from .renames import RenameFollower
-from .token_auth import NotebookDoor, TokenGuard
+from .token_auth import TokenAuthenticator
 from .tokens import DEFAULT_DAYS, MAX_DAYS, TokenStore
 
 __all__ = ["McpJupyterApp"]
@@ -156,14 +157,14 @@ class McpJupyterApp(StartedApp):
         kernels = self.serverapp.kernel_manager
         self.store = TokenStore()
         self.notebooks = notebooks = NotebookManager(self.store, Discovery(), kernels.__contains__)
-        guard = TokenGuard(
+        authenticator = TokenAuthenticator(
             self.store,
             origins=lambda: self.origins,
             audience=lambda: self.audience,
             admitted=notebooks.admitted,
             accept_jupyter_token=self.accept_jupyter_token,
         )
-        self.door = NotebookDoor(guard, notebooks)
+        self.front = HttpFront(authenticator)
         # What this package logs goes where the server's own log goes.
         self._log_parent, _package_log.parent = _package_log.parent, self.serverapp.log
         # All of these are scrubbed by default already; this holds should that change.
@@ -174,7 +175,7 @@ class McpJupyterApp(StartedApp):
         assert self.serverapp is not None
         root = self.serverapp.root_dir
         human = {
-            "notebooks": self.door.notebooks,
+            "notebooks": self.notebooks,
             "store": self.store,
             "origins": lambda: self.origins,
             "url": lambda: self.url,
@@ -182,7 +183,8 @@ class McpJupyterApp(StartedApp):
             "default_days": self.token_days,
             "root": os.path.realpath(root),
         }
-        self.handlers.extend(routes(self.door, human))
+        machine = {"front": self.front, "notebooks": self.notebooks}
+        self.handlers.extend(routes(machine, human))
 
     async def started(self) -> None:
         """Follow renamed notebooks, and tell kernels where browsers reach this server."""
@@ -205,4 +207,4 @@ class McpJupyterApp(StartedApp):
         await self.notebooks.close()
         _package_log.parent = self._log_parent
         with anyio.move_on_after(LAST_ANSWERS_SECONDS):
-            await self.door.emptied()
+            await self.front.idle()

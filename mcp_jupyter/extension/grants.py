@@ -19,7 +19,7 @@ from ..protocol.frames import ErrorResponse, Frame, Message, Request, Response
 from ..protocol.limits import MAX_BODY_BYTES
 from ..protocol.rights import Rights
 from ..server.constant_tools import stands_for
-from ..server.http.access import INSUFFICIENT_SCOPE, Principal, Refusal
+from ..server.http.admission import INSUFFICIENT_SCOPE, Principal, Refusal
 from .tokens import Token
 
 __all__ = [

@@ -38,8 +38,8 @@ from ..ipc.reconnecting_channel import ResumingLink
 from ..protocol.codes import METHOD_NOT_FOUND
 from ..protocol.eras import CLIENT_CAPABILITIES, LATEST_MODERN, PROTOCOL_VERSION
 from ..protocol.frames import Notification
-from ..server.http.access import Refusal
-from ..server.http.endpoint import Endpoint
+from ..server.http.admission import Refusal
+from ..server.http.sessions import Endpoint
 from .grants import OWNER_ID
 from .tokens import LAST_USED_EVERY, Token, TokenFileError, TokenStore
 

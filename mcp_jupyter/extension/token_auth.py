@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The guard of the machine door: where a request may come from, and whose token it carries.
+"""The authenticator of the machine door: which hosts and origins are ours, and whose token a request carries.
 
-Owns what is accepted as a credential (a token of ours, in the header, and nothing else) and what is said
-to those who bring another. Never asks Jupyter's identity provider: it would set a cookie that opens the
-whole server. The site's Authorizer is asked, and has the last word.
+The only credential is a token of ours in the `Authorization` header; every other one is refused with what to
+do instead. Jupyter's identity provider is never asked, because it would set a cookie that opens the whole
+server. The site's Authorizer is asked, and has the last word.
 
 Source: SECURITY.md, "Machine door, concretely"; RFC 6750 sections 2 and 3.
 """
@@ -24,18 +24,15 @@ from tornado.httputil import HTTPServerRequest
 from tornado.web import RequestHandler
 
 from ..protocol.origins import OriginRule
-from ..server.http.access import CHALLENGE, Guard, Principal, Refusal, bearer_token
-from ..server.http.base_handler import Door
+from ..server.http.admission import CHALLENGE, Principal, Refusal, bearer_token
 from .grants import OWNER_ID, Grant, insufficient_scope, max_body_bytes
-from .manager import NotebookManager
 from .private import allows_remote_access, is_local_host
 from .tokens import Token, TokenFileError, TokenRefused, TokenStore, split, without_secrets
 
 __all__ = [
     "RESOURCE",
-    "NotebookDoor",
-    "TokenGuard",
-    "host_refusal",
+    "TokenAuthenticator",
+    "host_problem",
     "keep_logged_headers_fit",
     "keep_logs_fit",
 ]
@@ -68,8 +65,8 @@ _CREATE: Final = "Run `jupyter mcp token create {} --tool '*' --resource '*' --p
 _PLAIN_NAME: Final = re.compile(r"[\w-]{1,100}", re.ASCII)
 
 
-def host_refusal(handler: RequestHandler) -> str | None:
-    """Why a request's `Host` is not this server's, by the rule of `JupyterHandler.check_host`; else None.
+def host_problem(handler: RequestHandler) -> str | None:
+    """Return why `Host` is not this server's, by the rule of `JupyterHandler.check_host`; None when it is.
 
     Jupyter's own function writes the header into the log whatever it holds, and takes the first of several.
     """
@@ -110,37 +107,21 @@ def keep_logged_headers_fit(request: HTTPServerRequest) -> None:
             request.headers[name] = without_secrets(request.headers[name])[:MAX_LOGGED_CHARS]
 
 
-class NotebookDoor(Door):
-    """What the handlers of the machine door share.
-
-    Parameters
-    ----------
-    guard : Guard
-        Who comes in.
-    notebooks : NotebookManager
-        What is behind it.
-    """
-
-    def __init__(self, guard: Guard, notebooks: NotebookManager) -> None:
-        super().__init__(guard)
-        self.notebooks = notebooks
-
-
-class TokenGuard:
-    """Lets the bearers of tokens in.
+class TokenAuthenticator:
+    """Accepts the bearers of tokens.
 
     Parameters
     ----------
     store : TokenStore
-        The tokens there are.
+        The tokens that exist.
     origins : callable
-        Which origins are ours. Asked at each request: a server learns its port late.
+        Returns the origins of this server. Called at each request, because a server learns its port late.
     audience : callable
-        The server's base URL, for the same reason.
+        Returns the server's base URL, for the same reason.
     admitted : callable
-        Told the token that a request came in with.
+        Called with the token of each request that carries a good one.
     accept_jupyter_token : bool
-        Let the Jupyter token in as well. It means code execution: nothing that an MCP client should hold.
+        Accept the Jupyter token as well. It allows code execution, so no MCP client should hold it.
     """
 
     def __init__(
@@ -159,17 +140,13 @@ class TokenGuard:
         self._accept_jupyter_token = accept_jupyter_token
         self._file_error = ""
 
-    def check(self, handler: RequestHandler) -> None:
-        """Refuse foreign hosts and origins."""
+    def origin_problem(self, handler: RequestHandler) -> str | None:
+        """Compare `Host` and `Origin` with those of this server."""
         get_list = handler.request.headers.get_list
-        reason = host_refusal(handler) or self._origins().check(
-            get_list("Origin"), get_list("Sec-Fetch-Site")
-        )
-        if reason is not None:
-            raise Refusal(403, f"Refused: {reason}.")
+        return host_problem(handler) or self._origins().check(get_list("Origin"), get_list("Sec-Fetch-Site"))
 
-    async def admit(self, handler: RequestHandler) -> Principal:
-        """The bearer of a good token, for the notebook in the URL where there is one."""
+    async def authenticate(self, handler: RequestHandler) -> Principal:
+        """Return the bearer of a good token, for the notebook in the URL where the URL names one."""
         assert isinstance(handler, JupyterHandler)
         _refuse_credentials_in_url(handler)
         text = bearer_token(handler)
@@ -178,8 +155,8 @@ class TokenGuard:
         if text is None:
             raise Refusal(401, f"{_how(handler)}: a bearer token is required.", _UNAUTHORIZED)
         token = self._verified(text, _how(handler))
-        # At the hub there is no name in the URL: it shows a token what it opens, and nothing else. Whether a
-        # token that names notebooks by their paths opens this one is known once it is found.
+        # The URL of all notebooks has no name: the token is shown what it opens, and nothing else. Whether a
+        # token that names notebooks by their paths opens this one is known once the notebook is found.
         if handler.path_args and not (token.notebooks or token.opens(handler.path_args[0])):
             raise insufficient_scope("This token does not open that notebook.")
         await self._ask_authorizer(handler, User(username=token.issuer))

@@ -16,7 +16,7 @@ from ..engine.channel import Channel
 from ..errors import LinkError
 from ..ipc.rendezvous import HttpAddress, forget_http, write_http
 from ..server.fastmcp import FastMCP
-from ..server.http.access import LoopbackGuard
+from ..server.http.admission import StandaloneAuthenticator
 from ..server.http.app import serve_http
 
 __all__ = ["serve_kernel_http"]
@@ -54,7 +54,7 @@ async def serve_kernel_http(
     """
     token = secrets.token_urlsafe(32)
     try:
-        serving = serve_http(_Running(server), port=port, guard=LoopbackGuard(token=token))
+        serving = serve_http(_Running(server), port=port, authenticator=StandaloneAuthenticator(token=token))
         async with serving as bound:
             address = HttpAddress(bound, token)
             write_http(address, kernel_id, runtime_dir)

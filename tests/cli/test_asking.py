@@ -138,11 +138,13 @@ async def test_what_came_with_a_project_is_used_once_the_user_agrees(
 
 
 async def test_a_url_with_headers(jupyter_dirs: JupyterDirs) -> None:
-    from mcp_jupyter.server.http.access import LoopbackGuard
+    from mcp_jupyter.server.http.admission import StandaloneAuthenticator
 
     server = FastMCP("remote")
     server.add_tool(lambda: "hello", name="hello")
-    async with serve_http(server, port=0, guard=LoopbackGuard(token="canary-token")) as port:
+    async with serve_http(
+        server, port=0, authenticator=StandaloneAuthenticator(token="canary-token")
+    ) as port:
         url = f"http://127.0.0.1:{port}/mcp"
         header = ("--header", "Authorization: Bearer canary-token")
         assert await ask(jupyter_dirs, "call", url, "hello", *header) == (0, "hello\n", "")

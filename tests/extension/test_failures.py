@@ -12,7 +12,7 @@ from mcp_jupyter.errors import LinkError
 from mcp_jupyter.extension import manager
 from mcp_jupyter.ipc.discovery import Discovery
 from mcp_jupyter.ipc.listener import Listener
-from mcp_jupyter.server.http.access import Refusal
+from mcp_jupyter.server.http.admission import Refusal
 from tests.descriptors import no_descriptors
 
 from .support import NAME, OTHER, OTHER_KERNEL_ID, Served, initialize, modern, open_client, serve_notebook

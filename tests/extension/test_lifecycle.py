@@ -108,7 +108,7 @@ async def test_revoking_ends_streams_calls_and_sessions_within_a_second(
         listen = modern("subscriptions/listen", {"notifications": {"toolsListChanged": True}})
         tasks.start_soon(lambda: read("modern stream", "POST", url, **listen))
         with anyio.fail_after(PATIENCE_SECONDS):
-            while len(served.extension.door._inside) < 4:
+            while len(served.extension.front._under_way) < 4:
                 await anyio.sleep(0.01)
         await anyio.to_thread.run_sync(
             lambda: subprocess.run(
@@ -343,7 +343,7 @@ async def test_who_is_connected_under_an_old_name_hears_that_it_ended(served: Se
         tasks.start_soon(lambda: read("listen", "POST", NAME_URL, **listen))
         await began.wait()
         with anyio.fail_after(PATIENCE_SECONDS):
-            while served.extension.door.inside < 3:
+            while served.extension.front.under_way < 3:
                 await anyio.sleep(0.01)
             await listener.rename("renamed")
             while not {"stream", "listen"} <= answers.keys():

@@ -176,7 +176,7 @@ class Standalone(ABC):
     async def _run_http(
         self, transport: Transport, host: str | None, port: int | None, token: str | None
     ) -> None:
-        from ..http.access import check_token
+        from ..http.admission import check_token
         from ..http.app import announced, serve_http
         from ..stdio import on_terminate
 

@@ -32,10 +32,10 @@ from tornado.web import Application, RequestHandler
 from ..._util.text import safe_line
 from ...engine.channel import Channel, memory_pair
 from ...protocol.limits import MAX_BODY_BYTES
-from .access import Guard, LoopbackGuard, Refusal, is_loopback
-from .base_handler import Door, DoorHandler
-from .endpoint import Endpoint
+from .admission import Authenticator, Refusal, StandaloneAuthenticator, is_loopback
+from .base_handler import BaseHandler, HttpFront
 from .legacy_sse import MessagesHandler, SseHandler
+from .sessions import Endpoint
 from .streamable import StreamableHandler
 
 __all__ = ["PATHS", "SSE", "STREAMABLE_HTTP", "address_family", "announced", "make_routes", "serve_http"]
@@ -79,7 +79,7 @@ class Serves(Protocol):
 
 def make_routes(
     endpoint: Endpoint,
-    door: Door,
+    front: HttpFront,
     *,
     path: str = "/mcp",
     sse_path: str = "/sse",
@@ -96,7 +96,7 @@ def make_routes(
     unknown = set(transports) - {STREAMABLE_HTTP, SSE}
     if unknown or not transports:
         raise ValueError(f"transports must be of {STREAMABLE_HTTP!r} and {SSE!r}, not {sorted(unknown)}")
-    shared = {"door": door, "endpoint": endpoint}
+    shared = {"front": front, "endpoint": endpoint}
     routes: list[Route] = []
     if STREAMABLE_HTTP in transports:
         routes.append((_pattern(path), StreamableHandler, shared))
@@ -114,7 +114,7 @@ async def serve_http(
     host: str = "127.0.0.1",
     port: int = 8000,
     token: str | None = None,
-    guard: Guard | None = None,
+    authenticator: Authenticator | None = None,
     path: str = "/mcp",
     sse_path: str = "/sse",
     messages_path: str = "/messages",
@@ -129,8 +129,8 @@ async def serve_http(
     token : str, optional
         Every request must carry it in `Authorization: Bearer`. Without it, every program of this machine is
         served, whichever user runs it, but no page of another origin.
-    guard : Guard, optional
-        Who comes in; a `LoopbackGuard` with `token` when left out.
+    authenticator : Authenticator, optional
+        Decides who is let in; a `StandaloneAuthenticator` with `token` when left out.
 
     Yields
     ------
@@ -142,29 +142,29 @@ async def serve_http(
     OSError
         The address is not free or not ours.
     ValueError
-        Other machines can reach `host`, and there is neither a token nor a guard.
+        Other machines can reach `host`, and there is neither a token nor an authenticator.
     """
     listening = socket.create_server((host, port), family=address_family(host), backlog=BACKLOG)
     listening.setblocking(False)
     bound: int = listening.getsockname()[1]
     try:
-        door = Door(LoopbackGuard.listening(host, bound, token) if guard is None else guard)
+        front = HttpFront(authenticator or StandaloneAuthenticator.listening(host, bound, token))
         async with server.running(), anyio.create_task_group() as conversations:
             endpoint = Endpoint("server", _opener(server, conversations))
             routes = make_routes(
                 endpoint,
-                door,
+                front,
                 path=path,
                 sse_path=sse_path,
                 messages_path=messages_path,
                 transports=transports,
             )
-            http = _server(routes, door)
+            http = _server(routes, front)
             http.add_socket(listening)
             try:
                 yield bound
             finally:
-                await _stop(http, endpoint, door)
+                await _stop(http, endpoint, front)
                 conversations.cancel_scope.cancel()
     except BaseExceptionGroup as group:
         # Conversations raise nothing: it is the caller's own exception that the task group wrapped.
@@ -219,11 +219,11 @@ async def _converse(server: Serves, channel: Channel) -> None:
         channel.close()
 
 
-def _server(routes: list[Route], door: Door) -> HTTPServer:
+def _server(routes: list[Route], front: HttpFront) -> HTTPServer:
     app = Application(
         cast(Any, routes),
         default_handler_class=_UnknownHandler,
-        default_handler_args={"door": door},
+        default_handler_args={"front": front},
         log_function=_log_request,
     )
     return _BoundedServer(
@@ -234,12 +234,12 @@ def _server(routes: list[Route], door: Door) -> HTTPServer:
     )
 
 
-async def _stop(http: HTTPServer, endpoint: Endpoint, door: Door) -> None:
+async def _stop(http: HTTPServer, endpoint: Endpoint, front: HttpFront) -> None:
     http.stop()
-    door.shut()
+    front.refuse_new()
     with anyio.move_on_after(STOP_SECONDS, shield=True):
         await endpoint.close()
-        await door.emptied()
+        await front.idle()
     with anyio.move_on_after(STOP_SECONDS, shield=True):
         await http.close_all_connections()
 
@@ -311,7 +311,7 @@ class _Arrival(HTTPMessageDelegate):
         self._request.on_connection_close()
 
 
-class _UnknownHandler(DoorHandler):
+class _UnknownHandler(BaseHandler):
     """All other URLs."""
 
     SUPPORTED_METHODS: tuple[str, ...] = RequestHandler.SUPPORTED_METHODS

@@ -1,12 +1,10 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The door every HTTP request to a server comes through, before anything of it is believed.
+"""Base of the HTTP handlers: admit a request (`admission.admit`), read its body, write refusals and replies.
 
-Owns what is checked before the body is read, how the body is read, and how refusals and replies are
-written. It does not know what a body means.
-
-The handlers here work in a bare tornado application and in front of Jupyter's `APIHandler`
-(`class NotebookHandler(StreamableHandler, APIHandler)`). There, each hook by which Jupyter would let
-somebody in, set a cookie or send a CORS header is overridden here, and none of them is called.
+The handlers work in a bare tornado application and in front of Jupyter's `APIHandler`
+(`class NotebookHandler(StreamableHandler, APIHandler)`). There, every hook by which Jupyter would let a
+request in, set a cookie or send a CORS header is overridden, and none of them is called. This module does not
+know what a body means.
 
 Source: SECURITY.md ("Machine door, concretely").
 """
@@ -16,7 +14,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable
 from functools import lru_cache
 from http import HTTPStatus
 from types import TracebackType
@@ -31,19 +29,19 @@ from ...protocol import sse
 from ...protocol.codes import INTERNAL_ERROR, INVALID_REQUEST
 from ...protocol.frames import ErrorResponse, Frame, Message, Request, classify, dumps, encode
 from ...protocol.limits import MAX_BODY_BYTES, SEND_TIMEOUT_SECONDS, SSE_KEEPALIVE_SECONDS
-from .access import Guard, Principal, Refusal, RefusalLog
-from .endpoint import Endpoint
+from .admission import JSON, Authenticator, Principal, Refusal, RefusalLog, admit
 from .response_stream import Stream, Timeouts
+from .sessions import Endpoint
 
 __all__ = [
     "BODY_TIMEOUT_SECONDS",
     "KEEPALIVE",
     "MAX_BATCH",
     "MAX_PRINCIPAL_BODY_BYTES",
+    "BaseHandler",
     "Batch",
-    "Door",
-    "DoorHandler",
     "EventStreamHandler",
+    "HttpFront",
     "accepts",
     "one_line",
     "split",
@@ -53,73 +51,71 @@ __all__ = [
 log = logging.getLogger(__name__)
 
 BODY_TIMEOUT_SECONDS: Final = 20.0
-"""From the headers to the last byte of the body: 4 MiB at 200 KiB/s; a dripping client is cut off."""
+"""Seconds from the headers to the last byte of the body: 4 MiB at 200 KiB/s. A slower client is cut off."""
 
 MAX_PRINCIPAL_BODY_BYTES: Final = 32 * 1024 * 1024
-"""Of bodies of one principal that have not come whole: eight of the largest. Sixty that stop before their end
-would hold 240 MiB for `BODY_TIMEOUT_SECONDS`."""
+"""Bytes of one principal's bodies that have not arrived completely: eight of the largest. Sixty that stop
+before their end would hold 240 MiB for `BODY_TIMEOUT_SECONDS`."""
 
 WRITE_PIECE_BYTES: Final = 256 * 1024
-"""A larger reply goes out in pieces, each within the bound on sending: a slow reader is not a dead one."""
-
-_JSON: Final = "application/json"
+"""A larger reply is sent in pieces, each within the send timeout: a slow reader is not a dead one."""
 
 
-class Door:
-    """What the handlers of one mounting share.
+class HttpFront:
+    """What the handlers of one server share: the authenticator, time-outs, and the requests under way.
 
     Parameters
     ----------
-    guard : Guard
-        Who comes in.
+    authenticator : Authenticator
+        Decides who is let in.
     body_timeout, keepalive, send_timeout : float
         Seconds; for tests.
 
     Attributes
     ----------
     bodies, quiet : Timeouts
-        Handlers whose body has not come yet; streams on which nothing has come for a while.
+        Handlers whose body has not arrived yet; streams that have had no message for a while.
     """
 
     def __init__(
         self,
-        guard: Guard,
+        authenticator: Authenticator,
         *,
         body_timeout: float = BODY_TIMEOUT_SECONDS,
         keepalive: float = SSE_KEEPALIVE_SECONDS,
         send_timeout: float = SEND_TIMEOUT_SECONDS,
     ) -> None:
-        self.guard = guard
-        self.bodies: Timeouts[DoorHandler] = Timeouts(body_timeout, DoorHandler.body_overdue)
+        self.authenticator = authenticator
+        self.bodies: Timeouts[BaseHandler] = Timeouts(body_timeout, BaseHandler.body_overdue)
         self.quiet: Timeouts[Stream] = Timeouts(keepalive, Stream.wake)
         self.send_timeout = send_timeout
         self.refusals = RefusalLog()
-        self._body_bytes: Counter[str] = Counter()  # by principal: of bodies that have not come whole
-        self._inside: set[DoorHandler] = set()
-        self._empty = asyncio.Event()
-        self._shut = False
+        self._body_bytes: Counter[str] = Counter()  # by principal: of bodies that have not arrived completely
+        self._under_way: set[BaseHandler] = set()
+        self._idle = asyncio.Event()
+        self._stopping = False
 
-    def enter(self, handler: DoorHandler) -> None:
-        """A request is going to be answered.
+    def begin(self, handler: BaseHandler) -> None:
+        """Count an admitted request as under way.
 
         Raises
         ------
         Refusal
-            503: the door is shut.
+            503: the server is stopping.
         """
-        if self._shut:
+        if self._stopping:
             raise Refusal(503, "The server is stopping.")
-        self._inside.add(handler)
-        self._empty.clear()
+        self._under_way.add(handler)
+        self._idle.clear()
 
-    def leave(self, handler: DoorHandler) -> None:
-        """A request is answered, or its client has left. Idempotent."""
-        self._inside.discard(handler)
-        if not self._inside:
-            self._empty.set()
+    def end(self, handler: BaseHandler) -> None:
+        """Count a request no more: it is answered, or its client has left. Idempotent."""
+        self._under_way.discard(handler)
+        if not self._under_way:
+            self._idle.set()
 
     def hold(self, principal_id: str, size: int) -> bool:
-        """Count bytes of a body that is on its way; False when the principal has too many already."""
+        """Count bytes of a body that is arriving; False when the principal has too many already."""
         if self._body_bytes[principal_id] + size > MAX_PRINCIPAL_BODY_BYTES:
             return False
         self._body_bytes[principal_id] += size
@@ -132,43 +128,43 @@ class Door:
             del self._body_bytes[principal_id]
 
     @property
-    def inside(self) -> int:
+    def under_way(self) -> int:
         """How many requests are being answered."""
-        return len(self._inside)
+        return len(self._under_way)
 
-    def shut(self) -> None:
+    def refuse_new(self) -> None:
         """Refuse new requests from now on."""
-        self._shut = True
+        self._stopping = True
 
-    async def emptied(self) -> None:
+    async def idle(self) -> None:
         """Wait until no request is being answered."""
-        if self._inside:
-            await self._empty.wait()
+        if self._under_way:
+            await self._idle.wait()
 
 
 @stream_request_body
-class DoorHandler(RequestHandler):
-    """Base of all handlers: admits a request, reads its body within bounds, writes JSON.
+class BaseHandler(RequestHandler):
+    """Admits a request, reads its body within limits, writes JSON.
 
-    A verb that implements something calls `take_body` (POST) and may raise `Refusal` as long as nothing
+    A subclass implements HTTP methods. `post` calls `take_body`; each may raise `Refusal` as long as nothing
     was written.
     """
 
     SUPPORTED_METHODS: tuple[str, ...] = ("POST",)
 
-    door: Door
+    front: HttpFront
     endpoint: Endpoint
     principal: Principal
 
-    def initialize(self, door: Door, endpoint: Endpoint | None = None) -> None:
-        """Take what the route carries.
+    def initialize(self, front: HttpFront, endpoint: Endpoint | None = None) -> None:
+        """Take the arguments of the route.
 
         Parameters
         ----------
         endpoint : Endpoint, optional
-            The one served here; left out where `find_endpoint` is overridden.
+            The only one of this front; left out where `find_endpoint` is overridden.
         """
-        self.door = door
+        self.front = front
         self._only_endpoint = endpoint
         # Set, so that no look at it asks an identity provider.
         self.current_user = None
@@ -177,22 +173,23 @@ class DoorHandler(RequestHandler):
         self._held_bytes = 0
         self._body_read = False
 
-    # -- coming in -----------------------------------------------------------------------------
+    # -- the request ---------------------------------------------------------------------------
 
     async def prepare(self) -> None:
         """Admit the request or refuse it, before its body is read."""
-        self._bound_body()
-        self.door.guard.check(self)
-        self._check_content_type()
-        self.principal = await self.door.guard.admit(self)
-        self._bound_body_to(self.principal.max_body_bytes)
-        self.endpoint = await self.find_endpoint()
-        self._body_read = self.request.method != "POST"
-        if not self.gone:  # its time may be over by now
-            self.door.enter(self)
+        has_body = self.request.method == "POST"
+        if has_body:
+            self._http.set_max_body_size(MAX_BODY_BYTES)
+            self.front.bodies.add(self)
+        admitted = await admit(self, self.front.authenticator, self.find_endpoint)
+        self.principal, self.endpoint = admitted.principal, admitted.endpoint
+        self._http.set_max_body_size(self.principal.max_body_bytes)
+        self._body_read = not has_body
+        if not self.gone:  # the body may be overdue by now
+            self.front.begin(self)
 
-    async def find_endpoint(self) -> Endpoint:
-        """The endpoint the URL names; a front with several overrides it.
+    async def find_endpoint(self, principal: Principal) -> Endpoint:
+        """Return the endpoint that the URL names. A front with several endpoints overrides this.
 
         Raises
         ------
@@ -203,32 +200,11 @@ class DoorHandler(RequestHandler):
             raise Refusal(404, "There is no such server.")
         return self._only_endpoint
 
-    def _bound_body(self) -> None:
-        headers = self.request.headers
-        if self.request.method != "POST":
-            if headers.get("Content-Length", "0") != "0" or "Transfer-Encoding" in headers:
-                raise Refusal(400, f"A {self.request.method} has no body here.")
-            return
-        self._bound_body_to(MAX_BODY_BYTES)
-        self.door.bodies.add(self)
-
-    def _bound_body_to(self, limit: int) -> None:
-        length = self.request.headers.get("Content-Length", "0")
-        if length.isdecimal() and int(length[:20]) > limit:
-            raise Refusal(413, f"A body may have {limit} bytes at most.")
-        self._http.set_max_body_size(limit)
-
-    def _check_content_type(self) -> None:
-        if self.request.method == "POST":
-            content_type = self.request.headers.get("Content-Type", "").partition(";")[0]
-            if content_type.strip().lower() != _JSON:
-                raise Refusal(415, f"The Content-Type must be {_JSON}.")
-
     def data_received(self, chunk: bytes) -> None:
         """Keep a piece of the body."""
         if self.gone:
             return
-        if self.door.hold(self.principal.id, len(chunk)):
+        if self.front.hold(self.principal.id, len(chunk)):
             self._held_bytes += len(chunk)
             self._chunks.append(chunk)
         else:
@@ -238,33 +214,33 @@ class DoorHandler(RequestHandler):
             self.write_refusal(Refusal(429, text, {"Retry-After": "1"}))
 
     def _let_go(self) -> None:
-        """Hold nothing of the body any longer. Idempotent."""
+        """Drop what has arrived of the body. Idempotent."""
         self._chunks.clear()
         if self._held_bytes:
-            self.door.give_back(self.principal.id, self._held_bytes)
+            self.front.give_back(self.principal.id, self._held_bytes)
             self._held_bytes = 0
 
     def take_body(self) -> bytes:
-        """The whole body; for a verb to call first."""
+        """Return the whole body; `post` calls this first."""
         self._body_read = True
-        self.door.bodies.discard(self)
+        self.front.bodies.discard(self)
         body = b"".join(self._chunks)
         self._let_go()
         return body
 
     def body_overdue(self) -> None:
-        """The body took too long; called by the door."""
+        """Refuse a request whose body took too long."""
         self._let_go()
         self.gone = True
-        self.write_refusal(Refusal(408, f"The body did not arrive within {self.door.bodies.seconds:g} s."))
+        self.write_refusal(Refusal(408, f"The body did not arrive within {self.front.bodies.seconds:g} s."))
 
-    # -- going out -----------------------------------------------------------------------------
+    # -- the response --------------------------------------------------------------------------
 
     async def reply(self, body: bytes = b"", status: int = 200) -> None:
         """Write a whole reply, in one piece where it is not large, and see it taken."""
         self.set_status(status)
         if body:
-            self.set_header("Content-Type", _JSON)
+            self.set_header("Content-Type", JSON)
         else:
             self.clear_header("Content-Type")
         if len(body) > WRITE_PIECE_BYTES:
@@ -292,7 +268,7 @@ class DoorHandler(RequestHandler):
         if not stream.writing():
             return not stream.closed()
         try:
-            async with asyncio.timeout(self.door.send_timeout):
+            async with asyncio.timeout(self.front.send_timeout):
                 await written
         except StreamClosedError:
             self.gone = True
@@ -303,14 +279,14 @@ class DoorHandler(RequestHandler):
 
     def write_refusal(self, refusal: Refusal) -> None:
         """Answer with a refusal and nothing else."""
-        self.door.refusals.write(
+        self.front.refusals.write(
             f"refused {self.request.method} {self.request.path} {refusal.status}: {refusal.message}"
         )
         self.clear()
         self.set_status(refusal.status)
         for name, value in refusal.headers.items():
             self.set_header(name, value)
-        self.set_header("Content-Type", _JSON)
+        self.set_header("Content-Type", JSON)
         if not self._body_read:  # tornado closes: what is still to come will not be read
             self.set_header("Connection", "close")
         self.finish(encode(ErrorResponse(refusal.request_id, refusal.to_dict())))
@@ -343,14 +319,14 @@ class DoorHandler(RequestHandler):
         super().on_connection_close()
         self.gone = True
         self._let_go()
-        self.door.bodies.discard(self)
-        self.door.leave(self)
+        self.front.bodies.discard(self)
+        self.front.end(self)
 
     def on_finish(self) -> None:
         """The response is complete."""
         self._let_go()
-        self.door.bodies.discard(self)
-        self.door.leave(self)
+        self.front.bodies.discard(self)
+        self.front.end(self)
 
     # -- tornado's and Jupyter's hooks, so that nothing is added to what is written above ---------
 
@@ -413,13 +389,13 @@ class Batch(NamedTuple):
         return len(self.refused) + sum(isinstance(frame, Request) for frame, _ in self.accepted)
 
 
-def split(entries: list[Any], authorise: Callable[[Frame], None]) -> Batch:
-    """Look at each entry by itself.
+def split(entries: list[Any], principal: Principal) -> Batch:
+    """Check each entry of a batch by itself.
 
     Parameters
     ----------
-    authorise : callable
-        Raises `Refusal` for a frame its sender may not send.
+    principal : Principal
+        Who sent the batch.
 
     Raises
     ------
@@ -434,7 +410,7 @@ def split(entries: list[Any], authorise: Callable[[Frame], None]) -> Batch:
             frame = classify(entry)
             if isinstance(frame, Request) and frame.method == "initialize":
                 raise FrameError(INVALID_REQUEST, "initialize must not be part of a batch.", frame.id)
-            authorise(frame)
+            principal.authorise(frame)
             batch.accepted.append((frame, dumps(entry)))
         except (FrameError, Refusal) as exc:
             batch.refused.append(Message.of(ErrorResponse(exc.request_id, exc.to_dict())))
@@ -461,7 +437,7 @@ a single one is not delayed at all. Responses and requests never wait."""
 KEEPALIVE: Final = sse.comment()
 
 
-class EventStreamHandler(DoorHandler):
+class EventStreamHandler(BaseHandler):
     """A handler that can answer with events."""
 
     _stream: Stream | None = None
@@ -488,7 +464,7 @@ class EventStreamHandler(DoorHandler):
             if self._reads(stream):
                 await stream.pause(WRITE_INTERVAL_SECONDS)
             if self._reads(stream):
-                await stream.arrival(self.door.quiet)
+                await stream.arrival(self.front.quiet)
             if self.gone:
                 return
             if stream.reader is not self:

@@ -16,10 +16,9 @@ from ...protocol import sse
 from ...protocol.codes import METHOD_NOT_FOUND
 from ...protocol.eras import is_modern
 from ...protocol.frames import ErrorResponse, Frame, Message, Request, classify, parse
-from .access import Refusal
-from .base_handler import Door, DoorHandler, EventStreamHandler, accepts, one_line, split
-from .endpoint import Endpoint
-from .sessions import SseSession
+from .admission import Refusal
+from .base_handler import BaseHandler, EventStreamHandler, HttpFront, accepts, one_line, split
+from .sessions import Endpoint, SseSession
 
 __all__ = ["SESSION_KEY", "MessagesHandler", "SseHandler"]
 
@@ -34,7 +33,7 @@ class SseHandler(EventStreamHandler):
 
     def initialize(
         self,
-        door: Door,
+        front: HttpFront,
         endpoint: Endpoint | None = None,
         sse_path: str = "/sse",
         messages_path: str = "/messages",
@@ -46,7 +45,7 @@ class SseHandler(EventStreamHandler):
         sse_path, messages_path : str
             How this handler's URL ends, and how that of its `MessagesHandler` ends in its place.
         """
-        super().initialize(door, endpoint)
+        super().initialize(front, endpoint)
         self._sse_path = sse_path
         self._messages_path = messages_path
 
@@ -72,7 +71,7 @@ class SseHandler(EventStreamHandler):
         return self.request.path.rstrip("/").removesuffix(self._sse_path.rstrip("/"))
 
 
-class MessagesHandler(DoorHandler):
+class MessagesHandler(BaseHandler):
     """Where the client of an `SseHandler` posts its messages; answers come on the stream."""
 
     SUPPORTED_METHODS = ("POST",)
@@ -84,13 +83,13 @@ class MessagesHandler(DoorHandler):
         try:
             value = parse(body)
             if type(value) is list:
-                batch = split(value, self._authorise)
+                batch = split(value, self.principal)
                 messages = batch.accepted
                 for refused in batch.refused:
                     session.tell(refused)
             else:
                 frame = classify(value)
-                self._authorise(frame)
+                self.principal.authorise(frame)
                 messages = [(frame, one_line(body))]
         except FrameError as exc:
             raise Refusal.of(exc, 400, exc.request_id) from None
@@ -114,8 +113,3 @@ class MessagesHandler(DoorHandler):
         if session is None:
             raise Refusal(404, "There is no such stream; open a new one.")
         return session
-
-    def _authorise(self, frame: Frame) -> None:
-        refusal = self.principal.check(frame)
-        if refusal is not None:
-            raise refusal

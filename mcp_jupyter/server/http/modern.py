@@ -25,7 +25,7 @@ from ...protocol.eras import (
 from ...protocol.frames import ErrorResponse, Frame, Headers, Message, Notification, Request, Response
 from ...protocol.headers import GetAll, HeaderError
 from ...protocol.methods import LEGACY_VERSIONS
-from .access import Principal
+from .admission import Principal
 from .response_stream import Exchange
 
 __all__ = ["ModernExchange", "check_request", "is_modern_version", "param_values", "speaks_modern"]

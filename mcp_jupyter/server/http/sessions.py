@@ -5,7 +5,8 @@ A `Session` is the client's end of one conversation with the server. It is the s
 puts each message on exactly one stream (spec 2025-11-25, basic/transports, "Sending Messages"). It
 knows no HTTP and no method but those about requests themselves.
 
-A `SessionTable` owns the limits: how many sessions, how many a principal, how long an idle one lives.
+A `SessionTable` owns the limits: how many sessions, how many a principal, how long an idle one lives. An
+`Endpoint` is one served server: its session table, and the requests of the modern era, which has no sessions.
 """
 
 from __future__ import annotations
@@ -15,13 +16,17 @@ import asyncio
 import logging
 import secrets
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager, suppress
 from typing import Final, NamedTuple, TypeVar
 
+import anyio
+
 from ...engine.channel import Channel
-from ...errors import BacklogFull, ConnectionClosed, FrameError, McpError
+from ...engine.pool import ChannelPool
+from ...errors import BacklogFull, ConnectionClosed, FrameError, McpError, McpJupyterError
 from ...protocol.codes import INTERNAL_ERROR, INVALID_REQUEST
-from ...protocol.eras import LATEST_LEGACY
+from ...protocol.eras import CLIENT_CAPABILITIES, LATEST_LEGACY, LATEST_MODERN, PROTOCOL_VERSION
 from ...protocol.frames import (
     ErrorResponse,
     Frame,
@@ -31,16 +36,19 @@ from ...protocol.frames import (
     Request,
     RequestId,
     Response,
+    encode,
 )
 from ...protocol.limits import MAX_IN_FLIGHT
-from ...protocol.methods import CLOSE_STREAM
-from .access import Principal, Refusal
+from ...protocol.methods import CLOSE_STREAM, FORGET_SENDER
+from .admission import Principal, Refusal
+from .modern import ModernExchange
 from .response_stream import EventLog, Exchange, Stream
 
 __all__ = [
     "MAX_SESSIONS",
     "MAX_SESSIONS_PER_PRINCIPAL",
     "SESSION_IDLE_SECONDS",
+    "Endpoint",
     "Session",
     "SessionTable",
     "SseSession",
@@ -60,6 +68,9 @@ SESSION_IDLE_SECONDS: Final = 30 * 60.0
 
 SWEEP_SECONDS: Final = 60.0
 """How often idle sessions are looked for: a session lives a minute longer at most."""
+
+FORGET_SECONDS: Final = 5.0
+"""Seconds. A server that does not answer by then is gone, and with it what it kept."""
 
 _GONE: Final = "The session ended before the request was answered; initialize a new one."
 
@@ -420,6 +431,90 @@ class SessionTable:
         self.sweep()
         if self._sessions:
             self._plan_sweep()
+
+
+class Endpoint:
+    """One served server as HTTP sees it: how to reach it, its sessions, and its modern requests under way.
+
+    Parameters
+    ----------
+    name : str
+        For messages.
+    open : async callable
+        Opens a channel to the server, not yet started; raises `McpJupyterError` when the server cannot be
+        reached. A channel belongs to no principal: a modern request may get one that served another one, so
+        what a principal may do is decided before a message reaches a channel.
+    sessions : SessionTable, optional
+        With limits of its own.
+    """
+
+    def __init__(
+        self, name: str, open: Callable[[], Awaitable[Channel]], sessions: SessionTable | None = None
+    ) -> None:
+        self.name = name
+        self.open = open
+        self.sessions = SessionTable() if sessions is None else sessions
+        self.pool = ChannelPool(open)
+        self._running: dict[str, set[ModernExchange]] = {}
+
+    @contextmanager
+    def running(self, exchange: ModernExchange) -> Iterator[None]:
+        """Count a modern request as under way, so that it can be ended from outside.
+
+        Raises
+        ------
+        Refusal
+            429: its principal has too many requests under way.
+        """
+        principal_id = exchange.principal.id
+        own = self._running.setdefault(principal_id, set())
+        if len(own) >= MAX_IN_FLIGHT:
+            message = f"More than {MAX_IN_FLIGHT} requests in flight; wait for answers."
+            raise Refusal(429, message, request_id=exchange.request.id)
+        own.add(exchange)
+        try:
+            yield
+        finally:
+            own.discard(exchange)
+            if not own:
+                self._running.pop(principal_id, None)
+
+    def end(self, principal_id: str) -> None:
+        """End all sessions, subscriptions and requests of a principal."""
+        self.sessions.end(principal_id)
+        for exchange in list(self._running.get(principal_id, ())):
+            exchange.stop("The credential is no longer valid.")
+
+    def retire(self, principal_id: str | None = None) -> None:
+        """End sessions and subscriptions of one principal, or of all, but let running requests be answered.
+
+        This is for a server that has moved to another URL, or that a principal may no longer use.
+        """
+        self.sessions.retire(principal_id)
+        for exchange in [exchange for own in self._running.values() for exchange in own]:
+            is_meant = principal_id in (None, exchange.principal.id)
+            if is_meant and exchange.request.method == "subscriptions/listen":
+                exchange.stop("The server is not at this URL any longer.")
+
+    async def forget(self, principal_id: str) -> None:
+        """Tell the server to drop what it keeps for a principal: calls that wait for answers, and tasks."""
+        meta = {PROTOCOL_VERSION: LATEST_MODERN, CLIENT_CAPABILITIES: {}}
+        request = Request("forget", FORGET_SENDER, {"_meta": meta})
+        exchange = ModernExchange(request, Principal(principal_id))
+        with suppress(McpJupyterError), anyio.move_on_after(FORGET_SECONDS):
+            async with self.pool.lease() as lease:
+                lease.start(exchange)
+                await lease.send(Message(request, encode(request), sender=principal_id))
+                await exchange.pause(FORGET_SECONDS)
+                if exchange.answered:
+                    lease.done()
+
+    async def close(self) -> None:
+        """End everything: subscriptions with their final result, other requests with an error."""
+        self.sessions.close()
+        for exchange in [exchange for own in self._running.values() for exchange in own]:
+            exchange.stop("The server is stopping.")
+        await self.pool.close()
 
 
 def _error(id_: RequestId, code: int, message: str) -> Message:

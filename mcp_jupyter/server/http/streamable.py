@@ -27,7 +27,7 @@ from ...protocol.frames import (
     parse,
 )
 from ...protocol.methods import MODERN_VERSIONS
-from .access import INSUFFICIENT_SCOPE, Refusal
+from .admission import INSUFFICIENT_SCOPE, Refusal
 from .base_handler import KEEPALIVE, EventStreamHandler, accepts, one_line, split
 from .modern import ModernExchange, check_request, is_modern_version, param_values, speaks_modern
 from .response_stream import Exchange, Stream
@@ -62,7 +62,7 @@ class StreamableHandler(EventStreamHandler):
         if not accepts(self.request.headers.get("Accept"), *_BOTH):
             raise Refusal(406, "The client must accept application/json and text/event-stream.")
         if len(body) > LARGE_BODY_BYTES:
-            self._authorise_announced()
+            self._check_announced()
         try:
             value = parse(body)
             if type(value) is list:
@@ -121,7 +121,7 @@ class StreamableHandler(EventStreamHandler):
     # -- the legacy era ------------------------------------------------------------------------
 
     async def _post_initialize(self, request: Request, raw: bytes) -> None:
-        self._authorise(request)
+        self.principal.authorise(request)
         session = self.endpoint.sessions.add(self.principal, StreamableSession)
         exchange = Exchange()
         try:
@@ -153,7 +153,7 @@ class StreamableHandler(EventStreamHandler):
 
     async def _post_legacy(self, frame: Frame, raw: bytes) -> None:
         session = self._session(frame)
-        self._authorise(frame)
+        self.principal.authorise(frame)
         exchange = session.exchange()
         session.deliver(frame, raw, exchange, self.principal)
         if isinstance(frame, Request):
@@ -166,7 +166,7 @@ class StreamableHandler(EventStreamHandler):
         session = None if is_modern_version(self._versions) else self._session()
         if session is None or session.version != _BATCH_VERSION:
             raise Refusal(400, f"Only protocol version {_BATCH_VERSION} has batches; send one message.")
-        batch = split(entries, self._authorise)
+        batch = split(entries, self.principal)
         exchange = session.exchange(batch.answers)
         for message in batch.refused:
             exchange.answer(message)
@@ -203,7 +203,7 @@ class StreamableHandler(EventStreamHandler):
             era = check_request(frame, self.request.headers.get_list)
         except McpError as exc:
             raise Refusal.of(exc, _MODERN.http_status(exc.code), frame.id) from None
-        self._authorise(frame)
+        self.principal.authorise(frame)
         exchange = ModernExchange(frame, self.principal)
         with self.endpoint.running(exchange):
             try:
@@ -230,19 +230,12 @@ class StreamableHandler(EventStreamHandler):
                     code=UNSUPPORTED_PROTOCOL_VERSION,
                     data={"supported": list(MODERN_VERSIONS), "requested": version},
                 )
-        self._authorise(frame)
+        self.principal.authorise(frame)
         await self.reply(status=202)
 
     # -- answers -------------------------------------------------------------------------------
 
-    def _authorise(self, frame: Frame) -> None:
-        refusal = self.principal.check(frame)
-        if refusal is not None:
-            if isinstance(frame, Request):
-                refusal.request_id = frame.id
-            raise refusal
-
-    def _authorise_announced(self) -> None:
+    def _check_announced(self) -> None:
         """Refuse a large request unparsed, where its headers say what its sender may not do."""
         announced = headers.announced(self.request.headers.get_list)
         refusal = None if announced is None else self.principal.check(Request(0, *announced))
@@ -255,10 +248,10 @@ class StreamableHandler(EventStreamHandler):
         if self._http.stream.closed():  # before tornado began to watch it
             self.gone = True
             return
-        await exchange.arrival(self.door.quiet)
+        await exchange.arrival(self.front.quiet)
         messages = exchange.take()
         while array and not exchange.ended and messages and _only_responses(messages):
-            await exchange.arrival(self.door.quiet)
+            await exchange.arrival(self.front.quiet)
             more = exchange.take()
             if not more:
                 break

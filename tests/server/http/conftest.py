@@ -15,11 +15,10 @@ from tornado.netutil import bind_sockets
 from tornado.web import Application
 
 from mcp_jupyter.engine.channel import Channel, memory_pair
-from mcp_jupyter.server.http.access import Guard, LoopbackGuard
+from mcp_jupyter.server.http.admission import Authenticator, StandaloneAuthenticator
 from mcp_jupyter.server.http.app import make_routes
-from mcp_jupyter.server.http.base_handler import Door
-from mcp_jupyter.server.http.endpoint import Endpoint
-from mcp_jupyter.server.http.sessions import SessionTable
+from mcp_jupyter.server.http.base_handler import HttpFront
+from mcp_jupyter.server.http.sessions import Endpoint, SessionTable
 
 from .tiny import TinyServer
 
@@ -31,12 +30,12 @@ class Front:
     port: int
     server: TinyServer
     endpoint: Endpoint
-    door: Door
+    http: HttpFront
 
 
 @asynccontextmanager
 async def mounted(
-    guard: Guard | None = None, sessions: SessionTable | None = None, **bounds: Any
+    authenticator: Authenticator | None = None, sessions: SessionTable | None = None, **bounds: Any
 ) -> AsyncIterator[Front]:
     """Mount the routes in an application of the test's own, with bounds of the test's own."""
     server = TinyServer()
@@ -50,16 +49,16 @@ async def mounted(
             return near
 
         endpoint = Endpoint("tiny", open_channel, sessions)
-        door = Door(guard or LoopbackGuard.at(port), **bounds)
-        http = HTTPServer(Application(make_routes(endpoint, door)))
+        front = HttpFront(authenticator or StandaloneAuthenticator.at(port), **bounds)
+        http = HTTPServer(Application(make_routes(endpoint, front)))
         http.add_sockets([listening])
         try:
-            yield Front(port, server, endpoint, door)
+            yield Front(port, server, endpoint, front)
         finally:
             http.stop()
             await endpoint.close()
             with anyio.fail_after(10):
-                await door.emptied()
+                await front.idle()
                 await http.close_all_connections()
             tasks.cancel_scope.cancel()
 

@@ -11,7 +11,7 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack
 import psutil
 import pytest
 
-from mcp_jupyter.server.http import endpoint
+from mcp_jupyter.server.http import sessions
 
 from .conftest import Front
 from .test_streamable_legacy import get, text
@@ -51,7 +51,7 @@ async def test_clients_that_never_read_are_dropped_and_others_served(mount: Moun
             reply = await wire.post(call(100 + number, "echo", {"text": "on"}), session)
             assert text(reply.json) == "on"
         async with asyncio.timeout(BOUND):
-            while front.door.inside:
+            while front.http.under_way:
                 await wire.post(call(200, "echo"), session)
         assert time.monotonic() - began < BOUND
         assert process.memory_info().rss - before < 200 * 2**20
@@ -95,7 +95,7 @@ async def test_idle_streams_give_their_descriptors_back(front: Front) -> None:
 async def test_one_principal_has_so_many_modern_requests_in_flight(
     front: Front, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(endpoint, "MAX_IN_FLIGHT", 2)
+    monkeypatch.setattr(sessions, "MAX_IN_FLIGHT", 2)
     message = modern(1, "tools/call", {"name": "wait"})
     async with connect(front.port) as first, connect(front.port) as second, connect(front.port) as third:
         for wire in (first, second):

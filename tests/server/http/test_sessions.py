@@ -14,7 +14,7 @@ from tornado.web import RequestHandler
 
 from mcp_jupyter.engine.channel import memory_pair
 from mcp_jupyter.protocol.frames import Frame, Message, Notification, Request, Response, encode
-from mcp_jupyter.server.http.access import Principal, Refusal, bearer_token
+from mcp_jupyter.server.http.admission import Principal, Refusal, bearer_token
 from mcp_jupyter.server.http.response_stream import Exchange
 from mcp_jupyter.server.http.sessions import SessionTable, SseSession, StreamableSession
 
@@ -166,13 +166,13 @@ class Limited(Principal):
         return Message.of(Response(message.frame.id, {**message.frame.result, "tools": tools}))
 
 
-class TokenGuard:
+class Tokens:
     """Any token opens; it is the principal's name."""
 
-    def check(self, handler: RequestHandler) -> None:
-        pass
+    def origin_problem(self, handler: RequestHandler) -> str | None:
+        return None
 
-    async def admit(self, handler: RequestHandler) -> Principal:
+    async def authenticate(self, handler: RequestHandler) -> Principal:
         token = bearer_token(handler)
         if not token:
             raise Refusal(401, "no token")
@@ -184,7 +184,7 @@ def as_(name: str) -> dict[str, str]:
 
 
 async def test_a_session_is_useless_to_another_principal(mount: Mount) -> None:
-    async with mount(TokenGuard()) as front, connect(front.port) as wire, connect(front.port) as stream:
+    async with mount(Tokens()) as front, connect(front.port) as wire, connect(front.port) as stream:
         session = await initialize(wire, headers=as_("a"))
         stolen = {**session, **as_("b")}
         assert (await wire.post(call(1, "echo"), stolen)).status == 404
@@ -199,7 +199,7 @@ async def test_a_session_is_useless_to_another_principal(mount: Mount) -> None:
 
 
 async def test_what_a_principal_may_not_send_goes_no_further(mount: Mount) -> None:
-    async with mount(TokenGuard()) as front, connect(front.port) as wire, connect(front.port) as stream:
+    async with mount(Tokens()) as front, connect(front.port) as wire, connect(front.port) as stream:
         session = await initialize(wire, "2025-03-26", as_("limited"))
         message = modern(3, "tools/call", {"name": "wait"})
         for body, headers in [
@@ -214,7 +214,12 @@ async def test_what_a_principal_may_not_send_goes_no_further(mount: Mount) -> No
         await stream.send("GET", "/sse", as_("limited"))
         await stream.head()
         _, url = await stream.event()
-        assert (await wire.post(call(1, "wait"), as_("limited"), url)).status == 403
+        reply = await wire.post(call(1, "wait"), as_("limited"), url)
+        assert (reply.status, reply.json["id"]) == (403, 1)
+        await wire.post(INITIALIZE, as_("limited"), url)
+        await said(stream)
+        await wire.post([call(5, "wait")], as_("limited"), url)
+        assert (await said(stream))["id"] == 5, "so that the client need not wait"
     assert front.server.started == 0
 
 
@@ -225,7 +230,7 @@ async def test_lists_show_a_principal_what_it_may_use(mount: Mount) -> None:
     def names(message: Any) -> set[str]:
         return {tool["name"] for tool in message["result"]["tools"]}
 
-    async with mount(TokenGuard()) as front, connect(front.port) as wire, connect(front.port) as stream:
+    async with mount(Tokens()) as front, connect(front.port) as wire, connect(front.port) as stream:
         for who, sees in (("limited", False), ("whole", True)):
             session = await initialize(wire, headers=as_(who))
             assert ("wait" in names((await wire.post(list_tools, session)).json)) is sees
@@ -243,7 +248,7 @@ async def test_lists_show_a_principal_what_it_may_use(mount: Mount) -> None:
 async def test_ending_a_principal_ends_all_it_has_and_nothing_else(mount: Mount) -> None:
     waiting = modern(1, "tools/call", {"name": "wait"})
     async with (
-        mount(TokenGuard()) as front,
+        mount(Tokens()) as front,
         connect(front.port) as wire,
         connect(front.port) as stream,
         connect(front.port) as running,
@@ -267,7 +272,7 @@ async def test_ending_a_principal_ends_all_it_has_and_nothing_else(mount: Mount)
 
 async def test_a_principal_at_its_limit_gets_429(mount: Mount) -> None:
     async with (
-        mount(TokenGuard(), SessionTable(per_principal=1)) as front,
+        mount(Tokens(), SessionTable(per_principal=1)) as front,
         connect(front.port) as wire,
         connect(front.port) as stream,
     ):

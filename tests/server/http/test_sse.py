@@ -172,7 +172,7 @@ async def test_the_url_to_post_to_is_beside_that_of_the_stream(front: Front) -> 
     [listening] = bind_sockets(0, "127.0.0.1")
     routes = make_routes(
         front.endpoint,
-        front.door,
+        front.http,
         path="/user/a%20b/mcp-jupyter/x",
         sse_path="/user/a%20b/mcp-jupyter/x/sse",
         messages_path="/user/a%20b/mcp-jupyter/x/messages",
@@ -181,7 +181,7 @@ async def test_the_url_to_post_to_is_beside_that_of_the_stream(front: Front) -> 
     http.add_sockets([listening])
     try:
         async with connect(listening.getsockname()[1]) as stream:
-            # the guard of `front` knows its own port only
+            # the authenticator of `front` knows its own port only
             await stream.send("GET", "/user/a%20b/mcp-jupyter/x/sse/", host=f"localhost:{front.port}")
             assert (await stream.head()).status == 200
             _, url = await stream.event()

@@ -16,14 +16,14 @@ from tornado.httpserver import HTTPServer
 from tornado.netutil import bind_sockets
 from tornado.web import Application
 
-from mcp_jupyter.server.http.access import LoopbackGuard, Refusal
-from mcp_jupyter.server.http.base_handler import Door
-from mcp_jupyter.server.http.endpoint import Endpoint
+from mcp_jupyter.server.http.admission import Principal, Refusal, StandaloneAuthenticator
+from mcp_jupyter.server.http.base_handler import HttpFront
 from mcp_jupyter.server.http.legacy_sse import MessagesHandler, SseHandler
+from mcp_jupyter.server.http.sessions import Endpoint
 from mcp_jupyter.server.http.streamable import StreamableHandler
 
 from .conftest import Front
-from .test_door import TOKEN, clean
+from .test_admission import TOKEN, clean
 from .test_sse import INITIALIZE, said
 from .test_streamable_legacy import text
 from .wire import call, connect, initialize
@@ -37,7 +37,7 @@ class Named:
     path_args: list[str]
     settings: dict[str, Any]
 
-    async def find_endpoint(self) -> Endpoint:
+    async def find_endpoint(self, principal: Principal) -> Endpoint:
         endpoint: Endpoint | None = self.settings["endpoints"].get(self.path_args[0])
         if endpoint is None:
             raise Refusal(404, "There is no such notebook.")
@@ -66,12 +66,12 @@ async def port(front: Front) -> AsyncIterator[int]:
     """A tornado application with what Jupyter would put into its settings to open doors."""
     [listening] = bind_sockets(0, "127.0.0.1")
     port: int = listening.getsockname()[1]
-    door = {"door": Door(LoopbackGuard.at(port, TOKEN))}
+    shared = {"front": HttpFront(StandaloneAuthenticator.at(port, TOKEN))}
     app = Application(
         [
-            (f"{BASE}/([^/]+)", NotebookHandler, door),
-            (f"{BASE}/([^/]+)/sse", NotebookSseHandler, door),
-            (f"{BASE}/([^/]+)/messages", NotebookMessagesHandler, door),
+            (f"{BASE}/([^/]+)", NotebookHandler, shared),
+            (f"{BASE}/([^/]+)/sse", NotebookSseHandler, shared),
+            (f"{BASE}/([^/]+)/messages", NotebookMessagesHandler, shared),
         ],
         endpoints={"sales": front.endpoint},
         base_url="/user/x/",
@@ -87,7 +87,7 @@ async def port(front: Front) -> AsyncIterator[int]:
     yield port
     http.stop()
     await front.endpoint.close()
-    await door["door"].emptied()
+    await shared["front"].idle()
     await http.close_all_connections()
 
 

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Who may come in, and what they may say: guards, principals, refusals.
+"""Decide whether an HTTP request is let in: `admit`, called once a request, before its body is read.
 
-Owns the seam between the HTTP fronts and whatever decides about access, and the guard of a server
-that stands alone on the loopback interface. Refuses to know MCP's methods: a principal that allows
-less than everything is made by whoever makes the guard (the Jupyter Server extension does).
+What differs between a standalone server and one in a Jupyter Server is an `Authenticator`: which hosts and
+origins are its own, and whose credential a request carries. It gives a `Principal`, which later decides
+about each message (scope), and to which sessions belong.
 
 Source: SECURITY.md ("Machine door"); RFC 6750 section 3 (challenges); spec 2025-11-25 and 2026-07-28,
 basic/transports, "Security" (Origin, binding to loopback).
@@ -16,10 +16,11 @@ import ipaddress
 import logging
 import re
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
+from tornado.httputil import HTTPServerRequest
 from tornado.web import RequestHandler
 
 from ..._util.text import safe_line
@@ -31,20 +32,28 @@ from ...protocol.origins import HostRule, OriginRule, loopback
 from ...protocol.rights import EVERY_RIGHT, Rights
 from ..constant_tools import stands_for
 
+if TYPE_CHECKING:
+    from .sessions import Endpoint
+
 __all__ = [
     "CHALLENGE",
     "INSUFFICIENT_SCOPE",
-    "Guard",
-    "LoopbackGuard",
+    "JSON",
+    "Admitted",
+    "Authenticator",
     "Principal",
     "Refusal",
     "RefusalLog",
+    "StandaloneAuthenticator",
+    "admit",
     "bearer_token",
     "check_token",
     "is_loopback",
 ]
 
 log = logging.getLogger(__name__)
+
+JSON: Final = "application/json"
 
 CHALLENGE: Final = 'Bearer realm="mcp_jupyter", error="invalid_token"'
 """The `WWW-Authenticate` of every 401 (RFC 6750 section 3.1)."""
@@ -56,7 +65,7 @@ UNAUTHORIZED_TEXT: Final = (
 """The 401 of a server with a token of its own. What to do comes first: hosts hand it to the model."""
 
 INSUFFICIENT_SCOPE: Final = 'Bearer realm="mcp_jupyter", error="insufficient_scope"'
-"""The same of every 403 for a good token that does not reach so far."""
+"""The `WWW-Authenticate` of every 403 for a good token whose scope does not include the request."""
 
 REFUSALS_LOGGED_PER_SECOND: Final = 10
 """A flood of refused requests must not become a flood of log lines: it would cost more than the requests."""
@@ -67,27 +76,27 @@ MIN_TOKEN_CHARS: Final = 16
 """A shorter token could be guessed by asking often enough."""
 
 MAX_TOKEN_CHARS: Final = 512
-"""It travels in a header of every request."""
+"""A token travels in a header of every request."""
 
 _TOKEN: Final = re.compile(r"[A-Za-z0-9._~+/-]+=*", re.ASCII)
 """What may follow `Bearer` (RFC 6750 section 2.1, b64token)."""
 
 
 class Refusal(McpError):
-    """A request that gets no further: an HTTP status and a JSON-RPC error as its body.
+    """The answer to a request that is refused: an HTTP status, and a JSON-RPC error as its body.
 
     Parameters
     ----------
     status : int
         The HTTP status.
     message : str
-        One sentence, without anything the request said.
+        One sentence. It repeats nothing of the request.
     headers : mapping, optional
         More response headers.
     code : int
         The JSON-RPC error's code.
     request_id : RequestId, optional
-        Of the refused request, where it could be read.
+        The JSON-RPC id of the refused request, where it could be read.
     """
 
     def __init__(
@@ -107,7 +116,7 @@ class Refusal(McpError):
 
     @classmethod
     def of(cls, error: McpError, status: int, request_id: RequestId | None) -> Refusal:
-        """A protocol error as the whole answer to a request."""
+        """Make a protocol error the whole answer to a request."""
         return cls(status, error.message, code=error.code, data=error.data, request_id=request_id)
 
 
@@ -118,29 +127,36 @@ class Principal:
     Attributes
     ----------
     id : str
-        Sessions and limits belong to it. Two requests with the same id come from the same principal.
+        The owner of sessions and limits. Two requests with the same id come from the same principal.
     max_body_bytes : int
-        The largest body it may send: one that may call no tools needs no large ones, and must not make the
-        server parse them.
+        The largest body that it may send. A principal that may call no tools needs no large ones, and must
+        not make the server parse them.
     """
 
     id: str = ""
     max_body_bytes: int = MAX_BODY_BYTES
 
     def check(self, frame: Frame) -> Refusal | None:
-        """Why this principal may not send `frame`; None when it may."""
+        """Return why this principal may not send `frame`; None when it may."""
         return None
+
+    def authorise(self, frame: Frame) -> None:
+        """Raise the `Refusal` of a message that this principal may not send."""
+        refusal = self.check(frame)
+        if refusal is not None:
+            refusal.request_id = frame.id if isinstance(frame, Request) else None
+            raise refusal
 
     @property
     def rights(self) -> Rights:
-        """What it may use, for a server that has to decide what a call is for."""
+        """What this principal may use, for a server that has to decide what a call is for."""
         return EVERY_RIGHT
 
     def rights_with(self, frame: Frame) -> Rights | None:
-        """The rights that travel with `frame`; None with most.
+        """Return the rights that the server gets with `frame`; None for most messages.
 
-        They travel with an opening, whose answer may name what there is, and with a call of a tool that may
-        stand for others.
+        They go with `initialize` and `server/discover`, whose results may name tools, and with a call of a
+        tool that may stand for others.
         """
         if not isinstance(frame, Request):
             return None
@@ -148,26 +164,85 @@ class Principal:
         return self.rights if stands or frame.method in _OPENING else None
 
     def filter(self, request: Request, message: Message) -> Message:
-        """The part of a response that this principal may see: lists name only what it may use.
+        """Return the part of a response that this principal may see: lists name only what it may use.
 
-        It must not raise: it runs where the server's messages arrive. A result is a dict where it came over
-        a wire; of a server in this process it may be a model.
+        It must not raise, because it runs where the server's messages arrive. A result that came over a wire
+        is a dict; one of a server in this process may be a model.
         """
         return message
 
 
-class Guard(Protocol):
-    """Decides who comes in. Asked once a request, before a byte of its body is read."""
+class Authenticator(Protocol):
+    """Knows which hosts and origins belong to a server, and whose credential a request carries."""
 
-    def check(self, handler: RequestHandler) -> None:
-        """Look at `Host` and `Origin`; raise `Refusal` (403) when they are not ours."""
+    def origin_problem(self, handler: RequestHandler) -> str | None:
+        """Return why `Host` or `Origin` is foreign, as the end of a sentence; None when they are not."""
 
-    async def admit(self, handler: RequestHandler) -> Principal:
-        """Look at the credential; raise `Refusal` (401, 403) when it opens nothing here."""
+    async def authenticate(self, handler: RequestHandler) -> Principal:
+        """Return whose credential the request carries.
+
+        Raises
+        ------
+        Refusal
+            401: there is no good credential. 403: it does not open this URL. 400: there are several.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class Admitted:
+    """A request that is let in: who sent it, and the endpoint that its URL names."""
+
+    principal: Principal
+    endpoint: Endpoint
+
+
+async def admit(
+    handler: RequestHandler,
+    authenticator: Authenticator,
+    find_endpoint: Callable[[Principal], Awaitable[Endpoint]],
+) -> Admitted:
+    """Let a request in, or refuse it, before a byte of its body is read.
+
+    The order is part of the security model. What needs no credential is checked first, so that a flood costs
+    little. Whether a notebook or a session exists is told to nobody without a good credential.
+
+    Parameters
+    ----------
+    handler : RequestHandler
+        Of the request; an authenticator may need its route's arguments and settings.
+    find_endpoint : async callable
+        Returns the endpoint that the URL names; raises `Refusal` (404, 503).
+
+    Raises
+    ------
+    Refusal
+        400, 413 for a body that may not come; 403 for a foreign host or origin; 415 for another content type;
+        what `authenticate` and `find_endpoint` raise.
+    """
+    request = handler.request
+    _check_body_length(request, MAX_BODY_BYTES)
+    problem = authenticator.origin_problem(handler)
+    if problem is not None:
+        raise Refusal(403, f"Refused: {problem}.")
+    content_type = request.headers.get("Content-Type", "").partition(";")[0]
+    if request.method == "POST" and content_type.strip().lower() != JSON:
+        raise Refusal(415, f"The Content-Type must be {JSON}.")
+    principal = await authenticator.authenticate(handler)
+    _check_body_length(request, principal.max_body_bytes)
+    return Admitted(principal, await find_endpoint(principal))
+
+
+def _check_body_length(request: HTTPServerRequest, limit: int) -> None:
+    length = request.headers.get("Content-Length", "0")
+    if request.method != "POST":
+        if length != "0" or "Transfer-Encoding" in request.headers:
+            raise Refusal(400, f"A {request.method} has no body here.")
+    elif length.isdecimal() and int(length[:20]) > limit:
+        raise Refusal(413, f"A body may have {limit} bytes at most.")
 
 
 def is_loopback(host: str) -> bool:
-    """Whether a server that listens on `host` can be reached from this machine only."""
+    """Tell whether a server that listens on `host` can be reached from this machine only."""
     if host == "localhost":
         return True
     try:
@@ -182,8 +257,8 @@ def check_token(token: str) -> str:
     Raises
     ------
     ValueError
-        It is too short, too long, or has characters that the header cannot carry. The message does not repeat
-        the token.
+        The token is too short, too long, or has characters that the header cannot carry. The message does not
+        repeat the token.
     """
     if not MIN_TOKEN_CHARS <= len(token) <= MAX_TOKEN_CHARS or _TOKEN.fullmatch(token) is None:
         raise ValueError(
@@ -194,12 +269,12 @@ def check_token(token: str) -> str:
     return token
 
 
-class LoopbackGuard:
-    """The guard of a server that stands alone: on the loopback interface, or anywhere with a token.
+class StandaloneAuthenticator:
+    """The authenticator of a standalone server: on the loopback interface, or anywhere with a token.
 
-    It keeps out pages from elsewhere that run in a browser on this machine: such a page cannot help naming
-    its origin, or (DNS rebinding) a host that is not ours. The other users and programs of this machine are
-    kept out by the token alone.
+    It refuses pages from elsewhere that run in a browser on this machine: the browser sends the page's
+    origin, or (DNS rebinding) a host name that is not the server's. Only the token keeps out the other users
+    and programs of this machine.
 
     Parameters
     ----------
@@ -210,7 +285,8 @@ class LoopbackGuard:
     token : str, optional
         A secret that every request must carry in `Authorization: Bearer`.
     any_host : bool
-        Take any one `Host`: by which names other machines call this one is not known. `token` is needed then.
+        Accept any one `Host`, because the names by which other machines call this one are not known. This
+        needs `token`.
 
     Raises
     ------
@@ -234,17 +310,17 @@ class LoopbackGuard:
         self._principal = Principal()
 
     @classmethod
-    def at(cls, port: int, token: str | None = None) -> LoopbackGuard:
-        """The guard of a server on the loopback interface at `port`, reached over plain HTTP."""
+    def at(cls, port: int, token: str | None = None) -> StandaloneAuthenticator:
+        """Make the authenticator of a server on the loopback interface at `port`, reached over plain HTTP."""
         hosts = loopback(port)
         return cls(hosts, [f"http://{host}" for host in hosts], token)
 
     @classmethod
-    def listening(cls, host: str, port: int, token: str | None) -> LoopbackGuard:
-        """The guard of a server that listens on `host` and `port`.
+    def listening(cls, host: str, port: int, token: str | None) -> StandaloneAuthenticator:
+        """Make the authenticator of a server that listens on `host` and `port`.
 
-        Without a token it answers to the loopback names at this port only. With one it answers at any port
-        (a tunnel's, a container's), and beyond the loopback interface to any name.
+        Without a token it accepts the loopback names at this port only. With a token it accepts any port
+        (a tunnel's, a container's), and beyond the loopback interface any name.
 
         Raises
         ------
@@ -262,22 +338,20 @@ class LoopbackGuard:
         hosts = own if token is None else (*loopback(), f"{shown}:*")
         return cls(hosts, [f"http://{each}" for each in own], token)
 
-    def check(self, handler: RequestHandler) -> None:
-        """Refuse foreign hosts and origins."""
+    def origin_problem(self, handler: RequestHandler) -> str | None:
+        """Compare `Host` and `Origin` with those of the server."""
         get_list = handler.request.headers.get_list
-        reason = self._host_refusal(get_list("Host")) or self._origins.check(
+        return self._host_problem(get_list("Host")) or self._origins.check(
             get_list("Origin"), get_list("Sec-Fetch-Site")
         )
-        if reason is not None:
-            raise Refusal(403, f"Refused: {reason}.")
 
-    def _host_refusal(self, hosts: Sequence[str]) -> str | None:
+    def _host_problem(self, hosts: Sequence[str]) -> str | None:
         if self._hosts is not None:
             return self._hosts.check(hosts)
         return None if len(hosts) == 1 else "exactly one Host header is needed"
 
-    async def admit(self, handler: RequestHandler) -> Principal:
-        """Compare the token, where there is one, in constant time."""
+    async def authenticate(self, handler: RequestHandler) -> Principal:
+        """Compare the token, where the server has one, in constant time."""
         if self._token is not None:
             given = bearer_token(handler)
             if given is None or not hmac.compare_digest(given.encode("latin-1", "replace"), self._token):
@@ -286,12 +360,12 @@ class LoopbackGuard:
 
 
 def bearer_token(handler: RequestHandler) -> str | None:
-    """The token in `Authorization: Bearer`; None when there is no such header.
+    """Return the token in `Authorization: Bearer`; None when there is no such header.
 
     Raises
     ------
     Refusal
-        More than one `Authorization` header: two readers might take different ones.
+        400: there is more than one `Authorization` header, and two readers might take different ones.
     """
     values = handler.request.headers.get_list("Authorization")
     if len(values) > 1:
@@ -301,7 +375,7 @@ def bearer_token(handler: RequestHandler) -> str | None:
 
 
 class RefusalLog:
-    """Writes one short line about each refused request, and not many of them.
+    """Writes one short log line about each refused request, and few lines a second.
 
     Parameters
     ----------

@@ -15,7 +15,7 @@ import pytest
 from tornado.web import RequestHandler
 
 from mcp_jupyter.server.http import base_handler
-from mcp_jupyter.server.http.access import LoopbackGuard, Principal, RefusalLog
+from mcp_jupyter.server.http.admission import Principal, RefusalLog, StandaloneAuthenticator
 
 from .conftest import Front
 from .wire import ACCEPT, BOUND, Reply, Wire, call, connect, initialize
@@ -109,8 +109,8 @@ async def test_origin_matrix(mount: Mount, origin: str) -> None:
     values, let_in = ORIGINS[origin]
     async with mount() as front:
         origins = [("Origin", value.format(port=front.port, other=front.port + 1)) for value in values]
-        front.door.guard = guard = LoopbackGuard.at(front.port, TOKEN)
-        assert TOKEN not in repr(guard)
+        front.http.authenticator = authenticator = StandaloneAuthenticator.at(front.port, TOKEN)
+        assert TOKEN not in repr(authenticator)
         for path in ROUTES:
             for verb in VERBS:
                 for credential in ({}, BEARER, {"Cookie": f"token={TOKEN}"}):
@@ -166,7 +166,7 @@ async def test_odd_targets_and_host_headers_reach_nothing(front: Front) -> None:
 )
 async def test_without_the_token_nothing_opens(mount: Mount, headers: dict[str, str]) -> None:
     async with mount() as front:
-        front.door.guard = LoopbackGuard.at(front.port, TOKEN)
+        front.http.authenticator = StandaloneAuthenticator.at(front.port, TOKEN)
         reply = await ask(front, "POST", f"/mcp?token={TOKEN}", list(headers.items()))
         assert reply.status == 401
         assert (reply.header("WWW-Authenticate") or "").startswith('Bearer realm="mcp_jupyter"')
@@ -201,7 +201,7 @@ async def test_300_megabytes_cost_no_memory(mount: Mount, known: bool, chunked: 
     process = psutil.Process()
     piece = b"x" * 2**20
     async with mount() as front:
-        front.door.guard = LoopbackGuard.at(front.port, TOKEN)
+        front.http.authenticator = StandaloneAuthenticator.at(front.port, TOKEN)
         before = process.memory_info().rss
         grown = 0
         async with connect(front.port) as wire:
@@ -241,12 +241,12 @@ async def test_a_body_of_too_many_lists_is_refused_unparsed(front: Front) -> Non
 async def test_a_principal_may_send_no_larger_body_than_it_needs(mount: Mount) -> None:
     """What it may not do need not be parsed to be refused (1.26)."""
 
-    class Small(LoopbackGuard):
-        async def admit(self, handler: RequestHandler) -> Principal:
+    class Small(StandaloneAuthenticator):
+        async def authenticate(self, handler: RequestHandler) -> Principal:
             return Principal("small", max_body_bytes=1000)
 
     async with mount() as front:
-        front.door.guard = Small.at(front.port)
+        front.http.authenticator = Small.at(front.port)
         for size, status in ((1000, 400), (1001, 413)):
             async with connect(front.port) as wire:
                 assert (await wire.post(b"[" + b" " * (size - 2) + b"]")).status == status
@@ -261,8 +261,8 @@ async def test_one_principal_cannot_hold_bodies_without_end(mount: Mount, monkey
     """Others are served meanwhile, and it is again when its bodies have come or gone (1.28)."""
     monkeypatch.setattr(base_handler, "MAX_PRINCIPAL_BODY_BYTES", 1_000_000)
 
-    class Named(LoopbackGuard):
-        async def admit(self, handler: RequestHandler) -> Principal:
+    class Named(StandaloneAuthenticator):
+        async def authenticate(self, handler: RequestHandler) -> Principal:
             return Principal(handler.request.headers["X-Name"])
 
     async def begun(stack: AsyncExitStack, name: str, size: int) -> Wire:
@@ -274,10 +274,10 @@ async def test_one_principal_cannot_hold_bodies_without_end(mount: Mount, monkey
         return wire
 
     async with mount() as front, AsyncExitStack() as stack:
-        front.door.guard = Named.at(front.port)
+        front.http.authenticator = Named.at(front.port)
         first = await begun(stack, "greedy", 600_000)
         async with asyncio.timeout(BOUND):
-            while front.door._body_bytes["greedy"] < 600_000:
+            while front.http._body_bytes["greedy"] < 600_000:
                 await asyncio.sleep(0.01)
         second = await begun(stack, "greedy", 600_000)
         reply = await second.reply()
@@ -289,7 +289,7 @@ async def test_one_principal_cannot_hold_bodies_without_end(mount: Mount, monkey
         third = await begun(stack, "greedy", 900_000)
         await third.close()
         async with asyncio.timeout(BOUND):
-            while front.door._body_bytes:
+            while front.http._body_bytes:
                 await asyncio.sleep(0.01)
 
 
@@ -320,20 +320,20 @@ async def test_a_dripping_body_is_cut_off(mount: Mount, method: str) -> None:
             assert (await other.post(call(1, "echo"))).status == 400
 
 
-async def test_a_guard_that_takes_too_long_leaves_nothing(mount: Mount) -> None:
-    class SlowGuard(LoopbackGuard):
-        async def admit(self, handler: RequestHandler) -> Principal:
+async def test_an_authenticator_that_takes_too_long_leaves_nothing(mount: Mount) -> None:
+    class Slow(StandaloneAuthenticator):
+        async def authenticate(self, handler: RequestHandler) -> Principal:
             await opened.wait()
             left.set()
-            return await super().admit(handler)
+            return await super().authenticate(handler)
 
     opened, left = asyncio.Event(), asyncio.Event()
-    async with mount(SlowGuard(), body_timeout=0.05) as front, connect(front.port) as wire:
+    async with mount(Slow(), body_timeout=0.05) as front, connect(front.port) as wire:
         await wire.send_message(call(1, "echo"))
         assert (await wire.reply()).status == 408
         opened.set()
         await asyncio.wait_for(left.wait(), BOUND)
-    assert front.door.inside == 0
+    assert front.http.under_way == 0
 
 
 async def test_a_client_that_leaves_in_its_body_leaves_nothing(front: Front) -> None:
@@ -342,7 +342,7 @@ async def test_a_client_that_leaves_in_its_body_leaves_nothing(front: Front) -> 
         await wire.send("POST", "/mcp", headers)
         await wire.raw(b"{")
     async with asyncio.timeout(BOUND):
-        await front.door.emptied()
+        await front.http.idle()
 
 
 async def test_expect_continue_is_answered_only_when_admitted(front: Front) -> None:
