@@ -1,50 +1,73 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The hub itself: which notebooks there are, who talks to it, and who hears that something changed.
+"""The MCP server of all live notebooks: a low-level server whose handlers forward requests to notebooks.
 
-Owns the look at the runtime directory, one follower for each notebook, and the conversations. Knows no
-message.
-
-Everything here belongs to one event loop's thread.
+Lists come from the catalog. Every other request goes to the notebook that its name, URI or task id names, and
+the notebook's result comes back with the names of this server. The rounds and tasks of a call are the
+notebook's own: `requestState` and `inputResponses` pass unchanged. A principal gets what is in its scope
+(`Scope`); what is outside does not exist for it.
 """
 
 from __future__ import annotations
 
-import os
-import time
-from collections.abc import AsyncIterator, Callable, Collection
-from contextlib import asynccontextmanager
-from typing import Final
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager, suppress
+from functools import partial
+from typing import Any, Final
 
 import anyio
 from anyio.abc import TaskGroup
 
-from .._util.tasks import FailureLog, guarded, owned_tasks
+from .._util.tasks import guarded
+from .._version import __version__
 from ..engine.channel import Channel, memory_pair
-from ..errors import ConnectionClosed
+from ..errors import ConnectionClosed, McpError, McpJupyterError, ToolError, UnknownName
 from ..ipc.discovery import Discovery
-from ..ipc.files import ConnectionInfo
-from ..protocol.rights import Mode
-from .catalog import KINDS, LIST_SECONDS, Index, Notebook
-from .names import labels
-from .scope import EVERYTHING, Scope
-from .session import Conversation
+from ..protocol.codes import INTERNAL_ERROR, INVALID_PARAMS
+from ..protocol.frames import dumps, parse_trusted
+from ..protocol.methods import FORGET_SENDER
+from ..protocol.rights import Mode, Rights, is_kept_result
+from ..server.constant_tools import (
+    FIND_TOOLS,
+    USE_TOOL,
+    found_tools,
+    inner_call,
+    is_name,
+    needed,
+    part_of,
+    query_in,
+    split_uri,
+    unreadable,
+    uri_in,
+)
+from ..server.context import RequestContext
+from ..server.host_profiles import HostProfile
+from ..server.lowlevel.server import NotificationOptions, Server
+from ..types import RequestParams
+from .catalog import AWAY_SECONDS, LISTS, Catalog, Index, Notebook, Target
+from .names import hub_uri
+from .scope import EVERYTHING, Scope, sees
+from .session import AggregateSession, quietly
 
-__all__ = ["AWAY_SECONDS", "Hub"]
+__all__ = ["Aggregate"]
 
-TICK_SECONDS: Final = 0.5
-"""How often it is looked whether the runtime directory has changed: one `stat`."""
+KEPT_SECONDS: Final = 30.0
+"""Seconds for all notebooks to say whether a result is theirs. A busy one must not hold up the answer."""
 
-LOOK_SECONDS: Final = 5.0
-"""How often the kernels are looked for all the same: one that was killed leaves its file behind."""
+_INSTRUCTIONS: Final = (
+    "The live Jupyter notebooks of this user. Names begin with the notebook's, as in "
+    "NOTEBOOK_TOOL; each runs in its own kernel. Notebooks come and go: list again when a list has changed.\n"
+    "A result that is cut ends in a line that says how to read on."
+)
+_FORWARDED: Final = (
+    "prompts/get",
+    "resources/read",
+    "resources/subscribe",
+    "resources/unsubscribe",
+    "completion/complete",
+)
 
-FRESH_SECONDS: Final = LIST_SECONDS + 0.5
-"""How long a list waits for notebooks that have just come, and are asked for the first time."""
 
-AWAY_SECONDS: Final = 60.0
-"""A kernel that stays away for so long is not coming back: what conversations keep for it ends."""
-
-
-class Hub:
+class Aggregate(Server[None]):
     """All live notebooks as one server, to be served as any other: `serve` within `running`.
 
     Parameters
@@ -52,7 +75,8 @@ class Hub:
     discovery : Discovery
         Finds live kernels.
     scope_of : callable, optional
-        What a sender (`Message.sender`) may see and call; asked for each request. Everything when left out.
+        Returns what a sender (`Message.sender`) may see and call; called at each request. Without it, every
+        sender may use everything.
     away_seconds : float
         After which a kernel that went away is given up.
     constant_tools : "yes", "no" or "auto"
@@ -66,149 +90,242 @@ class Hub:
         away_seconds: float = AWAY_SECONDS,
         constant_tools: Mode = "no",
     ) -> None:
-        self.discovery = discovery
+        super().__init__(
+            "mcp-jupyter-hub", __version__, _INSTRUCTIONS, self._following, title="Jupyter notebooks"
+        )
+        self.notification_options = NotificationOptions(True, True, True)
+        self.catalog = Catalog(discovery, away_seconds, self.changed, self._leave)
         self.scope_of = scope_of
-        self.constant_tools: Mode = constant_tools
-        self._away_seconds = away_seconds
-        self._notebooks: dict[str, Notebook] = {}
-        self._following: set[str] = set()
-        self._conversations: set[Conversation] = set()
-        self._index: Index | None = None
-        self._seen: int | None = None
-        self._looked = 0.0
-        self._looking = anyio.Lock()
-        self._failures = FailureLog("Looking for live notebooks")
-        self._tasks: TaskGroup | None = None
-        self._stopping = anyio.Event()
+        self._constant_tools: Mode = constant_tools
+        self._open_sessions: set[AggregateSession] = set()
+        self._group: TaskGroup | None = None
+        for method in LISTS:
+            self.add_handler(method, RequestParams, self._list)
+        for method in _FORWARDED:
+            self.add_handler(method, RequestParams, self._forward_unchanged)
+        self.add_handler("tools/call", RequestParams, self._call_tool)
+        self.add_handler(FORGET_SENDER, RequestParams, self._forget_sender)
 
     # -- life ----------------------------------------------------------------------------------------
 
     @asynccontextmanager
-    async def running(self) -> AsyncIterator[None]:
-        """What stands around all conversations: the followers of notebooks."""
-        self._stopping = anyio.Event()
+    async def _following(self) -> AsyncIterator[None]:
         try:
-            async with owned_tasks() as self._tasks:
-                self._tasks.start_soon(self._watch)
-                try:
-                    yield
-                finally:
-                    self._stopping.set()
+            async with self.catalog.following() as self._group:
+                yield
         finally:
-            self._tasks = None
-
-    async def stopping(self) -> None:
-        """Wait until the hub is about to stop."""
-        await self._stopping.wait()
+            self._group = None
 
     async def serve(self, channel: Channel) -> None:
-        """Run one conversation until it is closed; call it within `running`."""
-        conversation = Conversation(self, channel)
-        self._conversations.add(conversation)
+        """Run one session until it is closed; call it within `running`."""
+        session = AggregateSession(self, channel)
+        self._open_sessions.add(session)
         try:
-            await conversation.serve()
+            await self._converse(session)
         finally:
-            self._conversations.discard(conversation)
+            self._open_sessions.discard(session)
 
     async def open(self) -> Channel:
-        """A channel to a conversation of its own, not yet started.
+        """Return a channel to a session of its own, not yet started.
 
         Raises
         ------
         ConnectionClosed
             Outside of `running`.
         """
-        if self._tasks is None:
+        if self._group is None:
             raise ConnectionClosed("The endpoint of all notebooks does not run.")
         ours, theirs = memory_pair()
-        self._tasks.start_soon(guarded, "A conversation with all notebooks", self.serve, theirs)
+        self._group.start_soon(guarded, "A session with all notebooks", self.serve, theirs)
         return ours
 
-    # -- what conversations ask ------------------------------------------------------------------------
+    def _leave(self, kernel_id: str) -> None:
+        for session in self._open_sessions:
+            session.leave(kernel_id)
 
-    @property
-    def index(self) -> Index:
-        """What the notebooks offer now."""
-        if self._index is None:
-            live = {item.kernel_id: item for item in self._notebooks.values() if item.live}
-            for kernel_id, label in labels((item.info.name, id_) for id_, item in live.items()).items():
-                live[kernel_id].label = label
-            self._index = Index(live.values())
-        return self._index
+    # -- handlers ------------------------------------------------------------------------------------
 
-    async def fresh(self) -> Index:
-        """The same, once notebooks that have just come were asked; waits no longer than `FRESH_SECONDS`."""
-        with anyio.move_on_after(FRESH_SECONDS):
-            await self._look()
-            for kernel_id in list(self._following):
-                await self._notebooks[kernel_id].listed.wait()
-        return self.index
+    async def answer_in_rounds(self, method: str, params: Mapping[str, Any], context: RequestContext) -> Any:
+        """Answer one round of a call. The notebook keeps the call between its rounds."""
+        return await self.answer(method, params, context)
 
-    # -- notebooks ---------------------------------------------------------------------------------------
+    async def answer_about_task(self, params: Mapping[str, Any], context: RequestContext) -> Any:
+        """Answer a request about a task, which its notebook keeps."""
+        return await self._forward(context, context.method, params)
 
-    def _mtime(self) -> int:
-        """When an entry of the runtime directory last came, went or was replaced."""
+    async def _list(self, context: RequestContext, params: RequestParams) -> dict[str, Any]:
+        if context.call.params.get("cursor") is not None:
+            raise McpError(INVALID_PARAMS, "There is one page only: send no cursor.")
+        index, scope = await self.catalog.fresh(), self.scope_of(context.sender)
+        found = index.listed(context.method, scope, context.profile)
+        if context.method == "tools/list":
+            found["tools"] += listed(self._constant_tools, context.profile, index, scope)
+        return found
+
+    async def _call_tool(self, context: RequestContext, params: RequestParams) -> Any:
+        if self._constant_tools != "no" and is_name(context.call.params.get("name")):
+            index, read = await self.catalog.fresh(), partial(self._read, context)
+            answered = await answer(context, index, self.scope_of(context.sender), read)
+            if answered is not None:
+                return answered
+        return await self._forward(context, context.method, context.call.params)
+
+    async def _forward_unchanged(self, context: RequestContext, params: RequestParams) -> Any:
+        return await self._forward(context, context.method, context.call.params)
+
+    async def _forget_sender(self, context: RequestContext, params: RequestParams) -> dict[str, Any]:
+        """Tell each notebook to give up what it keeps for the sender."""
+        call = context.call
+
+        async def forget(notebook: Notebook) -> None:
+            upstream = await _session(context).upstream(notebook, context.era)
+            await upstream.forward(call, call.method, call.params, call.notify)
+
+        async with anyio.create_task_group() as tasks:
+            for notebook in self.catalog.index.notebooks(EVERYTHING):
+                tasks.start_soon(quietly, partial(forget, notebook))
+        return {}
+
+    # -- forwarding ----------------------------------------------------------------------------------
+
+    async def _forward(self, context: RequestContext, method: str, params: Mapping[str, Any]) -> Any:
+        """Forward a request to the notebook that it names, and return the result with this server's names."""
+        if method == "resources/read" and is_kept_result(str(params.get("uri"))):
+            return await self._read_kept(context, params)
+        target = await self._target(context, method, params)
+        notebook, rewriting, call = target.notebook, target.notebook.rewriting, context.call
+        call.rights = rights_at(method, target.params, self._constant_tools)
+
+        def heard(method: str, params: Mapping[str, Any]) -> None:
+            call.notify(method, rewriting.notification(params))
+
         try:
-            return os.stat(self.discovery.runtime_dir).st_mtime_ns
-        except OSError:
-            return 0
+            upstream = await _session(context).upstream(notebook, context.era)
+            return rewriting.result(method, await upstream.forward(call, method, target.params, heard))
+        except McpError as exc:
+            unknown = UnknownName.of(exc.data)
+            if unknown is None:
+                raise
+            raise self.catalog.index.unknown(unknown, notebook, self.scope_of(context.sender)) from None
+        except McpJupyterError as exc:
+            raise McpError(INTERNAL_ERROR, f"Notebook {notebook.label!r}: {exc}") from None
 
-    async def _watch(self) -> None:
-        failures = FailureLog("Looking after the notebooks")
-        while True:
-            with failures:
-                await self._look(always=time.monotonic() - self._looked >= LOOK_SECONDS)
-                self._give_up()
-            await anyio.sleep(TICK_SECONDS)
+    async def _target(self, context: RequestContext, method: str, params: Mapping[str, Any]) -> Target:
+        wanted = method, params, self.scope_of(context.sender), context.era
+        try:
+            return self.catalog.index.target(*wanted)
+        except McpError:  # its notebook may have come just now
+            index = await self.catalog.fresh()
+            return index.target(*wanted)
 
-    async def _look(self, always: bool = False) -> None:
-        """Find notebooks that have come, where the runtime directory has changed or `always`.
+    async def _read(self, context: RequestContext, uri: str) -> Mapping[str, Any]:
+        """Read a URI in the course of another request."""
+        meta = context.call.params.get("_meta")
+        params = {"uri": uri} if meta is None else {"uri": uri, "_meta": meta}
+        result: Mapping[str, Any] = await self._forward(context, "resources/read", params)
+        return result
 
-        Where that fails, what is known stands.
+    async def _read_kept(self, context: RequestContext, params: Mapping[str, Any]) -> Any:
+        """Read a kept result by its notebook's own URI, as the text of a result names it.
+
+        The URI does not say which notebook: all are asked, and one has it.
         """
-        async with self._looking:  # whoever finds somebody looking waits for what he finds
-            now = self._mtime()
-            if now == self._seen and not always:
-                return
-            self._seen, self._looked = now, time.monotonic()
-            live: list[ConnectionInfo] | None = None
-            with self._failures:
-                live = await self.discovery.live()
-            if live is None:
-                self._seen = None  # look again at the next occasion
-                return
-            for info in live:
-                known = self._notebooks.get(info.kernel_id)
-                if known is None:
-                    known = self._notebooks[info.kernel_id] = Notebook(info, self._changed)
-                if info.kernel_id not in self._following:
-                    known.info = info
-                    self._following.add(info.kernel_id)
-                    assert self._tasks is not None
-                    self._tasks.start_soon(guarded, f"Following notebook {info.name}", self._follow, known)
-                elif (known.info.name, known.info.path) != (info.name, info.path):
-                    known.info = info
-                    self._changed(KINDS)
+        found: list[Any] = []
 
-    async def _follow(self, notebook: Notebook) -> None:
-        try:
-            await notebook.follow()
-        finally:
-            self._following.discard(notebook.kernel_id)
-            self._seen = None  # it may be back already
+        async def ask(notebook: Notebook) -> None:
+            uri = hub_uri(notebook.label, params["uri"])
+            with suppress(McpError):
+                found.append(await self._forward(context, "resources/read", {**params, "uri": uri}))
+                tasks.cancel_scope.cancel()
 
-    def _give_up(self) -> None:
-        now = time.monotonic()
-        for notebook in list(self._notebooks.values()):
-            away = notebook.kernel_id not in self._following and not notebook.live
-            if away and now - notebook.last_live >= self._away_seconds:
-                del self._notebooks[notebook.kernel_id]
-                for conversation in self._conversations:
-                    conversation.leave(notebook.kernel_id)
+        with anyio.move_on_after(KEPT_SECONDS):
+            async with anyio.create_task_group() as tasks:
+                for notebook in self.catalog.index.notebooks(self.scope_of(context.sender)):
+                    tasks.start_soon(ask, notebook)
+        if not found:
+            raise context.era.resource_not_found(params["uri"])
+        return found[0]
 
-    def _changed(self, kinds: Collection[str]) -> None:
-        self._index = None
-        for conversation in list(self._conversations):
-            for kind in KINDS:
-                if kind in kinds:
-                    conversation.announce(kind)
+
+def _session(context: RequestContext) -> AggregateSession:
+    session = context.conversation
+    assert isinstance(session, AggregateSession), "`serve` makes no other"
+    return session
+
+
+# -- constant tools ------------------------------------------------------------------------------
+#
+# `find_tools`, `use_tool` and `read_more`: one set for all notebooks, with the names and URIs of this server.
+#
+# A call of `use_tool` becomes a call of the inner tool, which is allowed or refused as any other. What a
+# scope does not show is neither found nor listed in an error.
+
+Read = Callable[[str], Awaitable[Mapping[str, Any]]]
+"""Reads a `hub://` URI and returns the `resources/read` result."""
+
+
+def listed(mode: Mode, profile: HostProfile, index: Index, scope: Scope) -> list[dict[str, Any]]:
+    """Return the definitions that a host's list of tools has beside those of the notebooks."""
+    tools: list[dict[str, Any]] = parse_trusted(dumps([*needed(mode, profile).values()]))
+    taken = _names(index, scope)
+    return [tool for tool in tools if sees(scope, "tools", tool) and tool["name"] not in taken]
+
+
+async def answer(context: RequestContext, index: Index, scope: Scope, read: Read) -> dict[str, Any] | None:
+    """Answer a call of a constant tool; None for a call to forward, which one of `use_tool` becomes.
+
+    Parameters
+    ----------
+    context : RequestContext
+        Of a `tools/call` with the name of a constant tool.
+    read : async callable
+        Reads a URI, as far as the scope allows.
+    """
+    call = context.call
+    name, arguments = call.params["name"], call.params.get("arguments")
+    if name in _names(index, scope):
+        return None
+    arguments = arguments if isinstance(arguments, Mapping) else {}
+    try:
+        if name == USE_TOOL:
+            inner, given = inner_call(arguments)
+            call.params = {**call.params, "name": inner, "arguments": given}
+            context.delegate()
+            return None
+        if name == FIND_TOOLS:
+            tools = index.listed("tools/list", scope)["tools"]
+            return _text(found_tools(query_in(arguments), tools, context.profile.text_chars))
+        return _text(await _part(uri_in(arguments), index, scope, context.profile, read))
+    except ToolError as exc:
+        return {**_text(str(exc)), "isError": True}
+
+
+def rights_at(method: str, params: Mapping[str, Any], mode: Mode) -> Rights | None:
+    """Return what a notebook must know of the sender's rights, which have been checked here.
+
+    A user's tool may have the name of one of the notebook's constant tools. Those are not for the hosts of
+    this server, which has its own.
+    """
+    name = params.get("name")
+    if method != "tools/call" or not isinstance(name, str) or (mode == "auto" and not is_name(name)):
+        return None
+    return Rights((name,), constant_tools=mode)  # a result that is cut says whether read_more is there
+
+
+async def _part(uri: str, index: Index, scope: Scope, profile: HostProfile, read: Read) -> str:
+    uri, start = split_uri(uri)
+    try:
+        contents = (await read(uri)).get("contents")
+        return part_of(contents if isinstance(contents, list) else [], uri, start, profile)
+    except (McpError, ToolError) as exc:
+        known = [item["uri"] for item in index.listed("resources/list", scope)["resources"]]
+        raise unreadable(uri, str(exc), known) from None
+
+
+def _names(index: Index, scope: Scope) -> set[str]:
+    """Return the names of notebooks' own tools: the tool `tool` of a notebook `use` is `use_tool`."""
+    return {tool["name"] for tool in index.listed("tools/list", scope)["tools"]}
+
+
+def _text(text: str) -> dict[str, Any]:
+    return {"content": [{"type": "text", "text": text}]}

@@ -1,15 +1,18 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What one notebook offers, as far as it is known: its lists, kept up to date.
+"""The catalog of the live notebooks: which there are, what each offers, and which of them a request is for.
 
-Owns one modern conversation with the notebook, for as long as its kernel serves: it listens for changes
-and asks for the lists again. Knows no client and no other notebook.
+The catalog looks at the runtime directory and follows each notebook over a connection of its own, on which it
+hears of changed lists and asks for them again. All notebooks are asked at once; one that does not answer in
+time keeps its old lists and delays nobody. Everything here belongs to one event loop's thread.
 """
 
 from __future__ import annotations
 
 import logging
+import os
 import time
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final, TypeAlias
@@ -17,11 +20,12 @@ from typing import Any, Final, TypeAlias
 import anyio
 from anyio.abc import TaskGroup, TaskStatus
 
-from .._util.text import safe_line
+from .._util.tasks import FailureLog, guarded, owned_tasks
 from .._version import __version__
 from ..engine.connection import Connection, InboundRequest
 from ..errors import ConnectionClosed, LinkError, McpError, McpJupyterError, RequestTimeout, UnknownName
 from ..ipc.connect import dial
+from ..ipc.discovery import Discovery
 from ..ipc.files import ConnectionInfo
 from ..protocol.codes import INVALID_PARAMS, METHOD_NOT_FOUND
 from ..protocol.eras import CLIENT_CAPABILITIES, CLIENT_INFO, LATEST_MODERN, PROTOCOL_VERSION, Era
@@ -29,14 +33,15 @@ from ..protocol.frames import Notification
 from ..server.constant_tools import is_constant
 from ..server.definitions import ResultFacts, always_loaded, for_host
 from ..server.host_profiles import AGGREGATE, OWN, HostProfile
-from .names import NameTable, Rewriting, hub_uri, split_task, split_uri
+from .names import NameTable, Rewriting, hub_uri, labels, split_task, split_uri
 from .scope import Scope, may_read, narrowed, out_of_scope, sees
 
 __all__ = [
-    "KINDS",
+    "AWAY_SECONDS",
     "LISTS",
     "LIST_SECONDS",
     "MODERN_META",
+    "Catalog",
     "Index",
     "Notebook",
     "Target",
@@ -60,14 +65,14 @@ MODERN_META: Final[Mapping[str, Any]] = {
     CLIENT_CAPABILITIES: {},
     CLIENT_INFO: {"name": AGGREGATE.name, "version": __version__},
 }
-"""Of our own requests: as a client that takes everything as it is."""
+"""The `_meta` of the catalog's own requests: a client that takes everything as it is."""
 
 KINDS: Final[Mapping[str, Mapping[str, str]]] = {
     "tools": {"tools/list": "tools"},
     "resources": {"resources/list": "resources", "resources/templates/list": "resourceTemplates"},
     "prompts": {"prompts/list": "prompts"},
 }
-"""What can change, and the lists that are then asked for again: methods, and the members of their results."""
+"""What can change, and the lists that are then asked for again: each method, and its result's member."""
 
 _KIND_OF: Final = {f"notifications/{kind}/list_changed": kind for kind in KINDS}
 _ACKNOWLEDGED: Final = "notifications/subscriptions/acknowledged"
@@ -79,9 +84,9 @@ class Notebook:
     Parameters
     ----------
     info : ConnectionInfo
-        How it is reached; replaced when its kernel comes back.
+        How to reach it; replaced when its kernel comes back.
     changed : callable
-        Told the kinds of lists that are no longer what they were.
+        Called with the kinds of lists that have changed.
 
     Attributes
     ----------
@@ -90,9 +95,9 @@ class Notebook:
     last_live : float
         When it last did, on the monotonic clock.
     lists : mapping of str to list of dict
-        By the member's name in results; each list replaced as a whole.
+        By the member's name in results; each list is replaced as a whole.
     listed : Event
-        The first lists are here, or have been waited for long enough.
+        The first lists have arrived, or have been waited for long enough.
     """
 
     def __init__(self, info: ConnectionInfo, changed: Callable[[Collection[str]], None]) -> None:
@@ -108,11 +113,16 @@ class Notebook:
 
     @property
     def kernel_id(self) -> str:
-        """The id of its kernel: what it is known by."""
+        """The id of its kernel, by which the notebook is known."""
         return self.info.kernel_id
 
+    @property
+    def rewriting(self) -> Rewriting:
+        """Rewrites what the notebook sends, under its present label."""
+        return Rewriting(self.label, self.kernel_id)
+
     def is_open_to(self, scope: Scope) -> bool:
-        """Whether a principal may see it."""
+        """Tell whether a principal may see it."""
         return scope.opens(self.info.name, self.info.path)
 
     async def follow(self) -> None:
@@ -120,7 +130,7 @@ class Notebook:
         try:
             connection = Connection(await dial(self.info), self)
         except LinkError as exc:
-            log.info("A notebook is left out of the hub for now: %s", exc)
+            log.info("A notebook is not listed with the others for now: %s", exc)
             self._end()
             return
         self.live, self._news = True, anyio.Event()
@@ -190,7 +200,7 @@ class Notebook:
     # -- the connection's handler ------------------------------------------------------------------
 
     async def request(self, call: InboundRequest) -> Any:
-        """Nobody is here to be asked anything."""
+        """Refuse it: the catalog speaks for no host."""
         raise McpError(METHOD_NOT_FOUND, "This client answers nothing.")
 
     def notification(self, notification: Notification) -> None:
@@ -203,7 +213,7 @@ class Notebook:
 
 
 def _is_own(item: object) -> bool:
-    """Whether an item of a list is the notebook's. The hub has constant tools itself, one set for all."""
+    """Tell whether an item of a list is the notebook's own. The aggregate has one set of constant tools."""
     return isinstance(item, dict) and not is_constant(item)
 
 
@@ -291,12 +301,12 @@ class Index:
         if table is not None:
             return {**own, "name": table.outside(notebook.label, own["name"])}
         named = {**own, "name": f"{notebook.label}_{own['name']}"}
-        return Rewriting(notebook.label, notebook.kernel_id).uri(named)
+        return notebook.rewriting.uri(named)
 
     # -- lists -------------------------------------------------------------------------------------
 
     def listed(self, method: str, scope: Scope, profile: HostProfile = OWN) -> dict[str, Any]:
-        """The result of a method that lists, for a host."""
+        """Return the result of a method that lists, for a host."""
         key = LISTS[method]
         seen = [
             item
@@ -315,25 +325,20 @@ class Index:
         return self._tools[profile.name]
 
     def notebooks(self, scope: Scope) -> list[Notebook]:
-        """The live notebooks."""
+        """Return the live notebooks."""
         return [item for item in self._notebooks.values() if item.is_open_to(scope)]
 
     # -- requests ----------------------------------------------------------------------------------
 
     def target(self, method: str, params: Mapping[str, Any], scope: Scope, era: Era) -> Target:
-        """Which notebook a request is for.
+        """Return the notebook that a request is for, and its params there.
 
         Raises
         ------
         McpError
-            INVALID_PARAMS, or what the era has for resources that are not there.
+            INVALID_PARAMS, or the era's error for a resource that does not exist.
         """
-        find = _FINDERS.get(method)
-        if find is None:
-            raise McpError(
-                INVALID_PARAMS, f"The hub does not forward {safe_line(method)!r}: ask a notebook itself."
-            )
-        return find(self, method, params, scope, era)
+        return _FINDERS[method](self, method, params, scope, era)
 
     def _at_name(self, method: str, params: Mapping[str, Any], scope: Scope, era: Era) -> Target:
         key, name = _TABLES[method], params.get("name")
@@ -376,7 +381,7 @@ class Index:
         return Target(found[0], {**params, "taskId": found[1]})
 
     def unknown(self, error: UnknownName, notebook: Notebook, scope: Scope) -> UnknownName:
-        """A notebook's error for an unknown name, in the hub's names, with those that the scope may use."""
+        """Rewrite a notebook's error for an unknown name. It lists the names that the scope may use."""
         error = narrowed(scope, error.data) or error
         outside = partial(hub_uri, notebook.label)
         if error.kind != "resource":
@@ -384,13 +389,13 @@ class Index:
         return UnknownName(error.kind, outside(error.name), map(outside, error.known))
 
     def resource(self, uri: object, scope: Scope) -> tuple[Notebook, str] | None:
-        """The notebook that a URI of the hub leads to, and its own URI."""
+        """Return the notebook of a `hub://` URI, and its own URI; None when there is none in scope."""
         found = split_uri(uri) if isinstance(uri, str) else None
         notebook = None if found is None else self._open(found[0], scope)
         return (notebook, found[1]) if found and notebook and may_read(scope, found[1]) else None
 
     def task(self, task_id: object, scope: Scope) -> tuple[Notebook, str] | None:
-        """The notebook that a task id of the hub leads to, and its own id."""
+        """Return the notebook of a task id, and its own id of the task; None when there is none in scope."""
         found = split_task(task_id)
         for notebook in () if found is None else self.notebooks(scope):
             if found is not None and notebook.kernel_id == found[0]:
@@ -423,5 +428,140 @@ _FINDERS: Final[Mapping[str, _Finder]] = {
     "tasks/get": Index._at_task,
     "tasks/update": Index._at_task,
     "tasks/cancel": Index._at_task,
-    "tasks/result": Index._at_task,
 }
+
+
+# -- catalog -------------------------------------------------------------------------------------
+
+TICK_SECONDS: Final = 0.5
+"""Seconds between two looks whether the runtime directory has changed. A look costs one `stat`."""
+
+LOOK_SECONDS: Final = 5.0
+"""Seconds after which the kernels are looked for anyway: one that was killed leaves its file behind."""
+
+FRESH_SECONDS: Final = LIST_SECONDS + 0.5
+"""Seconds that a list waits for notebooks that have just come and are asked for the first time."""
+
+AWAY_SECONDS: Final = 60.0
+"""Seconds. A kernel that stays away for so long is not coming back, and what sessions keep for it ends."""
+
+
+class Catalog:
+    """The live notebooks.
+
+    Parameters
+    ----------
+    discovery : Discovery
+        Finds live kernels.
+    away_seconds : float
+        After which a kernel that went away is given up.
+    changed : callable
+        Called with "tools", "resources" or "prompts" when such a list has changed.
+    gone : callable
+        Called with the id of a kernel that was given up.
+    """
+
+    def __init__(
+        self,
+        discovery: Discovery,
+        away_seconds: float,
+        changed: Callable[[str], None],
+        gone: Callable[[str], None],
+    ) -> None:
+        self.discovery = discovery
+        self._away_seconds = away_seconds
+        self._changed = changed
+        self._gone = gone
+        self._notebooks: dict[str, Notebook] = {}
+        self._following: set[str] = set()
+        self._index: Index | None = None
+        self._seen: int | None = None
+        self._looked = 0.0
+        self._looking = anyio.Lock()
+        self._failures = FailureLog("Looking for live notebooks")
+
+    @asynccontextmanager
+    async def following(self) -> AsyncIterator[TaskGroup]:
+        """Follow the notebooks while the context is open. Yields a task group that ends with it."""
+        async with owned_tasks() as self._tasks:
+            self._tasks.start_soon(self._watch)
+            yield self._tasks
+
+    @property
+    def index(self) -> Index:
+        """What the notebooks offer now."""
+        if self._index is None:
+            live = {item.kernel_id: item for item in self._notebooks.values() if item.live}
+            for kernel_id, label in labels((item.info.name, id_) for id_, item in live.items()).items():
+                live[kernel_id].label = label
+            self._index = Index(live.values())
+        return self._index
+
+    async def fresh(self) -> Index:
+        """Return the index once new notebooks were asked, at the latest after `FRESH_SECONDS`."""
+        with anyio.move_on_after(FRESH_SECONDS):
+            await self._look()
+            for kernel_id in list(self._following):
+                await self._notebooks[kernel_id].listed.wait()
+        return self.index
+
+    def _mtime(self) -> int:
+        """Return when an entry of the runtime directory was last created, removed or replaced."""
+        try:
+            return os.stat(self.discovery.runtime_dir).st_mtime_ns
+        except OSError:
+            return 0
+
+    async def _watch(self) -> None:
+        failures = FailureLog("Looking after the notebooks")
+        while True:
+            with failures:
+                await self._look(always=time.monotonic() - self._looked >= LOOK_SECONDS)
+                self._give_up()
+            await anyio.sleep(TICK_SECONDS)
+
+    async def _look(self, always: bool = False) -> None:
+        """Find new notebooks if the runtime directory has changed or `always`. A failure changes nothing."""
+        async with self._looking:  # a second caller waits for what the first one finds
+            now = self._mtime()
+            if now == self._seen and not always:
+                return
+            self._seen, self._looked = now, time.monotonic()
+            live: list[ConnectionInfo] | None = None
+            with self._failures:
+                live = await self.discovery.live()
+            if live is None:
+                self._seen = None  # look again at the next occasion
+                return
+            for info in live:
+                known = self._notebooks.get(info.kernel_id)
+                if known is None:
+                    known = self._notebooks[info.kernel_id] = Notebook(info, self._lists_changed)
+                if info.kernel_id not in self._following:
+                    known.info = info
+                    self._following.add(info.kernel_id)
+                    self._tasks.start_soon(guarded, f"Following notebook {info.name}", self._follow, known)
+                elif (known.info.name, known.info.path) != (info.name, info.path):
+                    known.info = info
+                    self._lists_changed(KINDS)
+
+    async def _follow(self, notebook: Notebook) -> None:
+        try:
+            await notebook.follow()
+        finally:
+            self._following.discard(notebook.kernel_id)
+            self._seen = None  # it may be back already
+
+    def _give_up(self) -> None:
+        now = time.monotonic()
+        for notebook in list(self._notebooks.values()):
+            away = notebook.kernel_id not in self._following and not notebook.live
+            if away and now - notebook.last_live >= self._away_seconds:
+                del self._notebooks[notebook.kernel_id]
+                self._gone(notebook.kernel_id)
+
+    def _lists_changed(self, kinds: Collection[str]) -> None:
+        self._index = None
+        for kind in KINDS:
+            if kind in kinds:
+                self._changed(kind)

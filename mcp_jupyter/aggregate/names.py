@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What things of a notebook are called in the hub, and the way back. Pure text: no list, no link.
+"""Map a notebook's names, URIs and task ids to those of the aggregate, and back. Pure text.
 
 Source: spec 2025-11-25, server/tools ("Tool Names": 1 to 128 of `A-Za-z0-9_.-`); the model APIs behind the
 hosts take no dot and 64 characters.
@@ -36,12 +36,12 @@ _URI: Final = re.compile(r"hub://([^/]+)/(.+)", re.DOTALL)
 
 
 def labels(notebooks: Iterable[tuple[str, str]]) -> dict[str, str]:
-    """What each notebook is called, by kernel id.
+    """Return the label of each notebook, by kernel id.
 
     Parameters
     ----------
     notebooks : iterable of (name, kernel id)
-        Two notebooks that claimed one name at the same moment both get the head of their kernel's id.
+        Two notebooks that claimed one name at the same moment both get the beginning of their kernel's id.
     """
     found = sorted(notebooks)
     count = Counter(name for name, _ in found)
@@ -53,7 +53,7 @@ def _joined(label: str, name: str) -> str:
 
 
 def _ascii(label: str) -> str:
-    """A label for names that hosts take: without accents, and told apart from others by a digest."""
+    """Return a label for names that hosts accept: without accents, made unique by a digest."""
     if label.isascii():
         return label
     letters = unicodedata.normalize("NFKD", label).encode("ascii", "ignore").decode().strip("_.-")
@@ -66,12 +66,12 @@ def _marked(label: str, name: str) -> str:
 
 
 class NameTable:
-    """The names of one kind of thing, tools or prompts, of all notebooks.
+    """The names of all notebooks' tools, or of their prompts.
 
     Parameters
     ----------
     notebooks : mapping of str to sequence of str
-        The things' own names by the notebook's label.
+        The notebook's own names, by its label.
     """
 
     def __init__(self, notebooks: Mapping[str, Sequence[str]]) -> None:
@@ -87,14 +87,14 @@ class NameTable:
         return joined if len(joined) <= MAX_NAME_CHARS and joined not in self._clashes else _marked(*pair)
 
     def outside(self, label: str, name: str) -> str:
-        """What a notebook's thing is called in the hub, or would be called if it were there."""
+        """Return the name here of a notebook's tool or prompt, whether the notebook has it or not."""
         return self._outside.get((label, name)) or self._name((label, name))
 
     def inside(self, outside: str) -> tuple[str, str] | None:
-        """The notebook's label and the thing's own name.
+        """Return the notebook's label and its own name of the tool or prompt.
 
-        A name that is not in the table, but begins with a notebook's, may be newer than the table: that
-        notebook will know. None when there is no such notebook, or several things were called so.
+        A name that is not in the table, but begins with a notebook's label, may be newer than the table: the
+        notebook decides. None when there is no such notebook, or when several names would be the same.
         """
         known = self._inside.get(outside)
         if known is not None or outside in self._clashes:
@@ -110,22 +110,22 @@ def _longest_first(item: tuple[str, str]) -> tuple[int, str]:
 
 
 def hub_uri(label: str, uri: str) -> str:
-    """A notebook's URI, or template of URIs, in the hub."""
+    """Return the `hub://` URI of a notebook's URI, or of its URI template."""
     return f"hub://{quote(label, safe='')}/{uri}"
 
 
 def split_uri(uri: str) -> tuple[str, str] | None:
-    """The notebook's label and its own URI; None when it is no URI of the hub."""
+    """Split a `hub://` URI into the notebook's label and its own URI; None for any other URI."""
     match = _URI.fullmatch(uri)
     return None if match is None else (unquote(match[1]), match[2])
 
 
 # -- rewriting -----------------------------------------------------------------------------------
 #
-# URIs and task ids of one notebook in what it sends, as the hub's clients must see them. Pure values.
+# URIs and task ids in what a notebook sends, as the aggregate's clients must see them.
 #
-# Knows where the protocol has URIs: lists, contents, links, notifications. What has not the form that the
-# protocol asks for is left as it is: the client will judge it.
+# The protocol has URIs in lists, contents, links and notifications. A value without the form that the
+# protocol demands is left as it is: the client will judge it.
 
 
 def split_task(task_id: object) -> tuple[str, str] | None:
@@ -137,12 +137,12 @@ def split_task(task_id: object) -> tuple[str, str] | None:
 
 
 class Rewriting:
-    """What one notebook says, in the hub's words.
+    """Rewrites the URIs and task ids in what one notebook sends.
 
     Parameters
     ----------
     label : str
-        What the notebook is called in the hub.
+        The notebook's label.
     kernel_id : str
     """
 
@@ -151,7 +151,7 @@ class Rewriting:
         self._kernel_id = kernel_id
 
     def result(self, method: str, result: Mapping[str, Any]) -> Mapping[str, Any]:
-        """The result of a request."""
+        """Rewrite the result of a request."""
         if method == "resources/read":
             return {**result, **self._each(result, "contents", self.uri)}
         if method == "prompts/get":
@@ -162,12 +162,12 @@ class Rewriting:
             return self._detailed(result)
         return result
 
-    def notice(self, params: Mapping[str, Any]) -> Mapping[str, Any]:
-        """The params of a notification."""
+    def notification(self, params: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Rewrite the params of a notification."""
         return self._detailed(params) if "taskId" in params else self.uri(params)
 
     def uri(self, item: Mapping[str, Any]) -> dict[str, Any]:
-        """Anything with a `uri` or a `uriTemplate`."""
+        """Rewrite the `uri` or `uriTemplate` of an object."""
         found = {key: item[key] for key in ("uri", "uriTemplate") if isinstance(item.get(key), str)}
         return {**item, **{key: hub_uri(self._label, value) for key, value in found.items()}}
 

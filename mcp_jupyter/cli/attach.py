@@ -54,11 +54,11 @@ def command(name: str | None, everything: bool, constant_tools: Mode | None) -> 
 
 
 async def _attach_all(mode: Mode | None) -> None:
-    from ..aggregate.aggregate import Hub
+    from ..aggregate.aggregate import Aggregate
     from ..ipc.discovery import Discovery
     from ..server.stdio import serve_stdio
 
-    await serve_stdio(Hub(Discovery(), constant_tools=mode or "auto"))
+    await serve_stdio(Aggregate(Discovery(), constant_tools=mode or "auto"))
 
 
 async def _attach(name: str | None, mode: Mode | None) -> None:

@@ -122,7 +122,7 @@ class McpJupyterApp(StartedApp):
 
     @cached_property
     def audience(self) -> str:
-        """What ties a token to this server: its URL, or under a hub, where ports change, the user's path."""
+        """What ties a token to this server: its URL, or the user's path in JupyterHub, where ports change."""
         return os.environ.get("JUPYTERHUB_SERVICE_PREFIX") or self.url
 
     @cached_property
@@ -138,7 +138,7 @@ class McpJupyterApp(StartedApp):
 
     @cached_property
     def callback(self) -> str | None:
-        """Where browsers bring the answer to a sign-in; None under a hub with no public address."""
+        """Where browsers bring the answer to a sign-in; None under a JupyterHub with no public address."""
         assert self.serverapp is not None
         if self.callback_url:
             return self.callback_url

@@ -54,7 +54,7 @@ class _MachineHandler(LoggedHandler, BaseHandler):
     async def find_endpoint(self, principal: Principal) -> Endpoint:
         """Return the endpoint of the notebook in the URL; that of all notebooks where the URL names none."""
         if not self.path_args:
-            return await self._notebooks.hub()
+            return await self._notebooks.aggregate()
         return await self._notebooks.endpoint(self.path_args[0], scope_of(principal))
 
     def before_log(self) -> None:

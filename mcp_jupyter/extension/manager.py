@@ -26,7 +26,7 @@ from anyio import to_thread
 from anyio.abc import TaskGroup
 
 from .._util.tasks import FailureLog, guarded
-from ..aggregate.aggregate import Hub
+from ..aggregate.aggregate import Aggregate
 from ..aggregate.scope import EVERYTHING, NOTHING, Scope
 from ..engine.channel import Channel
 from ..engine.connection import Connection, InboundRequest
@@ -100,15 +100,15 @@ class NotebookManager:
         self._manages = manages
         self._served: dict[str, _Served] = {}
         self._names: dict[str, _Served] = {}
-        self._hub = Hub(discovery, self._scope, constant_tools="auto")
-        self._hub_endpoint = Endpoint("hub", self._hub.open)
+        self._aggregate = Aggregate(discovery, self._scope, constant_tools="auto")
+        self._aggregate_endpoint = Endpoint(self._aggregate.open)
         self._token_ids: set[str] = set()
         self._ended_ids: set[str] = set()
         self._checked: object = None  # the version of the store by which what is open was last checked
         self._finding = FailureLog("Finding a notebook")
         self._owner: asyncio.Task[None] | None = None
         self._ready = asyncio.Event()
-        self._hub_runs: anyio.Event | None = None
+        self._aggregate_runs: anyio.Event | None = None
         self._tasks: TaskGroup | None = None
 
     # -- what the doors ask ----------------------------------------------------------------------
@@ -160,19 +160,19 @@ class NotebookManager:
         called = f" What it opens is called {' and '.join(names)} now." if names else ""
         return f"There is no live notebook of that name, or this token does not open it.{called}"
 
-    async def hub(self) -> Endpoint:
-        """The endpoint of all live notebooks."""
+    async def aggregate(self) -> Endpoint:
+        """Return the endpoint of all live notebooks."""
         await self._start()
-        runs = self._hub_runs
+        runs = self._aggregate_runs
         if runs is None:
             assert self._tasks is not None
-            runs = self._hub_runs = anyio.Event()
-            self._tasks.start_soon(guarded, "The endpoint of all notebooks", self._run_hub, runs)
+            runs = self._aggregate_runs = anyio.Event()
+            self._tasks.start_soon(guarded, "The endpoint of all notebooks", self._run_aggregate, runs)
         await runs.wait()
-        return self._hub_endpoint
+        return self._aggregate_endpoint
 
     def _scope(self, principal_id: str) -> Scope:
-        """What a principal may see and call at the hub."""
+        """Return what a principal may see and call at the endpoint of all notebooks."""
         if principal_id == OWNER_ID:
             return EVERYTHING
         return self._good(principal_id) or NOTHING
@@ -226,7 +226,7 @@ class NotebookManager:
         """End every session, task and link."""
         for kernel_id in list(self._served):
             await self._forget(kernel_id)
-        await self._hub_endpoint.close()
+        await self._aggregate_endpoint.close()
         if self._owner is not None:
             self._owner.cancel()
             await asyncio.wait([self._owner], timeout=STOP_SECONDS)
@@ -237,13 +237,13 @@ class NotebookManager:
 
     def _endpoints(self) -> list[Endpoint]:
         own = [served.endpoint for served in self._served.values()]
-        return own if self._hub_runs is None else [*own, self._hub_endpoint]
+        return own if self._aggregate_runs is None else [*own, self._aggregate_endpoint]
 
     async def _serve(self, info: ConnectionInfo) -> None:
         await self._start()
         served = self._served.get(info.kernel_id)
         if served is None:
-            endpoint = Endpoint(info.name, lambda: self._open(info.kernel_id))
+            endpoint = Endpoint(lambda: self._open(info.kernel_id))
             served = self._served[info.kernel_id] = _Served(info, endpoint, self._manages(info.kernel_id))
         if not self._refresh(served):  # it went away just now
             self._named(served, info)
@@ -274,7 +274,6 @@ class NotebookManager:
             served.names.clear()
             served.endpoint.retire()
         served.names[info.name] = time.monotonic()
-        served.endpoint.name = info.name
         self._names[info.name] = served
         if info.path != before.path:
             self._retire_outside(served)
@@ -334,16 +333,16 @@ class NotebookManager:
                     with saving:
                         await self._save_last_used()
 
-    async def _run_hub(self, runs: anyio.Event) -> None:
+    async def _run_aggregate(self, runs: anyio.Event) -> None:
         """Follow all live notebooks, from the first use on. When this ends, the next use restarts it."""
         try:
-            async with self._hub.running():
+            async with self._aggregate.running():
                 runs.set()
                 await anyio.sleep_forever()
         finally:
             runs.set()
-            if self._hub_runs is runs:
-                self._hub_runs = None
+            if self._aggregate_runs is runs:
+                self._aggregate_runs = None
 
     def _any_shut_down(self) -> bool:
         return any(served.managed and not self._manages(served.kernel_id) for served in self._served.values())

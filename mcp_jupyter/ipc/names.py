@@ -31,7 +31,7 @@ __all__ = [
 
 
 MAX_NAME_CHARS: Final = 64
-"""A name is part of URLs and the prefix of tool names in the hub; longer ones help nobody."""
+"""A name is part of URLs and the prefix of tool names in the aggregate; longer ones help nobody."""
 
 RESERVED_NAMES: Final = frozenset({"api", "hub", "messages", "sse", "static"})
 """Path segments below the extension's base URL that are, or may become, something else."""

@@ -10,10 +10,13 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import AsyncIterator, Collection, Mapping
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
+
+import anyio
 
 from .. import types
 from .._util.text import MAX_LINE_CHARS, safe_line
@@ -33,6 +36,7 @@ if TYPE_CHECKING:
     from .tasks import Task
 
 __all__ = [
+    "Listener",
     "SeenClients",
     "ServerSession",
 ]
@@ -51,9 +55,19 @@ _CHANGES: Final = {
 MAX_SUBSCRIPTIONS: Final = 1024
 """Resource subscriptions of one conversation: each costs a set entry and a look-up per update."""
 
+UNSUBSCRIBE_SECONDS: Final = 5.0
+"""Seconds for the handlers to hear of the end of all subscriptions of one `subscriptions/listen`."""
 
-class _Listener:
-    """One open `subscriptions/listen` request (spec 2026-07-28, basic/utilities/subscriptions)."""
+
+class Listener:
+    """One open `subscriptions/listen` request (spec 2026-07-28, basic/utilities/subscriptions).
+
+    Attributes
+    ----------
+    kinds, uris, tasks : frozenset of str
+        What the client wants to hear of: lists, resources and tasks. A URI or task that the server does not
+        serve is taken out before the request is acknowledged.
+    """
 
     def __init__(self, call: InboundRequest, wanted: Mapping[str, Any], promised: Collection[str]) -> None:
         self._call = call
@@ -78,6 +92,7 @@ class _Listener:
         return {SUBSCRIPTION_ID: self._call.id}
 
     def tell(self, method: str, params: Mapping[str, Any]) -> None:
+        """Send a notification of the stream."""
         self._call.notify(method, {**params, "_meta": self.mark})
 
 
@@ -105,9 +120,9 @@ class ServerSession:
         self.client_capabilities: Mapping[str, Any] = {}
         self._era: Era | None = None
         self._used = False  # a gateway opens a session, and its client then opens it again
-        self._log_level: str | None = "debug"
+        self._log_level = "debug"
         self._subscribed: set[str] = set()
-        self._listeners: set[_Listener] = set()
+        self._listeners: set[Listener] = set()
         self._connection = Connection(channel, self)
 
     async def serve(self) -> None:
@@ -234,8 +249,8 @@ class ServerSession:
         wanted = call.params.get("notifications")
         if not isinstance(wanted, dict):
             raise McpError(codes.INVALID_PARAMS, "params.notifications must be an object.")
-        listener = _Listener(call, wanted, _promised(self._introduced.capabilities))
-        async with self.server.watched(listener.uris) as listener.uris:
+        listener = Listener(call, wanted, _promised(self._introduced.capabilities))
+        async with self._subscribed_to(listener):
             listener.tell("notifications/subscriptions/acknowledged", {"notifications": listener.honoured})
             self._listeners.add(listener)
             try:
@@ -243,6 +258,31 @@ class ServerSession:
             finally:
                 self._listeners.discard(listener)
         return {"_meta": listener.mark}
+
+    @asynccontextmanager
+    async def _subscribed_to(self, listener: Listener) -> AsyncIterator[None]:
+        """While the context is open, the client is subscribed to the listener's URIs.
+
+        The handlers of the legacy methods are told, so that a server needs one way for both eras. A URI that
+        they refuse is taken out of the listener.
+        """
+        granted: set[str] = set()
+        try:
+            for uri in listener.uris:
+                with suppress(McpError):
+                    await self._tell_handler("resources/subscribe", uri)
+                    granted.add(uri)
+            listener.uris = frozenset(granted)
+            yield
+        finally:
+            with anyio.move_on_after(UNSUBSCRIBE_SECONDS, shield=True):
+                for uri in granted:
+                    with suppress(McpError):
+                        await self._tell_handler("resources/unsubscribe", uri)
+
+    async def _tell_handler(self, method: str, uri: str) -> None:
+        if self.server.handles(method):
+            await self.server.answer(method, {"uri": uri}, current_request.get())
 
 
 _OWN: Final = {

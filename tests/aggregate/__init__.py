@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Tests of the hub: all live notebooks as one server."""
+"""Tests of the aggregate: all live notebooks as one server."""

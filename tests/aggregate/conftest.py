@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""A runtime directory of the test's own, notebooks in it, and a hub over them."""
+"""A runtime directory of the test's own, notebooks in it, and an aggregate of them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 import anyio
 import pytest
 
-from mcp_jupyter.aggregate.aggregate import Hub
+from mcp_jupyter.aggregate.aggregate import Aggregate
 from mcp_jupyter.ipc.discovery import Discovery
 
 from .notebooks import Notebooks
@@ -32,7 +32,7 @@ async def notebooks(runtime_dir: Path) -> AsyncIterator[Notebooks]:
 
 
 @pytest.fixture
-async def hub(runtime_dir: Path) -> AsyncIterator[Hub]:
-    hub = Hub(Discovery(runtime_dir))
-    async with hub.running():
-        yield hub
+async def aggregate(runtime_dir: Path) -> AsyncIterator[Aggregate]:
+    aggregate = Aggregate(Discovery(runtime_dir))
+    async with aggregate.running():
+        yield aggregate

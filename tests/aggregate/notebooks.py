@@ -11,7 +11,7 @@ from typing import Any
 import anyio
 
 from mcp_jupyter._util.tasks import owned_tasks
-from mcp_jupyter.aggregate.aggregate import Hub
+from mcp_jupyter.aggregate.aggregate import Aggregate
 from mcp_jupyter.engine.channel import memory_pair
 from mcp_jupyter.engine.connection import Connection, InboundRequest
 from mcp_jupyter.ipc.listener import Listener
@@ -172,12 +172,12 @@ class Host:
 
 
 @asynccontextmanager
-async def host_of(hub: Hub, *, initialize: bool = False) -> AsyncIterator[Host]:
-    """A host that talks to a hub that runs."""
+async def host_of(aggregate: Aggregate, *, initialize: bool = False) -> AsyncIterator[Host]:
+    """A host that talks to an aggregate that runs."""
     ours, theirs = memory_pair()
     host = Host(ours)
     async with owned_tasks() as tasks:
-        tasks.start_soon(hub.serve, theirs)
+        tasks.start_soon(aggregate.serve, theirs)
         await tasks.start(host.connection.serve)
         try:
             if initialize:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What a notebook asks reaches the host through the hub, and the answer goes back to that notebook."""
+"""What a notebook asks reaches the host through the aggregate, and the answer goes back to that notebook."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import anyio
 import pytest
 
 from mcp_jupyter import ClientSession, types
-from mcp_jupyter.aggregate.aggregate import Hub
+from mcp_jupyter.aggregate.aggregate import Aggregate
 from mcp_jupyter.engine.channel import halves, memory_pair
 from mcp_jupyter.errors import McpError
 from mcp_jupyter.server.fastmcp import Context, FastMCP
@@ -39,12 +39,12 @@ async def roots() -> types.ListRootsResult:
 
 
 @pytest.mark.parametrize("modern", [False, True], ids=["legacy", "modern"])
-async def test_sampling_and_roots_pass(hub: Hub, notebooks: Notebooks, modern: bool) -> None:
+async def test_sampling_and_roots_pass(aggregate: Aggregate, notebooks: Notebooks, modern: bool) -> None:
     for name in "ab":
         await notebooks.start(name, consulting(name))
     near, far = memory_pair()
     async with anyio.create_task_group() as tasks:
-        tasks.start_soon(hub.serve, far)
+        tasks.start_soon(aggregate.serve, far)
         async with ClientSession(
             *halves(near), sampling_callback=model, list_roots_callback=roots
         ) as session:
@@ -62,11 +62,11 @@ async def test_sampling_and_roots_pass(hub: Hub, notebooks: Notebooks, modern: b
 
 
 async def test_a_question_of_a_notebook_that_goes_is_cancelled_at_the_host(
-    hub: Hub, notebooks: Notebooks
+    aggregate: Aggregate, notebooks: Notebooks
 ) -> None:
     """The host's form closes, and nothing it says later reaches the restarted notebook (1.3)."""
     await notebooks.start("a")
-    async with host_of(hub, initialize=True) as host:
+    async with host_of(aggregate, initialize=True) as host:
         await host.names()
         host.answer = None  # the user takes their time
         async with anyio.create_task_group() as tasks:

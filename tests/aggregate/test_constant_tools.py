@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Constant tools of the hub: one set for all notebooks, in its names and URIs."""
+"""Constant tools of the aggregate: one set for all notebooks, in its names and URIs."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from mcp_jupyter.aggregate.aggregate import Hub
+from mcp_jupyter.aggregate.aggregate import Aggregate
 from mcp_jupyter.errors import McpError
 from mcp_jupyter.ipc.discovery import Discovery
 from mcp_jupyter.protocol.eras import CLIENT_INFO
@@ -24,10 +24,10 @@ CONSTANT = ["find_tools", "use_tool", "read_more"]
 
 
 @pytest.fixture
-async def hub(runtime_dir: Path) -> AsyncIterator[Hub]:
-    hub = Hub(Discovery(runtime_dir), constant_tools="auto")
-    async with hub.running():
-        yield hub
+async def aggregate(runtime_dir: Path) -> AsyncIterator[Aggregate]:
+    aggregate = Aggregate(Discovery(runtime_dir), constant_tools="auto")
+    async with aggregate.running():
+        yield aggregate
 
 
 def served(word: str) -> FastMCP:
@@ -48,11 +48,13 @@ async def said(host: Host, modern: bool, name: str, /, **arguments: Any) -> str:
 
 
 @ERAS
-async def test_there_is_one_set_for_all_notebooks(hub: Hub, notebooks: Notebooks, modern: bool) -> None:
+async def test_there_is_one_set_for_all_notebooks(
+    aggregate: Aggregate, notebooks: Notebooks, modern: bool
+) -> None:
     """Not one a notebook, and none behind a notebook's name (2: constant tools)."""
     await notebooks.start("a", served("a"))
     await notebooks.start("b", served("b"))
-    async with host_of(hub, initialize=not modern) as host:
+    async with host_of(aggregate, initialize=not modern) as host:
         listed = await host.ask("tools/list", {"_meta": MODERN} if modern else {})
         names = [tool["name"] for tool in listed["tools"]]
         assert names[-3:] == CONSTANT
@@ -63,15 +65,17 @@ async def test_there_is_one_set_for_all_notebooks(hub: Hub, notebooks: Notebooks
 
 @ERAS
 async def test_it_finds_and_calls_tools_of_every_notebook(
-    hub: Hub, notebooks: Notebooks, modern: bool
+    aggregate: Aggregate, notebooks: Notebooks, modern: bool
 ) -> None:
-    """By the hub's names, with progress and errors of the inner tool (2: constant tools)."""
+    """By the aggregate's names, with progress and errors of the inner tool (2: constant tools)."""
     await notebooks.start("a", served("a"))
     late = await notebooks.start("b", served("b"))
-    async with host_of(hub, initialize=not modern) as host:
+    async with host_of(aggregate, initialize=not modern) as host:
         await host.names()
         late.add_tool(lambda: "late", name="late_tool", description="Comes late.")
-        await host.until(lambda: "b_late_tool" in str(hub.index.listed("tools/list", hub.scope_of(""))))
+        await host.until(
+            lambda: "b_late_tool" in str(aggregate.catalog.index.listed("tools/list", aggregate.scope_of("")))
+        )
         assert "b_late_tool" in await said(host, modern, "find_tools", query="late")
         assert await said(host, modern, "use_tool", name="b_late_tool") == "late"
         assert await said(host, modern, "use_tool", name="a_say", arguments='{"times": 2}') == "a a"
@@ -86,10 +90,10 @@ async def test_it_finds_and_calls_tools_of_every_notebook(
             await call(host, modern, "use_tool", name="c_say")
 
 
-async def test_a_suspended_call_goes_on(hub: Hub, notebooks: Notebooks) -> None:
+async def test_a_suspended_call_goes_on(aggregate: Aggregate, notebooks: Notebooks) -> None:
     """A question of the inner tool, in either era (2: constant tools)."""
     await notebooks.start("a", served("a"))
-    async with host_of(hub) as host:
+    async with host_of(aggregate) as host:
         params = {"name": "use_tool", "arguments": {"name": "a_ask"}}
         first = await host.modern("tools/call", params)
         assert first["resultType"] == "input_required"
@@ -97,16 +101,18 @@ async def test_a_suspended_call_goes_on(hub: Hub, notebooks: Notebooks) -> None:
         answers = {key: {"action": "accept", "content": {"sure": True}}}
         again = {**params, "requestState": first["requestState"], "inputResponses": answers}
         assert "a: accept" in (await host.modern("tools/call", again))["content"][0]["text"]
-    async with host_of(hub, initialize=True) as host:
+    async with host_of(aggregate, initialize=True) as host:
         assert "a: accept" in await said(host, False, "use_tool", name="a_ask")
 
 
 @ERAS
-async def test_it_reads_resources_of_every_notebook(hub: Hub, notebooks: Notebooks, modern: bool) -> None:
-    """By the hub's URIs; a bad one says which there are (2: constant tools)."""
+async def test_it_reads_resources_of_every_notebook(
+    aggregate: Aggregate, notebooks: Notebooks, modern: bool
+) -> None:
+    """By the aggregate's URIs; a bad one says which there are (2: constant tools)."""
     await notebooks.start("a", served("a"))
     await notebooks.start("b", served("b"))
-    async with host_of(hub, initialize=not modern) as host:
+    async with host_of(aggregate, initialize=not modern) as host:
         assert await said(host, modern, "read_more", uri="hub://b/data://figures") == "b 1,2,3"
         assert await said(host, modern, "read_more", uri="hub://a/data://rows/7") == "a row 7"
         wrong = await call(host, modern, "read_more", uri="data://figures")
@@ -117,14 +123,14 @@ async def test_it_reads_resources_of_every_notebook(hub: Hub, notebooks: Noteboo
 @ERAS
 @pytest.mark.parametrize("method", ["read_more", "resources/read"])
 async def test_a_result_is_found_without_its_notebooks_name(
-    hub: Hub, notebooks: Notebooks, modern: bool, method: str
+    aggregate: Aggregate, notebooks: Notebooks, modern: bool, method: str
 ) -> None:
     """The last line of a long result names it as its notebook does (2: constant tools)."""
     long = FastMCP("long", result_budget=1000)
     long.add_tool(lambda: "x" * 5000, name="text")
     await notebooks.start("a", served("a"))
     await notebooks.start("b", long)
-    async with host_of(hub, initialize=not modern) as host:
+    async with host_of(aggregate, initialize=not modern) as host:
         content = (await call(host, modern, "b_text"))["content"]
         (uri,) = (block["uri"] for block in content if block["type"] == "resource_link")
         own = uri.removeprefix("hub://b/")
@@ -145,12 +151,12 @@ async def test_a_result_is_found_without_its_notebooks_name(
     [("claude-code", []), ("codex-mcp-client", CONSTANT[:2]), ("gemini-cli-mcp-client", CONSTANT[2:])],
 )
 async def test_a_host_gets_those_that_it_needs(
-    hub: Hub, notebooks: Notebooks, modern: bool, client: str, listed: list[str]
+    aggregate: Aggregate, notebooks: Notebooks, modern: bool, client: str, listed: list[str]
 ) -> None:
-    """By its own name, and not by that of the hub (2: constant tools)."""
+    """By its own name, and not by that of the aggregate (2: constant tools)."""
     await notebooks.start("a", served("a"))
     who = {"name": client, "version": "1"}
-    async with host_of(hub) as host:
+    async with host_of(aggregate) as host:
         if modern:
             found = await host.ask("tools/list", {"_meta": {**MODERN, CLIENT_INFO: who}})
         else:
@@ -160,11 +166,11 @@ async def test_a_host_gets_those_that_it_needs(
         assert [tool["name"] for tool in found["tools"] if tool["name"] in CONSTANT] == listed
 
 
-async def test_a_notebooks_tool_of_that_name_wins(hub: Hub, notebooks: Notebooks) -> None:
+async def test_a_notebooks_tool_of_that_name_wins(aggregate: Aggregate, notebooks: Notebooks) -> None:
     """The tool `tool` of a notebook `use` is called `use_tool` here (2: constant tools)."""
     mcp = served("use")
     mcp.add_tool(lambda name: f"hit {name}", name="tool")
     await notebooks.start("use", mcp)
-    async with host_of(hub, initialize=True) as host:
+    async with host_of(aggregate, initialize=True) as host:
         assert (await host.names()).count("use_tool") == 1
         assert await said(host, False, "use_tool", name="a nail") == "hit a nail"

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Twenty notebooks in twenty processes behind one hub; some die, some do not answer."""
+"""Twenty notebooks in twenty processes behind one aggregate; some die, some do not answer."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pathlib import Path
 import anyio
 import pytest
 
-from mcp_jupyter.aggregate.aggregate import Hub
+from mcp_jupyter.aggregate.aggregate import Aggregate
 from mcp_jupyter.aggregate.catalog import LIST_SECONDS
 from mcp_jupyter.errors import McpError
 from mcp_jupyter.ipc.discovery import Discovery
@@ -56,8 +56,8 @@ async def timed(host: Host) -> tuple[set[str], float]:
 
 
 async def test_twenty_notebooks(runtime_dir: Path, processes: dict[str, subprocess.Popen[bytes]]) -> None:
-    hub = Hub(Discovery(runtime_dir))
-    async with hub.running(), host_of(hub, initialize=True) as host:
+    aggregate = Aggregate(Discovery(runtime_dir))
+    async with aggregate.running(), host_of(aggregate, initialize=True) as host:
         seen, took = await timed(host)
         assert seen == set(NAMES)
         assert took < QUICK_SECONDS + LIST_SECONDS, "the first list: all are dialled and asked"
@@ -103,12 +103,12 @@ async def test_twenty_notebooks(runtime_dir: Path, processes: dict[str, subproce
 async def test_who_does_not_answer_from_the_start_is_left_out(
     runtime_dir: Path, processes: dict[str, subprocess.Popen[bytes]]
 ) -> None:
-    hub = Hub(Discovery(runtime_dir))
+    aggregate = Aggregate(Discovery(runtime_dir))
     silent = {"nb05", "nb06"}
     for name in silent:
         processes[name].send_signal(signal.SIGSTOP)
     try:
-        async with hub.running(), host_of(hub, initialize=True) as host:
+        async with aggregate.running(), host_of(aggregate, initialize=True) as host:
             seen, took = await timed(host)
             assert seen == set(NAMES) - silent
             assert took < 2 * LIST_SECONDS + QUICK_SECONDS

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Names of the hub: readable, allowed everywhere, one's own, and with a way back."""
+"""Names of the aggregate: readable, allowed everywhere, one's own, and with a way back."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def test_a_plain_name_is_the_notebooks_and_the_tools() -> None:
     assert table.outside("v1.2", "total") == "v1_2_total"
 
 
-def test_a_notebook_without_ascii_letters_has_a_name_of_its_own_in_the_hub() -> None:
+def test_a_notebook_without_ascii_letters_has_a_name_of_its_own_in_the_aggregate() -> None:
     """Names of tools are ASCII, those of notebooks are not; a URI has them percent-encoded (1.2)."""
     table = NameTable({"売上": ["total"], "分析": ["total"], "été": ["total"]})
     names = {label: table.outside(label, "total") for label in ("売上", "分析", "été")}

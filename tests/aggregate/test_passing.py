@@ -10,7 +10,7 @@ import anyio
 import pytest
 from pydantic import Field
 
-from mcp_jupyter.aggregate.aggregate import Hub
+from mcp_jupyter.aggregate.aggregate import Aggregate
 from mcp_jupyter.aggregate.scope import EVERYTHING
 from mcp_jupyter.engine.channel import memory_pair
 from mcp_jupyter.errors import McpError
@@ -47,9 +47,11 @@ def waiting(word: str) -> tuple[FastMCP, list[str]]:
 
 
 @ERAS
-async def test_progress_and_logs_belong_to_the_request(hub: Hub, notebooks: Notebooks, modern: bool) -> None:
+async def test_progress_and_logs_belong_to_the_request(
+    aggregate: Aggregate, notebooks: Notebooks, modern: bool
+) -> None:
     await notebooks.start("a")
-    async with host_of(hub, initialize=not modern) as host:
+    async with host_of(aggregate, initialize=not modern) as host:
         await host.names()
         meta: dict[str, Any] = {"progressToken": "mine"}
         if modern:
@@ -66,20 +68,22 @@ async def test_progress_and_logs_belong_to_the_request(hub: Hub, notebooks: Note
 
 
 async def test_notifications_and_questions_are_related_to_the_hosts_request(
-    hub: Hub, notebooks: Notebooks
+    aggregate: Aggregate, notebooks: Notebooks
 ) -> None:
     """An HTTP front puts them on the stream of that request, and drops what is related to none."""
     await notebooks.start("a")
-    async with host_of(hub, initialize=True) as host:
+    async with host_of(aggregate, initialize=True) as host:
         await host.names()
         await host.ask("tools/call", {"name": "a_ask"}, request_id="the-call")
         assert [call.related for call in host.asked] == ["the-call"]
 
 
-async def test_a_question_of_the_legacy_era_reaches_the_person(hub: Hub, notebooks: Notebooks) -> None:
+async def test_a_question_of_the_legacy_era_reaches_the_person(
+    aggregate: Aggregate, notebooks: Notebooks
+) -> None:
     await notebooks.start("a")
     await notebooks.start("b")
-    async with host_of(hub, initialize=True) as host:
+    async with host_of(aggregate, initialize=True) as host:
         await host.names()
         results = {}
 
@@ -93,10 +97,12 @@ async def test_a_question_of_the_legacy_era_reaches_the_person(hub: Hub, noteboo
         assert {call.params["message"] for call in host.asked} == {"a: sure?", "b: sure?"}
 
 
-async def test_a_round_of_the_modern_era_goes_back_to_its_notebook(hub: Hub, notebooks: Notebooks) -> None:
+async def test_a_round_of_the_modern_era_goes_back_to_its_notebook(
+    aggregate: Aggregate, notebooks: Notebooks
+) -> None:
     await notebooks.start("a")
     await notebooks.start("b")
-    async with host_of(hub) as host:
+    async with host_of(aggregate) as host:
         await host.names()
         for name in "ab":
             asked = await host.modern("tools/call", {"name": f"{name}_ask"})
@@ -116,11 +122,11 @@ async def test_a_round_of_the_modern_era_goes_back_to_its_notebook(hub: Hub, not
 
 @ERAS
 async def test_a_cancelled_call_is_cancelled_in_the_notebook(
-    hub: Hub, notebooks: Notebooks, modern: bool
+    aggregate: Aggregate, notebooks: Notebooks, modern: bool
 ) -> None:
     mcp, fate = waiting("a")
     await notebooks.start("a", mcp)
-    async with host_of(hub, initialize=not modern) as host:
+    async with host_of(aggregate, initialize=not modern) as host:
         await host.names()
         params = {"name": "a_wait", "_meta": MODERN} if modern else {"name": "a_wait"}
         async with anyio.create_task_group() as tasks:
@@ -130,9 +136,9 @@ async def test_a_cancelled_call_is_cancelled_in_the_notebook(
         await host.until(lambda: fate == ["began", "ended"])
 
 
-async def test_a_question_is_withdrawn_with_its_call(hub: Hub, notebooks: Notebooks) -> None:
+async def test_a_question_is_withdrawn_with_its_call(aggregate: Aggregate, notebooks: Notebooks) -> None:
     await notebooks.start("a")
-    async with host_of(hub, initialize=True) as host:
+    async with host_of(aggregate, initialize=True) as host:
         await host.names()
         host.answer = None  # the person does not answer
         async with anyio.create_task_group() as tasks:
@@ -143,10 +149,10 @@ async def test_a_question_is_withdrawn_with_its_call(hub: Hub, notebooks: Notebo
 
 
 @ERAS
-async def test_a_call_ends_with_its_kernel(hub: Hub, notebooks: Notebooks, modern: bool) -> None:
+async def test_a_call_ends_with_its_kernel(aggregate: Aggregate, notebooks: Notebooks, modern: bool) -> None:
     mcp, fate = waiting("a")
     await notebooks.start("a", mcp)
-    async with host_of(hub, initialize=not modern) as host, anyio.create_task_group() as tasks:
+    async with host_of(aggregate, initialize=not modern) as host, anyio.create_task_group() as tasks:
         await host.names()
         params = {"name": "a_wait", "_meta": MODERN} if modern else {"name": "a_wait"}
 
@@ -159,11 +165,11 @@ async def test_a_call_ends_with_its_kernel(hub: Hub, notebooks: Notebooks, moder
             await host.ask("tools/call", params)
 
 
-async def test_a_host_that_leaves_ends_its_calls(hub: Hub, notebooks: Notebooks) -> None:
+async def test_a_host_that_leaves_ends_its_calls(aggregate: Aggregate, notebooks: Notebooks) -> None:
     mcp, fate = waiting("a")
     await notebooks.start("a", mcp)
-    async with host_of(hub) as other, anyio.create_task_group() as tasks:
-        async with host_of(hub) as host:
+    async with host_of(aggregate) as other, anyio.create_task_group() as tasks:
+        async with host_of(aggregate) as host:
             await host.names()
             inner = tasks.start_soon
             inner(_ignore_end, host)
@@ -178,9 +184,9 @@ async def _ignore_end(host: Host) -> None:
         await host.modern("tools/call", {"name": "a_wait"})
 
 
-async def test_a_legacy_subscription_brings_updates(hub: Hub, notebooks: Notebooks) -> None:
+async def test_a_legacy_subscription_brings_updates(aggregate: Aggregate, notebooks: Notebooks) -> None:
     servers = {name: await notebooks.start(name) for name in "ab"}
-    async with host_of(hub, initialize=True) as host:
+    async with host_of(aggregate, initialize=True) as host:
         await host.names()
         await host.ask("resources/subscribe", {"uri": "hub://a/data://figures"})
         for server in servers.values():
@@ -196,11 +202,11 @@ async def test_a_legacy_subscription_brings_updates(hub: Hub, notebooks: Noteboo
 
 
 async def test_a_modern_subscription_brings_updates_of_all_its_notebooks(
-    hub: Hub, notebooks: Notebooks
+    aggregate: Aggregate, notebooks: Notebooks
 ) -> None:
     servers = {name: await notebooks.start(name) for name in "ab"}
     uris = [f"hub://{name}/data://figures" for name in "ab"]
-    async with host_of(hub) as host, anyio.create_task_group() as tasks:
+    async with host_of(aggregate) as host, anyio.create_task_group() as tasks:
         wanted = {"resourceSubscriptions": [*uris, "hub://c/x"], "promptsListChanged": True}
         tasks.start_soon(host.modern, LISTEN, {"notifications": wanted})
         said = (await host.hear("notifications/subscriptions/acknowledged")).params
@@ -216,7 +222,7 @@ async def test_a_modern_subscription_brings_updates_of_all_its_notebooks(
 
 @ERAS
 async def test_a_value_that_leads_out_of_a_folder_is_refused(
-    hub: Hub, notebooks: Notebooks, modern: bool
+    aggregate: Aggregate, notebooks: Notebooks, modern: bool
 ) -> None:
     """At the endpoint of all notebooks as at one (1.29)."""
     mcp, seen = FastMCP("files"), []
@@ -228,7 +234,7 @@ async def test_a_value_that_leads_out_of_a_folder_is_refused(
 
     await notebooks.start("a", server=mcp)
     uri = "hub://a/file://here/..%2f..%2fetc%2fpasswd"
-    async with host_of(hub, initialize=not modern) as host:
+    async with host_of(aggregate, initialize=not modern) as host:
         await host.names()
         ask = host.modern if modern else host.ask
         with pytest.raises(McpError, match=r"has a '\.\.' segment"):
@@ -242,10 +248,10 @@ async def test_a_value_that_leads_out_of_a_folder_is_refused(
     assert seen == []
 
 
-async def test_the_log_level_holds_for_all_notebooks(hub: Hub, notebooks: Notebooks) -> None:
+async def test_the_log_level_holds_for_all_notebooks(aggregate: Aggregate, notebooks: Notebooks) -> None:
     await notebooks.start("a")
     await notebooks.start("b")
-    async with host_of(hub, initialize=True) as host:
+    async with host_of(aggregate, initialize=True) as host:
         await host.names()
         await host.call("a_count")
         await host.hear("notifications/message")
@@ -257,7 +263,7 @@ async def test_the_log_level_holds_for_all_notebooks(hub: Hub, notebooks: Notebo
             await host.ask("logging/setLevel", {"level": "loud"})
 
 
-async def test_a_task_leads_back_to_its_notebook(hub: Hub, notebooks: Notebooks) -> None:
+async def test_a_task_leads_back_to_its_notebook(aggregate: Aggregate, notebooks: Notebooks) -> None:
     mcp = FastMCP("a", task_after=0.01)
     go = anyio.Event()
 
@@ -271,7 +277,7 @@ async def test_a_task_leads_back_to_its_notebook(hub: Hub, notebooks: Notebooks)
     await notebooks.start("b")
     capabilities = CAPABILITIES | {"extensions": {TASKS: {}}}
     meta = {"_meta": MODERN | {"io.modelcontextprotocol/clientCapabilities": capabilities}}
-    async with host_of(hub) as host:
+    async with host_of(aggregate) as host:
         await host.names()
         task = await host.ask("tools/call", {"name": "a_slow", **meta})
         assert task["resultType"] == "task"
@@ -326,13 +332,13 @@ class _Narrow:
 
 async def test_a_scope_shows_what_it_opens_and_nothing_else(runtime_dir, notebooks: Notebooks) -> None:
     scopes = {"narrow": _Narrow()}
-    hub = Hub(Discovery(runtime_dir), lambda sender: scopes.get(sender, EVERYTHING))
+    aggregate = Aggregate(Discovery(runtime_dir), lambda sender: scopes.get(sender, EVERYTHING))
     await notebooks.start("a")
     await notebooks.start("b")
-    async with hub.running(), anyio.create_task_group() as tasks:
+    async with aggregate.running(), anyio.create_task_group() as tasks:
         ours, theirs = memory_pair()
         host = _AsSender(ours, "narrow")
-        tasks.start_soon(hub.serve, theirs)
+        tasks.start_soon(aggregate.serve, theirs)
         await tasks.start(host.connection.serve)
         assert await host.names() == ["a_say", "a_ask"]
         assert await host.names("prompts/list") == ["a_summarise"]
@@ -364,7 +370,7 @@ async def test_a_scope_shows_what_it_opens_and_nothing_else(runtime_dir, noteboo
         tasks.cancel_scope.cancel()
 
 
-async def test_the_sender_goes_along(hub: Hub, notebooks: Notebooks) -> None:
+async def test_the_sender_goes_along(aggregate: Aggregate, notebooks: Notebooks) -> None:
     """A call that waits for an answer is resumed by its sender only, and given up with him."""
     await notebooks.start("a")
     async with anyio.create_task_group() as tasks:
@@ -372,7 +378,7 @@ async def test_the_sender_goes_along(hub: Hub, notebooks: Notebooks) -> None:
         for sender in ("ann", "bob"):
             ours, theirs = memory_pair()
             hosts[sender] = _AsSender(ours, sender)
-            tasks.start_soon(hub.serve, theirs)
+            tasks.start_soon(aggregate.serve, theirs)
             await tasks.start(hosts[sender].connection.serve)
         ann, bob = hosts["ann"], hosts["bob"]
         await ann.names()
@@ -386,7 +392,7 @@ async def test_the_sender_goes_along(hub: Hub, notebooks: Notebooks) -> None:
         tasks.cancel_scope.cancel()
 
 
-async def test_headers_go_along(hub: Hub, notebooks: Notebooks) -> None:
+async def test_headers_go_along(aggregate: Aggregate, notebooks: Notebooks) -> None:
     """The notebook compares them with the arguments: only it knows the tool's schema."""
     mcp = FastMCP("a")
 
@@ -401,7 +407,7 @@ async def test_headers_go_along(hub: Hub, notebooks: Notebooks) -> None:
         send, headers = ours.send, (("mcp-param-region", "north"),)
         ours.send = lambda message: send(_with_headers(message, headers))
         host = Host(ours)
-        tasks.start_soon(hub.serve, theirs)
+        tasks.start_soon(aggregate.serve, theirs)
         await tasks.start(host.connection.serve)
         await host.names()
         result = await host.modern("tools/call", {"name": "a_at", "arguments": {"region": "north"}})

@@ -150,7 +150,7 @@ async def serve_http(
     try:
         front = HttpFront(authenticator or StandaloneAuthenticator.listening(host, bound, token))
         async with server.running(), anyio.create_task_group() as conversations:
-            endpoint = Endpoint("server", _opener(server, conversations))
+            endpoint = Endpoint(_opener(server, conversations))
             routes = make_routes(
                 endpoint,
                 front,

@@ -438,8 +438,6 @@ class Endpoint:
 
     Parameters
     ----------
-    name : str
-        For messages.
     open : async callable
         Opens a channel to the server, not yet started; raises `McpJupyterError` when the server cannot be
         reached. A channel belongs to no principal: a modern request may get one that served another one, so
@@ -448,10 +446,7 @@ class Endpoint:
         With limits of its own.
     """
 
-    def __init__(
-        self, name: str, open: Callable[[], Awaitable[Channel]], sessions: SessionTable | None = None
-    ) -> None:
-        self.name = name
+    def __init__(self, open: Callable[[], Awaitable[Channel]], sessions: SessionTable | None = None) -> None:
         self.open = open
         self.sessions = SessionTable() if sessions is None else sessions
         self.pool = ChannelPool(open)

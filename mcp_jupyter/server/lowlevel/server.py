@@ -13,8 +13,8 @@ from __future__ import annotations
 import inspect
 import logging
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Collection, Mapping
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import Any, Final, Generic, Literal, TypeAlias, TypeVar
@@ -59,7 +59,6 @@ __all__ = [
     "Server",
     "no_lifespan",
     "opened",
-    "watched",
 ]
 
 
@@ -411,10 +410,6 @@ class Server(Decorators, Generic[L]):
         if (notices := self._sessions.get(session)) is not None:
             notices.put(notification)
 
-    def watched(self, uris: Collection[str]) -> AbstractAsyncContextManager[frozenset[str]]:
-        """While the context is open, a modern client is subscribed to `uris`; the handlers are told."""
-        return watched(self, uris)
-
     def changed(self, kind: str) -> None:
         """Tell every client that a list changed: "tools", "resources" or "prompts"."""
         if kind == "tools":
@@ -437,45 +432,6 @@ class Server(Decorators, Generic[L]):
         """Tell the clients that subscribed to `uri` that its value changed."""
         for session in list(self._sessions):
             session.resource_updated(uri)
-
-
-# -- watching ------------------------------------------------------------------------------------
-#
-# A modern client's subscriptions, told to the handlers of the legacy methods: one server, both eras.
-
-SUBSCRIBE: Final = "resources/subscribe"
-UNSUBSCRIBE: Final = "resources/unsubscribe"
-
-END_SECONDS: Final = 5.0
-"""For the handlers to hear of the end of all subscriptions of one stream."""
-
-
-@asynccontextmanager
-async def watched(server: Server[Any], uris: Collection[str]) -> AsyncIterator[frozenset[str]]:
-    """While the context is open, `uris` are subscribed to.
-
-    Yields
-    ------
-    frozenset of str
-        Those that the handler did not refuse.
-    """
-    granted: set[str] = set()
-    try:
-        for uri in uris:
-            with suppress(McpError):
-                await _hear(server, SUBSCRIBE, uri)
-                granted.add(uri)
-        yield frozenset(granted)
-    finally:
-        with anyio.move_on_after(END_SECONDS, shield=True):
-            for uri in granted:
-                with suppress(McpError):
-                    await _hear(server, UNSUBSCRIBE, uri)
-
-
-async def _hear(server: Server[Any], method: str, uri: str) -> None:
-    if server.handles(method):
-        await server.answer(method, {"uri": uri}, current_request.get())
 
 
 # -- notices -------------------------------------------------------------------------------------

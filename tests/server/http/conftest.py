@@ -48,7 +48,7 @@ async def mounted(
             tasks.start_soon(server.serve, far)
             return near
 
-        endpoint = Endpoint("tiny", open_channel, sessions)
+        endpoint = Endpoint(open_channel, sessions)
         front = HttpFront(authenticator or StandaloneAuthenticator.at(port), **bounds)
         http = HTTPServer(Application(make_routes(endpoint, front)))
         http.add_sockets([listening])

@@ -173,7 +173,7 @@ async def test_revoking_ends_sessions_and_calls(served: Served, client: httpx2.A
         anyio.create_task_group() as tasks,
     ):
         tasks.start_soon(wait)
-        endpoint = await served.extension.notebooks.hub()
+        endpoint = await served.extension.notebooks.aggregate()
         with anyio.fail_after(SECONDS):
             while not endpoint._running:
                 await anyio.sleep(0.01)

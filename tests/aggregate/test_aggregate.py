@@ -7,7 +7,7 @@ import anyio
 import pytest
 from pydantic import BaseModel
 
-from mcp_jupyter.aggregate.aggregate import Hub
+from mcp_jupyter.aggregate.aggregate import Aggregate
 from mcp_jupyter.errors import McpError
 from mcp_jupyter.ipc.discovery import Discovery
 from mcp_jupyter.protocol.eras import CLIENT_INFO
@@ -28,10 +28,10 @@ def era(params: dict[str, object], modern: bool) -> dict[str, object]:
 
 
 @ERAS
-async def test_lists_are_merged_by_name(hub: Hub, notebooks: Notebooks, modern: bool) -> None:
+async def test_lists_are_merged_by_name(aggregate: Aggregate, notebooks: Notebooks, modern: bool) -> None:
     await notebooks.start("b")
     await notebooks.start("a")
-    async with host_of(hub, initialize=not modern) as host:
+    async with host_of(aggregate, initialize=not modern) as host:
         listed = await host.ask("tools/list", era({}, modern))
         assert [tool["name"] for tool in listed["tools"]] == [f"{nb}_{tool}" for nb in "ab" for tool in TOOLS]
         assert ("ttlMs" in listed) is modern
@@ -47,12 +47,12 @@ async def test_lists_are_merged_by_name(hub: Hub, notebooks: Notebooks, modern: 
         assert uris == ["hub://a/data://rows/{n}", "hub://b/data://rows/{n}"]
 
 
-async def test_a_look_that_fails_costs_no_list(hub: Hub, notebooks: Notebooks) -> None:
+async def test_a_look_that_fails_costs_no_list(aggregate: Aggregate, notebooks: Notebooks) -> None:
     """Where the runtime directory cannot be read, what is known of the notebooks stands (1.6)."""
     await notebooks.start("a")
-    async with host_of(hub, initialize=True) as host:
+    async with host_of(aggregate, initialize=True) as host:
         names = await host.names()
-        hub._seen = None  # it looks before it answers
+        aggregate.catalog._seen = None  # it looks before it answers
         with no_descriptors():
             assert await host.names() == names
         await notebooks.start("b")
@@ -60,10 +60,12 @@ async def test_a_look_that_fails_costs_no_list(hub: Hub, notebooks: Notebooks) -
 
 
 @ERAS
-async def test_requests_reach_their_notebook(hub: Hub, notebooks: Notebooks, modern: bool) -> None:
+async def test_requests_reach_their_notebook(
+    aggregate: Aggregate, notebooks: Notebooks, modern: bool
+) -> None:
     await notebooks.start("a")
     await notebooks.start("b")
-    async with host_of(hub, initialize=not modern) as host:
+    async with host_of(aggregate, initialize=not modern) as host:
         await host.ask("tools/list", era({}, modern))
         for name in "ab":
             params = {"name": f"{name}_say", "arguments": {"times": 2}}
@@ -86,11 +88,11 @@ async def test_requests_reach_their_notebook(hub: Hub, notebooks: Notebooks, mod
 
 
 @ERAS
-async def test_links_in_a_result_lead_back_through_the_hub(
-    hub: Hub, notebooks: Notebooks, modern: bool
+async def test_links_in_a_result_lead_back_through_the_aggregate(
+    aggregate: Aggregate, notebooks: Notebooks, modern: bool
 ) -> None:
     await notebooks.start("a")
-    async with host_of(hub, initialize=not modern) as host:
+    async with host_of(aggregate, initialize=not modern) as host:
         await host.ask("tools/list", era({}, modern))
         result = await host.ask("tools/call", era({"name": "a_link"}, modern))
         link, embedded = result["content"]
@@ -100,9 +102,9 @@ async def test_links_in_a_result_lead_back_through_the_hub(
 
 
 @ERAS
-async def test_what_is_nowhere_is_said_so(hub: Hub, notebooks: Notebooks, modern: bool) -> None:
+async def test_what_is_nowhere_is_said_so(aggregate: Aggregate, notebooks: Notebooks, modern: bool) -> None:
     await notebooks.start("a")
-    async with host_of(hub, initialize=not modern) as host:
+    async with host_of(aggregate, initialize=not modern) as host:
         await host.ask("tools/list", era({}, modern))
         for method, params in (
             ("tools/call", {"name": "b_say"}),
@@ -120,8 +122,8 @@ async def test_what_is_nowhere_is_said_so(hub: Hub, notebooks: Notebooks, modern
             assert caught.value.code in (-32602, -32002, -32601)
 
 
-async def test_it_introduces_itself_in_both_eras(hub: Hub) -> None:
-    async with host_of(hub) as host:
+async def test_it_introduces_itself_in_both_eras(aggregate: Aggregate) -> None:
+    async with host_of(aggregate) as host:
         with pytest.raises(McpError, match="initialize"):
             await host.ask("tools/list")
         assert await host.names() == []
@@ -138,9 +140,9 @@ async def test_it_introduces_itself_in_both_eras(hub: Hub) -> None:
             await host.initialize()
 
 
-async def test_its_instructions_fit_every_host(hub: Hub) -> None:
+async def test_its_instructions_fit_every_host(aggregate: Aggregate) -> None:
     """Codex takes 300 characters, and its code mode shows the first line only (2: instructions)."""
-    async with host_of(hub) as host:
+    async with host_of(aggregate) as host:
         told = (await host.modern("server/discover"))["instructions"]
     assert len(told) <= 300
     first, last = told.splitlines()
@@ -150,13 +152,13 @@ async def test_its_instructions_fit_every_host(hub: Hub) -> None:
 
 async def test_a_call_that_comes_first_waits_for_the_first_look(runtime_dir, notebooks: Notebooks) -> None:
     await notebooks.start("a")
-    hub = Hub(Discovery(runtime_dir))
-    async with hub.running(), host_of(hub) as host:
+    aggregate = Aggregate(Discovery(runtime_dir))
+    async with aggregate.running(), host_of(aggregate) as host:
         assert (await host.modern("tools/call", {"name": "a_say"}))["content"][0]["text"] == "a"
 
 
-async def test_notebooks_come_and_go(hub: Hub, notebooks: Notebooks) -> None:
-    async with host_of(hub, initialize=True) as host:
+async def test_notebooks_come_and_go(aggregate: Aggregate, notebooks: Notebooks) -> None:
+    async with host_of(aggregate, initialize=True) as host:
         assert (await host.ask("tools/list"))["tools"] == []
         for _ in range(2):  # a kernel may come back
             await notebooks.start("a")
@@ -174,9 +176,11 @@ async def test_notebooks_come_and_go(hub: Hub, notebooks: Notebooks) -> None:
             host.heard.clear()
 
 
-async def test_a_notebook_that_is_listed_again_can_be_called_at_once(hub: Hub, notebooks: Notebooks) -> None:
+async def test_a_notebook_that_is_listed_again_can_be_called_at_once(
+    aggregate: Aggregate, notebooks: Notebooks
+) -> None:
     await notebooks.start("a")
-    async with host_of(hub, initialize=True) as host:
+    async with host_of(aggregate, initialize=True) as host:
         await host.names()
         await host.call("a_say")
         await notebooks.stop("a")
@@ -188,9 +192,11 @@ async def test_a_notebook_that_is_listed_again_can_be_called_at_once(hub: Hub, n
         assert (await host.call("a_say"))["content"][0]["text"] == "a"
 
 
-async def test_a_tool_that_is_new_in_a_notebook_is_heard_of(hub: Hub, notebooks: Notebooks) -> None:
+async def test_a_tool_that_is_new_in_a_notebook_is_heard_of(
+    aggregate: Aggregate, notebooks: Notebooks
+) -> None:
     mcp = await notebooks.start("a")
-    async with host_of(hub) as host:
+    async with host_of(aggregate) as host:
         await host.names()
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(
@@ -206,15 +212,15 @@ async def test_a_tool_that_is_new_in_a_notebook_is_heard_of(hub: Hub, notebooks:
 
 
 async def test_the_ways_to_a_notebook_that_is_gone_for_good_end(runtime_dir, notebooks: Notebooks) -> None:
-    hub = Hub(Discovery(runtime_dir), away_seconds=0)
+    aggregate = Aggregate(Discovery(runtime_dir), away_seconds=0)
     await notebooks.start("a")
-    async with hub.running(), host_of(hub, initialize=True) as host:
+    async with aggregate.running(), host_of(aggregate, initialize=True) as host:
         await host.ask("tools/list")
         await host.call("a_say")
-        (conversation,) = hub._conversations
-        assert len(conversation._reaches) == 1
+        (session,) = aggregate._open_sessions
+        assert len(session._upstreams) == 1
         await notebooks.stop("a")
-        await host.until(lambda: not conversation._reaches)
+        await host.until(lambda: not session._upstreams)
 
 
 class Place(BaseModel):
@@ -226,7 +232,7 @@ class Place(BaseModel):
     ("client", "structured"), [("claude-code", False), ("codex-mcp-client", True), ("mcp_jupyter", True)]
 )
 async def test_definitions_and_results_fit_the_host(
-    hub: Hub, notebooks: Notebooks, modern: bool, client: str, structured: bool
+    aggregate: Aggregate, notebooks: Notebooks, modern: bool, client: str, structured: bool
 ) -> None:
     """A structured result comes where it is promised, and only there (2: results)."""
     mcp = FastMCP("a")
@@ -238,7 +244,7 @@ async def test_definitions_and_results_fit_the_host(
     await notebooks.start("a", mcp)
     who = {"name": client, "version": "1"}
     meta = {"_meta": {**MODERN, CLIENT_INFO: who}} if modern else {}
-    async with host_of(hub) as host:
+    async with host_of(aggregate) as host:
         if not modern:
             await host.ask("initialize", {"protocolVersion": VERSION, "capabilities": {}, "clientInfo": who})
         (tool,) = (await host.ask("tools/list", meta))["tools"]
@@ -251,7 +257,7 @@ async def test_definitions_and_results_fit_the_host(
 
 @ERAS
 async def test_definitions_tell_the_notebooks_budget_and_what_a_call_prints(
-    hub: Hub, notebooks: Notebooks, modern: bool
+    aggregate: Aggregate, notebooks: Notebooks, modern: bool
 ) -> None:
     """Claude Code puts a result of more than 50,000 characters into a file unless the tool announces it; and
     a structure that may have `printed` says so in its schema (2: results).
@@ -271,7 +277,7 @@ async def test_definitions_tell_the_notebooks_budget_and_what_a_call_prints(
     async def listed(client: str) -> dict[str, dict[str, object]]:
         who = {"name": client, "version": "1"}
         meta = {"_meta": {**MODERN, CLIENT_INFO: who}} if modern else {}
-        async with host_of(hub) as host:
+        async with host_of(aggregate) as host:
             if not modern:
                 opening = {"protocolVersion": VERSION, "capabilities": {}, "clientInfo": who}
                 await host.ask("initialize", opening)
