@@ -177,8 +177,9 @@ def verify(where: Where, file: str, repeat: bool) -> None:
 
 async def _repeated(client: Client, calls: Sequence[Interaction], names: set[str]) -> list[str]:
     """The recorded calls of these tools that are answered differently now. Each is made once."""
-    from ..client.cassettes.recording import MARK, key_of, matches
+    from ..client.cassettes.compare import key_of, matches
     from ..client.cassettes.replayer import difference
+    from ..client.secrets import MARK
 
     lines = []
     last = {key_of(call.method, call.params): call for call in calls}
@@ -197,7 +198,7 @@ async def _repeated(client: Client, calls: Sequence[Interaction], names: set[str
 
 
 async def _answer(client: Client, name: str, arguments: dict[str, Any]) -> dict[str, Any]:
-    from ..client.cassettes.recording import plain
+    from ..client.cassettes.compare import plain
     from ..errors import McpError
 
     try:
@@ -229,8 +230,7 @@ def prune(file: str, servers: tuple[str, ...], dry_run: bool) -> None:
 
     A replay gives the last answer again, so it goes on as before.
     """
-    from ..client.cassettes.cassette import locked
-    from ..client.cassettes.compare import pruned
+    from ..client.cassettes.cassette import locked, pruned
     from ..client.cassettes.recording import render
 
     with reported(), locked(Path(file), file):

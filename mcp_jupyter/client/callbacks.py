@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The server's side of the conversation as the client's user sees it: callbacks.
+"""Answer the server's requests with the user's callbacks, and give the server's notifications to them.
 
-Owns which capabilities a client declares, how the server's requests become calls of the user's functions,
-and how its notifications are handed out. Knows no transport and no handshake.
+The callbacks also decide which capabilities the client declares. An answer to a form gets the form's
+defaults, and is checked against its schema before it is sent.
 """
 
 from __future__ import annotations
@@ -11,9 +11,8 @@ import inspect
 import logging
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
 from types import UnionType
-from typing import TYPE_CHECKING, Any, Final, TypeAlias, Union, get_args, get_origin
+from typing import Any, Final, TypeAlias, Union, get_args, get_origin
 
 import anyio
 from pydantic import TypeAdapter, ValidationError
@@ -26,24 +25,14 @@ from ..protocol.codes import INTERNAL_ERROR, INVALID_PARAMS, METHOD_NOT_FOUND
 from ..protocol.frames import Notification
 from ..protocol.limits import MAX_STREAM_BACKLOG
 from ..protocol.validation import JsonSchema
-from .recording_hook import Tape
-
-if TYPE_CHECKING:
-    from .session import ClientSession
-    from .subscriptions import Subscriptions
 
 __all__ = [
     "Answerer",
     "Callback",
     "Callbacks",
-    "ElicitationFnT",
     "Elicitor",
-    "ListRootsFnT",
-    "LoggingFnT",
-    "MessageHandlerFnT",
-    "RequestContext",
+    "Event",
     "Sampler",
-    "SamplingFnT",
     "malformed",
     "with_defaults",
 ]
@@ -51,8 +40,20 @@ __all__ = [
 
 log = logging.getLogger(__name__)
 
+Callback: TypeAlias = Callable[..., Awaitable[Any]]
+"""An async function of the user's."""
+
+Event: TypeAlias = dict[str, Any]
+"""What happened in the course of a request, as JSON: one of
+
+* ``{"progress": ..., "total": ..., "message": ...}`` (the last two where they were given),
+* ``{"notification": method, "params": ...}``: a log message, or a notification of a change,
+* ``{"asked": method, "params": ..., "answered": result}``, or ``"refused": error``: a request of the
+  server's.
+"""
+
 MAX_AT_ONCE: Final = 8
-"""Input requests of one round that are answered at the same time; a person sees no more at once."""
+"""Input requests of one round that are answered at the same time; a user sees no more at once."""
 
 _LOG: Final = "notifications/message"
 
@@ -69,40 +70,40 @@ _CALLBACK_OF: Final[Mapping[str, str]] = {
     "elicitation/create": "elicitation_callback",
     "roots/list": "list_roots_callback",
 }
-"""What a server may ask, and which argument of a session answers it."""
+"""The requests a server may send, and the argument of `ClientSession` that answers each."""
 
 
 class Callbacks:
-    """Answers the server's requests and hands out its notifications: the `Handler` of a client.
+    """The `Handler` of a client's connection.
 
     Parameters
     ----------
-    session : ClientSession
-        For the context of the callbacks.
+    new_context : function
+        Makes the context that a callback may take, given the request's id and `_meta`.
     sampling, elicitation, list_roots : async function, optional
-        Called with the params (`list_roots` with nothing), or with a `RequestContext` before; they return
-        the result, or `types.ErrorData`. What is not given is not declared, and is refused.
+        Called with the params (`list_roots` with nothing), or with a context and the params; they return
+        the result, or `types.ErrorData`. The capability of a callback that is missing is not declared.
     sampling_capabilities : SamplingCapability, optional
         What the model behind `sampling` can do beyond text.
     logging : async function, optional
         Called with each log message's params.
     message : async function, optional
-        Called with each notification that a list or a resource changed, or that the person is done at the
-        URL of an elicitation.
-    subscriptions : Subscriptions
-        Told first, of notifications that are about them.
-    change : function, optional
-        Called with the notifications that `message` is for, as they arrive and not in turn.
+        Called with each notification that a list or a resource changed, or that the user is done at the URL
+        of an elicitation.
+    is_taken : function
+        Called first with each notification; whether it is done with.
+    change : function
+        Called with the notifications that `message` is for at the moment they arrive.
 
     Attributes
     ----------
-    tape : Tape or None
-        Told of the server's notifications, and of its questions once they are answered.
+    observe : function or None
+        Called with the server's notifications, and with its requests once they are answered.
     """
 
     def __init__(
         self,
-        session: ClientSession,
+        new_context: Callable[[types.RequestId, Mapping[str, Any]], object],
         *,
         sampling: Callback | None,
         sampling_capabilities: types.SamplingCapability | None,
@@ -110,12 +111,12 @@ class Callbacks:
         list_roots: Callback | None,
         logging: Callback | None,
         message: Callback | None,
-        subscriptions: Subscriptions,
-        change: Callable[[Notification], None] | None,
+        is_taken: Callable[[Notification], bool],
+        change: Callable[[Notification], None],
     ) -> None:
-        self.tape: Tape | None = None
-        self._session = session
-        self._subscriptions = subscriptions
+        self.observe: Callable[[Event], None] | None = None
+        self._new_context = new_context
+        self._is_taken = is_taken
         self._answerers: dict[str, Answerer] = {}
         self._capabilities: dict[str, Any] = {}
         if sampling is not None:
@@ -138,23 +139,23 @@ class Callbacks:
 
     @property
     def capabilities(self) -> dict[str, Any]:
-        """What the client declares: what there are callbacks for."""
+        """The capabilities that the client declares."""
         return self._capabilities
 
     @property
     def takes_urls(self) -> bool:
-        """Whether the person may be sent to a URL."""
+        """Whether the user may be asked to visit a URL."""
         return "url" in self._capabilities.get("elicitation", {})
 
     async def request(self, call: InboundRequest) -> Any:
-        """Answer one request of the server's (legacy versions)."""
+        """Answer a request of the server's (legacy versions)."""
         if call.method == "ping":
             return {}
         answerer = self._answerers.get(call.method)
         if answerer is None:
             raise McpError(METHOD_NOT_FOUND, f"This client does not offer {safe_line(call.method)}.")
-        answering = answerer(RequestContext(self._session, call.id, call.meta), call.params)
-        return await self._kept(call.method, call.params, answering)
+        answering = answerer(self._new_context(call.id, call.meta), call.params)
+        return await self._observed(call.method, call.params, answering)
 
     async def fulfil(self, requests: Mapping[str, Any]) -> dict[str, Any]:
         """Answer the input requests of one round, `MAX_AT_ONCE` of them at a time (2026-07-28).
@@ -162,9 +163,8 @@ class Callbacks:
         Raises
         ------
         McpError
-            A request is malformed, of an unknown kind, or one that there is no callback for: then none is
-            answered. Or a callback failed or refused, for which a round has no words: then the others are
-            cancelled.
+            A request is malformed, of an unknown kind, or without a callback: then none is answered. Or a
+            callback failed or refused, which a round cannot express: then the others are cancelled.
         """
         questions = [(key, *self._question(key, request)) for key, request in requests.items()]
         limiter = anyio.CapacityLimiter(MAX_AT_ONCE)
@@ -187,7 +187,7 @@ class Callbacks:
         return answers
 
     def _question(self, key: str, request: Any) -> tuple[str, Mapping[str, Any]]:
-        """The method and the params of an input request that can be answered."""
+        """Return the method and the params of an input request that can be answered."""
         method = request.get("method") if isinstance(request, dict) else None
         params = (request.get("params") or {}) if isinstance(request, dict) else None
         if not isinstance(method, str) or not isinstance(params, dict):
@@ -206,35 +206,37 @@ class Callbacks:
     async def _answer(self, key: str, method: str, params: Mapping[str, Any]) -> Any:
         """Answer one input request: the boundary to the user's functions, which may raise anything."""
         meta = params.get("_meta")
-        context = RequestContext(self._session, key, meta if isinstance(meta, dict) else {})
+        context = self._new_context(key, meta if isinstance(meta, dict) else {})
         try:
-            return await self._kept(method, params, self._answerers[method](context, params))
+            return await self._observed(method, params, self._answerers[method](context, params))
         except (McpError, anyio.get_cancelled_exc_class()):
             raise
         except BaseException as exc:
             words = safe_line(f"{type(exc).__name__}: {exc}")
             raise McpError(INTERNAL_ERROR, f"The {_CALLBACK_OF[method]} failed: {words}") from exc
 
-    async def _kept(self, method: str, params: Mapping[str, Any], answering: Awaitable[Any]) -> Any:
-        """An answer, of which the tape is told."""
-        asked = {"asked": method, "params": params}
+    async def _observed(self, method: str, params: Mapping[str, Any], answering: Awaitable[Any]) -> Any:
+        """Await an answer and report it, or the refusal, to `observe`."""
+        outcome: Event = {}
         try:
             answer = await answering
+            outcome = {"answered": answer}
+            return answer
         except McpError as exc:
-            if self.tape is not None:
-                self.tape.heard(asked | {"refused": exc.to_dict()})
+            outcome = {"refused": exc.to_dict()}
             raise
-        if self.tape is not None:
-            self.tape.heard(asked | {"answered": answer})
-        return answer
+        finally:
+            if outcome and self.observe is not None:
+                self.observe({"asked": method, "params": params, **outcome})
 
     def notification(self, notification: Notification) -> None:
-        """Keep a notification for `run`, when there is somebody to hand it to."""
-        if self._subscriptions.notice(notification):
+        """Queue a notification for `run`, if there is a callback for it."""
+        if self._is_taken(notification):
             return
-        if self.tape is not None and (notification.method == _LOG or notification.method in _NOTIFICATIONS):
-            self.tape.heard({"notification": notification.method, "params": notification.params})
-        if self._change is not None and notification.method in _NOTIFICATIONS:
+        is_change = notification.method in _NOTIFICATIONS
+        if self.observe is not None and (notification.method == _LOG or is_change):
+            self.observe({"notification": notification.method, "params": notification.params})
+        if is_change:
             self._change(notification)
         wanted = self._logging if notification.method == _LOG else self._message
         if wanted is not None:
@@ -242,7 +244,7 @@ class Callbacks:
             self._arrived.set()
 
     async def run(self) -> None:
-        """Hand out notifications, one after the other, until cancelled."""
+        """Give the queued notifications to the callbacks, one after the other, until cancelled."""
         while True:
             await self._arrived.wait()
             self._arrived = anyio.Event()
@@ -250,8 +252,8 @@ class Callbacks:
                 await self._call(self._waiting.popleft())
 
     async def hand_out(self, notification: Notification) -> None:
-        """Hand out one notification now, before those that wait."""
-        if self._change is not None and notification.method in _NOTIFICATIONS:
+        """Give a notification to its callback now, before the queued ones."""
+        if notification.method in _NOTIFICATIONS:
             self._change(notification)
         await self._call(notification)
 
@@ -272,43 +274,13 @@ class Callbacks:
             log.exception("The callback for %s failed", notification.method)
 
 
-# -- answering -----------------------------------------------------------------------------------
-#
-# One function of the user's as the answer to one method of the server's.
-#
-# Owns how such a function is called and what its result may be. Does not know whether the question came as a
-# request or as an input request, nor what is done with the answer.
-
-Callback: TypeAlias = Callable[..., Awaitable[Any]]
-"""An async function of the user's."""
-
-
-@dataclass(frozen=True, slots=True)
-class RequestContext:
-    """What a callback may know of the request it answers.
-
-    Attributes
-    ----------
-    session : ClientSession
-        The session it came in on; it may be used to call the server back.
-    request_id
-        Its id; of an input request, the key it has in the server's result.
-    meta : mapping
-        The `_meta` of its params.
-    lifespan_context : None
-        Only servers have one.
-    """
-
-    session: ClientSession
-    request_id: types.RequestId
-    meta: Mapping[str, Any]
-    lifespan_context: None = None
+# -- one callback --------------------------------------------------------------------------------
 
 
 class Answerer:
     """A user's function for one method of the server's.
 
-    It takes the params, or a `RequestContext` and the params, as its signature has it.
+    It takes the params, or a context and the params, as its signature has it.
 
     Parameters
     ----------
@@ -328,8 +300,8 @@ class Answerer:
         self._with_context = len(required) > (params is not None)
         self._params: TypeAdapter[Any] | None = None if params is None else TypeAdapter(params)
 
-    async def __call__(self, context: RequestContext, params: Mapping[str, Any]) -> Any:
-        """The answer.
+    async def __call__(self, context: object, params: Mapping[str, Any]) -> Any:
+        """Call the function and return its result.
 
         Raises
         ------
@@ -346,7 +318,7 @@ class Answerer:
         except ValidationError as exc:
             raise McpError(INVALID_PARAMS, malformed("The params are", exc)) from None
 
-    async def _ask(self, context: RequestContext, params: Any) -> Any:
+    async def _ask(self, context: object, params: Any) -> Any:
         arguments = [context] if self._with_context else []
         result = await self._function(*arguments, *([] if self._params is None else [params]))
         if isinstance(result, types.ErrorData):
@@ -355,36 +327,20 @@ class Answerer:
 
 
 def malformed(what: str, error: ValidationError) -> str:
-    """One sentence on what is wrong with a message."""
+    """Return one sentence on what is wrong with a message."""
     first = error.errors(include_url=False, include_input=False)[0]
     place = ".".join(str(part) for part in first["loc"])
     return safe_line(f"{what} malformed: {place}: {first['msg']}", MAX_MESSAGE_CHARS)
 
 
-# -- callback types ------------------------------------------------------------------------------
-#
-# The functions that a session takes, as types under the first-generation SDK's names.
-
-SamplingFnT: TypeAlias = Callable[
-    [RequestContext, types.CreateMessageRequestParams], Awaitable[types.CreateMessageResult | types.ErrorData]
-]
-ElicitationFnT: TypeAlias = Callable[
-    [RequestContext, types.ElicitRequestParams], Awaitable[types.ElicitResult | types.ErrorData]
-]
-ListRootsFnT: TypeAlias = Callable[[RequestContext], Awaitable[types.ListRootsResult | types.ErrorData]]
-LoggingFnT: TypeAlias = Callable[[types.LoggingMessageNotificationParams], Awaitable[None]]
-MessageHandlerFnT: TypeAlias = Callable[[Any], Awaitable[None]]
-"""Takes a notification (`types.ServerNotification`)."""
-
-
 # -- elicitation ---------------------------------------------------------------------------------
 #
-# A person's answer to a form, before it is sent: defaults filled in, and checked against what was asked.
-#
-# Owns what is done with a form's schema, and which modes a callback can do. Does not draw forms. Formats
-# (`email`, `date`) are left to the server, which alone knows how strict it is.
+# Formats (`email`, `date`) are not checked: only the server knows how strict it is.
 #
 # Source: spec 2025-11-25 and 2026-07-28, client/elicitation.
+
+MAX_FORM_ERROR_CHARS: Final = 300
+"""Characters that say what is wrong with an answer."""
 
 
 class Elicitor(Answerer):
@@ -403,13 +359,13 @@ class Elicitor(Answerer):
         if types.ElicitRequestURLParams in _annotated(function):
             self.capability["url"] = {}
 
-    async def __call__(self, context: RequestContext, params: Mapping[str, Any]) -> types.ElicitResult:
-        """The answer; of an accepted form with its defaults.
+    async def __call__(self, context: object, params: Mapping[str, Any]) -> types.ElicitResult:
+        """Return the user's answer; the content of an accepted form includes its defaults.
 
         Raises
         ------
         McpError
-            Also for a mode that was not declared, a form that is no JSON Schema, and an answer that does not
+            Also for a mode that was not declared, a form whose schema is invalid, and an answer that does not
             fit the form.
         """
         asked = self._read(params)
@@ -425,7 +381,7 @@ class Elicitor(Answerer):
         _check(form, result.content)
         return result
 
-    async def _result(self, context: RequestContext, asked: Any) -> types.ElicitResult:
+    async def _result(self, context: object, asked: Any) -> types.ElicitResult:
         try:
             return types.ElicitResult.model_validate(await self._ask(context, asked))
         except ValidationError as exc:
@@ -481,10 +437,6 @@ def _check(form: JsonSchema, content: Mapping[str, Any]) -> None:
 
 # -- sampling ------------------------------------------------------------------------------------
 #
-# The client's model, before it is asked: tools go to it only where the client has said that it takes them.
-#
-# Owns what is declared of it. Asks no model.
-#
 # Source: spec 2025-11-25 and 2026-07-28, client/sampling.
 
 
@@ -503,13 +455,13 @@ class Sampler(Answerer):
         if capability is not None:
             self.capability = capability.model_dump(by_alias=True, exclude_none=True, mode="json")
 
-    async def __call__(self, context: RequestContext, params: Mapping[str, Any]) -> Any:
-        """The answer.
+    async def __call__(self, context: object, params: Mapping[str, Any]) -> Any:
+        """Return the model's answer.
 
         Raises
         ------
         McpError
-            Also for tools where that was not declared, which the specification asks for.
+            Also for tools where that capability was not declared: the specification requires this error.
         """
         asked = self._read(params)
         given = (asked.tools, asked.toolChoice)

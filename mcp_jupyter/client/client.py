@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The client people use: point it at a server, and call what the server has.
+"""The client that users open: it connects to a server, and lists and calls what the server has.
 
-Owns whole lists (all pages), the cache of results, and subscriptions in both eras. How the server is found
-and opened is `connect`; the conversation itself is `ClientSession`.
+It adds to `ClientSession` the connection (`connect`), lists of all pages, and the cache of results.
 """
 
 from __future__ import annotations
@@ -28,7 +27,6 @@ from .callbacks import Callback
 from .config.servers_json import HttpServerParameters
 from .config.targets import Server, Target, server_of
 from .connect import EraChoice, Opened, connected
-from .legacy_subscriptions import ResourceWatches
 from .session import READ_TIMEOUT_SECONDS, ClientSession
 from .transport import ReadHalf, WriteHalf
 
@@ -147,7 +145,6 @@ elicitation_callback, list_roots_callback : optional
             "list_roots_callback": list_roots_callback,
         }
         self._cache = ResultCache(keep_private=auth is None)
-        self._watches: ResourceWatches | None = None  # of a legacy server
         self._opened: Opened | None = None
         self._life = AsyncExitStack()
 
@@ -161,16 +158,14 @@ elicitation_callback, list_roots_callback : optional
                 opening = self._cassette.connected(self._connected, self._new_session)
             self._opened = await stack.enter_async_context(opening)
             self._life = stack.pop_all()
-        if isinstance(self._opened.result, types.DiscoverResult):
+        if self._is_modern:
             self._keep(_DISCOVER, self._opened.result, self._cache.changes)
-        else:
-            self._watches = ResourceWatches(self._opened.session)
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> bool | None:
-        self._opened = self._watches = None
+        self._opened = None
         self._cache.clear()
         return await self._life.__aexit__(kind, value, trace)
 
@@ -234,6 +229,10 @@ elicitation_callback, list_roots_callback : optional
             raise RuntimeError("This client is not open: use it within `async with Client(...) as client`.")
         return self._opened
 
+    @property
+    def _is_modern(self) -> bool:
+        return self._opened is not None and isinstance(self._opened.result, types.DiscoverResult)
+
     async def discover(self, *, refresh: bool = False) -> types.DiscoverResult:
         """What a modern server says of itself; a changed answer is then what the properties here give.
 
@@ -243,7 +242,7 @@ elicitation_callback, list_roots_callback : optional
             METHOD_NOT_FOUND for a legacy server, which says it once, when it is opened.
         """
         opened = self._open
-        if self._watches is not None:
+        if not self._is_modern:
             raise McpError(
                 METHOD_NOT_FOUND, f"server/discover does not exist in version {self.protocol_version}."
             )
@@ -259,7 +258,7 @@ elicitation_callback, list_roots_callback : optional
 
     async def ping(self) -> None:
         """Ask whether the server is there: with `ping`, or, of a modern server, with `server/discover`."""
-        if self._watches is None:
+        if self._is_modern:
             await self.discover(refresh=True)
         else:
             await self.session.send_ping()
@@ -407,43 +406,36 @@ elicitation_callback, list_roots_callback : optional
         resources: bool = False,
         uris: Iterable[str | AnyUrl] = (),
     ) -> AsyncIterator[types.SubscriptionFilter]:
-        """Hear of changes while the context lasts: `message_handler` gets the notifications.
+        """Subscribe to changes while the body runs; `message_handler` gets the notifications.
 
         Parameters
         ----------
         tools, prompts, resources : bool
-            Whether to hear that the list changed. A legacy server says so unasked.
+            Whether to subscribe to changes of that list. A legacy server reports them in any case.
         uris : iterable of str
-            Resources to hear of when they change.
+            Resources to subscribe to.
 
         Yields
         ------
         SubscriptionFilter
-            What the server will tell of.
+            The part of it that the server reports.
 
-        Notes
-        -----
-        A subscription that a modern server ends is not made again; `ClientSession.listen` says when it ends.
+        Notes ----- A subscription that a modern server ends is not opened again; `ClientSession.listen` says
+        when it ends.
         """
-        watched = [str(uri) for uri in uris]
-        if self._watches is None:
-            listening = self.session.listen(tools=tools, prompts=prompts, resources=resources, uris=watched)
-            async with listening as subscription:
-                yield subscription.granted
-            return
-        said = self.server_capabilities
-        async with self._watches.watching(watched):
-            yield types.SubscriptionFilter(
-                toolsListChanged=(tools and said.tools and said.tools.listChanged) or None,
-                promptsListChanged=(prompts and said.prompts and said.prompts.listChanged) or None,
-                resourcesListChanged=(resources and said.resources and said.resources.listChanged) or None,
-                resourceSubscriptions=watched or None,
-            )
+        wanted = types.SubscriptionFilter(
+            toolsListChanged=tools or None,
+            promptsListChanged=prompts or None,
+            resourcesListChanged=resources or None,
+            resourceSubscriptions=[str(uri) for uri in uris] or None,
+        )
+        async with self.session.subscribed(wanted) as subscription:
+            yield subscription.granted
 
     # -- what is kept --------------------------------------------------------------------------
 
     def _expiry(self, result: object) -> float:
-        if self._watches is None and isinstance(result, types.CacheableResult):
+        if self._is_modern and isinstance(result, types.CacheableResult):
             return self._cache.expiry(result)
         return 0.0
 

@@ -1,8 +1,32 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""How a question of a client's becomes an answer: the opening, the envelope, the rounds, the one repetition.
+"""Send one client request: add `_meta`, answer the server's questions, retry once, read the result.
 
-Owns what a client remembers of a conversation (its version, its capabilities, its log level) and what may be
-done about an error before the caller hears of it. Does not know what a tool is, nor how messages travel.
+Theory of operation
+-------------------
+`Connection.request` sends a JSON-RPC request and waits. `RequestSender.request` makes an MCP request of it:
+
+1. `check`: the session is open and its version has the method.
+2. A time-out starts. It covers everything below, also the time that a user needs for a form.
+3. With an interceptor (a cassette's recorder or replayer), the interceptor takes over. It either calls `send`
+   of the `InterceptedRequest`, which continues with step 4, or returns a recorded result. So a cassette holds
+   one entry for one call of a session's method: no `_meta`, no rounds and no retry are visible to it.
+4. `_in_rounds`: a modern server may answer `input_required`. The callbacks answer its questions, and the same
+   request is sent again with the answers and the server's `requestState`, each time under a new id.
+5. `send`: adds `_meta` (modern versions) and sends. When the server refuses the request for a reason that
+   this client can remove, it removes the reason and sends the request once more. There are four such reasons,
+   in `_remedied`: unknown headers, an unsupported version, a URL that the user must visit, an expired
+   session.
+6. The result is read into its model. Malformed items of a list cost only themselves (`partial_results`).
+
+Opening a session is part of this file because of step 5: when a legacy server has forgotten the session,
+`send` initialises a new one, and tells the server again which resources were subscribed to and which log
+level was set. Of several requests that meet the same expiry one does so; `_session` counts the sessions, so
+the others see that there is a new one. `keep_session` does the same when the transport reports the expiry
+while no request is open.
+
+A maintainer must not break these rules. What `send` does to renew a session (`_handshake`, `_restore`) is
+sent without `retry`, else an error in it would wait for itself. Nothing before step 5 may change `params`: a
+cassette compares them.
 
 Source: spec 2025-11-25, basic/lifecycle; 2026-07-28, basic/versioning and basic/patterns/mrtr.
 """
@@ -11,7 +35,9 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Any, Final, TypeAlias, TypeVar
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Final, Protocol, TypeAlias, TypeVar
 
 import anyio
 from pydantic import ValidationError
@@ -22,6 +48,7 @@ from ..engine.channel import Channel
 from ..engine.connection import Connection, ProgressCallback
 from ..errors import ConnectionClosed, McpError, RequestTimeout
 from ..protocol.codes import (
+    HEADER_MISMATCH,
     INTERNAL_ERROR,
     METHOD_NOT_FOUND,
     UNSUPPORTED_PROTOCOL_VERSION,
@@ -37,61 +64,120 @@ from ..protocol.eras import (
     Era,
     era_of,
 )
+from ..protocol.frames import Notification
 from ..protocol.methods import LEGACY_VERSIONS, METHODS, MODERN_VERSIONS, methods_of
-from .callbacks import Callbacks, malformed
+from .callbacks import Callbacks, Event, malformed
 from .partial_results import partial_result
-from .recording_hook import Question, Tape
 from .transport import SESSION_ENDED, ClientChannel, ParamHeaders
 
-__all__ = [
-    "MAX_ROUNDS",
-    "Conversation",
-    "in_rounds",
-]
+__all__ = ["MAX_ROUNDS", "InterceptedRequest", "Interceptor", "RequestSender"]
 
 
 log = logging.getLogger(__name__)
 
 MAX_VISITS: Final = 8
-"""URLs of one error that the person is sent to."""
+"""URLs of one error that the user is asked to visit."""
 
-Remedy: TypeAlias = Callable[[McpError], Awaitable[bool]]
+MAX_ROUNDS: Final = 32
+"""Times a server may ask for input in one request: no user bears more, and an endless loop must end."""
+
+MAX_INPUT_REQUESTS: Final = 64
+"""Input requests in one round."""
+
+PAUSE_SECONDS: Final = 0.05
+"""Before the first retry of a round without input requests, in which the server only asks for a retry. Each
+further one in a row waits twice as long."""
+
+MAX_PAUSE_SECONDS: Final = 1.0
 
 _STANDARD: Final = frozenset(method.name for method in METHODS)
 
-_LEGACY_NOTICES: Final = methods_of(LATEST_LEGACY, "client", "notification") - methods_of(
+_LEGACY_NOTIFICATIONS: Final = methods_of(LATEST_LEGACY, "client", "notification") - methods_of(
     LATEST_MODERN, "client", "notification"
 )
 
+_INPUT_REQUIRED: Final = "input_required"
+_MAY_ASK_FOR_INPUT: Final = frozenset({"prompts/get", "resources/read", "tools/call"})
+
 _Result = TypeVar("_Result", bound=types.Result)
 
+Send: TypeAlias = Callable[[ProgressCallback | None], Awaitable[dict[str, Any]]]
+"""Sends a request to the server and returns its final result."""
 
-class Conversation:
-    """A client's side of one conversation.
+
+@dataclass(frozen=True, slots=True)
+class InterceptedRequest:
+    """A request on its way to the server, with everything an interceptor needs to answer it.
+
+    Attributes
+    ----------
+    method, params
+        As the caller gave them: without `_meta` of the protocol. Params may contain models.
+    send : async function
+        Sends the request to the server, in as many rounds as it takes.
+    on_progress : async function or None
+        The caller's progress callback.
+    hand_out : async function
+        Gives a notification to the user's callbacks and waits for them.
+    queue : function
+        Puts a notification into the queue for the user's callbacks.
+    """
+
+    method: str
+    params: Mapping[str, Any]
+    send: Send
+    on_progress: ProgressCallback | None
+    hand_out: Callable[[Notification], Awaitable[None]]
+    queue: Callable[[Notification], None]
+
+
+class Interceptor(Protocol):
+    """Stands between a session and its server; belongs to the session's event loop."""
+
+    async def intercept(self, request: InterceptedRequest) -> dict[str, Any]:
+        """Return the result of a request.
+
+        Raises
+        ------
+        McpError
+            The server's error, now or when it was recorded.
+        CassetteMiss
+            The request is not in the recording.
+        """
+
+    def observe(self, event: Event) -> None:
+        """Take note of a notification of the server's, or of a question of its and the answer to that."""
+
+    def keep_secret(self, text: str) -> None:
+        """Learn a text that must never be recorded."""
+
+
+class RequestSender:
+    """Sends the requests of one client session, and keeps what all of them need.
 
     Parameters
     ----------
     channel : Channel
-        What carries it.
+        Carries the messages.
     callbacks : Callbacks
-        Who answers the server.
+        Answers the server's requests.
     client_info : Implementation
-        How the client introduces itself.
+        This client's name and version.
     timeout : float
-        Seconds for an answer where a question does not say otherwise.
+        Seconds to wait for a result where a request has no time-out of its own.
     log_level : str or None
-        Asked of a modern server with each request.
+        Log level that each request asks a modern server for.
+    learn_headers : async function
+        Given a tool whose call had the wrong headers; whether it needs other headers now.
 
     Attributes
     ----------
     connection : Connection
-        The conversation as JSON-RPC.
+        JSON-RPC over `channel`.
     era : Era or None
-        The rules of the version that is spoken; None before the opening.
+        The rules of the negotiated version; None before the session is open.
     server_capabilities : ServerCapabilities or None
-        What the server has declared.
-    subscribed : set of str
-        URIs of the resources a legacy server was asked to tell of.
+        What the server declared.
     """
 
     def __init__(
@@ -101,20 +187,22 @@ class Conversation:
         client_info: types.Implementation,
         timeout: float,
         log_level: str | None,
+        learn_headers: Callable[[str], Awaitable[bool]],
     ) -> None:
         self.connection = Connection(channel, callbacks)
         self.era: Era | None = None
         self.server_capabilities: types.ServerCapabilities | None = None
         self.timeout = timeout
-        self.subscribed: set[str] = set()
         self._channel = channel
         self._callbacks = callbacks
         self._client_info = client_info
         self._log_level = log_level
+        self._learn_headers = learn_headers
         self._level_set = False
-        self._envelope: dict[str, Any] | None = None
-        self._tape: Tape | None = None
-        self._session = 0  # how many legacy sessions there were before this one
+        self._subscribed: set[str] = set()  # resources of a legacy server
+        self._meta: dict[str, Any] | None = None
+        self._interceptor: Interceptor | None = None
+        self._session = 0  # number of the current legacy session on this connection
         self._renewing = anyio.Lock()
 
     # -- opening -------------------------------------------------------------------------------
@@ -131,11 +219,11 @@ class Conversation:
             "capabilities": self._callbacks.capabilities,
             "clientInfo": self._client_info,
         }
-        envelope, self._envelope = self._envelope, None
+        meta, self._meta = self._meta, None
         try:
             result = _read("initialize", await self.send("initialize", params), types.InitializeResult)
         except BaseException:
-            self._envelope = envelope
+            self._meta = meta
             raise
         if result.protocolVersion not in LEGACY_VERSIONS:
             self.connection.close()
@@ -146,26 +234,26 @@ class Conversation:
         return result
 
     async def discover(self) -> types.DiscoverResult:
-        """Meet a modern server (see `ClientSession.discover`)."""
-        before = self.era, self._envelope
-        self._speak(LATEST_MODERN)
+        """Ask a modern server for its capabilities (see `ClientSession.discover`)."""
+        before = self.era, self._meta
+        self._adopt(LATEST_MODERN)
         try:
-            result = await self.ask("server/discover", {}, types.DiscoverResult)
+            result = await self.request("server/discover", {}, types.DiscoverResult)
             if self.version not in result.supportedVersions:
                 raise _unsupported(result.supportedVersions, MODERN_VERSIONS)
         except BaseException:
-            self.era, self._envelope = before
+            self.era, self._meta = before
             raise
         self.server_capabilities = result.capabilities
         return result
 
     def resume(self, opening: types.InitializeResult | types.DiscoverResult, version: str) -> None:
-        """Be as after an opening that was recorded.
+        """Take a recorded result of `initialize` or `server/discover` for this session's own.
 
         Raises
         ------
         McpError
-            It is in a version that this client does not know.
+            This client does not support the version.
         """
         is_modern = isinstance(opening, types.DiscoverResult)
         known = MODERN_VERSIONS if is_modern else LEGACY_VERSIONS
@@ -173,50 +261,51 @@ class Conversation:
             raise _unsupported([version], known)
         self.server_capabilities = opening.capabilities
         if is_modern:
-            self._speak(version)
+            self._adopt(version)
         else:
             self.era = era_of(version)
 
-    def play_through(self, tape: Tape) -> None:
-        """Let a tape stand between this side and the server from now on."""
-        self._tape = self._callbacks.tape = tape
+    def intercept(self, interceptor: Interceptor) -> None:
+        """Pass every request through `interceptor` from now on."""
+        self._interceptor = interceptor
+        self._callbacks.observe = interceptor.observe
         if isinstance(self._channel, ClientChannel):
-            self._channel.tell_secrets(tape.keep_secret)
+            self._channel.tell_secrets(interceptor.keep_secret)
 
     @property
     def version(self) -> str | None:
-        """The version that is spoken; None before the opening."""
+        """The negotiated version; None before the session is open."""
         return None if self.era is None else self.era.version
 
     @property
     def reason(self) -> str:
-        """Why the conversation ended, in the transport's words; empty where it has none."""
+        """Why the connection ended, in the transport's words; empty where there is no reason."""
         return self._channel.reason if isinstance(self._channel, ClientChannel) else ""
 
     @property
     def is_modern(self) -> bool:
         """Whether each request carries version and capabilities."""
-        return self._envelope is not None
+        return self._meta is not None
 
     @property
     def param_headers(self) -> ParamHeaders | None:
-        """What repeats arguments in headers, where version and transport have that."""
+        """The arguments that are repeated in headers; None where version or transport has no such headers."""
         if not self.is_modern or not isinstance(self._channel, ClientChannel):
             return None
         return self._channel.param_headers
 
-    def _speak(self, version: str) -> None:
-        """Say with each request from now on that it is of this modern version."""
+    def _adopt(self, version: str) -> None:
+        """Use a modern version for every request from now on."""
         self.era = era_of(version)
-        self._envelope = {
+        self._meta = {
             PROTOCOL_VERSION: version,
             CLIENT_CAPABILITIES: self._callbacks.capabilities,
             CLIENT_INFO: self._client_info,
         }
 
-    # -- asking --------------------------------------------------------------------------------
+    # -- sending -------------------------------------------------------------------------------
 
-    async def ask(
+    async def request(
         self,
         method: str,
         params: Mapping[str, Any],
@@ -224,102 +313,92 @@ class Conversation:
         *,
         timeout: float | None = None,
         on_progress: ProgressCallback | None = None,
-        remedy: Remedy | None = None,
     ) -> _Result:
-        """Ask the server and read its answer, answering what it asks back meanwhile.
+        """Send a request and return its result, answering the server's questions meanwhile.
 
         Parameters
         ----------
+        model : type
+            What the result is read into.
         timeout : float, optional
-            Seconds for all of it, the person's time at a form included.
-        remedy : async function, optional
-            Given an error of the server's; whether it did something about it, so that to ask once more makes
-            sense.
+            Seconds for all of it, including the user's time at a form.
 
         Raises
         ------
         RuntimeError
-            Nothing has been opened yet.
+            The session is not open yet.
         McpError
-            The server's error; a method that the version lacks; an answer that cannot be read.
+            The server's error, a method that the version lacks, or a result that cannot be read.
         RequestTimeout, ConnectionClosed
-            There was no answer in time, or the server is gone.
+            There was no result in time, or the server is gone.
         """
         self.check(method)
         seconds = self.timeout if timeout is None else timeout
-
-        async def live(on_progress: ProgressCallback | None) -> dict[str, Any]:
-            async def ask(asked: Mapping[str, Any]) -> dict[str, Any]:
-                return await self._persistently(method, asked, on_progress, remedy)
-
-            return await in_rounds(method, params, ask, self._callbacks.fulfil)
-
         with anyio.move_on_after(seconds):
-            return _read(method, await self.exchange(method, params, live, on_progress), model)
+            send = partial(self._in_rounds, method, params)
+            return _read(method, await self.intercepted(method, params, send, on_progress), model)
         raise _late(method, seconds)
 
-    async def exchange(
+    def intercepted(
         self,
         method: str,
         params: Mapping[str, Any],
-        live: Callable[[ProgressCallback | None], Awaitable[dict[str, Any]]],
+        send: Send,
         on_progress: ProgressCallback | None = None,
-    ) -> dict[str, Any]:
-        """The answer of the server, or of the tape where there is one."""
-        if self._tape is None:
-            return await live(on_progress)
+    ) -> Awaitable[dict[str, Any]]:
+        """Return what yields the result: the interceptor if there is one, else `send`."""
+        if self._interceptor is None:
+            return send(on_progress)
         callbacks = self._callbacks
-        return await self._tape.exchange(
-            Question(method, params, live, on_progress, callbacks.hand_out, callbacks.notification)
+        return self._interceptor.intercept(
+            InterceptedRequest(method, params, send, on_progress, callbacks.hand_out, callbacks.notification)
         )
 
     def check(self, method: str) -> None:
-        """Raise when `method` cannot be asked now: no opening yet, or the version lacks it.
+        """Raise when `method` cannot be sent now. A method of no version belongs to the server itself.
 
-        What no version has is a method of the server's own.
+        Raises
+        ------
+        RuntimeError
+            The session is not open yet.
+        McpError
+            The negotiated version lacks the method.
         """
         if self.era is None:
             raise RuntimeError("Await session.initialize() or session.discover() first.")
         if method in _STANDARD and method not in self.era.client_requests:
             raise McpError(METHOD_NOT_FOUND, f"{method} does not exist in version {self.era.version}.")
 
-    def _enveloped(self, params: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Params as the version has them."""
-        if self._envelope is None:
-            return params
-        level = {LOG_LEVEL: self._log_level} if self._log_level else {}
-        return {**params, "_meta": {**params.get("_meta", {}), **self._envelope, **level}}
-
-    def tell(self, method: str, params: Mapping[str, Any]) -> None:
-        """Send a notification, if the version that is spoken has it."""
-        if not self.is_modern or method not in _LEGACY_NOTICES:
-            self.connection.notify(method, params)
-
-    async def set_log_level(self, level: types.LoggingLevel) -> None:
-        """Ask for log messages of this severity and above."""
-        if self._envelope is None:
-            await self.ask("logging/setLevel", {"level": level}, types.EmptyResult)
-            self._level_set = True
-        self._log_level = level
-
-    async def _persistently(
-        self,
-        method: str,
-        params: Mapping[str, Any],
-        on_progress: ProgressCallback | None,
-        remedy: Remedy | None,
+    async def _in_rounds(
+        self, method: str, params: Mapping[str, Any], on_progress: ProgressCallback | None
     ) -> dict[str, Any]:
-        """Send a request; once more when the specification has a remedy for the error it meets."""
-        session = self._session
-        try:
-            return await self.send(method, params, on_progress)
-        except McpError as exc:
-            mended = (
-                self._adopt_version(exc) or await self._renew(exc, session) or await self._have_visited(exc)
-            )
-            if not mended and (remedy is None or not await remedy(exc)):
-                raise
-        return await self.send(method, params, on_progress)
+        """Send a request as often as the server asks for input (spec 2026-07-28, basic/patterns/mrtr).
+
+        Raises
+        ------
+        McpError
+            The server must not ask for input here, asks for none, or asks more than `MAX_ROUNDS` times.
+        """
+        result = await self.send(method, params, on_progress, retry=True)
+        if result.get("resultType") != _INPUT_REQUIRED:
+            return result
+        pause = PAUSE_SECONDS
+        for _ in range(MAX_ROUNDS):
+            requests, state = _input_required(method, result)
+            again = dict(params)
+            if state is not None:
+                again["requestState"] = state
+            if requests:
+                again["inputResponses"] = await self._callbacks.fulfil(requests)
+                pause = PAUSE_SECONDS
+            else:
+                await anyio.sleep(pause)
+                pause = min(2 * pause, MAX_PAUSE_SECONDS)
+            result = await self.send(method, again, on_progress, retry=True)
+            if result.get("resultType") != _INPUT_REQUIRED:
+                # It depends on more than its request, so no cache may keep it (server/utilities/caching).
+                return {name: value for name, value in result.items() if name not in ("ttlMs", "cacheScope")}
+        raise _misplaced_input(method, f"more than {MAX_ROUNDS} times")
 
     async def send(
         self,
@@ -328,72 +407,121 @@ class Conversation:
         on_progress: ProgressCallback | None = None,
         *,
         request_id: str | None = None,
+        retry: bool = False,
     ) -> dict[str, Any]:
-        """Send one request as the version has it, and wait for its result for as long as the caller does.
+        """Send a request with the version's `_meta`, and wait for its result without a time-out.
+
+        Parameters
+        ----------
+        request_id : str, optional
+            See `Connection.request`.
+        retry : bool
+            Whether to send it once more after an error that the specification has a remedy for.
 
         Raises
         ------
         McpError, ConnectionClosed
-            The server's error, or its end with the transport's reason.
+            The server's error, or the end of the connection with the transport's reason.
         """
-        try:
-            return await self.connection.request(
-                method, self._enveloped(params), on_progress=on_progress, request_id=request_id
-            )
-        except ConnectionClosed as exc:
-            raise ConnectionClosed(self.reason or str(exc)) from None
+        while True:
+            session = self._session
+            try:
+                return await self.connection.request(
+                    method, self._with_meta(params), on_progress=on_progress, request_id=request_id
+                )
+            except ConnectionClosed as exc:
+                raise ConnectionClosed(self.reason or str(exc)) from None
+            except McpError as exc:
+                if not retry or not await self._remedied(exc, session, method, params):
+                    raise
+            retry = False
 
-    def _adopt_version(self, error: McpError) -> bool:
-        """Take up the newest modern version that both know, where the error says what the server does."""
-        if error.code != UNSUPPORTED_PROTOCOL_VERSION or self._envelope is None:
+    def _with_meta(self, params: Mapping[str, Any]) -> Mapping[str, Any]:
+        if self._meta is None:
+            return params
+        level = {LOG_LEVEL: self._log_level} if self._log_level else {}
+        return {**params, "_meta": {**params.get("_meta", {}), **self._meta, **level}}
+
+    def notify(self, method: str, params: Mapping[str, Any]) -> None:
+        """Send a notification if the negotiated version has it."""
+        if not self.is_modern or method not in _LEGACY_NOTIFICATIONS:
+            self.connection.notify(method, params)
+
+    async def set_log_level(self, level: types.LoggingLevel) -> None:
+        """Ask for log messages of this severity and above."""
+        if not self.is_modern:
+            await self.request("logging/setLevel", {"level": level}, types.EmptyResult)
+            self._level_set = True
+        self._log_level = level
+
+    async def subscribe(self, uri: str, timeout: float | None = None) -> types.EmptyResult:
+        """Subscribe to a resource of a legacy server."""
+        params = {"uri": uri}
+        result = await self.request("resources/subscribe", params, types.EmptyResult, timeout=timeout)
+        self._subscribed.add(uri)
+        return result
+
+    async def unsubscribe(self, uri: str) -> types.EmptyResult:
+        """End a subscription to a resource of a legacy server."""
+        self._subscribed.discard(uri)
+        return await self.request("resources/unsubscribe", {"uri": uri}, types.EmptyResult)
+
+    # -- remedies ------------------------------------------------------------------------------
+
+    async def _remedied(self, error: McpError, session: int, method: str, params: Mapping[str, Any]) -> bool:
+        """Remove the cause of an error where the specification says how; whether it is removed."""
+        if error.code == HEADER_MISMATCH and method == "tools/call":
+            return await self._learn_headers(str(params.get("name")))
+        if error.code == UNSUPPORTED_PROTOCOL_VERSION and self.is_modern:
+            return self._adopt_common_version(error)
+        if error.code == URL_ELICITATION_REQUIRED and not self.is_modern:
+            return await self._visited_urls(error)
+        if error.data != SESSION_ENDED or self.is_modern:
             return False
+        # The server has not taken the request (spec 2025-11-25, basic/transports, "Session Management").
+        await self._renew_session(session)
+        return True
+
+    def _adopt_common_version(self, error: McpError) -> bool:
+        """Adopt the newest modern version among those that the server's error lists."""
         supported = error.data.get("supported") if isinstance(error.data, dict) else None
         common = [v for v in MODERN_VERSIONS if isinstance(supported, list) and v in supported]
         if common:
-            self._speak(common[-1])
+            self._adopt(common[-1])
         return bool(common)
 
-    async def _renew(self, error: McpError, session: int) -> bool:
-        """Open the legacy session anew when the server has ended `session`; whether to ask once more.
-
-        The server has not taken the request then (spec 2025-11-25, basic/transports, "Session Management").
-        Of several requests that meet this, one opens and the others wait.
-        """
-        if error.data != SESSION_ENDED or self.is_modern:
-            return False
-        await self._open_anew(session)
-        return True
-
-    async def _have_visited(self, error: McpError) -> bool:
-        """Have the person visit the URLs that the error names; whether they did, so that to ask again helps.
+    async def _visited_urls(self, error: McpError) -> bool:
+        """Ask the user to visit the URLs of an error; whether the user did.
 
         Source: spec 2025-11-25, client/elicitation, "URL Elicitation Required Error".
         """
-        if error.code != URL_ELICITATION_REQUIRED or self.is_modern:
-            return False
         asked = error.data.get("elicitations") if isinstance(error.data, dict) else None
         if not isinstance(asked, list) or not asked or not self._callbacks.takes_urls:
             return False
         answers = await self._callbacks.fulfil(
             {
-                str(number): {"method": "elicitation/create", "params": _visit(params)}
+                str(number): {
+                    "method": "elicitation/create",
+                    "params": params | {"mode": "url"} if isinstance(params, dict) else params,
+                }
                 for number, params in enumerate(asked[:MAX_VISITS])
             }
         )
         return all(answer.action == "accept" for answer in answers.values())
 
     async def keep_session(self) -> None:
-        """Open the session anew also when it ends while nothing is asked: somebody may wait to be told."""
+        """Renew a session that ends while no request is open, so that notifications keep coming."""
         while isinstance(self._channel, ClientChannel):
             await self._channel.session_ended.wait()
             self._channel.session_ended = anyio.Event()
             try:
                 with anyio.fail_after(self.timeout):
-                    await self._open_anew(self._session)
+                    await self._renew_session(self._session)
             except (McpError, ConnectionClosed, TimeoutError) as exc:
                 log.warning("The session could not be opened anew: %s", exc)
 
-    async def _open_anew(self, session: int) -> None:
+    async def _renew_session(self, session: int) -> None:
+        """Open a new legacy session in place of `session`, unless another request has done so."""
         async with self._renewing:
             if self._session == session:
                 await self._handshake()
@@ -401,8 +529,8 @@ class Conversation:
                 self._session += 1
 
     async def _restore(self) -> None:
-        """Tell a new session what the old one knew."""
-        known = [("resources/subscribe", {"uri": uri}) for uri in sorted(self.subscribed)]
+        """Set the log level and subscribe to the resources of the old session."""
+        known = [("resources/subscribe", {"uri": uri}) for uri in sorted(self._subscribed)]
         if self._level_set:
             known.insert(0, ("logging/setLevel", {"level": str(self._log_level)}))
         for method, params in known:
@@ -413,7 +541,7 @@ class Conversation:
 
 
 def _read(method: str, wire: Mapping[str, Any], model: type[_Result]) -> _Result:
-    """A result; without `resultType`, as of an older server, it is complete (2026-07-28, basic)."""
+    """Read a result. One without `resultType`, as older servers send, is complete (2026-07-28, basic)."""
     kind = wire.get("resultType")
     if kind is not None and kind != "complete":
         shown = safe_line(str(kind))
@@ -422,13 +550,27 @@ def _read(method: str, wire: Mapping[str, Any], model: type[_Result]) -> _Result
     try:
         return model.from_wire(wire)
     except ValidationError as exc:
-        if (partial := partial_result(method, wire, model, exc)) is not None:
-            return partial
+        if (partial_ := partial_result(method, wire, model, exc)) is not None:
+            return partial_
         raise McpError(INTERNAL_ERROR, malformed(f"The server's answer to {method} is", exc)) from None
 
 
-def _visit(params: Any) -> Any:
-    return params | {"mode": "url"} if isinstance(params, dict) else params
+def _input_required(method: str, result: Mapping[str, Any]) -> tuple[Mapping[str, Any], str | None]:
+    """Return the input requests and the `requestState` of a result that asks for input."""
+    if method not in _MAY_ASK_FOR_INPUT:
+        raise _misplaced_input(method, "which no server may do")
+    requests, state = result.get("inputRequests"), result.get("requestState")
+    if not isinstance(requests, dict | None) or not isinstance(state, str | None):
+        raise _misplaced_input(method, "in a malformed way")
+    if not requests and state is None:
+        raise _misplaced_input(method, "without saying for what")
+    if requests and len(requests) > MAX_INPUT_REQUESTS:
+        raise _misplaced_input(method, f"with more than {MAX_INPUT_REQUESTS} questions")
+    return requests or {}, state
+
+
+def _misplaced_input(method: str, how: str) -> McpError:
+    return McpError(INTERNAL_ERROR, f"The server answered {method} by asking for input, {how}.")
 
 
 def _late(method: str, timeout: float) -> RequestTimeout:
@@ -436,97 +578,10 @@ def _late(method: str, timeout: float) -> RequestTimeout:
 
 
 def _unsupported(theirs: list[str], ours: Sequence[str]) -> McpError:
-    """The error that such a server could have given: `data` says what it supports, and what was asked for."""
+    """Make the error that such a server could have sent; its `data` is as the specification has it."""
     named = safe_line(", ".join(theirs))
     return McpError(
         UNSUPPORTED_PROTOCOL_VERSION,
         f"The server speaks protocol version {named}; this client speaks {', '.join(ours)}.",
         {"supported": theirs, "requested": ours[-1]},
     )
-
-
-# -- rounds --------------------------------------------------------------------------------------
-#
-# Multi-round-trip requests: a server that asks back instead of answering is asked again with the answers.
-#
-# Owns the loop and its bounds. Does not know who answers, nor how a request travels.
-#
-# Source: spec 2026-07-28, basic/patterns/mrtr.
-
-MAX_ROUNDS: Final = 32
-"""Times a server may ask back in one call: more than a person would bear, fewer than a loop would take."""
-
-MAX_INPUT_REQUESTS: Final = 64
-"""Questions in one round."""
-
-PAUSE_SECONDS: Final = 0.05
-"""Before the first retry of a round without questions, in which a server only wants to be asked again; each
-further one in a row waits twice as long."""
-
-MAX_PAUSE_SECONDS: Final = 1.0
-
-_INPUT_REQUIRED: Final = "input_required"
-_MAY_ASK_BACK: Final = frozenset({"prompts/get", "resources/read", "tools/call"})
-
-Ask: TypeAlias = Callable[[Mapping[str, Any]], Awaitable[dict[str, Any]]]
-Fulfil: TypeAlias = Callable[[Mapping[str, Any]], Awaitable[dict[str, Any]]]
-
-
-async def in_rounds(method: str, params: Mapping[str, Any], ask: Ask, fulfil: Fulfil) -> dict[str, Any]:
-    """The server's answer to `params`, however often it asks back.
-
-    Parameters
-    ----------
-    ask : async function
-        Sends params as a request of its own and returns the result.
-    fulfil : async function
-        From the server's input requests to the responses, under the same keys.
-
-    Raises
-    ------
-    McpError
-        The server asks back where it must not, without asking anything, or more than `MAX_ROUNDS` times;
-        and whatever `ask` and `fulfil` raise.
-    """
-    pause = PAUSE_SECONDS
-    answer = await ask(params)
-    for round_ in range(MAX_ROUNDS):
-        if answer.get("resultType") != _INPUT_REQUIRED:
-            return _uncached(answer) if round_ else answer
-        requests, state = _input_required(method, answer)
-        retry = dict(params)
-        if state is not None:
-            retry["requestState"] = state
-        if requests:
-            retry["inputResponses"] = await fulfil(requests)
-            pause = PAUSE_SECONDS
-        else:
-            await anyio.sleep(pause)
-            pause = min(2 * pause, MAX_PAUSE_SECONDS)
-        answer = await ask(retry)
-    if answer.get("resultType") == _INPUT_REQUIRED:
-        raise _fault(method, f"more than {MAX_ROUNDS} times")
-    return _uncached(answer)
-
-
-def _uncached(answer: dict[str, Any]) -> dict[str, Any]:
-    """An answer that depends on more than its request must not be kept (spec, server/utilities/caching)."""
-    return {name: value for name, value in answer.items() if name not in ("ttlMs", "cacheScope")}
-
-
-def _input_required(method: str, answer: Mapping[str, Any]) -> tuple[Mapping[str, Any], str | None]:
-    """The input requests and the state of an answer that asks back."""
-    if method not in _MAY_ASK_BACK:
-        raise _fault(method, "which no server may do")
-    requests, state = answer.get("inputRequests"), answer.get("requestState")
-    if not isinstance(requests, dict | None) or not isinstance(state, str | None):
-        raise _fault(method, "in a malformed way")
-    if not requests and state is None:
-        raise _fault(method, "without saying for what")
-    if requests and len(requests) > MAX_INPUT_REQUESTS:
-        raise _fault(method, f"with more than {MAX_INPUT_REQUESTS} questions")
-    return requests or {}, state
-
-
-def _fault(method: str, how: str) -> McpError:
-    return McpError(INTERNAL_ERROR, f"The server answered {method} by asking for input, {how}.")

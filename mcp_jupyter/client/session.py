@@ -1,20 +1,20 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""A client's conversation with one server, in either era: the methods a client may call, as functions.
+"""A client's session with one server, in either era: a typed method for each request and notification.
 
-Owns the table of methods, what each takes and gives. Does not know how a question becomes an answer
-(`requests`), how messages travel, nor how a connection is found.
-
-Names and results are those of the first-generation SDK.
+`requests` sends them. The names of methods, arguments and callback types are those of the first-generation
+SDK.
 """
 
 from __future__ import annotations
 
+import base64
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
+from dataclasses import dataclass
 from datetime import timedelta
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, Final, Self, TypeAlias, TypeVar
 
 from pydantic import AnyUrl
 
@@ -23,24 +23,13 @@ from .._util.tasks import owned_tasks
 from .._util.text import MAX_MESSAGE_CHARS, safe_line
 from .._version import __version__
 from ..engine.connection import ProgressCallback
-from ..errors import InvalidToolOutput, McpError, UncheckableSchema
-from ..protocol.codes import HEADER_MISMATCH
+from ..errors import InvalidToolOutput, UncheckableSchema
 from ..protocol.frames import Notification
 from ..protocol.validation import JsonSchema
-from .callbacks import (
-    Callback,
-    Callbacks,
-    ElicitationFnT,
-    ListRootsFnT,
-    LoggingFnT,
-    MessageHandlerFnT,
-    SamplingFnT,
-)
-from .params import Messages, page, seconds, without_bytes
-from .recording_hook import Tape
-from .requests import Conversation
+from .callbacks import Callback, Callbacks
+from .requests import Interceptor, RequestSender
 from .subscriptions import Subscription, Subscriptions
-from .transport import ReadHalf, WriteHalf, joined
+from .transport import ReadHalf, WriteHalf, joined, seconds
 
 __all__ = [
     "ClientSession",
@@ -49,19 +38,59 @@ __all__ = [
     "LoggingFnT",
     "MessageHandlerFnT",
     "OutputSchemas",
+    "RequestContext",
     "SamplingFnT",
 ]
 
+log = logging.getLogger(__name__)
 
 READ_TIMEOUT_SECONDS: Final = 300.0
-"""A call may wait for a person's cell; after five minutes without an answer somebody should know."""
+"""A call may wait for a cell that a user runs; after five minutes without a result the caller should know."""
 
 MAX_PAGES: Final = 1000
-"""Of tools that are searched for one; a server whose cursors never end must not keep us asking."""
+"""Pages of tools that are searched for one tool. A server's cursors may never end."""
+
+_ATOMS: Final = frozenset({str, int, float, bool, type(None)})
+
+_Result = TypeVar("_Result", bound=types.Result)
 
 
-class ClientSession(Messages):
-    """One conversation with a server: ``async with ClientSession(read, write) as session``.
+@dataclass(frozen=True, slots=True)
+class RequestContext:
+    """The request that a callback answers.
+
+    Attributes
+    ----------
+    session : ClientSession
+        The session of the request. A callback may send requests of its own over it.
+    request_id
+        The request's id; of an input request, its key in the server's result.
+    meta : mapping
+        The `_meta` of its params.
+    lifespan_context : None
+        Only servers have one.
+    """
+
+    session: ClientSession
+    request_id: types.RequestId
+    meta: Mapping[str, Any]
+    lifespan_context: None = None
+
+
+SamplingFnT: TypeAlias = Callable[
+    [RequestContext, types.CreateMessageRequestParams], Awaitable[types.CreateMessageResult | types.ErrorData]
+]
+ElicitationFnT: TypeAlias = Callable[
+    [RequestContext, types.ElicitRequestParams], Awaitable[types.ElicitResult | types.ErrorData]
+]
+ListRootsFnT: TypeAlias = Callable[[RequestContext], Awaitable[types.ListRootsResult | types.ErrorData]]
+LoggingFnT: TypeAlias = Callable[[types.LoggingMessageNotificationParams], Awaitable[None]]
+MessageHandlerFnT: TypeAlias = Callable[[Any], Awaitable[None]]
+"""Takes a notification (`types.ServerNotification`)."""
+
+
+class ClientSession:
+    """A session with a server: ``async with ClientSession(read, write) as session``.
 
     Begin with `initialize` (any server) or `discover` (servers of 2026-07-28).
 
@@ -70,20 +99,20 @@ class ClientSession(Messages):
     read, write
         What a client transport yields. They are closed with the session.
     client_info : Implementation, optional
-        How the client introduces itself.
+        This client's name and version.
     read_timeout_seconds : timedelta or float, optional
-        How long to wait for an answer where a call does not say otherwise: `READ_TIMEOUT_SECONDS`.
+        How long to wait for a result where a call has no time-out of its own: `READ_TIMEOUT_SECONDS`.
     logging_callback : async function, optional
         Called with the params of each log message (`types.LoggingMessageNotificationParams`).
     message_handler : async function, optional
-        Called with each notification that a list or a resource changed, or that the person is done at the
-        URL of an elicitation.
+        Called with each notification that a list or a resource changed, or that the user is done at the URL
+        of an elicitation.
     sampling_callback, elicitation_callback, list_roots_callback : async function, optional
-        Answer the server's requests (see `Callbacks`), in both eras; the client declares what it has
-        callbacks for. Elicitation by URL it declares when the callback's params are annotated as such
-        (`types.ElicitRequestParams`).
+        Answer the server's requests (see `Callbacks`), in both eras. The client declares the capabilities
+        that it has callbacks for; elicitation by URL if the callback's params are annotated as
+        `types.ElicitRequestParams`.
     sampling_capabilities : SamplingCapability, optional
-        What the model behind `sampling_callback` can do: without ``tools`` in it no server may give it any.
+        What the model behind `sampling_callback` can do: without ``tools`` in it no server may give it tools.
     check_results : bool
         Whether `call_tool` raises when structured content does not fit the tool's listed `outputSchema`.
     change_listener : function, optional
@@ -98,8 +127,8 @@ class ClientSession(Messages):
 
     Notes
     -----
-    Every method that asks the server something raises `McpError` for the server's error,
-    `RequestTimeout` when there is no answer in time, and `ConnectionClosed` when the server is gone.
+    Every method that sends a request raises `McpError` for the server's error,
+    `RequestTimeout` when there is no result in time, and `ConnectionClosed` when the server is gone.
     """
 
     def __init__(
@@ -123,38 +152,39 @@ class ClientSession(Messages):
         self._change_listener = change_listener
         timeout = seconds(read_timeout_seconds)
         self._callbacks = Callbacks(
-            self,
+            lambda request_id, meta: RequestContext(self, request_id, meta),
             sampling=sampling_callback,
             sampling_capabilities=sampling_capabilities,
             elicitation=elicitation_callback,
             list_roots=list_roots_callback,
             logging=logging_callback,
             message=message_handler,
-            subscriptions=self._subscriptions,
+            is_taken=self._subscriptions.notice,
             change=self._changed,
         )
-        self._conversation = Conversation(
+        self._requests = RequestSender(
             joined(read, write),
             self._callbacks,
             client_info or types.Implementation(name="mcp_jupyter", version=__version__),
             READ_TIMEOUT_SECONDS if timeout is None else timeout,
             "info" if logging_callback is not None else None,
+            self._learn_headers,
         )
         self._life = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
         async with AsyncExitStack() as stack:
             tasks = await stack.enter_async_context(owned_tasks())
-            await tasks.start(self._conversation.connection.serve)
+            await tasks.start(self._requests.connection.serve)
             tasks.start_soon(self._callbacks.run)
-            tasks.start_soon(self._conversation.keep_session)
+            tasks.start_soon(self._requests.keep_session)
             self._life = stack.pop_all()
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> bool | None:
-        self._conversation.connection.close()
+        self._requests.connection.close()
         return await self._life.__aexit__(kind, value, trace)
 
     def _changed(self, notification: Notification) -> None:
@@ -165,28 +195,28 @@ class ClientSession(Messages):
 
     @property
     def protocol_version(self) -> str | None:
-        """The version that is spoken; None before `initialize` or `discover`."""
-        return self._conversation.version
+        """The negotiated version; None before `initialize` or `discover`."""
+        return self._requests.version
 
     @property
     def capabilities(self) -> Mapping[str, Any]:
-        """What this client declares."""
+        """The capabilities that this client declares."""
         return self._callbacks.capabilities
 
     def get_server_capabilities(self) -> types.ServerCapabilities | None:
-        """What the server has declared; None before `initialize` or `discover`."""
-        return self._conversation.server_capabilities
+        """The capabilities that the server declared; None before `initialize` or `discover`."""
+        return self._requests.server_capabilities
 
     async def wait_closed(self) -> str:
-        """Wait until the conversation is over, whoever ended it.
+        """Wait until the connection is closed, by either side.
 
         Returns
         -------
         str
             Why, in the transport's words; empty when this side ended it.
         """
-        await self._conversation.connection.wait_closed()
-        return self._conversation.reason
+        await self._requests.connection.wait_closed()
+        return self._requests.reason
 
     # -- opening -------------------------------------------------------------------------------
 
@@ -199,7 +229,7 @@ class ClientSession(Messages):
             Among others UNSUPPORTED_PROTOCOL_VERSION when the server wants a version this client does not
             know; the connection is closed then (spec 2025-11-25, "Version Negotiation").
         """
-        return await self._conversation.initialize()
+        return await self._requests.initialize()
 
     async def discover(self) -> types.DiscoverResult:
         """Ask a modern server what it can do; from then on every request carries version and capabilities.
@@ -210,25 +240,25 @@ class ClientSession(Messages):
             Among others UNSUPPORTED_PROTOCOL_VERSION, when there is no modern version that both know. After
             an error `initialize` may still succeed.
         """
-        return await self._conversation.discover()
+        return await self._requests.discover()
 
     def resume(self, opening: types.InitializeResult | types.DiscoverResult, version: str) -> None:
-        """Be as after an opening that was recorded, in place of `initialize` or `discover`.
+        """Open the session with a recorded result, in place of `initialize` or `discover`.
 
         Raises
         ------
         McpError
-            It is in a version that this client does not know.
+            This client does not support the version.
         """
-        self._conversation.resume(opening, version)
+        self._requests.resume(opening, version)
 
-    def play_through(self, tape: Tape) -> None:
-        """Let a tape stand between this session and its server from now on: it keeps, or it answers."""
-        self._conversation.play_through(tape)
+    def intercept(self, interceptor: Interceptor) -> None:
+        """Pass every request through `interceptor` from now on (a cassette's recorder or replayer)."""
+        self._requests.intercept(interceptor)
 
     async def send_ping(self, *, timeout: float | None = None) -> types.EmptyResult:
-        """Ask whether the server is there (legacy versions)."""
-        return await self._conversation.ask("ping", {}, types.EmptyResult, timeout=timeout)
+        """Check that the server responds (legacy versions)."""
+        return await self._requests.request("ping", {}, types.EmptyResult, timeout=timeout)
 
     # -- tools ---------------------------------------------------------------------------------
 
@@ -240,8 +270,8 @@ class ClientSession(Messages):
         A tool whose arguments cannot be repeated in headers as its schema asks (`x-mcp-header`) is left out,
         where the transport has such headers, and logged.
         """
-        result = await self._conversation.ask("tools/list", page(cursor, params), types.ListToolsResult)
-        if (headers := self._conversation.param_headers) is not None:
+        result = await self._requests.request("tools/list", _page(cursor, params), types.ListToolsResult)
+        if (headers := self._requests.param_headers) is not None:
             result.tools = headers.learn(result.tools)
         if self._output_schemas is not None:
             self._output_schemas.learn(result.tools)
@@ -264,7 +294,7 @@ class ClientSession(Messages):
         arguments : mapping, optional
             What the tool's input schema asks for; models and dates are written as JSON, bytes as base64.
         timeout, read_timeout_seconds : float, timedelta, optional
-            Seconds for all of it: a person's time at a form that the server asks for is included.
+            Seconds for all of it, including the user's time at a form.
         progress_callback : async function, optional
             Called with (progress, total or None, message or None).
         meta : mapping, optional
@@ -276,18 +306,15 @@ class ClientSession(Messages):
             The structured content does not fit the `outputSchema` that the tool was listed with, and the
             session checks results.
         """
-
-        async def learn_headers(error: McpError) -> bool:
-            return error.code == HEADER_MISMATCH and await self._learn_headers(name)
-
-        params = {"name": name, "arguments": without_bytes(arguments or {})}
-        result = await self._conversation.ask(
+        params: dict[str, Any] = {"name": name, "arguments": _without_bytes(arguments or {})}
+        if meta is not None:
+            params["_meta"] = dict(meta)
+        result = await self._requests.request(
             "tools/call",
-            params if meta is None else {**params, "_meta": dict(meta)},
+            params,
             types.CallToolResult,
             timeout=seconds(read_timeout_seconds) if timeout is None else timeout,
             on_progress=progress_callback,
-            remedy=learn_headers,
         )
         schemas = self._output_schemas
         if schemas is not None and schemas.problem(name, result) is not None:
@@ -297,11 +324,11 @@ class ClientSession(Messages):
         return result
 
     async def _learn_headers(self, tool: str) -> bool:
-        """Look the tool up, whose call lacked headers or had wrong ones; whether it needs others now.
+        """List the tool whose call had the wrong headers; whether it needs other headers now.
 
         Source: spec 2026-07-28, basic/transports/streamable-http, "Client Behavior".
         """
-        if (headers := self._conversation.param_headers) is None:
+        if (headers := self._requests.param_headers) is None:
             return False
         before = headers.annotations_of(tool)
         await self._look_up(tool)
@@ -322,30 +349,29 @@ class ClientSession(Messages):
         self, cursor: str | None = None, *, params: types.PaginatedRequestParams | None = None
     ) -> types.ListResourcesResult:
         """One page of the resources."""
-        return await self._conversation.ask("resources/list", page(cursor, params), types.ListResourcesResult)
+        return await self._requests.request(
+            "resources/list", _page(cursor, params), types.ListResourcesResult
+        )
 
     async def list_resource_templates(
         self, cursor: str | None = None, *, params: types.PaginatedRequestParams | None = None
     ) -> types.ListResourceTemplatesResult:
         """One page of the resource templates."""
-        return await self._conversation.ask(
-            "resources/templates/list", page(cursor, params), types.ListResourceTemplatesResult
+        return await self._requests.request(
+            "resources/templates/list", _page(cursor, params), types.ListResourceTemplatesResult
         )
 
     async def read_resource(self, uri: str | AnyUrl) -> types.ReadResourceResult:
         """Read a resource: ``content, mime_type = ...`` for its first part, ``.contents`` for all."""
-        return await self._conversation.ask("resources/read", {"uri": str(uri)}, types.ReadResourceResult)
+        return await self._requests.request("resources/read", {"uri": str(uri)}, types.ReadResourceResult)
 
     async def subscribe_resource(self, uri: str | AnyUrl) -> types.EmptyResult:
-        """Ask to be told (`message_handler`) when a resource changes (legacy versions)."""
-        result = await self._conversation.ask("resources/subscribe", {"uri": str(uri)}, types.EmptyResult)
-        self._conversation.subscribed.add(str(uri))
-        return result
+        """Subscribe to changes of a resource, which `message_handler` gets (legacy versions)."""
+        return await self._requests.subscribe(str(uri))
 
     async def unsubscribe_resource(self, uri: str | AnyUrl) -> types.EmptyResult:
-        """Be told no more (legacy versions)."""
-        self._conversation.subscribed.discard(str(uri))
-        return await self._conversation.ask("resources/unsubscribe", {"uri": str(uri)}, types.EmptyResult)
+        """End a subscription to a resource (legacy versions)."""
+        return await self._requests.unsubscribe(str(uri))
 
     def listen(
         self,
@@ -356,7 +382,7 @@ class ClientSession(Messages):
         uris: Iterable[str | AnyUrl] = (),
         timeout: float | None = None,
     ) -> AbstractAsyncContextManager[Subscription]:
-        """Be told (`message_handler`) of changes while the body runs (2026-07-28).
+        """Subscribe to changes while the body runs (2026-07-28); `message_handler` gets the notifications.
 
         As in ::
 
@@ -374,17 +400,32 @@ class ClientSession(Messages):
         Returns
         -------
         async context manager of Subscription
-            Entered once the server has acknowledged; `granted` says what it will tell of. Leaving it ends the
-            subscription. A subscription that ends before (`ended`, `error`) is not made again.
+            Entered once the server has acknowledged; `granted` says which changes it will report. Leaving it
+            ends the subscription. One that the server ends (`ended`, `error`) is not opened again.
+
+        Raises
+        ------
+        McpError
+            The version has no such subscriptions: see `subscribe_resource`.
         """
+        self._requests.check("subscriptions/listen")
         wanted = types.SubscriptionFilter(
             toolsListChanged=tools or None,
             promptsListChanged=prompts or None,
             resourcesListChanged=resources or None,
             resourceSubscriptions=[str(uri) for uri in uris] or None,
         )
-        seconds = self._conversation.timeout if timeout is None else timeout
-        return self._subscriptions.listen(self._conversation, wanted, seconds)
+        return self.subscribed(wanted, timeout)
+
+    def subscribed(
+        self, wanted: types.SubscriptionFilter, timeout: float | None = None
+    ) -> AbstractAsyncContextManager[Subscription]:
+        """Subscribe to changes while the body runs, in either era (see `listen`).
+
+        A legacy server reports changes of lists by itself; resources are subscribed to one by one.
+        """
+        seconds = self._requests.timeout if timeout is None else timeout
+        return self._subscriptions.open(self._requests, wanted, seconds)
 
     # -- prompts and completion ----------------------------------------------------------------
 
@@ -392,14 +433,14 @@ class ClientSession(Messages):
         self, cursor: str | None = None, *, params: types.PaginatedRequestParams | None = None
     ) -> types.ListPromptsResult:
         """One page of the prompts."""
-        return await self._conversation.ask("prompts/list", page(cursor, params), types.ListPromptsResult)
+        return await self._requests.request("prompts/list", _page(cursor, params), types.ListPromptsResult)
 
     async def get_prompt(
         self, name: str, arguments: Mapping[str, str] | None = None
     ) -> types.GetPromptResult:
         """A prompt, filled in."""
         params = {"name": name, "arguments": arguments or {}}
-        return await self._conversation.ask("prompts/get", params, types.GetPromptResult)
+        return await self._requests.request("prompts/get", params, types.GetPromptResult)
 
     async def complete(
         self,
@@ -419,41 +460,131 @@ class ClientSession(Messages):
         params: dict[str, Any] = {"ref": ref, "argument": argument}
         if context_arguments is not None:
             params["context"] = {"arguments": context_arguments}
-        return await self._conversation.ask("completion/complete", params, types.CompleteResult)
+        return await self._requests.request("completion/complete", params, types.CompleteResult)
 
-    # -- settings ------------------------------------------------------------------------------
+    # -- other requests and notifications ------------------------------------------------------
 
     async def set_logging_level(self, level: types.LoggingLevel) -> types.EmptyResult:
         """Ask for log messages of this severity and above.
 
-        A modern server is told with each request from now on, a legacy one at once.
+        A legacy server is asked now, a modern one with each request from now on.
         """
-        await self._conversation.set_log_level(level)
+        await self._requests.set_log_level(level)
         return types.EmptyResult()
+
+    async def send_request(
+        self,
+        method: str | types.Request | types.ClientRequest,
+        params: Mapping[str, Any] | types.WireModel | type[_Result] | None = None,
+        result_type: type[_Result] = types.Result,  # type: ignore[assignment]
+        request_read_timeout_seconds: timedelta | float | None = None,
+        *,
+        timeout: float | None = None,
+        progress_callback: ProgressCallback | None = None,
+    ) -> _Result:
+        """Send any request, also one that is not part of the protocol.
+
+        Parameters
+        ----------
+        method : str or model
+            A `types.Request` stands for its method and params; then the second argument is the result's type.
+        params : mapping or model, optional
+        result_type : type
+            The model that the result is read into; `types.Result` keeps all members.
+        timeout, request_read_timeout_seconds, progress_callback
+            As for `call_tool`.
+        """
+        if not isinstance(method, str):
+            result_type = params if isinstance(params, type) else result_type
+            request: types.Request = _unwrapped(method)
+            method, params = request.method, request.params
+        assert not isinstance(params, type), "a method is followed by its params"
+        return await self._requests.request(
+            method,
+            _wire(params),
+            result_type,
+            timeout=seconds(request_read_timeout_seconds) if timeout is None else timeout,
+            on_progress=progress_callback,
+        )
+
+    async def send_notification(
+        self, notification: types.Notification | types.ClientNotification, related_request_id: Any = None
+    ) -> None:
+        """Send a notification, of the protocol or of your own; one that the version lacks is not sent."""
+        sent = _unwrapped(notification)
+        self._requests.notify(sent.method, _wire(sent.params))
+
+    async def send_progress_notification(
+        self,
+        progress_token: types.ProgressToken,
+        progress: float,
+        total: float | None = None,
+        message: str | None = None,
+    ) -> None:
+        """Report progress under a token that the server gave (legacy versions)."""
+        params = {"progressToken": progress_token, "progress": progress, "total": total, "message": message}
+        given = {name: value for name, value in params.items() if value is not None}
+        self._requests.notify("notifications/progress", given)
+
+    async def send_roots_list_changed(self) -> None:
+        """Tell the server that the roots changed (legacy versions)."""
+        self._requests.notify("notifications/roots/list_changed", {})
+
+
+def _page(cursor: str | None, params: types.PaginatedRequestParams | None) -> dict[str, Any]:
+    """Return the params of a request for a page.
+
+    Raises
+    ------
+    ValueError
+        Both a cursor and params are given.
+    """
+    if params is None:
+        return {} if cursor is None else {"cursor": cursor}
+    if cursor is not None:
+        raise ValueError("Give cursor or params, not both: params has a cursor.")
+    return _wire(params)
+
+
+def _unwrapped(message: Any) -> Any:
+    """Take a request or notification out of the union that the first-generation SDK wraps it in."""
+    return getattr(message, "root", message)
+
+
+def _wire(params: Mapping[str, Any] | types.WireModel | None) -> dict[str, Any]:
+    if isinstance(params, types.WireModel):
+        return params.model_dump(by_alias=True, exclude_none=True, mode="json")
+    return dict(params or {})
+
+
+def _without_bytes(value: Any) -> Any:
+    """Replace bytes by base64 text in the common alphabet, which every decoder takes."""
+    if isinstance(value, bytes | bytearray | memoryview):
+        return base64.b64encode(value).decode("ascii")
+    if isinstance(value, dict) and not _ATOMS.issuperset(map(type, value.values())):
+        return {key: _without_bytes(item) for key, item in value.items()}
+    if isinstance(value, list | tuple) and not _ATOMS.issuperset(map(type, value)):
+        return [_without_bytes(item) for item in value]
+    return value
 
 
 # -- output schemas ------------------------------------------------------------------------------
 #
-# What the tools of a server promise to return, and whether a result keeps it.
-#
-# Owns the output schemas of the tools as they were listed last. Does not know how tools are listed or called.
 # Source: spec 2025-06-18 and later, server/tools, "Output Schema".
 
-log = logging.getLogger(__name__)
-
 MAX_TOOLS: Final = 10_000
-"""Whose schemas are kept; what is listed beyond them is not checked."""
+"""Tools whose schemas are kept; the results of further tools are not checked."""
 
 
 class OutputSchemas:
-    """Output schemas by the tool's name; each is made ready when its tool is first called."""
+    """The output schemas of the tools as listed last; each is compiled when its tool is first called."""
 
     def __init__(self) -> None:
         self._listed: dict[str, dict[str, Any]] = {}
         self._ready: dict[str, JsonSchema | None] = {}
 
     def learn(self, tools: Iterable[types.Tool]) -> None:
-        """Take in a page of the list."""
+        """Keep the schemas of one page of the list."""
         for tool in tools:
             schema = tool.outputSchema
             if self._listed.get(tool.name) == schema:
@@ -464,12 +595,12 @@ class OutputSchemas:
                 self._listed[tool.name] = schema
 
     def forget(self) -> None:
-        """The list has changed."""
+        """Drop all schemas: the list has changed."""
         self._listed.clear()
         self._ready.clear()
 
     def problem(self, name: str, result: types.CallToolResult) -> InvalidToolOutput | None:
-        """What is wrong with the structured content of a call that did not fail; None when nothing is."""
+        """Return what is wrong with the structured content of a successful call; None when it is valid."""
         if result.isError or name not in self._listed:
             return None
         shown = safe_line(name)
@@ -490,7 +621,7 @@ class OutputSchemas:
             schema = self._schema(name)
             return [] if schema is None else schema.problems(value)
         except UncheckableSchema as exc:
-            # Its author may use what our checks have not: the result is no worse for that.
+            # The author may use keywords that our checks lack: that does not make the result wrong.
             self._ready[name] = None
             log.warning("Results of the tool %s are not checked: %s", safe_line(name), exc)
             return []

@@ -49,8 +49,7 @@ from .http import (
     read_at_most,
     server_url,
 )
-from .params import seconds
-from .transport import SESSION_ENDED, ParamHeaders, ReadHalf, WriteHalf, halves
+from .transport import SESSION_ENDED, ParamHeaders, ReadHalf, WriteHalf, halves, seconds
 
 __all__ = [
     "Trail",

@@ -12,7 +12,8 @@ import logging
 import re
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Any, Final
+from datetime import timedelta
+from typing import Any, Final
 
 import anyio
 
@@ -25,9 +26,6 @@ from ..protocol.frames import ErrorResponse, Frame, Message, RequestId, classify
 from ..protocol.headers import HeaderError, mirror_params, param_headers
 from ..protocol.limits import MAX_CONTAINERS, MAX_STREAM_BACKLOG
 
-if TYPE_CHECKING:
-    pass
-
 __all__ = [
     "SESSION_ENDED",
     "ClientChannel",
@@ -38,6 +36,7 @@ __all__ = [
     "halves",
     "joined",
     "read_invalid_json",
+    "seconds",
 ]
 
 
@@ -45,6 +44,11 @@ log = logging.getLogger(__name__)
 
 SESSION_ENDED: Final = {"httpStatus": 404, "sessionEnded": True}
 """`data` of the error of a request that was not taken because the server has ended the session."""
+
+
+def seconds(time: timedelta | float | None) -> float | None:
+    """Return a time-out in seconds."""
+    return time.total_seconds() if isinstance(time, timedelta) else time
 
 
 class ClientChannel(Channel):

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import base64
 import gzip
 import json
 import logging
@@ -54,6 +55,8 @@ pytestmark = pytest.mark.anyio
         ("403 Forbidden", "text/plain", f"bad token {SECRET}", r"bad token \*\*\*$"),
         ("403 Forbidden", "text/plain", f"bad Bearer {SECRET}, go", r"bad \*\*\*, go$"),
         ("403 Forbidden", "text/plain", "x" + " " * 1180 + SECRET, r"Forbidden: x \*\*\*$"),
+        ("403 Forbidden", "text/plain", f"bad {base64.b64encode(SECRET.encode()).decode()}", r"bad \*\*\*$"),
+        ("403 Forbidden", "text/plain", f"bad {SECRET.encode().hex()} here", r"bad \*\*\* here$"),
     ],
 )
 @pytest.mark.parametrize("modern", [False, True], ids=["legacy", "modern"])
@@ -70,6 +73,18 @@ async def test_a_refusal_names_status_and_words_but_no_secret(
     assert caught.value.data == {"httpStatus": int(status[:3])}
     assert SECRET not in repr(caught.value)
     assert str(caught.value).startswith(server.origin)
+
+
+async def test_a_secret_that_contains_the_mark_is_replaced() -> None:
+    secret = "left***right"
+
+    async def answer(exchange: Exchange) -> None:
+        await exchange.send("403 Forbidden", f"no {secret}".encode(), Content_Type="text/plain")
+
+    headers = {"X-Api-Key": secret}
+    async with scripted(then(answer)) as server, session(server, headers=headers) as client:
+        with pytest.raises(McpError, match=r"403 Forbidden: no \*\*\*$"):
+            await client.call_tool("t")
 
 
 async def test_no_log_holds_a_secret_at_any_level(caplog: pytest.LogCaptureFixture) -> None:

@@ -9,10 +9,18 @@ Not imported by the transports: a server without sign-in costs no OAuth library.
 
 from __future__ import annotations
 
-from .credentials import Assertion, AssertionHandler, ClientCredentials
 from .loopback import AuthorizationResponse, LoopbackCallback, loopback_callback
 from .metadata import ClientInformation, Tokens
-from .oauth import CallbackHandler, OAuth, OAuthClientProvider, RedirectHandler, TokenStorage
+from .oauth import (
+    Assertion,
+    AssertionHandler,
+    CallbackHandler,
+    ClientCredentials,
+    OAuth,
+    OAuthClientProvider,
+    RedirectHandler,
+    TokenStorage,
+)
 from .storage import FileStorage, MemoryStorage, Storage
 
 __all__ = [

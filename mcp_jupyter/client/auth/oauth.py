@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Signing in: a person allows this client to use a server on their behalf.
+"""Obtain tokens: a user signs in, or the client authenticates itself without a user.
 
-Owns the authorization code grant with PKCE and the checks of its answer. Does not know when it is needed.
+`OAuth` uses the authorization code grant with PKCE and checks what comes back. `OAuthClientProvider` is the
+same with the arguments of the first-generation SDK. `ClientCredentials` and `Assertion` need no user.
 
-Source: spec 2026-07-28, basic/authorization; OAuth 2.1; RFC 7636; RFC 9207.
+Source: spec 2026-07-28, basic/authorization; OAuth 2.1; RFC 6749, 4.4; RFC 7523, 2.1; RFC 7636; RFC 9207; the
+extensions io.modelcontextprotocol/oauth-client-credentials, /enterprise-managed-authorization and /auth/wif.
 """
 
 from __future__ import annotations
@@ -23,15 +25,17 @@ from pydantic import AnyUrl, BaseModel, ConfigDict
 
 from ..._util.text import safe_line
 from ...errors import AuthorizationFailed
-from .bearer import SIGN_IN_SECONDS, BearerAuth, Goal
-from .grants import Party, Refused, exchange
+from .bearer import SIGN_IN_SECONDS, BearerAuth, Goal, Party, Refused, exchange
 from .loopback import AuthorizationResponse, loopback_callback
 from .metadata import AuthorizationServer, ClientInformation, Tokens, web_url
 from .registration import Registrar, check_metadata_url
 from .storage import Storage
 
 __all__ = [
+    "Assertion",
+    "AssertionHandler",
     "CallbackHandler",
+    "ClientCredentials",
     "OAuth",
     "OAuthClientInformationFull",
     "OAuthClientMetadata",
@@ -257,6 +261,119 @@ def _checked(answer: AuthorizationResponse, state: str, server: AuthorizationSer
 
 async def _print(url: str) -> None:
     print(f"Sign in at {url}", file=sys.stderr, flush=True)
+
+
+# -- without a user ------------------------------------------------------------------------------
+
+AssertionHandler: TypeAlias = Callable[[str, str], Awaitable[str]]
+"""Given an issuer and a resource, returns a signed JWT that the issuer accepts for the resource."""
+
+_JWT_BEARER: Final = "urn:ietf:params:oauth:grant-type:jwt-bearer"
+
+
+class ClientCredentials(BearerAuth):
+    """A client that the authorization server knows by a secret or by a key.
+
+    Parameters
+    ----------
+    server_url : str
+        The server's.
+    issuer : str
+        The authorization server that knows the client. The credentials go to no other server.
+    client_id : str
+        The client's name there.
+    client_secret : str, optional
+        The secret, for `client_secret_basic` or, where the server takes only that, `client_secret_post`.
+    private_key : str, optional
+        A PEM instead, for `private_key_jwt`.
+    algorithm : str
+        The JWS algorithm of the key: ES256, RS256, PS256, EdDSA and so on.
+    storage, scopes, trusted_hosts
+        As for `OAuth`.
+
+    Raises
+    ------
+    ValueError
+        Not exactly one of secret and key.
+    """
+
+    def __init__(
+        self,
+        server_url: str,
+        *,
+        issuer: str,
+        client_id: str,
+        client_secret: str | None = None,
+        private_key: str | None = None,
+        algorithm: str = "ES256",
+        storage: Storage | None = None,
+        scopes: Iterable[str] = (),
+        trusted_hosts: Iterable[str] = (),
+    ) -> None:
+        if (client_secret is None) == (private_key is None):
+            raise ValueError("Give one of client_secret and private_key.")
+        super().__init__(
+            server_url, storage=storage, issuer=issuer, scopes=scopes, trusted_hosts=trusted_hosts
+        )
+        self._client = ClientInformation(client_id, client_secret)
+        self._private_key = private_key
+        self._algorithm = algorithm
+
+    async def obtain(self, goal: Goal) -> Tokens:
+        party = Party(goal.server, self._client, goal.resource, self._private_key, self._algorithm)
+        return await exchange(
+            self.fetcher, self.proofs, party, "client_credentials", goal.scopes, send_scope=True
+        )
+
+
+class Assertion(BearerAuth):
+    """A client that another party vouches for: an identity provider (enterprise-managed authorization), or
+    the platform that a workload runs on (workload identity federation).
+
+    Parameters
+    ----------
+    server_url : str
+        The server's.
+    issuer : str
+        The authorization server that trusts the assertions. They go to no other server.
+    assertion_handler : callable
+        Returns an assertion; called each time a token is needed.
+    client_id, client_secret : str, optional
+        The client's name there, and its secret if it has one.
+    storage, scopes, trusted_hosts
+        As for `OAuth`.
+    """
+
+    def __init__(
+        self,
+        server_url: str,
+        *,
+        issuer: str,
+        assertion_handler: AssertionHandler,
+        client_id: str = "",
+        client_secret: str | None = None,
+        storage: Storage | None = None,
+        scopes: Iterable[str] = (),
+        trusted_hosts: Iterable[str] = (),
+    ) -> None:
+        super().__init__(
+            server_url, storage=storage, issuer=issuer, scopes=scopes, trusted_hosts=trusted_hosts
+        )
+        self._client = ClientInformation(client_id, client_secret)
+        self._assert = assertion_handler
+
+    async def obtain(self, goal: Goal) -> Tokens:
+        party = Party(goal.server, self._client, goal.resource)
+        assertion = await self._assert(goal.server.issuer, goal.resource)
+        return await exchange(
+            self.fetcher,
+            self.proofs,
+            party,
+            _JWT_BEARER,
+            goal.scopes,
+            send_scope=True,
+            grant={"assertion": assertion},
+        )
 
 
 # -- provider ------------------------------------------------------------------------------------

@@ -15,10 +15,10 @@ import os
 import stat
 import sys
 import time
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, suppress
 from pathlib import Path
-from typing import Final, Literal, Self, TypeAlias, get_args
+from typing import Any, Final, Literal, Self, TypeAlias, get_args
 
 import anyio
 from pydantic import ValidationError
@@ -31,12 +31,12 @@ from ...engine.channel import halves
 from ...errors import CassetteError, ConfigError
 from ..callbacks import malformed
 from ..connect import Opened, SessionFactory
-from ..recording_hook import NoServer
 from ..session import ClientSession
+from .compare import key_of, plain
 from .recorder import Recorder
-from .recording import MAX_SERVERS, Opening, Recording, parse, plain, render
+from .recording import MAX_SERVERS, Interaction, Opening, Recording, parse, render
 from .redaction import Redactor
-from .replayer import Replayer
+from .replayer import NoServer, Replayer
 
 __all__ = [
     "LOCK_SECONDS",
@@ -49,6 +49,7 @@ __all__ = [
     "locked",
     "locked_async",
     "mode_from_environment",
+    "pruned",
 ]
 
 
@@ -342,7 +343,7 @@ class Track:
                 result = cassette.redactor.value(plain(opened.result))
                 opening = Opening(method, version, result, plain(opened.session.capabilities))
                 self._recorder = cassette.record(self.alias, opening, saver.want, self._place)
-                opened.session.play_through(self._recorder)
+                opened.session.intercept(self._recorder)
                 tasks.start_soon(saver.run)
                 yield opened
         finally:
@@ -365,7 +366,7 @@ def _opened(session: ClientSession, opening: Opening, replayer: Replayer, alias:
     except ValidationError as exc:
         raise CassetteError(malformed(f"The recorded opening of {safe_line(alias)!r} is", exc)) from None
     session.resume(result, opening.version)
-    session.play_through(replayer)
+    session.intercept(replayer)
     return Opened(session, result)
 
 
@@ -403,6 +404,65 @@ class _Saver:
             await self._cassette.save_async()
         except CassetteError as exc:
             log.warning("The recording is not saved: %s", exc)
+
+
+# -- pruning -------------------------------------------------------------------------------------
+
+
+def pruned(
+    recordings: Mapping[str, Recording], servers: Collection[str]
+) -> tuple[dict[str, Recording], list[str]]:
+    """Remove recordings and repeated calls.
+
+    Parameters
+    ----------
+    servers : collection of str
+        Aliases of the servers whose recordings go altogether. Of the others those calls go that a replay does
+        not need: the last calls with the same params, if the one before has the same result, which is then
+        repeated.
+
+    Returns
+    -------
+    recordings : dict
+        What remains.
+    gone : list of str
+        A line for each removed recording or call.
+    """
+    left: dict[str, Recording] = {}
+    gone: list[str] = []
+    for alias, recording in recordings.items():
+        if alias in servers:
+            gone.append(f"{alias}: the whole recording, {len(recording.interactions)} calls")
+            continue
+        needed = _needed(recording.interactions)
+        left[alias] = Recording(recording.opening, needed)
+        kept = {id(call) for call in needed}
+        gone += [
+            f"{alias}: {_named(call)} again, with the same answer"
+            for call in recording.interactions
+            if id(call) not in kept
+        ]
+    return left, gone
+
+
+def _needed(calls: list[Interaction]) -> list[Interaction]:
+    spare: set[int] = set()
+    groups: dict[str, list[Interaction]] = {}
+    for call in calls:
+        groups.setdefault(key_of(call.method, call.params), []).append(call)
+    for group in groups.values():
+        while len(group) > 1 and _said(group[-1]) == _said(group[-2]):
+            spare.add(id(group.pop()))
+    return [call for call in calls if id(call) not in spare]
+
+
+def _said(call: Interaction) -> dict[str, Any]:
+    return call.to_dict() | {"params": None}
+
+
+def _named(call: Interaction) -> str:
+    name = call.params.get("name", call.params.get("uri"))
+    return f"{call.method} {name}" if isinstance(name, str) else call.method
 
 
 # -- locking -------------------------------------------------------------------------------------

@@ -1,30 +1,32 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""How a server's tools differ from the recorded ones, in lines that can be read.
+"""Compare calls and tools with recorded ones.
 
-Pure. What a recording has a redaction mark for is not compared.
+Two calls are the same if their canonical params are. Numbers are compared by value (1 is 1.0, but not true),
+and objects without regard to the order of their keys. NaN and infinities are null, as they are on the wire. A
+redaction mark in a recording matches everything.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from ..._util.text import safe_line
-from .recording import Interaction, Recording, key_of, matches
+from pydantic_core import from_json
 
-__all__ = [
-    "drift",
-    "pruned",
-]
+from ..._util.text import safe_block, safe_line
+from ...protocol.frames import dumps
+from ..secrets import MARK
+
+__all__ = ["canonical", "drift", "key_of", "matches", "plain", "pretty", "same_text", "veiled"]
 
 
 MAX_LINES: Final = 200
-"""Of one report: a server that is another one altogether."""
+"""Lines of one report: a server may be another one altogether."""
 
 
 def drift(recorded: Sequence[Mapping[str, Any]], now: Sequence[Mapping[str, Any]]) -> list[str]:
-    """What changed.
+    """Return how a server's tools differ from the recorded ones.
 
     Parameters
     ----------
@@ -121,56 +123,120 @@ def _json(value: Any) -> str:
     return safe_line(json.dumps(value))
 
 
-# -- pruning -------------------------------------------------------------------------------------
-#
-# A cassette without what it does not need. Pure.
+# -- calls ---------------------------------------------------------------------------------------
 
 
-def pruned(
-    recordings: Mapping[str, Recording], servers: Collection[str]
-) -> tuple[dict[str, Recording], list[str]]:
-    """What is left, and what went, in lines.
+def plain(value: Any) -> Any:
+    """Return a value as its receiver would read it: dicts, lists, texts, numbers, booleans, null.
 
-    Whole recordings go of `servers`. Of the others the calls go that a replay does without: the last ones of
-    those with the same params, where the one before has the same answer, for it answers again.
-
-    Parameters
-    ----------
-    servers : collection of str
-        Aliases.
+    Raises
+    ------
+    TypeError
+        Something in it has no JSON form.
     """
-    left: dict[str, Recording] = {}
-    gone: list[str] = []
-    for alias, recording in recordings.items():
-        if alias in servers:
-            gone.append(f"{alias}: the whole recording, {len(recording.interactions)} calls")
-            continue
-        needed = _needed(recording.interactions)
-        left[alias] = Recording(recording.opening, needed)
-        kept = {id(call) for call in needed}
-        gone += [
-            f"{alias}: {_named(call)} again, with the same answer"
-            for call in recording.interactions
-            if id(call) not in kept
-        ]
-    return left, gone
+    try:
+        return from_json(dumps(value))
+    except ValueError as exc:  # deeper than the parser goes
+        raise TypeError(f"This cannot be read back: {exc}") from None
 
 
-def _needed(calls: list[Interaction]) -> list[Interaction]:
-    spare: set[int] = set()
-    groups: dict[str, list[Interaction]] = {}
-    for call in calls:
-        groups.setdefault(key_of(call.method, call.params), []).append(call)
-    for group in groups.values():
-        while len(group) > 1 and _said(group[-1]) == _said(group[-2]):
-            spare.add(id(group.pop()))
-    return [call for call in calls if id(call) not in spare]
+def canonical(method: str, params: Mapping[str, Any]) -> dict[str, Any]:
+    """Return params as they are kept and compared: without `_meta`, keys sorted, `arguments` never missing.
+
+    Raises
+    ------
+    TypeError
+        Something in them has no JSON form.
+    """
+    wire = plain({name: value for name, value in params.items() if name != "_meta"})
+    if method in ("tools/call", "prompts/get") and wire.get("arguments") is None:
+        wire["arguments"] = {}
+    ordered = _ordered(wire)
+    assert isinstance(ordered, dict)
+    return ordered
 
 
-def _said(call: Interaction) -> dict[str, Any]:
-    return call.to_dict() | {"params": None}
+def _ordered(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _ordered(value[key]) for key in sorted(value)}
+    if isinstance(value, list):
+        return [_ordered(item) for item in value]
+    return value
 
 
-def _named(call: Interaction) -> str:
-    name = call.params.get("name", call.params.get("uri"))
-    return f"{call.method} {name}" if isinstance(name, str) else call.method
+def key_of(method: str, params: Mapping[str, Any]) -> str:
+    """Return the same text for calls that are the same, given canonical params without a mark."""
+    return f"{method} {json.dumps(_numbers(params), ensure_ascii=False)}"
+
+
+def _numbers(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _numbers(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_numbers(item) for item in value]
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def pretty(value: Any) -> str:
+    """Return JSON for a user: indented, in the characters of its language, safe to show."""
+    return safe_block(json.dumps(value, indent=2, ensure_ascii=False), None)
+
+
+def matches(recorded: Any, given: Any) -> bool:
+    """Whether `given` is what was recorded; where that has a mark, it may be anything."""
+    if isinstance(recorded, str):
+        return recorded == MARK or (isinstance(given, str) and same_text(recorded, given))
+    if isinstance(recorded, dict):
+        return isinstance(given, dict) and _same_objects(recorded, given)
+    if isinstance(recorded, list):
+        return isinstance(given, list) and len(recorded) == len(given) and all(map(matches, recorded, given))
+    if isinstance(recorded, bool) or isinstance(given, bool):
+        return recorded is given
+    return type(given) in (int, float, type(None)) and bool(recorded == given)
+
+
+def _same_objects(recorded: dict[str, Any], given: dict[str, Any]) -> bool:
+    if len(recorded) != len(given):
+        return False
+    left = dict(given)
+    marked = [key for key in recorded if MARK in key]
+    for key, value in recorded.items():
+        if key not in marked and not (key in left and matches(value, left.pop(key))):
+            return False
+    for pattern in marked:
+        found = [key for key in left if same_text(pattern, key) and matches(recorded[pattern], left[key])]
+        if not found:
+            return False
+        del left[found[0]]
+    return True
+
+
+def same_text(recorded: str, given: str) -> bool:
+    """Whether a text is the recorded one, with any text in place of each mark."""
+    first, *rest = recorded.split(MARK)
+    if not rest:
+        return recorded == given
+    *middle, last = rest
+    if len(given) < len(first) + len(last) or not given.startswith(first) or not given.endswith(last):
+        return False
+    at, end = len(first), len(given) - len(last)
+    for part in middle:
+        at = given.find(part, at, end)
+        if at < 0:
+            return False
+        at += len(part)
+    return True
+
+
+def veiled(recorded: Any, given: Any) -> Any:
+    """Return `given` with the recorded value wherever the two match: a mark stays a mark."""
+    if matches(recorded, given):
+        return recorded
+    if isinstance(recorded, dict) and isinstance(given, dict):
+        return {
+            key: veiled(recorded[key], value) if key in recorded else value for key, value in given.items()
+        }
+    if isinstance(recorded, list) and isinstance(given, list):
+        kept = [veiled(old, new) for old, new in zip(recorded, given, strict=False)]
+        return kept + given[len(kept) :]
+    return given

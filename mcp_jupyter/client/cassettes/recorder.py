@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The tape that keeps what passes between a session and its server, without its secrets.
+"""Record the requests of a session: params, events and result of each, without secrets.
 
-Owns which event belongs to which call, and what is not kept: calls that were cancelled or timed out, and what
-is beyond the limits. A failure to keep something never fails a call. Does not know where it is kept.
+Requests that were cancelled or timed out are not recorded, nor is what exceeds the limits. A failure to
+record something never fails the request.
 """
 
 from __future__ import annotations
@@ -17,18 +17,17 @@ from typing import Any, Final
 from ..._util.text import safe_line
 from ...engine.connection import ProgressCallback
 from ...errors import McpError
-from ..recording_hook import Event, Question
-from .compare import drift
+from ..callbacks import Event
+from ..requests import InterceptedRequest
+from .compare import canonical, drift, plain
 from .recording import (
     MAX_EVENTS,
     MAX_INTERACTIONS,
     Interaction,
     Opening,
     Recording,
-    canonical,
     is_event,
     listed_tools,
-    plain,
     text_of,
 )
 from .redaction import Redactor, TooDeep
@@ -128,14 +127,14 @@ class Recorder:
         self._tools_before, self._is_listed, self.drift = self._tools or self._tools_before, False, []
         self._early = []
 
-    # -- the tape ------------------------------------------------------------------------------
+    # -- the interceptor -----------------------------------------------------------------------
 
-    async def exchange(self, question: Question) -> dict[str, Any]:
-        call = self._begun(question)
+    async def intercept(self, request: InterceptedRequest) -> dict[str, Any]:
+        call = self._begun(request)
         if call is None:
-            return await question.live(question.on_progress)
+            return await request.send(request.on_progress)
         try:
-            result = await question.live(self._progress(call, question.on_progress))
+            result = await request.send(self._progress(call, request.on_progress))
         except McpError as exc:
             self._settle(call, error=exc.to_dict())
             raise
@@ -145,7 +144,7 @@ class Recorder:
         self._settle(call, result=result)
         return result
 
-    def heard(self, event: Event) -> None:
+    def observe(self, event: Event) -> None:
         try:
             kept = self._redacted_event(plain(event))
         except (TypeError, TooDeep) as exc:
@@ -185,20 +184,20 @@ class Recorder:
         """Where the calls of the last connection begin."""
         return self._parts[-1][1]
 
-    def _begun(self, question: Question) -> Interaction | None:
-        """A call that is now under way; None when it is not kept."""
+    def _begun(self, request: InterceptedRequest) -> Interaction | None:
+        """Return a call that has begun; None when it is not recorded."""
         if len(self.recording.interactions) + len(self._under_way) >= MAX_INTERACTIONS:
             self._warn(f"it has {MAX_INTERACTIONS} calls, and takes no more")
             return None
         try:
-            params = canonical(question.method, question.params)
+            params = canonical(request.method, request.params)
             weak: set[str] = set()
-            kept = self._redactor.params(question.method, params, self._schemas, weak)
+            kept = self._redactor.params(request.method, params, self._schemas, weak)
         except (TypeError, TooDeep) as exc:
-            self._warn(f"a call of {safe_line(question.method)} is left out: {exc}")
+            self._warn(f"a call of {safe_line(request.method)} is left out: {exc}")
             return None
         self._begun_calls += 1
-        call = Interaction(question.method, kept, number=self._begun_calls, weak=weak)
+        call = Interaction(request.method, kept, number=self._begun_calls, weak=weak)
         call.events, self._early = self._early, []
         self._under_way.append(call)
         return call
@@ -251,7 +250,7 @@ class Recorder:
         self._under_way.remove(call)
         for event in call.events:
             if "notification" in event:  # it may have been meant for all
-                self.heard(event)
+                self.observe(event)
 
     def _add(self, events: list[Event], event: Event) -> None:
         if len(events) < MAX_EVENTS and is_event(event):

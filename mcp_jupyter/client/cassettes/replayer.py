@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""A recording in a server's place: the tape that answers.
+"""Answer a session's requests from a recording, in place of a server.
 
-Owns which recorded call answers a question, and that what happened meanwhile happens again, before the
-answer. Asks nobody: of the server's questions the answers of then stand.
+The progress and notifications that were recorded with a call reach the callbacks again, before the result.
+The server's own requests are not repeated: their recorded answers stand.
 """
 
 from __future__ import annotations
@@ -19,14 +19,19 @@ from pydantic import ValidationError
 
 from ... import types
 from ..._util.text import join_names, safe_line, shorten
-from ...errors import CassetteMiss, McpError
+from ...engine.channel import Channel, Sink
+from ...errors import CassetteMiss, ConnectionClosed, McpError
 from ...protocol.codes import INVALID_REQUEST
-from ...protocol.frames import Notification
-from ..recording_hook import Event, Question
-from .recording import MARK, Interaction, Recording, canonical, key_of, listed_tools, matches, pretty, veiled
+from ...protocol.frames import Message, Notification, Request
+from ..callbacks import Event
+from ..requests import InterceptedRequest
+from ..secrets import MARK
+from .compare import canonical, key_of, matches, pretty, veiled
+from .recording import Interaction, Recording, listed_tools
 from .redaction import Redactor, TooDeep
 
 __all__ = [
+    "NoServer",
     "Replayer",
     "callbacks_for",
     "difference",
@@ -88,23 +93,23 @@ class Replayer:
                     self._marked.setdefault(call.method, []).append(group)
             group.calls.append(call)
 
-    async def exchange(self, question: Question) -> dict[str, Any]:
-        params = canonical(question.method, question.params)
-        call = self._found(question.method, params)
+    async def intercept(self, request: InterceptedRequest) -> dict[str, Any]:
+        params = canonical(request.method, request.params)
+        call = self._found(request.method, params)
         if call is None:
-            return self._without(question.method, params)
+            return self._without(request.method, params)
         for event in call.events:
-            await _play(event, question)
+            await _play(event, request)
         for event in call.afterwards:
             if "notification" in event:
-                question.notice(_notification(event))
+                request.queue(_notification(event))
         if call.result is None:
             assert call.error is not None
             raise McpError(call.error["code"], call.error["message"], deepcopy(call.error.get("data")))
         return deepcopy(call.result)
 
-    def heard(self, event: Event) -> None:
-        """Take no notice: it came from here."""
+    def observe(self, event: Event) -> None:
+        """Ignore the event: the replayer itself has caused it."""
 
     def keep_secret(self, text: str) -> None:
         """Leave it out of messages."""
@@ -137,15 +142,46 @@ class Replayer:
             return {name: value for name, value in params.items() if isinstance(value, str)}
 
 
-async def _play(event: Event, question: Question) -> None:
-    if "progress" in event and question.on_progress is not None:
-        await question.on_progress(event["progress"], event.get("total"), event.get("message"))
+async def _play(event: Event, request: InterceptedRequest) -> None:
+    if "progress" in event and request.on_progress is not None:
+        await request.on_progress(event["progress"], event.get("total"), event.get("message"))
     elif "notification" in event:
-        await question.hand_out(_notification(event))
+        await request.hand_out(_notification(event))
 
 
 def _notification(event: Event) -> Notification:
     return Notification(event["notification"], deepcopy(event.get("params", {})))
+
+
+_GONE: Final = "This is a recording: there is no server that could be asked."
+
+
+class NoServer(Channel):
+    """The channel of a replayed session: nothing that it is given is sent."""
+
+    def __init__(self) -> None:
+        self._sink: Sink | None = None
+
+    def start(self, sink: Sink) -> None:
+        """Remember the sink, to tell it of the end."""
+        self._sink = sink
+
+    def send(self, message: Message) -> None:
+        """Drop a notification; refuse a request, which would wait for ever.
+
+        Raises
+        ------
+        ConnectionClosed
+            The message is a request.
+        """
+        if isinstance(message.frame, Request):
+            raise ConnectionClosed(_GONE)
+
+    def close(self) -> None:
+        """Close the channel."""
+        sink, self._sink = self._sink, None
+        if sink is not None:
+            sink.closed()
 
 
 # -- misses --------------------------------------------------------------------------------------

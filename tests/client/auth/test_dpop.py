@@ -16,7 +16,7 @@ from joserfc.jwk import ECKey
 from tornado.web import RequestHandler
 
 from mcp_jupyter.client.auth import ClientCredentials, FileStorage, MemoryStorage
-from mcp_jupyter.client.auth.challenge import Challenge, challenge_of
+from mcp_jupyter.client.auth.bearer import Challenge, challenge_of
 from mcp_jupyter.client.auth.dpop import MAX_ORIGINS, Proofs, new_key
 from mcp_jupyter.errors import AuthorizationFailed
 

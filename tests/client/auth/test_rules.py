@@ -11,7 +11,7 @@ import httpx2
 import pytest
 
 from mcp_jupyter.client.auth import AuthorizationResponse, ClientInformation, FileStorage, loopback_callback
-from mcp_jupyter.client.auth.challenge import Challenge, challenge_of
+from mcp_jupyter.client.auth.bearer import Challenge, challenge_of
 from mcp_jupyter.client.auth.metadata import (
     ProtectedResource,
     resource_metadata_urls,

@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mcp_jupyter import types
-from mcp_jupyter.client.cassettes.recording import MARK, canonical, key_of, matches, pretty, same_text
+from mcp_jupyter.client.cassettes.compare import canonical, key_of, matches, pretty, same_text
+from mcp_jupyter.client.secrets import MARK
 
 TEXT = st.text(st.characters(codec="utf-8"), max_size=8).filter(lambda text: MARK not in text)
 NUMBERS = st.integers(-(2**60), 2**60) | st.floats(allow_nan=False, allow_infinity=False)

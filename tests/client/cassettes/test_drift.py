@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from mcp_jupyter.client.cassettes.compare import MAX_LINES, drift
-from mcp_jupyter.client.cassettes.recording import MARK
+from mcp_jupyter.client.secrets import MARK
 
 
 def tool(required: tuple[str, ...] = (), description: str = "D", **properties: Any) -> dict[str, Any]:

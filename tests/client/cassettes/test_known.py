@@ -14,8 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mcp_jupyter.client.cassettes.recording import MARK
-from mcp_jupyter.client.cassettes.secrets import KnownSecrets
+from mcp_jupyter.client.secrets import MARK, KnownSecrets
 
 SECRETS = st.text('ZQ"/ Ø😀:<é\n', min_size=4, max_size=12)
 """Characters that are escaped, and none that an escape is made of."""

@@ -171,7 +171,10 @@ async def test_who_writes_all_the_time_is_waited_for_within_a_bound(
     assert len(calls_in(path)) == 1
 
 
-async def test_of_the_same_server_the_last_one_to_write_stands(path: Path) -> None:
+async def test_of_the_same_server_the_last_one_to_write_stands(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cassette_module, "SAVE_SECONDS", 60.0)  # each writes when it closes, and only then
     one, two = Cassette.open(path, "record"), Cassette.open(path, "record")
     async with Client(counting_server(), cassette=two.track(ALIAS)) as second:
         await second.call_tool("count", {"name": "two"})

@@ -8,9 +8,8 @@ import logging
 
 import pytest
 
-from mcp_jupyter.client.cassettes.recording import MARK
-from mcp_jupyter.client.cassettes.redaction import MAX_FOUND, Redactor
-from mcp_jupyter.client.cassettes.secrets import is_strong
+from mcp_jupyter.client.cassettes.redaction import MAX_FOUND, Redactor, is_strong
+from mcp_jupyter.client.secrets import MARK
 from mcp_jupyter.errors import ConfigError
 
 

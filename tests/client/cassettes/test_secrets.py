@@ -19,8 +19,8 @@ from pydantic import BaseModel
 from mcp_jupyter import Client, types
 from mcp_jupyter.client import StdioServerParameters
 from mcp_jupyter.client.cassettes import Cassette
-from mcp_jupyter.client.cassettes.recording import MARK
 from mcp_jupyter.client.cassettes.redaction import Redactor
+from mcp_jupyter.client.secrets import MARK
 from mcp_jupyter.errors import McpError
 from mcp_jupyter.server.fastmcp import Context, FastMCP
 from mcp_jupyter.server.http.app import serve_http
