@@ -1,41 +1,60 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Files for their owner's eyes only: read when nobody else can have touched them, and replaced whole.
+"""Read, lock and atomically replace files that only their owner may open, JSON files above all.
 
-Owns the flags, the modes and the checks. Does not know what is in a file; who does says what to do about one
-that is not fit.
+A file is read only if nobody else can have written or read it. It is written beside its place and then moved
+there, so a reader never sees half of it. `PrivateJsonFile` adds what its JSON must look like and which
+exception says what is wrong with it.
 """
 
 from __future__ import annotations
 
 import errno
+import hashlib
 import os
 import secrets
 import stat
 import sys
-from contextlib import suppress
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
-from typing import Final
+from typing import Any, Final, Generic, TypeVar
+
+from pydantic import TypeAdapter, ValidationError
 
 __all__ = [
+    "FileLock",
     "NotPrivate",
+    "PrivateJsonFile",
     "is_own",
     "make_private_directory",
     "read_plain",
     "read_private",
-    "write_private",
+    "replace_file",
 ]
+
+T = TypeVar("T")
+
+LOCK_SECONDS: Final = 5.0
+"""How long to wait for a lock. The largest file is written in less; a process that takes longer hangs."""
+
+LOCK_POLL_SECONDS: Final = 0.01
+"""Between two attempts: the systems offer no wait that is bounded."""
 
 _OTHERS_MAY: Final = stat.S_IRWXG | stat.S_IRWXO
 _NOFOLLOW: Final = getattr(os, "O_NOFOLLOW", 0)
 _BINARY: Final = getattr(os, "O_BINARY", 0)
 
-# O_NONBLOCK: a named pipe in a file's place must not make us wait.
+# O_NONBLOCK: opening a named pipe in the file's place must not block.
 _READING: Final = os.O_RDONLY | _NOFOLLOW | getattr(os, "O_NONBLOCK", 0) | _BINARY
 _CREATING: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | _NOFOLLOW | _BINARY
+_LOCKING: Final = os.O_RDWR | os.O_CREAT | _NOFOLLOW | _BINARY
 
 
 class NotPrivate(OSError):
-    """A file that somebody else may have read or written, or that is none; `strerror` says why."""
+    """Another user may have read or written the file, or it is not a plain file; `strerror` says which."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(errno.EPERM, reason)
@@ -46,8 +65,14 @@ def is_own(status: os.stat_result) -> bool:
     return sys.platform == "win32" or status.st_uid == os.geteuid()
 
 
+def _check_plain(status: os.stat_result) -> None:
+    if not stat.S_ISREG(status.st_mode):
+        kind = "a symbolic link, " if stat.S_ISLNK(status.st_mode) else ""
+        raise NotPrivate(f"it is {kind}not a plain file")
+
+
 def read_plain(path: Path, limit: int) -> tuple[bytes, os.stat_result]:
-    """A plain file of at most `limit` bytes, whoever may read it, and its status.
+    """Read a plain file of at most `limit` bytes, whoever may read it; return its content and its status.
 
     Raises
     ------
@@ -56,12 +81,10 @@ def read_plain(path: Path, limit: int) -> tuple[bytes, os.stat_result]:
     OSError
         It cannot be read, or has more bytes, which are not read then.
     """
-    if not stat.S_ISREG(path.lstat().st_mode):
-        raise NotPrivate("it is no plain file (a link, perhaps)")
+    _check_plain(path.lstat())
     with open(os.open(path, _READING), "rb") as file:
         status = os.fstat(file.fileno())
-        if not stat.S_ISREG(status.st_mode):
-            raise NotPrivate("it is no plain file")
+        _check_plain(status)
         data = file.read(limit + 1) if status.st_size <= limit else b""
     if status.st_size > limit or len(data) > limit:
         raise OSError(errno.EFBIG, f"it has more than {limit} bytes")
@@ -69,12 +92,12 @@ def read_plain(path: Path, limit: int) -> tuple[bytes, os.stat_result]:
 
 
 def read_private(path: Path, limit: int) -> bytes:
-    """A plain file of this user's, of at most `limit` bytes, that nobody else may read or write.
+    """Read a plain file of this user, of at most `limit` bytes, that nobody else may read or write.
 
     Raises
     ------
     NotPrivate
-        It is no such file.
+        It is another kind of file, belongs to another user, or is open to others.
     OSError
         It cannot be read, or has more bytes.
     """
@@ -86,8 +109,15 @@ def read_private(path: Path, limit: int) -> bytes:
     return data
 
 
-def write_private(path: Path, data: bytes) -> os.stat_result:
-    """Put a file in its place, at once or not at all, with mode 0600.
+def replace_file(path: Path, data: bytes, *, mode: int = 0o600, is_durable: bool = False) -> os.stat_result:
+    """Put a new file at `path`, at once or not at all.
+
+    Parameters
+    ----------
+    mode : int
+        Its permissions.
+    is_durable : bool
+        Whether to wait until the disk has it, so that it survives a loss of power.
 
     Returns
     -------
@@ -97,18 +127,22 @@ def write_private(path: Path, data: bytes) -> os.stat_result:
     Raises
     ------
     NotPrivate
-        What is in its place is no plain file.
+        What is there now is not a plain file.
     OSError
         It cannot be written.
     """
-    if os.path.lexists(path) and not stat.S_ISREG(path.lstat().st_mode):
-        raise NotPrivate("what is in its place is no plain file (a link, perhaps); remove it")
+    with suppress(FileNotFoundError):
+        _check_plain(path.lstat())
     new = path.with_name(f".mcp-{secrets.token_hex(8)}.tmp")
     try:
         with open(os.open(new, _CREATING, 0o600), "wb") as file:
             file.write(data)
             file.flush()
+            if is_durable:
+                os.fsync(file.fileno())
             status = os.fstat(file.fileno())
+        if mode != 0o600:
+            new.chmod(mode)
         new.replace(path)
         return status
     finally:
@@ -122,8 +156,197 @@ def make_private_directory(directory: Path) -> None:
     Raises
     ------
     OSError
-        That cannot be done.
+        It cannot be made.
     """
     for folder in reversed((directory, *directory.parents)):
         if not folder.exists():
             folder.mkdir(mode=0o700, exist_ok=True)
+
+
+class FileLock:
+    """Keeps other writers away from a file: `with FileLock(path):`, on an event loop `async with`.
+
+    It excludes other processes and other threads, each for as long as the body runs. The system takes the
+    lock back from a process that dies. Where a file system has no locks the body runs without one.
+
+    Parameters
+    ----------
+    path : Path
+        The file that is written. The lock is a file beside it, which goes with the lock.
+
+    Raises
+    ------
+    TimeoutError
+        On entering: another process has had the lock for `LOCK_SECONDS`.
+    OSError
+        On entering: the directory cannot be written.
+    """
+
+    def __init__(self, path: Path) -> None:
+        # The digest keeps the name short enough for every file system.
+        name = hashlib.sha256(os.fsencode(path.name)).hexdigest()[:16]
+        self._path = path.with_name(f".mcp-{name}.lock")
+        self._descriptor = -1
+
+    def __enter__(self) -> None:
+        for _ in self._attempts():
+            time.sleep(LOCK_POLL_SECONDS)
+
+    def __exit__(self, *exc_info: object) -> None:
+        self._release()
+
+    async def __aenter__(self) -> None:
+        from anyio import sleep  # here: most programs that write files have no event loop
+
+        for _ in self._attempts():
+            await sleep(LOCK_POLL_SECONDS)
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        self._release()
+
+    def _attempts(self) -> Iterator[None]:
+        """Attempt to take the lock; yield after each failure, until it succeeds."""
+        end = time.monotonic() + LOCK_SECONDS
+        while not self._take():
+            if time.monotonic() > end:
+                reason = f"another process has been writing it for {LOCK_SECONDS:g} s"
+                raise TimeoutError(errno.ETIMEDOUT, reason)
+            yield
+
+    def _take(self) -> bool:
+        descriptor = os.open(self._path, _LOCKING, 0o600)
+        if _lock(descriptor) and self._is_in_place(descriptor):
+            self._descriptor = descriptor
+            return True
+        os.close(descriptor)
+        return False
+
+    def _is_in_place(self, descriptor: int) -> bool:
+        # The holder before removes the file: what was opened earlier is then a lock that nobody else sees.
+        try:
+            return os.path.samestat(os.fstat(descriptor), self._path.lstat())
+        except FileNotFoundError:
+            return False
+
+    def _release(self) -> None:
+        descriptor, self._descriptor = self._descriptor, -1
+        if sys.platform == "win32":  # an open file cannot be removed there: one that others wait for stays
+            os.close(descriptor)
+        with suppress(OSError):
+            self._path.unlink()
+        if sys.platform != "win32":  # after its removal, so that nobody takes a lock that is about to go
+            os.close(descriptor)
+
+
+if sys.platform == "win32":
+    import msvcrt
+
+    def _lock(descriptor: int) -> bool:
+        """Lock an open file; whether nobody else has it locked."""
+        try:
+            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
+        except PermissionError:
+            return False
+        except OSError:  # the file system has no locks
+            return True
+        return True
+
+else:
+    import fcntl
+
+    def _lock(descriptor: int) -> bool:
+        """Lock an open file; whether nobody else has it locked."""
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        except OSError:  # the file system has no locks
+            return True
+        return True
+
+
+_adapter: Final[Callable[[Any], TypeAdapter[Any]]] = cache(TypeAdapter)
+
+
+@dataclass(frozen=True, slots=True)
+class PrivateJsonFile(Generic[T]):
+    """A private file with one JSON value.
+
+    Every method blocks on the file system, and `locked` for up to `LOCK_SECONDS` on other processes: an event
+    loop calls them on a worker thread.
+
+    Parameters
+    ----------
+    path : Path
+        Its directory is made, for this user only, when the file is first written.
+    model : type
+        What the value must be: anything that `pydantic.TypeAdapter` takes. It is read strictly.
+    max_bytes : int
+        A larger file is not read.
+    error : exception class
+        What every method raises, with a message that names the file and says what is wrong.
+    remedy : str
+        The end of that message for a file that cannot be read: a sentence that says what to do.
+    is_renewable : bool
+        Whether the content is made anew where it is lost. A damaged file then counts as none, and a write
+        does not wait for the disk.
+    """
+
+    path: Path
+    model: type[T]
+    max_bytes: int
+    error: Callable[[str], Exception] = OSError
+    remedy: str = "Remove it."
+    is_renewable: bool = False
+
+    def read(self) -> T | None:
+        """Read the value; None when there is no file."""
+        try:
+            data = read_private(self.path, self.max_bytes)
+        except FileNotFoundError:
+            return None
+        except OSError as exc:
+            raise self.error(f"{self.path} cannot be read: {exc.strerror}. {self.remedy}") from None
+        try:
+            value: T = _adapter(self.model).validate_json(data, strict=True)
+        except ValidationError as exc:
+            if self.is_renewable:
+                return None
+            # Without the input: it may hold what is not for logs.
+            first = exc.errors(include_url=False, include_input=False, include_context=False)[0]
+            where = ".".join(map(str, first["loc"])) or "content"
+            raise self.error(
+                f"{self.path} is damaged or was written by another version ({where}: {first['msg']}). "
+                f"{self.remedy}"
+            ) from None
+        return value
+
+    def write(self, value: T) -> None:
+        """Replace the value, whatever it was."""
+        with self._reporting():
+            make_private_directory(self.path.parent)
+            replace_file(self.path, _adapter(self.model).dump_json(value), is_durable=not self.is_renewable)
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Keep other writers away while the body reads the value and writes the changed one."""
+        lock = FileLock(self.path)
+        with self._reporting():
+            make_private_directory(self.path.parent)
+            lock.__enter__()
+        try:
+            yield
+        finally:
+            lock.__exit__()
+
+    def remove(self) -> None:
+        """Remove the file, if there is one."""
+        with self._reporting():
+            self.path.unlink(missing_ok=True)
+
+    @contextmanager
+    def _reporting(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as exc:
+            raise self.error(f"{self.path} cannot be written: {exc.strerror}.") from None

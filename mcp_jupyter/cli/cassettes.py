@@ -19,7 +19,6 @@ from . import reported
 from .target import TargetCommand, Where, ask, on_target, say
 
 if TYPE_CHECKING:
-    from ..client.cassettes.cassette import CassetteFile
     from ..client.cassettes.recording import Interaction, Recording
     from ..client.client import Client
 
@@ -47,7 +46,7 @@ def command() -> None:
 def show(file: str, server: str | None, as_json: bool) -> None:
     """Show which servers and which calls FILE has."""
     with reported():
-        _, recordings = _read(file)
+        recordings = _read(file)
         chosen = _chosen(recordings, server)
     rows = {alias: list(_rows(recordings[alias])) for alias in chosen}
     if as_json:
@@ -149,7 +148,7 @@ def verify(where: Where, file: str, repeat: bool) -> None:
     from ..errors import CassetteError
 
     with reported():
-        _, recordings = _read(file)
+        recordings = _read(file)
         alias = _only(recordings, where.server)
         recorded = listed_tools(recordings[alias])
         if recorded is None:
@@ -230,11 +229,13 @@ def prune(file: str, servers: tuple[str, ...], dry_run: bool) -> None:
 
     A replay gives the last answer again, so it goes on as before.
     """
-    from ..client.cassettes.cassette import locked, pruned
+    from .._util.private_files import FileLock
+    from ..client.cassettes.cassette import CassetteFile, pruned
     from ..client.cassettes.recording import render
 
-    with reported(), locked(Path(file), file):
-        place, recordings = _read(file)
+    place = CassetteFile(Path(file))
+    with reported(), place.writing(), FileLock(place.path):
+        recordings = _read(file)
         for name in servers:
             _chosen(recordings, name)
         left, gone = pruned(recordings, servers)
@@ -249,7 +250,7 @@ def prune(file: str, servers: tuple[str, ...], dry_run: bool) -> None:
 # -- the file ----------------------------------------------------------------------------------------------
 
 
-def _read(file: str) -> tuple[CassetteFile, dict[str, Recording]]:
+def _read(file: str) -> dict[str, Recording]:
     from ..client.cassettes.cassette import CassetteFile
     from ..client.cassettes.recording import parse
     from ..errors import CassetteError
@@ -258,7 +259,7 @@ def _read(file: str) -> tuple[CassetteFile, dict[str, Recording]]:
     content = place.read()
     if content is None:
         raise CassetteError(f"There is no file {place.shown}.")
-    return place, parse(content, place.shown)
+    return parse(content, place.shown)
 
 
 def _chosen(recordings: Mapping[str, Recording], server: str | None) -> list[str]:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import os
 import stat
-import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +16,7 @@ from typing import Any, Final
 
 import click
 
+from .._util.private_files import replace_file
 from .._util.text import join_names, safe_line
 from ..client.config.file_formats import parsed
 from ..client.config.hosts import Host
@@ -228,29 +228,15 @@ class ConfigFile:
         backup = self.path.with_name(self.path.name + BACKUP_SUFFIX)
         try:
             if self.data is not None and not os.path.lexists(backup):
-                self._write(backup, self.data, self.mode)
+                replace_file(backup, self.data, mode=self.mode, is_durable=True)
             if ConfigFile.read(self.path).data != self.data:
                 raise ConfigRefused(f"{self.path} was changed by another program meanwhile. Try again.")
             mode = self.mode & NEW_MODE if private else self.mode
-            self._write(self.path, ((_BOM if marked else "") + text).encode(), mode)
+            data = ((_BOM if marked else "") + text).encode()
+            replace_file(self.path, data, mode=mode, is_durable=True)
         except OSError as exc:
             raise ConfigRefused(f"{self.path} cannot be written: {exc}.") from None
         return backup if os.path.lexists(backup) else None
-
-    @staticmethod
-    def _write(path: Path, data: bytes, mode: int) -> None:
-        descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)  # 0600
-        new = Path(name)
-        try:
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-            new.chmod(mode)
-            new.replace(path)
-        except BaseException:
-            new.unlink(missing_ok=True)
-            raise
 
 
 # -- entry edit ----------------------------------------------------------------------------------

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What a token is: its form, what it opens, and how one is told from a fake. Values and rules, no file.
+"""The tokens of MCP clients: their form and rules, and the store that keeps them in one private file.
 
 A token's text is `mcpj_<id>_<secret>`: easy to find for secret scanners, and the id finds the record
 without a search. Only the SHA-256 of the secret is kept: 32 random bytes need no slow hash.
@@ -15,9 +15,6 @@ import os
 import re
 import secrets
 import stat
-import sys
-import threading
-import time
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -26,16 +23,9 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import (
-    AfterValidator,
-    AwareDatetime,
-    BaseModel,
-    ConfigDict,
-    Field,
-    ValidationError,
-    model_validator,
-)
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, model_validator
 
+from .._util.private_files import PrivateJsonFile, is_own
 from ..errors import McpJupyterError
 from ..ipc.files import MAX_PATH_CHARS
 from ..ipc.names import fits_in_name
@@ -399,14 +389,10 @@ def _digest(secret: str) -> str:
 
 # -- store ---------------------------------------------------------------------------------------
 #
-# The file that tokens are kept in: who may have written it, and that no write is ever half done.
+# One private JSON file for every Jupyter Server and command line of a user. Each look at a token asks first
+# whether the file changed, so what one process revokes the others refuse at their next request.
 #
-# Shared by every Jupyter Server and command line of one user: a lock keeps writers apart, an atomic
-# replace keeps readers from seeing half a file, and each look at a token asks first whether the file
-# changed, so what one process revokes the others refuse at their next request. The rules about tokens
-# themselves are in `tokens`.
-#
-# Not in the configuration directory: people commit that one.
+# It is not in the configuration directory, which people commit.
 
 MAX_FILE_BYTES: Final = 4 * 1024 * 1024
 """Thousands of tokens; a larger file is not one of ours."""
@@ -417,17 +403,8 @@ MAX_TOKENS: Final = 1000
 KEEP_ENDED: Final = timedelta(days=30)
 """For so long a list still shows that a token was revoked or expired."""
 
-LOCK_SECONDS: Final = 5.0
-"""Writing takes milliseconds: a lock held longer than this is held by a process that hangs."""
-
-LOCK_POLL_SECONDS: Final = 0.01
-
 LAST_USED_EVERY: Final = timedelta(minutes=1)
 """How exact "last used" is: a busy client must not mean a busy disk."""
-
-_OTHERS_MAY: Final = stat.S_IRWXG | stat.S_IRWXO
-_NOFOLLOW: Final = getattr(os, "O_NOFOLLOW", 0)
-_NONBLOCK: Final = getattr(os, "O_NONBLOCK", 0)
 
 
 class TokenFileError(McpJupyterError):
@@ -472,10 +449,11 @@ class TokenStore:
 
     def __init__(self, path: Path | None = None, clock: Callable[[], datetime] = _utc_now) -> None:
         self.path = path or default_path()
+        remedy = f"Remove it and make new tokens; or look at what it holds, then: chmod 600 '{self.path}'"
+        self._file = PrivateJsonFile(self.path, _Content, MAX_FILE_BYTES, TokenFileError, remedy)
         self._clock = clock
         self._tokens: Mapping[str, Token] = {}
         self._seen: tuple[int, ...] | None = None  # identity of the file as it was read; None: not there
-        self._writing = threading.Lock()
         self._used: dict[str, datetime] = {}
 
     def now(self) -> datetime:
@@ -548,7 +526,7 @@ class TokenStore:
     def _current(self) -> Mapping[str, Token]:
         seen = _identity(self.path)
         if seen != self._seen:
-            self._tokens = {} if seen is None else _load(self.path)
+            self._tokens = {} if seen is None else self._read()
             self._seen = seen
         return self._tokens
 
@@ -635,13 +613,18 @@ class TokenStore:
 
     @contextmanager
     def _rewriting(self) -> Iterator[dict[str, Token]]:
-        """The tokens as they are now, to be changed; written back at the end of the block."""
-        with self._writing, _directory_lock(self.path.parent):
-            tokens = dict(_load(self.path)) if _identity(self.path) is not None else {}
+        """Read the tokens for the body to change, and write them at its end, with other writers kept away."""
+        with self._file.locked():
+            tokens = self._read()
             yield tokens
             now = self._clock()
-            kept = [token for token in tokens.values() if _is_kept(token, now)]
-            _replace(self.path, _Content(tokens=kept).model_dump_json().encode())
+            self._file.write(_Content(tokens=[token for token in tokens.values() if _is_kept(token, now)]))
+
+    def _read(self) -> dict[str, Token]:
+        """Read the tokens, once it is certain that nobody else can have replaced the file."""
+        _check_directory(self.path.parent)
+        content = self._file.read()
+        return {} if content is None else {token.id: token for token in content.tokens}
 
 
 def _is_news(token: Token | None, when: datetime) -> bool:
@@ -651,9 +634,6 @@ def _is_news(token: Token | None, when: datetime) -> bool:
 def _is_kept(token: Token, now: datetime) -> bool:
     ended = token.ended(now)
     return ended is None or now - ended < KEEP_ENDED
-
-
-# -- the file --------------------------------------------------------------------------------------
 
 
 def _identity(path: Path) -> tuple[int, ...] | None:
@@ -668,102 +648,18 @@ def _identity(path: Path) -> tuple[int, ...] | None:
     return *file, directory.st_ino, directory.st_mode, directory.st_uid
 
 
-def _load(path: Path) -> dict[str, Token]:
-    """Read the file, once it is certain that nobody else can have written or read it."""
+def _check_directory(directory: Path) -> None:
+    """Refuse a directory in which another user may replace files. One that is not there has none."""
     try:
-        _check_private(path.parent, path.parent.lstat(), "directory")
-        # O_NONBLOCK: a named pipe in its place must not make us wait.
-        with open(os.open(path, os.O_RDONLY | _NOFOLLOW | _NONBLOCK), "rb") as file:
-            _check_private(path, os.fstat(file.fileno()), "file")
-            data = file.read(MAX_FILE_BYTES + 1)
-    except OSError as exc:
-        reason = "it is a symbolic link" if path.is_symlink() else exc.strerror
-        raise TokenFileError(f"{path} cannot be read: {reason}.") from None
-    if len(data) > MAX_FILE_BYTES:
-        raise TokenFileError(f"{path} is larger than {MAX_FILE_BYTES} bytes: that is no token file.")
-    try:
-        content = _Content.model_validate_json(data)
-    except ValidationError as exc:
-        # Without the input: it may hold what is not for logs.
-        first = exc.errors(include_url=False, include_input=False, include_context=False)[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise TokenFileError(
-            f"{path} is damaged or was written by another version ({where or 'content'}: {first['msg']}). "
-            "Remove it and make new tokens."
-        ) from None
-    return {token.id: token for token in content.tokens}
-
-
-def _check_private(path: Path, status: os.stat_result, kind: Literal["file", "directory"]) -> None:
-    is_right = stat.S_ISREG if kind == "file" else stat.S_ISDIR
-    if not is_right(status.st_mode):
-        raise TokenFileError(f"{path} is not a plain {kind}. Remove it.")
-    if sys.platform == "win32":  # owners and modes do not mean there what they mean here
+        status = directory.lstat()
+    except OSError:
         return
-    if status.st_uid != os.geteuid():
-        raise TokenFileError(f"{path} belongs to another user. Remove it.")
-    if status.st_mode & _OTHERS_MAY:
-        wanted = "600" if kind == "file" else "700"
+    if not stat.S_ISDIR(status.st_mode):
+        raise TokenFileError(f"{directory} is not a plain directory. Remove it.")
+    if not is_own(status):
+        raise TokenFileError(f"{directory} belongs to another user. Remove it.")
+    if os.name == "posix" and status.st_mode & (stat.S_IRWXG | stat.S_IRWXO):
         raise TokenFileError(
-            f"{path} is open to other users (mode {stat.S_IMODE(status.st_mode):o}). "
-            f"Look at what it holds, then: chmod {wanted} '{path}'"
+            f"{directory} is open to other users (mode {stat.S_IMODE(status.st_mode):o}). "
+            f"Look at what it holds, then: chmod 700 '{directory}'"
         )
-
-
-def _replace(path: Path, data: bytes) -> None:
-    """Put a new file in the place of the old one. Call it with the lock held."""
-    from jupyter_core.paths import secure_write
-
-    new = path.with_name(path.name + ".new")
-    try:
-        # Whatever a killed process left behind is removed by secure_write itself.
-        with secure_write(str(new), binary=True) as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        new.replace(path)
-    except (OSError, RuntimeError) as exc:
-        raise TokenFileError(f"{path} cannot be written: {exc}.") from None
-
-
-@contextmanager
-def _directory_lock(directory: Path) -> Iterator[None]:
-    """Keep other processes from writing in `directory`, which is made if need be."""
-    try:
-        if not directory.exists():
-            directory.parent.mkdir(parents=True, exist_ok=True)
-            directory.mkdir(mode=0o700, exist_ok=True)
-        _check_private(directory, directory.lstat(), "directory")
-        descriptor = os.open(directory / "tokens.lock", os.O_RDWR | os.O_CREAT | _NOFOLLOW, 0o600)
-    except OSError as exc:
-        raise TokenFileError(f"{directory} cannot be written: {exc.strerror}.") from None
-    try:
-        deadline = time.monotonic() + LOCK_SECONDS
-        while not _try_lock(descriptor):
-            if time.monotonic() > deadline:
-                raise TokenFileError(f"Another process holds the lock on {directory}; try again.")
-            time.sleep(LOCK_POLL_SECONDS)
-        yield
-    finally:
-        os.close(descriptor)  # which gives the lock back
-
-
-if sys.platform == "win32":  # pragma: no cover
-    import msvcrt
-
-    def _try_lock(descriptor: int) -> bool:
-        try:
-            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
-        except OSError:
-            return False
-        return True
-
-else:
-    import fcntl
-
-    def _try_lock(descriptor: int) -> bool:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            return False
-        return True

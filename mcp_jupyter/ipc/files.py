@@ -27,7 +27,7 @@ from typing import Any, Final, Literal, TypeAlias
 
 import psutil
 
-from .._util.private_files import is_own, make_private_directory, read_private, write_private
+from .._util.private_files import is_own, make_private_directory, read_private, replace_file
 from ..errors import FrameError, LinkError
 from ..protocol.frames import dumps, parse
 from .names import is_name
@@ -43,6 +43,7 @@ __all__ = [
     "default_runtime_dir",
     "file_path",
     "process_runs",
+    "put_file",
     "read",
     "remove",
     "remove_socket",
@@ -237,15 +238,26 @@ def write(info: ConnectionInfo, runtime_dir: Path) -> Path:
     Raises
     ------
     LinkError
-        When it cannot be written, or something that is no plain file is in its place.
+        When it cannot be written, or what is in its place is not a plain file.
     """
     path = file_path(info.kernel_id, runtime_dir)
-    try:
-        make_private_directory(runtime_dir)
-        write_private(path, info.to_json())
-    except OSError as exc:
-        raise LinkError(f"The connection file {path} cannot be written: {exc.strerror}.") from exc
+    put_file(path, info.to_json())
     return path
+
+
+def put_file(path: Path, data: bytes) -> None:
+    """Write a file of the runtime directory: at once or not at all, for this user alone.
+
+    Raises
+    ------
+    LinkError
+        It cannot be written, or what is in its place is not a plain file.
+    """
+    try:
+        make_private_directory(path.parent)
+        replace_file(path, data)
+    except OSError as exc:
+        raise LinkError(f"{path} cannot be written: {exc.strerror}.") from exc
 
 
 def read(path: Path) -> ConnectionInfo:
@@ -254,7 +266,7 @@ def read(path: Path) -> ConnectionInfo:
     Raises
     ------
     LinkError
-        When it cannot be read, is a link or no plain file, belongs to somebody else, can be read by
+        When it cannot be read, is a link or not a plain file, belongs to somebody else, can be read by
         somebody else, or does not hold what it must.
     """
     try:

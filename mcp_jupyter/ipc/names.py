@@ -7,7 +7,6 @@ Letters of every script stay (NFC); a URL has them percent-encoded. Which names 
 from __future__ import annotations
 
 import hashlib
-import json
 import logging
 import os
 import re
@@ -17,7 +16,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-from .._util.private_files import make_private_directory, read_private, write_private
+from pydantic import BaseModel
+
+from .._util.private_files import PrivateJsonFile
 
 __all__ = [
     "RESERVED_NAMES",
@@ -136,6 +137,13 @@ MAX_FILE_BYTES: Final = 16 * 1024
 """A name and a path."""
 
 
+class _Remembered(BaseModel):
+    """What a file holds: a name, and the real path of its notebook."""
+
+    name: str
+    path: str
+
+
 class RememberedNames:
     """The names of one user's notebooks.
 
@@ -151,22 +159,21 @@ class RememberedNames:
     def owner(self, name: str) -> str | None:
         """The path of the existing notebook that a name belongs to."""
         try:
-            found = json.loads(read_private(self._file(name), MAX_FILE_BYTES))
-        except (OSError, ValueError, RecursionError):
+            found = self._file(name).read()
+        except OSError:
             return None
-        path = found.get("path") if isinstance(found, dict) and found.get("name") == name else None
-        return path if isinstance(path, str) and "\0" not in path and os.path.exists(path) else None
+        is_there = found is not None and found.name == name and "\0" not in found.path
+        return found.path if found is not None and is_there and os.path.exists(found.path) else None
 
     def remember(self, name: str, path: str) -> None:
         """Let a name be that of the notebook at `path`. A directory that cannot be written is logged only."""
         file = self._file(name)
         try:
-            make_private_directory(self._directory)
-            if not file.exists():
+            if not file.path.exists():
                 self._make_room()
-            write_private(file, json.dumps({"name": name, "path": path}).encode())
+            file.write(_Remembered(name=name, path=path))
         except OSError as exc:
-            log.warning("The name of notebook %r is not remembered: %s.", name, exc.strerror or exc)
+            log.warning("The name of notebook %r is not remembered: %s", name, exc)
 
     def _make_room(self) -> None:
         files = list(self._directory.glob("*.json"))
@@ -176,9 +183,10 @@ class RememberedNames:
             with suppress(OSError):
                 file.unlink()
 
-    def _file(self, name: str) -> Path:
+    def _file(self, name: str) -> PrivateJsonFile[_Remembered]:
         # A file's name may have 255 bytes, and some file systems take two spellings for one.
-        return self._directory / f"{hashlib.sha256(name.encode()).hexdigest()[:32]}.json"
+        path = self._directory / f"{hashlib.sha256(name.encode()).hexdigest()[:32]}.json"
+        return PrivateJsonFile(path, _Remembered, MAX_FILE_BYTES, is_renewable=True)
 
 
 def _last_used(file: Path) -> float:

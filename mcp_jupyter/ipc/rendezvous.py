@@ -11,18 +11,18 @@ import hashlib
 import os
 import re
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Annotated, Final
 from urllib.parse import parse_qs, urlsplit
 
-from pydantic_core import from_json, to_json
+from pydantic import Field
 
-from .._util.private_files import make_private_directory, read_private, write_private
+from .._util.private_files import PrivateJsonFile, read_private
 from ..errors import LinkError
-from .files import process_runs, this_machine
+from .files import process_runs, put_file, this_machine
 
 __all__ = [
     "CALLBACK_PATH",
@@ -51,8 +51,6 @@ MAX_FILE_BYTES: Final = 4096
 MAX_NAME_CHARS: Final = 200
 """Of a server's name: one line of text."""
 
-_TOKEN: Final = re.compile(r"[A-Za-z0-9._~+/-]{1,512}=*", re.ASCII)
-_HOST: Final = re.compile(r"[A-Za-z0-9._:-]{1,255}", re.ASCII)
 _EVERYWHERE: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - compared, not bound
 
 
@@ -72,11 +70,11 @@ class HttpAddress:
         "streamable-http", "sse", or "both".
     """
 
-    port: int
-    token: str
-    host: str = "127.0.0.1"
-    name: str = ""
-    transport: str = "both"
+    port: Annotated[int, Field(gt=0, lt=65536)]
+    token: Annotated[str, Field(pattern=r"\A[A-Za-z0-9._~+/-]{1,512}=*\z")]
+    host: Annotated[str, Field(pattern=r"\A[A-Za-z0-9._:-]{1,255}\z")] = "127.0.0.1"
+    name: Annotated[str, Field(max_length=MAX_NAME_CHARS)] = ""
+    transport: Annotated[str, Field(pattern=r"\A(both|streamable-http|sse)\z")] = "both"
 
     def __repr__(self) -> str:
         return f"HttpAddress(port={self.port})"
@@ -102,15 +100,6 @@ class HttpAddress:
         return f"http://[{host}]:{self.port}" if ":" in host else f"http://{host}:{self.port}"
 
 
-_CHECKS: Final[Mapping[str, Callable[[Any], bool]]] = {
-    "port": lambda value: type(value) is int and 0 < value < 65536,
-    "token": lambda value: type(value) is str and _TOKEN.fullmatch(value) is not None,
-    "host": lambda value: type(value) is str and _HOST.fullmatch(value) is not None,
-    "name": lambda value: type(value) is str and len(value) <= MAX_NAME_CHARS,
-    "transport": lambda value: value in ("both", "streamable-http", "sse"),
-}
-
-
 def run_key(port: int) -> str:
     """The key of a server that `jupyter mcp run` serves at `port`.
 
@@ -125,8 +114,9 @@ def _run_prefix() -> str:
     return f"run-{hashlib.sha256(f'{here.id} {here.pids}'.encode()).hexdigest()[:12]}-"
 
 
-def _http_path(key: str, runtime_dir: Path) -> Path:
-    return runtime_dir / f"mcp-{key}.http"
+def _http_file(key: str, runtime_dir: Path) -> PrivateJsonFile[HttpAddress]:
+    path = runtime_dir / f"mcp-{key}.http"
+    return PrivateJsonFile(path, HttpAddress, MAX_FILE_BYTES, LinkError, "Start the server again.")
 
 
 def write_http(address: HttpAddress, key: str, runtime_dir: Path) -> None:
@@ -142,38 +132,18 @@ def write_http(address: HttpAddress, key: str, runtime_dir: Path) -> None:
     LinkError
         It cannot be written.
     """
-    path = _http_path(key, runtime_dir)
-    try:
-        make_private_directory(runtime_dir)
-        write_private(path, to_json(asdict(address)))
-    except OSError as exc:
-        raise LinkError(f"{path} cannot be written: {exc.strerror or exc}.") from None
+    _http_file(key, runtime_dir).write(address)
 
 
 def read_http(key: str, runtime_dir: Path) -> HttpAddress | None:
-    """What the file says; None when there is none.
+    """Read the file; None when there is none.
 
     Raises
     ------
     LinkError
         It belongs to another user, is open to others, or is damaged.
     """
-    path = _http_path(key, runtime_dir)
-    try:
-        data = read_private(path, MAX_FILE_BYTES)
-    except FileNotFoundError:
-        return None
-    except OSError as exc:
-        raise LinkError(f"The HTTP address in {path} cannot be read: {exc.strerror}.") from None
-    known = {field.name for field in fields(HttpAddress)}
-    try:
-        values = {name: value for name, value in from_json(data).items() if name in known}
-        address = HttpAddress(**values)
-    except (ValueError, TypeError, AttributeError):
-        address = None
-    if address is None or not all(is_valid(getattr(address, name)) for name, is_valid in _CHECKS.items()):
-        raise LinkError(f"The HTTP address in {path} is damaged: start the server again.")
-    return address
+    return _http_file(key, runtime_dir).read()
 
 
 def run_servers(runtime_dir: Path) -> list[HttpAddress]:
@@ -192,8 +162,8 @@ def run_servers(runtime_dir: Path) -> list[HttpAddress]:
 
 def forget_http(key: str, runtime_dir: Path) -> None:
     """Remove the file."""
-    with suppress(OSError):
-        _http_path(key, runtime_dir).unlink()
+    with suppress(LinkError):
+        _http_file(key, runtime_dir).remove()
 
 
 # -- callback url --------------------------------------------------------------------------------
@@ -243,12 +213,7 @@ def announce(url: str, runtime_dir: Path) -> None:
     LinkError
         The runtime directory cannot be written.
     """
-    path = _callback_path(os.getpid(), runtime_dir)
-    try:
-        make_private_directory(runtime_dir)
-        write_private(path, url.encode())
-    except OSError as exc:
-        raise LinkError(f"{path} cannot be written: {exc.strerror}.") from None
+    put_file(_callback_path(os.getpid(), runtime_dir), url.encode())
 
 
 def withdraw(runtime_dir: Path) -> None:
@@ -348,12 +313,7 @@ def expect(state: str, seconds: float, runtime_dir: Path) -> None:
     """
     for path in _left_behind(runtime_dir):
         path.unlink(missing_ok=True)
-    path = _sign_in_path(state, _WAITING, runtime_dir)
-    try:
-        make_private_directory(runtime_dir)
-        write_private(path, str(time.time() + seconds).encode())
-    except OSError as exc:
-        raise LinkError(f"{path} cannot be written: {exc.strerror}.") from None
+    put_file(_sign_in_path(state, _WAITING, runtime_dir), str(time.time() + seconds).encode())
 
 
 def deliver(query: str, runtime_dir: Path) -> bool:
@@ -385,10 +345,7 @@ def deliver(query: str, runtime_dir: Path) -> bool:
         return False
     if not time.time() < ends:
         return False
-    try:
-        write_private(answer, query.encode())
-    except OSError as exc:
-        raise LinkError(f"{answer} cannot be written: {exc.strerror}.") from None
+    put_file(answer, query.encode())
     return True
 
 

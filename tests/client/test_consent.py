@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import os
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -103,6 +104,22 @@ def test_it_is_kept_with_jupyters_data_for_this_user_alone(jupyter_dirs: Jupyter
     assert [*path.parent.iterdir()] == [path]
 
 
+def test_of_consents_given_at_the_same_moment_none_is_lost(project: Path, file: Path) -> None:
+    consents = [Consent.of(entry(project, {**GIT, "args": [str(number)]}), file) for number in range(8)]
+    start = threading.Barrier(8)
+
+    def remember(consent: Consent) -> None:
+        start.wait(10)
+        consent.remember()
+
+    threads = [threading.Thread(target=remember, args=(consent,)) for consent in consents]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    assert all(consent.is_known() for consent in consents)
+
+
 def test_the_oldest_go_first(project: Path, file: Path) -> None:
     first = Consent.of(entry(project, GIT), file)
     first.remember()
@@ -158,11 +175,11 @@ def test_a_link_or_a_pipe_is_not_read(project: Path, file: Path) -> None:
     consent.remember()
     target = file.rename(file.with_name("elsewhere"))
     file.symlink_to(target)
-    with pytest.raises(ConfigError, match="no plain file"):
+    with pytest.raises(ConfigError, match="not a plain file"):
         consent.is_known()
     file.unlink()
     os.mkfifo(file, 0o600)
-    with pytest.raises(ConfigError, match="no plain file"):
+    with pytest.raises(ConfigError, match="not a plain file"):
         consent.is_known()
 
 

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import signal
 import stat
@@ -17,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from mcp_jupyter._util import private_files
 from mcp_jupyter.extension.tokens import TokenFileError, TokenRefused, TokenStore, UnknownToken
 
 from .support import is_root
@@ -285,11 +285,7 @@ def test_a_killed_writer_leaves_a_whole_file(store: TokenStore, path: Path) -> N
 def test_a_lock_that_is_held_for_ever_is_an_error(
     store: TokenStore, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import fcntl
-
     store.create(**WISH)
-    monkeypatch.setattr("mcp_jupyter.extension.tokens.LOCK_SECONDS", 0.1)
-    with contextlib.closing(os.fdopen(os.open(path.parent / "tokens.lock", os.O_RDWR), "r+")) as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        with pytest.raises(TokenFileError, match="lock"):
-            store.create(**WISH)
+    monkeypatch.setattr(private_files, "LOCK_SECONDS", 0.1)
+    with private_files.FileLock(path), pytest.raises(TokenFileError, match="another process"):
+        store.create(**WISH)

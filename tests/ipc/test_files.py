@@ -153,7 +153,7 @@ def test_a_link_in_the_place_of_the_file_is_refused(runtime_dir: Path, tmp_path:
     runtime_dir.mkdir()
     path = runtime_dir / "mcp-1f2e-3d4c.json"
     path.symlink_to(elsewhere)
-    with pytest.raises(LinkError, match="no plain file"):
+    with pytest.raises(LinkError, match="not a plain file"):
         write(INFO, runtime_dir)
     assert elsewhere.read_text() == "precious"
     assert os.listdir(runtime_dir) == [path.name]

@@ -162,7 +162,7 @@ async def test_a_start_that_fails_leaves_nothing(listen: Any, runtime_dir: Path)
         async with listen(kernel_id="../k"):
             pass
     (runtime_dir / "mcp-k-1.json").mkdir()
-    with pytest.raises(LinkError, match="no plain file"):
+    with pytest.raises(LinkError, match="not a plain file"):
         async with listen():
             pass
     assert os.listdir(runtime_dir) == ["mcp-k-1.json"]

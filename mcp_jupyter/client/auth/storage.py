@@ -7,15 +7,15 @@ Owns two stores, in memory and in private files. Knows nothing of how a token is
 from __future__ import annotations
 
 import hashlib
-import json
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, TypeVar
 
 import anyio.to_thread
+from pydantic import BaseModel
 
-from ..._util.private_files import make_private_directory, read_private, write_private
+from ..._util.private_files import PrivateJsonFile
 from ...errors import AuthorizationFailed
 from .metadata import ClientInformation, Tokens
 
@@ -23,6 +23,8 @@ __all__ = ["FileStorage", "MemoryStorage", "Storage"]
 
 MAX_FILE_BYTES: Final = 1 << 18
 """A record is a few KiB."""
+
+T = TypeVar("T")
 
 
 class Storage(Protocol):
@@ -61,6 +63,13 @@ class MemoryStorage:
         self._tokens[server_url] = tokens
 
 
+class _Content(BaseModel):
+    """What a file holds: the record, and the key whose digest is the file's name."""
+
+    key: str
+    record: dict[str, Any]
+
+
 class FileStorage:
     """Keeps each record in a file of its own, which only this user can read.
 
@@ -74,55 +83,33 @@ class FileStorage:
         self._directory = Path(directory)
 
     async def get_client(self, issuer: str) -> ClientInformation | None:
-        data = await self._read("client", issuer)
-        return None if data is None else _made(ClientInformation.from_dict, data)
+        return await self._read("client", issuer, ClientInformation.from_dict)
 
     async def set_client(self, issuer: str, client: ClientInformation | None) -> None:
         await self._write("client", issuer, None if client is None else client.to_dict())
 
     async def get_tokens(self, server_url: str) -> Tokens | None:
-        data = await self._read("tokens", server_url)
-        return None if data is None else _made(Tokens.from_dict, data)
+        return await self._read("tokens", server_url, Tokens.from_dict)
 
     async def set_tokens(self, server_url: str, tokens: Tokens | None) -> None:
         await self._write("tokens", server_url, None if tokens is None else tokens.to_dict())
 
-    def _path(self, kind: str, key: str) -> Path:
-        return self._directory / f"{kind}-{hashlib.sha256(key.encode()).hexdigest()[:32]}.json"
+    def _file(self, kind: str, key: str) -> PrivateJsonFile[_Content]:
+        path = self._directory / f"{kind}-{hashlib.sha256(key.encode()).hexdigest()[:32]}.json"
+        return PrivateJsonFile(path, _Content, MAX_FILE_BYTES, AuthorizationFailed, is_renewable=True)
 
-    async def _read(self, kind: str, key: str) -> Mapping[str, Any] | None:
-        return await anyio.to_thread.run_sync(_load, self._path(kind, key), key)
+    async def _read(self, kind: str, key: str, made: Callable[[Mapping[str, Any]], T]) -> T | None:
+        content = await anyio.to_thread.run_sync(self._file(kind, key).read)
+        if content is None or content.key != key:
+            return None
+        try:
+            return made(content.record)
+        except (KeyError, TypeError, ValueError):
+            return None  # of another version: the next sign-in replaces it
 
-    async def _write(self, kind: str, key: str, record: Mapping[str, Any] | None) -> None:
-        await anyio.to_thread.run_sync(_save, self._path(kind, key), key, record)
-
-
-def _made(make: Any, data: Mapping[str, Any]) -> Any:
-    try:
-        return make(data)
-    except (KeyError, TypeError, ValueError):
-        return None  # of another version: a new sign-in writes it anew
-
-
-def _load(path: Path, key: str) -> Mapping[str, Any] | None:
-    try:
-        content = json.loads(read_private(path, MAX_FILE_BYTES))
-    except FileNotFoundError:
-        return None
-    except OSError as exc:
-        raise AuthorizationFailed(f"{path} cannot be read: {exc.strerror}. Remove it.") from None
-    except ValueError:
-        return None
-    record = content.get("record") if isinstance(content, dict) and content.get("key") == key else None
-    return record if isinstance(record, dict) else None
-
-
-def _save(path: Path, key: str, record: Mapping[str, Any] | None) -> None:
-    try:
+    async def _write(self, kind: str, key: str, record: dict[str, Any] | None) -> None:
+        file = self._file(kind, key)
         if record is None:
-            path.unlink(missing_ok=True)
-            return
-        make_private_directory(path.parent)
-        write_private(path, json.dumps({"key": key, "record": record}).encode())
-    except OSError as exc:
-        raise AuthorizationFailed(f"{path} cannot be written: {exc.strerror}.") from None
+            await anyio.to_thread.run_sync(file.remove)
+        else:
+            await anyio.to_thread.run_sync(file.write, _Content(key=key, record=record))

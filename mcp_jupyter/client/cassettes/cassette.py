@@ -13,7 +13,6 @@ from __future__ import annotations
 import logging
 import os
 import stat
-import sys
 import time
 from collections.abc import AsyncIterator, Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, suppress
@@ -24,7 +23,7 @@ import anyio
 from pydantic import ValidationError
 
 from ... import types
-from ..._util.private_files import read_plain, write_private
+from ..._util.private_files import FileLock, read_plain, replace_file
 from ..._util.tasks import owned_tasks
 from ..._util.text import MAX_MESSAGE_CHARS, join_names, safe_line
 from ...engine.channel import halves
@@ -39,15 +38,12 @@ from .redaction import Redactor
 from .replayer import NoServer, Replayer
 
 __all__ = [
-    "LOCK_SECONDS",
     "MAX_FILE_BYTES",
     "Cassette",
     "CassetteFile",
     "Mode",
     "Track",
     "cassette_path",
-    "locked",
-    "locked_async",
     "mode_from_environment",
     "pruned",
 ]
@@ -209,14 +205,15 @@ class Cassette:
             It cannot be written.
         """
         if self.mode == "record":
-            with locked(self._file.path, self._file.shown):
+            with self._file.writing(), FileLock(self.path):
                 self._save()
 
     async def save_async(self) -> None:
         """Do as `save` does, for code on an event loop: other tasks run while another process writes."""
         if self.mode == "record":
-            async with locked_async(self._file.path, self._file.shown):
-                self._save()
+            with self._file.writing():
+                async with FileLock(self.path):
+                    self._save()
 
     def _save(self) -> None:
         if self._file.is_changed:
@@ -465,106 +462,6 @@ def _named(call: Interaction) -> str:
     return f"{call.method} {name}" if isinstance(name, str) else call.method
 
 
-# -- locking -------------------------------------------------------------------------------------
-#
-# One at a time: whoever reads a cassette to write it anew keeps others from doing the same meanwhile.
-#
-# Owns the lock, which the operating system takes back from a process that dies. Does not know what is
-# written.
-
-LOCK_SECONDS: Final = 5.0
-"""To wait for others: the largest file that is allowed is written in less."""
-
-POLL_SECONDS: Final = 0.01
-
-
-@contextmanager
-def locked(path: Path, shown: str) -> Iterator[None]:
-    """Keep other processes from writing this file while the body runs.
-
-    Where a file system has no locks the body runs without.
-
-    Parameters
-    ----------
-    shown : str
-        What messages call the file.
-
-    Raises
-    ------
-    CassetteError
-        Another process had the lock for `LOCK_SECONDS`.
-    """
-    lock = _open_lock(path)
-    try:
-        end = time.monotonic() + LOCK_SECONDS
-        while lock is not None and not _taken(lock):
-            _check_time(end, shown)
-            time.sleep(POLL_SECONDS)
-        yield
-    finally:
-        _give_back(lock)
-
-
-@asynccontextmanager
-async def locked_async(path: Path, shown: str) -> AsyncIterator[None]:
-    """Do as `locked` does, for code on an event loop: other tasks run while it waits."""
-    lock = _open_lock(path)
-    try:
-        end = time.monotonic() + LOCK_SECONDS
-        while lock is not None and not _taken(lock):
-            _check_time(end, shown)
-            await anyio.sleep(POLL_SECONDS)
-        yield
-    finally:
-        _give_back(lock)
-
-
-def _check_time(end: float, shown: str) -> None:
-    if time.monotonic() > end:
-        raise CassetteError(
-            f"{shown} is not written: another process has been writing it for {LOCK_SECONDS:g} s."
-        )
-
-
-def _give_back(lock: int | None) -> None:
-    if lock is not None:
-        with suppress(OSError):
-            os.close(lock)
-
-
-def _open_lock(path: Path) -> int | None:
-    with suppress(OSError):
-        if sys.platform == "win32":  # where folders cannot be locked
-            return os.open(path.with_name(f".{path.name}.lock"), os.O_RDWR | os.O_CREAT, 0o600)
-        return os.open(path.parent, os.O_RDONLY)  # the folder itself: nothing is left beside the notebook
-    return None
-
-
-if sys.platform == "win32":
-    import msvcrt
-
-    def _taken(lock: int) -> bool:
-        try:
-            msvcrt.locking(lock, msvcrt.LK_NBLCK, 1)
-        except PermissionError:
-            return False
-        except OSError:
-            return True
-        return True
-
-else:
-    import fcntl
-
-    def _taken(lock: int) -> bool:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return False
-        except OSError:  # none on this file system
-            return True
-        return True
-
-
 # -- file ----------------------------------------------------------------------------------------
 #
 # A cassette on disk: read within bounds, replaced whole, for its owner's eyes only.
@@ -613,7 +510,7 @@ class CassetteFile:
         Raises
         ------
         CassetteError
-            It cannot be read, is a link or no plain file, or has more than `MAX_FILE_BYTES`.
+            It cannot be read, is a link or not a plain file, or has more than `MAX_FILE_BYTES`.
         """
         try:
             content, status = read_plain(self.path, MAX_FILE_BYTES)
@@ -648,15 +545,21 @@ class CassetteFile:
         Raises
         ------
         CassetteError
-            It cannot be written, or is a link or no plain file.
+            It cannot be written, or is a link or not a plain file.
         """
         self.check_writable()
         if len(content) > MAX_FILE_BYTES:
             raise CassetteError(
                 f"{self.shown} would have more than {MAX_FILE_BYTES} bytes; it is not written."
             )
+        with self.writing():
+            self._seen = _state(replace_file(self.path, content))
+
+    @contextmanager
+    def writing(self) -> Iterator[None]:
+        """Raise `CassetteError` for what keeps the file from being locked or written in the body."""
         try:
-            self._seen = _state(write_private(self.path, content))
+            yield
         except (OSError, ValueError) as exc:
             raise CassetteError(f"{self.shown} is not written: {_why(exc)}.") from None
 

@@ -14,15 +14,14 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Annotated, Final, Literal
 
-from pydantic_core import from_json, to_json
+from pydantic import BaseModel, Field
 
-from ..._util.private_files import make_private_directory, read_private, write_private
+from ..._util.private_files import PrivateJsonFile
 from ..._util.text import MAX_PAGE_CHARS, safe_line
 from ...errors import ConfigError
 from .env import variables_in
@@ -39,7 +38,12 @@ MAX_FILE_BYTES: Final = 256 * 1024
 _WHAT_RUNS: Final = ("type", "command", "args", "env", "envFile", "cwd", "url", "headers")
 """The members of an entry that mean something to us."""
 
-_DIGEST: Final = re.compile(r"[0-9a-f]{64}")
+
+class _Consents(BaseModel):
+    """What the file holds: the digests, oldest first."""
+
+    version: Literal[1]
+    digests: list[Annotated[str, Field(pattern=r"\A[0-9a-f]{64}\z")]]
 
 
 def default_path() -> Path:
@@ -95,7 +99,7 @@ class Consent:
         ConfigError
             The file that remembers cannot be trusted.
         """
-        return self.digest in _load(self.path)
+        return self.digest in self._known()
 
     def remember(self) -> None:
         """Remember that it is given.
@@ -105,9 +109,20 @@ class Consent:
         ConfigError
             The file that remembers cannot be trusted or written.
         """
-        before = _load(self.path)
-        if self.digest not in before:
-            _replace(self.path, [*before, self.digest][-MAX_CONSENTS:])
+        with self._file.locked():
+            before = self._known()
+            if self.digest not in before:
+                digests = [*before, self.digest][-MAX_CONSENTS:]
+                self._file.write(_Consents(version=1, digests=digests))
+
+    @property
+    def _file(self) -> PrivateJsonFile[_Consents]:
+        remedy = "Remove it: you will be asked anew."
+        return PrivateJsonFile(self.path, _Consents, MAX_FILE_BYTES, ConfigError, remedy)
+
+    def _known(self) -> list[str]:
+        content = self._file.read()
+        return [] if content is None else content.digests
 
 
 class ConsentNeeded(ConfigError):
@@ -184,44 +199,3 @@ def _quoted(word: str) -> str:
     """A word of a command, or a value: in quotes where its end would not be seen."""
     is_plain = word and word.isprintable() and not any(char in " \"'," for char in word)
     return word if is_plain else json.dumps(word)
-
-
-# -- the file --------------------------------------------------------------------------------------
-
-
-def _load(path: Path) -> list[str]:
-    """The digests, oldest first; none when there is no file.
-
-    Raises
-    ------
-    ConfigError
-        Somebody else can have written it, or it is not ours.
-    """
-    try:
-        data = read_private(path, MAX_FILE_BYTES)
-    except FileNotFoundError:
-        return []
-    except OSError as exc:
-        raise ConfigError(
-            f"{path} is not used ({exc.strerror}). Remove it: you will be asked anew."
-        ) from None
-    try:
-        content: Any = from_json(data)
-    except ValueError:
-        content = None
-    digests = content.get("digests") if isinstance(content, dict) and content.get("version") == 1 else None
-    if not isinstance(digests, list) or not all(_is_digest(each) for each in digests):
-        raise ConfigError(f"{path} is damaged. Remove it: you will be asked anew.")
-    return digests
-
-
-def _is_digest(value: Any) -> bool:
-    return isinstance(value, str) and _DIGEST.fullmatch(value) is not None
-
-
-def _replace(path: Path, digests: list[str]) -> None:
-    try:
-        make_private_directory(path.parent)
-        write_private(path, to_json({"version": 1, "digests": digests}))
-    except OSError as exc:
-        raise ConfigError(f"{path} cannot be written: {exc.strerror}.") from None

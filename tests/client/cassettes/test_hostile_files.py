@@ -128,7 +128,7 @@ def test_what_is_no_plain_file_is_neither_read_nor_replaced(kind: str, tmp_path:
         if kind == "link":
             other.write_text(written())
     for mode in ("replay", "record"):
-        assert "no plain file" in refusal(path, mode)
+        assert "not a plain file" in refusal(path, mode)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="links need a right there")

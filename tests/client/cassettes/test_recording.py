@@ -16,9 +16,9 @@ import anyio
 import pytest
 
 from mcp_jupyter import Client
+from mcp_jupyter._util import private_files
 from mcp_jupyter.client.cassettes import Cassette
 from mcp_jupyter.client.cassettes import cassette as cassette_module
-from mcp_jupyter.client.cassettes import cassette as locking
 from mcp_jupyter.client.cassettes import recorder as recorder_module
 from mcp_jupyter.client.cassettes.cassette import CassetteFile
 from mcp_jupyter.errors import CassetteError, RequestTimeout
@@ -125,16 +125,16 @@ async def test_waiting_for_another_process_that_writes_does_not_hold_up_calls(
     path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Other tasks of the loop run while a file lock is waited for (1.23)."""
-    waits, taken = anyio.Event(), locking._taken
+    waits, lock_file = anyio.Event(), private_files._lock
 
     def noted(lock: int) -> bool:
-        if not (is_taken := taken(lock)):
+        if not (is_taken := lock_file(lock)):
             waits.set()
         return is_taken
 
     async with Client(counting_server(), cassette=Cassette.open(path, "record").track(ALIAS)) as client:
-        with locking.locked(path, "it"):
-            monkeypatch.setattr(locking, "_taken", noted)
+        with private_files.FileLock(path):
+            monkeypatch.setattr(private_files, "_lock", noted)
             await client.call_tool("count", {"name": "one"})
             with anyio.fail_after(30):
                 await waits.wait()
@@ -161,11 +161,11 @@ async def test_of_two_that_write_at_the_same_moment_neither_is_lost(
 async def test_who_writes_all_the_time_is_waited_for_within_a_bound(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(locking, "LOCK_SECONDS", 0.05)
+    monkeypatch.setattr(private_files, "LOCK_SECONDS", 0.05)
     cassette = Cassette.open(path, "record")
     async with Client(counting_server(), cassette=cassette.track(ALIAS)) as client:
         await client.call_tool("count", {"name": "one"})
-        with locking.locked(path, "it"), pytest.raises(CassetteError, match="another process"):
+        with private_files.FileLock(path), pytest.raises(CassetteError, match="another process"):
             cassette.save()
         assert not cassette.is_saved
     assert len(calls_in(path)) == 1
