@@ -22,13 +22,13 @@ from anyio.abc import TaskGroup, TaskStatus
 
 from .._util.tasks import FailureLog, guarded, owned_tasks
 from .._version import __version__
-from ..engine.connection import Connection, InboundRequest
+from ..engine.connection import Connection
 from ..errors import ConnectionClosed, LinkError, McpError, McpJupyterError, RequestTimeout, UnknownName
-from ..ipc.connect import dial
+from ..ipc.connect import AskingOnly, dial
 from ..ipc.discovery import Discovery
 from ..ipc.files import ConnectionInfo
 from ..protocol.codes import INVALID_PARAMS, METHOD_NOT_FOUND
-from ..protocol.eras import CLIENT_CAPABILITIES, CLIENT_INFO, LATEST_MODERN, PROTOCOL_VERSION, Era
+from ..protocol.eras import CLIENT_INFO, MODERN_META, Era
 from ..protocol.frames import Notification
 from ..server.constant_tools import is_constant
 from ..server.definitions import ResultFacts, always_loaded, for_host
@@ -40,7 +40,6 @@ __all__ = [
     "AWAY_SECONDS",
     "LISTS",
     "LIST_SECONDS",
-    "MODERN_META",
     "Catalog",
     "Index",
     "Notebook",
@@ -60,12 +59,8 @@ RETRY_SECONDS: Final = 5.0
 MAX_PAGES: Final = 100
 """Pages that are read of one list. A notebook that sends more may never end its list."""
 
-MODERN_META: Final[Mapping[str, Any]] = {
-    PROTOCOL_VERSION: LATEST_MODERN,
-    CLIENT_CAPABILITIES: {},
-    CLIENT_INFO: {"name": AGGREGATE.name, "version": __version__},
-}
-"""The `_meta` of the catalog's own requests: a client that takes everything as it is."""
+_META: Final = {**MODERN_META, CLIENT_INFO: {"name": AGGREGATE.name, "version": __version__}}
+"""Of our own requests: as a client that takes everything as it is."""
 
 KINDS: Final[Mapping[str, Mapping[str, str]]] = {
     "tools": {"tools/list": "tools"},
@@ -78,7 +73,7 @@ _KIND_OF: Final = {f"notifications/{kind}/list_changed": kind for kind in KINDS}
 _ACKNOWLEDGED: Final = "notifications/subscriptions/acknowledged"
 
 
-class Notebook:
+class Notebook(AskingOnly):
     """One notebook, from when it is first seen until it is gone for good.
 
     Parameters
@@ -162,7 +157,7 @@ class Notebook:
     async def _listen(self, connection: Connection) -> None:
         wanted = {f"{kind}ListChanged": True for kind in KINDS}
         try:
-            await connection.request("subscriptions/listen", {"notifications": wanted, "_meta": MODERN_META})
+            await connection.request("subscriptions/listen", {"notifications": wanted, "_meta": _META})
         except McpJupyterError as exc:
             log.info("Notebook %r does not say when it changes: %s", self.label, exc)
 
@@ -199,10 +194,6 @@ class Notebook:
 
     # -- the connection's handler ------------------------------------------------------------------
 
-    async def request(self, call: InboundRequest) -> Any:
-        """Refuse it: the catalog speaks for no host."""
-        raise McpError(METHOD_NOT_FOUND, "This client answers nothing.")
-
     def notification(self, notification: Notification) -> None:
         """Note what changed."""
         kind = _KIND_OF.get(notification.method)
@@ -219,7 +210,7 @@ def _is_own(item: object) -> bool:
 
 async def _all_pages(connection: Connection, method: str, key: str) -> list[dict[str, Any]]:
     items: list[dict[str, Any]] = []
-    params: dict[str, Any] = {"_meta": MODERN_META}
+    params: dict[str, Any] = {"_meta": _META}
     for _ in range(MAX_PAGES):
         try:
             page = await connection.request(method, params)
@@ -232,7 +223,7 @@ async def _all_pages(connection: Connection, method: str, key: str) -> list[dict
         cursor = page.get("nextCursor")
         if not isinstance(cursor, str):
             break
-        params = {"_meta": MODERN_META, "cursor": cursor}
+        params = {"_meta": _META, "cursor": cursor}
     return items
 
 

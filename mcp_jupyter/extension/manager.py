@@ -29,15 +29,12 @@ from .._util.tasks import FailureLog, guarded
 from ..aggregate.aggregate import Aggregate
 from ..aggregate.scope import EVERYTHING, NOTHING, Scope
 from ..engine.channel import Channel
-from ..engine.connection import Connection, InboundRequest
-from ..errors import ConnectionClosed, LinkError, McpError, McpJupyterError, NotebookNotFound, RequestTimeout
-from ..ipc.connect import dial
+from ..errors import ConnectionClosed, LinkError, McpError, NotebookNotFound, RequestTimeout
+from ..ipc.connect import connected
 from ..ipc.discovery import Discovery
 from ..ipc.files import ConnectionInfo, file_path, read
 from ..ipc.reconnecting_channel import ResumingLink
-from ..protocol.codes import METHOD_NOT_FOUND
-from ..protocol.eras import CLIENT_CAPABILITIES, LATEST_MODERN, PROTOCOL_VERSION
-from ..protocol.frames import Notification
+from ..protocol.eras import MODERN_META
 from ..server.http.admission import Refusal
 from ..server.http.sessions import Endpoint
 from .grants import OWNER_ID
@@ -392,8 +389,6 @@ MAX_CLIENTS: Final = 256
 NOTEBOOK_META: Final = "mcp-jupyter/notebook"
 """The key in the `_meta` of a `server/discover` result under which a kernel speaks of its notebook."""
 
-_QUESTION: Final[Mapping[str, Any]] = {"_meta": {PROTOCOL_VERSION: LATEST_MODERN, CLIENT_CAPABILITIES: {}}}
-
 State = Literal["idle", "busy", "gone", "elsewhere"]
 
 
@@ -430,16 +425,6 @@ class Summary:
     clients: tuple[Mapping[str, str], ...] = ()
 
 
-class _Nobody:
-    """Refuses a server's requests: this client only lists."""
-
-    async def request(self, call: InboundRequest) -> Any:
-        raise McpError(METHOD_NOT_FOUND, "This client answers nothing.")
-
-    def notification(self, notification: Notification) -> None:
-        """Nothing is of interest."""
-
-
 async def census(infos: Collection[ConnectionInfo], seconds: float = ASK_SECONDS) -> list[Summary]:
     """Ask all of them at once, and wait no longer than `seconds` for the slowest. In the order given."""
     summaries = {info.kernel_id: Summary(info.name, info.kernel_id, info.path) for info in infos}
@@ -447,7 +432,9 @@ async def census(infos: Collection[ConnectionInfo], seconds: float = ASK_SECONDS
     async def ask(info: ConnectionInfo) -> None:
         summary = summaries[info.kernel_id]
         try:
-            summaries[info.kernel_id] = _merged(summary, await _discover(info, seconds))
+            async with connected(info, seconds) as connection:
+                found = await connection.request("server/discover", {"_meta": MODERN_META}, timeout=seconds)
+            summaries[info.kernel_id] = _merged(summary, found)
         except (LinkError, ConnectionClosed):
             summaries[info.kernel_id] = replace(summary, state="gone")
         except McpError:
@@ -459,21 +446,6 @@ async def census(infos: Collection[ConnectionInfo], seconds: float = ASK_SECONDS
         for info in infos:
             tasks.start_soon(ask, info)
     return list(summaries.values())
-
-
-async def _discover(info: ConnectionInfo, seconds: float) -> Mapping[str, Any]:
-    connection = Connection(await dial(info, seconds), _Nobody())
-    found: Mapping[str, Any] | McpJupyterError
-    async with anyio.create_task_group() as tasks:
-        await tasks.start(connection.serve)
-        try:
-            found = await connection.request("server/discover", _QUESTION, timeout=seconds)
-        except McpJupyterError as exc:
-            found = exc  # raised outside: a task group would wrap it
-        connection.close()
-    if isinstance(found, McpJupyterError):
-        raise found
-    return found
 
 
 def _merged(summary: Summary, result: Mapping[str, Any]) -> Summary:

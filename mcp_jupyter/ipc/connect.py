@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Open a channel to a kernel, or find out whether the kernel is there.
+"""Open a channel or a connection to a kernel, or find out whether the kernel is there.
 
 A connection attempt gives a false picture in two cases, which are told apart here. A kernel whose backlog
 is full cannot take the connection now (EAGAIN on Linux, ECONNREFUSED on macOS): the attempt is repeated. A
@@ -13,17 +13,23 @@ import enum
 import os
 import socket
 import sys
-from typing import Final, TypeVar
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any, Final, TypeVar
 
 import anyio
 
 from .._util.private_files import is_own
-from ..errors import LinkError, NotebookNotFound
+from .._util.tasks import owned_tasks
+from ..engine.connection import Connection, InboundRequest
+from ..errors import LinkError, McpError, NotebookNotFound
+from ..protocol.codes import METHOD_NOT_FOUND
+from ..protocol.frames import Notification
 from .channel import LinkChannel
 from .files import NO_RESOURCES, ConnectionInfo, process_runs
 from .wire import greeting
 
-__all__ = ["DIAL_SECONDS", "PROBE_SECONDS", "Liveness", "dial", "probe"]
+__all__ = ["DIAL_SECONDS", "PROBE_SECONDS", "AskingOnly", "Liveness", "connected", "dial", "probe"]
 
 DIAL_SECONDS: Final = 5.0
 """A kernel whose interpreter is held by one long call accepts late; the system accepts for it."""
@@ -138,6 +144,28 @@ async def dial(info: ConnectionInfo, timeout: float = DIAL_SECONDS, *, moved: bo
                 "again, first the one with `%load_ext mcp_jupyter`."
             ) from None
     raise LinkError(f"The kernel of notebook {info.name!r} cannot be reached: {reason}.")
+
+
+class AskingOnly:
+    """Handler of a connection on which only this side asks: it refuses the kernel's requests."""
+
+    async def request(self, call: InboundRequest) -> Any:
+        """Refuse a request."""
+        raise McpError(METHOD_NOT_FOUND, "This client answers nothing.")
+
+    def notification(self, notification: Notification) -> None:
+        """Ignore a notification."""
+
+
+@asynccontextmanager
+async def connected(
+    info: ConnectionInfo, timeout: float = DIAL_SECONDS, *, moved: bool = False
+) -> AsyncIterator[Connection]:
+    """Connect to a kernel for a few requests of our own; parameters and errors as for `dial`."""
+    connection = Connection(await dial(info, timeout, moved=moved), AskingOnly())
+    async with owned_tasks() as tasks:
+        await tasks.start(connection.serve)
+        yield connection
 
 
 async def probe(info: ConnectionInfo, timeout: float = PROBE_SECONDS) -> Liveness:

@@ -25,7 +25,7 @@ from anyio import to_thread
 from anyio.abc import TaskGroup
 
 from .._util.private_files import make_private_directory
-from .._util.tasks import FailureLog
+from .._util.tasks import FailureLog, owned_tasks
 from ..engine.channel import Channel, registering_callbacks
 from ..errors import LinkError
 from .channel import LinkChannel
@@ -203,7 +203,7 @@ class Listener:
                 machine=this_machine(),
             )
             try:
-                async with _connections() as tasks:
+                async with owned_tasks() as tasks:
                     listener = cls(
                         Naming(info, directory, remembered, named),
                         serve,
@@ -319,17 +319,3 @@ class Listener:
             with anyio.CancelScope(shield=True):  # bounded by the channel's own flush time
                 await channel.wait_closed()
             self._leave(transport)
-
-
-@contextlib.asynccontextmanager
-async def _connections() -> AsyncIterator[TaskGroup]:
-    """A task group that is cancelled at its end, and raises what the body raised as it was raised."""
-    try:
-        async with anyio.create_task_group() as tasks:
-            try:
-                yield tasks
-            finally:
-                tasks.cancel_scope.cancel()
-    except BaseExceptionGroup as group:
-        # The tasks of connections do not fail, so the only member is the body's own exception.
-        raise group.exceptions[0] from None

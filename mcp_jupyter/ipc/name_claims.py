@@ -24,7 +24,7 @@ from ..engine.connection import Connection, InboundRequest
 from ..errors import ConnectionClosed, LinkError, McpError, McpJupyterError
 from ..protocol.codes import INVALID_PARAMS, METHOD_NOT_FOUND
 from ..protocol.frames import Notification
-from .connect import Liveness, dial, probe
+from .connect import Liveness, connected, probe
 from .files import MAX_PATH_CHARS, ConnectionInfo, scan, write
 from .names import RESERVED_NAMES, RememberedNames, candidate_names, changed_name, plain_name
 
@@ -196,12 +196,12 @@ Move = Callable[[str], Awaitable[ConnectionInfo]]
 class _Kernel:
     """The kernel's side."""
 
-    def __init__(self, move: Move | None = None) -> None:
+    def __init__(self, move: Move) -> None:
         self._move = move
 
     async def request(self, call: InboundRequest) -> Any:
         """Answer the one method that there is."""
-        if call.method != _MOVED or self._move is None:
+        if call.method != _MOVED:
             raise McpError(METHOD_NOT_FOUND, f"There is no method {safe_line(call.method)!r} on this link.")
         path = call.params.get("path")
         if not isinstance(path, str) or not os.path.isabs(path) or "\0" in path or len(path) > MAX_PATH_CHARS:
@@ -231,15 +231,10 @@ async def tell_moved(info: ConnectionInfo, path: str) -> None:
     LinkError
         The kernel cannot be reached, or does not answer.
     """
-    connection = Connection(await dial(info, moved=True), _Kernel())
-    failure: McpJupyterError | None = None
-    async with anyio.create_task_group() as tasks:
-        await tasks.start(connection.serve)
+    async with connected(info, moved=True) as connection:
         try:
             await connection.request(_MOVED, {"path": path}, timeout=TELL_SECONDS)
         except McpJupyterError as exc:
-            failure = exc  # raised outside: a task group would wrap it
-        connection.close()
-    if failure is not None:
-        reason = "it hung up" if isinstance(failure, ConnectionClosed) else str(failure)
-        raise LinkError(f"The kernel of notebook {info.name!r} was not told its new path: {reason}")
+            reason = "it hung up" if isinstance(exc, ConnectionClosed) else str(exc)
+            message = f"The kernel of notebook {info.name!r} was not told its new path: {reason}"
+            raise LinkError(message) from None

@@ -24,6 +24,7 @@ __all__ = [
     "LATEST_LEGACY",
     "LATEST_MODERN",
     "LOG_LEVEL",
+    "MODERN_META",
     "NEVER_CACHED",
     "PROTOCOL_VERSION",
     "SERVER_INFO",
@@ -48,6 +49,9 @@ TASKS_EXTENSION: Final = _PREFIX + "tasks"
 
 LATEST_LEGACY: Final = LEGACY_VERSIONS[-1]
 LATEST_MODERN: Final = MODERN_VERSIONS[-1]
+
+MODERN_META: Final[Mapping[str, Any]] = {PROTOCOL_VERSION: LATEST_MODERN, CLIENT_CAPABILITIES: {}}
+"""The `_meta` of a request of our own, as from a client without a name that offers nothing."""
 
 CACHEABLE: Final = frozenset(
     {

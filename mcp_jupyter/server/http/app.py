@@ -29,6 +29,7 @@ from tornado.httputil import (
 from tornado.iostream import IOStream
 from tornado.web import Application, RequestHandler
 
+from ..._util.tasks import owned_tasks
 from ..._util.text import safe_line
 from ...engine.channel import Channel, memory_pair
 from ...protocol.limits import MAX_BODY_BYTES
@@ -149,7 +150,7 @@ async def serve_http(
     bound: int = listening.getsockname()[1]
     try:
         front = HttpFront(authenticator or StandaloneAuthenticator.listening(host, bound, token))
-        async with server.running(), anyio.create_task_group() as conversations:
+        async with server.running(), owned_tasks() as conversations:
             endpoint = Endpoint(_opener(server, conversations))
             routes = make_routes(
                 endpoint,
@@ -165,12 +166,6 @@ async def serve_http(
                 yield bound
             finally:
                 await _stop(http, endpoint, front)
-                conversations.cancel_scope.cancel()
-    except BaseExceptionGroup as group:
-        # Conversations raise nothing: it is the caller's own exception that the task group wrapped.
-        if len(group.exceptions) == 1:
-            raise group.exceptions[0] from None
-        raise
     finally:
         listening.close()
 

@@ -26,7 +26,7 @@ from ...engine.channel import Channel
 from ...engine.pool import ChannelPool
 from ...errors import BacklogFull, ConnectionClosed, FrameError, McpError, McpJupyterError
 from ...protocol.codes import INTERNAL_ERROR, INVALID_REQUEST
-from ...protocol.eras import CLIENT_CAPABILITIES, LATEST_LEGACY, LATEST_MODERN, PROTOCOL_VERSION
+from ...protocol.eras import LATEST_LEGACY, MODERN_META
 from ...protocol.frames import (
     ErrorResponse,
     Frame,
@@ -493,8 +493,7 @@ class Endpoint:
 
     async def forget(self, principal_id: str) -> None:
         """Tell the server to drop what it keeps for a principal: calls that wait for answers, and tasks."""
-        meta = {PROTOCOL_VERSION: LATEST_MODERN, CLIENT_CAPABILITIES: {}}
-        request = Request("forget", FORGET_SENDER, {"_meta": meta})
+        request = Request("forget", FORGET_SENDER, {"_meta": MODERN_META})
         exchange = ModernExchange(request, Principal(principal_id))
         with suppress(McpJupyterError), anyio.move_on_after(FORGET_SECONDS):
             async with self.pool.lease() as lease:
