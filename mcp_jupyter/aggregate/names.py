@@ -1,9 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Map a notebook's names, URIs and task ids to those of the aggregate, and back. Pure text.
-
-Source: spec 2025-11-25, server/tools ("Tool Names": 1 to 128 of `A-Za-z0-9_.-`); the model APIs behind the
-hosts take no dot and 64 characters.
-"""
+"""Map a notebook's names, URIs and task ids to those of the aggregate, and back. Pure text."""
 
 from __future__ import annotations
 
@@ -15,8 +11,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 from urllib.parse import quote, unquote
 
+from .._util.names import MAX_NAME_CHARS, marked_name, plain_name
+
 __all__ = [
-    "MAX_NAME_CHARS",
     "NameTable",
     "Rewriting",
     "hub_uri",
@@ -26,12 +23,7 @@ __all__ = [
 ]
 
 
-MAX_NAME_CHARS: Final = 64
-"""Hosts hand tool names to model APIs, which refuse longer ones."""
-
-_DIGEST_CHARS: Final = 8
 _LABEL_DIGEST_CHARS: Final = 6
-_UNUSUAL: Final = re.compile(r"[^A-Za-z0-9_-]", re.ASCII)
 _URI: Final = re.compile(r"hub://([^/]+)/(.+)", re.DOTALL)
 
 
@@ -49,7 +41,7 @@ def labels(notebooks: Iterable[tuple[str, str]]) -> dict[str, str]:
 
 
 def _joined(label: str, name: str) -> str:
-    return _UNUSUAL.sub("_", f"{_ascii(label)}_{name}")
+    return plain_name(f"{_ascii(label)}_{name}")
 
 
 def _ascii(label: str) -> str:
@@ -58,11 +50,6 @@ def _ascii(label: str) -> str:
         return label
     letters = unicodedata.normalize("NFKD", label).encode("ascii", "ignore").decode().strip("_.-")
     return f"{letters or 'notebook'}_{hashlib.sha256(label.encode()).hexdigest()[:_LABEL_DIGEST_CHARS]}"
-
-
-def _marked(label: str, name: str) -> str:
-    digest = hashlib.sha256(f"{label}\0{name}".encode("utf-8", "replace")).hexdigest()[:_DIGEST_CHARS]
-    return f"{_joined(label, name)[: MAX_NAME_CHARS - 1 - _DIGEST_CHARS]}_{digest}"
 
 
 class NameTable:
@@ -84,7 +71,8 @@ class NameTable:
 
     def _name(self, pair: tuple[str, str]) -> str:
         joined = _joined(*pair)
-        return joined if len(joined) <= MAX_NAME_CHARS and joined not in self._clashes else _marked(*pair)
+        fits = len(joined) <= MAX_NAME_CHARS and joined not in self._clashes
+        return joined if fits else marked_name(joined, "\0".join(pair))
 
     def outside(self, label: str, name: str) -> str:
         """Return the name here of a notebook's tool or prompt, whether the notebook has it or not."""

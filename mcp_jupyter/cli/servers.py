@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from .._util.class_names import library_of
+from .._util.names import library_of
 from ..errors import McpJupyterError
 from .run import file_reported
 

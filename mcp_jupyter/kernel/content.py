@@ -15,7 +15,7 @@ from typing import Any, Final
 from IPython.core.formatters import DisplayFormatter
 from IPython.core.interactiveshell import ExecutionResult
 
-from .._util.class_names import is_builtin, library_of
+from .._util.names import is_builtin, library_of
 from ..server.content import Content, ContentTable, FramePage, Row, default_rows, from_bundle, tables
 from ..server.content.conversion import HTML, RICH_TYPES, TEXT, most_telling
 from ..server.content.images import picture

@@ -21,7 +21,7 @@ from typing import Any, Final
 
 from pydantic_core import from_json
 
-from .._util.class_names import library_of
+from .._util.names import library_of
 from .._util.text import safe_line, shorten
 from ..server.content.images import MAX_ABOUT_CHARS, MAX_IMAGE_SIDE
 from .calls import CURRENT, Call

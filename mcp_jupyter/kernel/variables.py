@@ -21,7 +21,7 @@ from urllib.parse import quote
 from IPython.core.interactiveshell import InteractiveShell
 
 from .._ipython.private import history_of_cell, sources_of_cells, user_variables
-from .._util.class_names import library_of, module_of
+from .._util.names import library_of, module_of
 from ..errors import McpError
 from ..protocol.codes import INTERNAL_ERROR
 from ..protocol.frames import dumps

@@ -1,31 +1,25 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Tools in the form that the APIs of models take. Calls no API, and knows no connection.
 
-Sources: Anthropic, "Implement tool use" (`name` of `^[a-zA-Z0-9_-]{1,64}$`, `description`, `input_schema`);
-OpenAI, "Function calling" (`type`, `function` with `name` of the same characters, `description`,
-`parameters`). Both refuse a whole request for one schema whose top is not an object, or combines schemas.
+Sources: Anthropic, "Implement tool use" (`name`, `description`, `input_schema`); OpenAI, "Function calling"
+(`type`, `function` with `name`, `description`, `parameters`). Both refuse a whole request for one schema
+whose top is not an object, or combines schemas.
 """
 
 from __future__ import annotations
 
-import hashlib
-import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from copy import deepcopy
 from typing import Any, Final, Literal
 
+from .._util.names import MAX_NAME_CHARS, marked_name, plain_name
 from .._util.text import safe_block
 from ..types import Tool
 from .schemas import arguments_of
 
-__all__ = ["MAX_NAME_CHARS", "fitted_names", "tool_schemas"]
+__all__ = ["fitted_names", "tool_schemas"]
 
-MAX_NAME_CHARS: Final = 64
-"""What both APIs take."""
-
-_DIGEST_CHARS: Final = 8
-_UNFIT: Final = re.compile(r"[^A-Za-z0-9_-]", re.ASCII)
 _COMBINING: Final = frozenset({"$schema", "$id", "allOf", "anyOf", "oneOf", "not", "enum", "const", "$ref"})
 """Not at the top: each of these is refused there by one API or both, or says nothing to a model."""
 
@@ -67,21 +61,16 @@ def fitted_names(names: Iterable[str]) -> dict[str, str]:
     other tool's name, the end is a digest of the whole, so that it does not depend on the order.
     """
     own = list(dict.fromkeys(names))
-    fitted = {name: _UNFIT.sub("_", name) for name in own}
+    fitted = {name: plain_name(name) for name in own}
     count = Counter(fitted.values())
     return {
         name: text
         if text == name != "" and len(name) <= MAX_NAME_CHARS
-        else _marked(name, text)
+        else marked_name(text, name)
         if count[text] > 1 or not 0 < len(text) <= MAX_NAME_CHARS
         else text
         for name, text in fitted.items()
     }
-
-
-def _marked(name: str, text: str) -> str:
-    digest = hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:_DIGEST_CHARS]
-    return f"{text[: MAX_NAME_CHARS - 1 - _DIGEST_CHARS]}_{digest}"
 
 
 def _description(tool: Tool) -> str:

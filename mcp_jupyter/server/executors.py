@@ -27,7 +27,7 @@ from uuid import uuid4
 import anyio
 import anyio.to_thread
 
-from .._util.class_names import library_of
+from .._util.names import library_of
 from ..errors import ToolError
 from .runner import Poster, collected, is_async
 from .worker import RemoteCall, RemoteContext, Sent, mailbox, pack, shown

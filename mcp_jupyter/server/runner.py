@@ -31,7 +31,7 @@ import anyio
 import anyio.to_thread
 from anyio.lowlevel import current_token
 
-from .._util.class_names import is_builtin
+from .._util.names import is_builtin
 from ..engine.channel import registering_callbacks
 from ..errors import ToolError
 

@@ -8,7 +8,8 @@ import re
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mcp_jupyter.aggregate.names import MAX_NAME_CHARS, NameTable, hub_uri, labels, split_uri
+from mcp_jupyter._util.names import MAX_NAME_CHARS
+from mcp_jupyter.aggregate.names import NameTable, hub_uri, labels, split_uri
 
 LABELS = st.text("ab_.-", min_size=1, max_size=64)
 NAMES = st.text("ab_./ é", min_size=1, max_size=128)

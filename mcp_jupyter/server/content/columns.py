@@ -18,7 +18,7 @@ from functools import lru_cache
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
-from ..._util.class_names import is_builtin, library_of, module_of
+from ..._util.names import is_builtin, library_of, module_of
 
 __all__ = [
     "cells",

@@ -13,7 +13,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from itertools import islice
 from typing import Any, Final
 
-from ..._util.class_names import library_of, module_of
+from ..._util.names import library_of, module_of
 from ...errors import ToolError
 from ...protocol.frames import dumps
 from .columns import is_date, is_sequence

@@ -12,7 +12,7 @@ import sys
 from collections.abc import Iterable
 from typing import Any, Final
 
-from ..._util.class_names import is_builtin, module_of
+from ..._util.names import is_builtin, module_of
 from ...protocol.frames import dumps
 from . import columns
 from .columns import named, readable, short_format

@@ -22,7 +22,7 @@ from typing import Any, Final, cast
 from pydantic import EncodedBytes
 from pydantic_core import SchemaSerializer, SchemaValidator, to_jsonable_python
 
-from ..._util.class_names import library_of, module_of
+from ..._util.names import library_of, module_of
 from .columns import cells, is_date, is_missing, is_sequence, named, numpy_value, readable
 from .columns import text as date_text
 from .size_limits import TooManyParts, collected, extent

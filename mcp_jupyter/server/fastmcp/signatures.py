@@ -44,7 +44,7 @@ from pydantic.json_schema import GenerateJsonSchema
 from pydantic_core import from_json, to_json
 from typing_extensions import TypedDict
 
-from ..._util.class_names import module_of
+from ..._util.names import module_of
 from ...errors import ToolError
 from ...protocol.frames import has_too_many_containers
 from ..content import plain

@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Names of tools that model APIs take, and names of the modules that classes come from.
+
+Libraries are recognised by the names of their modules, so that none has to be imported. A metaclass may
+define `__module__` as a property, which may raise; what the interpreter itself knows of a class does not.
+
+Sources: Anthropic, "Implement tool use" (`^[a-zA-Z0-9_-]{1,64}$`); OpenAI, "Function calling" (the same). The
+specification allows more (2025-11-25, server/tools: 1 to 128 of `A-Za-z0-9_.-`).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from typing import Any, Final
+
+__all__ = ["MAX_NAME_CHARS", "is_builtin", "library_of", "marked_name", "module_of", "plain_name"]
+
+MAX_NAME_CHARS: Final = 64
+"""What model APIs take; they refuse a whole request for one longer name."""
+
+_DIGEST_CHARS: Final = 8
+_UNFIT: Final = re.compile(r"[^A-Za-z0-9_-]", re.ASCII)
+_MODULE: Final = type.__dict__["__module__"].__get__  # not `kind.__module__`, which asks the metaclass
+
+
+def plain_name(name: str) -> str:
+    """Return a name with `_` in place of every character that model APIs refuse, whatever its length."""
+    return _UNFIT.sub("_", name)
+
+
+def marked_name(name: str, whole: str) -> str:
+    """Return a name that fits, and that differs from others by a digest.
+
+    Parameters
+    ----------
+    name : str
+        As from `plain_name`. It is cut where it is too long.
+    whole : str
+        What the digest is of: all that tells the named thing from others.
+    """
+    digest = hashlib.sha256(whole.encode("utf-8", "surrogatepass")).hexdigest()[:_DIGEST_CHARS]
+    return f"{name[: MAX_NAME_CHARS - 1 - _DIGEST_CHARS]}_{digest}"
+
+
+def module_of(kind: type) -> str:
+    """Return the name of a class's module; empty if it has none."""
+    try:
+        module = _MODULE(kind)
+    except AttributeError:
+        return ""
+    return module if isinstance(module, str) else ""
+
+
+def library_of(kind: type) -> str:
+    """Return the name of the package that a class's module belongs to, as "pandas"; empty if it has none."""
+    return module_of(kind).partition(".")[0]
+
+
+def is_builtin(value: Any) -> bool:
+    """Whether a value's class is Python's own, such as int or list: most values are of one."""
+    return module_of(type(value)) == "builtins"
