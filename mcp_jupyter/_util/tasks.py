@@ -1,19 +1,23 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Tasks that live as long as a block of code, and hide nothing of what that code raises; and tasks whose
-failure ends none of the others.
+"""Tasks that live as long as a block of code, tasks whose failure ends no other, and a queue with a task.
+
+`owned_tasks` hides nothing of what its block raises. `guarded`, `FailureLog` and `NoticeQueue` are the
+boundaries where a task's exception is logged instead of raised.
 """
 
 from __future__ import annotations
 
 import logging
+from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from types import TracebackType
+from typing import Generic, Protocol, TypeVar
 
 import anyio
 from anyio.abc import TaskGroup
 
-__all__ = ["FailureLog", "guarded", "owned_tasks"]
+__all__ = ["FailureLog", "NoticeQueue", "guarded", "owned_tasks"]
 
 log = logging.getLogger(__name__)
 
@@ -75,3 +79,53 @@ async def owned_tasks() -> AsyncIterator[TaskGroup]:
             raise failure
     finally:
         del failure  # it holds this frame, and this frame would hold it
+
+
+class _Notice(Protocol):
+    @property
+    def method(self) -> str: ...
+
+
+NoticeT = TypeVar("NoticeT", bound=_Notice)
+
+
+class NoticeQueue(Generic[NoticeT]):
+    """Give notifications to one function, in order and one after the other. One event loop's thread uses it.
+
+    A flood drops the oldest ones, so memory is bounded. What the function raises is logged and ends nothing,
+    because no sender of a notification waits for an answer.
+
+    Parameters
+    ----------
+    handle : async function
+        Takes one notification.
+    max_waiting : int
+        Notifications that are kept for it.
+    """
+
+    def __init__(self, handle: Callable[[NoticeT], Awaitable[None]], max_waiting: int) -> None:
+        self._handle = handle
+        self._waiting: deque[NoticeT] = deque(maxlen=max_waiting)
+        self._arrived = anyio.Event()
+
+    def put(self, notice: NoticeT) -> None:
+        """Keep a notification for `run`."""
+        self._waiting.append(notice)
+        self._arrived.set()
+
+    async def run(self) -> None:
+        """Handle what was put, until cancelled."""
+        while True:
+            await self._arrived.wait()
+            self._arrived = anyio.Event()
+            while self._waiting:
+                await self.handle(self._waiting.popleft())
+
+    async def handle(self, notice: NoticeT) -> None:
+        """Handle one notification now, before those that wait."""
+        try:
+            await self._handle(notice)
+        except anyio.get_cancelled_exc_class():
+            raise
+        except BaseException:  # a user's function may raise SystemExit
+            log.exception("The handler of %s failed", notice.method)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import inspect
 import logging
-from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
 from types import UnionType
 from typing import Any, Final, TypeAlias, Union, get_args, get_origin
@@ -18,6 +17,7 @@ import anyio
 from pydantic import TypeAdapter, ValidationError
 
 from .. import types
+from .._util.tasks import NoticeQueue
 from .._util.text import MAX_MESSAGE_CHARS, safe_line
 from ..engine.connection import InboundRequest
 from ..errors import McpError, UncheckableSchema
@@ -97,6 +97,8 @@ class Callbacks:
 
     Attributes
     ----------
+    notices : NoticeQueue
+        Notifications that wait for their callbacks; its `run` is a task of the session's.
     observe : function or None
         Called with the server's notifications, and with its requests once they are answered.
     """
@@ -133,9 +135,7 @@ class Callbacks:
         self._logging = logging
         self._message = message
         self._change = change
-        # A flood costs its oldest members, never memory.
-        self._waiting: deque[Notification] = deque(maxlen=MAX_STREAM_BACKLOG)
-        self._arrived = anyio.Event()
+        self.notices: NoticeQueue[Notification] = NoticeQueue(self._call, MAX_STREAM_BACKLOG)
 
     @property
     def capabilities(self) -> dict[str, Any]:
@@ -230,7 +230,7 @@ class Callbacks:
                 self.observe({"asked": method, "params": params, **outcome})
 
     def notification(self, notification: Notification) -> None:
-        """Queue a notification for `run`, if there is a callback for it."""
+        """Queue a notification for its callback, if there is one."""
         if self._is_taken(notification):
             return
         is_change = notification.method in _NOTIFICATIONS
@@ -240,22 +240,13 @@ class Callbacks:
             self._change(notification)
         wanted = self._logging if notification.method == _LOG else self._message
         if wanted is not None:
-            self._waiting.append(notification)
-            self._arrived.set()
-
-    async def run(self) -> None:
-        """Give the queued notifications to the callbacks, one after the other, until cancelled."""
-        while True:
-            await self._arrived.wait()
-            self._arrived = anyio.Event()
-            while self._waiting:
-                await self._call(self._waiting.popleft())
+            self.notices.put(notification)
 
     async def hand_out(self, notification: Notification) -> None:
         """Give a notification to its callback now, before the queued ones."""
         if notification.method in _NOTIFICATIONS:
             self._change(notification)
-        await self._call(notification)
+        await self.notices.handle(notification)
 
     async def _call(self, notification: Notification) -> None:
         try:
@@ -268,10 +259,6 @@ class Callbacks:
                 await self._message(model.from_wire(wire))
         except ValidationError as exc:
             log.debug("%s", malformed(f"{notification.method} is", exc))
-        except anyio.get_cancelled_exc_class():
-            raise
-        except BaseException:
-            log.exception("The callback for %s failed", notification.method)
 
 
 # -- one callback --------------------------------------------------------------------------------

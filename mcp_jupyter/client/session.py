@@ -176,7 +176,7 @@ class ClientSession:
         async with AsyncExitStack() as stack:
             tasks = await stack.enter_async_context(owned_tasks())
             await tasks.start(self._requests.connection.serve)
-            tasks.start_soon(self._callbacks.run)
+            tasks.start_soon(self._callbacks.notices.run)
             tasks.start_soon(self._requests.keep_session)
             self._life = stack.pop_all()
         return self

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import inspect
 import logging
-from collections import deque
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
@@ -22,7 +21,7 @@ from typing import Any, Final, Generic, Literal, TypeAlias, TypeVar
 import anyio
 from pydantic import ValidationError
 
-from ..._util.tasks import owned_tasks
+from ..._util.tasks import NoticeQueue, owned_tasks
 from ..._util.text import safe_line
 from ..._version import __version__
 from ...engine.channel import Channel, ReadHalf, WriteHalf, joined
@@ -53,13 +52,13 @@ from .decorators import Decorators, Handler, NotificationHandler
 
 __all__ = [
     "Handler",
-    "NoticeTable",
-    "Notices",
     "NotificationOptions",
     "Server",
     "no_lifespan",
     "opened",
 ]
+
+log = logging.getLogger(__name__)
 
 
 # -- lifespan ------------------------------------------------------------------------------------
@@ -191,7 +190,7 @@ class Server(Decorators, Generic[L]):
         self._handlers: dict[str, tuple[type[WireModel], Handler]] = {}
         self._can_ask: dict[str, CanAsk] = {}
         self._notice_handlers: dict[str, tuple[type[WireModel], NotificationHandler]] = {}
-        self._sessions: dict[ServerSession, Notices] = {}
+        self._sessions: dict[ServerSession, NoticeQueue[Notification]] = {}
         self._running = False
         self._stopping: anyio.Event | None = None
         self._task_after = task_after
@@ -393,7 +392,7 @@ class Server(Decorators, Generic[L]):
             raise session.failure
 
     async def _converse(self, session: ServerSession) -> None:
-        notices = self._sessions[session] = Notices(self._notice_handlers)
+        notices = self._sessions[session] = NoticeQueue(self._handle_notice, MAX_STREAM_BACKLOG)
         try:
             async with owned_tasks() as tasks:
                 tasks.start_soon(notices.run)
@@ -406,9 +405,19 @@ class Server(Decorators, Generic[L]):
         return [client for session in list(self._sessions) for client in session.clients.said()]
 
     def notice(self, session: ServerSession, notification: Notification) -> None:
-        """Take notice of what a client notified."""
-        if (notices := self._sessions.get(session)) is not None:
+        """Keep a client's notification for its handler, if there is one."""
+        notices = self._sessions.get(session)
+        if notices is not None and notification.method in self._notice_handlers:
             notices.put(notification)
+
+    async def _handle_notice(self, notification: Notification) -> None:
+        model, handler = self._notice_handlers[notification.method]
+        try:
+            params = model.from_wire(notification.params)
+        except ValidationError:
+            log.debug("%s is malformed", notification.method)
+        else:
+            await handler(params)
 
     def changed(self, kind: str) -> None:
         """Tell every client that a list changed: "tools", "resources" or "prompts"."""
@@ -432,51 +441,3 @@ class Server(Decorators, Generic[L]):
         """Tell the clients that subscribed to `uri` that its value changed."""
         for session in list(self._sessions):
             session.resource_updated(uri)
-
-
-# -- notices -------------------------------------------------------------------------------------
-#
-# Notifications of one client on their way to a server's handlers: in order, one after the other.
-#
-# Owns the queue, which is bounded, and the wall around handlers. Knows no method.
-
-log = logging.getLogger(__name__)
-
-NoticeTable = Mapping[str, tuple[type[WireModel], NotificationHandler]]
-"""Method to the model of its params, and its handler."""
-
-
-class Notices:
-    """Hands out what one client notifies. Belongs to the event loop's thread."""
-
-    def __init__(self, table: NoticeTable) -> None:
-        self._table = table
-        # A flood costs its oldest members, never memory.
-        self._waiting: deque[Notification] = deque(maxlen=MAX_STREAM_BACKLOG)
-        self._arrived = anyio.Event()
-
-    def put(self, notification: Notification) -> None:
-        """Keep a notification for `run`, when there is a handler for it."""
-        if notification.method in self._table:
-            self._waiting.append(notification)
-            self._arrived.set()
-
-    async def run(self) -> None:
-        """Hand them out until cancelled."""
-        while True:
-            await self._arrived.wait()
-            self._arrived = anyio.Event()
-            while self._waiting:
-                await self._hand_out(self._waiting.popleft())
-
-    async def _hand_out(self, notification: Notification) -> None:
-        model, handler = self._table[notification.method]
-        try:
-            await handler(model.from_wire(notification.params))
-        except ValidationError:
-            log.debug("%s is malformed", notification.method)
-        except anyio.get_cancelled_exc_class():
-            raise
-        except BaseException:
-            # Nobody waits for an answer, and what one handler raises ends nothing.
-            log.exception("the handler of %s failed", notification.method)
