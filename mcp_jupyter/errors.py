@@ -33,12 +33,20 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-from .protocol.codes import INVALID_PARAMS, INVALID_REQUEST, URL_ELICITATION_REQUIRED
-
 if TYPE_CHECKING:
     from .types import ElicitRequestURLParams, ErrorData
 
 __all__ = [
+    "HEADER_MISMATCH",
+    "INTERNAL_ERROR",
+    "INVALID_PARAMS",
+    "INVALID_REQUEST",
+    "METHOD_NOT_FOUND",
+    "MISSING_CLIENT_CAPABILITY",
+    "PARSE_ERROR",
+    "RESOURCE_NOT_FOUND",
+    "UNSUPPORTED_PROTOCOL_VERSION",
+    "URL_ELICITATION_REQUIRED",
     "AuthorizationFailed",
     "BacklogFull",
     "CassetteError",
@@ -64,6 +72,33 @@ __all__ = [
 ]
 
 
+# -- codes ---------------------------------------------------------------------------------------
+#
+# The error codes of JSON-RPC 2.0 (section 5.1) and of MCP.
+#
+# -32000 to -32019 were used by the legacy versions; -32020 to -32099 belong to the specification since
+# 2026-07-28 (basic, "Error codes"). -32002 must not be sent to a modern client.
+
+PARSE_ERROR: Final = -32700
+INVALID_REQUEST: Final = -32600
+METHOD_NOT_FOUND: Final = -32601
+INVALID_PARAMS: Final = -32602
+INTERNAL_ERROR: Final = -32603
+
+URL_ELICITATION_REQUIRED: Final = -32042
+"""2025-11-25 only: the person must visit a URL first (client/elicitation)."""
+
+RESOURCE_NOT_FOUND: Final = -32002
+"""Legacy versions only; a modern client gets INVALID_PARAMS with `data.uri`."""
+
+HEADER_MISMATCH: Final = -32020
+MISSING_CLIENT_CAPABILITY: Final = -32021
+UNSUPPORTED_PROTOCOL_VERSION: Final = -32022
+
+
+# -- exceptions ----------------------------------------------------------------------------------
+
+
 class McpJupyterError(Exception):
     """Root of the tree."""
 
@@ -74,7 +109,7 @@ class McpError(McpJupyterError):
     Parameters
     ----------
     code : int
-        The error code (`mcp_jupyter.protocol.codes` names them). A `types.ErrorData` may stand for all three.
+        The error code (the constants of this module name them). A `types.ErrorData` may stand for all three.
     message : str
         One sentence: what was wrong and, where possible, what to do.
     data : Any, optional

@@ -20,9 +20,16 @@ from anyio.abc import TaskGroup
 from .._util.tasks import guarded
 from .._version import __version__
 from ..engine.channel import Channel, memory_pair
-from ..errors import ConnectionClosed, McpError, McpJupyterError, ToolError, UnknownName
+from ..errors import (
+    INTERNAL_ERROR,
+    INVALID_PARAMS,
+    ConnectionClosed,
+    McpError,
+    McpJupyterError,
+    ToolError,
+    UnknownName,
+)
 from ..ipc.discovery import Discovery
-from ..protocol.codes import INTERNAL_ERROR, INVALID_PARAMS
 from ..protocol.frames import dumps, parse_trusted
 from ..protocol.methods import FORGET_SENDER
 from ..protocol.rights import Mode, Rights, is_kept_result

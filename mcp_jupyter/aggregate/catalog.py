@@ -23,11 +23,19 @@ from anyio.abc import TaskGroup, TaskStatus
 from .._util.tasks import FailureLog, guarded, owned_tasks
 from .._version import __version__
 from ..engine.connection import Connection
-from ..errors import ConnectionClosed, LinkError, McpError, McpJupyterError, RequestTimeout, UnknownName
+from ..errors import (
+    INVALID_PARAMS,
+    METHOD_NOT_FOUND,
+    ConnectionClosed,
+    LinkError,
+    McpError,
+    McpJupyterError,
+    RequestTimeout,
+    UnknownName,
+)
 from ..ipc.connect import AskingOnly, dial
 from ..ipc.discovery import Discovery
 from ..ipc.files import ConnectionInfo
-from ..protocol.codes import INVALID_PARAMS, METHOD_NOT_FOUND
 from ..protocol.eras import CLIENT_INFO, MODERN_META, Era
 from ..protocol.frames import Notification
 from ..server.constant_tools import is_constant

@@ -14,9 +14,8 @@ from typing import Any, Final
 import anyio
 
 from ..engine.connection import CANCELLED, Connection, InboundRequest
-from ..errors import McpError
+from ..errors import INTERNAL_ERROR, McpError
 from ..ipc.reconnecting_channel import ResumingLink
-from ..protocol.codes import INTERNAL_ERROR
 from ..protocol.frames import Message, Notification, RequestId
 from ..server.session import Listener
 from .catalog import Index, Notebook

@@ -248,8 +248,7 @@ async def _look(client: Client) -> dict[str, Any]:
 
 async def _listed(has: bool, ask: Callable[[], Awaitable[list[T]]]) -> list[T]:
     """A list; empty where there is none, such as templates at a server that has resources only."""
-    from ..errors import McpError
-    from ..protocol.codes import METHOD_NOT_FOUND
+    from ..errors import METHOD_NOT_FOUND, McpError
 
     try:
         return await ask() if has else []

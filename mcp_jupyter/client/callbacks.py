@@ -20,8 +20,7 @@ from .. import types
 from .._util.tasks import NoticeQueue
 from .._util.text import MAX_MESSAGE_CHARS, safe_line
 from ..engine.connection import InboundRequest
-from ..errors import McpError, UncheckableSchema
-from ..protocol.codes import INTERNAL_ERROR, INVALID_PARAMS, METHOD_NOT_FOUND
+from ..errors import INTERNAL_ERROR, INVALID_PARAMS, METHOD_NOT_FOUND, McpError, UncheckableSchema
 from ..protocol.frames import Notification
 from ..protocol.limits import MAX_STREAM_BACKLOG
 from ..protocol.validation import JsonSchema

@@ -18,8 +18,7 @@ from pydantic import AnyUrl, ValidationError
 
 from .. import types
 from ..engine.connection import ProgressCallback
-from ..errors import McpError
-from ..protocol.codes import INTERNAL_ERROR, METHOD_NOT_FOUND
+from ..errors import INTERNAL_ERROR, METHOD_NOT_FOUND, McpError
 from ..protocol.eras import SERVER_INFO
 from ..protocol.frames import Notification
 from .cache import Key, ResultCache

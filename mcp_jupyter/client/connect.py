@@ -20,12 +20,14 @@ import anyio
 from .. import types
 from .._util.tasks import owned_tasks
 from ..engine.channel import memory_pair
-from ..errors import ConnectionClosed, McpError, RequestTimeout
-from ..protocol.codes import (
+from ..errors import (
     HEADER_MISMATCH,
     INTERNAL_ERROR,
     MISSING_CLIENT_CAPABILITY,
     UNSUPPORTED_PROTOCOL_VERSION,
+    ConnectionClosed,
+    McpError,
+    RequestTimeout,
 )
 from ..protocol.methods import LEGACY_VERSIONS
 from .config.servers_json import HttpServerParameters

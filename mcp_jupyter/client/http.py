@@ -21,8 +21,7 @@ import anyio.to_thread
 import httpx2
 from anyio.abc import TaskGroup
 
-from ..errors import McpError, MetadataAbsent
-from ..protocol.codes import INTERNAL_ERROR, INVALID_REQUEST
+from ..errors import INTERNAL_ERROR, INVALID_REQUEST, McpError, MetadataAbsent
 from ..protocol.frames import Message, Request, RequestId, parse
 from ..protocol.headers import HeaderError
 from ..protocol.limits import MAX_IN_FLIGHT, SEND_TIMEOUT_SECONDS

@@ -46,13 +46,15 @@ from .. import types
 from .._util.text import safe_line
 from ..engine.channel import Channel
 from ..engine.connection import Connection, ProgressCallback
-from ..errors import ConnectionClosed, McpError, RequestTimeout
-from ..protocol.codes import (
+from ..errors import (
     HEADER_MISMATCH,
     INTERNAL_ERROR,
     METHOD_NOT_FOUND,
     UNSUPPORTED_PROTOCOL_VERSION,
     URL_ELICITATION_REQUIRED,
+    ConnectionClosed,
+    McpError,
+    RequestTimeout,
 )
 from ..protocol.eras import (
     CLIENT_CAPABILITIES,

@@ -23,8 +23,7 @@ import httpx2
 from anyio.abc import TaskGroup
 
 from .._util.tasks import owned_tasks
-from ..errors import FrameError, McpError
-from ..protocol.codes import INTERNAL_ERROR
+from ..errors import INTERNAL_ERROR, FrameError, McpError
 from ..protocol.eras import PROTOCOL_VERSION, is_modern
 from ..protocol.frames import (
     ErrorResponse,

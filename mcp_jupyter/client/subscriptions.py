@@ -22,8 +22,7 @@ from pydantic import ValidationError
 
 from .. import types
 from .._util.tasks import owned_tasks
-from ..errors import ConnectionClosed, McpError, McpJupyterError, RequestTimeout
-from ..protocol.codes import INTERNAL_ERROR
+from ..errors import INTERNAL_ERROR, ConnectionClosed, McpError, McpJupyterError, RequestTimeout
 from ..protocol.eras import SUBSCRIPTION_ID
 from ..protocol.frames import Notification
 from .callbacks import malformed

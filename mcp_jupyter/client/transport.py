@@ -20,8 +20,15 @@ import anyio
 from .. import types
 from .._util.text import MAX_LINE_CHARS, safe_line
 from ..engine.channel import Channel, ReadHalf, Sink, WriteHalf, halves, joined
-from ..errors import ConnectionClosed, FrameError, McpError, TooManyContainers
-from ..protocol.codes import INTERNAL_ERROR, INVALID_REQUEST, PARSE_ERROR
+from ..errors import (
+    INTERNAL_ERROR,
+    INVALID_REQUEST,
+    PARSE_ERROR,
+    ConnectionClosed,
+    FrameError,
+    McpError,
+    TooManyContainers,
+)
 from ..protocol.frames import ErrorResponse, Frame, Message, RequestId, classify, encode, is_request_id, parse
 from ..protocol.headers import HeaderError, mirror_params, param_headers
 from ..protocol.limits import MAX_CONTAINERS, MAX_STREAM_BACKLOG

@@ -55,8 +55,15 @@ from typing import Any, Protocol, TypeVar
 import anyio
 from anyio.abc import TaskStatus
 
-from ..errors import ConnectionClosed, FrameError, McpError, RequestTimeout
-from ..protocol.codes import INTERNAL_ERROR, INVALID_REQUEST, METHOD_NOT_FOUND
+from ..errors import (
+    INTERNAL_ERROR,
+    INVALID_REQUEST,
+    METHOD_NOT_FOUND,
+    ConnectionClosed,
+    FrameError,
+    McpError,
+    RequestTimeout,
+)
 from ..protocol.frames import (
     ErrorResponse,
     Message,

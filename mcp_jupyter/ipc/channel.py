@@ -19,8 +19,7 @@ import anyio
 from anyio.lowlevel import checkpoint
 
 from ..engine.channel import Channel, Sink, registering_callbacks
-from ..errors import ConnectionClosed, FrameError, McpError
-from ..protocol.codes import INTERNAL_ERROR
+from ..errors import INTERNAL_ERROR, ConnectionClosed, FrameError, McpError
 from ..protocol.frames import ErrorResponse, Frame, Message, Notification, Request, Response
 from ..protocol.limits import MAX_LINE_BYTES, SEND_TIMEOUT_SECONDS
 from .wire import LineBuffer, pack, unpack

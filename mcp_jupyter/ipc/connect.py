@@ -22,8 +22,7 @@ import anyio
 from .._util.private_files import is_own
 from .._util.tasks import owned_tasks
 from ..engine.connection import Connection, InboundRequest
-from ..errors import LinkError, McpError, NotebookNotFound
-from ..protocol.codes import METHOD_NOT_FOUND
+from ..errors import METHOD_NOT_FOUND, LinkError, McpError, NotebookNotFound
 from ..protocol.frames import Notification
 from .channel import LinkChannel
 from .files import NO_RESOURCES, ConnectionInfo, process_runs

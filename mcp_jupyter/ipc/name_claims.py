@@ -21,8 +21,7 @@ from anyio import to_thread
 from .._util.text import safe_line
 from ..engine.channel import Channel
 from ..engine.connection import Connection, InboundRequest
-from ..errors import ConnectionClosed, LinkError, McpError, McpJupyterError
-from ..protocol.codes import INVALID_PARAMS, METHOD_NOT_FOUND
+from ..errors import INVALID_PARAMS, METHOD_NOT_FOUND, ConnectionClosed, LinkError, McpError, McpJupyterError
 from ..protocol.frames import Notification
 from .connect import Liveness, connected, probe
 from .files import MAX_PATH_CHARS, ConnectionInfo, scan, write

@@ -54,8 +54,7 @@ from anyio.abc import TaskGroup
 from anyio.lowlevel import checkpoint
 
 from ..engine.channel import Channel, Sink
-from ..errors import ConnectionClosed, FrameError, LinkError, McpError
-from ..protocol.codes import INTERNAL_ERROR
+from ..errors import INTERNAL_ERROR, ConnectionClosed, FrameError, LinkError, McpError
 from ..protocol.frames import ErrorResponse, Message, Notification, Request, RequestId, Response
 from .connect import dial
 from .discovery import POLL_SECONDS, Discovery

@@ -10,8 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from .._version import __version__
-from ..errors import McpError
-from ..protocol.codes import INTERNAL_ERROR, INVALID_REQUEST
+from ..errors import INTERNAL_ERROR, INVALID_REQUEST, McpError
 from ..protocol.eras import SUBSCRIPTION_ID, is_modern, modern_era
 from ..protocol.frames import (
     ErrorResponse,

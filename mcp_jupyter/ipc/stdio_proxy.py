@@ -25,8 +25,7 @@ from anyio.abc import TaskGroup
 
 from .._util.tasks import owned_tasks
 from ..engine.channel import Channel, Sink
-from ..errors import ConnectionClosed, FrameError, LinkError, McpError, McpJupyterError
-from ..protocol.codes import INTERNAL_ERROR
+from ..errors import INTERNAL_ERROR, ConnectionClosed, FrameError, LinkError, McpError, McpJupyterError
 from ..protocol.frames import ErrorResponse, Message, Notification, Request, RequestId, Response
 from ..protocol.rights import EVERY_RIGHT, Mode
 from .session import cancelled_id

@@ -16,8 +16,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from ..errors import FrameError
-from ..protocol.codes import INVALID_REQUEST
+from ..errors import INVALID_REQUEST, FrameError
 from ..protocol.frames import (
     Headers,
     Message,

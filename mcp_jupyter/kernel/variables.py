@@ -22,8 +22,7 @@ from IPython.core.interactiveshell import InteractiveShell
 
 from .._ipython.private import history_of_cell, sources_of_cells, user_variables
 from .._util.names import library_of, module_of
-from ..errors import McpError
-from ..protocol.codes import INTERNAL_ERROR
+from ..errors import INTERNAL_ERROR, McpError
 from ..protocol.frames import dumps
 from ..server.content import ContentTable, ResourceValue, columns, readable, tables, to_resource
 from ..server.content import resources as paging

@@ -14,8 +14,19 @@ import abc
 from collections.abc import Mapping
 from typing import Any, Final
 
-from ..errors import McpError, MissingCapability
-from . import codes
+from ..errors import (
+    HEADER_MISMATCH,
+    INVALID_PARAMS,
+    INVALID_REQUEST,
+    METHOD_NOT_FOUND,
+    MISSING_CLIENT_CAPABILITY,
+    PARSE_ERROR,
+    RESOURCE_NOT_FOUND,
+    UNSUPPORTED_PROTOCOL_VERSION,
+    URL_ELICITATION_REQUIRED,
+    McpError,
+    MissingCapability,
+)
 from .methods import LEGACY_VERSIONS, MODERN_VERSIONS, methods_of
 
 __all__ = [
@@ -150,13 +161,13 @@ class _Legacy(Era):
         return result
 
     def resource_not_found(self, uri: str) -> McpError:
-        return McpError(codes.RESOURCE_NOT_FOUND, f"There is no resource {uri!r}.", {"uri": uri})
+        return McpError(RESOURCE_NOT_FOUND, f"There is no resource {uri!r}.", {"uri": uri})
 
     def missing_capability(self, needed: Mapping[str, Any], message: str | None = None) -> MissingCapability:
-        return MissingCapability(codes.INVALID_REQUEST, needed, message)
+        return MissingCapability(INVALID_REQUEST, needed, message)
 
     def is_of_request(self, code: int) -> bool:
-        return code == codes.URL_ELICITATION_REQUIRED and self.version == LATEST_LEGACY
+        return code == URL_ELICITATION_REQUIRED and self.version == LATEST_LEGACY
 
     def question(self, params: Mapping[str, Any]) -> Mapping[str, Any]:
         return params
@@ -170,13 +181,13 @@ class _Modern(Era):
     task_requests = frozenset({"tasks/get", "tasks/update", "tasks/cancel"})
 
     _STATUS: Final = {
-        codes.METHOD_NOT_FOUND: 404,
-        codes.PARSE_ERROR: 400,
-        codes.INVALID_REQUEST: 400,
-        codes.INVALID_PARAMS: 400,
-        codes.HEADER_MISMATCH: 400,
-        codes.MISSING_CLIENT_CAPABILITY: 400,
-        codes.UNSUPPORTED_PROTOCOL_VERSION: 400,
+        METHOD_NOT_FOUND: 404,
+        PARSE_ERROR: 400,
+        INVALID_REQUEST: 400,
+        INVALID_PARAMS: 400,
+        HEADER_MISMATCH: 400,
+        MISSING_CLIENT_CAPABILITY: 400,
+        UNSUPPORTED_PROTOCOL_VERSION: 400,
     }
 
     def complete(
@@ -201,13 +212,13 @@ class _Modern(Era):
         return result
 
     def resource_not_found(self, uri: str) -> McpError:
-        return McpError(codes.INVALID_PARAMS, f"There is no resource {uri!r}.", {"uri": uri})
+        return McpError(INVALID_PARAMS, f"There is no resource {uri!r}.", {"uri": uri})
 
     def missing_capability(self, needed: Mapping[str, Any], message: str | None = None) -> MissingCapability:
-        return MissingCapability(codes.MISSING_CLIENT_CAPABILITY, needed, message)
+        return MissingCapability(MISSING_CLIENT_CAPABILITY, needed, message)
 
     def is_of_request(self, code: int) -> bool:
-        return code == codes.MISSING_CLIENT_CAPABILITY
+        return code == MISSING_CLIENT_CAPABILITY
 
     def question(self, params: Mapping[str, Any]) -> Mapping[str, Any]:
         return {name: value for name, value in params.items() if name != "elicitationId"}
@@ -266,13 +277,13 @@ def modern_era(params: Mapping[str, Any]) -> Era:
     meta = meta if isinstance(meta, dict) else {}
     version, capabilities = meta.get(PROTOCOL_VERSION), meta.get(CLIENT_CAPABILITIES)
     if not isinstance(version, str):
-        raise McpError(codes.INVALID_PARAMS, f"params._meta must have {PROTOCOL_VERSION!r}, a string.")
+        raise McpError(INVALID_PARAMS, f"params._meta must have {PROTOCOL_VERSION!r}, a string.")
     if version not in MODERN_VERSIONS:
         raise McpError(
-            codes.UNSUPPORTED_PROTOCOL_VERSION,
+            UNSUPPORTED_PROTOCOL_VERSION,
             f"Protocol version {version!r} is not supported in this form.",
             {"supported": list(MODERN_VERSIONS), "requested": version},
         )
     if not isinstance(capabilities, dict):
-        raise McpError(codes.INVALID_PARAMS, f"params._meta must have {CLIENT_CAPABILITIES!r}, an object.")
+        raise McpError(INVALID_PARAMS, f"params._meta must have {CLIENT_CAPABILITIES!r}, an object.")
     return _ERAS[version]

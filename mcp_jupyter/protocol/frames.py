@@ -21,8 +21,7 @@ from typing import Any, Final, TypeAlias, TypeGuard
 from pydantic import BaseModel
 from pydantic_core import PydanticSerializationError, from_json, to_json
 
-from ..errors import FrameError, TooManyContainers
-from .codes import INVALID_REQUEST, PARSE_ERROR
+from ..errors import INVALID_REQUEST, PARSE_ERROR, FrameError, TooManyContainers
 from .limits import MAX_CONTAINERS, MAX_REQUEST_ID_CHARS
 from .rights import Rights
 

@@ -3,7 +3,7 @@
 
 Owns the names, the encoding of values, and the comparison of headers with a request's body. Refuses to
 know an HTTP library (headers come as a function from a name to its values) and what a refusal looks
-like on the wire (400 with `codes.HEADER_MISMATCH`).
+like on the wire (400 with `HEADER_MISMATCH`).
 
 Source: spec 2026-07-28, basic/transports/streamable-http, "Request Metadata"; server/tools,
 "x-mcp-header"; SEP-2663 for the tasks extension. Header names compare without regard to case, values with.

@@ -36,8 +36,7 @@ import anyio
 from pydantic import ValidationError
 
 from .. import types
-from ..errors import McpError, MissingCapability, RequestTimeout, lacks
-from ..protocol.codes import INTERNAL_ERROR, METHOD_NOT_FOUND
+from ..errors import INTERNAL_ERROR, METHOD_NOT_FOUND, McpError, MissingCapability, RequestTimeout, lacks
 from .host_profiles import host_title
 from .models import describe
 

@@ -15,8 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from .._util.text import shorten
 from ..engine.connection import InboundRequest
-from ..errors import MissingCapability, ProtocolError, UrlElicitationRequired
-from ..protocol.codes import HEADER_MISMATCH
+from ..errors import HEADER_MISMATCH, MissingCapability, ProtocolError, UrlElicitationRequired
 from ..protocol.eras import CLIENT_CAPABILITIES, CLIENT_INFO, LOG_LEVEL, TASKS_EXTENSION, Era
 from ..protocol.headers import HeaderError, check_params
 from ..protocol.methods import CLOSE_STREAM

@@ -12,8 +12,7 @@ from typing import Any, TypeAlias, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from ..errors import McpError
-from ..protocol.codes import INVALID_PARAMS
+from ..errors import INVALID_PARAMS, McpError
 from ..protocol.limits import MAX_PROBLEMS
 from ..protocol.rights import Rights
 from ..types import Icon, Implementation, ServerCapabilities, WireModel

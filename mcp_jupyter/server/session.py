@@ -22,8 +22,7 @@ from .. import types
 from .._util.text import MAX_LINE_CHARS, safe_line
 from ..engine.channel import Channel
 from ..engine.connection import Connection, InboundRequest
-from ..errors import McpError
-from ..protocol import codes
+from ..errors import INVALID_PARAMS, INVALID_REQUEST, METHOD_NOT_FOUND, McpError
 from ..protocol.eras import SUBSCRIPTION_ID, Era, is_modern, modern_era, negotiate
 from ..protocol.frames import Notification
 from ..protocol.methods import FORGET_SENDER, METHODS
@@ -195,11 +194,11 @@ class ServerSession:
 
     def _legacy_era(self, call: InboundRequest) -> Era:
         if self._era is None and call.method not in _OPENING:
-            raise McpError(codes.INVALID_REQUEST, "Send initialize before any other request.")
+            raise McpError(INVALID_REQUEST, "Send initialize before any other request.")
         if self._era is None or (call.method == "initialize" and not self._used):
             return negotiate(call.params.get("protocolVersion"))
         if call.method == "initialize":
-            raise McpError(codes.INVALID_REQUEST, "This session is initialized already.")
+            raise McpError(INVALID_REQUEST, "This session is initialized already.")
         self._used = self._used or call.method not in _OPENING
         return self._era
 
@@ -230,14 +229,14 @@ class ServerSession:
     async def _set_level(self, call: InboundRequest) -> dict[str, Any]:
         level = call.params.get("level")
         if level not in LOG_LEVELS:
-            raise McpError(codes.INVALID_PARAMS, f"level must be one of {', '.join(LOG_LEVELS)}.")
+            raise McpError(INVALID_PARAMS, f"level must be one of {', '.join(LOG_LEVELS)}.")
         self._log_level = level
         return {}
 
     async def _subscribe(self, call: InboundRequest) -> dict[str, Any]:
         uri = _uri(call)
         if len(self._subscribed) >= MAX_SUBSCRIPTIONS and uri not in self._subscribed:
-            raise McpError(codes.INVALID_PARAMS, f"No more than {MAX_SUBSCRIPTIONS} subscriptions a session.")
+            raise McpError(INVALID_PARAMS, f"No more than {MAX_SUBSCRIPTIONS} subscriptions a session.")
         self._subscribed.add(uri)
         return {}
 
@@ -248,7 +247,7 @@ class ServerSession:
     async def _listen(self, call: InboundRequest) -> dict[str, Any]:
         wanted = call.params.get("notifications")
         if not isinstance(wanted, dict):
-            raise McpError(codes.INVALID_PARAMS, "params.notifications must be an object.")
+            raise McpError(INVALID_PARAMS, "params.notifications must be an object.")
         listener = Listener(call, wanted, _promised(self._introduced.capabilities))
         async with self._subscribed_to(listener):
             listener.tell("notifications/subscriptions/acknowledged", {"notifications": listener.honoured})
@@ -314,13 +313,13 @@ def _texts(wanted: Any) -> frozenset[str]:
 
 
 def _unknown(method: str) -> McpError:
-    return McpError(codes.METHOD_NOT_FOUND, f"There is no method {safe_line(method)!r}.")
+    return McpError(METHOD_NOT_FOUND, f"There is no method {safe_line(method)!r}.")
 
 
 def _uri(call: InboundRequest) -> str:
     uri = call.params.get("uri")
     if not isinstance(uri, str):
-        raise McpError(codes.INVALID_PARAMS, "params.uri must be a string.")
+        raise McpError(INVALID_PARAMS, "params.uri must be a string.")
     return uri
 
 

@@ -22,8 +22,7 @@ from typing import Any, BinaryIO, Final, Protocol
 import anyio
 
 from ..engine.channel import Channel, ReadHalf, Sink, WriteHalf, halves, joined
-from ..errors import ConnectionClosed, FrameError
-from ..protocol.codes import INVALID_REQUEST
+from ..errors import INVALID_REQUEST, ConnectionClosed, FrameError
 from ..protocol.frames import (
     ErrorResponse,
     Frame,

@@ -43,8 +43,7 @@ from anyio.abc import TaskGroup
 from anyio.lowlevel import checkpoint
 
 from .. import types
-from ..errors import McpError
-from ..protocol.codes import INTERNAL_ERROR, INVALID_PARAMS
+from ..errors import INTERNAL_ERROR, INVALID_PARAMS, McpError
 from ..protocol.frames import dumps_with_serialised
 from ..protocol.seals import Seal, SealError
 from .client_requests import ANSWER_SECONDS, kind_of, read_answer

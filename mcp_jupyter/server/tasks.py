@@ -16,8 +16,7 @@ from datetime import UTC, datetime
 from time import monotonic
 from typing import Any, Final
 
-from ..errors import McpError
-from ..protocol.codes import INTERNAL_ERROR, INVALID_PARAMS
+from ..errors import INTERNAL_ERROR, INVALID_PARAMS, McpError
 from ..protocol.eras import Era
 from .context import RequestContext
 from .suspended_calls import SuspendedCall, responses_in

@@ -10,8 +10,15 @@ import pytest
 
 from mcp_jupyter.engine.channel import memory_pair
 from mcp_jupyter.engine.connection import Connection
-from mcp_jupyter.errors import ConnectionClosed, FrameError, McpError, RequestTimeout
-from mcp_jupyter.protocol.codes import INTERNAL_ERROR, INVALID_REQUEST, METHOD_NOT_FOUND
+from mcp_jupyter.errors import (
+    INTERNAL_ERROR,
+    INVALID_REQUEST,
+    METHOD_NOT_FOUND,
+    ConnectionClosed,
+    FrameError,
+    McpError,
+    RequestTimeout,
+)
 from mcp_jupyter.protocol.frames import Message, Request
 from mcp_jupyter.protocol.limits import MAX_CONTAINERS, MAX_IN_FLIGHT
 

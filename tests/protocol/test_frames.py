@@ -13,8 +13,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from mcp_jupyter.errors import FrameError, TooManyContainers
-from mcp_jupyter.protocol.codes import INVALID_REQUEST, PARSE_ERROR
+from mcp_jupyter.errors import INVALID_REQUEST, PARSE_ERROR, FrameError, TooManyContainers
 from mcp_jupyter.protocol.frames import (
     ErrorResponse,
     Message,

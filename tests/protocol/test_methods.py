@@ -5,8 +5,14 @@ from __future__ import annotations
 
 import pytest
 
-from mcp_jupyter.errors import McpError
-from mcp_jupyter.protocol import codes, eras
+from mcp_jupyter.errors import (
+    INVALID_PARAMS,
+    METHOD_NOT_FOUND,
+    RESOURCE_NOT_FOUND,
+    UNSUPPORTED_PROTOCOL_VERSION,
+    McpError,
+)
+from mcp_jupyter.protocol import eras
 from mcp_jupyter.protocol.methods import LEGACY_VERSIONS, METHODS, MODERN_VERSIONS, VERSIONS, methods_of
 from mcp_jupyter.types import ListToolsResult
 
@@ -53,11 +59,11 @@ def test_the_envelope_makes_a_request_modern_whatever_its_method():
 @pytest.mark.parametrize(
     ("params", "code"),
     [
-        ({}, codes.INVALID_PARAMS),
-        (envelope(**{eras.PROTOCOL_VERSION: 7}), codes.INVALID_PARAMS),
-        (envelope(**{eras.CLIENT_CAPABILITIES: None}), codes.INVALID_PARAMS),
-        (envelope(**{eras.PROTOCOL_VERSION: "2031-01-01"}), codes.UNSUPPORTED_PROTOCOL_VERSION),
-        (envelope(**{eras.PROTOCOL_VERSION: "2025-11-25"}), codes.UNSUPPORTED_PROTOCOL_VERSION),
+        ({}, INVALID_PARAMS),
+        (envelope(**{eras.PROTOCOL_VERSION: 7}), INVALID_PARAMS),
+        (envelope(**{eras.CLIENT_CAPABILITIES: None}), INVALID_PARAMS),
+        (envelope(**{eras.PROTOCOL_VERSION: "2031-01-01"}), UNSUPPORTED_PROTOCOL_VERSION),
+        (envelope(**{eras.PROTOCOL_VERSION: "2025-11-25"}), UNSUPPORTED_PROTOCOL_VERSION),
     ],
 )
 def test_a_faulty_envelope_is_refused_with_the_code_of_its_fault(params, code):
@@ -88,12 +94,12 @@ def test_a_modern_result_is_completed_and_a_legacy_one_left_alone(result):
 
 
 def test_a_missing_resource_has_the_code_of_its_era():
-    assert eras.era_of("2025-11-25").resource_not_found("a://b").code == codes.RESOURCE_NOT_FOUND
+    assert eras.era_of("2025-11-25").resource_not_found("a://b").code == RESOURCE_NOT_FOUND
     modern = eras.era_of(V).resource_not_found("a://b")
-    assert (modern.code, modern.data) == (codes.INVALID_PARAMS, {"uri": "a://b"})
+    assert (modern.code, modern.data) == (INVALID_PARAMS, {"uri": "a://b"})
 
 
 def test_only_the_modern_era_gives_errors_an_http_status():
-    assert eras.era_of("2025-11-25").http_status(codes.METHOD_NOT_FOUND) == 200
-    assert eras.era_of(V).http_status(codes.METHOD_NOT_FOUND) == 404
-    assert eras.era_of(V).http_status(codes.UNSUPPORTED_PROTOCOL_VERSION) == 400
+    assert eras.era_of("2025-11-25").http_status(METHOD_NOT_FOUND) == 200
+    assert eras.era_of(V).http_status(METHOD_NOT_FOUND) == 404
+    assert eras.era_of(V).http_status(UNSUPPORTED_PROTOCOL_VERSION) == 400

@@ -12,8 +12,7 @@ import anyio
 import pytest
 from pydantic import Field
 
-from mcp_jupyter.errors import McpError
-from mcp_jupyter.protocol.codes import INTERNAL_ERROR
+from mcp_jupyter.errors import INTERNAL_ERROR, McpError
 from mcp_jupyter.server.fastmcp import FastMCP
 from tests.server.conversation import MODERN, Client, connected
 

@@ -7,8 +7,13 @@ import anyio
 import pytest
 
 from mcp_jupyter import types
-from mcp_jupyter.errors import McpError
-from mcp_jupyter.protocol import codes
+from mcp_jupyter.errors import (
+    INVALID_PARAMS,
+    INVALID_REQUEST,
+    METHOD_NOT_FOUND,
+    UNSUPPORTED_PROTOCOL_VERSION,
+    McpError,
+)
 from mcp_jupyter.protocol.eras import LOG_LEVEL, SERVER_INFO, SUBSCRIPTION_ID
 from mcp_jupyter.protocol.methods import LEGACY_VERSIONS, methods_of
 from mcp_jupyter.server.fastmcp import Context, FastMCP
@@ -56,7 +61,7 @@ async def test_before_the_handshake_only_ping_is_answered():
     async with connected(server(), initialize=None) as client:
         assert await client.ask("ping") == {}
         error = await refused(client.ask("tools/list"))
-        assert (error.code, "initialize" in error.message) == (codes.INVALID_REQUEST, True)
+        assert (error.code, "initialize" in error.message) == (INVALID_REQUEST, True)
 
 
 async def test_a_second_handshake_of_a_session_that_was_never_used_is_the_one_that_counts():
@@ -73,7 +78,7 @@ async def test_a_second_handshake_of_a_session_that_was_never_used_is_the_one_th
 async def test_a_second_handshake_that_is_malformed_leaves_the_first():
     """As if it had not been sent (2: slow or odd)."""
     async with connected(server()) as client:
-        assert (await refused(client.ask("initialize", {"protocolVersion": 7}))).code == codes.INVALID_PARAMS
+        assert (await refused(client.ask("initialize", {"protocolVersion": 7}))).code == INVALID_PARAMS
         assert "tools" in await client.ask("tools/list")
 
 
@@ -81,16 +86,16 @@ async def test_a_second_handshake_is_refused_and_the_session_goes_on():
     async with connected(server()) as client:
         await client.ask("tools/list")
         error = await refused(client.ask("initialize", {"protocolVersion": "2025-11-25"}))
-        assert error.code == codes.INVALID_REQUEST
+        assert error.code == INVALID_REQUEST
         assert await client.ask("ping") == {}
 
 
 async def test_a_malformed_handshake_names_the_fields_and_leaves_the_session_closed():
     async with connected(server(), initialize=None) as client:
         error = await refused(client.ask("initialize", {"protocolVersion": 7}))
-        assert error.code == codes.INVALID_PARAMS
+        assert error.code == INVALID_PARAMS
         assert "protocolVersion" in error.message
-        assert (await refused(client.ask("tools/list"))).code == codes.INVALID_REQUEST
+        assert (await refused(client.ask("tools/list"))).code == INVALID_REQUEST
 
 
 async def test_a_modern_request_needs_no_handshake_and_gets_a_complete_result():
@@ -130,7 +135,7 @@ OF_THE_TASKS_EXTENSION = {"tasks/get", "tasks/cancel"}
 @pytest.mark.parametrize("method", sorted(REMOVED - OF_THE_TASKS_EXTENSION))
 async def test_what_the_modern_era_removed_does_not_exist_there(method):
     async with connected(server()) as client:
-        assert (await refused(client.modern(method))).code == codes.METHOD_NOT_FOUND
+        assert (await refused(client.modern(method))).code == METHOD_NOT_FOUND
 
 
 async def test_both_eras_live_on_one_connection():
@@ -149,7 +154,7 @@ async def test_a_log_level_filters_what_a_session_hears():
 @pytest.mark.parametrize("level", ["loud", None, 3])
 async def test_an_unknown_log_level_is_refused(level):
     async with connected(server()) as client:
-        assert (await refused(client.ask("logging/setLevel", {"level": level}))).code == codes.INVALID_PARAMS
+        assert (await refused(client.ask("logging/setLevel", {"level": level}))).code == INVALID_PARAMS
 
 
 async def test_a_modern_request_hears_only_what_it_asks_for():
@@ -212,13 +217,13 @@ async def test_a_listener_hears_what_it_asked_for_under_its_own_id():
 async def test_a_malformed_listen_is_refused():
     async with connected(server(), initialize=None) as client:
         for params in ({}, {"notifications": 3}):
-            assert (await refused(client.modern("subscriptions/listen", params))).code == codes.INVALID_PARAMS
+            assert (await refused(client.modern("subscriptions/listen", params))).code == INVALID_PARAMS
 
 
 async def test_an_unknown_method_is_named():
     async with connected(server()) as client:
         error = await refused(client.ask("tools/dance"))
-        assert error.code == codes.METHOD_NOT_FOUND
+        assert error.code == METHOD_NOT_FOUND
         assert "tools/dance" in error.message
 
 
@@ -226,4 +231,4 @@ async def test_the_envelope_of_an_unknown_version_names_what_is_supported():
     async with connected(server(), initialize=None) as client:
         meta = MODERN | {"io.modelcontextprotocol/protocolVersion": "2031-01-01"}
         error = await refused(client.ask("tools/list", {"_meta": meta}))
-        assert (error.code, error.data["supported"]) == (codes.UNSUPPORTED_PROTOCOL_VERSION, ["2026-07-28"])
+        assert (error.code, error.data["supported"]) == (UNSUPPORTED_PROTOCOL_VERSION, ["2026-07-28"])

@@ -20,7 +20,7 @@ import pytest
 from mcp import Client, StdioServerParameters
 from mcp.client.stdio import stdio_client
 
-from mcp_jupyter.protocol import codes
+from mcp_jupyter.errors import INVALID_REQUEST, PARSE_ERROR
 from mcp_jupyter.server.stdio import END_SECONDS, INTERRUPT_SECONDS
 
 from .conversation import MODERN
@@ -169,13 +169,13 @@ def test_junk_is_answered_and_the_conversation_goes_on(peers):
     peer = peers()
     peer.open()
     for junk, code in (
-        (b"junk\n", codes.PARSE_ERROR),
-        (b"\xff\xfe\x00\n", codes.PARSE_ERROR),
-        (b"[]\n", codes.INVALID_REQUEST),
-        (b'{"jsonrpc":"2.0"}\n', codes.INVALID_REQUEST),
-        (b'{"jsonrpc":"2.0","id":null,"method":"ping"}\n', codes.INVALID_REQUEST),
-        (b"[" * 100_000 + b"\n", codes.PARSE_ERROR),
-        (b'{"jsonrpc":"2.0","id":1,"method":"ping","params":[' + b"NaN" + b"]}\n", codes.PARSE_ERROR),
+        (b"junk\n", PARSE_ERROR),
+        (b"\xff\xfe\x00\n", PARSE_ERROR),
+        (b"[]\n", INVALID_REQUEST),
+        (b'{"jsonrpc":"2.0"}\n', INVALID_REQUEST),
+        (b'{"jsonrpc":"2.0","id":null,"method":"ping"}\n', INVALID_REQUEST),
+        (b"[" * 100_000 + b"\n", PARSE_ERROR),
+        (b'{"jsonrpc":"2.0","id":1,"method":"ping","params":[' + b"NaN" + b"]}\n", PARSE_ERROR),
     ):
         peer.write(junk)
         assert peer.read()["error"]["code"] == code

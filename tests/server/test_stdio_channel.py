@@ -12,8 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mcp_jupyter.engine.channel import Sink
-from mcp_jupyter.errors import ConnectionClosed, FrameError
-from mcp_jupyter.protocol import codes
+from mcp_jupyter.errors import PARSE_ERROR, ConnectionClosed, FrameError
 from mcp_jupyter.protocol.frames import Message, Notification, Response
 from mcp_jupyter.server import stdio
 from mcp_jupyter.server.stdio import StdioChannel
@@ -63,7 +62,7 @@ async def test_pieces_of_any_size_are_the_same_lines(size):
     heard = await framed([data[at : at + size] for at in range(0, len(data), size)])
     assert [message.frame for message in heard.messages] == [Notification("ping")] * 4
     assert [message.raw.strip() for message in heard.messages] == [PING.strip()] * 4
-    assert [fault.code for fault in heard.faults] == [codes.PARSE_ERROR]
+    assert [fault.code for fault in heard.faults] == [PARSE_ERROR]
 
 
 @pytest.mark.anyio

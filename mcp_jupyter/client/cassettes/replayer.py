@@ -20,8 +20,7 @@ from pydantic import ValidationError
 from ... import types
 from ..._util.text import join_names, safe_line, shorten
 from ...engine.channel import Channel, Sink
-from ...errors import CassetteMiss, ConnectionClosed, McpError
-from ...protocol.codes import INVALID_REQUEST
+from ...errors import INVALID_REQUEST, CassetteMiss, ConnectionClosed, McpError
 from ...protocol.frames import Message, Notification, Request
 from ..callbacks import Event
 from ..requests import InterceptedRequest

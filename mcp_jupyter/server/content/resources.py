@@ -13,8 +13,7 @@ from pydantic import Field
 from pydantic_core import from_json
 
 from ..._util.text import join_names, safe_line
-from ...errors import McpError
-from ...protocol.codes import INVALID_PARAMS
+from ...errors import INVALID_PARAMS, McpError
 from ...protocol.frames import dumps, has_too_many_containers
 from . import tables
 from .columns import cells, short_format

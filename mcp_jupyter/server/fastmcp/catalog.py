@@ -11,8 +11,7 @@ import threading
 from collections.abc import Mapping
 from typing import Final, TypeVar
 
-from ...errors import McpError
-from ...protocol.codes import INVALID_PARAMS
+from ...errors import INVALID_PARAMS, McpError
 from ...protocol.seals import Seal, SealError
 from ..context import RequestContext
 from .prompts import Prompt

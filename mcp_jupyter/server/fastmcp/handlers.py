@@ -14,9 +14,7 @@ from typing import Any, Final, TypeVar
 
 from ... import types
 from ..._util.text import safe_line
-from ...errors import McpError, UnknownName
-from ...protocol import codes
-from ...protocol.codes import INVALID_PARAMS
+from ...errors import INTERNAL_ERROR, INVALID_PARAMS, McpError, UnknownName
 from ..constant_tools import READ_MORE, is_name
 from ..content import ContentTable
 from ..context import RequestContext
@@ -275,7 +273,7 @@ class Handlers:
         except McpError:
             raise
         except Exception as exc:
-            raise McpError(codes.INTERNAL_ERROR, error_text(explain(invocation.name, exc))) from exc
+            raise McpError(INTERNAL_ERROR, error_text(explain(invocation.name, exc))) from exc
 
 
 def _named(kind: str, name: str, known: Mapping[str, T]) -> T:

@@ -12,8 +12,7 @@ from typing import Any, Final
 from ... import types
 from ..._util.absent import absent
 from ..._util.text import safe_line
-from ...errors import McpError, ToolError
-from ...protocol.codes import INVALID_PARAMS
+from ...errors import INVALID_PARAMS, McpError, ToolError
 from ...protocol.uri_templates import UriTemplate, path_fault
 from ..content import ContentTable, ResourceValue, to_resource
 from ..runner import Invocation, converted

@@ -24,8 +24,7 @@ from tornado.httputil import HTTPServerRequest
 from tornado.web import RequestHandler
 
 from ..._util.text import safe_line
-from ...errors import McpError
-from ...protocol.codes import INVALID_REQUEST
+from ...errors import INVALID_REQUEST, McpError
 from ...protocol.frames import Frame, Message, Request, RequestId
 from ...protocol.limits import MAX_BODY_BYTES
 from ...protocol.origins import HostRule, OriginRule, loopback

@@ -24,9 +24,8 @@ from tornado.http1connection import HTTP1Connection
 from tornado.iostream import StreamClosedError
 from tornado.web import HTTPError, RequestHandler, stream_request_body
 
-from ...errors import FrameError, McpError
+from ...errors import INTERNAL_ERROR, INVALID_REQUEST, FrameError, McpError
 from ...protocol import sse
-from ...protocol.codes import INTERNAL_ERROR, INVALID_REQUEST
 from ...protocol.frames import ErrorResponse, Frame, Message, Request, classify, dumps, encode
 from ...protocol.limits import MAX_BODY_BYTES, SEND_TIMEOUT_SECONDS, SSE_KEEPALIVE_SECONDS
 from .admission import JSON, Authenticator, Principal, Refusal, RefusalLog, admit

@@ -11,9 +11,8 @@ from __future__ import annotations
 
 from urllib.parse import quote
 
-from ...errors import FrameError, McpError, McpJupyterError
+from ...errors import METHOD_NOT_FOUND, FrameError, McpError, McpJupyterError
 from ...protocol import sse
-from ...protocol.codes import METHOD_NOT_FOUND
 from ...protocol.eras import is_modern
 from ...protocol.frames import ErrorResponse, Frame, Message, Request, classify, parse
 from .admission import Refusal

@@ -11,9 +11,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from ...errors import BacklogFull, FrameError, McpError
+from ...errors import HEADER_MISMATCH, INTERNAL_ERROR, INVALID_PARAMS, BacklogFull, FrameError, McpError
 from ...protocol import headers
-from ...protocol.codes import HEADER_MISMATCH, INTERNAL_ERROR, INVALID_PARAMS
 from ...protocol.eras import (
     CLIENT_CAPABILITIES,
     PROTOCOL_VERSION,

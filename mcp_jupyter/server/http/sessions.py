@@ -24,8 +24,15 @@ import anyio
 
 from ...engine.channel import Channel
 from ...engine.pool import ChannelPool
-from ...errors import BacklogFull, ConnectionClosed, FrameError, McpError, McpJupyterError
-from ...protocol.codes import INTERNAL_ERROR, INVALID_REQUEST
+from ...errors import (
+    INTERNAL_ERROR,
+    INVALID_REQUEST,
+    BacklogFull,
+    ConnectionClosed,
+    FrameError,
+    McpError,
+    McpJupyterError,
+)
 from ...protocol.eras import LATEST_LEGACY, MODERN_META
 from ...protocol.frames import (
     ErrorResponse,

@@ -11,9 +11,15 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from ...errors import FrameError, McpError, McpJupyterError, OutOfScope
+from ...errors import (
+    INTERNAL_ERROR,
+    UNSUPPORTED_PROTOCOL_VERSION,
+    FrameError,
+    McpError,
+    McpJupyterError,
+    OutOfScope,
+)
 from ...protocol import headers
-from ...protocol.codes import INTERNAL_ERROR, UNSUPPORTED_PROTOCOL_VERSION
 from ...protocol.eras import LATEST_LEGACY, LATEST_MODERN, Era, era_of
 from ...protocol.frames import (
     ErrorResponse,

@@ -17,8 +17,7 @@ from pydantic import TypeAdapter, ValidationError
 from pydantic_core import from_json
 
 from ... import types
-from ...errors import McpError, ToolError, UncheckableSchema
-from ...protocol import codes
+from ...errors import INTERNAL_ERROR, INVALID_PARAMS, McpError, ToolError, UncheckableSchema
 from ...protocol.frames import dumps
 from ...protocol.headers import HeaderError, param_headers
 from ...protocol.validation import JsonSchema
@@ -308,7 +307,7 @@ def _lister(
 
     async def page(context: RequestContext, params: types.PaginatedRequestParams) -> R:
         if params.cursor is not None and not takes_request:
-            raise McpError(codes.INVALID_PARAMS, "There is no such cursor: this list has one page.")
+            raise McpError(INVALID_PARAMS, "There is no such cursor: this list has one page.")
         value = await _told(function(request(params=params)) if takes_request else function())
         if isinstance(value, result):
             return value.model_copy()
@@ -339,7 +338,7 @@ def _uri_for(function: Callable[..., Any]) -> Callable[[str], Any]:
         try:
             return adapter.validate_python(uri)
         except ValidationError:
-            raise McpError(codes.INVALID_PARAMS, "params.uri must be a URL.") from None
+            raise McpError(INVALID_PARAMS, "params.uri must be a URL.") from None
 
     return as_url
 
@@ -351,7 +350,7 @@ async def _told(answer: Awaitable[Any]) -> Any:
     except McpError:
         raise
     except Exception as exc:
-        raise McpError(codes.INTERNAL_ERROR, explained(exc)) from exc
+        raise McpError(INTERNAL_ERROR, explained(exc)) from exc
 
 
 # -- tools ---------------------------------------------------------------------------------------

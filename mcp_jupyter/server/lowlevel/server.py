@@ -26,8 +26,7 @@ from ..._util.text import safe_line
 from ..._version import __version__
 from ...engine.channel import Channel, ReadHalf, WriteHalf, joined
 from ...engine.connection import InboundRequest
-from ...errors import McpError
-from ...protocol import codes
+from ...errors import METHOD_NOT_FOUND, McpError
 from ...protocol.frames import Notification
 from ...protocol.limits import MAX_STREAM_BACKLOG
 from ...protocol.rights import EVERY_RIGHT, Rights
@@ -243,7 +242,7 @@ class Server(Decorators, Generic[L]):
         try:
             model, handler = self._handlers[method]
         except KeyError:
-            raise McpError(codes.METHOD_NOT_FOUND, f"There is no method {safe_line(method)!r}.") from None
+            raise McpError(METHOD_NOT_FOUND, f"There is no method {safe_line(method)!r}.") from None
         return await handler(context, parameters(model, params))
 
     async def answer_in_rounds(self, method: str, params: Mapping[str, Any], context: RequestContext) -> Any:

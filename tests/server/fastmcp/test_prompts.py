@@ -8,8 +8,7 @@ from typing import Any
 import pytest
 
 from mcp_jupyter import types
-from mcp_jupyter.errors import McpError, ToolError
-from mcp_jupyter.protocol import codes
+from mcp_jupyter.errors import INTERNAL_ERROR, INVALID_PARAMS, McpError, ToolError
 from mcp_jupyter.server.fastmcp import AssistantMessage, Context, FastMCP, Image, Message, UserMessage
 
 from .speaker import Speaker, both_eras, speaking
@@ -142,7 +141,7 @@ async def test_what_does_not_fit_is_named(era):
             ({}, "name: Field required"),
         ):
             error = await refused(client, **params)
-            assert error.code == codes.INVALID_PARAMS
+            assert error.code == INVALID_PARAMS
             assert words in error.message
 
 
@@ -164,7 +163,7 @@ async def test_a_function_that_raises(error, words):
     async with speaking(mcp) as client:
         for _ in range(2):
             found = await refused(client, name="p")
-            assert found.code == codes.INTERNAL_ERROR
+            assert found.code == INTERNAL_ERROR
             assert words in found.message
 
 

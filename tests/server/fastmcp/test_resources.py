@@ -11,8 +11,7 @@ import pandas as pd
 import pytest
 
 from mcp_jupyter import types
-from mcp_jupyter.errors import McpError, ToolError
-from mcp_jupyter.protocol import codes
+from mcp_jupyter.errors import INTERNAL_ERROR, INVALID_PARAMS, RESOURCE_NOT_FOUND, McpError, ToolError
 from mcp_jupyter.server.fastmcp import Context, FastMCP, Image
 
 from ..conversation import connected
@@ -218,7 +217,7 @@ async def test_variables_reach_the_function_decoded_and_with_its_types():
         assert await text("file:///a/b/c.txt") == "a/b/c.txt"
         for uri, named in (("repo://me/x/issues/seven", "number"), ("find://c", "kind")):
             error = await refused(client, uri)
-            assert error.code == codes.INVALID_PARAMS
+            assert error.code == INVALID_PARAMS
             assert f"{named}: Input should be" in error.message
 
 
@@ -266,7 +265,7 @@ async def test_a_value_that_leads_out_of_a_folder_reaches_no_function(era):
         for value, fault in (LEADING_OUT | ABSOLUTE).items():
             for uri in (f"file://here/{value}", f"file://here/x?version={value}", f"tree:{value}"):
                 error = await refused(client, uri)
-                assert error.code == codes.INVALID_PARAMS
+                assert error.code == INVALID_PARAMS
                 assert error.message.endswith(f"{fault}."), error.message
         assert seen == []
         for value in ("a%2Fb", "..a", "a%5Cb", "%252e%252e%252fx", "1%3A30"):
@@ -338,9 +337,7 @@ def test_a_uri_that_does_not_go_with_its_function_is_refused(uri, function, said
 # -- when there is nothing ------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("era", "code"), [("legacy", codes.RESOURCE_NOT_FOUND), ("modern", codes.INVALID_PARAMS)]
-)
+@pytest.mark.parametrize(("era", "code"), [("legacy", RESOURCE_NOT_FOUND), ("modern", INVALID_PARAMS)])
 async def test_an_unknown_resource_by_the_rules_of_each_era(era, code):
     mcp = FastMCP()
     mcp.resource("data://{a}")(lambda a: a)
@@ -378,7 +375,7 @@ async def test_a_function_that_raises(era, concurrent, error, said):
     async with speaking(mcp, era) as client:
         for _ in range(2):
             found = await refused(client, "data://x")
-            assert (found.code, found.message) == (codes.INTERNAL_ERROR, said)
+            assert (found.code, found.message) == (INTERNAL_ERROR, said)
 
 
 async def test_a_function_may_say_its_own_error():

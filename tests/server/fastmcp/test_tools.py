@@ -10,8 +10,7 @@ import anyio
 import pytest
 
 from mcp_jupyter import types
-from mcp_jupyter.errors import McpError
-from mcp_jupyter.protocol import codes
+from mcp_jupyter.errors import INVALID_PARAMS, McpError
 from mcp_jupyter.server.fastmcp import FastMCP
 from mcp_jupyter.server.fastmcp.tools import Tool
 
@@ -289,7 +288,7 @@ async def test_an_unknown_tool_is_an_error_that_says_which_there_are(era):
     async with speaking(mcp, era) as client:
         with pytest.raises(McpError) as caught:
             await client.call("ad")
-        assert caught.value.code == codes.INVALID_PARAMS
+        assert caught.value.code == INVALID_PARAMS
         assert str(caught.value) == "There is no tool 'ad'. There are: add."
 
 
@@ -299,7 +298,7 @@ async def test_a_call_without_a_name_is_refused(era):
         for params in ({}, {"name": 5}, {"name": "x", "arguments": [1]}):
             with pytest.raises(McpError) as caught:
                 await client.ask("tools/call", **params)
-            assert caught.value.code == codes.INVALID_PARAMS
+            assert caught.value.code == INVALID_PARAMS
 
 
 @both_eras

@@ -11,8 +11,7 @@ import anyio
 
 from mcp_jupyter.engine.channel import Channel
 from mcp_jupyter.engine.connection import Connection, InboundRequest
-from mcp_jupyter.errors import McpError
-from mcp_jupyter.protocol.codes import INVALID_PARAMS, INVALID_REQUEST, METHOD_NOT_FOUND
+from mcp_jupyter.errors import INVALID_PARAMS, INVALID_REQUEST, METHOD_NOT_FOUND, McpError
 from mcp_jupyter.protocol.eras import era_of, is_modern, modern_era, negotiate
 from mcp_jupyter.protocol.frames import Notification
 from mcp_jupyter.protocol.methods import CLOSE_STREAM

@@ -11,8 +11,7 @@ import pytest
 from pydantic import AnyUrl
 
 from mcp_jupyter import Client, types
-from mcp_jupyter.errors import McpError
-from mcp_jupyter.protocol import codes
+from mcp_jupyter.errors import INTERNAL_ERROR, INVALID_PARAMS, McpError
 from mcp_jupyter.server.lowlevel import NotificationOptions, ReadResourceContents, Server
 
 from ..conversation import connected
@@ -72,7 +71,7 @@ async def test_what_is_no_resource_is_the_servers_fault(server: Server[Any], val
     async with Client(server) as client:
         with pytest.raises(McpError, match="TypeError") as caught:
             await client.read_resource("x:y")
-    assert caught.value.code == codes.INTERNAL_ERROR
+    assert caught.value.code == INTERNAL_ERROR
     assert "ReadResourceContents" in caplog.text
 
 
@@ -111,7 +110,7 @@ async def test_a_list_of_one_page_knows_no_cursor(server: Server[Any]):
         assert [item.name for item in await client.list_resources()] == ["0", "1"]
         with pytest.raises(McpError, match="no such cursor") as caught:
             await client.session.list_resources("2")
-    assert caught.value.code == codes.INVALID_PARAMS
+    assert caught.value.code == INVALID_PARAMS
 
 
 async def test_a_page_of_the_handlers_own_stays_as_it_is(server: Server[Any]):

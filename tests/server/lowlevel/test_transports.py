@@ -10,8 +10,7 @@ from typing import Any
 import pytest
 
 from mcp_jupyter import Client, types
-from mcp_jupyter.errors import McpError
-from mcp_jupyter.protocol import codes
+from mcp_jupyter.errors import INVALID_PARAMS, METHOD_NOT_FOUND, McpError
 from mcp_jupyter.server.http.app import serve_http
 
 from .lending import LoanParams, LoanResult, command, make_server
@@ -91,10 +90,10 @@ async def test_a_method_of_its_own(library: Client):
     assert plain.model_extra == {"title": "emma", "due": 14}
     with pytest.raises(McpError, match=r"days: .* integer") as caught:
         await library.session.send_request("library/lend", {"title": "emma", "days": "soon"})
-    assert caught.value.code == codes.INVALID_PARAMS
+    assert caught.value.code == INVALID_PARAMS
     with pytest.raises(McpError) as caught:
         await library.session.send_request("library/burn")
-    assert caught.value.code == codes.METHOD_NOT_FOUND
+    assert caught.value.code == METHOD_NOT_FOUND
 
 
 async def test_what_it_says_of_itself(library: Client, request: pytest.FixtureRequest):

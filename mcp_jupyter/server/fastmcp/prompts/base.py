@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from .... import types
-from ....errors import McpError, ToolError
-from ....protocol.codes import INVALID_PARAMS
+from ....errors import INVALID_PARAMS, McpError, ToolError
 from ...content import ContentTable
 from ...content.images import without_texts
 from ...runner import Invocation, converted
