@@ -278,3 +278,11 @@ def test_files_of_others_are_replaced_by_the_same_function(file_class: Any, file
     kept.replace("{}") if isinstance(kept, ConfigFile) else kept.write(b"{}")
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     assert list(file.parent.iterdir()) == [file]
+
+
+def test_a_text_that_is_not_unicode_is_refused_in_words(file: Path) -> None:
+    """A file name may hold any bytes; Python reads those that are not UTF-8 as lone surrogates."""
+    kept = PrivateJsonFile(file, dict[str, str], 1000, ConfigError)
+    with pytest.raises(ConfigError, match="a value has no JSON form"):
+        kept.write({"path": "caf\udce9.ipynb"})
+    assert not file.exists()

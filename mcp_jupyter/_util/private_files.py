@@ -350,3 +350,5 @@ class PrivateJsonFile(Generic[T]):
             yield
         except OSError as exc:
             raise self.error(f"{self.path} cannot be written: {exc.strerror}.") from None
+        except ValueError:  # a file name that is not valid Unicode
+            raise self.error(f"{self.path} cannot be written: a value has no JSON form.") from None
