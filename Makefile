@@ -12,7 +12,7 @@ JOBS ?= 3
 HOSTS ?= all
 
 # What `make unit` runs: no kernel, no Jupyter Server and no other front end.
-UNIT := tests/test_layers.py tests/test_private_names.py tests/test_private_files.py \
+UNIT := tests/test_layers.py tests/test_private_names.py tests/util \
 	tests/types tests/protocol tests/engine tests/ipc tests/server tests/client
 QUICK := not alone and not slow
 

@@ -19,11 +19,11 @@ from IPython.core.completer import (
     context_matcher,
 )
 
+from .._util.json_schema import MAX_CHOICES, Schema, allowed_values, kinds, properties, resolve
 from .._util.text import is_safe_line
 from ..types import Prompt, Resource, ResourceTemplate, Tool
 from .exports import fitted_names
 from .functions import ToolFunction, Tools, attribute_names, is_plain_name
-from .schemas import arguments_of, resolved, values_of
 
 __all__ = [
     "Bracket",
@@ -176,19 +176,19 @@ def _arguments(tool: Tool, place: Place, after: str, token: str) -> SimpleMatche
     """The names of arguments, or of one of them the values."""
     assert place.bracket is not None
     *given, begun = place.bracket.parts
-    arguments = arguments_of(tool)
+    arguments = properties(tool.inputSchema)
     typed = place.text[begun:]
     if place.string is None and (name := _NAME.match(typed)):
         ends = [*given, begun][1:]
         others = (place.text[start:end] for start, end in zip(given, ends, strict=True))
         used = {match[1] for text in others if (match := _VALUE.match(text))}
-        free = [each for each in arguments.properties if is_plain_name(each) and each not in used]
+        free = [each for each in arguments.schemas if is_plain_name(each) and each not in used]
         ordered = sorted(free, key=lambda each: each not in arguments.required)
         return _result(name[1], [f"{each}=" for each in ordered], token, "param")
     value = _VALUE.match(typed)
-    if value is None or value[1] not in arguments.properties:
+    if value is None or value[1] not in arguments.schemas:
         return _nothing()
-    values = values_of(arguments.properties[value[1]], tool.inputSchema)
+    values = _offered(arguments.schemas[value[1]], tool.inputSchema)
     return _values(values, value[2], after, token)
 
 
@@ -197,9 +197,20 @@ def _items(tool: Tool, place: Place, after: str, token: str) -> SimpleMatcherRes
     assert place.outer is not None
     assert place.bracket is not None
     name = _VALUE.match(place.text[place.outer.parts[-1] : place.bracket.before])
-    schema = resolved(arguments_of(tool).properties.get(name[1]) if name else None, tool.inputSchema)
+    schema = properties(tool.inputSchema).schemas.get(name[1], {}) if name else {}
     partial = place.text[place.bracket.parts[-1] :].lstrip()
-    return _values(values_of(schema.get("items"), tool.inputSchema), partial, after, token)
+    return _values(_offered(schema.get("items"), tool.inputSchema), partial, after, token)
+
+
+def _offered(schema: Any, root: Schema) -> list[Any]:
+    """Values to offer for an argument: those it is limited to, else its default and examples."""
+    schema = resolve(schema, root)
+    if kinds(schema) == ["array"]:
+        return []
+    examples = schema.get("examples")
+    suggested = [schema.get("default"), *(examples[:MAX_CHOICES] if isinstance(examples, list) else ())]
+    values = allowed_values(schema, root) or [each for each in suggested if each is not None]
+    return [value for value in values if value is None or isinstance(value, str | int | float)]
 
 
 def _values(values: list[Any], partial: str, after: str, token: str) -> SimpleMatcherResult:
@@ -294,12 +305,12 @@ def _call_words(server: Server, given: list[str], last: str) -> list[str]:
     tool = server.definitions.get(given[0])
     if tool is None:
         return []
-    properties = arguments_of(tool).properties
+    schemas = properties(tool.inputSchema).schemas
     name, equals, _ = last.partition("=")
     if equals:
-        values = values_of(properties.get(name, {}), tool.inputSchema)
+        values = _offered(schemas.get(name, {}), tool.inputSchema)
         return [f"{name}={_word(value)}" for value in values]
-    return _unused(properties, given)
+    return _unused(schemas, given)
 
 
 def _prompt_words(server: Server, given: list[str], last: str) -> list[str]:

@@ -13,10 +13,10 @@ from collections.abc import Callable, Iterable, Mapping
 from copy import deepcopy
 from typing import Any, Final, Literal
 
+from .._util.json_schema import properties
 from .._util.names import MAX_NAME_CHARS, marked_name, plain_name
 from .._util.text import safe_block
 from ..types import Tool
-from .schemas import arguments_of
 
 __all__ = ["fitted_names", "tool_schemas"]
 
@@ -79,10 +79,10 @@ def _description(tool: Tool) -> str:
 
 def _schema(tool: Tool) -> dict[str, Any]:
     top = {name: value for name, value in tool.inputSchema.items() if name not in _COMBINING}
-    arguments = arguments_of(tool)
-    properties = tool.inputSchema.get("properties")
-    own = properties if isinstance(properties, Mapping) else {}
-    schema = {**top, "type": "object", "properties": {**arguments.properties, **own}}
+    arguments = properties(tool.inputSchema)
+    named = tool.inputSchema.get("properties")
+    own = named if isinstance(named, Mapping) else {}
+    schema = {**top, "type": "object", "properties": {**arguments.schemas, **own}}
     if arguments.required:
         schema["required"] = list(arguments.required)
     else:

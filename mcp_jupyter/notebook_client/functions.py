@@ -24,6 +24,17 @@ from typing import Any, Final
 
 from pydantic_core import from_json, to_json
 
+from .._util.json_schema import (
+    Properties,
+    Schema,
+    alternatives,
+    branches,
+    choices,
+    kinds,
+    members,
+    properties,
+    resolve,
+)
 from .._util.text import MAX_NAMED, MAX_PAGE_CHARS, is_safe_line, join_names, safe_block, safe_line
 from ..errors import McpJupyterError, UncheckableSchema
 from ..protocol.validation import JsonSchema
@@ -32,16 +43,6 @@ from ..server.content.size_limits import MAX_PARTS, extent
 from ..types import Tool
 from .display import Listing
 from .exports import fitted_names
-from .schemas import (
-    MAX_ALTERNATIVES,
-    Arguments,
-    Schema,
-    arguments_of,
-    encoding_of,
-    part_of,
-    resolved,
-    type_text,
-)
 from .tracebacks import ArgumentTypeError, ArgumentValueError
 
 __all__ = [
@@ -237,9 +238,9 @@ def docstring(tool: Tool) -> str:
     """What a tool says of itself and its arguments, in numpydoc form."""
     said = safe_block((tool.description or tool.title or "").strip())
     parts = [said or f"The tool {safe_line(tool.name)}."]
-    arguments = arguments_of(tool)
+    arguments = properties(tool.inputSchema)
     lines = []
-    for name, schema in list(arguments.properties.items())[:MAX_LISTED]:
+    for name, schema in list(arguments.schemas.items())[:MAX_LISTED]:
         optional = "" if name in arguments.required else ", optional"
         lines.append(f"{safe_line(name)} : {type_text(schema, tool.inputSchema)}{optional}")
         about = schema.get("description")
@@ -259,6 +260,29 @@ def docstring(tool: Tool) -> str:
 
 MAX_PARAMETERS: Final = 100
 """Shown in a signature; further ones are taken, too."""
+
+MAX_TYPE_DEPTH: Final = 3
+"""Types within types that are written out, as in list[list[str]]."""
+
+MAX_ALTERNATIVES: Final = 8
+"""Types of a union that are written out. With `MAX_TYPE_DEPTH` the bound on the work for one argument."""
+
+MAX_LITERALS: Final = 12
+"""Values of an enumeration that are written out in a type. Completion offers more."""
+
+MAX_LITERAL_CHARS: Final = 40
+"""Of one such value."""
+
+MAX_TYPE_CHARS: Final = 200
+"""Of a type in a signature."""
+
+_TYPES: Final = {
+    "string": "str", "integer": "int", "number": "float", "boolean": "bool", "array": "list",
+    "object": "dict", "null": "None",
+}  # fmt: skip
+
+_ENCODINGS: Final = {"base64": "base64", "base64url": "base64url", "byte": "base64"}
+"""Of `contentEncoding` (JSON Schema, validation, 8.3), and of `format` as pydantic and OpenAPI have it."""
 
 
 class _Words:
@@ -294,31 +318,77 @@ def signature_of(tool: Tool) -> inspect.Signature:
     Arguments whose names are none in Python go by `**{"x-y": 1}`; a signature with such ones, or of a
     tool that takes others, ends in `**arguments`.
     """
-    arguments = arguments_of(tool)
     root = tool.inputSchema
-    names = [name for name in arguments.properties if is_plain_name(name)][:MAX_PARAMETERS]
+    arguments = properties(root)
+    names = [name for name in arguments.schemas if is_plain_name(name)][:MAX_PARAMETERS]
     first = [name for name in names if name in arguments.required]
     parameters = [
         inspect.Parameter(
             name,
             inspect.Parameter.KEYWORD_ONLY,
-            annotation=_Words(type_text(arguments.properties[name], root)),
+            annotation=_Words(type_text(arguments.schemas[name], root)),
             default=_default(arguments, name),
         )
         for name in [*first, *(name for name in names if name not in arguments.required)]
     ]
-    if arguments.is_open or len(names) < len(arguments.properties):
+    if arguments.is_open or len(names) < len(arguments.schemas):
         parameters.append(inspect.Parameter(_free("arguments", names), inspect.Parameter.VAR_KEYWORD))
     return inspect.Signature(parameters)
 
 
-def _default(arguments: Arguments, name: str) -> Any:
-    schema = arguments.properties[name]
+def _default(arguments: Properties, name: str) -> Any:
+    schema = arguments.schemas[name]
     if name in arguments.required:
         return inspect.Parameter.empty
     if "default" not in schema:
         return NOT_GIVEN
     return _Words(reprlib.repr(schema["default"]))
+
+
+def type_text(schema: Any, root: Schema) -> str:
+    """A schema as a Python type, as in `Literal['c', 'f'] | None`; `Any` where it does not say."""
+    text = " | ".join(_unique(_types(schema, root, 0)))
+    return text if len(text) <= MAX_TYPE_CHARS else "Any"
+
+
+def _types(schema: Any, root: Schema, depth: int) -> list[str]:
+    """The alternatives of a type."""
+    if depth > MAX_TYPE_DEPTH:
+        return ["Any"]
+    schema = resolve(schema, root)
+    if values := choices(schema, root, MAX_LITERALS + 1):
+        return _literal([value for _, value in values])
+    if offered := alternatives(schema):
+        if len(offered) > MAX_ALTERNATIVES:
+            return ["Any"]
+        return [text for each in offered for text in _types(each, root, depth + 1)]
+    return [_type(kind, schema, root, depth) for kind in kinds(schema)] or ["Any"]
+
+
+def _type(kind: str, schema: Schema, root: Schema, depth: int) -> str:
+    if kind == "string" and _encoding([schema]) is not None:
+        return "bytes"
+    if kind == "array" and isinstance(schema.get("items"), Mapping):
+        inner = " | ".join(_unique(_types(schema["items"], root, depth + 1)))
+        return "list" if inner == "Any" else f"list[{inner}]"
+    return _TYPES[kind]
+
+
+def _unique(texts: Iterable[str]) -> list[str]:
+    """Each text once, `None` last."""
+    found = sorted(dict.fromkeys(texts), key="None".__eq__)
+    return ["Any"] if "Any" in found else found
+
+
+def _literal(values: list[Any]) -> list[str]:
+    """Values as one `Literal`; as their types where they are too many, too long or not literals in Python."""
+    null = ["None"] if None in values else []
+    rest = [value for value in values if value is not None]
+    plain = all(isinstance(value, str | int) for value in rest)
+    texts = [*dict.fromkeys(map(repr, rest))] if plain else []
+    if rest and (not plain or len(texts) > MAX_LITERALS or max(map(len, texts)) > MAX_LITERAL_CHARS):
+        return [*dict.fromkeys(type(value).__name__ for value in rest), *null]
+    return ([f"Literal[{', '.join(texts)}]"] if rest else []) + null
 
 
 def _free(name: str, taken: list[str]) -> str:
@@ -339,37 +409,38 @@ def checked(tool: Tool, kwargs: Mapping[str, Any]) -> dict[str, Any]:
     ValueError
         A value does not fit the schema; the message has a line for each.
     """
-    arguments = arguments_of(tool)
+    root = tool.inputSchema
+    text = to_json(root, inf_nan_mode="constants")
+    arguments = _properties(text)
     values = {
-        name: _json(name, value, arguments.properties.get(name, {}), tool.inputSchema)
+        name: _json(name, value, arguments.schemas.get(name, {}), root)
         for name, value in kwargs.items()
         if value is not NOT_GIVEN
     }
     try:
-        schema = compiled(tool.inputSchema)
+        schema = _compiled(text)
         _check_names(tool, arguments, values)
         problems = schema.problems(values)
     except UncheckableSchema:
         return values
     if problems:
         with contextlib.suppress(UncheckableSchema):  # a hint, no more
-            problems += _nearest(schema, tool, arguments, values)
+            problems += _nearest(schema, arguments, root, values)
         raise ArgumentValueError("\n".join(map(_problem, problems)))
     return values
 
 
-def _nearest(schema: JsonSchema, tool: Tool, arguments: Arguments, values: Mapping[str, Any]) -> list[str]:
+def _nearest(schema: JsonSchema, arguments: Properties, root: Schema, values: Mapping[str, Any]) -> list[str]:
     """Of arguments that fit none of several alternatives, what keeps them from fitting the nearest."""
     found = []
     for name, value in values.items():
-        part = arguments.properties.get(name, {})
-        choices = part.get("anyOf", part.get("oneOf"))
-        if not isinstance(choices, list) or len(choices) > MAX_ALTERNATIVES:
+        offered = alternatives(arguments.schemas.get(name, {}))
+        if len(offered) > MAX_ALTERNATIVES:
             continue
-        misfits = [schema.problems(value, choice) for choice in choices if isinstance(choice, Mapping)]
+        misfits = [schema.problems(value, each) for each in offered if isinstance(each, Mapping)]
         nearest = min((each for each in misfits if _is_inside(each)), key=len, default=[])
         if all(misfits) and nearest:
-            titles = [resolved(choice, tool.inputSchema).get("title") for choice in choices]
+            titles = [resolve(each, root).get("title") for each in offered]
             title = titles[misfits.index(nearest)]
             which = "the nearest of them"
             if isinstance(title, str):
@@ -400,21 +471,27 @@ def _compiled(schema: bytes) -> JsonSchema:
     return JsonSchema(from_json(schema))
 
 
-def _check_names(tool: Tool, arguments: Arguments, values: Mapping[str, Any]) -> None:
+@lru_cache(maxsize=128)
+def _properties(schema: bytes) -> Properties:
+    """By content, as `_compiled`."""
+    return properties(from_json(schema))
+
+
+def _check_names(tool: Tool, arguments: Properties, values: Mapping[str, Any]) -> None:
     name = safe_line(tool.name)
     for given in values:
-        if given not in arguments.properties and given not in arguments.required and not arguments.is_open:
-            close = get_close_matches(given, arguments.properties, n=3)
+        if given not in arguments.schemas and given not in arguments.required and not arguments.is_open:
+            close = get_close_matches(given, arguments.schemas, n=3)
             hint = f"Did you mean {_joined(close, ' or ')}?" if close else _takes(arguments)
             raise ArgumentTypeError(f"{name}() takes no argument {safe_line(given)!r}. {hint}")
     missing = [each for each in arguments.required if each not in values]
     if missing:
-        texts = [_described(each, arguments.properties.get(each, {}), tool) for each in missing[:MAX_NAMED]]
+        texts = [_described(each, arguments.schemas.get(each, {}), tool) for each in missing[:MAX_NAMED]]
         raise ArgumentTypeError(f"{name}() needs {_joined(texts, ' and ')}.")
 
 
-def _takes(arguments: Arguments) -> str:
-    return f"It takes {join_names(arguments.properties) or 'none'}."
+def _takes(arguments: Properties) -> str:
+    return f"It takes {join_names(arguments.schemas) or 'none'}."
 
 
 def _described(name: str, schema: Schema, tool: Tool) -> str:
@@ -439,7 +516,7 @@ def _problem(text: str) -> str:
 def _json(name: str, value: Any, schema: Schema, root: Schema) -> Any:
     try:
         if extent(value).binary:
-            value = _encoded(value, schema, root)
+            value = _encoded(value, branches(schema, root), root)
         return plain(value, _other)
     except (TypeError, ValueError) as exc:
         kind = ArgumentTypeError if isinstance(exc, TypeError) else ArgumentValueError
@@ -450,19 +527,30 @@ def _json(name: str, value: Any, schema: Schema, root: Schema) -> Any:
         ) from None
 
 
-def _encoded(value: Any, schema: Schema, root: Schema) -> Any:
-    """The same with its bytes as base64, in the alphabet that the schema asks for; else the common one."""
+def _encoded(value: Any, parts: list[Schema], root: Schema) -> Any:
+    """The same with its bytes as base64, in the alphabet that the schema asks for; else the common one.
+
+    Parameters
+    ----------
+    parts : list of mapping
+        The branches of the value's schema.
+    """
     if isinstance(value, bytes | bytearray | memoryview):
-        is_url = encoding_of(schema, root) == "base64url"
+        is_url = _encoding(parts) == "base64url"
         return (urlsafe_b64encode if is_url else b64encode)(value).decode("ascii")
-    if isinstance(value, dict):
-        return {key: _encoded(item, part_of(schema, str(key), root), root) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_encoded(item, part_of(schema, at, root), root) for at, item in enumerate(value)]
     if is_dataclass(value) and not isinstance(value, type):
-        members = {field.name: getattr(value, field.name) for field in fields(value)}
-        return _encoded(members, schema, root)
+        value = {field.name: getattr(value, field.name) for field in fields(value)}
+    if isinstance(value, dict):
+        return {key: _encoded(item, members(parts, str(key), root), root) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_encoded(item, members(parts, at, root), root) for at, item in enumerate(value)]
     return value
+
+
+def _encoding(parts: Iterable[Schema]) -> str | None:
+    """How schemas want bytes: "base64" or "base64url" (RFC 4648, 4 and 5); None where they do not say."""
+    said = (part.get(keyword) for part in parts for keyword in ("contentEncoding", "format"))
+    return next((_ENCODINGS[each] for each in said if isinstance(each, str) and each in _ENCODINGS), None)
 
 
 def _other(value: Any) -> Any:

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Tests of `mcp_jupyter.cli`."""
+"""Tests of `mcp_jupyter._util`."""
