@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -18,6 +18,7 @@ from typing import Any, Final, Protocol
 import click
 
 from .. import types
+from .._util.json_schema import Schema, alternatives, choices, kinds, properties, resolve
 from .._util.text import MAX_LINE_CHARS, MAX_MESSAGE_CHARS, MAX_PAGE_CHARS, safe_block, safe_line
 from .target import say
 
@@ -75,17 +76,12 @@ def listing(title: str, items: Sequence[tuple[str, _Described]]) -> list[str]:
 
 def tool_signature(tool: types.Tool) -> str:
     """`top_customers(n: integer = 5, region?: string) -> {...}`."""
-    schema = tool.inputSchema
-    properties = schema.get("properties")
-    required = schema.get("required")
-    needed = required if isinstance(required, list) else []
+    found = properties(tool.inputSchema)
     shown = [
-        _parameter(str(name), part, name in needed)
-        for name, part in islice(
-            properties.items() if isinstance(properties, Mapping) else (), MAX_PARAMETERS
-        )
+        _parameter(name, part, name in found.required, tool.inputSchema)
+        for name, part in islice(found.schemas.items(), MAX_PARAMETERS)
     ]
-    if isinstance(properties, Mapping) and len(properties) > MAX_PARAMETERS:
+    if len(found.schemas) > MAX_PARAMETERS:
         shown.append("...")
     return f"{tool.name}({', '.join(shown)})"
 
@@ -106,37 +102,34 @@ def resource_line(item: types.Resource | types.ResourceTemplate) -> str:
     return f"{uri} ({shown})" if shown else uri
 
 
-def _parameter(name: str, schema: Any, needed: bool) -> str:
-    kind = _kind(schema)
-    typed = f": {kind}" if kind else ""
+def _parameter(name: str, schema: Schema, needed: bool, root: Schema) -> str:
+    kind = _kind(schema, root)
+    typed = f": {kind}" if kind != "any" else ""
     if needed:
         return f"{name}{typed}"
-    if isinstance(schema, Mapping) and schema.get("default") is not None:
+    if schema.get("default") is not None:
         return f"{name}{typed} = {_json(schema['default'])}"
     return f"{name}?{typed}"
 
 
-def _kind(schema: Any, depth: int = 0) -> str:
-    """The type a JSON Schema describes, in a word or a few."""
-    if not isinstance(schema, Mapping) or depth > MAX_DEPTH:
-        return "any" if depth else ""
-    values = schema.get("enum", [schema["const"]] if "const" in schema else None)
-    if isinstance(values, list):
-        return _either([_json(value) for value in values])
-    for keyword in ("anyOf", "oneOf"):
-        if isinstance(schema.get(keyword), list):
-            kinds = [_kind(part, depth + 1) for part in schema[keyword][: MAX_VALUES + 1]]
-            return _either([kind for kind in dict.fromkeys(kinds) if kind != "null"])
-    said = schema.get("type")
-    if isinstance(said, list):
-        return _either([str(kind) for kind in said if kind != "null"])
-    if said == "array":
-        return f"[{_kind(schema.get('items'), depth + 1)}]"
-    return said if isinstance(said, str) else "object" if "$ref" in schema else ""
-
-
-def _either(kinds: Sequence[str]) -> str:
-    return " | ".join([*kinds[:MAX_VALUES], *(["..."] if len(kinds) > MAX_VALUES else [])])
+def _kind(schema: Any, root: Schema, depth: int = 0) -> str:
+    """The type that a JSON Schema describes, in a few words and without null, as in `"a" | [integer]`."""
+    if depth > MAX_DEPTH:
+        return "any"
+    schema = resolve(schema, root)
+    if values := choices(schema, root, MAX_VALUES + 1):
+        words = [_json(value) for _, value in values]
+    elif offered := alternatives(schema):
+        words = [_kind(each, root, depth + 1) for each in offered[: MAX_VALUES + 1]]
+    else:
+        words = [
+            f"[{_kind(schema.get('items'), root, depth + 1)}]" if kind == "array" else kind
+            for kind in kinds(schema)
+        ]
+    some = [word for word in dict.fromkeys(words) if word != "null"] or words
+    if len(some) > MAX_VALUES:
+        some[MAX_VALUES:] = ["..."]
+    return " | ".join(some) or "any"
 
 
 def _json(value: Any) -> str:

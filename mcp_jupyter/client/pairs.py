@@ -10,20 +10,16 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from .._util.json_schema import allowed_values, branches, kinds, properties
 from .._util.text import join_names
 
 __all__ = ["Pairs", "parse_arguments", "parse_value", "split_headers", "split_pairs"]
 
 Pairs = dict[str, str]
 
-MAX_ALTERNATIVES: Final = 20
-"""Members of one `anyOf`, `oneOf` or `allOf` that are followed: with `MAX_DEPTH` the bound on the work."""
-
-MAX_DEPTH: Final = 8
-"""Of references and alternatives that are followed to find a parameter's type."""
 
 _HEADER: Final = re.compile(r"(?P<name>[!#$%&'*+.^_`|~0-9A-Za-z-]+)[ \t]*:(?P<value>[\t -~]*)")
 """A name and a value that can be sent (RFC 9110, 5.1 and 5.5)."""
@@ -91,14 +87,12 @@ def parse_arguments(pairs: Pairs, schema: Mapping[str, Any]) -> dict[str, Any]:
     ValueError
         There is no such parameter, or its text cannot be one; the message says what can.
     """
-    properties = schema.get("properties")
-    known = properties if isinstance(properties, Mapping) else {}
-    is_open = not known or bool(schema.get("additionalProperties"))
+    known = properties(schema)
     arguments: dict[str, Any] = {}
     for key, text in pairs.items():
-        if key not in known and not is_open:
-            raise ValueError(f"There is no argument {key!r}. There are: {join_names(known)}.")
-        arguments[key] = parse_value(key, text, known.get(key), schema)
+        if known.schemas and key not in known.schemas and not known.is_open:
+            raise ValueError(f"There is no argument {key!r}. There are: {join_names(known.schemas)}.")
+        arguments[key] = parse_value(key, text, known.schemas.get(key), schema)
     return arguments
 
 
@@ -121,64 +115,20 @@ def parse_value(key: str, text: str, schema: Any, root: Mapping[str, Any]) -> An
     ValueError
         The text cannot be a value of it.
     """
-    kinds: set[str] = set()
-    for part in _parts(schema, root):
-        values = part.get("enum", [part["const"]] if "const" in part else [])
-        if isinstance(values, list) and text in [each for each in values if isinstance(each, str)]:
-            return text
-        kinds |= _kinds(part)
-    if not kinds:  # nothing is said of it
+    if text in (value for value in allowed_values(schema, root) if isinstance(value, str)):
+        return text
+    types = {kind for part in branches(schema, root) for kind in kinds(part)}
+    if not types:  # the schema does not say
         return _json_or_text(text)
     for kind in ("null", "boolean", "integer", "number", "array", "object"):
-        if kind in kinds:
+        if kind in types:
             found, value = _as(kind, text)
             if found:
                 return value
-    if "string" in kinds:
+    if "string" in types:
         return text
-    wanted = " or ".join(_KIND_WORDS.get(kind, kind) for kind in sorted(kinds))
+    wanted = " or ".join(_KIND_WORDS.get(kind, kind) for kind in sorted(types))
     raise ValueError(f"{key} must be {wanted}, which {text!r} is not.")
-
-
-def _parts(schema: Any, root: Mapping[str, Any], depth: int = 0) -> Iterator[Mapping[str, Any]]:
-    """A schema and the alternatives in it; references within the document are followed."""
-    if not isinstance(schema, Mapping) or depth > MAX_DEPTH:
-        return
-    yield schema
-    reference = schema.get("$ref")
-    if isinstance(reference, str):
-        yield from _parts(_referenced(reference, root), root, depth + 1)
-    for keyword in ("anyOf", "oneOf", "allOf"):
-        members = schema.get(keyword)
-        for member in members[:MAX_ALTERNATIVES] if isinstance(members, list) else ():
-            yield from _parts(member, root, depth + 1)
-
-
-def _referenced(reference: str, root: Mapping[str, Any]) -> Any:
-    """What a JSON Pointer within the document leads to; None for any other reference (RFC 6901)."""
-    if not reference.startswith("#/"):
-        return None
-    found: Any = root
-    for step in reference[2:].split("/"):
-        name = step.replace("~1", "/").replace("~0", "~")
-        found = found.get(name) if isinstance(found, Mapping) else None
-    return found
-
-
-_PYTHON_KINDS: Final = {
-    bool: "boolean", int: "integer", float: "number", str: "string", type(None): "null", list: "array",
-    dict: "object",
-}  # fmt: skip
-
-
-def _kinds(part: Mapping[str, Any]) -> set[str]:
-    said = part.get("type")
-    if isinstance(said, str):
-        return {said}
-    if isinstance(said, list):
-        return {kind for kind in said if isinstance(kind, str)}
-    values = part.get("enum", [part["const"]] if "const" in part else [])
-    return {_PYTHON_KINDS[type(value)] for value in values} if isinstance(values, list) else set()
 
 
 def _as(kind: str, text: str) -> tuple[bool, Any]:

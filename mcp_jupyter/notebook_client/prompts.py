@@ -14,6 +14,7 @@ from typing import Any, Final
 from IPython.core.error import StdinNotImplementedError
 
 from .._ipython.questions import Question
+from .._util.json_schema import choices, properties
 from .._util.text import MAX_MESSAGE_CHARS, join_names, safe_block, safe_line
 from ..client.pairs import parse_value
 
@@ -69,19 +70,16 @@ def _ask(question: Question) -> None:
 
 
 def _ask_form(question: Question) -> None:
-    fields = question.schema.get("properties")
-    fields = fields if isinstance(fields, Mapping) else {}
-    if not fields:
+    form = properties(question.schema)
+    if not form.schemas:
         _line(f"Press Enter to agree, {_WAYS_OUT}: ")
         question.accept({})
         return
     print(f"(Leave a line empty for the default, {_WAYS_OUT}.)")
-    required = question.schema.get("required")
     for _ in range(MAX_TRIES):
         content: dict[str, Any] = {}
-        for name, field in fields.items():
-            needed = isinstance(required, list) and name in required
-            _ask_field(str(name), field if isinstance(field, Mapping) else {}, needed, content)
+        for name, field in form.schemas.items():
+            _ask_field(name, field, name in form.required, content)
         try:
             question.accept(content)
         except ValueError as exc:
@@ -113,7 +111,7 @@ def _ask_field(name: str, field: Mapping[str, Any], needed: bool, content: dict[
 
 
 def _value(name: str, typed: str, field: Mapping[str, Any]) -> Any:
-    titles = {title: value for value, title in _choices(field)}
+    titles = dict(_choices(field))
     if field.get("type") == "array":
         parts = [part.strip() for part in typed.split(",") if part.strip()]
         return [titles.get(part, part) for part in parts]
@@ -122,35 +120,20 @@ def _value(name: str, typed: str, field: Mapping[str, Any]) -> Any:
     return titles[typed] if typed in titles else parse_value(name, typed, field, field)
 
 
-def _choices(field: Mapping[str, Any]) -> list[tuple[Any, str]]:
-    """The values of an enum with their titles, in each of the forms that the protocol has had."""
-    items = field.get("items")
-    if field.get("type") == "array" and isinstance(items, Mapping):
-        field = items
-    for keyword in ("oneOf", "anyOf"):
-        options = field.get(keyword)
-        if isinstance(options, list):
-            return [
-                (each["const"], str(each.get("title", each["const"])))
-                for each in options
-                if isinstance(each, Mapping) and "const" in each
-            ]
-    values, names = field.get("enum"), field.get("enumNames")
-    if not isinstance(values, list):
-        return []
-    named = names if isinstance(names, list) and len(names) == len(values) else values
-    return [(value, str(name)) for value, name in zip(values, named, strict=True)]
+def _choices(field: Mapping[str, Any]) -> list[tuple[str, Any]]:
+    """The titles and values that a field, or each item of its list, is limited to."""
+    return choices(field.get("items") if field.get("type") == "array" else field, field)
 
 
 def _prompt_of(name: str, field: Mapping[str, Any], needed: bool) -> str:
     notes = [str(field["description"])] if field.get("description") else []
-    if choices := _choices(field):
+    if offered := _choices(field):
         several = "some of" if field.get("type") == "array" else "one of"
-        notes.append(f"{several} {join_names(title for _, title in choices)}")
+        notes.append(f"{several} {join_names(title for title, _ in offered)}")
     elif field.get("type") == "boolean":
         notes.append("yes or no")
     if "default" in field:
-        notes.append(f"default {_default_text(field['default'], choices)}")
+        notes.append(f"default {_default_text(field['default'], offered)}")
     elif not needed:
         notes.append("optional")
     title = str(field.get("title") or name)
@@ -158,10 +141,10 @@ def _prompt_of(name: str, field: Mapping[str, Any], needed: bool) -> str:
     return safe_line(said, MAX_MESSAGE_CHARS) + " "
 
 
-def _default_text(default: Any, choices: list[tuple[Any, str]]) -> str:
-    """A default, by its titles where choices have some."""
+def _default_text(default: Any, offered: list[tuple[str, Any]]) -> str:
+    """A default by the titles of its choices, if it has such titles."""
     chosen = default if isinstance(default, list) else [default]
-    titles = [next((title for value, title in choices if value == each), None) for each in chosen]
+    titles = [next((title for title, value in offered if value == each), None) for each in chosen]
     named = [title for title in titles if title is not None]
     return ", ".join(named) if chosen and len(named) == len(chosen) else repr(default)
 

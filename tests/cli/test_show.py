@@ -34,13 +34,16 @@ def parameter(schema: Any, **more: Any) -> str:
         ({"type": "array", "items": {"type": "number"}}, "x?: [number]"),
         ({"type": "array"}, "x?: [any]"),
         ({"$ref": "#/$defs/Row"}, "x?: object"),
+        ({"$ref": "#/$defs/Unit", "default": "c"}, 'x: "c" | "f" = "c"'),
+        ({"$ref": "https://example.com/row"}, "x?"),
         ({}, "x?"),
         (True, "x?"),
         ({"default": "y" * 1000}, "x = ..."),
     ],
 )
 def test_a_parameter_is_shown_with_its_type(schema: Any, shown: str) -> None:
-    assert parameter(schema) == shown
+    definitions = {"Row": {"type": "object"}, "Unit": {"enum": ["c", "f", None]}}
+    assert parameter(schema, **{"$defs": definitions}) == shown
 
 
 def test_what_is_needed_is_shown_so() -> None:
