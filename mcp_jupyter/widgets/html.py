@@ -7,16 +7,15 @@ The one place that knows how JupyterLab's theme is asked for colours. Knows no s
 from __future__ import annotations
 
 import html
-import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 import ipywidgets as widgets
 
+from .._util.json_schema import Schema, branches, is_secret, members
 from .._util.text import MAX_MESSAGE_CHARS, safe_line
 from ..notebook_client.display import inert
 from ..notebook_client.functions import attribute_names, is_plain_name
-from .forms.schema import Plain, Reader
 
 __all__ = [
     "WIDE",
@@ -164,9 +163,6 @@ MAX_LINE_CHARS: Final = 88
 MAX_DEPTH: Final = 40
 """Values within each other; deeper ones are left as `...`."""
 
-MAX_ALTERNATIVES: Final = 50
-"""Of one value's schema that are looked at."""
-
 
 def call_code(
     alias: str, name: str, names: Iterable[str], arguments: Mapping[str, Any], schema: Mapping[str, Any]
@@ -213,71 +209,27 @@ def _call(where: str, first: list[str], arguments: Mapping[str, str]) -> str:
 
 
 def _literals(arguments: Mapping[str, Any], schema: Mapping[str, Any]) -> dict[str, str]:
-    writer = _Writer(schema)
-    views = writer.views([schema])
-    return {name: writer.literal(value, writer.of_key(views, name)) for name, value in arguments.items()}
+    parts = branches(schema, schema)
+    return {name: _literal(value, members(parts, name, schema), schema) for name, value in arguments.items()}
 
 
-class _Writer:
-    """Writes JSON values as Python, with a look at what their schema says.
+def _literal(value: Any, parts: Sequence[Schema], root: Schema, depth: int = 0) -> str:
+    """A JSON value as Python; a secret, as its schema says, is left as `...`.
 
     Parameters
     ----------
-    root : mapping
-        The whole schema; references lead into it.
+    parts : sequence of mapping
+        The branches of the value's schema.
     """
-
-    def __init__(self, root: Mapping[str, Any]) -> None:
-        self._reader = Reader(root)
-
-    def literal(self, value: Any, schemas: list[Any], depth: int = 0) -> str:
-        views = self.views(schemas)
-        if depth > MAX_DEPTH or any(map(_is_secret, views)):
-            return "..."
-        if isinstance(value, Mapping):
-            items = (
-                f"{key!r}: {self.literal(item, self.of_key(views, key), depth + 1)}"
-                for key, item in value.items()
-            )
-            return f"{{{', '.join(items)}}}"
-        if isinstance(value, list):
-            within = [view["items"] for view in views if "items" in view]
-            return f"[{', '.join(self.literal(item, within, depth + 1) for item in value)}]"
-        return repr(value)
-
-    def views(self, schemas: list[Any]) -> list[Plain]:
-        """All that schemas may mean, references followed and alternatives opened."""
-        found: list[Plain] = []
-        waiting = list(schemas)
-        while waiting and len(found) < MAX_ALTERNATIVES:
-            schema = waiting.pop(0)
-            plain = self._reader.plain(schema)
-            if plain is None:
-                found.append({"writeOnly": _speaks_of_secrets(schema)})
-                continue
-            found.append(plain)
-            waiting += self._reader.variants(plain) or []
-        return found
-
-    @staticmethod
-    def of_key(views: list[Plain], key: str) -> list[Any]:
-        """The schemas of one property."""
-        found = []
-        for view in views:
-            properties = view.get("properties", {})
-            if key in properties:
-                found.append(properties[key])
-            elif isinstance(view.get("additionalProperties"), Mapping):
-                found.append(view["additionalProperties"])
-        # What cannot be read is secret throughout, if anything in it is.
-        return found + [{"writeOnly": True}] * any(view.get("writeOnly") is True for view in views)
-
-
-def _is_secret(view: Plain) -> bool:
-    return view.get("format") == "password" or view.get("writeOnly") is True
-
-
-def _speaks_of_secrets(schema: Any) -> bool:
-    """Whether a schema that cannot be followed has something secret in it."""
-    text = json.dumps(schema, default=str)
-    return '"writeOnly"' in text or '"password"' in text
+    if depth > MAX_DEPTH or any(map(is_secret, parts)):
+        return "..."
+    if isinstance(value, Mapping):
+        items = (
+            f"{key!r}: {_literal(item, members(parts, key, root), root, depth + 1)}"
+            for key, item in value.items()
+        )
+        return f"{{{', '.join(items)}}}"
+    if isinstance(value, list):
+        within = members(parts, None, root)
+        return f"[{', '.join(_literal(item, within, root, depth + 1) for item in value)}]"
+    return repr(value)

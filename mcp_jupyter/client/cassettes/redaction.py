@@ -20,6 +20,7 @@ from typing import Any, Final
 
 from pydantic_core import from_json
 
+from ..._util.json_schema import branches, is_secret, members
 from ...errors import ConfigError
 from ..secrets import MARK, KnownSecrets
 from .recording import MAX_DEPTH
@@ -28,10 +29,7 @@ __all__ = [
     "Redactor",
     "SecretNames",
     "TooDeep",
-    "is_secret",
     "is_strong",
-    "members_of",
-    "parts",
 ]
 
 
@@ -191,7 +189,7 @@ class Redactor:
         TooDeep
             It has more than `MAX_DEPTH` levels.
         """
-        return _Copy(self, weak=weak).of(value, parts(schema, schema), schema)
+        return _Copy(self, weak=weak).of(value, branches(schema, schema), schema)
 
     def page(self, value: Any, *, weak: Collection[str] = ()) -> Any:
         """A copy of what a server sent with schemas in it: a page of tools, a question with a form."""
@@ -199,7 +197,7 @@ class Redactor:
 
     def sent(self, value: Any, schema: Any = None) -> Any:
         """A copy of what the client sent: the names of its members tell of secrets too."""
-        return _Copy(self, by_name=True).of(value, parts(schema, schema), schema)
+        return _Copy(self, by_name=True).of(value, branches(schema, schema), schema)
 
     def params(
         self,
@@ -221,7 +219,7 @@ class Redactor:
         copy = _Copy(self, by_name=True)
         if method == "tools/call" and isinstance(name := params.get("name"), str):
             inner = tools.get(name, {}).get("inputSchema")
-            made = copy.of(params, parts({"properties": {"arguments": inner}}, inner), inner)
+            made = copy.of(params, [{"properties": {"arguments": inner}}], inner)
         else:
             made = copy.of(params, [], None)
         if weak is not None:
@@ -239,7 +237,7 @@ class Redactor:
         """
         schema, content = tool.get("outputSchema"), result.get("content")
         copy = _Copy(self, weak=weak)
-        made = copy.of(result, parts({"properties": {"structuredContent": schema}}, schema), schema)
+        made = copy.of(result, [{"properties": {"structuredContent": schema}}], schema)
         assert isinstance(made, dict)
         if copy.hidden and isinstance(content, list):
             was, now = result["structuredContent"], made["structuredContent"]
@@ -280,7 +278,7 @@ class _Copy:
         if isinstance(value, str):
             return self._text(value)
         if isinstance(value, list):
-            inner = members_of(described, None, root)
+            inner = members(described, None, root)
             if any(map(is_secret, inner)):
                 return self._hidden(value)
             return [self.of(item, inner, root, depth + 1) for item in value]
@@ -292,7 +290,7 @@ class _Copy:
         paired = value.get("name", value.get("key"))
         made = {}
         for key, item in value.items():
-            inner = members_of(described, key, root)
+            inner = members(described, key, root)
             if self._schemas and key in ("inputSchema", "outputSchema", "requestedSchema"):
                 made[key] = self._schema(item, False, key != "outputSchema", depth + 1)
             elif _is_count(key, item):
@@ -425,74 +423,6 @@ def _compiled(pattern: str) -> re.Pattern[str]:
     if made.match(""):
         raise ConfigError("A pattern of redact= matches the empty text, so it would match everywhere.")
     return made
-
-
-# -- schemas -------------------------------------------------------------------------------------
-#
-# What a JSON Schema says of a value's members, and whether it calls one a secret.
-#
-# Pure, and bounded whatever the schema: references lead nowhere outside of it, and not for ever within.
-
-MAX_NESTED: Final = 8
-"""References and alternatives that are followed, one within the other."""
-
-MAX_ALTERNATIVES: Final = 20
-"""Of one `anyOf`."""
-
-MAX_PARTS: Final = 64
-"""Schemas that apply to one value; what eight levels of twenty alternatives would come to, nobody writes."""
-
-
-def is_secret(schema: Any) -> bool:
-    """Whether a schema says that its value is not to be shown again."""
-    return isinstance(schema, dict) and (
-        schema.get("format") == "password" or schema.get("writeOnly") is True
-    )
-
-
-def parts(schema: Any, root: Any) -> list[Any]:
-    """A schema, what it refers to, and its alternatives."""
-    found: list[Any] = []
-    _collect(schema, root, 0, found)
-    return found
-
-
-def _collect(schema: Any, root: Any, depth: int, found: list[Any]) -> None:
-    if not isinstance(schema, dict) or depth > MAX_NESTED or len(found) >= MAX_PARTS:
-        return
-    found.append(schema)
-    if isinstance(reference := schema.get("$ref"), str):
-        _collect(_referenced(reference, root), root, depth + 1, found)
-    for keyword in ("anyOf", "oneOf", "allOf"):
-        members = schema.get(keyword)
-        for member in members[:MAX_ALTERNATIVES] if isinstance(members, list) else ():
-            _collect(member, root, depth + 1, found)
-
-
-def members_of(described: Iterable[Any], name: str | None, root: Any) -> list[Any]:
-    """The schemas of a member of an object, or (without a name) of the items of a list."""
-    found: list[Any] = []
-    for schema in described:
-        properties = schema.get("properties")
-        if name is None:
-            member = schema.get("items")
-        elif isinstance(properties, dict) and name in properties:
-            member = properties[name]
-        else:
-            member = schema.get("additionalProperties")
-        _collect(member, root, 0, found)
-    return found
-
-
-def _referenced(reference: str, root: Any) -> Any:
-    """What a JSON Pointer within the document leads to; None for any other reference (RFC 6901)."""
-    if not reference.startswith("#/"):
-        return None
-    found = root
-    for step in reference[2:].split("/"):
-        name = step.replace("~1", "/").replace("~0", "~")
-        found = found.get(name) if isinstance(found, dict) else None
-    return found
 
 
 # -- secret names --------------------------------------------------------------------------------
