@@ -211,13 +211,14 @@ def kinds(schema: Schema) -> list[str]:
     return [kind for kind in _TYPES if kind in found]
 
 
-def allowed_values(schema: Any, root: Any) -> list[Any]:
-    """The values that a schema and its branches are limited to, of a boolean both; at most `MAX_CHOICES`."""
+def allowed_values(schema: Any, root: Any, limit: int = MAX_CHOICES) -> list[Any]:
+    """The values that a schema and its branches are limited to, of a boolean both; at most `limit`."""
     found: dict[str, Any] = {}
     for part in branches(schema, root):
         both = [True, False] if "boolean" in kinds(part) else []
-        found |= {_json(value): value for value in [*both, *(value for _, value in choices(part, root))]}
-    return list(found.values())[:MAX_CHOICES]
+        values = [*both, *(value for _, value in choices(part, root, limit))]
+        found |= {_json(value): value for value in values}
+    return list(found.values())[:limit]
 
 
 def is_secret(schema: Schema) -> bool:

@@ -29,6 +29,7 @@ import secrets
 from collections.abc import Awaitable, Callable, Collection, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import islice
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
 
@@ -36,6 +37,7 @@ import anyio
 from pydantic import ValidationError
 
 from .. import types
+from .._util.json_schema import Schema, choices, kinds, properties
 from ..errors import INTERNAL_ERROR, METHOD_NOT_FOUND, McpError, MissingCapability, RequestTimeout, lacks
 from .host_profiles import host_title
 from .models import describe
@@ -543,33 +545,23 @@ def needed_text(question: UserQuestion, why: str) -> str:
 
 def form_fields(schema: Any) -> dict[str, str]:
     """The first fields of a form, and what fits each."""
-    properties = schema.get("properties") if isinstance(schema, Mapping) else None
-    required = schema.get("required") if isinstance(schema, Mapping) else None
-    if not isinstance(properties, Mapping):
-        return {}
-    needed = required if isinstance(required, list) else []
+    found = properties(schema)
     return {
-        _short(str(name)): _fitting(field) + ("" if name in needed else ", optional")
-        for name, field in list(properties.items())[:MAX_FIELDS]
+        _short(name): _fitting(field) + ("" if name in found.required else ", optional")
+        for name, field in islice(found.schemas.items(), MAX_FIELDS)
     }
 
 
 _KINDS: Final = {"number": "number", "integer": "whole number", "boolean": "true or false", "array": "list"}
 
 
-def _fitting(field: Any) -> str:
-    if not isinstance(field, Mapping):
-        return "any"
-    kind, items = field.get("type"), field.get("items")
-    several = kind == "array" and isinstance(items, Mapping)
-    options: Mapping[str, Any] = items if several and items is not None else field
-    values = options.get("enum")
-    for keyword in ("oneOf", "anyOf"):
-        if isinstance(options.get(keyword), list):
-            values = [each.get("const") for each in options[keyword] if isinstance(each, Mapping)]
-    if isinstance(values, list) and values:
-        return f"{'some' if several else 'one'} of {_short(', '.join(map(str, values[:MAX_FIELDS])))}"
-    return _KINDS.get(kind, "text") if isinstance(kind, str) else "text"
+def _fitting(field: Schema) -> str:
+    several = field.get("type") == "array"
+    if offered := choices(field.get("items") if several else field, field):
+        values = ", ".join(str(value) for _, value in offered[:MAX_FIELDS])
+        return f"{'some' if several else 'one'} of {_short(values)}"
+    named = kinds(field)
+    return _KINDS.get(named[0], "text") if len(named) == 1 else "text"
 
 
 def _short(text: str) -> str:

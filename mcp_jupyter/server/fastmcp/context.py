@@ -19,6 +19,7 @@ from pydantic import PydanticUserError, TypeAdapter, ValidationError
 from typing_extensions import TypeVar
 
 from ... import types
+from ..._util.json_schema import Schema, alternatives, choices, kinds, resolve
 from ...errors import ToolError
 from ...protocol.limits import MAX_STREAM_BACKLOG
 from ...protocol.validation import JsonSchema
@@ -357,10 +358,8 @@ class Form:
             raise TypeError(f"{wanted!r} is no form: {exc}") from None
         if schema.get("type") != "object":
             raise TypeError(f"{wanted!r} is no form: it has no fields.")
-        definitions = schema.pop("$defs", {})
-        fields = {
-            name: _field(name, part, definitions) for name, part in schema.get("properties", {}).items()
-        }
+        fields = {name: _field(name, part, schema) for name, part in schema.get("properties", {}).items()}
+        schema.pop("$defs", None)
         self.schema = {**schema, "properties": fields}
 
     def read(self, content: Mapping[str, Any] | None) -> Any:
@@ -387,21 +386,19 @@ def _checked(entered: Mapping[str, Any], schema: Mapping[str, Any]) -> dict[str,
     return dict(entered)
 
 
-def _field(name: str, part: dict[str, Any], definitions: Mapping[str, Any]) -> dict[str, Any]:
+def _field(name: str, part: Schema, root: Schema) -> dict[str, Any]:
     """One property without references and without null: a form's field is entered or left out."""
-    if "$ref" in part:
-        reference = part["$ref"].rpartition("/")[2]
-        part = {**definitions[reference], **{key: value for key, value in part.items() if key != "$ref"}}
-    choices = [choice for choice in part.get("anyOf", ()) if choice.get("type") != "null"]
-    if len(choices) == 1:
-        rest = {key: value for key, value in part.items() if key != "anyOf"}
+    part = dict(resolve(part, root))
+    offered = [each for each in alternatives(part) if kinds(each) != ["null"]]
+    if len(offered) == 1:
+        rest = {key: value for key, value in part.items() if key not in ("anyOf", "oneOf")}
         if rest.get("default", ...) is None:
             del rest["default"]
-        return _field(name, {**choices[0], **rest}, definitions)
+        return _field(name, {**offered[0], **rest}, root)
     if "const" in part:
         part = {"type": "string", "enum": [part.pop("const")], **part}
     if "items" in part:
-        part = {**part, "items": _field(name, part["items"], definitions)}
+        part["items"] = _field(name, part["items"], root)
     if not _is_field(part):
         raise TypeError(
             f"A form cannot have the field {name!r}: use str, int, float, bool, dates, a choice of strings "
@@ -410,15 +407,13 @@ def _field(name: str, part: dict[str, Any], definitions: Mapping[str, Any]) -> d
     return part
 
 
-def _is_field(part: Mapping[str, Any]) -> bool:
+def _is_field(part: Schema) -> bool:
     """Whether a form may have such a property: a value, a choice of strings, or a list of such a choice.
 
     A choice has an `enum`, or alternatives with a `const` and a title (spec 2025-11-25, SEP-1330).
     """
     is_list = part.get("type") == "array"
-    chosen = part.get("items", {}) if is_list else part
-    titled = chosen.get("oneOf", chosen.get("anyOf", ()))
-    values = chosen.get("enum", [choice.get("const") for choice in titled])
-    if not values:
+    offered = choices(part.get("items") if is_list else part, part)
+    if not offered:
         return not is_list and part.get("type") in _FIELD_TYPES
-    return all(isinstance(value, str) for value in values)
+    return all(isinstance(value, str) for _, value in offered)

@@ -7,12 +7,14 @@ functions run is the `Runner`'s, what values become is the `ContentTable`'s.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+import json
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any, Final, TypeVar
 
 from ... import types
+from ..._util.json_schema import allowed_values
 from ..._util.text import safe_line
 from ...errors import INTERNAL_ERROR, INVALID_PARAMS, McpError, UnknownName
 from ..constant_tools import READ_MORE, is_name
@@ -292,6 +294,9 @@ def _named(kind: str, name: str, known: Mapping[str, T]) -> T:
 MAX_VALUES: Final = 100
 """Values of one answer (spec, "Completion results")."""
 
+MAX_SEARCHED: Final = 100_000
+"""Values of an enumeration that are compared with what is typed. The schema is the server's own."""
+
 COMPLETION_SECONDS: Final = 10.0
 """Nobody who types waits longer."""
 
@@ -331,7 +336,8 @@ async def complete(
         if found is not None:
             return _completion(found)
     typed = argument.value.casefold()
-    allowed = list(dict.fromkeys(_allowed(schema["properties"][argument.name], schema)))
+    values = allowed_values(schema["properties"][argument.name], schema, MAX_SEARCHED)
+    allowed = [each if isinstance(each, str) else json.dumps(each) for each in values if each is not None]
     begin = [value for value in allowed if value.casefold().startswith(typed)]
     inside = [value for value in allowed if typed in value.casefold() and value not in begin]
     return _completion(begin + inside)
@@ -347,17 +353,3 @@ def _completion(found: types.Completion | Sequence[str]) -> types.Completion:
     return types.Completion(
         values=values[:MAX_VALUES], total=len(values) if total is None else total, hasMore=bool(more)
     )
-
-
-def _allowed(part: Mapping[str, Any], schema: Mapping[str, Any]) -> Iterator[str]:
-    """The values that a property's schema names: of a Literal, an enum, a bool, an optional one."""
-    reference = part.get("$ref")
-    if isinstance(reference, str):
-        yield from _allowed(schema.get("$defs", {}).get(reference.rpartition("/")[2], {}), schema)
-    for value in [*part.get("enum", ()), *([part["const"]] if "const" in part else ())]:
-        if value is not None:
-            yield str(value)
-    if part.get("type") == "boolean":
-        yield from ("true", "false")
-    for inner in part.get("anyOf", ()):
-        yield from _allowed(inner, schema)
