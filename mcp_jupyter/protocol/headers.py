@@ -18,6 +18,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final, TypeAlias
 
+from .._util.json_schema import subschemas
 from .._util.text import safe_line
 from .eras import PROTOCOL_VERSION as VERSION_KEY
 
@@ -74,32 +75,6 @@ _NAME_KEYS: Final = {
 }
 
 _PRIMITIVES: Final = frozenset({"string", "integer", "boolean"})
-
-# The keywords of JSON Schema that hold schemas, by the shape of their value. Others hold data, where an
-# annotation is only text.
-_HOLD_NAMED_SCHEMAS: Final = frozenset(
-    {"$defs", "definitions", "dependencies", "dependentSchemas", "patternProperties", "properties"}
-)
-_HOLD_SCHEMAS: Final = frozenset(
-    {
-        "additionalItems",
-        "additionalProperties",
-        "allOf",
-        "anyOf",
-        "contains",
-        "contentSchema",
-        "else",
-        "if",
-        "items",
-        "not",
-        "oneOf",
-        "prefixItems",
-        "propertyNames",
-        "then",
-        "unevaluatedItems",
-        "unevaluatedProperties",
-    }
-)
 
 
 class HeaderError(ValueError):
@@ -334,13 +309,9 @@ def _schemas_in(root: object) -> Iterator[tuple[tuple[str, ...] | None, Mapping[
         if not isinstance(schema, Mapping):  # `true` and `false` are schemas too
             continue
         yield path, schema
-        for keyword, value in schema.items():
-            if keyword == "properties" and path is not None and isinstance(value, Mapping):
-                waiting.extend(((*path, name), inner) for name, inner in value.items())
-            elif keyword in _HOLD_NAMED_SCHEMAS and isinstance(value, Mapping):
-                waiting.extend((None, inner) for inner in value.values())
-            elif keyword in _HOLD_SCHEMAS:
-                waiting.extend((None, inner) for inner in (value if isinstance(value, list) else [value]))
+        for keyword, name, inner in subschemas(schema):
+            further = (*path, name) if keyword == "properties" and path is not None else None
+            waiting.append((further, inner))
 
 
 def _annotation(schema: Mapping[str, Any], path: tuple[str, ...]) -> str:

@@ -12,6 +12,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from .._util.json_schema import replace_subschemas
 from ..protocol.frames import dumps
 from .host_profiles import AGGREGATE, OWN, HostProfile
 
@@ -45,12 +46,6 @@ _FACTS: Final = "mcp-jupyter/results"
 """The member of `_meta` that `ResultFacts` travels in."""
 
 _PRINTED: Final = {"type": "string", "description": "What the call printed."}
-
-_BY_NAME: Final = frozenset({"properties", "patternProperties", "dependentSchemas"})
-"""Keywords whose keys are an author's names."""
-
-_VALUES: Final = frozenset({"default", "const", "enum", "examples"})
-"""Keywords that hold values, not schemas."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,8 +158,7 @@ def self_contained(schema: dict[str, Any]) -> dict[str, Any]:
         inlined = _Inliner(schema).schema
     except _TooLarge:
         inlined = schema
-    described = _described(inlined)
-    assert isinstance(described, dict)
+    described: dict[str, Any] = _described(inlined)
     return described
 
 
@@ -188,26 +182,17 @@ class _Inliner:
         self._parts += 1
         if self._parts > MAX_INLINED_PARTS:
             raise _TooLarge
-        if isinstance(schema, list):
-            return [self._inlined(part, within) for part in schema]
         if not isinstance(schema, dict):
             return schema
         name = self._named(schema)
         if name is None:
-            return {key: self._part(key, part, within) for key, part in schema.items()}
+            return replace_subschemas(schema, lambda part: self._inlined(part, within))
         if name in within:
             self._recursive.add(name)
             return schema
         target = self._inlined(self._definitions[name], (*within, name))
         beside = {key: part for key, part in schema.items() if key != "$ref"}
         return {**target, **beside}
-
-    def _part(self, key: str, part: Any, within: tuple[str, ...]) -> Any:
-        if key in _VALUES:
-            return part
-        if key in _BY_NAME and isinstance(part, dict):
-            return {name: self._inlined(inner, within) for name, inner in part.items()}
-        return self._inlined(part, within)
 
     def _named(self, schema: dict[str, Any]) -> str | None:
         """The definition that a schema refers to."""
@@ -220,18 +205,11 @@ class _Inliner:
 
 def _described(schema: Any) -> Any:
     """A schema in which each property with a default says it in its description."""
-    if isinstance(schema, list):
-        return [_described(part) for part in schema]
     if not isinstance(schema, dict):
         return schema
-    described: dict[str, Any] = {}
-    for key, part in schema.items():
-        if key in _VALUES:
-            described[key] = part
-        elif key in _BY_NAME and isinstance(part, dict):
-            described[key] = {name: _with_default(_described(inner)) for name, inner in part.items()}
-        else:
-            described[key] = _described(part)
+    described = replace_subschemas(schema, _described)
+    if isinstance(properties := described.get("properties"), dict):
+        described["properties"] = {name: _with_default(each) for name, each in properties.items()}
     return described
 
 
