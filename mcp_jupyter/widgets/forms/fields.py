@@ -18,9 +18,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 import ipywidgets as widgets
 
+from ..._util.json_schema import is_secret
 from ..._util.text import MAX_MESSAGE_CHARS, safe_line
 from ...errors import McpJupyterError
-from .schema import Rules, format_problem, is_secret, label_text, option_text
+from .schema import Rules, format_problem, label_text, option_text
 
 if TYPE_CHECKING:
     from .layout import Drawn

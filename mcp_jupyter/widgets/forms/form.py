@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import ipywidgets as widgets
 
+from ..._util.json_schema import alternatives, choices, kinds
 from .containers import GroupEntry, ListEntry, ObjectEntry, VariantEntry
 from .fields import (
     LEFT_OUT,
@@ -197,7 +198,8 @@ MAX_VARIANTS: Final = 20
 MAX_DEFAULT_CHARS: Final = 100_000
 """Of a text a server fills in."""
 
-_TYPES: Final = ("object", "array", "string", "integer", "number", "boolean", "null")
+_LISTING: Final = ("const", "enum", "enumNames")
+"""Keywords that list values."""
 
 
 def build(schema: Any, label: str = "") -> Entry:
@@ -253,7 +255,7 @@ class _Builder:
             if plain is None or variants is None:
                 return None
             about = replace(about, plain=plain, help=about.help or _text(plain.get("description")))
-            if not variants or self._reader.only_constrains(plain, _offered(plain)):
+            if not variants or self._reader.only_constrains(plain, alternatives(plain)):
                 return self._simple(about)
             left = [variant for variant in variants if not self._is_null(variant)]
             if len(left) < len(variants):
@@ -277,17 +279,11 @@ class _Builder:
         labels = [_name_of(self._reader.plain(variant) or {}) for variant in variants]
         return self._variants(about, list(zip(labels, variants, strict=True)))
 
-    def _titled(self, variants: Sequence[Any]) -> list[tuple[str, Any]] | None:
+    def _titled(self, variants: Sequence[Any]) -> list[tuple[str, Any]]:
         """The values of alternatives of which each is one value, perhaps with a title."""
-        options = []
-        for variant in variants[: MAX_OPTIONS + 1]:
-            plain = self._reader.plain(variant)
-            values = None if plain is None else _options(plain)
-            if plain is None or values is None or len(values) != 1:
-                return None
-            (text, value) = values[0]
-            options.append((_text(plain.get("title")) or text, value))
-        return options if 0 < len(options) <= MAX_OPTIONS else None
+        plain = [self._reader.plain(variant) for variant in variants[: MAX_OPTIONS + 1]]
+        options = choices({"oneOf": plain}, {})
+        return options if len(options) <= MAX_OPTIONS else []
 
     def _variants(self, about: About, options: Sequence[tuple[str, Any]]) -> Entry | None:
         if self._depth >= MAX_DEPTH or not options:
@@ -301,15 +297,15 @@ class _Builder:
         """The entry of a schema without alternatives."""
         plain = about.plain
         options = _options(plain)
-        if options is not None:
+        if options:
             return self._choice(about, options)
-        kinds = _kinds(plain)
-        if "null" in kinds and len(kinds) > 1:
-            about, kinds = replace(about, nullable=True), [kind for kind in kinds if kind != "null"]
-        if len(kinds) != 1:
+        types = kinds(plain)
+        if "null" in types and len(types) > 1:
+            about, types = replace(about, nullable=True), [kind for kind in types if kind != "null"]
+        if len(types) != 1:
             bare = {key: value for key, value in plain.items() if key not in NOTES}
-            return self._variants(about, [(kind, {**bare, "type": kind}) for kind in kinds])
-        return self._of_kind(replace(about, plain={**plain, "type": kinds[0]}), kinds[0])
+            return self._variants(about, [(kind, {**bare, "type": kind}) for kind in types])
+        return self._of_kind(replace(about, plain={**plain, "type": types[0]}), types[0])
 
     def _choice(self, about: About, options: list[tuple[str, Any]]) -> Entry | None:
         if len(options) > MAX_OPTIONS:
@@ -335,10 +331,8 @@ class _Builder:
         if not isinstance(items, Mapping) or not items:
             return None
         plain = self._reader.plain(items)
-        options = (
-            None if plain is None else _options(plain) or self._titled(self._reader.variants(plain) or [])
-        )
-        if options and len(options) <= MAX_OPTIONS:
+        options = _options(plain or {}) or self._titled(self._reader.variants(plain or {}) or [])
+        if 0 < len(options) <= MAX_OPTIONS:
             return ManyEntry(about, self._rules, options)
         return ListEntry(about, self._rules, self._within())
 
@@ -386,38 +380,9 @@ def _text(value: Any) -> str:
     return value.strip() if isinstance(value, str) else ""
 
 
-def _offered(plain: Plain) -> Sequence[Any]:
-    offered: Sequence[Any] = plain.get("oneOf") or plain.get("anyOf") or ()
-    return offered
-
-
-def _kinds(plain: Plain) -> list[str]:
-    """The types that fit, none where any does."""
-    named = plain.get("type")
-    if isinstance(named, str):
-        return [named] if named in _TYPES else []
-    if isinstance(named, list):
-        return [kind for kind in _TYPES if kind in named]
-    if "properties" in plain:
-        return ["object"]
-    return ["array"] if "items" in plain else []
-
-
-def _options(plain: Plain) -> list[tuple[str, Any]] | None:
-    """The values of `const` or `enum`, each with what is shown for it (`enumNames` has been in use)."""
-    if "const" in plain:
-        return [(_shown(plain["const"]), plain["const"])]
-    values, names = plain.get("enum"), plain.get("enumNames")
-    if not values:
-        return None
-    if isinstance(names, list) and len(names) == len(values):
-        return [(_shown(name), value) for name, value in zip(names, values, strict=True)]
-    others = {json.dumps(value) for value in values if not isinstance(value, str)}
-    # "1" beside 1: the text shows that it is one.
-    return [
-        (json.dumps(value) if isinstance(value, str) and value in others else _shown(value), value)
-        for value in values
-    ]
+def _options(plain: Plain) -> list[tuple[str, Any]]:
+    """The values of `const` or `enum`, each with what is shown for it; too many are one more than fit."""
+    return choices({key: plain[key] for key in _LISTING if key in plain}, {}, MAX_OPTIONS + 1)
 
 
 def _name_of(plain: Plain) -> str:
@@ -427,14 +392,10 @@ def _name_of(plain: Plain) -> str:
         return title
     for name, schema in plain.get("properties", {}).items():
         if isinstance(schema, Mapping) and "const" in schema:
-            return f"{name}: {_shown(schema['const'])}"
-    options, kinds, items = _options(plain), _kinds(plain), plain.get("items")
+            return f"{name}: {choices(schema, {})[0][0]}"
+    options, types, items = _options(plain), kinds(plain), plain.get("items")
     if options:
         return " or ".join(text for text, _ in options[:4])
-    if kinds == ["array"] and isinstance(items, Mapping) and isinstance(items.get("type"), str):
+    if types == ["array"] and isinstance(items, Mapping) and isinstance(items.get("type"), str):
         return f"array of {items['type']}"
-    return " or ".join(kinds) or "JSON"
-
-
-def _shown(value: Any) -> str:
-    return value if isinstance(value, str) else json.dumps(value)
+    return " or ".join(types) or "JSON"

@@ -11,8 +11,9 @@ import html
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime, time
 from typing import Any, Final
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
 
+from ..._util.json_schema import is_secret, target
 from ..._util.text import MAX_MESSAGE_CHARS, safe_block, safe_line
 from ...errors import UncheckableSchema
 from ...protocol.validation import JsonSchema
@@ -27,7 +28,6 @@ __all__ = [
     "Rules",
     "format_problem",
     "hint",
-    "is_secret",
     "label_text",
     "note_html",
     "option_text",
@@ -101,26 +101,11 @@ class Reader:
         merged: Plain | None = {key: value for key, value in schema.items() if key not in ("$ref", "allOf")}
         others = list(schema.get("allOf", ()))
         if "$ref" in schema:
-            others.insert(0, self._target(schema["$ref"]))
+            others.insert(0, target(schema["$ref"], self._root))
         for other in others:
             part = self._plain(other, steps)
             merged = None if part is None or merged is None else _merged(merged, part)
         return merged
-
-    def _target(self, reference: Any) -> Any:
-        """What a JSON pointer into the whole points at (RFC 6901); None elsewhere."""
-        if not isinstance(reference, str) or not reference.startswith("#"):
-            return None
-        found = self._root
-        for step in reference[1:].split("/")[1:]:
-            key = unquote(step).replace("~1", "/").replace("~0", "~")
-            if isinstance(found, Mapping):
-                found = found.get(key)
-            elif isinstance(found, list) and key.isdecimal() and int(key[:9]) < len(found):
-                found = found[int(key[:9])]
-            else:
-                return None
-        return found if reference[1:2] in ("", "/") else None
 
 
 class _Steps:
@@ -358,11 +343,6 @@ class Rules:
             for keyword, words in _BOUNDS.items()
             if keyword in plain and not self.fits({keyword: plain[keyword]}, value)
         ]
-
-
-def is_secret(schema: Mapping[str, Any]) -> bool:
-    """Whether what a schema describes must not be shown."""
-    return schema.get("format") == "password" or schema.get("writeOnly") is True
 
 
 def _parts(schema: Any) -> Iterator[Mapping[str, Any]]:
