@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The wire types of all five protocol versions, under the names of the first-generation SDK.
 
-Each file below owns one feature of the protocol; every public name of theirs is found here. Knows no rules:
-a model says what a message looks like, `protocol` says when it may be sent.
+Each file holds one feature of the protocol, and this package exports all their public names. A model says
+what a message looks like; `protocol` decides when it may be sent.
 """
 
-# Star imports: each file lists its own names, and the list here is the sum of theirs.
+# Star imports: each file lists its own names, and `__all__` is the sum of these lists.
 from typing import Any
 
 from . import (
@@ -48,7 +48,7 @@ __all__ += tools.__all__
 
 
 def __getattr__(name: str) -> Any:
-    """Find pydantic's types of URLs, which the first-generation SDK has here; their module takes 20 ms."""
+    """Import pydantic's URL types on first use: the first-generation SDK has them here; they take 20 ms."""
     if name not in ("AnyUrl", "FileUrl"):
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     import pydantic

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Names of the first-generation SDK for what has another name here, or is a plain value."""
+"""Names of the first-generation SDK for types that have another name here, and its constants."""
 
 from typing import Final, Literal, TypeAlias
 
@@ -25,7 +25,7 @@ LATEST_PROTOCOL_VERSION: Final = "2025-11-25"
 """The last version that has `initialize`."""
 
 DEFAULT_NEGOTIATED_VERSION: Final = "2025-03-26"
-"""Of an HTTP request that names none (spec 2025-11-25, basic/transports, "Protocol Version Header")."""
+"""Version of an HTTP request without the header (2025-11-25, basic/transports, "Protocol Version Header")."""
 
 CONNECTION_CLOSED: Final = -32000
 

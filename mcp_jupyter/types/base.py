@@ -1,13 +1,12 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What every wire model is made of: the base class, ids, and the envelopes of params and results.
+"""Define the base class of all wire models, ids, and the common members of params and results.
 
-Owns how a model meets JSON: names, unknown members, `null`. Knows no feature of the protocol.
+The base class decides how a model reads and writes JSON: names, unknown members, `null`. Attributes have the
+names of the wire, with one exception: `_meta` is the attribute `meta`. One model serves all five versions;
+on receipt it is never stricter than the specification.
 
-Attributes carry the names of the wire, with one exception: `_meta` is the attribute `meta`. One model
-serves all five versions; it is never stricter on receipt than the specification.
-
-No file of this folder postpones its annotations (PEP 563): pydantic would compile each of them back from
-text, a quarter of the time the import takes.
+The files of this folder do not postpone their annotations (PEP 563): pydantic would compile each of them
+back from text, a quarter of the import time.
 """
 
 from typing import Annotated, Any, ClassVar, Literal, Self, TypeAlias
@@ -48,10 +47,10 @@ __all__ = [
 
 
 RequestId: TypeAlias = Annotated[int, Field(strict=True)] | str
-"""Id of a request. Strict, so that `true` and `1.0` are not taken for 1 (JSON-RPC 2.0, section 4)."""
+"""Id of a request. Strict, so that `true` and `1.0` are not read as 1 (JSON-RPC 2.0, section 4)."""
 
 ProgressToken: TypeAlias = Annotated[int, Field(strict=True)] | str
-"""Chosen by the requester that wants progress; each progress notification repeats it."""
+"""Chosen by the requester to receive progress; each progress notification repeats it."""
 
 Cursor: TypeAlias = str
 """Opaque position in a list."""
@@ -66,7 +65,7 @@ def _uri_text(value: Any) -> Any:
 
 
 Uri: TypeAlias = Annotated[str, BeforeValidator(_uri_text)]
-"""A URI as plain text; a pydantic `AnyUrl`, as the first-generation SDK has it, is taken for its text."""
+"""A URI as plain text. A pydantic `AnyUrl`, which the first-generation SDK uses, is converted to text."""
 
 Number: TypeAlias = int | float
 """A JSON number. The union keeps 1 an integer and a large integer exact."""
@@ -77,17 +76,17 @@ JSONObject: TypeAlias = dict[str, Any]
 Meta: TypeAlias = Annotated[JSONObject | None, Field(validation_alias="_meta", serialization_alias="_meta")]
 
 Flag: TypeAlias = Annotated[bool, BeforeValidator(lambda value: False if value is None else value)]
-"""A boolean that is false where it is absent, or `null`."""
+"""A boolean that is false when it is absent or `null`."""
 
 BY_TYPE = Field(discriminator="type")
-"""For unions of models told apart by `type`: one lookup, and an error about one model, not about all."""
+"""For unions of models that differ by `type`: one lookup, and an error about one model instead of all."""
 
 
 class WireModel(BaseModel):
-    """Base of everything that travels.
+    """Base of all wire models.
 
     Unknown members are kept and sent on, except those that are `null`: the package serialises with
-    `exclude_none`, and for an optional member `null` says the same as absence.
+    `exclude_none`, and for an optional member `null` means the same as absence.
 
     Schemas are built when a class is first used; building all at import would cost a third of a second.
     """
@@ -96,10 +95,10 @@ class WireModel(BaseModel):
 
     @classmethod
     def from_wire(cls, data: Any) -> Self:
-        """Read what the other side sent.
+        """Validate JSON that the peer sent.
 
-        Unlike `model_validate` it does not accept the attribute's name for the wire's name: a foreign
-        member called `meta` stays a foreign member and is not taken for `_meta`.
+        Unlike `model_validate`, it accepts the wire's names only: an unknown member called `meta` stays an
+        unknown member and is not read as `_meta`.
 
         Raises
         ------
@@ -113,9 +112,9 @@ class NullableWireModel(WireModel):
     """A model with members whose `null` is a value and must be sent.
 
     `exclude_none` would drop them. A member named in `nullable`, or unknown, is written as `null` when it
-    was given as None, and left out when it was not given; one named in `implied` has a default, and is left
-    out when it was not given. Costs two microseconds a dump and a copy of the content, so it is for models
-    that need it.
+    was given as None, and left out when it was not given. A member named in `implied` has a default, and is
+    left out when it was not given. A dump takes 2 microseconds longer and copies the content, so only models
+    that need this derive from it.
     """
 
     nullable: ClassVar[frozenset[str]] = frozenset()
@@ -137,22 +136,22 @@ class NullableWireModel(WireModel):
 
 
 class RequestMeta(NullableWireModel):
-    """`_meta` of a request. The members of the 2026-07-28 envelope stay unread here, as extra members.
+    """`_meta` of a request. The members that 2026-07-28 added are kept here as extra members, unvalidated.
 
-    See `RequestMetaObject` for a typed view of them.
+    `RequestMetaObject` is a typed view of them.
     """
 
     progressToken: ProgressToken | None = None
 
 
 class RequestParams(WireModel):
-    """Params every request may have."""
+    """Params that every request may have."""
 
     meta: Annotated[RequestMeta | None, Field(validation_alias="_meta", serialization_alias="_meta")] = None
 
 
 class NotificationParams(WireModel):
-    """Params every notification may have."""
+    """Params that every notification may have."""
 
     meta: Meta = None
 
@@ -160,7 +159,7 @@ class NotificationParams(WireModel):
 class Request(WireModel):
     """A method and its params. `id` and `jsonrpc` belong to the envelope (`JSONRPCRequest`).
 
-    Of a method without a class of its own the params are a dict.
+    The params are a dict where the method has no class of its own.
     """
 
     method: str
@@ -168,22 +167,22 @@ class Request(WireModel):
 
 
 class Notification(WireModel):
-    """A method and its params; no answer is expected."""
+    """A method and its params, without a response."""
 
     method: str
     params: JSONObject | NotificationParams | None = None
 
     @property
     def root(self) -> Self:
-        """The notification itself: the first-generation SDK hands notifications out in a wrapper."""
+        """The notification itself: the first-generation SDK passes notifications in a wrapper with `root`."""
         return self
 
 
 class Result(WireModel):
-    """What every result may have.
+    """Members that every result may have.
 
     `resultType` exists since 2026-07-28; absent means `complete` (basic, "Results"). The set is open:
-    extensions add values. The sender's protocol version decides whether it is written, not this model.
+    extensions add values. The sender's protocol version, not this model, decides whether it is written.
     """
 
     meta: Meta = None
@@ -191,7 +190,7 @@ class Result(WireModel):
 
     @property
     def is_complete(self) -> bool:
-        """Whether this is the final answer, and neither `input_required` nor a task."""
+        """Whether this is the final result, rather than `input_required` or a task."""
         return self.resultType is None or self.resultType == "complete"
 
 
@@ -215,28 +214,28 @@ class PaginatedRequest(Request):
 
 
 class PaginatedResult(Result):
-    """One page of a list; no `nextCursor` on the last."""
+    """One page of a list. The last page has no `nextCursor`."""
 
     nextCursor: Cursor | None = None
 
 
 class TaskMetadata(WireModel):
-    """Asks that a request be run as a task kept for `ttl` milliseconds (2025-11-25, experimental)."""
+    """Ask to run a request as a task that is kept for `ttl` milliseconds (2025-11-25, experimental)."""
 
     ttl: int | None = None
 
 
 class TaskAugmentedRequestParams(RequestParams):
-    """Params of a request that may be run as a task (2025-11-25, experimental)."""
+    """Params of a request that may run as a task (2025-11-25, experimental)."""
 
     task: TaskMetadata | None = None
 
 
 class InputResponseRequestParams(RequestParams):
-    """Params of a request that may be a retry with answers to an `InputRequiredResult` (2026-07-28).
+    """Params of a request that may be a retry with responses to an `InputRequiredResult` (2026-07-28).
 
-    The answers are left as received: which result each must be depends on what was asked under its key,
-    and answers nobody asked for are ignored, whatever they are. `InputResponses` is their type.
+    The responses are kept as received: the type of each depends on the input request with the same key, and
+    responses without an input request are ignored, valid or not. `InputResponses` is their type.
     """
 
     inputResponses: JSONObject | None = None
@@ -245,14 +244,14 @@ class InputResponseRequestParams(RequestParams):
 
 # -- metadata ------------------------------------------------------------------------------------
 #
-# What names and describes things for people: titles, icons, annotations. Knows none of the things.
+# Names, titles, icons and annotations: what a host shows to the user.
 
 Role: TypeAlias = Literal["user", "assistant"]
 """Sender or addressee of a message in a conversation with a model."""
 
 
 class Annotations(WireModel):
-    """Hints for the client: for whom content is, how much it matters (0 to 1), when it changed (ISO 8601)."""
+    """Hints for the client: the audience of content, its priority (0 to 1), when it changed (ISO 8601)."""
 
     audience: list[Role] | None = None
     priority: Number | None = None

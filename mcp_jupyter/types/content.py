@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Blocks of content, as tools return them, prompts contain them and models are sent them.
+"""Content blocks: results of tools, messages of prompts, and messages to and from a model consist of them.
 
-Knows no method. Bytes are base64 text here; encoding and decoding is the business of whoever has them.
+Bytes are base64 text here; the code that produces or uses them encodes and decodes.
 """
 
 from typing import Annotated, Any, ClassVar, Literal, TypeAlias
@@ -53,13 +53,13 @@ class AudioContent(WireModel):
 
 
 class ResourceLink(Resource):
-    """A resource the reader may fetch (2025-06-18 and later). It need not be in `resources/list`."""
+    """A resource that the client may read (2025-06-18 and later). It need not be in `resources/list`."""
 
     type: Literal["resource_link"] = "resource_link"
 
 
 class EmbeddedResource(WireModel):
-    """The contents of a resource, in place."""
+    """The contents of a resource, inside the block."""
 
     type: Literal["resource"] = "resource"
     resource: TextResourceContents | BlobResourceContents
@@ -68,14 +68,14 @@ class EmbeddedResource(WireModel):
 
 
 ContentBlock: TypeAlias = TextContent | ImageContent | AudioContent | ResourceLink | EmbeddedResource
-"""What results of tools and messages of prompts consist of."""
+"""The blocks of tool results and prompt messages."""
 
 Content: TypeAlias = ContentBlock
 """Older name of `ContentBlock` in the first-generation SDK."""
 
 
 class ToolUseContent(WireModel):
-    """A model's wish to call a tool during sampling (2025-11-25 and later)."""
+    """A model's request to call a tool during sampling (2025-11-25 and later)."""
 
     type: Literal["tool_use"] = "tool_use"
     id: str
@@ -85,7 +85,7 @@ class ToolUseContent(WireModel):
 
 
 class ToolResultContent(NullableWireModel):
-    """What that tool answered, for the model (2025-11-25 and later)."""
+    """The result of that tool call, for the model (2025-11-25 and later)."""
 
     nullable: ClassVar[frozenset[str]] = frozenset({"structuredContent"})
     implied: ClassVar[frozenset[str]] = frozenset({"isError"})
@@ -101,4 +101,4 @@ class ToolResultContent(NullableWireModel):
 SamplingMessageContentBlock: TypeAlias = (
     TextContent | ImageContent | AudioContent | ToolUseContent | ToolResultContent
 )
-"""What messages to and from a model consist of."""
+"""The blocks of messages to and from a model."""

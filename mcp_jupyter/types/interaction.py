@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Elicitation: a server asks the person, by a form or by sending them to a URL (spec, client/elicitation).
+"""Requests of a server to its client: elicitation, roots, sampling, and `InputRequiredResult`.
 
-Owns the shapes of the questions and of the answer. Does not check an answer against its form.
+Elicitation asks the user, with a form or a URL to visit (spec, client/elicitation). These models do not
+check the user's answer against the form's schema.
 """
 
 from typing import Annotated, Final, Literal, TypeAlias
@@ -73,7 +74,7 @@ __all__ = [
 
 
 URL_ELICITATION_REQUIRED: Final = -32042
-"""Error code of 2025-11-25: a URL must be visited first. Must not be sent since 2026-07-28."""
+"""Error code of 2025-11-25: the user must visit a URL first. Since 2026-07-28 it must not be sent."""
 
 
 # ------------------------------------------------------------------------------- the fields of a form
@@ -111,7 +112,7 @@ class BooleanSchema(_FieldSchema):
 
 
 class EnumOption(WireModel):
-    """A value to choose and what to call it."""
+    """One value to choose, and its title."""
 
     const: str
     title: str
@@ -179,17 +180,17 @@ SingleSelectEnumSchema: TypeAlias = UntitledSingleSelectEnumSchema | TitledSingl
 MultiSelectEnumSchema: TypeAlias = UntitledMultiSelectEnumSchema | TitledMultiSelectEnumSchema
 EnumSchema: TypeAlias = SingleSelectEnumSchema | MultiSelectEnumSchema | LegacyTitledEnumSchema
 PrimitiveSchemaDefinition: TypeAlias = EnumSchema | StringSchema | NumberSchema | BooleanSchema
-"""One field of a form. Read `requestedSchema["properties"]` as a dict of these to draw the form."""
+"""One field of a form. `requestedSchema["properties"]` is a dict of them."""
 
 ElicitRequestedSchema: TypeAlias = JSONObject
-"""An object schema whose properties are `PrimitiveSchemaDefinition`s, kept verbatim."""
+"""An object schema whose properties are `PrimitiveSchemaDefinition`s, kept as received."""
 
 
-# ---------------------------------------------------------------------------- the question and the answer
+# ----------------------------------------------------------------------------- the request and its result
 
 
 class ElicitRequestFormParams(TaskAugmentedRequestParams):
-    """Asks for values. An absent `mode` means `form`; before 2025-11-25 it does not exist."""
+    """Ask for the values of a form. An absent `mode` means `form`; before 2025-11-25 it does not exist."""
 
     mode: Literal["form"] | None = None
     message: str
@@ -197,7 +198,7 @@ class ElicitRequestFormParams(TaskAugmentedRequestParams):
 
 
 class ElicitRequestURLParams(TaskAugmentedRequestParams):
-    """Asks the person to visit a URL. `elicitationId` exists in 2025-11-25 only, and is required there."""
+    """Ask the user to visit a URL. `elicitationId` exists in 2025-11-25 only, and is required there."""
 
     mode: Literal["url"] = "url"
     message: str
@@ -209,14 +210,14 @@ ElicitRequestParams: TypeAlias = ElicitRequestURLParams | ElicitRequestFormParam
 
 
 class ElicitRequest(Request):
-    """Ask the person. A request of the legacy versions; an input request since 2026-07-28."""
+    """Ask the user. A request in the legacy versions; an input request since 2026-07-28."""
 
     method: Literal["elicitation/create"] = "elicitation/create"
     params: ElicitRequestParams
 
 
 class ElicitResult(Result):
-    """What the person did, and for an accepted form what they entered."""
+    """The user's action and, for an accepted form, the values entered."""
 
     action: Literal["accept", "decline", "cancel"]
     content: dict[str, str | int | float | bool | list[str] | None] | None = None
@@ -229,7 +230,7 @@ class ElicitCompleteNotificationParams(NotificationParams):
 
 
 class ElicitCompleteNotification(Notification):
-    """The person is done at the URL (2025-11-25 only, as ElicitationCompleteNotification)."""
+    """The user has finished at the URL (2025-11-25 only, as ElicitationCompleteNotification)."""
 
     method: Literal["notifications/elicitation/complete"] = "notifications/elicitation/complete"
     params: ElicitCompleteNotificationParams
@@ -243,7 +244,7 @@ class ElicitationRequiredErrorData(WireModel):
 
 # -- roots ---------------------------------------------------------------------------------------
 #
-# Roots: the folders a client lets a server know of (spec, client/roots; deprecated since 2026-07-28).
+# The folders that a client lists for a server (spec, client/roots; deprecated since 2026-07-28).
 
 
 class Root(WireModel):
@@ -255,7 +256,7 @@ class Root(WireModel):
 
 
 class ListRootsRequest(Request):
-    """Ask for the roots. A request of the legacy versions; an input request since 2026-07-28."""
+    """Ask for the roots. A request in the legacy versions; an input request since 2026-07-28."""
 
     method: Literal["roots/list"] = "roots/list"
     params: RequestParams | None = None
@@ -276,16 +277,16 @@ class RootsListChangedNotification(Notification):
 
 # -- sampling ------------------------------------------------------------------------------------
 #
-# Sampling: a server asks the client's model for a message (spec, client/sampling).
+# A server asks the client's model for a message (spec, client/sampling).
 
 IncludeContext: TypeAlias = Literal["none", "thisServer", "allServers"]
-"""Whose context the client adds. All but `none` are deprecated since 2025-11-25."""
+"""Which servers' context the client adds. All values but `none` are deprecated since 2025-11-25."""
 
 _Block: TypeAlias = Annotated[SamplingMessageContentBlock, BY_TYPE]
 
 
 class SamplingMessage(WireModel):
-    """One message of the conversation: a block, or since 2025-11-25 a list of blocks."""
+    """One message to or from the model: a block, or since 2025-11-25 a list of blocks."""
 
     role: Role
     content: _Block | list[_Block]
@@ -298,13 +299,13 @@ class SamplingMessage(WireModel):
 
 
 class ModelHint(WireModel):
-    """Part of the name of a model that would do, as in "claude" or "haiku"."""
+    """Part of the name of a suitable model, such as "claude" or "haiku"."""
 
     name: str | None = None
 
 
 class ModelPreferences(WireModel):
-    """What matters in choosing a model, each from 0 to 1; hints in order of preference."""
+    """How to choose a model: priorities from 0 to 1, and hints in order of preference."""
 
     hints: list[ModelHint] | None = None
     costPriority: Number | None = None
@@ -334,7 +335,7 @@ class CreateMessageRequestParams(TaskAugmentedRequestParams):
 
 
 class CreateMessageRequest(Request):
-    """Ask for a message. A request of the legacy versions; an input request since 2026-07-28."""
+    """Ask for a message. A request in the legacy versions; an input request since 2026-07-28."""
 
     method: Literal["sampling/createMessage"] = "sampling/createMessage"
     params: CreateMessageRequestParams
@@ -356,24 +357,24 @@ class CreateMessageResult(Result):
 
 # -- input required ------------------------------------------------------------------------------
 #
-# A result that asks back instead of answering (2026-07-28, basic/patterns, multi-round-trip requests).
+# A result that asks the client for input first (2026-07-28, basic/patterns, multi-round-trip requests).
 #
-# Owns the shapes. Signing `requestState` and fulfilling requests is the engine's.
+# The server signs `requestState`; the client fulfils the input requests.
 
 InputRequest: TypeAlias = ElicitRequest | CreateMessageRequest | ListRootsRequest
-"""What a server may ask; here without id, as a member of a result."""
+"""A request of the server, without an id, as a member of a result."""
 
 InputRequests: TypeAlias = dict[str, Annotated[InputRequest, Field(discriminator="method")]]
-"""The questions, under keys of the server's choice."""
+"""The input requests, under keys that the server chooses."""
 
 InputResponse: TypeAlias = ElicitResult | CreateMessageResult | ListRootsResult
 
 InputResponses: TypeAlias = dict[str, InputResponse]
-"""The answers, under the keys of the questions."""
+"""The responses, under the keys of the input requests."""
 
 
 class InputRequiredResult(Result):
-    """Answer these and call again, with `requestState` exactly as given. At least one of the two is there."""
+    """Send the request again with responses and `requestState` unchanged. At least one member is present."""
 
     resultType: str = "input_required"
     inputRequests: InputRequests | None = None

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""JSON-RPC 2.0 envelopes as models, for those who read or write whole messages.
+"""JSON-RPC 2.0 messages as models, for programs that read or write whole messages.
 
 The engine does not use them: it routes plain dicts (`protocol.frames`) and validates only the params of the
-method at hand.
+requested method.
 """
 
 from typing import Annotated, Any, ClassVar, Literal, TypeAlias
@@ -42,7 +42,7 @@ __all__ = [
 
 
 class JSONRPCRequest(WireModel):
-    """A call that wants an answer."""
+    """A request: the peer responds under the same id."""
 
     jsonrpc: Literal["2.0"] = "2.0"
     id: RequestId
@@ -51,7 +51,7 @@ class JSONRPCRequest(WireModel):
 
 
 class JSONRPCNotification(WireModel):
-    """A message that wants no answer."""
+    """A message without a response."""
 
     jsonrpc: Literal["2.0"] = "2.0"
     method: str
@@ -59,7 +59,7 @@ class JSONRPCNotification(WireModel):
 
 
 class JSONRPCResponse(WireModel):
-    """An answer."""
+    """A successful response."""
 
     jsonrpc: Literal["2.0"] = "2.0"
     id: RequestId
@@ -67,7 +67,7 @@ class JSONRPCResponse(WireModel):
 
 
 class ErrorData(NullableWireModel):
-    """What went wrong: a code, a sentence, and any JSON value for programs."""
+    """An error: its code, a sentence, and any JSON value for programs."""
 
     nullable: ClassVar[frozenset[str]] = frozenset({"data"})
 
@@ -77,7 +77,7 @@ class ErrorData(NullableWireModel):
 
 
 class JSONRPCError(NullableWireModel):
-    """The error in place of an answer; the id is None when the request's own could not be read."""
+    """An error response; `id` is None when the request's id could not be read."""
 
     nullable: ClassVar[frozenset[str]] = frozenset({"id"})
 
@@ -87,7 +87,7 @@ class JSONRPCError(NullableWireModel):
 
 
 def _kind(message: Any) -> str | None:
-    """Tell messages apart by their members, so that a request with a bad id is not read as a notification."""
+    """Choose the model by the members, so that a request with a bad id is not read as a notification."""
     has = message.__contains__ if isinstance(message, dict) else lambda name: hasattr(message, name)
     if has("method"):
         return "request" if has("id") else "notification"

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Who is there and what they can do: capabilities, initialize, discover, ping (spec, basic/lifecycle).
+"""Capabilities, initialize, discover, ping, logging, progress and cancellation (spec, basic/lifecycle).
 
-Also the members of `_meta` by which the modern era says the same in each request (2026-07-28, basic).
-Knows no versions: which of these exist when is the business of `protocol`.
+It includes the members of `_meta` that carry version and capabilities in each modern request (2026-07-28,
+basic). `protocol` decides which of these messages a version has.
 """
 
 from typing import Annotated, Any, ClassVar, Literal, TypeAlias
@@ -87,7 +87,7 @@ class SetLevelRequestParams(RequestParams):
 
 
 class SetLevelRequest(Request):
-    """Ask for messages of this severity and above (legacy versions)."""
+    """Ask for log messages of this severity and above (legacy versions)."""
 
     method: Literal["logging/setLevel"] = "logging/setLevel"
     params: SetLevelRequestParams
@@ -151,11 +151,11 @@ class FormElicitationCapability(WireModel):
 
 
 class UrlElicitationCapability(WireModel):
-    """The client can send the person to a URL."""
+    """The client can ask the user to visit a URL."""
 
 
 class ElicitationCapability(WireModel):
-    """The client can ask the person. Without members it means forms."""
+    """The client can ask the user. Without members it means forms."""
 
     form: FormElicitationCapability | None = None
     url: UrlElicitationCapability | None = None
@@ -168,11 +168,11 @@ class _TasksCapability(WireModel):
 
 
 class ClientTasksCapability(_TasksCapability):
-    """Which requests to the client may be run as tasks (2025-11-25, experimental)."""
+    """Which requests to the client may run as tasks (2025-11-25, experimental)."""
 
 
 class ServerTasksCapability(_TasksCapability):
-    """Which requests to the server may be run as tasks (2025-11-25, experimental)."""
+    """Which requests to the server may run as tasks (2025-11-25, experimental)."""
 
 
 class ClientCapabilities(WireModel):
@@ -254,24 +254,24 @@ class InitializeResult(Result):
 
 
 class InitializedNotification(Notification):
-    """The client has taken the handshake in."""
+    """The client has received the result of `initialize`."""
 
     method: Literal["notifications/initialized"] = "notifications/initialized"
     params: NotificationParams | None = None
 
 
 class PingRequest(Request):
-    """Ask whether the other side is there (legacy versions)."""
+    """Ask whether the peer still responds (legacy versions)."""
 
     method: Literal["ping"] = "ping"
     params: RequestParams | None = None
 
 
 class EmptyResult(Result):
-    """Done, and nothing to say."""
+    """A result without members of its own."""
 
 
-# ------------------------------------------------------------- the modern era: said with each message
+# --------------------------------------------------------- the modern era: `_meta` in each message
 
 
 class RequestMetaObject(RequestMeta):
@@ -335,7 +335,7 @@ class ResultMetaObject(WireModel):
 
 
 class DiscoverRequest(Request):
-    """Ask what a server is and can do (2026-07-28)."""
+    """Ask for a server's versions and capabilities (2026-07-28)."""
 
     method: Literal["server/discover"] = "server/discover"
     params: RequestParams | None = None
@@ -377,7 +377,7 @@ class ProgressNotificationParams(NotificationParams):
 
 
 class ProgressNotification(Notification):
-    """How far a request has come."""
+    """The progress of a request."""
 
     method: Literal["notifications/progress"] = "notifications/progress"
     params: ProgressNotificationParams
@@ -391,7 +391,7 @@ class CancelledNotificationParams(NotificationParams):
 
 
 class CancelledNotification(Notification):
-    """The answer to a request is no longer wanted."""
+    """The sender no longer needs the result of a request."""
 
     method: Literal["notifications/cancelled"] = "notifications/cancelled"
     params: CancelledNotificationParams

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Which messages each side may send, over all versions. Which of them a version has, `protocol` knows.
+"""The messages that each side may send, over all versions; `protocol` decides which of them a version has.
 
-Each union is a model with a `root`, as in the first-generation SDK: `ClientRequest(PingRequest())`. Here no
-message is wrapped in one; a bare message counts as an instance all the same.
+Each union is a model with a `root`, as in the first-generation SDK: `ClientRequest(PingRequest())`. This
+package does not wrap messages in them; an unwrapped message counts as an instance too.
 """
 
 from typing import Any, TypeAlias
@@ -91,7 +91,7 @@ _TaskResult: TypeAlias = (
 )
 
 
-_Root: Any = RootModel  # to mypy, its metaclass, which has no public name, could not be extended
+_Root: Any = RootModel  # Any, because mypy refuses to extend a metaclass that has no public name
 _RootMeta: Any = type(RootModel)
 
 
@@ -130,7 +130,7 @@ class ClientRequest(_Message):
 
 
 class ServerRequest(_Message):
-    """A request of a server: legacy versions only; later ones ask in an `InputRequiredResult`."""
+    """A request of a server: legacy versions only; later versions ask in an `InputRequiredResult`."""
 
     root: PingRequest | CreateMessageRequest | ListRootsRequest | ElicitRequest | _TaskRequest
 
@@ -166,13 +166,13 @@ class ServerNotification(_Message):
 
 
 class ClientResult(_Message):
-    """What a client answers."""
+    """A result of a client."""
 
     root: EmptyResult | CreateMessageResult | ListRootsResult | ElicitResult | _TaskResult
 
 
 class ServerResult(_Message):
-    """What a server answers."""
+    """A result of a server."""
 
     root: (
         EmptyResult

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Prompts: listing and getting (spec, server/prompts)."""
+"""Prompts: listing, getting and completing arguments (spec, server/prompts)."""
 
 from typing import Annotated, Literal
 
@@ -48,7 +48,7 @@ class PromptArgument(BaseMetadata):
 
 
 class Prompt(BaseMetadata):
-    """A prompt or a template of one."""
+    """A prompt, or a template of one when it has arguments."""
 
     description: str | None = None
     arguments: list[PromptArgument] | None = None
@@ -102,20 +102,20 @@ class GetPromptResult(Result):
 
 
 class PromptReference(BaseMetadata):
-    """Names a prompt."""
+    """A prompt, by its name."""
 
     type: Literal["ref/prompt"] = "ref/prompt"
 
 
 class ResourceTemplateReference(WireModel):
-    """Names a resource or a resource template by its URI (called ResourceReference up to 2025-03-26)."""
+    """A resource or a resource template, by its URI (called ResourceReference up to 2025-03-26)."""
 
     type: Literal["ref/resource"] = "ref/resource"
     uri: str
 
 
 class CompletionArgument(WireModel):
-    """The argument being typed, and what has been typed."""
+    """The argument to complete, and its value so far."""
 
     name: str
     value: str
@@ -143,7 +143,7 @@ class CompleteRequest(Request):
 
 
 class Completion(WireModel):
-    """Up to 100 values, and how many there are in all."""
+    """Up to 100 values, and their total number."""
 
     values: list[str]
     total: int | None = None

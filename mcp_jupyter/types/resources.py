@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Resources and resource templates: listing and reading (spec, server/resources).
+"""Resources and resource templates: listing, reading and subscribing (spec, server/resources).
 
-Subscribing is in `subscriptions`. URIs are plain text: nothing here parses or normalises them.
+URIs are plain text; these models do not parse or normalise them.
 """
 
 import base64
@@ -61,7 +61,7 @@ __all__ = [
 
 
 class Resource(BaseMetadata):
-    """Something a server can be asked to read. `size` is in bytes, before any encoding."""
+    """A resource that a client can read. `size` is in bytes, before any encoding."""
 
     uri: Uri
     description: str | None = None
@@ -84,7 +84,7 @@ class ResourceTemplate(BaseMetadata):
 
 
 class ResourceContents(WireModel):
-    """What all contents of a resource have."""
+    """Members that all contents of a resource have."""
 
     uri: Uri
     mimeType: str | None = None
@@ -145,10 +145,10 @@ class ReadResourceRequest(Request):
 
 
 class ReadResourceResult(CacheableResult):
-    """Contents of a resource: of itself, or of the parts it consists of.
+    """Contents of a resource: one part, or several.
 
     ``content, mime_type = result`` unpacks the first part, as text or bytes. (A pydantic model iterates over
-    its fields, and only ``dict(model)`` makes use of that.)
+    its fields instead, which only ``dict(model)`` uses.)
     """
 
     contents: list[TextResourceContents | BlobResourceContents]
@@ -161,7 +161,7 @@ class ReadResourceResult(CacheableResult):
 
 # -- subscriptions -------------------------------------------------------------------------------
 #
-# Hearing of changes: which a client asks for, and the notifications that tell of them.
+# Notifications of changes, and the requests that subscribe to them.
 #
 # Legacy versions subscribe to resources one by one; 2026-07-28 opens one `subscriptions/listen` with a
 # filter. The notifications of changes are the same.
@@ -189,7 +189,7 @@ class ResourceListChangedNotification(Notification):
 
 
 class ResourceUpdatedNotificationParams(NotificationParams):
-    """Params of `notifications/resources/updated`; may name a part of the resource subscribed to."""
+    """Params of `notifications/resources/updated`. The URI may be a part of the subscribed resource."""
 
     uri: str
 
@@ -209,7 +209,7 @@ class SubscribeRequestParams(ResourceRequestParams):
 
 
 class SubscribeRequest(Request):
-    """Ask to hear of changes to a resource."""
+    """Subscribe to changes of a resource."""
 
     method: Literal["resources/subscribe"] = "resources/subscribe"
     params: SubscribeRequestParams
@@ -220,7 +220,7 @@ class UnsubscribeRequestParams(ResourceRequestParams):
 
 
 class UnsubscribeRequest(Request):
-    """Hear no more of it."""
+    """End that subscription."""
 
     method: Literal["resources/unsubscribe"] = "resources/unsubscribe"
     params: UnsubscribeRequestParams
@@ -230,7 +230,7 @@ class UnsubscribeRequest(Request):
 
 
 class SubscriptionFilter(WireModel):
-    """What a client wants to hear of, and which part of it a server grants.
+    """The changes that a client subscribes to, or the part of them that a server grants.
 
     `taskIds` belongs to the extension io.modelcontextprotocol/tasks.
     """
@@ -249,7 +249,7 @@ class SubscriptionsListenRequestParams(RequestParams):
 
 
 class SubscriptionsListenRequest(Request):
-    """Ask to hear of changes until the request is cancelled."""
+    """Subscribe to changes until the request is cancelled."""
 
     method: Literal["subscriptions/listen"] = "subscriptions/listen"
     params: SubscriptionsListenRequestParams
@@ -273,4 +273,4 @@ class SubscriptionsListenResult(Result):
 
 
 class SubscriptionsListenResultMetaObject(ResultMetaObject, NotificationMetaObject):
-    """`_meta` of that result."""
+    """`_meta` of `SubscriptionsListenResult`."""

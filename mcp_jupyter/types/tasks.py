@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Tasks: requests answered with a handle first and the result later. Two designs share the name.
+"""Tasks: a request returns a handle first and its result later. Two designs share the name.
 
-* 2025-11-25 (experimental): the client asks for a task; the result is fetched with `tasks/result`. The
-  models carry the schema's names.
+* 2025-11-25 (experimental): the client asks for a task and fetches the result with `tasks/result`. The
+  models have the schema's names.
 * The extension io.modelcontextprotocol/tasks (SEP-2663), since 2026-07-28: the server decides; `tasks/get`
-  brings status, questions, result or error inline. Where its schema gives other shapes the same names,
-  the models here are called after its `DetailedTask`.
+  returns status, input requests, result or error. Where its schema uses a name of the first design for
+  another shape, the model here is named after its `DetailedTask`.
 
 `tasks/get` and `tasks/cancel` take the same params in both.
 """
@@ -66,7 +66,7 @@ class GetTaskRequestParams(_TaskParams):
 
 
 class GetTaskRequest(Request):
-    """Ask how a task stands."""
+    """Ask for the state of a task."""
 
     method: Literal["tasks/get"] = "tasks/get"
     params: GetTaskRequestParams
@@ -77,14 +77,14 @@ class CancelTaskRequestParams(_TaskParams):
 
 
 class CancelTaskRequest(Request):
-    """Ask that a task be given up."""
+    """Cancel a task."""
 
     method: Literal["tasks/cancel"] = "tasks/cancel"
     params: CancelTaskRequestParams
 
 
 class _TaskState(NullableWireModel):
-    """What a task of either design has. Times are ISO 8601."""
+    """Members that a task of either design has. Times are ISO 8601."""
 
     taskId: str
     status: TaskStatus
@@ -97,7 +97,7 @@ class _TaskState(NullableWireModel):
 
 
 class Task(_TaskState):
-    """How a task stands; `ttl` and `pollInterval` in milliseconds, a `ttl` of None for no limit."""
+    """The state of a task. `ttl` and `pollInterval` are in milliseconds; a `ttl` of None means no limit."""
 
     nullable: ClassVar[frozenset[str]] = frozenset({"ttl"})
 
@@ -106,7 +106,7 @@ class Task(_TaskState):
 
 
 class RelatedTaskMetadata(WireModel):
-    """`_meta["io.modelcontextprotocol/related-task"]`: the task a message belongs to."""
+    """`_meta["io.modelcontextprotocol/related-task"]`: the task that a message belongs to."""
 
     taskId: str
 
@@ -118,11 +118,11 @@ class CreateTaskResult(Result):
 
 
 class GetTaskResult(Result, Task):
-    """How a task stands."""
+    """The state of a task."""
 
 
 class CancelTaskResult(Result, Task):
-    """How a task stands after it was given up."""
+    """The state of a task after it was cancelled."""
 
 
 class GetTaskPayloadRequestParams(_TaskParams):
@@ -130,14 +130,14 @@ class GetTaskPayloadRequestParams(_TaskParams):
 
 
 class GetTaskPayloadRequest(Request):
-    """Ask for the result of a task, and wait for it."""
+    """Wait for the result of a task."""
 
     method: Literal["tasks/result"] = "tasks/result"
     params: GetTaskPayloadRequestParams
 
 
 class GetTaskPayloadResult(Result, NullableWireModel):
-    """The result of the request the task was made for: all of it is in the extra members."""
+    """The result of the request that became the task; its members are all extra members here."""
 
 
 class ListTasksRequest(PaginatedRequest):
@@ -167,10 +167,10 @@ class TaskStatusNotification(Notification):
 
 
 class DetailedTask(_TaskState):
-    """How a task stands, with what its status brings.
+    """The state of a task, with the members that its status adds.
 
-    `inputRequests` when `input_required`, `result` when `completed`, `error` when `failed`. `ttlMs` is
-    None for no limit.
+    `input_required` adds `inputRequests`, `completed` adds `result`, `failed` adds `error`. A `ttlMs` of None
+    means no limit.
     """
 
     nullable: ClassVar[frozenset[str]] = frozenset({"ttlMs"})
@@ -193,13 +193,13 @@ class DetailedTaskResult(Result, DetailedTask):
 
 
 class UpdateTaskRequestParams(_TaskParams):
-    """Params of `tasks/update`. Answers are left as received, as in `InputResponseRequestParams`."""
+    """Params of `tasks/update`. Responses are kept as received, as in `InputResponseRequestParams`."""
 
     inputResponses: JSONObject
 
 
 class UpdateTaskRequest(Request):
-    """Answer what a task asked. The result is an `EmptyResult`, as that of the extension's `tasks/cancel`."""
+    """Send responses to a task's input requests. The result is an `EmptyResult`, as for `tasks/cancel`."""
 
     method: Literal["tasks/update"] = "tasks/update"
     params: UpdateTaskRequestParams

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Tools: listing and calling (spec, server/tools). Knows nothing of JSON Schema, which it only carries."""
+"""Tools: listing and calling (spec, server/tools). JSON Schemas are carried as they are, uninterpreted."""
 
 from typing import Annotated, Any, ClassVar, Literal
 
@@ -35,7 +35,7 @@ __all__ = [
 
 
 class ToolAnnotations(WireModel):
-    """Hints on what a tool does. A client must not trust them unless it trusts the server.
+    """Hints about the effects of a tool. A client must not trust them unless it trusts the server.
 
     Absent hints mean: not read-only, destructive, not idempotent, open world.
     """
@@ -48,13 +48,13 @@ class ToolAnnotations(WireModel):
 
 
 class ToolExecution(WireModel):
-    """Whether a call may or must be run as a task (2025-11-25, experimental)."""
+    """Whether a call may or must run as a task (2025-11-25, experimental)."""
 
     taskSupport: Literal["forbidden", "optional", "required"] | None = None
 
 
 class Tool(BaseMetadata):
-    """A tool, with the JSON Schemas of its arguments and of its structured output, kept verbatim."""
+    """A tool, with the JSON Schemas of its arguments and its structured output, kept as received."""
 
     description: str | None = None
     inputSchema: JSONObject
@@ -92,11 +92,11 @@ class CallToolRequest(Request):
 
 
 class CallToolResult(Result, NullableWireModel):
-    """What a tool answered, or, with `isError`, what went wrong.
+    """The result of a call or, with `isError`, the error of the tool.
 
-    `structuredContent` is an object up to 2025-11-25 and any JSON value since 2026-07-28, `null` too:
-    `CallToolResult(content=[], structuredContent=None)` sends `null`, without the argument nothing is
-    sent. A reader tells the two apart by `"structuredContent" in result.model_fields_set`.
+    `structuredContent` is an object up to 2025-11-25 and any JSON value, `null` too, since 2026-07-28.
+    `CallToolResult(content=[], structuredContent=None)` sends `null`; without the argument the member is
+    absent. `"structuredContent" in result.model_fields_set` tells the two apart.
     """
 
     nullable: ClassVar[frozenset[str]] = frozenset({"structuredContent"})
