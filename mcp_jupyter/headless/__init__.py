@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Notebooks that run without a Jupyter Server: in a kernel of their own, which stays and serves."""
+"""Run notebooks in kernels of their own, without a Jupyter Server; export notebooks as scripts."""

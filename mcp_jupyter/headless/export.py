@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""A notebook as a plain Python script that serves what its cells offer.
+"""Export a notebook as a plain Python script that serves the same tools, resources and prompts.
 
-Owns what becomes of a cell's source: ours of the magics become decorators, the rest of IPython's has no
-place in a script and is left out, with a note. Runs nothing.
+Our magics become decorators of a `FastMCP` server. Other magics and shell commands are left out, each with a
+note. The notebook is not run.
 """
 
 from __future__ import annotations
@@ -37,15 +37,15 @@ __all__ = [
 
 
 _SILENT: Final = frozenset({"mcp_status", "mcp_serve"})
-"""What says something in a notebook and means nothing in a script."""
+"""Magics that only display something in a notebook; they are left out without a note."""
 
 _AROUND: Final = frozenset({"time", "capture", "prun"})
-"""What is put around code that runs as ever: without it the code stays."""
+"""Magics that wrap code: the script keeps the code without them."""
 
 _SERVING: Final = frozenset({"tool", "resource", "prompt"})
 _UNSAID: Final = frozenset({"serve", "status", "updated"})
 _OF_NOTEBOOK: Final = _UNSAID | {"variable", "connect"}
-"""What `mcp_jupyter.notebook` has and a server has not."""
+"""Functions of `mcp_jupyter.notebook` that a `FastMCP` server lacks."""
 
 _EXTENSIONS: Final = frozenset({"load_ext", "unload_ext", "reload_ext"})
 
@@ -80,26 +80,26 @@ _Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
 class ExportError(McpJupyterError):
-    """A notebook cannot become a script; the message names the cell."""
+    """A notebook cannot be exported as a script; the message names the cell."""
 
 
 @dataclass
 class Exported:
-    """A script, and what a person should know of it: one line each."""
+    """A script, and notes for the user about what was left out, one line each."""
 
     script: str
     notes: list[str] = field(default_factory=list)
 
 
 def export(path: Path) -> Exported:
-    """Write a notebook as a script.
+    """Return a notebook as a script.
 
     Raises
     ------
     HeadlessError
         The file cannot be read.
     ExportError
-        A cell has no form in a script: it awaits at its top level, or is not Python.
+        A cell cannot be part of a script: it awaits at its top level, or is not Python.
     """
     writer = _Writer(path.name)
     sources = (cell.source for cell in read_notebook(path).cells if cell.cell_type == "code")
@@ -109,7 +109,7 @@ def export(path: Path) -> Exported:
 
 
 class _Writer:
-    """Takes cells, gives the script."""
+    """Collects cells and returns the script."""
 
     def __init__(self, name: str) -> None:
         self.notes: list[str] = []
@@ -117,7 +117,7 @@ class _Writer:
         self._number = 0
         self._parts: list[str] = []
         self._future: list[str] = []
-        self._aliases: set[str] = set()  # of `mcp_jupyter.notebook`
+        self._aliases: set[str] = set()  # names that the cells give to `mcp_jupyter.notebook`
         self._read: set[str] = set()
         self._bound: set[str] = set()
         self._serves = False
@@ -125,7 +125,7 @@ class _Writer:
         self._transform = TransformerManager().transform_cell
 
     def script(self, name: str) -> str:
-        """All of it."""
+        """Return the whole script."""
         body = "\n\n\n".join(self._parts)
         imports = ["from mcp_jupyter.server.fastmcp import FastMCP"]
         if "ToolAnnotations(" in body:
@@ -157,7 +157,7 @@ class _Writer:
         return "\n".join(head) + "\n" + helper + f"\n\n{body}\n\n\n{_SERVES}"
 
     def cell(self, number: int, source: str) -> None:
-        """Take one cell."""
+        """Add one cell."""
         self._number = number
         text = self._written(source)
         if text.strip():
@@ -206,9 +206,10 @@ class _Writer:
         return text.splitlines(), tree
 
     def _plain(self, source: str, decorate: Callable[[_Function], str] | None = None) -> str:
-        """The source as a script has it; with a decorator over each public function."""
+        """Return the source for a script, with a decorator over each public function."""
         lines, tree = self._tree(source)
         self._look(tree)
+        # From the last statement to the first, so that line numbers of those still to come stay valid.
         for statement in reversed(tree.body):
             begin, end = statement.lineno - 1, statement.end_lineno
             if _calls_ipython(statement):
@@ -227,7 +228,7 @@ class _Writer:
         return "\n".join(lines)
 
     def _look(self, tree: ast.Module) -> None:
-        """Note what names mean, and what there will not be."""
+        """Record which names a cell binds and reads, and note uses of what the script lacks."""
         for node in ast.walk(tree):
             if isinstance(node, ast.ImportFrom | ast.Import):
                 self._bound |= {alias.asname or alias.name for alias in node.names}
@@ -241,7 +242,7 @@ class _Writer:
         self._look_at_notebook(tree)
 
     def _look_at_notebook(self, tree: ast.Module) -> None:
-        """Note what is used of the notebook's own functions."""
+        """Note uses of IPython and of `mcp_jupyter.notebook` that the script cannot have."""
         for statement in tree.body:
             if _is_definition(statement) and _names_ipython(statement):
                 self._note(f"{getattr(statement, 'name', '')} uses IPython, which is not there in a script")
@@ -256,7 +257,7 @@ class _Writer:
         return isinstance(node.value, ast.Name) and node.value.id in self._aliases
 
     def _of_notebook(self, statement: ast.stmt) -> ast.Call | None:
-        """The call that a statement is, where it is one of what a server has not."""
+        """Return the call if the statement calls a notebook function that a server lacks."""
         call = statement.value if isinstance(statement, ast.Expr) else None
         if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Attribute):
             return None
@@ -276,7 +277,7 @@ class _Writer:
         return _commented("\n".join(lines)).splitlines()
 
     def _of_ipython(self, statement: ast.stmt, lines: list[str]) -> list[str]:
-        """What becomes of a statement that IPython made of `%magic` or `!command`."""
+        """Return the lines that replace a statement that IPython made from `%magic` or `!command`."""
         name, line = _magic_in(statement)
         if name in _SILENT or (name in _EXTENSIONS and line.strip() == "mcp_jupyter"):
             return []
@@ -289,7 +290,7 @@ class _Writer:
         self._note(f"{shown} has no place in a script and is left out")
         return _commented("\n".join(lines)).splitlines()
 
-    # -- what is served --------------------------------------------------------------------------
+    # -- tools, resources and prompts ------------------------------------------------------------
 
     def _tool(self, line: str, body: str) -> str:
         options = self._options(McpMagics.mcp_tool, line)
@@ -321,7 +322,7 @@ class _Writer:
         beside = lines[last.lineno - 1].encode()[: last.col_offset].decode().rstrip("; ")  # `a = 1; a`
         before = self._plain("\n".join([*lines[: last.lineno - 1], beside])) if len(tree.body) > 1 else ""
         self._look(ast.Module([last], []))
-        value = f"_value_{self._number}"  # made once, as in the notebook
+        value = f"_value_{self._number}"  # computed once, as in the notebook
         before = f"{before}\n\n{value} = {ast.unparse(last.value)}"
         function = f"{decorator}\ndef _resource_{self._number}():\n    return {value}"
         return f"{before}\n\n\n{function}"
@@ -384,14 +385,14 @@ def _keywords(said: dict[str, str]) -> str:
 
 
 def _decorator(kind: str, said: dict[str, str], function: _Function) -> str:
-    """What registers a function; under its own name, which a decorator of the user's may hide."""
+    """Return the registering decorator. It gives the name when a decorator of the user may change it."""
     if function.decorator_list:
         said = {"name": repr(function.name), **said}
     return f"@mcp.{kind}({_keywords(said)})"
 
 
 def _cell_magic(source: str) -> tuple[str | None, str, str]:
-    """The magic over a cell, what stands on its line, and what it is over."""
+    """Return a cell's magic, the arguments on its line, and its body."""
     first, _, body = source.lstrip("\n").partition("\n")
     magic = re.fullmatch(r"%%(\w+)\s*(.*)", first.strip())
     return (None, "", source) if magic is None else (magic[1], magic[2], body)
@@ -408,7 +409,7 @@ def _public_function(statement: ast.stmt) -> _Function | None:
 
 
 def _magic_in(statement: ast.stmt) -> tuple[str, str]:
-    """Name and line of the line magic that a statement is; empty when it is something else."""
+    """Return name and arguments if the statement is a line magic, else empty texts."""
     call = statement.value if isinstance(statement, ast.Expr) else None
     if isinstance(call, ast.Call):
         words = [word.value for word in call.args if isinstance(word, ast.Constant)]
@@ -418,7 +419,7 @@ def _magic_in(statement: ast.stmt) -> tuple[str, str]:
 
 
 def _imported(statement: ast.ImportFrom) -> list[str]:
-    """`from mcp_jupyter import notebook`: the server has the same decorators."""
+    """Replace `from mcp_jupyter import notebook` by the server, which has the same decorators."""
     lines = [f"{name.asname or name.name} = mcp" for name in statement.names if name.name == "notebook"]
     others = [name for name in statement.names if name.name != "notebook"]
     if others:
@@ -457,23 +458,23 @@ def _names_ipython(statement: ast.stmt) -> bool:
 
 # -- document ------------------------------------------------------------------------------------
 #
-# A notebook document from a file. Knows no kernel.
+# Read a notebook document from a file.
 
 MAX_NOTEBOOK_BYTES: Final = 256 * 2**20
-"""Of a document with its outputs; it is read into memory."""
+"""Bytes of a document with its outputs: it is read into memory."""
 
 
 class HeadlessError(McpJupyterError):
-    """A notebook cannot be run: its file or its kernel."""
+    """A notebook cannot be run, because of its file or its kernel."""
 
 
 def read_notebook(path: Path) -> nbformat.NotebookNode:
-    """Read a document, whatever version of the format it has.
+    """Read a document of any version of the notebook format.
 
     Raises
     ------
     HeadlessError
-        It cannot be read, is too large, or is no notebook.
+        The file cannot be read, is too large, or is not a notebook.
     """
     read: Any = nbformat.read
     try:

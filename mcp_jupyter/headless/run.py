@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""A notebook that is run to its end in a kernel of its own, and stays.
+"""Run a notebook to its end in its own kernel, and keep the kernel serving.
 
-Owns the kernel process and the order of cells. The document is not changed. What the kernel serves then is
-reached over the link, as that of any live notebook.
+The document is not changed. Clients reach the kernel over a link (`ipc`), as with any live notebook.
 """
 
 from __future__ import annotations
@@ -42,13 +41,13 @@ __all__ = [
 
 
 START_SECONDS: Final = 60
-"""For a kernel to start, with cold caches on a busy machine."""
+"""Seconds for a kernel to start, with cold caches on a busy machine."""
 
 LOAD_SECONDS: Final = 30.0
-"""For our extension to load: it opens a socket."""
+"""Seconds for our extension to load, which opens a socket, and for `kernel_info` before it."""
 
 STOP_SECONDS: Final = 10.0
-"""For a kernel to end; then it is killed."""
+"""Seconds for a kernel to end in order; `stop` waits no longer."""
 
 _LOAD: Final = "%load_ext mcp_jupyter"
 _ANSI: Final = re.compile(r"\x1b\[[0-9;]*m")
@@ -60,7 +59,7 @@ class CellFailed(HeadlessError):
     Attributes
     ----------
     account : str
-        The traceback, as IPython shows it, without colours.
+        The traceback as IPython shows it, without colours.
     """
 
     def __init__(self, message: str, account: str) -> None:
@@ -69,14 +68,14 @@ class CellFailed(HeadlessError):
 
 
 class HeadlessNotebook:
-    """A notebook and the kernel that has run it.
+    """A notebook and the kernel that runs it.
 
     Attributes
     ----------
     info : ConnectionInfo
-        Where it serves. It stays the same when it is run again.
+        Where the kernel serves. Its kernel id stays the same when the notebook is run again.
     failed : list of CellFailed
-        Of the last run, where errors are allowed.
+        Failed cells of the last run, when errors are allowed.
     """
 
     info: ConnectionInfo
@@ -104,7 +103,7 @@ class HeadlessNotebook:
         Raises
         ------
         HeadlessError
-            The file, the kernel, or (`CellFailed`) a cell.
+            The file or the kernel cannot be used, or (`CellFailed`) a cell raised.
         """
         client = self._client = self._prepared()
         environ = self._managed(client)
@@ -120,10 +119,10 @@ class HeadlessNotebook:
         await self._run(client)
 
     async def again(self) -> None:
-        """Run the notebook anew, as its file is now, in a fresh process of the same kernel."""
+        """Read the file again and run it in a new process of the same kernel."""
         assert self._client is not None, "it has been started"
         client, before = self._prepared(), self._client
-        manager: Any = before.km  # of the asynchronous kind, which nbclient does not say
+        manager: Any = before.km  # an AsyncKernelManager, which nbclient's annotations do not say
         channels: Any = before.kc
         client.km, client.kc = manager, channels
         self._client = client
@@ -144,11 +143,11 @@ class HeadlessNotebook:
             if client.kc is not None:
                 client.kc.stop_channels()
             if manager.has_kernel:
-                await manager.shutdown_kernel()  # in order, so that its files go; after a while it is killed
+                await manager.shutdown_kernel()  # asks before it kills: the kernel then removes its files
             else:
                 await manager.cleanup_resources()
 
-    # -- its parts -------------------------------------------------------------------------------
+    # -- steps -----------------------------------------------------------------------------------
 
     def _prepared(self) -> NotebookClient:
         notebook = with_parameters(read_notebook(self._path), self._parameters)
@@ -159,7 +158,7 @@ class HeadlessNotebook:
         )
 
     def _managed(self, client: NotebookClient) -> dict[str, str]:
-        """Give the client a manager whose kernel leaves its files where we look; the kernel's environment."""
+        """Set a manager whose kernel writes its files where we look; return the kernel's environment."""
         folder = self._discovery.runtime_dir
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         client.km = client.create_kernel_manager()
@@ -175,7 +174,7 @@ class HeadlessNotebook:
         for index, cell in enumerate(client.nb.cells):
             if cell.cell_type != "code" or not cell.source.strip():
                 continue
-            # Counted as a person sees them in the document, which has no cell of ours.
+            # Numbered as the user sees them in the document, which lacks the cell that we injected.
             number += not (self._parameters and is_injected(cell))
             try:
                 await client.async_execute_cell(cell, index)
@@ -188,12 +187,12 @@ class HeadlessNotebook:
                     raise failed from None
                 self.failed.append(failed)
             except (DeadKernelError, CellTimeoutError) as exc:
-                await checkpoint_if_cancelled()  # nbclient takes a cancellation for the kernel's death
+                await checkpoint_if_cancelled()  # nbclient reports our cancellation as a dead kernel
                 raise HeadlessError(f"Cell [{number}] of {self._path.name}: {exc}") from None
         await self._find(client)
 
     async def _load(self, client: NotebookClient) -> None:
-        """Load our extension, so that a notebook that does not is served too: what it defines by hand."""
+        """Load our extension, so that a notebook without `%load_ext mcp_jupyter` is served too."""
         assert client.kc is not None
         wrong: list[str] = []
 
@@ -241,20 +240,20 @@ async def run_notebook(
     allow_errors: bool = False,
     discovery: Discovery | None = None,
 ) -> AsyncIterator[HeadlessNotebook]:
-    """Run a notebook to its end; while the context is open its kernel serves what it defined.
+    """Run a notebook to its end; its kernel serves until the context closes.
 
     Parameters
     ----------
     path : path
         The document; it is not changed.
     parameters : mapping, optional
-        Variables that are set first (see `with_parameters`).
+        Variables to set first (see `with_parameters`).
     kernel : str, optional
         A kernel's name, instead of the notebook's own.
     allow_errors : bool
         Go on after a cell that fails.
     discovery : Discovery, optional
-        Where the kernel leaves its files, and is looked for.
+        Finds the kernel; its runtime directory is where the kernel writes its files.
 
     Raises
     ------
@@ -277,26 +276,25 @@ async def run_notebook(
 
 # -- parameters ----------------------------------------------------------------------------------
 #
-# Values for a notebook's parameters, as a cell of their own. Knows notebook documents, runs nothing.
+# Insert a cell that sets a notebook's parameters.
 #
-# The rule is papermill's: the values stand after the cell that is tagged "parameters", and before all others
-# where there is none.
+# As in papermill, the cell comes after the cell tagged "parameters", or first when there is no such cell.
 
 _TAG: Final = "parameters"
 _INJECTED: Final = "injected-parameters"
 
 
 class ParameterError(McpJupyterError):
-    """A parameter that cannot be given."""
+    """A parameter is malformed, or its name is not a Python name."""
 
 
 def parse_parameters(given: Iterable[str]) -> dict[str, Any]:
-    """Read `NAME=VALUE` texts: a value is a Python literal (`3`, `True`, `["a"]`), else it is a text.
+    """Parse `NAME=VALUE` texts: a value is a Python literal (`3`, `True`, `["a"]`) or else a text.
 
     Raises
     ------
     ParameterError
-        There is no name, or it is no name of Python.
+        There is no "=", or NAME is not a Python name.
     """
     parameters: dict[str, Any] = {}
     for text in given:
@@ -312,14 +310,14 @@ def parse_parameters(given: Iterable[str]) -> dict[str, Any]:
 def _literal(text: str) -> Any:
     try:
         value = ast.literal_eval(text)
-        ast.literal_eval(repr(value))  # as it will be written: 1e999 would be the name inf
+        ast.literal_eval(repr(value))  # the injected cell has the repr: that of 1e999 is the name `inf`
         return value
     except (ValueError, SyntaxError, MemoryError, RecursionError):
         return text
 
 
 def with_parameters(notebook: nbformat.NotebookNode, parameters: Mapping[str, Any]) -> nbformat.NotebookNode:
-    """The notebook with a cell that sets the parameters; the same notebook when there are none."""
+    """Return the notebook with a cell that sets the parameters; without parameters, the same notebook."""
     if not parameters:
         return notebook
     source = "\n".join(["# Parameters", *(f"{name} = {value!r}" for name, value in parameters.items())])
@@ -331,7 +329,7 @@ def with_parameters(notebook: nbformat.NotebookNode, parameters: Mapping[str, An
 
 
 def is_injected(cell: nbformat.NotebookNode) -> bool:
-    """Whether a cell sets parameters that were given from outside."""
+    """Whether a cell was injected to set parameters, by us or by papermill."""
     return _INJECTED in _tags(cell)
 
 
