@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Notebooks and servers in tests: the pytest plugin and what it is made of.
+"""Test notebooks and MCP servers: the pytest plugin and the functions behind its fixtures.
 
-pytest loads `plugin` wherever this package is installed, so that module imports nothing; the rest is
-imported by the first test that wants it.
+pytest loads `plugin` wherever this package is installed, so that module imports only pytest; the rest is
+imported by the first test that uses it.
 """

@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""A notebook under test: run in a kernel of its own, and called like any server.
+"""Run a notebook under test in its own kernel and connect to it as to any server.
 
-Owns the kernel's place, which is a runtime directory of its own, and its bounds. How a notebook is run is
-`headless`' business.
+The kernel has its own Jupyter runtime directory and a time limit. `headless` runs the notebook.
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ from .servers import Servers
 __all__ = ["RUN_SECONDS", "running_notebook"]
 
 RUN_SECONDS: Final = 300.0
-"""A test that takes longer is better told to (`timeout=`) than waited for."""
+"""Seconds for a notebook to run. A test that needs longer says so with `timeout=`."""
 
 
 @contextmanager
@@ -37,15 +36,16 @@ def running_notebook(
     kernel: str | None = None,
     timeout: float = RUN_SECONDS,
 ) -> Iterator[ConnectedServer]:
-    """Run a notebook; while the context is open, call what it serves.
+    """Run a notebook and connect to it until the context closes.
 
     The notebook's file is not changed, and the user's own Jupyter does not see the kernel.
 
     Parameters
     ----------
     path : path
+        The notebook's file.
     parameters : mapping, optional
-        Variables for the notebook; they take the place of those in the cell that is tagged "parameters".
+        Variables for the notebook; they override those in the cell tagged "parameters".
     kernel : str, optional
         A kernel's name, instead of the notebook's own.
     timeout : float
@@ -59,7 +59,7 @@ def running_notebook(
     Raises
     ------
     HeadlessError
-        The file or the kernel cannot be used, the time is over, or (`CellFailed`) a cell raised.
+        The file or the kernel cannot be used, the time is up, or (`CellFailed`) a cell raised.
 
     Examples
     --------
@@ -68,7 +68,7 @@ def running_notebook(
     ...     with running_notebook("analysis.ipynb") as server:
     ...         yield server
     """
-    # A short path: a Unix socket's may have 107 bytes.
+    # A short path: that of a Unix socket has at most 107 bytes.
     with tempfile.TemporaryDirectory(prefix="mcp-", ignore_cleanup_errors=True) as runtime_dir:
         servers = Servers()
         notebook = _Notebook(Path(path), parameters, kernel, Discovery(Path(runtime_dir)))
@@ -86,7 +86,7 @@ def _connected(servers: Servers, notebook: _Notebook, timeout: float) -> Connect
 
 
 class _Notebook:
-    """A notebook as a server in memory: its life is the kernel's."""
+    """A notebook as a server object for `Client`: running it runs the notebook in a kernel."""
 
     def __init__(
         self, path: Path, parameters: Mapping[str, Any] | None, kernel: str | None, discovery: Discovery

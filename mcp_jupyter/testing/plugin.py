@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The pytest plugin: fixtures that run notebooks and call servers, and the place of a notebook's recording.
+"""The pytest plugin: fixtures that run notebooks and call servers, and the option `--mcp-cassettes`.
 
-Owns the fixtures' names, the option and what a failure says. Knows no kernel and no connection: what does is
-imported when a test asks for it, since every run of pytest in the environment loads this module.
+Every run of pytest in the environment loads this module, so the code that runs kernels and opens connections
+is imported when a test uses it.
 """
 
 from __future__ import annotations
@@ -31,10 +31,10 @@ __all__ = [
 ]
 
 CASSETTES: Final = "MCP_JUPYTER_CASSETTES"
-"""What kernels and clients read (`mcp_jupyter.client.cassettes`)."""
+"""Environment variable with the mode; kernels and clients read it (`mcp_jupyter.client.cassettes`)."""
 
 SESSION_NAME: Final = "JPY_SESSION_NAME"
-"""What tells a kernel which notebook it runs, as Jupyter Server does."""
+"""Environment variable that tells a kernel which notebook it runs; Jupyter Server sets it too."""
 
 _HOW: Final = "For a test that is: pytest --mcp-cassettes=record"
 
@@ -56,7 +56,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Let kernels, which are processes of their own, know of the option."""
+    """Pass the option on to kernels, which are other processes, in the environment."""
     mode = config.getoption("--mcp-cassettes")
     if mode is not None:
         stack = ExitStack()
@@ -66,7 +66,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
-    """Tell the kernel of nbval or nbmake which notebook it runs: the recording is found by that."""
+    """Tell the kernel of nbval or nbmake which notebook it runs, so that it finds the recording."""
     if item.path.suffix != ".ipynb":
         return (yield)
     with _environ(SESSION_NAME, str(item.path)):
@@ -91,7 +91,7 @@ def _environ(name: str, value: str) -> Iterator[None]:
 
 @pytest.fixture
 def mcp_notebook(request: pytest.FixtureRequest) -> Iterator[Callable[..., ConnectedServer]]:
-    """Runs a notebook in a kernel of its own, and gives a connected client of what it serves.
+    """Run a notebook in its own kernel and return a connection to it.
 
     ``mcp_notebook(path, *, parameters=None, kernel=None, timeout=300.0)``. The kernel ends with the test.
 
@@ -100,7 +100,7 @@ def mcp_notebook(request: pytest.FixtureRequest) -> Iterator[Callable[..., Conne
     path : path
         Relative to the folder of the test's file, or else to pytest's root folder.
     parameters : mapping, optional
-        Variables for the notebook; they take the place of those in the cell that is tagged "parameters".
+        Variables for the notebook; they override those in the cell tagged "parameters".
     kernel : str, optional
         A kernel's name, instead of the notebook's own.
     timeout : float
@@ -120,7 +120,7 @@ def mcp_notebook(request: pytest.FixtureRequest) -> Iterator[Callable[..., Conne
     Notes
     -----
     To share one run among the tests of a module, write a fixture of that scope around
-    `mcp_jupyter.testing.notebooks.running_notebook`, which this is made of.
+    `mcp_jupyter.testing.notebooks.running_notebook`.
     """
     with ExitStack() as stack:
 
@@ -151,7 +151,7 @@ def _notebook(path: str | os.PathLike[str], request: pytest.FixtureRequest) -> P
 
 @pytest.fixture
 def mcp_client(request: pytest.FixtureRequest) -> Iterator[Callable[..., ConnectedServer]]:
-    """Connects a server for a plain test function; it is disconnected when the test ends.
+    """Connect to a server from a plain test function; the end of the test disconnects it.
 
     ``mcp_client(target, *, cassette=None, redact=(), no_redact=(), **options)``.
 
@@ -160,15 +160,15 @@ def mcp_client(request: pytest.FixtureRequest) -> Iterator[Callable[..., Connect
     target
         As for `mcp_jupyter.Client`: a URL, a command, a server object such as `FastMCP`, a file of servers.
     cassette : str, optional
-        A name for the server. Its calls are then replayed from the recording of this test (see
-        `mcp_cassette`), or recorded; without a name they are made.
+        A name for the server. With a name, calls are replayed from the recording of this test (see
+        `mcp_cassette`) or recorded; without one they go to the server.
     redact : sequence of str
-        Regular expressions of what must not be recorded, beside what is known to be secret.
+        Regular expressions of text that must not be recorded, besides known secrets.
     no_redact : sequence of str
-        Names of parameters that are recorded although they are called like a secret, such as `tokens`.
+        Names of parameters to record although they sound like a secret, such as `tokens`.
     **options
-        Of `mcp_jupyter.Client`, such as `headers`, `env` and `elicitation_callback`. Without a callback the
-        server is told that nobody can be asked.
+        Options of `mcp_jupyter.Client`, such as `headers`, `env` and `elicitation_callback`. Without a
+        callback the client does not declare the capability to ask the user.
 
     Returns
     -------
@@ -213,18 +213,19 @@ def mcp_client(request: pytest.FixtureRequest) -> Iterator[Callable[..., Connect
 
 @pytest.fixture
 def mcp_cassette(request: pytest.FixtureRequest) -> Callable[..., Track]:
-    """A recording for a `Client` of one's own, in an async test.
+    """Return a recording for a `Client` that an async test opens itself.
 
     ``mcp_cassette(name, *, redact=(), no_redact=())``.
 
-    The calls of each test are recorded under its own name, in `test_weather.cassette.json` beside
-    `test_weather.py`. They are replayed from there, and a test without a recording fails: no test calls a
-    server unawares. ``pytest --mcp-cassettes=record`` makes the calls and records them, ``off`` makes them.
+    The calls of each test are recorded under the test's name, in `test_weather.cassette.json` beside
+    `test_weather.py`. They are replayed from there, and a test without a recording fails, so that no test
+    calls a server by accident. ``pytest --mcp-cassettes=record`` makes the calls and records them; ``off``
+    makes them without recording.
 
     Parameters
     ----------
     name : str
-        A name for the server; each in a test has its own.
+        A name for the server; the servers of a test have different names.
     redact, no_redact : sequence of str
         See `mcp_client`.
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The recordings of one test, in the cassette of its module. Knows no fixture and opens no connection."""
+"""Find or make the recordings of one test, in the cassette beside its module."""
 
 from __future__ import annotations
 
@@ -15,25 +15,25 @@ __all__ = ["Recordings", "mode_of_tests"]
 
 
 def mode_of_tests() -> Mode:
-    """What MCP_JUPYTER_CASSETTES says; "replay" when it is not set, for a test calls nobody unawares.
+    """Return the mode in MCP_JUPYTER_CASSETTES, or "replay", so that no test calls a server by accident.
 
     Raises
     ------
     ConfigError
-        It says something else.
+        The variable has another value.
     """
     return mode_from_environment() if os.environ.get(VARIABLE, "").strip() else "replay"
 
 
 class Recordings:
-    """What one test calls: replayed, or recorded.
+    """The recordings of one test, for replaying or recording.
 
     Parameters
     ----------
     module : Path
-        The test's file; the cassette lies beside it.
+        The test's file; the cassette is beside it.
     test : str
-        The test's name in the module: two tests that name a server alike have each their own recording.
+        The test's name in the module: two tests with the same server name have separate recordings.
     """
 
     def __init__(self, module: Path, test: str) -> None:
@@ -43,21 +43,23 @@ class Recordings:
         self._names: set[str] = set()
 
     def track(self, name: str, redact: Sequence[str] = (), no_redact: Sequence[str] = ()) -> Track:
-        """The track of a server.
+        """Return the track of a server: its part of the cassette.
 
         Parameters
         ----------
+        name : str
+            The server's name in this test.
         redact : sequence of str
-            Regular expressions of what must not be written.
+            Regular expressions of text that must not be written.
         no_redact : sequence of str
-            Names of parameters that are written although they are called like a secret.
+            Names of parameters to write although they sound like a secret.
 
         Raises
         ------
         CassetteError
-            There is no recording, or it cannot be used.
+            The recording is missing or cannot be used.
         ConfigError
-            The mode is none, a pattern cannot be used, or the test has a server of that name already.
+            The mode or a pattern is invalid, or the test already has a server of that name.
         """
         if name in self._names:
             raise ConfigError(f"{self._test} has a server {name!r} already: give this one another name.")

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Servers for plain test functions: connected on a thread of their own, called like functions.
+"""Connect to servers from plain test functions: the connections run on a background thread.
 
-Owns the thread, the order in which all ends, and that a test is never asked: it runs without a person. What
-can be done with a server is `notebook_client`'s business.
+A test runs without a user, so the clients declare no capability to ask one. `ConnectedServer`
+(`notebook_client`) makes the calls.
 """
 
 from __future__ import annotations
@@ -21,18 +21,18 @@ from ..notebook_client.connected_server import ConnectedServer
 __all__ = ["OPEN_SECONDS", "Servers"]
 
 OPEN_SECONDS: Final = 60.0
-"""`npx` and `uvx` may have to download a server first."""
+"""Seconds. `npx` and `uvx` may have to download a server first."""
 
 _NOBODY: Final = {"elicitation_callback": None, "sampling_callback": None}
-"""A server that asks is told that the client cannot, instead of waiting for a person."""
+"""Without these callbacks, a server that asks gets an error at once instead of waiting for a user."""
 
 
 def _nowhere(function: Callable[[], None]) -> None:
-    """What would be shown on a kernel's main thread has no place in a test."""
+    """Ignore functions that would display something on a kernel's main thread."""
 
 
 class Servers:
-    """The servers of one test. For the test's thread."""
+    """The servers of one test. Call it on the test's thread."""
 
     def __init__(self) -> None:
         self._background = Background()
@@ -47,20 +47,20 @@ class Servers:
         track: Callable[[], Track | None] = lambda: None,
         **options: Any,
     ) -> ConnectedServer:
-        """Connect a server.
+        """Connect to a server.
 
         Parameters
         ----------
         name : str
-            What messages call it.
+            The server's name in messages.
         target
             See `mcp_jupyter.Client`.
         timeout : float
-            Seconds to wait for it.
+            Seconds to wait for the connection.
         track : callable
-            Gives the recording; called on the thread of the connections, which it belongs to.
+            Returns the recording, or None; called on the background thread, which the recording belongs to.
         **options
-            Of `Client`.
+            Options of `Client`.
 
         Raises
         ------
@@ -85,7 +85,7 @@ class Servers:
         return server
 
     def close(self) -> None:
-        """Disconnect all, the last one first, and end the thread. Idempotent."""
+        """Disconnect all servers, the last one first, and end the thread. Idempotent."""
         while self._servers:
             self._servers.pop().close()
         self._background.stop()
