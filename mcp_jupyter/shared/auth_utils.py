@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Checks of the first-generation SDK's authorization server, which is not here."""
+"""Say what replaces the resource checks of the first-generation SDK, which this package does not have."""
 
 from .._util.absent import absent
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The type of the context that callbacks and handlers get, for annotations."""
+"""The type of the context that callbacks and handlers receive, for annotations."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ R = TypeVar("R", covariant=True, default=Any)
 
 
 class RequestContext(Protocol[S, L, R]):
-    """A request that is being answered, in a client's callback or in a server's handler.
+    """The current request, in a client's callback or in a server's handler.
 
-    It is written as in the SDK, with the types of session, lifespan context and HTTP request:
+    As in the SDK, its parameters are the types of session, lifespan context and HTTP request:
     `RequestContext[ClientSession, None]`.
     """
 
@@ -34,8 +34,8 @@ class RequestContext(Protocol[S, L, R]):
 
     @property
     def session(self) -> S:
-        """The session it came in on."""
+        """The session that received the request."""
 
     @property
     def lifespan_context(self) -> L:
-        """What the server's lifespan yielded; None at a client."""
+        """The value that the server's lifespan yielded; None at a client."""

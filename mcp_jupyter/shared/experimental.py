@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Tasks of 2025-11-25, which are not here."""
+"""Say what replaces the first-generation SDK's experimental tasks, which this package does not have."""
 
 from .._util.absent import TASKS
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""A client and a server in one process, as the first-generation SDK connects them in tests."""
+"""Connect a client and a server in one process, as the first-generation SDK does in tests."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Halves = tuple[ReadHalf, WriteHalf]
 
 @asynccontextmanager
 async def create_client_server_memory_streams() -> AsyncIterator[tuple[Halves, Halves]]:
-    """Connect a client's pair (read, write) with a server's."""
+    """Yield a client's pair (read, write) and the server's pair connected to it."""
     client, server = memory_pair()
     try:
         yield halves(client), halves(server)
@@ -43,14 +43,14 @@ async def create_connected_server_and_client_session(
     raise_exceptions: bool = False,
     elicitation_callback: Callback | None = None,
 ) -> AsyncIterator[ClientSession]:
-    """Run a server, and open a session with it; both end with the context.
+    """Run a server and open a session with it; both end with the context.
 
-    `mcp_jupyter.Client(server)` does the same, and speaks the newest protocol version.
+    `mcp_jupyter.Client(server)` does the same with the newest protocol version.
 
     Parameters
     ----------
     raise_exceptions : bool
-        End, and raise, at the first exception of a low-level server's handler that becomes no result.
+        End and raise at the first exception of a low-level server's handler that is not sent as a result.
     """
     async with create_client_server_memory_streams() as (ours, theirs), AsyncExitStack() as stack:
         if raise_exceptions and isinstance(server, Server):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The name under which a program shows a tool, resource or prompt to its user."""
+"""Return the name under which a host shows a tool, resource or prompt to the user."""
 
 from ..types import Implementation, Prompt, Resource, ResourceTemplate, Tool
 
@@ -7,6 +7,6 @@ __all__ = ["get_display_name"]
 
 
 def get_display_name(obj: Tool | Resource | Prompt | ResourceTemplate | Implementation) -> str:
-    """Return the title, of a tool also the title in its annotations, else the name."""
+    """Return the title, or the title in a tool's annotations, or else the name."""
     hinted = obj.annotations.title if isinstance(obj, Tool) and obj.annotations else None
     return next((title for title in (obj.title, hinted) if title is not None), obj.name)

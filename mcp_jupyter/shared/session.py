@@ -14,7 +14,7 @@ R = TypeVar("R")
 
 
 class RequestResponder(Generic[Q, R]):
-    """In the SDK, a request of the server's that its message handler may answer.
+    """In the SDK, a request of the server that the client's message handler may answer.
 
-    There is never one here: the server's requests go to the callbacks only.
+    Here it is for annotations only: the server's requests go to the callbacks.
     """
