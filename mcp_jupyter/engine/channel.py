@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The seam between a conversation and whatever carries it.
+"""Define `Channel`, the interface between a connection and its transport, and the channel in memory.
 
-A `Channel` takes messages with `send`, which never blocks, and gives what arrives to one `Sink`, in
-order, by plain function calls on the event loop's thread. So a plain call costs no memory stream and
-no task between the socket and the conversation. It does not know what a message means.
+A `Channel` takes messages with `send`, which never blocks, and passes arriving messages to one `Sink`, in
+order, by plain function calls on the event loop's thread. A plain call therefore needs no memory stream and
+no task between socket and connection.
 
-Implementations: `MemoryChannel` (here), the link's socket, stdio, the HTTP fronts and clients. One
+Implementations: `MemoryChannel` (here), the link's socket, stdio, the HTTP servers and clients. One
 contract test runs over all of them.
 """
 
@@ -39,16 +39,16 @@ __all__ = [
 
 
 class Sink(Protocol):
-    """Where a channel puts what arrives. All three are called on the event loop's thread."""
+    """Receives the messages of a channel. The three methods are called on the event loop's thread."""
 
     def message(self, message: Message) -> None:
-        """A message arrived. Must not block and must not raise."""
+        """Take a message that arrived. Must not block and must not raise."""
 
     def fault(self, error: FrameError) -> None:
-        """Something arrived that is no message; the conversation goes on."""
+        """Take the error for bytes that are not a message; the connection goes on."""
 
     def closed(self) -> None:
-        """The other side is gone; nothing more will arrive. Called once."""
+        """Learn that the peer is gone and that no more messages arrive. Called once."""
 
 
 class Channel(abc.ABC):
@@ -57,11 +57,11 @@ class Channel(abc.ABC):
     Attributes
     ----------
     id_prefix : str
-        What the ids of our own requests over this channel begin with. Empty where the conversation at the
-        other end lasts no longer than this channel: then ids are numbers.
+        Prefix of the ids of our own requests over this channel. Empty, with numbers as ids, when the peer's
+        session lasts no longer than this channel.
     is_patient : bool
-        Whether answers may take long to come, because what answers is still starting. A channel whose other
-        side sends no more stays open for them.
+        Whether responses may take long because the process that responds is still starting. Then the channel
+        stays open for them after its peer has stopped sending.
     """
 
     id_prefix: str = ""
@@ -69,32 +69,32 @@ class Channel(abc.ABC):
 
     @abc.abstractmethod
     def start(self, sink: Sink) -> None:
-        """Begin to deliver to `sink`, first what has arrived already. Called once."""
+        """Begin to deliver to `sink`, beginning with messages that arrived earlier. Called once."""
 
     @abc.abstractmethod
     def send(self, message: Message) -> None:
-        """Hand over a message; returns at once.
+        """Queue a message for the peer and return at once.
 
         Raises
         ------
         ConnectionClosed
-            When the other side is gone.
+            When the peer is gone.
         """
 
     async def drain(self) -> None:
-        """Wait until the other side keeps up again: for senders of many messages in a row."""
+        """Wait until the peer keeps up again. Call it between many messages in a row."""
         await checkpoint()
 
     @abc.abstractmethod
     def close(self) -> None:
-        """Close both directions. Idempotent; the other side's sink is told."""
+        """Close both directions. Idempotent; the peer's sink is told."""
 
 
 class MemoryChannel(Channel):
     """One end of a pair within one event loop (see `memory_pair`).
 
-    Both ends belong to the event loop's thread. What is sent before the other end started waits,
-    up to `MAX_STREAM_BACKLOG` messages.
+    Both ends belong to the event loop's thread. Messages sent before the other end starts are kept, up to
+    `MAX_STREAM_BACKLOG`; one more closes the pair.
     """
 
     def __init__(self, *, is_direct: bool = False) -> None:
@@ -107,7 +107,8 @@ class MemoryChannel(Channel):
     def start(self, sink: Sink) -> None:
         """Begin to deliver to `sink`."""
         self._sink = sink
-        # What waited when the other side closed still arrives; a sink that closes hears no more.
+        # Messages kept when the peer closed are still delivered. A sink that closes the channel while it
+        # takes them gets no more.
         closed_before = self._closed
         while self._waiting and self._closed is closed_before:
             sink.message(self._waiting.popleft())
@@ -115,7 +116,7 @@ class MemoryChannel(Channel):
             sink.closed()
 
     def send(self, message: Message) -> None:
-        """Deliver to the other end at once, or keep it until that end starts."""
+        """Deliver a message to the other end at once, or keep it until that end starts."""
         peer = self._peer
         if self._closed or peer is None:
             raise ConnectionClosed("The other end of this channel is closed.")
@@ -143,13 +144,15 @@ class MemoryChannel(Channel):
 
 
 def memory_pair(*, is_direct: bool = False) -> tuple[MemoryChannel, MemoryChannel]:
-    """Two connected channels: what one sends, the other receives. Results are parsed when they are read.
+    """Return two connected channels: each receives the messages that the other sends.
+
+    A receiver parses results when it reads them.
 
     Parameters
     ----------
     is_direct : bool
-        Hand requests and notifications over as they are, and not parsed anew: for a front, which has parsed
-        those of its client and only passes on the bytes of the server's.
+        Pass requests and notifications on without parsing them again. It is for an HTTP server, which has
+        parsed its client's messages and only forwards the bytes of the server's.
     """
     left, right = MemoryChannel(is_direct=is_direct), MemoryChannel(is_direct=is_direct)
     left._peer, right._peer = right, left
@@ -158,37 +161,37 @@ def memory_pair(*, is_direct: bool = False) -> tuple[MemoryChannel, MemoryChanne
 
 # -- halves --------------------------------------------------------------------------------------
 #
-# A channel as the pair (read, write) that the first-generation SDK's transports give. Knows nothing else.
+# A channel as the pair (read, write) that the first-generation SDK's transports yield.
 #
-# The two are one `Channel` cut in half; a session or a server joins them again, and nobody looks inside.
+# Both halves refer to the same `Channel`; a session or a server joins them again.
 
 
 @dataclass(frozen=True, slots=True)
 class ReadHalf:
-    """What the other side sends; opaque."""
+    """The half that receives; opaque."""
 
     channel: Channel
 
 
 @dataclass(frozen=True, slots=True)
 class WriteHalf:
-    """What this side sends; opaque."""
+    """The half that sends; opaque."""
 
     channel: Channel
 
 
 def halves(channel: Channel) -> tuple[ReadHalf, WriteHalf]:
-    """A channel as the pair that a session or a server takes."""
+    """Return a channel as the pair that a session or a server takes."""
     return ReadHalf(channel), WriteHalf(channel)
 
 
 def joined(read: ReadHalf, write: WriteHalf) -> Channel:
-    """The channel that two halves came from.
+    """Return the channel of two halves.
 
     Raises
     ------
     ValueError
-        They are halves of two different connections.
+        The halves belong to two different channels.
     """
     if read.channel is not write.channel:
         raise ValueError("read and write belong to different connections; pass the pair of one transport.")
@@ -197,21 +200,21 @@ def joined(read: ReadHalf, write: WriteHalf) -> Channel:
 
 # -- callbacks -----------------------------------------------------------------------------------
 #
-# Lets anyio be used in what asyncio calls outside of any task: sockets' protocols, posted functions.
+# Make anyio usable in functions that asyncio calls outside of any task: protocols of sockets, posted calls.
 #
-# anyio asks sniffio, where that is installed, which library runs; sniffio looks for a task, and outside
-# of one it must be told. (`anyio.run` tells it, `asyncio.run` does not.) Knows no socket.
+# anyio asks sniffio, if that is installed, which library runs. sniffio looks for a task; outside of one, a
+# context variable must say it. (`anyio.run` sets the variable, `asyncio.run` does not.)
 
 _current: ContextVar[str | None]
 try:
     from sniffio import current_async_library_cvar as _current
-except ModuleNotFoundError:  # then anyio asks asyncio itself, which knows
+except ModuleNotFoundError:  # then anyio asks asyncio itself
     _current = ContextVar("unused")
 
 
 @contextmanager
 def registering_callbacks() -> Iterator[None]:
-    """Callbacks registered inside may start anyio tasks: they keep the context they are registered in."""
+    """Let callbacks registered inside use anyio: a callback keeps the context of its registration."""
     token = _current.set("asyncio")
     try:
         yield

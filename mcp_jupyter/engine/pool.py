@@ -1,10 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Channels that are lent for one request at a time and used again.
+"""Pool channels: lend each to one request at a time and use it again.
 
-A stateless request (modern era) needs a channel to itself, but no new one: opening costs more than the
-request. Knows nothing of what is sent, nor of what carries it.
-
-Everything here belongs to one event loop's thread. The pool has no task of its own.
+A stateless request (modern era) needs a channel to itself, but opening one costs more than the request.
+All methods belong to one event loop's thread, and the pool starts no tasks.
 """
 
 from __future__ import annotations
@@ -22,18 +20,20 @@ from .channel import Channel, Sink
 __all__ = ["MAX_IDLE", "ChannelPool", "Lease"]
 
 MAX_IDLE: Final = 8
-"""Channels kept for the next request: some more than one client has in flight. Others are closed."""
+"""Idle channels kept for later requests: more than one client usually has in flight. Others are closed."""
 
 _CLOSED: Final = "The pool of channels is closed."
 
 
 class _Pooled:
-    """A channel of the pool, and its sink: passes to the borrower of the moment, if there is one."""
+    """A channel of the pool, and its sink: it passes messages to the current borrower, if there is one."""
 
     def __init__(self, channel: Channel, pool: ChannelPool) -> None:
         self.channel = channel
         self.borrower: Sink | None = None
-        self.replaceable = False  # lent from idle, nothing sent yet: its end is nobody's news
+        # Lent from idle, nothing sent yet. If it closes now, `Lease.send` replaces it and the borrower is
+        # not told.
+        self.replaceable = False
         self.dead = False
         self._pool = pool
         channel.start(self)
@@ -57,7 +57,7 @@ class _Pooled:
 
 
 class Lease:
-    """One borrower's use of one channel: what `ChannelPool.lease` gives to an `async with`."""
+    """One borrower's use of one channel; `ChannelPool.lease` returns it, for an `async with`."""
 
     def __init__(self, pool: ChannelPool) -> None:
         self._pool = pool
@@ -80,20 +80,20 @@ class Lease:
         self._lent = None
 
     def start(self, sink: Sink) -> None:
-        """Say who gets what arrives, before anything is sent. Called once."""
+        """Deliver arriving messages to `sink`. Called once, before the first `send`."""
         self._pooled.borrower = sink
         self._pooled.tell_end()
 
     async def send(self, message: Message) -> None:
         """Send a message.
 
-        A channel may have died while it was idle. When the first message finds it so, a new one is
-        opened in its place, once. What a channel has taken is never sent a second time.
+        A channel may have closed while it was idle. If sending the first message fails for that reason, a
+        new channel replaces it, once. A message that a channel accepted is never sent again.
 
         Raises
         ------
         ConnectionClosed
-            When the other side is gone.
+            When the peer is gone.
         McpJupyterError
             When a new channel cannot be opened.
         """
@@ -116,11 +116,11 @@ class Lease:
         new.tell_end()
 
     async def drain(self) -> None:
-        """Wait until the other side keeps up."""
+        """Wait until the peer keeps up."""
         await self._pooled.channel.drain()
 
     def done(self) -> None:
-        """Say that the request ended as it should: the channel may serve another."""
+        """Mark the request as complete, so that the channel may serve another."""
         self._done = True
 
 
@@ -130,9 +130,9 @@ class ChannelPool:
     Parameters
     ----------
     open : async callable
-        Opens a channel, not yet started. What it raises, `lease` raises.
+        Opens a channel and does not start it. Its exceptions come out of `async with pool.lease()`.
     max_idle : int
-        How many channels to keep for later.
+        How many idle channels to keep.
     """
 
     def __init__(self, open: Callable[[], Awaitable[Channel]], max_idle: int = MAX_IDLE) -> None:
@@ -144,14 +144,14 @@ class ChannelPool:
 
     @property
     def idle(self) -> int:
-        """How many channels wait for a borrower."""
+        """Number of idle channels."""
         return len(self._idle)
 
     def lease(self) -> Lease:
         """Borrow a channel: `async with pool.lease() as lease`.
 
-        At the end the channel is kept for others when `lease.done` was called, and closed otherwise:
-        a request that was given up goes on at the other side until its channel closes.
+        At the end the channel is kept for others if `lease.done` was called, and closed otherwise: a
+        request that was abandoned goes on at the peer until its channel closes.
 
         Raises
         ------
@@ -163,13 +163,13 @@ class ChannelPool:
         return Lease(self)
 
     async def close(self) -> None:
-        """Close all channels, lent ones too, and let the loop do what that set off. Idempotent."""
+        """Close all channels, lent ones too, and let the loop run their callbacks once. Idempotent."""
         self._closed = True
         for pooled in (*self._idle, *self._lent):
             pooled.channel.close()
         await checkpoint()
 
-    # -- what leases and channels ask ------------------------------------------------------------
+    # -- for leases and channels -----------------------------------------------------------------
 
     def _take_idle(self) -> _Pooled | None:
         if not self._idle:
