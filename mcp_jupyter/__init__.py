@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The package's front door: public names, found when first asked for, and the entry points Jupyter calls.
+"""A Jupyter notebook as MCP server and client: the public names, and the functions that Jupyter calls.
 
-Owns only the table of names. It imports none of the layers below until one of their names is used, so that
-``import mcp_jupyter`` costs next to nothing in a kernel, in a Jupyter Server and on the command line.
+Modules are imported when one of their names is first used, so that ``import mcp_jupyter`` costs almost
+nothing in a kernel, in a Jupyter Server and on the command line.
 """
 
 from __future__ import annotations
@@ -37,15 +37,15 @@ __all__ = [
     "unload_ipython_extension",
 ]
 
-# Public name -> where it lives: a module, or a name in a module. Strings and not import statements: the rule
-# of the layers is checked on import statements, and this table belongs to no layer.
+# Public name -> its module, or "module:name". Strings instead of import statements, because import-linter
+# checks the layers by import statements and this table refers to all layers.
 _HOME = {
     "Client": "mcp_jupyter.client.client:Client",
     "ClientSession": "mcp_jupyter.client.session:ClientSession",
     "StdioServerParameters": "mcp_jupyter.client.stdio:StdioServerParameters",
     "notebook": "mcp_jupyter.notebook",
     "types": "mcp_jupyter.types",
-    # Further names that the first-generation SDK has at its top.
+    # Further names that the first-generation SDK has in its top-level package.
     "ClientSessionGroup": "mcp_jupyter.client.session_group:ClientSessionGroup",
     "McpError": "mcp_jupyter.errors:McpError",
     "SamplingRole": "mcp_jupyter.types:Role",
@@ -55,7 +55,7 @@ _HOME = {
     "stdio_server": "mcp_jupyter.server.stdio:stdio_server",
 }
 
-# Types that it has there too.
+# Types that the SDK has there too.
 _TYPES = frozenset({
     "CallToolRequest", "ClientCapabilities", "ClientNotification", "ClientRequest", "ClientResult",
     "CompleteRequest", "CreateMessageRequest", "CreateMessageResult", "CreateMessageResultWithTools",
@@ -73,7 +73,7 @@ _TYPES = frozenset({
 
 
 def _load(target: str) -> Any:
-    """Import ``module`` or ``module:name`` at the moment it is needed."""
+    """Import and return ``module`` or ``module:name``."""
     from importlib import import_module
 
     module, _, name = target.partition(":")
@@ -82,7 +82,7 @@ def _load(target: str) -> Any:
 
 
 def __getattr__(name: str) -> Any:
-    """Find a public name in its module (PEP 562) and keep it, so that this runs once a name."""
+    """Import a public name from its module (PEP 562) and keep it, so that this runs once per name."""
     home = f"mcp_jupyter.types:{name}" if name in _TYPES else _HOME.get(name)
     if home is None:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
@@ -96,12 +96,12 @@ def __dir__() -> list[str]:
 
 
 def load_ipython_extension(shell: InteractiveShell) -> None:
-    """Register the magics and start serving this kernel: what ``%load_ext mcp_jupyter`` calls."""
+    """Register the magics and start serving this kernel; ``%load_ext mcp_jupyter`` calls this."""
     _load("mcp_jupyter.ipython_extension:load_ipython_extension")(shell)
 
 
 def unload_ipython_extension(shell: InteractiveShell) -> None:
-    """Take back all that loading did: what ``%unload_ext mcp_jupyter`` calls."""
+    """Undo everything that loading did; ``%unload_ext mcp_jupyter`` calls this."""
     _load("mcp_jupyter.ipython_extension:unload_ipython_extension")(shell)
 
 

@@ -1,29 +1,28 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Every exception this package raises on purpose, in one tree.
+"""All exceptions that this package raises on purpose, in one tree.
 
-Knows nothing of transports, of tools or of HTTP: each layer translates what it catches from below
-into one of these at one named boundary.
+Each layer translates the exceptions that it catches from libraries into one of these, at one named boundary.
 
     McpJupyterError
-    ├── McpError                a JSON-RPC error: ours on its way out, or the peer's as it came in
+    ├── McpError                a JSON-RPC error: one to send, or one that the peer sent
     │   ├── FrameError          the bytes were not a JSON-RPC message
-    │   ├── ProtocolError       a tool fails the request itself: a JSON-RPC error, no `isError` result
+    │   ├── ProtocolError       a tool fails with a JSON-RPC error instead of an `isError` result
     │   ├── UnknownName             a request names an unknown tool, resource or prompt; lists the known ones
-    │   ├── OutOfScope          a request uses what its sender has no right to
-    │   ├── MissingCapability   the client has not declared what a question to it needs
-    │   └── UrlElicitationRequired  the person has to visit a URL first (2025-11-25)
-    ├── ToolError               a tool says what went wrong; the caller gets `isError: true`
-    ├── ConnectionClosed        the other side is gone
-    ├── RequestTimeout          no answer within the bound
-    ├── BacklogFull             the other side does not read and its queue is full
+    │   ├── OutOfScope          the principal may not use the tool, resource or prompt
+    │   ├── MissingCapability   the client has not declared a capability that a request to it needs
+    │   └── UrlElicitationRequired  the user must visit a URL first (2025-11-25)
+    ├── ToolError               a tool failed; the caller gets `isError: true` with the message
+    ├── ConnectionClosed        the peer is gone
+    ├── RequestTimeout          no response within the time limit
+    ├── BacklogFull             the peer does not read and its queue is full
     ├── InvalidToolOutput       a tool's structured content does not fit its output schema
-    ├── UncheckableSchema       a JSON Schema that nothing can be checked against within bounds
-    ├── AuthorizationFailed     no token could be had for a server
-    │   └── MetadataAbsent      it publishes no metadata, which its version requires
-    ├── DefinitionChanged       a server's tool is not what it was when the person had a look at it
+    ├── UncheckableSchema       a JSON Schema is invalid, or checking against it exceeds a limit
+    ├── AuthorizationFailed     no token could be obtained for a server
+    │   └── MetadataAbsent      the server publishes no metadata, which its version requires
+    ├── DefinitionChanged       a server changed a tool after the user connected
     ├── ConfigError             a file of servers cannot be used as it is
-    ├── CassetteError           a recording of calls cannot be read, or kept
-    │   └── CassetteMiss        what is asked was not recorded
+    ├── CassetteError           a recording of calls cannot be read or written
+    │   └── CassetteMiss        the request was not recorded
     └── LinkError               no kernel can be reached
         └── NotebookNotFound    no live notebook has that name
 """
@@ -111,7 +110,7 @@ class McpError(McpJupyterError):
     code : int
         The error code (the constants of this module name them). A `types.ErrorData` may stand for all three.
     message : str
-        One sentence: what was wrong and, where possible, what to do.
+        What was wrong and, where possible, what to do.
     data : Any, optional
         JSON value with details for programs.
     """
@@ -126,20 +125,20 @@ class McpError(McpJupyterError):
     @property
     def error(self) -> ErrorData:
         """Code, message and data as one model."""
-        from .types import ErrorData  # here: most programs never ask for it
+        from .types import ErrorData  # here, because importing `types` is slow and few programs need it
 
         return ErrorData(**self.to_dict())
 
     @staticmethod
     def from_wire(error: Mapping[str, Any]) -> McpError:
-        """The error that a peer sent, whose code has been checked. One without a message says its code."""
+        """Return the error that a peer sent. The code has been checked; a missing message is replaced."""
         message = error.get("message")
         if not isinstance(message, str) or not message:
             message = f"Error {error['code']}, sent without a message."
         return McpError(error["code"], message, error.get("data"))
 
     def to_dict(self) -> dict[str, Any]:
-        """The `error` member of a JSON-RPC error response."""
+        """Return the `error` member of a JSON-RPC error response."""
         error: dict[str, Any] = {"code": self.code, "message": self.message}
         if self.data is not None:
             error["data"] = self.data
@@ -152,7 +151,7 @@ class FrameError(McpError):
     Parameters
     ----------
     request_id : int, str or None
-        The id of the offending request where it could be read, else None (JSON-RPC 2.0, section 5).
+        The id of the offending request if it could be read, else None (JSON-RPC 2.0, section 5).
     """
 
     def __init__(self, code: int, message: str, request_id: int | str | None = None) -> None:
@@ -165,22 +164,23 @@ class TooManyContainers(FrameError):
 
 
 MAX_NAMED: Final = 20
-"""Names that the error for an unknown one lists: enough to correct a slip."""
+"""How many known names an error lists: enough to correct a typing error."""
 
 
 class UnknownName(McpError):
-    """A request names a tool, resource or prompt that is not there.
+    """A request names an unknown tool, resource or prompt.
 
-    Its `data` has the names that are, so that those who pass the error on can leave out what the client may
+    `data` has the known names, so that code that passes the error on can remove those that the client may
     not use.
 
     Parameters
     ----------
     kind : {"tool", "resource", "prompt"}
+        The kind of the name.
     name : str
-        As the request has it.
+        The name in the request.
     known : iterable of str
-        What there is; more than `MAX_NAMED` are not listed.
+        The known names; if there are more than `MAX_NAMED`, none are listed.
     """
 
     def __init__(self, kind: str, name: str, known: Iterable[str]) -> None:
@@ -193,7 +193,7 @@ class UnknownName(McpError):
 
     @classmethod
     def of(cls, data: object) -> UnknownName | None:
-        """The error whose `data` this is; None when it is another's."""
+        """Return the error that has this `data`; None when `data` belongs to another error."""
         if not isinstance(data, Mapping) or data.keys() != {"kind", "name", "known"}:
             return None
         kind, name, known = data["kind"], data["name"], data["known"]
@@ -205,12 +205,12 @@ class UnknownName(McpError):
 
 
 class OutOfScope(McpError):
-    """A request uses what its sender has no right to.
+    """The scope of the request's token does not include the tool, resource or prompt.
 
     Parameters
     ----------
     kind : {"tool", "resource", "prompt"}
-        Of what.
+        What the request uses.
     """
 
     def __init__(self, kind: str) -> None:
@@ -220,7 +220,7 @@ class OutOfScope(McpError):
 
     @classmethod
     def of(cls, data: object) -> OutOfScope | None:
-        """The error whose `data` this is; None when it is another's."""
+        """Return the error that has this `data`; None when `data` belongs to another error."""
         if not isinstance(data, Mapping) or data.keys() != {"outOfScope"}:
             return None
         kind = data["outOfScope"]
@@ -231,23 +231,23 @@ _USE: Final = {"tool": "call", "resource": "read", "prompt": "get"}
 
 
 class ProtocolError(McpError):
-    """Raise it in a tool to fail the request itself: the caller gets this JSON-RPC error.
+    """Raise it in a tool to fail the request: the caller gets this JSON-RPC error.
 
-    For faults of the protocol or the server. What a model should read and act on is a `ToolError`.
+    It is for faults of the protocol or the server. For errors that a model should read, raise `ToolError`.
     """
 
 
 class MissingCapability(McpError):
-    """The client cannot be asked this: it has not declared the capability.
+    """The client has not declared a capability that a request to it needs.
 
     Parameters
     ----------
     code : int
-        The era's code for it.
+        The era's code for this error.
     required : mapping
-        What the client would have to declare.
+        The capabilities that the client would have to declare.
     message : str, optional
-        What is asked and what the caller can do.
+        What the server needs and what the caller can do.
     """
 
     def __init__(self, code: int, required: Mapping[str, Any], message: str | None = None) -> None:
@@ -257,21 +257,23 @@ class MissingCapability(McpError):
 
 
 def lacks(required: Mapping[str, Any]) -> str:
-    """What is wrong with a client that has not declared a capability: the end of a sentence."""
+    """Return the end of a sentence about a client: which capability it has not declared."""
     named = ", ".join(".".join([name, *parts]) for name, parts in required.items())
     return f"has not declared the capability {named}"
 
 
 class UrlElicitationRequired(McpError):
-    """Raise it in a tool when the person has to visit a URL before the call can succeed.
+    """Raise it in a tool when the user must visit a URL before the call can succeed.
 
-    Clients of 2025-11-25 get the error -32042, which has them ask the person and call again; others get the
+    Clients of 2025-11-25 get the error -32042: they ask the user and call again. Other clients get the
     message as the tool's error (later versions have no such code: use `Context.elicit_url`).
 
     Parameters
     ----------
     elicitations : list of dict or of types.ElicitRequestURLParams
         Each with `mode` "url", `message`, `url` and `elicitationId`.
+    message : str, optional
+        By default a sentence with the URLs.
     """
 
     def __init__(
@@ -291,7 +293,7 @@ class UrlElicitationRequired(McpError):
         Raises
         ------
         ValueError
-            It is another error, or its `data` does not say what to visit.
+            It is another error, or its `data` has no list of elicitations.
         """
         asked = error.data.get("elicitations") if isinstance(error.data, dict) else None
         if error.code != URL_ELICITATION_REQUIRED or not isinstance(asked, list):
@@ -300,7 +302,7 @@ class UrlElicitationRequired(McpError):
 
     @property
     def elicitations(self) -> list[ElicitRequestURLParams]:
-        """What the person is asked to visit.
+        """The URLs that the user is asked to visit.
 
         Raises
         ------
@@ -315,23 +317,23 @@ class UrlElicitationRequired(McpError):
 
 
 class ToolError(McpJupyterError):
-    """Raise it in a tool to tell the caller, in words, what went wrong."""
+    """Raise it in a tool to tell the caller what went wrong; the message becomes an `isError` result."""
 
 
 class ConnectionClosed(McpJupyterError):
-    """The other side of a conversation is gone."""
+    """The peer of a connection is gone."""
 
 
 class RequestTimeout(McpJupyterError):
-    """A request had no answer within its bound."""
+    """A request had no response within its time limit."""
 
 
 class BacklogFull(McpJupyterError):
-    """The other side does not read, and what waits for it has reached its limit."""
+    """The peer does not read, and the queue of messages for it is full."""
 
 
 class UncheckableSchema(McpJupyterError):
-    """A JSON Schema that nothing can be checked against, or not within bounds."""
+    """A JSON Schema is invalid, or checking a value against it exceeds a limit."""
 
 
 class InvalidToolOutput(McpJupyterError, RuntimeError):
@@ -339,11 +341,11 @@ class InvalidToolOutput(McpJupyterError, RuntimeError):
 
 
 class AuthorizationFailed(McpJupyterError):
-    """No token could be had for a server; the message says at which step, and never holds a secret."""
+    """No token could be obtained for a server; the message names the step and never contains a secret."""
 
 
 class MetadataAbsent(AuthorizationFailed):
-    """No metadata is published, which the request's version requires: an older one may do without."""
+    """The server publishes no metadata. The request's version requires it; older versions do not."""
 
 
 class ConfigError(McpJupyterError, ValueError):
@@ -351,19 +353,19 @@ class ConfigError(McpJupyterError, ValueError):
 
 
 class CassetteError(McpJupyterError):
-    """A recording of calls cannot be read, or cannot be kept; the message says which and why."""
+    """A recording of calls cannot be read or written; the message says which and why."""
 
     def _render_traceback_(self) -> list[str]:
-        """How a notebook shows it: what was wrong, without the frames it came through."""
+        """Return the lines that IPython shows: the message without a traceback."""
         return [f"{type(self).__name__}: {self}"]
 
 
 class CassetteMiss(CassetteError):
-    """What is asked was not recorded; the message shows what comes nearest."""
+    """The request was not recorded; the message shows the most similar one."""
 
 
 class DefinitionChanged(McpJupyterError):
-    """A server's tool is not what it was when the person connected; nothing was called."""
+    """A server changed a tool after the user connected; the call was not sent."""
 
 
 class LinkError(McpJupyterError):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""`%load_ext mcp_jupyter` and `%unload_ext mcp_jupyter`: what one registers, the other removes."""
+"""`%load_ext mcp_jupyter` and `%unload_ext mcp_jupyter`: unloading removes all that loading registered."""
 
 from __future__ import annotations
 
@@ -30,12 +30,13 @@ __all__ = ["connections_of", "engine_of", "load_ipython_extension", "magics_of",
 def load_ipython_extension(shell: InteractiveShell) -> None:
     """Start the engine, register the magics and show a card. Loading twice shows the card again.
 
-    In plain IPython no engine is started: the magics that call servers work, those that serve say why not.
+    In plain IPython no engine is started: magics that call servers work, magics that serve raise a
+    `UsageError` with the reason.
 
     Raises
     ------
     UsageError
-        One line, when there is no place to listen.
+        The engine cannot listen; one line.
     """
     magics = magics_of(shell) or _load(shell)
     if magics.load_card:
@@ -70,7 +71,7 @@ def _started(shell: InteractiveShell) -> Engine:
 
 
 class _Widgets:
-    """Draws with ipywidgets, which are imported when something is drawn: they cost a third of a second."""
+    """Make widgets. ipywidgets is imported for the first one: its import takes a third of a second."""
 
     def panel(self, server: ConnectedServer) -> object:
         from .widgets.panel import panel_of
@@ -99,7 +100,7 @@ def unload_ipython_extension(shell: InteractiveShell) -> None:
 
 
 def engine_of(shell: InteractiveShell) -> Engine | None:
-    """The engine of a kernel's shell that has the extension loaded, else None."""
+    """Return the engine of a shell; None without a kernel or without the loaded extension."""
     magics = magics_of(shell)
     return None if magics is None else magics.running
 

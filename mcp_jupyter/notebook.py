@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The magics' work from Python: `from mcp_jupyter import notebook`, then `@notebook.tool()`.
+"""Do in Python what the magics do: `from mcp_jupyter import notebook`, then `@notebook.tool()`.
 
-Every function here acts on the notebook it is called in, and loads the extension when need be.
+Every function acts on the notebook that calls it, and loads the extension if it is not loaded.
 """
 
 from __future__ import annotations
@@ -48,13 +48,13 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 def _loaded() -> InteractiveShell:
-    """The shell, with the extension loaded."""
+    """Return the shell, with the extension loaded."""
     shell = get_ipython()
     if shell is None:
         raise RuntimeError("mcp_jupyter.notebook works inside a notebook. In a script, use FastMCP.")
     if connections_of(shell) is None:
         assert shell.extension_manager is not None
-        shell.extension_manager.load_extension("mcp_jupyter")  # so that %unload_ext knows of it
+        shell.extension_manager.load_extension("mcp_jupyter")  # through IPython, so that %unload_ext works
     return shell
 
 
@@ -84,19 +84,28 @@ def prompt(name: str | None = None, **options: Any) -> Callable[[F], F]:
 
 
 def completion() -> Callable[[F], F]:
-    """Have a function complete arguments, as `FastMCP.completion`."""
+    """Register a function that completes arguments; see `FastMCP.completion`."""
     return _engine().server.completion()
 
 
 def variable(
     variable: str, *, name: str | None = None, description: str | None = None, watch: bool = False
 ) -> None:
-    """Serve a variable of the notebook, by its name, as a resource; see `%mcp_resource --help`.
+    """Serve a variable of the notebook as a resource; see `%mcp_resource --help`.
+
+    Parameters
+    ----------
+    variable : str
+        The variable's name.
+    name, description : str, optional
+        Of the resource.
+    watch : bool
+        Whether to tell subscribed clients after a cell that changed the variable.
 
     Raises
     ------
     NameError
-        When there is no such variable.
+        There is no such variable.
     """
     engine, shell = _engine(), get_ipython()
     assert shell is not None
@@ -111,7 +120,7 @@ def updated(variable: str) -> None:
 
 
 def remove(name: str) -> list[str]:
-    """Stop serving what has that name or URI; returns the kinds that were removed."""
+    """Stop serving everything with that name or URI; return the kinds that were removed."""
     return _engine().remove(name)
 
 
@@ -125,25 +134,29 @@ def connect(
     roots: Sequence[Path] = (),
     **options: Any,
 ) -> ConnectedServer:
-    """Connect a server, as `%mcp_connect` does; the name is used in messages and recordings.
+    """Connect to a server, as `%mcp_connect` does.
 
     Parameters
     ----------
+    name : str
+        The server's name in messages and recordings.
     target
-        As for `mcp_jupyter.Client`, with its further arguments as options; None is for a replay.
+        As for `mcp_jupyter.Client`; None in a replay.
     mode : {"off", "record", "replay"}, optional
-        By default what MCP_JUPYTER_CASSETTES says.
+        By default the value of MCP_JUPYTER_CASSETTES.
     cassette : Path, optional
-        By default beside the notebook.
+        By default a file beside the notebook.
     sampling : function, optional
         Answers the server's sampling requests.
     roots : sequence of Path
-        Folders the server may know of.
+        Folders to list for the server.
+    **options
+        Further arguments of `mcp_jupyter.Client`.
 
     Raises
     ------
     McpJupyterError, OSError, ValueError
-        It cannot be connected.
+        The connection failed.
     """
     from .client.cassettes import cassette_path, mode_from_environment
     from .notebook_client.connections import Recording, Wanted
@@ -161,14 +174,14 @@ def connect(
 
 
 def answer(number: int, content: Mapping[str, Any] | str | None = None) -> None:
-    """Answer a question that a tool asks under the last cell, where no form appears.
+    """Answer a tool's question under the last cell, where the notebook shows no form.
 
     Parameters
     ----------
     number : int
-        As the question says.
+        The question's number.
     content : mapping or str, optional
-        The values of a form, or the text that is asked for.
+        The values of a form, or a text.
 
     Raises
     ------
@@ -179,7 +192,7 @@ def answer(number: int, content: Mapping[str, Any] | str | None = None) -> None:
 
 
 def decline(number: int) -> None:
-    """Decline a question that a tool asks under the last cell.
+    """Decline a tool's question under the last cell.
 
     Raises
     ------
@@ -190,11 +203,11 @@ def decline(number: int) -> None:
 
 
 class _Notebook(ModuleType):
-    """The type of this module: it gives the module a property."""
+    """The type of this module, which adds the property `instructions`."""
 
     @property
     def instructions(self) -> str:
-        """What assistants are told about the notebook. Set a text to replace it, None to have it back."""
+        """Text about the notebook for assistants. Assign a text to replace it, None to restore it."""
         return _engine().instructions(INSTRUCTIONS_CHARS)
 
     @instructions.setter
@@ -208,7 +221,7 @@ sys.modules[__name__].__class__ = _Notebook
 
 
 def serve(name: str | None = None) -> Card:
-    """Serve this notebook, if need be under another name."""
+    """Serve this notebook, under another name if one is given, and return a card."""
     engine = _engine()
     if name is not None:
         engine.rename(name)
@@ -216,6 +229,6 @@ def serve(name: str | None = None) -> Card:
 
 
 def status() -> Card:
-    """What this notebook serves."""
+    """Return a card that lists what this notebook serves."""
     engine = _engine()
     return status_card(engine.name, engine.name_note, engine.server)
