@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""A tool's function in an executor: a pool of threads or processes, a Dask client, ipyparallel.
+"""Run a tool's function in an executor: a pool of threads or processes, a Dask client, ipyparallel.
 
-Owns the way there and back: finding executor and function when called, waiting, giving up, and what is said
-when either end fails. To a `Runner` it is an async function. Knows no protocol, and no executor beyond
-`concurrent.futures` but for a few names; what travels is `worker`'s.
+At each call it looks up executor and function, submits the call, waits for it or cancels it, and explains
+failures of the executor. To a `Runner` an `ExecutorCall` is an async function. Dask and ipyparallel are
+recognised by a few names, without importing them; `worker` packs the calls.
 """
 
 from __future__ import annotations
@@ -42,23 +42,23 @@ __all__ = [
 
 
 CANCEL_SECONDS: Final = 2.0
-"""An executor elsewhere (Dask) is asked over the network to give up a call; it may not answer."""
+"""Seconds. Dask is asked over the network to cancel a call, and may not respond."""
 
 WATCH_SECONDS: Final = 6.0
-"""How often the engines of a view are looked for. Of a call on an engine that died, ipyparallel itself tells
-5 s later: that is the better word."""
+"""Seconds between two looks at a view's engines. ipyparallel itself reports a call on a dead engine after
+5 s, with a better message, and should come first."""
 
 _LOST: Final = frozenset({"KilledWorker", "EngineError"})
-"""What Dask and ipyparallel call a worker that ended in mid-call. By name: neither need be installed."""
+"""Errors of Dask and ipyparallel for a worker that ended in mid-call. By name: they may not be installed."""
 
 
 def check(executor: Any, function: Callable[..., Any]) -> None:
-    """Refuse at registration what no call could do.
+    """Refuse a function or an executor at registration if no call could work.
 
     Raises
     ------
     ValueError
-        Saying what to do.
+        The message says what to do.
     """
     if is_async(function) or inspect.isasyncgenfunction(function):
         raise ValueError("an executor runs plain functions: make it one (def), or leave the executor out")
@@ -72,20 +72,20 @@ def check(executor: Any, function: Callable[..., Any]) -> None:
 
 
 class ExecutorCall:
-    """Calls a function in an executor; to be called on the event loop's thread.
+    """Calls a function in an executor. Call it on the event loop's thread.
 
     Parameters
     ----------
     name : str
-        The tool's, for messages.
+        The tool's name, for messages.
     function : callable
-        Where a plain function: whatever has its name when it is called, so that a re-run cell counts.
+        A plain function is looked up by its name at each call, so that a re-run cell takes effect.
     executor : Executor or str
-        Itself, or its name in the function's globals: looked up when it is called.
+        The executor, or its name in the function's globals, which is looked up at each call.
     injected : str, optional
-        Which argument is a `Context`.
+        Name of the argument that is a `Context`.
     timeout : float, optional
-        Seconds.
+        Seconds for a call.
     """
 
     def __init__(
@@ -105,14 +105,14 @@ class ExecutorCall:
         self._shown = repr(executor) if isinstance(executor, str) else type(executor).__name__
 
     async def __call__(self, **arguments: Any) -> Any:
-        """Call it.
+        """Call the function and return its value.
 
         Raises
         ------
         ToolError
-            When there is no such executor, it failed, the call cannot travel, or it took too long.
+            The executor does not exist or failed, the call cannot be pickled, or it took too long.
         Exception
-            What the function raised.
+            The function's own exception.
         """
         executor = self._found()
         context = arguments.get(self._injected or "")
@@ -169,7 +169,7 @@ class ExecutorCall:
         return f"{late}. The executor {self._shown} cannot stop it: it may still be running."
 
     def _failure(self, error: Exception, job: Job, submitted: _Submitted) -> ToolError | None:
-        """What to say where the executor failed and not the function."""
+        """Return the error to report if the executor failed, or None if the function did."""
         who = f"the executor {self._shown}"
         if job.refused is not None:
             return job.refused
@@ -192,12 +192,12 @@ class ExecutorCall:
 
 
 class Job:
-    """A call as an executor gets it: as it is where it stays in this process, packed where it is pickled.
+    """A call as an executor receives it. Pickling it makes a `RemoteCall`; a thread calls it directly.
 
     Attributes
     ----------
     refused : ToolError or None
-        Why it could not be packed; executors wrap what pickling raises in errors of their own.
+        Why the call could not be pickled. It is kept because executors wrap errors of pickling in their own.
     """
 
     def __init__(
@@ -217,7 +217,7 @@ class Job:
         self._context = copy_context()
 
     def __call__(self) -> Any:
-        # In the caller's context: what is printed goes to the call.
+        # In the caller's context, so that printed text goes to the call.
         return self._context.run(lambda: collected(self._function(**self._arguments)))
 
     def __reduce__(self) -> Any:
@@ -232,20 +232,20 @@ class Job:
             raise self.refused from exc
 
     def __dask_tokenize__(self) -> str:
-        return uuid4().hex  # Dask would answer a second call like the first from memory
+        return uuid4().hex  # else Dask would return the first call's result for a second, equal call
 
 
 class _Submitted:
-    """A job in the hands of an executor.
+    """A job that an executor was given.
 
     Attributes
     ----------
     future : Future or None
-        What the executor gave for it.
+        The executor's future for the job; None when it refused the job.
     dropped : bool
-        Whether it was given up, and the executor told so.
+        Whether the job was cancelled in the executor.
     lost : str
-        Why nothing will come of it, where nothing is left that could run it.
+        Why the job will not end: no engine is left to run it. Else empty.
     """
 
     def __init__(self, executor: Any, job: Job) -> None:
@@ -259,19 +259,19 @@ class _Submitted:
 
     @property
     def done(self) -> bool:
-        """Whether it has ended, by itself."""
+        """Whether the job has ended without being cancelled."""
         return self.future is not None and self.future.done() and not self.dropped
 
     async def ended(self) -> None:
-        """Submit it and wait for its end; cancelled, it is cancelled in the executor."""
+        """Submit the job and wait for its end; cancelling this cancels the job in the executor."""
         post, ended = Poster(), anyio.Event()
 
         def tell(_: object) -> None:
-            with suppress(RuntimeError):  # the loop is closed: nobody waits
+            with suppress(RuntimeError):  # the loop is closed, and the call with it
                 post.soon(ended.set)
 
         try:
-            # Not on the loop's thread: it may start processes, pickle much or talk to a scheduler.
+            # On another thread: `submit` may start processes, pickle much data or talk to a scheduler.
             await anyio.to_thread.run_sync(self._submit, tell, abandon_on_cancel=True)
             if self.future is not None:
                 await self._wait(ended)
@@ -289,7 +289,7 @@ class _Submitted:
                 await ended.wait()
                 return
             now = lost(self._executor)
-            if before and now:  # twice: an engine that is started anew is there by then
+            if before and now:  # twice in a row, because an engine that restarts is back by then
                 self.lost = now
                 return
             before = now
@@ -304,7 +304,7 @@ class _Submitted:
             self._error = exc
             return
         self.future = future
-        if self._given_up:
+        if self._given_up:  # the call was cancelled while `submit` ran
             future.cancel()
 
     async def _give_up(self) -> None:
@@ -314,7 +314,7 @@ class _Submitted:
                 self.dropped = await anyio.to_thread.run_sync(self.future.cancel, abandon_on_cancel=True)
 
     def result(self) -> Any:
-        """What came of it."""
+        """Return the future's result, or raise the executor's error."""
         if self.future is None:
             assert self._error is not None
             raise self._error
@@ -322,17 +322,17 @@ class _Submitted:
 
 
 def _kinds(error: Exception) -> set[str]:
-    """The names of an exception: its own, those that it had in a worker."""
+    """Return the class names of an exception: its own, and those it had in workers."""
     kinds = {type(error).__name__, getattr(error, "ename", None) or ""}
     if (
         "CompositeError" in kinds
-    ):  # of ipyparallel, from several engines: a tuple that begins with it for each
+    ):  # ipyparallel, several engines: `elist` has one tuple for each, which begins with the name
         kinds.update(each[0] for each in getattr(error, "elist", ()))
     return kinds
 
 
 def _opened(value: Any) -> Any:
-    """What came back; from a view of several engines, one of each."""
+    """Return the value sent back; for a view of several engines, the list of their values."""
     if isinstance(value, list) and value and all(isinstance(item, Sent) for item in value):
         return [item.open() for item in value]
     return value.open() if isinstance(value, Sent) else value
@@ -345,7 +345,7 @@ def _namespace(function: Callable[..., Any]) -> dict[str, Any] | None:
 
 
 def _current(function: Callable[..., Any]) -> Callable[..., Any]:
-    """What has the function's name by now."""
+    """Return the function that has this function's name now, if there is a plain one."""
     if not inspect.isfunction(function):
         return function
     found = (_namespace(function) or {}).get(function.__qualname__)
@@ -353,7 +353,7 @@ def _current(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _executor_in(value: Any) -> Any:
-    """The executor that a value is or has; None when there is none."""
+    """Return the executor that a value is or has, or None."""
     if isinstance(value, Executor):
         return value
     if isinstance(value, type):
@@ -369,10 +369,10 @@ def _executor_in(value: Any) -> Any:
 
 # -- engines -------------------------------------------------------------------------------------
 #
-# What ipyparallel knows of the engines that a call could run on, and does not say to who waits for one.
+# Find out whether an ipyparallel view still has engines; ipyparallel does not tell the waiting caller.
 #
-# Its scheduler keeps a call for engines that may come, for ever. A view of certain engines goes on meaning
-# them when they are gone. Never imports ipyparallel: who has a view has it.
+# Its scheduler keeps a call for ever, for engines that may start later. A view of certain engines keeps
+# their numbers when they are gone. ipyparallel is not imported here: a process with a view has imported it.
 
 _NONE_LEFT: Final = (
     "it has no engine left (killed, or out of memory?). Start one, as in cluster.start_engines_sync(1), and "
@@ -381,12 +381,12 @@ _NONE_LEFT: Final = (
 
 
 def is_view(executor: Any) -> bool:
-    """Whether an executor is that of one of ipyparallel's views."""
+    """Whether an executor belongs to one of ipyparallel's views."""
     return library_of(type(executor)) == "ipyparallel" and hasattr(executor, "view")
 
 
 def refusal(executor: Any) -> str:
-    """Why a view takes no call, and what to do; empty when it does."""
+    """Return why a view cannot take a call, and what to do; empty if it can."""
     live = executor.view.client.ids
     if not live:
         return _NONE_LEFT
@@ -395,13 +395,13 @@ def refusal(executor: Any) -> str:
 
 
 def lost(executor: Any) -> str:
-    """Why a call that a view took will not end, and what to do; empty while one of its engines lives."""
+    """Return why a submitted call will not end, and what to do; empty while one of the engines lives."""
     live = executor.view.client.ids
     return "" if any(each in live for each in _wanted(executor, live)) else _NONE_LEFT
 
 
 def _wanted(executor: Any, live: list[int]) -> list[int]:
-    """The engines that a view means: certain ones, or all there are."""
+    """Return the engines of a view: certain ones, or all live ones."""
     targets = executor.view.targets
     if isinstance(targets, int):
         return [targets]

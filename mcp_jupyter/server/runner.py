@@ -1,9 +1,18 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""How a user's function is run: the seam, and the plain way of doing it.
+"""Run user functions: the `Runner` interface, the runner of standalone servers, and what runners share.
 
-A `Runner` gets one `Invocation` and gives its `Outcome`. It knows neither the protocol nor what the
-value will become. The plain runner runs a function where the server runs; a kernel puts its own in
-its place (between cells, on the main thread).
+Theory of operation. The server makes an `Invocation` (function, validated arguments, time limit, callbacks)
+and awaits `Runner.run` on its event loop; the runner returns an `Outcome` or raises.
+
+1. `converted` wraps the function so that its value becomes content on the same thread, in the same turn:
+   figures and some other values are bound to their thread.
+2. `InlineRunner` calls sync functions on the event loop's thread and awaits async functions there. A sync
+   function declared `concurrent` runs on a thread of `Workers`, which shares threads fairly among principals.
+3. A worker thread reports its end with a `Poster`: one `call_soon_threadsafe`.
+
+A kernel replaces `InlineRunner` by its own runner (between cells, on the main thread), and uses the rest.
+Rule: each use of user code stands inside `OneProcess`. Otherwise a child that the code forks would return
+into the server's loop and take requests from its parent.
 """
 
 from __future__ import annotations
@@ -56,11 +65,11 @@ __all__ = [
 
 
 MAX_ITEMS: Final = 100_000
-"""Values that one call may yield: those of an endless iterator would fill the memory."""
+"""Values that one call may yield: an endless iterator would fill the memory."""
 
 
 MAX_LIGHT_ITEMS: Final = 100
-"""Items of a list that are looked at, to see whether its conversion takes time."""
+"""Items of a list that are inspected; the conversion of a longer list counts as slow."""
 
 
 def _unheard(*_: Any) -> None:
@@ -69,37 +78,37 @@ def _unheard(*_: Any) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Invocation:
-    """One use of a user's function.
+    """One run of a user's function.
 
     Attributes
     ----------
     name : str
-        Of the tool, resource or prompt, for messages.
+        Name of the tool, resource or prompt, for messages.
     function : callable
         The user's function, sync or async.
     arguments : mapping
         Keyword arguments, validated.
     concurrent : bool
-        Run at once, beside whatever else runs, instead of in turn.
+        Run at once, in parallel with other calls, instead of in turn.
     always : bool
-        Run however many others there are: for what says how things stand.
+        Run even if too many calls wait already: for functions that report the notebook's state.
     lookup : bool
-        It is a function of ours that only looks a value up: in a kernel, such calls have threads of their
-        own, which no user's function can hold.
+        The function is ours and only looks up a value. In a kernel, such calls have threads of their own,
+        which no user function can block.
     sender : str
-        The principal whose call it is.
+        The call's principal.
     timeout : float, optional
-        Seconds from now; over it, a `ToolError`.
+        Seconds from now; after them, a `ToolError`.
     report : callable
         Tells the caller why the call has to wait (one line). Event loop's thread only.
     running : callable
-        Tells the caller that the function runs: for how many seconds, and which line it printed last. Event
+        Tells the caller that the function runs: for how many seconds, and the last line it printed. Event
         loop's thread only.
     log : callable
         Sends the caller a log message, (level, text). Event loop's thread only.
     failed_after : callable
-        Takes what the function had printed (as `Outcome.printed`), where there is no outcome: just before
-        `run` raises. Event loop's thread only.
+        Takes the text that the function printed (as `Outcome.printed`) just before `run` raises. Event
+        loop's thread only.
     """
 
     name: str
@@ -123,10 +132,11 @@ class Outcome:
     Attributes
     ----------
     value : Any
+        The function's value.
     displayed : list of Content
-        What the function displayed.
+        Content that the function displayed.
     printed : str
-        What it printed; of a long text its beginning and its end.
+        Text that it printed; the middle of a long text is left out.
     """
 
     value: Any
@@ -140,7 +150,7 @@ class Runner(Protocol):
     Attributes
     ----------
     keeps_printed : bool
-        Whether an outcome has what the function printed.
+        Whether outcomes include the text that the function printed.
     """
 
     keeps_printed: bool
@@ -151,23 +161,22 @@ class Runner(Protocol):
         Raises
         ------
         ToolError
-            When the call timed out, was interrupted, or tried to end the process.
+            The call timed out, was interrupted, or tried to end the process.
         Exception
-            Whatever the function raised.
+            The function's own exception.
         """
 
 
 class InlineRunner:
-    """Runs functions where the server runs: one rule, as in a kernel.
+    """Runs functions on the event loop's thread, in turn; sync `concurrent` functions on worker threads.
 
-    Sync functions run on the event loop's thread, in turn, so that what is bound to a thread works;
-    declared `concurrent`, in a worker thread. Async functions are awaited, and so is whatever else can
-    be. What is no `Exception` (`sys.exit()`) ends the call and nothing else.
+    All plain functions share one thread, so thread-bound objects work. Async functions and other awaitable
+    values are awaited. A `BaseException` such as that of `sys.exit()` ends the call and not the server.
 
-    Neither a time-out nor a cancellation stops a sync function that runs: on the event loop's thread it
-    is noticed when the function returns, in a worker thread the function goes on unheard.
+    A time-out or a cancellation cannot stop a running sync function. On the event loop's thread it takes
+    effect when the function returns; on a worker thread the function goes on and its value is dropped.
 
-    Used as a context manager, on the event loop's thread.
+    Use it as a context manager, on the event loop's thread.
     """
 
     keeps_printed = False
@@ -193,7 +202,7 @@ class InlineRunner:
             raise
         except BaseException as exc:
             if anyio.current_effective_deadline() == -math.inf:
-                raise  # the call was cancelled: this is how it ends
+                raise  # the call was cancelled, which must not become a ToolError
             kind = type(exc).__name__
             raise ToolError(
                 f"{invocation.name} ended with {kind}, which is not an error a tool can report; "
@@ -215,7 +224,7 @@ class InlineRunner:
         return await _Steps(value)
 
     async def _in_thread(self, function: Callable[[], Any], sender: str) -> Any:
-        """Call it in a worker thread; cancelled before it started, it never runs."""
+        """Call the function on a worker thread; if cancelled before it starts, it never runs."""
         job: Future[Any] = Future()
         context = copy_context()
         ended = anyio.Event()
@@ -228,7 +237,7 @@ class InlineRunner:
                     job.set_result(value)
                 except BaseException as exc:  # noqa: BLE001 - carried to the caller
                     job.set_exception(exc)
-            with suppress(RuntimeError):  # the loop is closed: nobody waits
+            with suppress(RuntimeError):  # the loop is closed, and the call with it
                 self._post(ended.set)
 
         self._workers.submit(work, sender)
@@ -240,9 +249,9 @@ class InlineRunner:
 
 
 class _Steps(Generator[Any, Any, Any]):
-    """An awaitable, each step of which is made within `OneProcess`: `value = await _Steps(awaitable)`.
+    """Run each step of an awaitable within `OneProcess`: `value = await _Steps(awaitable)`.
 
-    Between two steps a forked child would be in the server's loop.
+    One `OneProcess` around all steps would not do: between two steps a forked child runs the server's loop.
     """
 
     def __init__(self, awaitable: Awaitable[Any]) -> None:
@@ -253,7 +262,7 @@ class _Steps(Generator[Any, Any, Any]):
 
     def send(self, value: Any) -> Any:
         with OneProcess():
-            # What only iterates takes no values: it is the event loop's future, and gets none.
+            # A plain iterator has no `send`; the event loop sends such awaitables only None.
             return next(self._steps) if value is None else self._steps.send(value)
 
     def throw(self, *error: Any) -> Any:
@@ -262,10 +271,10 @@ class _Steps(Generator[Any, Any, Any]):
 
 
 class OneProcess:
-    """Stands around every use of user code: `with OneProcess(): value = function()`.
+    """End a child process that user code forked: `with OneProcess(): value = function()`.
 
-    The code may fork (`os.fork`) and return in both processes. The child has copies of the server's loop and
-    sockets: if it went on, it would take requests that are meant for its parent. So it ends here.
+    The code may call `os.fork` and return in both processes. The child has copies of the server's loop and
+    sockets; if it went on, it would take requests meant for its parent.
     """
 
     __slots__ = ("_process",)
@@ -281,8 +290,8 @@ class OneProcess:
 
 
 def _end_child(error: BaseException | None) -> NoReturn:
-    """End this process, a fork, without the clean-up of its parent (`atexit`, `finally`)."""
-    if isinstance(error, StopIteration):  # a coroutine has returned
+    """End this forked process without running the clean-up of its parent (`atexit`, `finally`)."""
+    if isinstance(error, StopIteration):  # a coroutine's return, and no error
         error = None
     status = 0 if error is None else 1
     if isinstance(error, SystemExit):
@@ -290,18 +299,18 @@ def _end_child(error: BaseException | None) -> NoReturn:
     elif error is not None:
         traceback.print_exception(error, file=sys.__stderr__)
     for stream in (sys.stdout, sys.stderr, sys.__stderr__):
-        with suppress(Exception):  # there may be none, or it may be closed
+        with suppress(Exception):  # a stream may be None or closed
             stream.flush()  # type: ignore[union-attr]
     os._exit(status & 0xFF)
 
 
 def is_async(function: Callable[..., Any]) -> bool:
-    """Whether calling `function` gives a coroutine; sees through partials and callable objects."""
+    """Whether calling `function` returns a coroutine; works for partials and callable objects too."""
     while isinstance(function, partial):
         function = function.func
     if inspect.iscoroutinefunction(function):
         return True
-    if type(function) is FunctionType:  # each call asks, and inspect takes microseconds
+    if type(function) is FunctionType:  # on the path of every call: the rest takes microseconds
         return False
     return inspect.iscoroutinefunction(
         getattr(function, "__call__", None)  # noqa: B004 - the method itself is wanted
@@ -311,16 +320,25 @@ def is_async(function: Callable[..., Any]) -> bool:
 def converted(
     function: Callable[..., Any], convert: Callable[[Any], Any], *, concurrent: bool = False
 ) -> Callable[..., Any]:
-    """`function` with its value converted in the same place: on the thread and in the turn it ran in.
+    """Wrap `function` so that its value is converted on the thread, and in the turn, in which it ran.
 
-    Figures and other thread-bound values are turned into content where they were made. What can be
-    awaited is, and what an iterator or an async generator yields becomes a list: a call has one value.
+    Figures and other thread-bound values become content where they were made. Awaitable values are awaited,
+    and the values of an iterator or an async generator become a list: a call has one value.
 
     Parameters
     ----------
+    function : callable
+        The user's function, sync or async.
+    convert : callable
+        Makes content of the value.
     concurrent : bool
-        Whether an async function runs on the server's own loop: to draw its figure or to write out its frame
-        there would stop all other calls, so that is done in a thread.
+        Whether an async function runs on the server's own loop. Drawing a figure or writing out a frame
+        there would block all other calls, so such values are converted on a thread.
+
+    Returns
+    -------
+    callable
+        Takes the function's keyword arguments.
     """
     if is_async(function):
 
@@ -346,7 +364,7 @@ def converted(
 
 
 def _is_light(value: Any) -> bool:
-    """Whether a value is surely converted in less time than it takes to go to a thread."""
+    """Whether converting a value surely takes less time than the hop to a thread."""
     if isinstance(value, list | tuple):
         return len(value) <= MAX_LIGHT_ITEMS and all(map(is_builtin, value))
     return is_builtin(value)
@@ -364,24 +382,24 @@ async def _drained(generator: AsyncGenerator[Any, None]) -> Iterator[Any]:
         async for item in generator:
             items.append(item)
             if len(items) > MAX_ITEMS:
-                break  # `collected` says so
+                break  # `collected` raises the error
     return iter(items)
 
 
 def collected(value: Any) -> Any:
-    """A value; of an iterator a list of what it yields.
+    """Return the value, or the list of values if it is an iterator.
 
-    Of an object that raises when it is asked for its class, as a dead weak reference does, its text.
+    An object that raises when asked for its class, such as a proxy of a dead weak reference, becomes text.
 
     Raises
     ------
     ToolError
-        When it does not end.
+        The iterator yields more than `MAX_ITEMS` values.
     """
     try:
         is_iterator = isinstance(value, Iterator)
     except Exception:  # noqa: BLE001 - a user's class may raise anything
-        from .content import readable  # not for those who have none: an executor's process begins faster
+        from .content import readable  # here: the processes of executors start faster without it
 
         return readable(value)
     if not is_iterator:
@@ -394,21 +412,21 @@ def collected(value: Any) -> Any:
 
 # -- posting -------------------------------------------------------------------------------------
 #
-# Calls onto the event loop's thread, from any thread. Knows no protocol, and never blocks.
+# Call functions on the event loop's thread from any thread, without blocking.
 
 T = TypeVar("T")
 
 
 class Poster:
-    """Calls functions on the thread of the event loop it was made on.
+    """Calls functions on the thread of the event loop that was running when the poster was made.
 
-    `poster(function, *args)` runs at once on that thread, so that what a function says stands before what
-    it returns; from other threads it runs soon, in the order of the calls.
+    On that thread, `poster(function, *args)` calls at once, so that a function's messages precede its
+    result. From other threads the call happens soon, in the order of posting.
 
     Raises
     ------
     RuntimeError
-        When the loop is closed.
+        The loop is closed.
     """
 
     def __init__(self) -> None:
@@ -418,13 +436,14 @@ class Poster:
         self._soon: Callable[..., Any] = (
             self._loop.call_soon_threadsafe if on_asyncio else self._loop.run_sync_soon
         )
-        # Not the context of the thread that calls: anyio looks up the kind of loop there.
+        # Posted functions run in this context: that of the posting thread does not say which library's loop
+        # runs, and anyio reads that from the context.
         with registering_callbacks() if on_asyncio else nullcontext():
             self._context = copy_context()
 
     @property
     def is_here(self) -> bool:
-        """Whether the loop's thread is the one that asks."""
+        """Whether the current thread is the loop's."""
         return threading.get_ident() == self._thread
 
     def __call__(self, function: Callable[..., Any], *args: Any) -> None:
@@ -434,7 +453,7 @@ class Poster:
             self.soon(function, *args)
 
     def soon(self, function: Callable[..., Any], *args: Any) -> None:
-        """Call the function in a later turn of the loop; for signal handlers too."""
+        """Call the function in a later turn of the loop. Signal handlers may use it."""
         self._soon(self._context.run, function, *args)
 
     async def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
@@ -446,35 +465,35 @@ class Poster:
 
 # -- workers -------------------------------------------------------------------------------------
 #
-# A bounded set of daemon threads for calls declared concurrent, shared fairly between those who call.
+# A bounded set of daemon threads for concurrent calls, shared fairly among principals.
 #
-# Not `concurrent.futures`: its threads are joined when the interpreter ends, and a tool that never
-# returns would keep the process from ending. Knows nothing of what a job is.
+# `concurrent.futures` would not do: its threads are joined when the interpreter ends, so a tool that never
+# returns would keep the process from ending.
 
 MAX_WORKERS: Final = 32
-"""Threads that one principal may have while nobody else waits: a thread cannot be stopped, so those that hang
-add up; past this, calls wait."""
+"""Threads that one principal may use while the others use none. A thread cannot be stopped, so hanging calls
+add up; beyond this number, calls wait."""
 
 WORKER_SHARE: Final = 16
-"""Threads that a principal gets even when others have taken the rest, half of `MAX_WORKERS`."""
+"""Threads that a principal gets even when others use all `MAX_WORKERS`; half of that number."""
 
 MAX_THREADS: Final = 64
-"""Threads in all. Beyond `MAX_WORKERS` they are for principals within their share: a thread that hangs cannot
-be taken from its principal, and must not keep the others waiting."""
+"""Threads in all. Those beyond `MAX_WORKERS` are for principals within their share: a hanging thread cannot
+be taken from its principal, and must not make the others wait."""
 
 
 class Workers(Generic[T]):
-    """Does jobs at once while there is a thread, else one principal's in order of arrival.
+    """Threads that do jobs: at once while a thread is free, else each principal's jobs in order of arrival.
 
-    A thread that becomes free takes a job of the principal with the fewest threads. Any thread may use this.
-    The queue has the bound of those who submit: what is withdrawn leaves it.
+    A thread that becomes free takes a job of the principal with the fewest threads. All methods may be called
+    from any thread. The queue has no bound of its own: the code that submits must limit it.
 
     Parameters
     ----------
     work : callable
         Does one job. Must not raise.
     size, share, most : int
-        Threads for anybody, for a principal whatever the others hold, and in all.
+        `MAX_WORKERS`, `WORKER_SHARE` and `MAX_THREADS` by default; see there.
     """
 
     def __init__(
@@ -488,7 +507,7 @@ class Workers(Generic[T]):
         self._work = work
         self._size, self._share, self._most = size, share, most
         self._changed = threading.Condition()
-        self._jobs: dict[str, deque[T]] = {}  # by sender; none is empty
+        self._jobs: dict[str, deque[T]] = {}  # by sender; without empty queues
         self._busy: Counter[str] = Counter()  # threads by sender
         self._idle = 0
         self._count = 0
@@ -496,12 +515,14 @@ class Workers(Generic[T]):
         self._closed = False
 
     def submit(self, job: T, sender: str = "") -> None:
-        """Have the job done; never waits for it.
+        """Queue a job, and start a thread for it if allowed and needed.
 
         Parameters
         ----------
+        job
+            Passed to `work`.
         sender : str
-            The principal whose job it is.
+            The job's principal.
         """
         with self._changed:
             jobs = self._jobs.setdefault(sender, deque())
@@ -513,13 +534,13 @@ class Workers(Generic[T]):
             self._count += 1
             self._made += 1
             thread = threading.Thread(target=self._run, name=f"mcp-call-{self._made}", daemon=True)
-        # As ipykernel does with its own threads: a breakpoint must not stop them all.
+        # ipykernel marks its own threads the same way: a breakpoint must not stop them.
         thread.pydev_do_not_trace = True  # type: ignore[attr-defined]
         thread.is_pydev_daemon_thread = True  # type: ignore[attr-defined]
         thread.start()
 
     def withdraw(self, job: T) -> None:
-        """Forget a job that waits."""
+        """Remove a waiting job; a job that has started goes on."""
         with self._changed:
             for sender, jobs in list(self._jobs.items()):
                 with suppress(ValueError):
@@ -528,7 +549,7 @@ class Workers(Generic[T]):
                         del self._jobs[sender]
 
     def close(self) -> None:
-        """Let the threads end, each after the job it is doing."""
+        """Drop waiting jobs and end the threads, each after its current job."""
         with self._changed:
             self._closed = True
             self._jobs.clear()
@@ -543,15 +564,15 @@ class Workers(Generic[T]):
         while (taken := self._take(sender)) is not None:
             job, sender = taken
             self._work(job)
-            del job, taken  # not kept until the next one
+            del job, taken  # so that a waiting thread does not keep the job's objects alive
 
     def _take(self, done: str | None) -> tuple[T, str] | None:
-        """Wait for a job; None when the thread is to end.
+        """Wait for a job and return it with its sender; None when the thread must end.
 
         Parameters
         ----------
         done : str, optional
-            Whose job this thread has just done.
+            The principal of the job that this thread has just finished.
         """
         with self._changed:
             if done is not None:
@@ -570,11 +591,11 @@ class Workers(Generic[T]):
             jobs = self._jobs.pop(sender)
             job = jobs.popleft()
             if jobs:
-                self._jobs[sender] = jobs  # behind the others
+                self._jobs[sender] = jobs  # behind the other principals, for those with as many threads
             return job, sender
 
     def _next(self) -> str | None:
-        """Whose job comes next: of those who may have a thread, the one with the fewest."""
+        """Return the principal whose job is next: of those allowed a thread, the one with the fewest."""
         is_full = self._busy.total() >= self._size
         may = [sender for sender in self._jobs if not is_full or self._busy[sender] < self._share]
         return min(may, key=self._busy.__getitem__, default=None)

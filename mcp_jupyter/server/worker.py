@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""A call in another process: how it is packed, what it finds there, how its outcome comes back.
+"""Send a call to another process: pickle it, run it there, carry its messages and its outcome back.
 
-Imported by the workers of executors, so it imports little. Unpacks only what the two ends of one call packed
-for each other: nothing a client sends is ever unpickled. Knows no executor, no loop and no server.
+The workers of executors import this module, so it imports little. Each end unpickles only bytes that the
+other end of the same call pickled; bytes from a client are never unpickled. `executors` submits the calls.
 """
 
 from __future__ import annotations
@@ -43,20 +43,20 @@ __all__ = [
 
 
 REACH_SECONDS: Final = 5.0
-"""The notebook's process may be held by one long call; past this it is out of reach."""
+"""Seconds to reach the mailbox: a long call may hold the notebook's process for some time."""
 
 MAX_SAID_BYTES: Final = 1024 * 1024
-"""One message from a worker: more text than anybody reads in a log."""
+"""Bytes of one message from a worker: more text than a user reads in a log."""
 
 ACCEPTED: Final = b"ok\n"
-"""What a worker that showed the key hears."""
+"""The mailbox's reply to a worker that sent the right key."""
 
 
 def pack(value: Any) -> bytes:
-    """Pickle a value; with cloudpickle, where it is installed.
+    """Pickle a value, with cloudpickle if it is installed.
 
     A notebook's functions and classes live in `__main__`, which is another module in each process. pickle
-    only names them; cloudpickle takes them along, with the variables they use.
+    stores only their names; cloudpickle stores them and the variables they use.
     """
     try:
         dumps = import_module("cloudpickle").dumps
@@ -67,20 +67,20 @@ def pack(value: Any) -> bytes:
 
 
 def shown(error: BaseException) -> str:
-    """An exception in one line: kind and text."""
+    """Return an exception as one line: class name and text."""
     kind, text = type(error).__name__, str(error)
     return f"{kind}: {text}" if text else kind
 
 
 class RemoteCall:
-    """A call as a worker gets it. Never raises an `Exception`: the outcome is the value.
+    """A call as a worker receives it. It returns an exception as a `Sent` instead of raising it.
 
-    An exception that the other side cannot unpickle would break a process pool for good.
+    An exception that the notebook's process cannot unpickle would break a process pool for good.
 
     Parameters
     ----------
     name : str
-        The tool's, for messages and for dashboards.
+        The tool's name, for messages and dashboards.
     packed : bytes
         The function and its arguments.
     """
@@ -126,7 +126,7 @@ class Sent:
 
     @classmethod
     def value(cls, name: str, value: Any) -> Sent:
-        """What the function returned."""
+        """Pack the value that the function returned."""
         try:
             return cls(pack(value), None)
         except Exception as exc:  # noqa: BLE001 - carried to the caller
@@ -138,11 +138,11 @@ class Sent:
 
     @classmethod
     def error(cls, name: str, error: Exception) -> Sent:
-        """What the function raised; its text alone where the exception cannot travel."""
+        """Pack the exception that the function raised; only its text if it cannot be pickled."""
         failed = f"Error in {name}: {shown(error)}"
         try:
             return cls(pack(error), failed)
-        except Exception:  # noqa: BLE001 - the text says it
+        except Exception:  # noqa: BLE001 - the text is sent instead
             return cls.text(failed)
 
     @classmethod
@@ -151,14 +151,14 @@ class Sent:
         return cls(None, failed)
 
     def open(self) -> Any:
-        """The value.
+        """Return the function's value.
 
         Raises
         ------
         ToolError
-            When the call, or the way back, failed.
+            The call failed, or its outcome could not be sent or unpickled.
         Exception
-            What the function raised.
+            The function's own exception.
         """
         if self._packed is None:
             raise ToolError(self._failed)
@@ -172,7 +172,7 @@ class Sent:
 
 
 class _Said:
-    """The result of a message that is on its way already: `await` it or leave it."""
+    """Returned for a message that has been sent already, so that `await ctx.info(...)` works too."""
 
     def __await__(self) -> Generator[Any, None, None]:
         return
@@ -180,18 +180,18 @@ class _Said:
 
 
 class RemoteContext:
-    """Stands in for a `Context` in another process: what it says reaches the caller. Any thread.
+    """The `Context` of a call in another process: it sends progress and log messages. Any thread.
 
-    It can only say: a question would need the conversation, which stays where it is.
+    It cannot ask the client: that needs the session, which stays in the notebook's process.
 
     Parameters
     ----------
     address : str or (str, int)
-        Where the call's mailbox listens.
+        Where the call's mailbox listens: a Unix socket's path, or host and port.
     key : str
-        The mailbox's.
+        The mailbox's one-time key.
     host : str
-        Its machine, for messages.
+        The mailbox's machine, for messages.
     """
 
     def __init__(self, address: str | tuple[str, int], key: str, host: str) -> None:
@@ -200,7 +200,8 @@ class RemoteContext:
         self._host = host
         self._lock = threading.Lock()
         self._socket: socket.socket | None = None
-        self._over: str | None = None  # "": nobody listens any more; else why nobody could be reached
+        # None: messages can be sent. "": the call is over. Else: why the mailbox could not be reached.
+        self._over: str | None = None
 
     def __reduce__(self) -> Any:
         return RemoteContext, (self._address, self._key, self._host)
@@ -233,9 +234,9 @@ class RemoteContext:
         Raises
         ------
         ToolError
-            The first time, when the notebook is out of reach.
+            The notebook's process cannot be reached.
         ValueError
-            When there is no such level, or the message is longer than `MAX_SAID_BYTES`.
+            There is no such level, or the message is longer than `MAX_SAID_BYTES`.
         """
         from .context import LOG_LEVELS
 
@@ -255,7 +256,7 @@ class RemoteContext:
         Raises
         ------
         ToolError
-            The first time, when the notebook is out of reach.
+            The notebook's process cannot be reached.
         """
         return self._say("progress", _number(progress), None if total is None else _number(total), message)
 
@@ -272,7 +273,7 @@ class RemoteContext:
                 try:
                     self._socket.sendall(line)
                 except OSError:
-                    self._end("")  # the call is over: nobody listens
+                    self._end("")  # the mailbox is closed: the call is over
         return _Said()
 
     def _reached(self) -> socket.socket | None:
@@ -297,7 +298,7 @@ class RemoteContext:
         return None
 
     def close(self) -> None:
-        """Say that nothing more will be said."""
+        """Close the connection to the mailbox; later messages are dropped."""
         with self._lock:
             self._end("")
 
@@ -310,30 +311,30 @@ class RemoteContext:
 
 
 def _number(value: Any) -> float:
-    """A number as JSON has it; NumPy's are not."""
+    """Return an int or float; numbers of NumPy and other libraries become floats."""
     return value if type(value) in (int, float) else float(value)
 
 
 # -- mailbox -------------------------------------------------------------------------------------
 #
-# Where a call that runs in another process is heard: a socket of its own, for as long as the call lasts.
+# Receive the messages of a call that runs in another process, on a socket that lasts as long as the call.
 #
-# Owns the socket, its key and the limits on what comes in. A Unix socket in a directory of mode 0700, where
-# there are any, else loopback TCP; either way only a one-time key opens it. JSON lines, `["log", level, data,
-# logger]` and `["progress", progress, total, message]`: nothing is unpickled here. Knows no executor.
+# It is a Unix socket in a directory of mode 0700 where the system has them, else loopback TCP; either way a
+# worker must first send a one-time key. Messages are JSON lines, `["log", level, data, logger]` and
+# `["progress", progress, total, message]`: pickles are never read here.
 
 DRAIN_SECONDS: Final = 2.0
-"""What was said stands before the result; a worker that does not hang up is not waited for longer."""
+"""Seconds. Messages must precede the result, so it waits this long for workers to close their connection."""
 
 MAX_SPEAKERS: Final = 64
-"""Processes that speak for one call: it may hand its context on to workers of its own."""
+"""Connections of one call: a function may pass its context on to workers of its own."""
 
 KEY_BYTES: Final = 32
-"""Nobody guesses it in the life of a call."""
+"""256 bits cannot be guessed while a call lasts."""
 
 
 class Mouthpiece(Protocol):
-    """What a call says, said here: the part of a `Context` that works from another process."""
+    """The part of a `Context` that a worker can use: the mailbox calls it for each message."""
 
     def log(self, level: str, message: Any, *, logger_name: str | None = None) -> object: ...
 
@@ -344,9 +345,9 @@ class Mouthpiece(Protocol):
 
 @asynccontextmanager
 async def mailbox(context: Mouthpiece) -> AsyncIterator[Mailbox]:
-    """Hear what is said in the block's course.
+    """Receive the messages of a call until the block ends.
 
-    The block should raise no `Exception`: it would come out in a group.
+    The block should not raise an `Exception`: it would come out in an exception group.
     """
     with tempfile.TemporaryDirectory(prefix="mcp-call-") as directory:
         listener, address = await _listen(Path(directory) / "s")
@@ -365,19 +366,19 @@ async def _listen(path: Path) -> tuple[Any, str | tuple[str, int]]:
 
 
 class Mailbox:
-    """What hears the workers of one call. The event loop's thread.
+    """Receives the messages of one call's workers. Event loop's thread only.
 
     Parameters
     ----------
     context : Mouthpiece
-        Says what they say.
+        Sends the messages on to the caller.
     address : str or (str, int)
-        Where they reach it.
+        Where the workers connect.
 
     Attributes
     ----------
     stand_in : RemoteContext
-        What they say it with.
+        The context for the workers, to be pickled.
     """
 
     def __init__(self, context: Mouthpiece, address: str | tuple[str, int]) -> None:
@@ -388,14 +389,17 @@ class Mailbox:
         self._hung_up = anyio.Event()
 
     async def silence(self) -> None:
-        """Wait until no worker sends any more. Each worker that ever sent something got `ACCEPTED` first."""
+        """Wait until all workers have disconnected, at most `DRAIN_SECONDS`.
+
+        No message is missed: a worker gets `ACCEPTED`, and is counted, before it sends its first.
+        """
         with anyio.move_on_after(DRAIN_SECONDS):
             while self._speakers:
                 self._hung_up = anyio.Event()
                 await self._hung_up.wait()
 
     async def hear(self, stream: SocketStream) -> None:
-        """Hear one worker out."""
+        """Receive the messages of one worker until it disconnects."""
         lines = BufferedByteReceiveStream(stream)
         async with stream:
             with suppress(anyio.IncompleteRead, anyio.DelimiterNotFound, anyio.BrokenResourceError):
@@ -417,7 +421,7 @@ class Mailbox:
         return False
 
     def _say(self, line: bytes) -> None:
-        with suppress(ValueError, TypeError):  # not what a stand-in writes
+        with suppress(ValueError, TypeError):  # malformed lines, which a stand-in never writes
             match from_json(line):
                 case ["log", str(level), data, str() | None as logger]:
                     self._context.log(level, data, logger_name=logger)
