@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What Python values become on the wire."""
+"""Convert Python values to MCP content and to resources."""
 
 from . import columns, resources, tables, values
 from .conversion import Content, ContentTable, FramePage, Row, default_rows, from_bundle

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The cells of libraries' columns and arrays as Python values: dates as exact text, short floats as short.
+"""Convert columns and arrays of NumPy, pandas, polars and pyarrow to lists of Python values.
 
-Reads what NumPy, pandas, polars and pyarrow have in one dimension (NumPy also in more). Imports none of
-them: a program with such a value has its library. A cell that its library cannot give as a Python value, such
-as a date before year 1, costs no other cell. Numbers, texts and containers are left to `values.plain`.
+Dates become exact text, and 32-bit floats get their shortest digits. The libraries are not imported here: a
+program with such a value has imported its library. If a library has no Python value for a cell, such as a
+date before year 1, the other cells are converted all the same. `values.plain` converts other values.
 """
 
 from __future__ import annotations
@@ -39,21 +39,21 @@ __all__ = [
 
 
 _SEQUENCES: Final = frozenset({("pandas", "Index"), ("pandas", "ExtensionArray"), ("pyarrow", "Array")})
-"""Classes of one dimension that are lists to a reader. (Series and chunked arrays are data frames to us.)"""
+"""One-dimensional classes that are shown as lists. (Series and chunked arrays count as data frames.)"""
 
 _MISSING: Final = frozenset({"NaTType", "NAType"})
 
 _SHORT: Final = {"float32": "f", "float": "f", "float16": "e", "halffloat": "e"}
-"""`struct` formats of floats that have fewer digits than Python's, by the libraries' names in lower case."""
+"""`struct` formats of floats with fewer digits than Python's, by the libraries' type names in lower case."""
 
 NAT: Final = -(2**63)
-"""The count that means no date in NumPy and pandas."""
+"""The integer that stands for NaT in NumPy and pandas."""
 
 Cell = Callable[[Any], Any]
 
 
 def readable(value: Any) -> str:
-    """A value's text, whatever its `str` does."""
+    """Return `str(value)`, or a placeholder if that raises."""
     try:
         return str(value)
     except Exception as exc:  # noqa: BLE001 - a user's __str__ may raise anything
@@ -66,7 +66,7 @@ def is_missing(value: Any) -> bool:
 
 
 def named(kind: type, classes: frozenset[tuple[str, str]]) -> bool:
-    """Whether a class is one of those, or derived from one, by the names of its library and itself."""
+    """Whether a class is one of `classes`, (library, name) pairs, or derived from one."""
     return any((library_of(base), base.__name__) in classes for base in kind.__mro__)
 
 
@@ -85,27 +85,27 @@ def is_array(value: Any) -> bool:
 
 
 def cells(column: Any) -> list[Any]:
-    """The cells of a series, an index or an array of pandas, polars or pyarrow."""
+    """Return the cells of a series, an index or an array of pandas, polars or pyarrow."""
     library = next(name for base in type(column).__mro__ if (name := library_of(base)) in _READERS)
     return _READERS[library](column)
 
 
 def short(value: float, format: str) -> float:
-    """The float with the fewest digits that is the same 32 or 16 bit number: 0.1, not 0.10000000149011612."""
-    if value - value:  # infinite
+    """Return the shortest float for the same 32 or 16 bit number: 0.1, not 0.10000000149011612."""
+    if value - value:  # infinite or NaN
         return value
     for digits in range(6, 9) if format == "f" else range(3, 5):
         shorter = float(f"{value:.{digits}g}")
         try:
             if struct.unpack(format, struct.pack(format, shorter))[0] == value:
                 return shorter
-        except OverflowError:  # rounded up, it is beyond the largest
+        except OverflowError:  # rounded up, the number is beyond the format's largest
             continue
     return value
 
 
 def short_format(kind: Any) -> str | None:
-    """The `struct` format of a column's type where its floats are shorter than Python's."""
+    """Return the `struct` format of a column's type if its floats are shorter than Python's, else None."""
     return _SHORT.get(str(kind).partition("[")[0].lower())
 
 
@@ -113,12 +113,12 @@ def short_format(kind: Any) -> str | None:
 
 
 def numpy_value(value: Any) -> Any:
-    """A NumPy scalar or array as Python values.
+    """Convert a NumPy scalar or array to Python values.
 
     Raises
     ------
     TypeError
-        `value` has no data: it is a function, a type, a generator, ...
+        `value` is something else of NumPy: a function, a type, a generator, ...
     """
     numpy = sys.modules["numpy"]
     if not isinstance(value, numpy.ndarray | numpy.generic):
@@ -133,7 +133,7 @@ def numpy_value(value: Any) -> Any:
         if unit == "generic":
             shown = numpy.array([str(item) for item in numpy.ravel(value)], dtype=object)
             return _each(shown.reshape(value.shape).tolist(), lambda text: None if text == "NaT" else text)
-        counts = value.astype("i8").tolist()  # None where a masked array hides one
+        counts = value.astype("i8").tolist()  # None for the masked items of a masked array
         return _each(counts, lambda n: None if n in (NAT, None) else write(n * step, unit))
     if kind.kind == "f" and kind.itemsize != 8:
         if kind.itemsize < 8:
@@ -144,14 +144,14 @@ def numpy_value(value: Any) -> Any:
 
 
 def _zipped(fields: list[Any], depth: int) -> Any:
-    """Fields of arrays as an array of records."""
+    """Turn one array per field into an array of records."""
     if depth == 0:
         return fields
     return [_zipped(list(each), depth - 1) for each in zip(*fields, strict=True)]
 
 
 def _each(items: Any, change: Cell) -> Any:
-    """The same for each item of nested lists."""
+    """Apply `change` to each item of nested lists."""
     return [_each(item, change) for item in items] if isinstance(items, list) else change(items)
 
 
@@ -165,7 +165,7 @@ def _pandas(column: Any) -> list[Any]:
         return _arrow(array.__arrow_array__())
     try:
         found: list[Any] = column.to_numpy(dtype=object).tolist()
-    except Exception:  # noqa: BLE001 - one cell has no Python value: each library's own error
+    except Exception:  # noqa: BLE001 - one cell has no Python value; each library raises its own error
         found = [_item(column, at) for at in range(len(column))]
     if getattr(kind, "kind", "") in ("m", "M"):
         return [None if is_missing(cell) else cell if type(cell) is str else text(cell) for cell in found]
@@ -178,7 +178,7 @@ def _pandas(column: Any) -> list[Any]:
 def _item(column: Any, at: int) -> Any:
     with suppress(Exception):
         return column.iloc[at] if hasattr(column, "iloc") else column[at]
-    try:  # a date with a time zone in a year that Python has not: the same instant in UTC
+    try:  # a date with a time zone in a year that Python does not support: the same instant in UTC
         counts = getattr(column, "array", column).asi8
         return instant(int(counts[at]), column.dtype.unit) + "Z"
     except Exception:  # noqa: BLE001 - see above
@@ -201,7 +201,7 @@ def _polars(column: Any) -> list[Any]:
 
 
 def _stored(kind: Any) -> Any:
-    """The type that holds a column's dates as integers; None for a type without dates."""
+    """Return the type that has a column's dates as integers; None for a type without dates."""
     polars = sys.modules["polars"]
     if _name(kind) in _TEMPORAL:
         return polars.Int64
@@ -219,7 +219,7 @@ def _stored(kind: Any) -> Any:
 
 
 def _name(kind: Any) -> str:
-    """The name of a type, which is a class where it has no parameters."""
+    """Return the name of a type; polars has a class for types without parameters, else an instance."""
     return kind.__name__ if isinstance(kind, type) else type(kind).__name__
 
 
@@ -272,7 +272,7 @@ def _arrow(column: Any) -> list[Any]:
 
 
 def _needs_care(kind: Any) -> bool:
-    """Whether there are dates or short floats in a type."""
+    """Whether a type contains dates or short floats."""
     types = sys.modules["pyarrow"].types
     if types.is_temporal(kind) or types.is_float16(kind) or types.is_float32(kind):
         return True
@@ -327,22 +327,22 @@ _READERS: Final[dict[str, Callable[[Any], list[Any]]]] = {
 #
 # ISO 8601 text of dates, times and durations, exact for every year and every unit.
 #
-# Libraries count from 1970 in a unit of their own (years to attoseconds), so most functions take a count and
-# a unit. Python's own classes end at year 9999 and at microseconds: they are used where they suffice. Years
-# outside of 0 to 9999 are written as NumPy writes them: 12024-01-01, -0044-03-15 (year 0 is 1 BCE).
+# Libraries count from 1970 in units of years to attoseconds, so most functions take a count and a unit.
+# Python's classes end at year 9999 and at microseconds; they are used where they suffice. Years outside of 0
+# to 9999 are written as NumPy does: 12024-01-01, -0044-03-15 (year 0 is 1 BCE).
 
 _DIGITS: Final = {"s": 0, "ms": 3, "us": 6, "ns": 9, "ps": 12, "fs": 15, "as": 18}
-"""Decimal digits of a second that a unit counts."""
+"""Decimal digits of a second in each unit."""
 
 _SECONDS: Final = {"m": 60, "h": 3600, "D": 86_400, "W": 604_800}
-"""Seconds of the units that are longer than one."""
+"""Seconds in each unit longer than a second."""
 
 EPOCH: Final = dt.date(1970, 1, 1).toordinal()
 
 LAST_DAY: Final = dt.date.max.toordinal()
 
 CYCLE_DAYS: Final = 146_097
-"""The Gregorian calendar repeats itself after 400 years."""
+"""Days of 400 years, after which the Gregorian calendar repeats."""
 
 _DATES: Final = (dt.date, dt.time, dt.timedelta)
 
@@ -350,39 +350,39 @@ _OFFSET: Final = re.compile(r"([+-])(\d\d):?(\d\d)")
 
 
 def is_date(value: Any) -> bool:
-    """Whether `value` is a date, time or duration of Python or of pandas, whose classes derive from those."""
+    """Whether `value` is a date, time or duration of Python, or of pandas, which derives from Python's."""
     return isinstance(value, _DATES)
 
 
 def text(value: Any) -> str:
-    """The text of what `is_date`. Nanoseconds of pandas are kept."""
+    """Return the text of a date, time or duration (see `is_date`), with nanoseconds of pandas."""
     if isinstance(value, dt.timedelta):
-        raw = getattr(value, "asm8", None)  # pandas: Python's part of it has no nanoseconds
+        raw = getattr(value, "asm8", None)  # pandas, whose base class timedelta has no nanoseconds
         if raw is not None:
             return duration(int(raw.astype("i8")), value.unit)  # type: ignore[attr-defined]
         return duration(value // dt.timedelta(microseconds=1), "us")
     if not isinstance(value, dt.datetime):
         return value.isoformat()  # type: ignore[no-any-return]
-    raw = getattr(value, "asm8", None)  # pandas: the year of Python's part is wrong beyond 9999
+    raw = getattr(value, "asm8", None)  # pandas, whose base class datetime has a wrong year beyond 9999
     if raw is not None and not 0 < value.year <= dt.MAXYEAR:
-        # pandas has no offset for these years: UTC, the same instant.
+        # pandas has no offset for these years: write the same instant in UTC.
         return instant(int(raw.astype("i8")), value.unit) + ("Z" if value.tzinfo else "")  # type: ignore[attr-defined]
     shown = value.isoformat()
     return shown[:-6] + "Z" if shown.endswith("+00:00") else shown
 
 
 def instant(count: int, unit: str, zone: str | None = None) -> str:
-    """The text of a point in time.
+    """Return the text of a point in time.
 
     Parameters
     ----------
     count : int
-        Units since 1970-01-01, in UTC when there is a zone.
+        Units since 1970-01-01, in UTC if there is a zone.
     unit : str
-        NumPy's name: "Y", "M", "W", "D", "h", "m", "s", "ms", "us", "ns", "ps", "fs" or "as". The first four
-        give a year, a month or a day.
+        NumPy's name: "Y", "M", "W", "D", "h", "m", "s", "ms", "us", "ns", "ps", "fs" or "as". With the first
+        four, the text is a year, a month or a day.
     zone : str, optional
-        An IANA name or an offset (+01:00). The text has its local time; UTC where the zone is unknown.
+        An IANA name or an offset (+01:00). The text has its local time, or UTC if the zone is unknown.
 
     Raises
     ------
@@ -408,13 +408,13 @@ def instant(count: int, unit: str, zone: str | None = None) -> str:
 
 
 def time_of_day(count: int, unit: str) -> str:
-    """The text of a time of day, as units since midnight."""
+    """Return the text of a time of day, given as units since midnight."""
     seconds, rest, digits = _split(count, unit)
     return _clock(seconds) + _fraction(rest, digits)
 
 
 def duration(count: int, unit: str) -> str:
-    """The text of a duration: years and months by themselves, all others in days, hours, minutes and seconds.
+    """Return the text of a duration: in years or months for "Y" and "M", else in days down to seconds.
 
     Raises
     ------
@@ -438,7 +438,7 @@ def duration(count: int, unit: str) -> str:
 
 
 def _split(count: int, unit: str) -> tuple[int, int, int]:
-    """Whole seconds, the rest in the unit, and the digits that the rest has."""
+    """Return whole seconds, the rest in the unit, and the number of digits of the rest."""
     if unit in _SECONDS:
         return count * _SECONDS[unit], 0, 0
     digits = _DIGITS.get(unit)
@@ -468,7 +468,7 @@ def _clock(seconds: int) -> str:
 
 
 def _fraction(rest: int, digits: int) -> str:
-    """Six digits, as Python has them; more, by threes, where the value has more."""
+    """Return six digits, as Python does, or nine or more, in steps of three, if the value needs them."""
     if not rest:
         return ""
     shown = f"{rest:0{digits}d}".ljust(6, "0")
@@ -478,7 +478,7 @@ def _fraction(rest: int, digits: int) -> str:
 
 
 def _offset(seconds: int, zone: str) -> int:
-    """Seconds that local time is ahead of UTC at an instant; 0 for years that Python has not."""
+    """Return the seconds that local time is ahead of UTC; 0 for years that Python does not support."""
     fixed = _OFFSET.fullmatch(zone)
     if fixed:
         ahead = int(fixed[2]) * 3600 + int(fixed[3]) * 60
@@ -497,7 +497,7 @@ def _offset(seconds: int, zone: str) -> int:
 def _zone(name: str) -> ZoneInfo | None:
     try:
         return ZoneInfo(name)
-    except (ValueError, OSError, LookupError):  # unknown here, or the machine has no list of zones
+    except (ValueError, OSError, LookupError):  # an unknown zone, or a machine without a list of zones
         return None
 
 

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The table that turns a Python value into MCP content, most specific row first.
+"""Convert a Python value to MCP content with a table of converters, the most specific first.
 
-A kernel puts rows of its own (figures, anything with a rich display) before the general ones. Whatever a
-library raises when a value is converted, the value has a text in the end.
+A kernel adds rows (figures, values with a rich display) before the general ones. If a library raises while a
+value is converted, the value becomes text.
 """
 
 from __future__ import annotations
@@ -50,22 +50,22 @@ _BLOCKS: Final = (
 )
 
 MAX_MEMBERS: Final = 100
-"""Members of a list that become content one by one; a longer list, if not of blocks, is a value of its
-own."""
+"""Members of a list that become content one by one; a longer list without content blocks is one JSON
+value."""
 
 
 @dataclass(slots=True)
 class FramePage:
-    """The first rows of a data frame, which may become fewer when the result is put together.
+    """The first rows of a data frame; some may be removed when the result is assembled.
 
     Attributes
     ----------
     frame : Any
-        The frame as it is now (see `frames.snapshot`).
+        The frame as it was when it was converted (see `tables.snapshot`).
     page : dict
-        See `frames.to_page`.
+        See `tables.to_page`.
     block : TextContent
-        The page as text, among the blocks of its content.
+        The page as text; one of the blocks of the content.
     """
 
     frame: Any
@@ -75,16 +75,16 @@ class FramePage:
 
 @dataclass(slots=True)
 class Content:
-    """What a value becomes.
+    """The MCP content of a value.
 
     Attributes
     ----------
     blocks : list
-        Content blocks, for the reader.
+        Content blocks, for the model or the user.
     structured : Any
-        Its JSON form for programs, where it has one.
+        The value's JSON form for programs; None if it has none.
     mime_type : str
-        Of the text, where a block is text.
+        MIME type of the text blocks.
     pages : list of FramePage
         The data frames among the blocks.
     """
@@ -96,11 +96,11 @@ class Content:
 
 
 Row = Callable[[Any], Content | None]
-"""One row of the table: the content of a value, or None when the value is another row's."""
+"""One row of the table: returns the content of a value, or None to leave it to the next row."""
 
 
 class ContentTable:
-    """Rows, tried in order; a value that is no row's has its JSON form, or its text."""
+    """Rows, tried in order; a value that no row converts becomes its JSON form or its text."""
 
     def __init__(self, rows: Sequence[Row]) -> None:
         self._rows = rows
@@ -108,18 +108,21 @@ class ContentTable:
     def convert(
         self, value: Any, promised: Serialised | None = None, page_chars: int = tables.PAGE_CHARS
     ) -> Content:
-        """The content of one value; a list of things to show becomes its members' content.
+        """Return the content of one value; a list of things to show becomes its members' content.
 
         Parameters
         ----------
+        value : Any
+            The value to convert.
         promised : Serialised, optional
-            The JSON form that the tool promised, where it did: a text of JSON is that form then.
+            The JSON form of the value if the tool has an output schema; a text block of JSON then has this
+            form.
         page_chars : int
             Characters of the page of a data frame, as JSON.
         """
-        # By type: an object may raise when it is asked for its class, as dead weak references do.
+        # By type: `isinstance` may raise, as for proxies of dead weak references.
         listed = issubclass(type(value), list | tuple)
-        # JSON has a form for blocks too, but not the one that is meant.
+        # Content blocks have a JSON form too, but must be sent as blocks.
         of_blocks = listed and any(issubclass(type(item), _BLOCKS) for item in value[:MAX_MEMBERS])
         if not of_blocks and (content := self._find(value, promised, page_chars)) is not None:
             return content
@@ -130,7 +133,7 @@ class ContentTable:
         return _anything(value)
 
     def _find(self, value: Any, promised: Serialised | None, page_chars: int) -> Content | None:
-        """The content by a row, or by what JSON has a form for; None when there is neither."""
+        """Return the content from a row or from the JSON form; None if neither exists."""
         failed: Exception | None = None
         for row in self._rows:
             if row is _frame and promised is not None:
@@ -140,9 +143,9 @@ class ContentTable:
             except ToolError:
                 raise
             except Exception as exc:
-                if issubclass(type(value), Image | Audio):  # its author meant a file, which cannot be read
+                if issubclass(type(value), Image | Audio):  # a file that the tool named cannot be read
                     raise
-                failed = failed or exc  # of a class that we do not know: it has another form, and the reason
+                failed = failed or exc  # try the other forms, and report this reason with the result
                 continue
             if content is not None:
                 return content
@@ -158,12 +161,12 @@ def _explained(content: Content, error: Exception) -> Content:
 
 
 def _said(form: Serialised) -> Content:
-    """A JSON form as text."""
+    """Return a JSON form as a text block."""
     return Content([text(form.value if isinstance(form.value, str) else form.text.decode("utf-8"))])
 
 
 def text(value: str) -> types.TextContent:
-    """A text block."""
+    """Return a text block."""
     return types.TextContent(type="text", text=value)
 
 
@@ -184,7 +187,7 @@ def _media(value: Any) -> Content | None:
 
 
 def _frame(value: Any, chars: int = tables.PAGE_CHARS) -> Content | None:
-    """A data frame, or a long sequence of a library."""
+    """Convert a data frame, or a long sequence of a library, to its first page."""
     frame = tables.as_frame(value)
     if frame is None:
         return None
@@ -195,7 +198,7 @@ def _frame(value: Any, chars: int = tables.PAGE_CHARS) -> Content | None:
 
 
 def _array(value: Any) -> Content | None:
-    """A large NumPy array of several dimensions: as NumPy shows it, with its first and last items."""
+    """Convert a large NumPy array of several dimensions to NumPy's text, with its first and last items."""
     if not columns.is_array(value) or value.size <= tables.MAX_LISTED:
         return None
     shape, kind = list(value.shape), str(value.dtype)
@@ -204,7 +207,7 @@ def _array(value: Any) -> Content | None:
 
 
 def _path(value: Any) -> Content | None:
-    """A file by its name: what it contains is not read, for the caller was not given that."""
+    """Link a file. Its contents are not sent: the tool returned only the path."""
     if not isinstance(value, Path):
         return None
     try:
@@ -230,7 +233,7 @@ def _bytes(value: Any) -> Content | None:
 
 
 def _json(value: Any) -> Content | None:
-    """What JSON has a form for: models, dataclasses, containers, numbers, dates, enums, arrays."""
+    """Convert values with a JSON form: models, dataclasses, containers, numbers, dates, enums, arrays."""
     try:
         return _as_json(plain(value))
     except (TypeError, ValueError):
@@ -238,32 +241,32 @@ def _json(value: Any) -> Content | None:
 
 
 def _as_json(form: Any) -> Content:
-    """A JSON form as content. Raises ValueError when readers of JSON would not take it."""
+    """Return a JSON form as content. Raises ValueError if JSON parsers would refuse it."""
     if isinstance(form, str):
         return Content([text(form)])
     shown = dumps(form)
-    # Read back: what is structured must survive the other side's parser (numbers of 5,000 digits do not).
+    # Parsed again: structured content must survive the peer's parser (numbers of 5,000 digits do not).
     structured = from_json(shown) if isinstance(form, dict) else None
     return Content([text(shown.decode("utf-8"))], structured, "application/json")
 
 
 def _anything(value: Any) -> Content:
-    """What is left: parts that JSON has no form for become their text."""
+    """Convert any other value: parts without a JSON form become their text."""
     try:
         return _as_json(plain(value, tables.to_part))
     except (TypeError, ValueError):
-        # Cyclic, or nested too deep.
+        # The value is cyclic or nested too deep.
         return Content([text(readable(value))])
 
 
 def default_rows(*richer: Row) -> list[Row]:
-    """The rows of a plain server; `richer` rows stand before that of bytes. JSON comes after all rows."""
+    """Return the rows of a plain server, with `richer` rows before the one for bytes. JSON comes last."""
     return [_block, _media, _frame, _path, *richer, _bytes]
 
 
 # -- mime ----------------------------------------------------------------------------------------
 #
-# MIME bundles, as notebooks display them, to MCP content. Does not know who made the bundle.
+# Convert MIME bundles, as notebooks display them, to MCP content.
 
 HTML: Final = "text/html"
 TEXT: Final = "text/plain"
@@ -281,23 +284,23 @@ _BEFORE_HTML: Final = (
     "application/vnd.vegalite.v5+json",
     "application/vnd.plotly.v1+json",
 )
-"""In the order of worth to a reader that sees images and reads text. The specification of a chart (altair,
-plotly) says more than its HTML, which is a script of megabytes."""
+"""MIME types that are preferred to HTML, most useful first, for a model that sees images and reads text. The
+specification of a chart (altair, plotly) says more than its HTML, which is a script of megabytes."""
 
 RICH_TYPES: Final = (*_BEFORE_HTML, HTML, "application/json")
-"""What makes a bundle more than the text that every value has."""
+"""MIME types besides plain text, which every value has."""
 
 MAX_REPR_CHARS: Final = 10_000
-"""Of a value's text, which may be long, that are looked at for a picture's."""
+"""Characters of a value's text that are used to describe its picture; the text may be very long."""
 
 _ADDRESS: Final = re.compile(r" at 0x[0-9a-fA-F]+")
 
 _DEFAULT_REPR: Final = re.compile(r"<[\w.<>]+ (?:object(?: at 0x[0-9a-fA-F]+)?|at 0x[0-9a-fA-F]+)>")
-"""The text of a value whose class says nothing of it: `<pandas.io.formats.style.Styler at 0x7f3a>`."""
+"""Matches a text that only names the class: `<pandas.io.formats.style.Styler at 0x7f3a>`."""
 
 
 def from_bundle(bundle: Mapping[str, Any]) -> list[Any]:
-    """The most useful of the forms that a bundle offers, as content; none for an empty bundle."""
+    """Return the most useful form of a bundle as content blocks; an empty list for an empty bundle."""
     found = most_telling(bundle)
     if found is None:
         return []
@@ -306,11 +309,10 @@ def from_bundle(bundle: Mapping[str, Any]) -> list[Any]:
 
 
 def most_telling(bundle: Mapping[str, Any]) -> tuple[str, Any] | None:
-    """MIME type and data of the most useful form.
+    """Return MIME type and data of the most useful form, or None for an empty bundle.
 
-    HTML is written for browsers: what a model gets is the table that it is, as Markdown; else the value's
-    text; and where that is only the name of its class, the text of the HTML, or a picture or
-    sound in it.
+    HTML that is a table becomes Markdown. Other HTML is written for browsers, so the value's text replaces
+    it; if that only names the class, the text of the HTML does, or else a picture or sound in it.
     """
     for mime in _BEFORE_HTML:
         if mime in bundle:
@@ -326,12 +328,12 @@ def most_telling(bundle: Mapping[str, Any]) -> tuple[str, Any] | None:
 
 
 def _joined(data: Any) -> str:
-    """Text; the notebook format keeps it as a list of lines."""
+    """Return text as one string; the notebook format has it as a list of lines."""
     return "".join(map(str, data)) if isinstance(data, list) else str(data)
 
 
 def _about(bundle: Mapping[str, Any]) -> str:
-    """What a bundle's text says of its picture; empty where that is only the name of a class."""
+    """Return the description of a picture: the bundle's text, or empty if that only names a class."""
     text = _joined(bundle.get(TEXT, ""))[:MAX_REPR_CHARS].strip()
     if _DEFAULT_REPR.fullmatch(text):
         return ""
@@ -350,11 +352,11 @@ def _mime_block(mime: str, data: Any) -> Any:
 
 
 def _picture(mime: str, data: Any, about: str) -> list[Any]:
-    """A picture and its text. The notebook format has pictures as base64, but SVG as text."""
+    """Return a picture and its text. The notebook format has pictures as base64, but SVG as text."""
     if not isinstance(data, bytes):
         text = _joined(data)
         try:
             data = text.encode("utf-8") if mime == SVG else b64decode(text.replace("\n", ""), validate=True)
-        except ValueError:  # no base64: its reader will say so
+        except ValueError:  # not base64: the client will report it
             return [ImageContent(data=text.replace("\n", ""), mimeType=mime)]
     return picture(data, mime, about)

@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Pictures and sounds as content, and the helpers that a tool returns to send them. Knows files and formats,
-not tools.
+"""Send pictures and sounds as content; `Image` and `Audio` are the values that a tool returns for them.
 
-A picture is sent as PNG or JPEG, no larger than a model looks at, with a text directly after it: some hosts
-hand their model the text only.
+A picture is sent as PNG or JPEG, scaled down to the size that models see, with a text directly after it: some
+hosts pass only the text to the model.
 """
 
 from __future__ import annotations
@@ -33,36 +32,40 @@ __all__ = [
 ]
 
 _SUBTYPES: Final = {"jpg": "jpeg", "mp3": "mpeg", "svg": "svg+xml", "tif": "tiff"}
-"""Formats whose usual name is not that of their MIME type; for `mimetypes`, .wav is audio/x-wav."""
+"""MIME subtypes that differ from the usual name of the format. `mimetypes` has audio/x-wav for .wav."""
 
 MAX_IMAGE_SIDE: Final = 1568
-"""Pixels of an image's longer side: models scale larger ones down to this before they look."""
+"""Pixels of an image's longer side: models scale larger images down to this."""
 
 MAX_ABOUT_CHARS: Final = 440
-"""Of what is said of a picture; its size in pixels comes after that. A title, labels and what is drawn."""
+"""Characters of a picture's description: title, labels and kinds of marks. Its size in pixels follows."""
 
 SVG: Final = "image/svg+xml"
 
 MAX_SVG_CHARS: Final = 4000
-"""Of a drawing's source: a longer one is shapes, of which a model reads the texts only."""
+"""Characters of an SVG source that is sent; of a longer one, which is mostly shapes, only the texts are."""
 
 _PNG: Final = b"\x89PNG\r\n\x1a\n"
-"""With what a PNG begins."""
+"""The first bytes of a PNG."""
 
 _SENDABLE: Final = {"image/png": "PNG", "image/jpeg": "JPEG"}
 
 
 class PictureText(TextContent):
-    """The text beside a picture, where it is ours: a client that shows the picture to a person drops it."""
+    """A text that we added beside a picture; it is removed for clients that show the picture to the user."""
 
 
 def picture(data: bytes, mime_type: str, about: str = "") -> list[Any]:
-    """An encoded image as content: the picture, and directly after it a text.
+    """Return an encoded image as content: the picture, and directly after it a text.
 
     Parameters
     ----------
+    data : bytes
+        The encoded image.
+    mime_type : str
+        Its MIME type.
     about : str
-        One line that says what it shows; empty when that is not known.
+        One line that describes the picture; empty if that is not known.
     """
     sent, sent_type = sendable(data, mime_type)
     image = ImageContent(data=b64encode(sent).decode("ascii"), mimeType=sent_type)
@@ -74,7 +77,7 @@ def _text_beside(sent: bytes, mime_type: str, about: str = "", original: bytes =
     if mime_type == SVG:
         return PictureText(text=_drawing(about or "Drawing", sent))
     size = _size(original or sent, sent)
-    said = f"Picture: {about}" if about else "Picture"  # for a model that gets the text alone
+    said = f"Picture: {about}" if about else "Picture"  # says what it is to a model that gets only text
     return PictureText(text=f"{said} {size}".rstrip())
 
 
@@ -88,14 +91,17 @@ def _drawing(about: str, svg: bytes) -> str:
 
 
 def with_texts(blocks: Sequence[Any]) -> list[Any]:
-    """Content in which each picture has a text beside it, a user's or ours; a drawing is its text alone."""
+    """Return content in which each picture has a text beside it; an SVG is replaced by its text.
+
+    A text block that the tool put before or after the picture counts; otherwise ours is added.
+    """
     content: list[Any] = []
     for at, block in enumerate(blocks):
         if block.type != "image":
             content.append(block)
             continue
         after = blocks[at + 1 : at + 2]
-        if block.mimeType == SVG:  # no kind of picture to the APIs of models
+        if block.mimeType == SVG:  # the APIs of models do not accept SVG as a picture
             content += [] if after and isinstance(after[0], PictureText) else _own_text(block)
         else:
             before = [other for other in content[-1:] if not isinstance(other, PictureText)]
@@ -105,13 +111,13 @@ def with_texts(blocks: Sequence[Any]) -> list[Any]:
 
 
 def _own_text(block: Any) -> list[PictureText]:
-    with suppress(ValueError):  # the data are not valid base64: the client will report that
+    with suppress(ValueError):  # not base64: the client will report it
         return [_text_beside(b64decode(block.data, validate=True), block.mimeType)]
     return []
 
 
 def without_texts(blocks: Sequence[Any]) -> list[Any]:
-    """Content without our texts beside its pictures."""
+    """Return content without the texts that we added beside pictures."""
     return [block for block in blocks if not isinstance(block, PictureText)]
 
 
@@ -124,10 +130,10 @@ def _size(data: bytes, sent: bytes) -> str:
 
 
 def _pixels(data: bytes) -> tuple[int, int] | None:
-    """Width and height of an encoded image; None where they cannot be read."""
+    """Return width and height of an encoded image; None if they cannot be read."""
     if data.startswith(_PNG):
         return _png_sides(data)
-    with suppress(Exception):  # Pillow's are many; there may be no Pillow
+    with suppress(Exception):  # Pillow raises many kinds, and may not be installed
         from PIL import Image as Pillow
 
         with Pillow.open(io.BytesIO(data)) as image:  # reads the header only
@@ -136,15 +142,15 @@ def _pixels(data: bytes) -> tuple[int, int] | None:
 
 
 def sendable(data: bytes, mime_type: str) -> tuple[bytes, str]:
-    """An encoded image as a PNG or JPEG that is no larger than a model looks at, and its MIME type.
+    """Return an encoded image as PNG or JPEG of at most `MAX_IMAGE_SIDE` pixels a side, and its MIME type.
 
-    Needs Pillow; without it, and for what Pillow cannot read, the image stays as it is.
+    Needs Pillow. Without it, or if Pillow cannot read the image, the image is returned unchanged.
     """
     if mime_type == "image/png" and max(_png_sides(data)) <= MAX_IMAGE_SIDE:
-        return data, mime_type  # without Pillow's import, which takes longer than most calls
+        return data, mime_type  # before Pillow is imported, which takes longer than most calls
     if mime_type == SVG:
         return data, mime_type
-    with suppress(Exception):  # Pillow's are many, and any means: send what there is
+    with suppress(Exception):  # Pillow raises many kinds; after any of them, the image is sent unchanged
         from PIL import Image as Pillow
 
         with Pillow.open(io.BytesIO(data)) as image:
@@ -158,12 +164,12 @@ def sendable(data: bytes, mime_type: str) -> tuple[bytes, str]:
 
 
 def _png_sides(data: bytes) -> tuple[int, int]:
-    """Width and height, out of the header (PNG specification, 11.2.1)."""
+    """Return width and height from the header (PNG specification, 11.2.1)."""
     return int.from_bytes(data[16:20]), int.from_bytes(data[20:24])
 
 
 class _Media:
-    """Bytes or a file, and their format."""
+    """Encoded bytes, or a file with them, and their format."""
 
     family: ClassVar[str]
     default_format: ClassVar[str]
@@ -179,31 +185,31 @@ class _Media:
 
     @property
     def mime_type(self) -> str:
-        """From the format, else from the file's name."""
+        """The MIME type of the format, or else of the file name's suffix."""
         name = self.format or (self.path.suffix[1:] if self.path else "") or self.default_format
         return f"{self.family}/{_SUBTYPES.get(name.lower(), name.lower())}"
 
     def read(self) -> bytes:
-        """The bytes. Raises OSError when the file cannot be read."""
+        """Return the bytes. Raises OSError if the file cannot be read."""
         if self.data is not None:
             return self.data
         assert self.path is not None
         return self.path.read_bytes()
 
     def encoded(self) -> str:
-        """The bytes as base64 text."""
+        """Return the bytes as base64 text."""
         return b64encode(self.read()).decode("ascii")
 
 
 class Image(_Media):
-    """An image for the caller.
+    """An image that a tool returns.
 
     Parameters
     ----------
     path : str or Path, optional
         A file; its format follows from its name.
     data : bytes, optional
-        The encoded image; give one of `path` and `data`.
+        The encoded image. Give either `path` or `data`.
     format : str, optional
         "png" (the default for data), "jpeg", "gif", "webp", ...
     """
@@ -212,17 +218,17 @@ class Image(_Media):
     default_format = "png"
 
     def to_image_content(self) -> ImageContent:
-        """As MCP content, no larger than a model looks at."""
+        """Return the image as MCP content, scaled down to the size that models see."""
         data, mime_type = sendable(self.read(), self.mime_type)
         return ImageContent(type="image", data=b64encode(data).decode("ascii"), mimeType=mime_type)
 
 
 class Audio(_Media):
-    """A sound for the caller; parameters as for `Image`, with "wav" as the default format."""
+    """A sound that a tool returns; parameters as for `Image`, with "wav" as the default format."""
 
     family = "audio"
     default_format = "wav"
 
     def to_audio_content(self) -> AudioContent:
-        """As MCP content."""
+        """Return the sound as MCP content."""
         return AudioContent(type="audio", data=self.encoded(), mimeType=self.mime_type)

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""HTML as text that a model reads: tables and links as Markdown, style sheets and scripts left out.
+"""Convert HTML to text for a model: tables and links become Markdown, style sheets and scripts are left out.
 
-Also says whether the HTML is one table, as those of data frames and their styles are, and finds a picture or
-a sound in it. Knows nothing of who made the HTML.
+It also reports whether the HTML is one table, as that of data frames and their styles is, and the first
+picture or sound in it.
 """
 
 from __future__ import annotations
@@ -14,18 +14,18 @@ from typing import Final, NamedTuple
 __all__ = ["Readable", "readable_html"]
 
 MAX_AROUND: Final = 400
-"""Characters that may stand around a table that is a display of its own: a caption, a shape, a footnote."""
+"""Characters of text beside a table that still counts as only a table: a caption, a shape, a footnote."""
 
 MAX_SPAN: Final = 100
-"""Columns that one cell may cover: a span is a number in the HTML, and each column of it takes memory."""
+"""Columns that one cell may cover. The HTML can name any number, and each column takes memory."""
 
 _UNSEEN: Final = frozenset({"head", "script", "style", "svg", "template", "title"})
-"""What a browser does not show as text."""
+"""Elements whose text a browser does not show."""
 
 _LIVE: Final = frozenset(
     {"button", "canvas", "details", "form", "iframe", "input", "pre", "script", "select", "svg", "textarea"}
 )
-"""What makes HTML more than a table: a diagram, a page to work with, or text beside it."""
+"""Elements that make HTML more than a table: diagrams, controls, preformatted text."""
 
 _BLOCKS: Final = frozenset(
     {"address", "article", "aside", "blockquote", "br", "caption", "dd", "details", "div", "dl", "dt"}
@@ -33,7 +33,7 @@ _BLOCKS: Final = frozenset(
     | {"hr", "li", "main", "nav", "ol", "p", "pre", "section", "summary", "table", "tbody", "tfoot", "thead"}
     | {"tr", "ul"}
 )
-"""What begins and ends a line."""
+"""Elements that begin and end a line."""
 
 _WITHOUT_END: Final = frozenset(
     {"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track", "wbr"}
@@ -43,22 +43,23 @@ _WITHOUT_END: Final = frozenset(
 _DATA_URI: Final = re.compile(r"data:(image/(?:png|jpeg|gif|webp)|audio/[\w.+-]+);base64,")
 
 _SOURCES: Final = frozenset({"audio", "embed", "iframe", "img", "source", "video"})
-"""What shows something from an address."""
+"""Elements that show something from a URL."""
 
 _WITH_FALLBACK: Final = frozenset({"audio", "iframe", "video"})
-"""What has a text for browsers that do not know it."""
+"""Elements whose text is only for browsers that do not support them."""
 
 
 class Readable(NamedTuple):
-    """What there is to read in HTML.
+    """The readable parts of HTML.
 
     Attributes
     ----------
     text : str
+        Text with Markdown tables and links.
     is_table : bool
-        Whether it is one table, with a caption or a footnote at most.
+        Whether the HTML is one table, at most with a caption or a footnote.
     media : (str, str) or None
-        MIME type and base64 of the first picture or sound that the HTML holds itself.
+        MIME type and base64 of the first picture or sound that the HTML contains as a data URI.
     """
 
     text: str
@@ -67,7 +68,7 @@ class Readable(NamedTuple):
 
 
 def readable_html(html: str) -> Readable:
-    """What there is to read in HTML."""
+    """Return the readable parts of HTML."""
     reader = _Reader()
     reader.feed(html)
     reader.close()
@@ -79,7 +80,7 @@ def readable_html(html: str) -> Readable:
 
 
 def _tidy(text: str) -> str:
-    """White space as a browser shows it: lines without it at their ends, one empty line at most."""
+    """Reduce white space as a browser does: none at the ends of lines, at most one empty line."""
     lines = "\n".join(re.sub(r"^ (?! )", "", line.rstrip()) for line in text.split("\n"))
     return re.sub(r"\n{3,}", "\n\n", lines).strip("\n")
 
@@ -89,7 +90,7 @@ def _escaped(cell: str) -> str:
 
 
 class _Table:
-    """Rows of cells; a cell over several columns stands in each of them."""
+    """Rows of cells; the text of a cell over several columns is repeated in each of them."""
 
     def __init__(self) -> None:
         self.heads: list[list[str]] = []
@@ -130,14 +131,14 @@ class _Table:
             return ""
         for row in (*self.heads, *self.rows):
             row += [""] * (width - len(row))
-        # Labels of several levels are one, as in a page of a data frame.
+        # Labels of several levels are joined, as in a page of a data frame.
         labels = [" / ".join(dict.fromkeys(filter(None, column))) for column in zip(*self.heads, strict=True)]
         lines = [labels or [""] * width, ["---"] * width, *self.rows]
         return "\n".join("| " + " | ".join(map(_escaped, line)) + " |" for line in lines)
 
 
 class _Reader(HTMLParser):
-    """Takes HTML, gives its parts: texts and tables."""
+    """Collects the texts and tables of HTML in `parts`."""
 
     def __init__(self) -> None:
         super().__init__(convert_charrefs=True)
@@ -206,7 +207,7 @@ class _Reader(HTMLParser):
             self._add(data if self._verbatim else re.sub(r"\s+", " ", data))
 
     def end_tables(self) -> None:
-        """End those that the HTML leaves open."""
+        """End tables that the HTML leaves open."""
         while self._open:
             self._end_table()
 
@@ -230,5 +231,5 @@ class _Reader(HTMLParser):
 
 
 def _address(href: str | None) -> str:
-    """Where a link leads, outside of its page."""
+    """Return the URL if it leads outside of the page (http, https or mailto), else an empty text."""
     return href.strip() if href is not None and re.match(r"\s*(https?|mailto):", href) else ""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What a Python value becomes when it is read as a resource: text or bytes, and a MIME type."""
+"""Convert a Python value to the contents of a resource (text or bytes, and a MIME type), frames by pages."""
 
 from __future__ import annotations
 
@@ -38,19 +38,19 @@ __all__ = [
 
 
 MAX_RESOURCE_ROWS: Final = 10_000
-"""Rows of a frame in one read; `meta` says how many there are."""
+"""Rows of a frame in one read; `meta` has their total number."""
 
 MAX_RESOURCE_CELLS: Final = 200_000
-"""Cells of a frame in one read, where its rows are wide: some megabytes of text."""
+"""Cells of a frame in one read, for frames with many columns: some megabytes of text."""
 
 
 MAX_RESOURCE_CHARS: Final = 8_000_000
-"""Characters of the same, as JSON, where cells are long."""
+"""Characters of a frame in one read, as JSON, for frames with long cells."""
 
 
 @dataclass(frozen=True, slots=True)
 class ResourceValue:
-    """What one read gives: text or bytes, its MIME type, and notes for programs."""
+    """The contents of a resource in one read: text or bytes, its MIME type, and `_meta` for programs."""
 
     data: str | bytes
     mime_type: str
@@ -58,13 +58,22 @@ class ResourceValue:
 
 
 def to_resource(value: Any, table: ContentTable, mime_type: str | None = None) -> ResourceValue:
-    """A value as a resource.
+    """Return a value as the contents of a resource.
 
     Parameters
     ----------
+    value : Any
+        The value to convert.
+    table : ContentTable
+        Converts values without a form of their own as a resource.
     mime_type : str, optional
-        In place of the one that follows from the value. A data frame is then written in that format, if
-        it has it; CSV is its own.
+        Replaces the MIME type that follows from the value. A data frame is written in that format if there
+        is a writer for it, else as CSV, which is the default.
+
+    Raises
+    ------
+    McpError
+        INVALID_PARAMS: the format cannot hold the frame's values, or needs a library.
     """
     if isinstance(value, ResourceValue):
         return value
@@ -73,10 +82,10 @@ def to_resource(value: Any, table: ContentTable, mime_type: str | None = None) -
             return _frame(frame, mime_type or "text/csv")
         except McpError:
             raise
-        except Exception:  # noqa: BLE001 - each library's own: its text is read, and the reason
+        except Exception:  # noqa: BLE001 - each library raises its own; the text says the reason
             mime_type = None
     if mime_type == "text/html" and (html := getattr(value, "_repr_html_", None)) is not None:
-        return ResourceValue(str(html()), mime_type)  # else a model gets the text of it
+        return ResourceValue(str(html()), mime_type)  # asked for by name: otherwise HTML becomes text
     found = _natural(value, table)
     return found if mime_type is None else ResourceValue(found.data, mime_type, found.meta)
 
@@ -112,10 +121,10 @@ def _natural(value: Any, table: ContentTable) -> ResourceValue:
 
 # -- paging --------------------------------------------------------------------------------------
 #
-# A data frame read by pages, columns and format, and what is to be known of it beforehand.
+# Read a data frame by pages, columns and format; describe its columns.
 #
-# Owns the forms a frame has as a resource. What is asked for is numbers, column names and one of five words:
-# nothing of it is evaluated. Looks at the rows asked for and no others, but for `summary`.
+# A client's arguments are numbers, column names and one of five formats; they are never evaluated as code.
+# Only the requested rows are read, except by `summary`.
 
 Offset = Annotated[int, Field(ge=0, description="Rows to leave out at the beginning.")]
 Limit = Annotated[int, Field(ge=1, le=MAX_RESOURCE_ROWS, description="Rows of the page.")]
@@ -131,7 +140,7 @@ MIME_TYPES: Final[dict[Format, str]] = {
 }
 
 MAX_SUMMARISED: Final = 200
-"""Columns of a summary: each is a pass over its values."""
+"""Columns of a summary: each takes a pass over all its values."""
 
 _WRITERS: Final[dict[str, Callable[[dict[str, Any]], str]]] = {
     "csv": tables.to_csv,
@@ -147,12 +156,18 @@ def read_rows(
     columns: str | None = None,
     format: Format = "csv",
 ) -> ResourceValue:
-    """One page of a frame or series.
+    """Return one page of a frame or series.
 
     Parameters
     ----------
+    value : DataFrame, Series, Table or ChunkedArray
+        Of pandas, polars or pyarrow.
+    offset, limit : int
+        The first row, counted from 0, and the largest number of rows.
     columns : str, optional
-        Labels with commas between them, or a JSON list of labels; the page has them in this order.
+        Labels separated by commas, or a JSON list of labels; the page has them in this order.
+    format : {"csv", "json", "markdown", "parquet", "arrow"}
+        How the page is written.
 
     Raises
     ------
@@ -166,7 +181,7 @@ def read_rows(
     total = len(narrow)
     meta = {"offset": offset, "rows": count, "total": total, "truncated": offset > 0 or count < total}
     if format not in _WRITERS:
-        # As the library has them: no value becomes Python's.
+        # pyarrow writes the library's own values, without converting them to Python values.
         return ResourceValue(
             _binary(tables.rows_of(narrow, offset, offset + count), format), MIME_TYPES[format], meta
         )
@@ -194,7 +209,10 @@ def _chosen(columns: str, labels: Sequence[str]) -> list[str]:
 
 
 def _narrowed(value: Any, labels: list[str], chosen: list[str]) -> tuple[Any, list[int] | None]:
-    """The frame with fewer columns, and where the chosen ones are in its rows (None: as they are)."""
+    """Return the frame with fewer columns, and the places of the chosen ones in its rows (None: unchanged).
+
+    The index of a pandas frame stays part of the rows, whether it is chosen or not.
+    """
     if chosen == labels:
         return value, None
     index = len(labels) - tables.width(value)
@@ -204,7 +222,7 @@ def _narrowed(value: Any, labels: list[str], chosen: list[str]) -> tuple[Any, li
     for place in places:
         order.append(place if place < index else taken)
         taken += place >= index
-    if not hasattr(value, "columns"):  # a series: one column, and perhaps its index
+    if not hasattr(value, "columns"):  # a series has one column, and perhaps an index
         return value, places
     if hasattr(value, "iloc"):
         return value.iloc[:, data], order
@@ -246,16 +264,16 @@ def _arrow(rows: Any, pa: Any) -> Any:
 
 
 def schema(value: Any) -> dict[str, Any]:
-    """The columns of a frame with their types, by the library's own names, and the number of rows."""
+    """Return the columns of a frame with the library's names of their types, and the number of rows."""
     kinds = map(str, tables.kinds(value))
     columns = [{"name": name, "type": kind} for name, kind in zip(tables.labels(value), kinds, strict=False)]
     return {"kind": type(value).__name__, "rows": len(value), "columns": columns}
 
 
 def summary(value: Any) -> dict[str, Any]:
-    """What the values of each column are like: a page (`FRAME_SCHEMA`) with a row for each column.
+    """Return statistics of the columns as a page (`FRAME_SCHEMA`) with one row for each column.
 
-    Of every column the whole is looked at: on 1 GB this takes seconds.
+    It reads every value of each column: for 1 GB this takes seconds.
     """
     data = tables.labels(value)[-tables.width(value) :] if tables.width(value) else []
     rows = [[name, *_described(tables.column(value, at))] for at, name in enumerate(data[:MAX_SUMMARISED])]
@@ -276,7 +294,8 @@ def _described(series: Any) -> list[Any]:
     kind = tables.kind(series)
     # narwhals does not know pyarrow's date64.
     if values.dtype.is_temporal() or str(kind).startswith("date64") or short_format(kind) is not None:
-        # As cells: Python may have no value for a date, and more digits for a short float.
+        # Found by position and read as cells: Python has no value for some dates, and more digits for
+        # short floats.
         found += [_extreme(series, values, f"arg_{name}", nw.Int64) for name in ("min", "max")]
     else:
         found += [_tried(getattr(values, name)) for name in ("min", "max")]
@@ -285,16 +304,16 @@ def _described(series: Any) -> list[Any]:
 
 
 def _extreme(series: Any, values: Any, where: str, integer: Any) -> Any:
-    """The cell with the least or largest value."""
+    """Return the cell with the smallest or largest value; `where` is "arg_min" or "arg_max"."""
     at = _tried(getattr(values, where))
-    if at is None:  # pyarrow compares no durations
+    if at is None:  # pyarrow cannot compare durations, but their integers
         at = _tried(lambda: getattr(values.cast(integer), where)())
     return None if at is None else _tried(lambda: cells(tables.rows_of(series, at, at + 1))[0])
 
 
 def _tried(find: Callable[[], Any]) -> Any:
-    """What it finds; None for what there is not: mixed objects have no order. Each library has its error."""
+    """Return the JSON form of `find()`; None if it raises, as for objects that have no order."""
     try:
         return plain(find(), readable)
-    except Exception:  # noqa: BLE001 - see above
+    except Exception:  # noqa: BLE001 - each library raises its own
         return None

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""How many parts a value would have written out, found without writing it out. Knows no content.
+"""Count the parts that a value would have as JSON, without writing it; measure and cut texts.
 
-A list that holds another twice is written with that twice: 24 such levels are 16 million parts that take
-a kilobyte of memory until somebody writes them out. Each container is looked at once here.
+A list that contains the same list twice is written with two copies. 24 such levels take a kilobyte of memory
+and have 16 million parts as JSON. Each container is visited once here.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ __all__ = [
 
 
 MAX_PARTS: Final = 1_000_000
-"""Numbers, texts, lists, ... that one value may have as JSON: some 10 MB of it. Nobody reads more, and a
-message on the wire has a limit too. Data frames are not concerned: they are sent by pages."""
+"""Numbers, texts, lists, ... of one value as JSON: about 10 MB. More is of no use to a model, and messages
+have a limit too. Data frames may be larger: they are sent by pages."""
 
 _ATOMS: Final = frozenset({str, int, bool, type(None)})
 
@@ -41,7 +41,7 @@ _PLAIN: Final = frozenset({list, tuple, set, frozenset})
 _INTEGERS: Final = {int}
 
 FEW: Final = 16
-"""Parts from which on it pays to look at their classes at once."""
+"""Parts of a container above which collecting their classes in a set is faster than a loop."""
 
 _FLOATS: Final = frozenset({float})
 
@@ -50,11 +50,11 @@ _INFINITE: Final = (float("inf"), float("-inf"))
 _DATES: Final = frozenset({date, datetime, time, timedelta})
 
 DAYS_OF_YEAR: Final = 365
-"""From so many days on, pydantic writes years, of 365 days each."""
+"""From this number of days on, pydantic writes durations in years of 365 days."""
 
 
 class TooManyParts(ToolError):
-    """The value is too large to be written out."""
+    """The value has more than `MAX_PARTS` parts."""
 
     def __init__(self) -> None:
         super().__init__(
@@ -64,12 +64,12 @@ class TooManyParts(ToolError):
 
 
 def collected(iterator: Iterator[Any]) -> list[Any]:
-    """What an iterator gives.
+    """Return the values of an iterator as a list.
 
     Raises
     ------
     TooManyParts
-        It gives more than `MAX_PARTS`: perhaps without an end.
+        There are more than `MAX_PARTS`; the iterator may be endless.
     """
     items = list(islice(iterator, MAX_PARTS + 1))
     if len(items) > MAX_PARTS:
@@ -78,47 +78,48 @@ def collected(iterator: Iterator[Any]) -> list[Any]:
 
 
 def extent(value: Any) -> Extent:
-    """Measure a value. Takes 3 us for a small dict, 0.4 s for a third of a million lists.
+    """Measure a value. A small dict takes 3 us, a third of a million lists 0.4 s.
 
     Raises
     ------
     TooManyParts
-        It has more than `MAX_PARTS`.
+        The value has more than `MAX_PARTS` parts.
     RecursionError
-        It is nested too deep.
+        The value is nested too deep.
     """
     return Extent(value)
 
 
 class Extent:
-    """The size of a value, and what it holds.
+    """The size of a value, and kinds of parts in it.
 
     Attributes
     ----------
     parts : int
+        Number of parts that the value has as JSON.
     iterators, binary : bool
-        Whether there are iterators, or bytes, in it.
+        Whether it contains iterators, or bytes.
     numpy : bool
-        Whether there is something of NumPy's in it.
+        Whether it contains NumPy scalars or arrays.
     special : bool
-        Whether there is something in it of which pydantic's JSON form is not ours: an infinity, a date of a
-        library, keys that are not all text or all numbers, or something that cannot be looked at.
+        Whether pydantic's JSON form of a part differs from ours: infinities, dates of a library, keys that
+        are not all text or all numbers, and objects that raise when they are inspected.
     """
 
     __slots__ = ("_kept", "_known", "_models", "binary", "iterators", "numpy", "parts", "special")
 
     def __init__(self, value: Any) -> None:
         self.iterators = self.binary = self.numpy = self.special = self._models = False
-        self._known: dict[int, int] = {}  # by identity; 1 while a container is on the way (a cycle)
-        self._kept: list[Any] = []  # what was made here, so that no identity is used twice
+        self._known: dict[int, int] = {}  # parts by `id`; 1 while a container is being counted (a cycle)
+        self._kept: list[Any] = []  # keeps objects alive, so that no `id` is used for a second object
         self.parts = self._count(value)
-        # A model writes its bytes as it likes, wherever in it they are.
+        # A model's own configuration decides how its bytes are written, at any depth.
         self.special = self.special or (self.binary and self._models)
 
     def _count(self, value: Any) -> int:
         kind = type(value)
         within: Collection[Any]
-        if kind is dict:  # by class: to ask an abstract one takes longer than all the rest
+        if kind is dict:  # by class: `isinstance` with `Mapping` takes longer than all the rest
             for key in value:
                 if type(key) is not str:
                     self.special = self.special or {*map(type, value)} != _INTEGERS
@@ -167,7 +168,7 @@ class Extent:
 
     @staticmethod
     def _is_flat(within: Collection[Any]) -> bool:
-        """Whether there are only atoms within, or only finite floats: found at the speed of C."""
+        """Whether a container has only atoms, or only finite floats, without a loop in Python."""
         kinds = {*map(type, within)}
         return kinds <= _ATOMS or (kinds == _FLOATS and not (rest := sum(within)) - rest)
 
@@ -177,12 +178,12 @@ class Extent:
             return _bounded(found) if isinstance(found, int) else list(found)
         except (TooManyParts, RecursionError):
             raise
-        except Exception:  # noqa: BLE001 - of a class that we do not know: it will be its text
+        except Exception:  # noqa: BLE001 - an unknown class may raise anything: the part becomes text
             self.special = True
             return 1
 
     def _within(self, value: Any) -> Collection[Any] | int:
-        """What a value holds, or how many parts it has itself."""
+        """Return the values in a container, or the number of parts of any other value."""
         if isinstance(value, float | bytearray | memoryview) and module_of(type(value)) != "numpy":
             self.special = self.special or value in _INFINITE
             self.binary = self.binary or not isinstance(value, float)
@@ -194,7 +195,7 @@ class Extent:
             self.special = self.special or not _is_common(value)
             return 1
         if isinstance(value, Mapping):
-            self.special = True  # its keys may be anything
+            self.special = True  # its keys may be of any class
             return list(islice(value.values(), MAX_PARTS + 1))
         if isinstance(value, list | tuple | Set | deque):
             return value
@@ -224,7 +225,7 @@ class Extent:
 
 
 def _is_common(value: Any) -> bool:
-    """Whether pydantic writes a date, time or duration as we do."""
+    """Whether pydantic's text of a date, time or duration is the same as ours."""
     if type(value) not in _DATES:
         return False
     if isinstance(value, timedelta):
@@ -240,16 +241,16 @@ def _bounded(parts: int) -> int:
 
 # -- text sizes ----------------------------------------------------------------------------------
 #
-# How long a text is where hosts count: as JSON, and in lines; and the beginning of one that is too long.
+# Measure and cut texts in the units that hosts count: bytes as JSON, and lines.
 
 
 def json_size(text: str) -> int:
-    """Bytes of a text as JSON, without its quotes."""
+    """Return the bytes of a text as JSON, without the quotes."""
     return len(dumps(text)) - 2
 
 
 def beginning(text: str, size: int) -> str:
-    """The longest beginning, or nearly so, that has at most `size` bytes as JSON."""
+    """Return a beginning of the text, nearly the longest, that has at most `size` bytes as JSON."""
     text = text[:size]
     while text and (has := json_size(text)) > size:
         text = text[: min(len(text) * size // has, len(text) - 1)]
@@ -257,7 +258,10 @@ def beginning(text: str, size: int) -> str:
 
 
 def first_lines(text: str, most: int) -> str:
-    """At most so many lines of a text, which ends at the end of one where it is near."""
+    """Return at most `most` lines.
+
+    A text without more lines loses its unfinished last one, unless that is more than half of the text.
+    """
     lines = text.split("\n", most)
     if len(lines) > most:
         return "\n".join(lines[:most])

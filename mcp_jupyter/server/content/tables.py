@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Data frames (pandas, polars, pyarrow): as a page of rows, and a page as Markdown and CSV.
+"""Convert data frames (pandas, polars, pyarrow) to a page of rows, and a page to Markdown and CSV.
 
-Never imports a frame library itself: who has a frame has its library.
+The libraries are not imported here: a program with a data frame has imported its library.
 """
 
 from __future__ import annotations
@@ -45,29 +45,29 @@ __all__ = [
 ]
 
 MAX_ROWS: Final = 200
-"""Rows of a frame in one tool result: what an assistant can read; `total` says what there is."""
+"""Rows of a frame in one tool result: as many as a model can use; `total` has the number of all rows."""
 
 MAX_LISTED: Final = 10_000
-"""Items of a library's sequence or array that are written out as a list; a longer one is a data frame."""
+"""Items of a library's sequence or array that is sent as a list; a longer one is sent as a data frame."""
 
 MAX_CELLS: Final = 20_000
-"""Cells of a frame in one tool result: 200 rows of 100 columns. A frame may have more columns than rows."""
+"""Cells of a frame in one tool result: 200 rows of 100 columns. Frames with more columns get fewer rows."""
 
 PAGE_CHARS: Final = 9_000
-"""Characters of a frame in one tool result, as JSON: no host but Cline cuts so many (see `host_profiles`)."""
+"""Characters of a frame in one tool result, as JSON. Only Cline cuts such results (`host_profiles`)."""
 
 MAX_CELL_CHARS: Final = 200
 """Characters of one cell in the Markdown table."""
 
 MIN_CELL_CHARS: Final = 60
-"""A cell of a row that is too long keeps so many; of a frame with more columns than that allows, the last are
-left out."""
+"""Characters that each cell of a too long row keeps. If a frame has too many columns for that, the last ones
+are left out."""
 
 COLUMN_CHARS: Final = 12
-"""What a column costs beside its label and a cell: quotes, commas, and the rule of a Markdown table."""
+"""Characters of a column besides its label and a cell: quotes, commas, and the rule of a Markdown table."""
 
 CHUNK_ROWS: Final = 100
-"""Rows that become JSON values at once: some are thrown away where they turn out to be too many."""
+"""Rows that are converted to JSON values at once; those of the last chunk may turn out to be too many."""
 
 _CLASSES: Final = frozenset(
     {
@@ -79,7 +79,7 @@ _CLASSES: Final = frozenset(
         ("pyarrow", "ChunkedArray"),
     }
 )
-"""By name: the libraries are slow to import, and may not be there."""
+"""By name: the libraries are slow to import, and may not be installed."""
 
 FRAME_SCHEMA: Final[dict[str, Any]] = {
     "type": "object",
@@ -105,7 +105,7 @@ FRAME_SCHEMA: Final[dict[str, Any]] = {
     },
     "required": ["columns", "rows", "total", "truncated"],
 }
-"""The JSON Schema of `to_page`."""
+"""The JSON Schema of the value of `to_page`."""
 
 
 def is_frame(value: Any) -> bool:
@@ -114,14 +114,15 @@ def is_frame(value: Any) -> bool:
 
 
 def is_frame_class(kind: type) -> bool:
-    """Whether a class is that of data frames or series in memory, or derived from one."""
+    """Whether a class is one of data frames or series in memory, or derived from one."""
     return module_of(kind) != "builtins" and named(kind, _CLASSES)
 
 
 def as_frame(value: Any) -> Any:
-    """A data frame or series as it is; a library's sequence of more than `MAX_LISTED` items as a series.
+    """Return a data frame or series unchanged, and a long sequence of a library as a series.
 
-    None for anything else, and where there is no library of data frames in this process.
+    "Long" means more than `MAX_LISTED` items. Return None for other values, and if this process has not
+    imported a library of data frames.
     """
     if is_builtin(value):
         return None
@@ -143,7 +144,7 @@ def as_frame(value: Any) -> Any:
 
 
 def snapshot(value: Any) -> Any:
-    """What `as_frame` makes of a value, safe from what the user's code does to the value later."""
+    """Return `as_frame(value)`, protected from later changes of the value by the user's code."""
     frame = as_frame(value.copy() if columns.is_array(value) else value)
     # Under pandas' copy-on-write this is the frame as it is now, without a copy of its values.
     return frame.copy(deep=False) if hasattr(frame, "iloc") else frame
@@ -157,16 +158,16 @@ def to_page(
     cells: int = MAX_CELLS,
     chars: int | None = None,
 ) -> dict[str, Any]:
-    """Rows `offset` to `offset + limit` as plain JSON values (`FRAME_SCHEMA`).
+    """Return rows `offset` to `offset + limit` as JSON values (`FRAME_SCHEMA`).
 
-    The index of a pandas frame becomes columns when it says something: when it is not 0 to n-1. Labels
-    become unique text. NaN, NaT and infinities become null; dates ISO 8601 text; what JSON has no form
-    for, its text. There are fewer rows when they have more than `cells` cells, or as JSON more than `chars`
-    characters; but one, if there is one.
+    The index of a pandas frame becomes columns unless it is 0 to n-1. Labels become unique text. NaN and NaT
+    become null, dates ISO 8601 text, and values without a JSON form their text (see `plain`). There are
+    fewer rows if they would have more than `cells` cells, or more than `chars` characters as JSON, but at
+    least one if the frame has one there.
     """
     total = len(value)
     end = offset + page_rows(value, offset, limit, cells)
-    # Only these rows are looked at, however long the frame is.
+    # Only these rows are read, so that the time does not depend on the length of the frame.
     labels, rows = (
         _pandas_table(value, value.iloc[offset:end]) if hasattr(value, "iloc") else _table(value[offset:end])
     )
@@ -180,10 +181,10 @@ def to_page(
 
 
 def shorten(page: dict[str, Any], chars: int) -> None:
-    """Keep a page, which begins at the frame's first row, within so many characters of JSON.
+    """Shorten a page, in place, to about `chars` characters of JSON; it begins at the frame's first row.
 
-    The last columns are left out where there are very many, then long cells are cut, then the last rows are
-    left out, but for one.
+    First the last columns are left out if there are very many, then long cells are cut, then the last rows
+    are left out; one row always stays.
     """
     labels, rows = page["columns"], page["rows"]
     first = rows[0] if rows else [None] * len(labels)
@@ -240,7 +241,7 @@ def _plain_cell(cell: Any) -> Any:
 
 
 def page_rows(value: Any, offset: int, limit: int, cells: int) -> int:
-    """How many rows a page from `offset` on has (see `to_page`)."""
+    """Return how many rows a page from `offset` on has at most (see `to_page`)."""
     return max(0, min(limit, max(1, cells // (width(value) or 1)), len(value) - offset))
 
 
@@ -257,12 +258,12 @@ def _pandas_table(whole: Any, part: Any) -> tuple[list[Any], list[Any]]:
 
 def _pandas_rows(frame: Any) -> list[Any]:
     try:
-        # As objects and by blocks: to go through it by row or by column is slow where there are many.
+        # As objects, block by block: a loop over rows or columns is slow for large frames.
         rows = frame.to_numpy(dtype=object).tolist()
         kinds = list(frame.dtypes)
         special = {kind for kind in set(kinds) if _is_own(kind)}
         own = [at for at, kind in enumerate(kinds) if kind in special]
-    except Exception:  # noqa: BLE001 - a cell has no Python value: each library's own error
+    except Exception:  # noqa: BLE001 - a cell has no Python value; each library raises its own error
         rows = [[None] * len(frame.columns) for _ in range(len(frame))]
         own = list(range(len(frame.columns)))
     for at in own:
@@ -272,7 +273,7 @@ def _pandas_rows(frame: Any) -> list[Any]:
 
 
 def _is_own(kind: Any) -> bool:
-    """Whether a pandas column is read by itself: dates, pyarrow's, and floats with fewer digits."""
+    """Whether a pandas column is read separately: dates, columns of pyarrow, and short floats."""
     is_date = getattr(kind, "kind", "") in ("m", "M")
     return is_date or type(kind).__name__ == "ArrowDtype" or short_format(kind) is not None
 
@@ -280,53 +281,53 @@ def _is_own(kind: Any) -> bool:
 def _table(value: Any) -> tuple[list[Any], list[Any]]:
     if not hasattr(value, "columns"):  # a series
         return [getattr(value, "name", None) or "value"], [[cell] for cell in columns.cells(value)]
-    is_arrow = hasattr(value, "column_names")  # whose tables may have a name twice
+    is_arrow = hasattr(value, "column_names")  # tables of pyarrow may have a name twice
     parts = value.columns if is_arrow else value.get_columns()
     labels = value.column_names if is_arrow else value.columns
     return list(labels), [list(row) for row in zip(*map(columns.cells, parts), strict=True)]
 
 
 def _unique(labels: Iterable[Any]) -> list[str]:
-    """Labels as unique text: pandas allows numbers, tuples and duplicates."""
+    """Return labels as unique text: pandas allows numbers, tuples and duplicates."""
     return unique(
         " / ".join(map(readable, name)) if isinstance(name, tuple) else readable(name) for name in labels
     )
 
 
 def labels(value: Any) -> list[str]:
-    """The columns of a page of this frame: unique text, those of a telling index first."""
+    """Return the columns of a page of this frame: unique text, the index first if the page has it."""
     found: list[str] = to_page(value, limit=0)["columns"]
     return found
 
 
 def width(value: Any) -> int:
-    """Columns without those of the index; a series has one."""
-    if not hasattr(value, "iloc") and hasattr(value, "num_columns"):  # its `columns` are all its values
+    """Return the number of columns without the index; a series has one."""
+    if not hasattr(value, "iloc") and hasattr(value, "num_columns"):  # `columns` of pyarrow builds them all
         return int(value.num_columns)
     return len(value.columns) if hasattr(value, "columns") else 1
 
 
 def column(value: Any, at: int) -> Any:
-    """One column, as the library's series; the index has none."""
+    """Return the column at a position, without the index, as the library's series."""
     if hasattr(value, "iloc"):
         return value.iloc[:, at] if value.ndim == 2 else value
-    if hasattr(value, "num_columns"):  # before `columns` is asked for: see `width`
+    if hasattr(value, "num_columns"):  # before `columns` is read: see `width`
         return value.column(at)
     return value.to_series(at) if hasattr(value, "columns") else value
 
 
 def rows_of(value: Any, begin: int, end: int) -> Any:
-    """A part of the frame, as the library has it."""
+    """Return a range of rows as the library's frame or series."""
     return value.iloc[begin:end] if hasattr(value, "iloc") else value[begin:end]
 
 
 def kind(series: Any) -> Any:
-    """The library's type of a series."""
+    """Return the library's type of a series."""
     return series.dtype if hasattr(series, "dtype") else series.type
 
 
 def kinds(value: Any) -> list[Any]:
-    """The library's types of the columns that `labels` names."""
+    """Return the library's types of the columns in `labels`."""
     if not hasattr(value, "iloc"):
         if hasattr(value, "column_names"):
             return list(value.schema.types)
@@ -339,7 +340,7 @@ def kinds(value: Any) -> list[Any]:
 
 
 def nbytes(value: Any) -> int:
-    """Bytes that the frame holds, roughly: without what text and objects in pandas' columns hold."""
+    """Return roughly the bytes of a frame, in pandas without those of texts and objects in its columns."""
     if hasattr(value, "iloc"):
         used = value.memory_usage(index=True, deep=False)
         return int(used.sum() if hasattr(used, "sum") else used)
@@ -347,24 +348,26 @@ def nbytes(value: Any) -> int:
 
 
 def to_part(value: Any) -> Any:
-    """A part of a value that JSON has no form for: a frame as its first page, else its text."""
+    """Convert a part without a JSON form: a frame becomes its first page, another value its text."""
     if is_frame(value):
         try:
             page = to_page(value, chars=PAGE_CHARS)
             shorten(page, PAGE_CHARS)
             return page
-        except Exception:  # noqa: BLE001 - each library's own: it costs this part
+        except Exception:  # noqa: BLE001 - each library raises its own: only this part becomes text
             return readable(value)
     return plain(value, readable)
 
 
 def to_markdown(page: dict[str, Any], rest: str | None = None) -> str:
-    """A page as a Markdown table, with a last line that says what was left out, or that nothing is there.
+    """Return a page as a Markdown table; a last line says what was left out, or that the frame is empty.
 
     Parameters
     ----------
+    page : dict
+        See `to_page`.
     rest : str, optional
-        What the last line says where something was left out.
+        The last line if something was left out; by default the numbers of rows and columns.
     """
     lines = ["| " + " | ".join(map(_cell, page["columns"])) + " |", "|" + " --- |" * len(page["columns"])]
     lines += ["| " + " | ".join(map(_cell, row)) + " |" for row in page["rows"]]
@@ -397,7 +400,7 @@ def _text(value: Any) -> str:
 
 
 def to_csv(page: dict[str, Any]) -> str:
-    """A page as CSV (RFC 4180, but for lines that end in LF); lists and objects as JSON."""
+    """Return a page as CSV (RFC 4180, except that lines end in LF); lists and objects are JSON."""
     target = io.StringIO()
     writer = csv.writer(target, lineterminator="\n")
     writer.writerow(page["columns"])

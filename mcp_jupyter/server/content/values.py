@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The JSON form of a Python value, and its text where it has none. Knows neither frames nor content.
+"""Convert Python values to JSON values, and build pydantic validators and serializers that agree with that.
 
-NaN becomes null, as do NaT and NA; infinities "Infinity" and "-Infinity"; dates and durations ISO 8601
-text; NumPy's scalars and arrays, and the arrays of pandas and pyarrow, what Python has for them; bytes
-base64 text in the alphabet of URLs. Keys that have the same text stay apart: of `1` and "1", the second
-becomes "1.2".
+NaN, NaT and NA become null; infinities become "Infinity" and "-Infinity"; dates and durations become ISO
+8601 text; scalars and arrays of NumPy, pandas and pyarrow become Python values; bytes become base64 text
+with the URL alphabet. Keys with the same text are kept: of `1` and "1", the second becomes "1.2". `tables`
+converts data frames.
 """
 
 from __future__ import annotations
@@ -39,12 +39,12 @@ __all__ = [
 
 
 _ATOMS: Final = frozenset({str, int, bool, type(None)})
-"""What is its own JSON form, and most of what there is."""
+"""Classes of values that are their own JSON form: the most frequent ones."""
 
 _SCALARS: Final = frozenset({("pyarrow", "Scalar")})
 
 MAX_CLASSES: Final = 256
-"""Models whose exact serializers are kept: each takes about a millisecond to build."""
+"""Classes whose exact serializers are cached: each takes about a millisecond to build."""
 
 
 def _refuse(value: Any) -> Any:
@@ -52,25 +52,26 @@ def _refuse(value: Any) -> Any:
 
 
 def plain(value: Any, other: Callable[[Any], Any] = _refuse) -> Any:
-    """The JSON form of a value.
+    """Return the JSON form of a value.
 
     Parameters
     ----------
+    value : Any
+        The value to convert.
     other : callable, optional
-        The form of a part that has none.
+        Returns a replacement for a part without a JSON form.
 
     Raises
     ------
     TypeError
-        When a part has no JSON form and `other` is not given, or the value is cyclic or too deep.
+        A part has no JSON form and `other` is not given, or the value is cyclic or too deep.
     TooManyParts
-        When it has more than `MAX_PARTS` parts.
+        The value has more than `MAX_PARTS` parts.
 
     Notes
     -----
-    An iterator has none: to look at it would use it up. Those within lists and dicts become lists: who
-    puts them there wants them looked at. Whatever a part raises when it is looked at, the part has no form,
-    and the others have theirs.
+    An iterator has no JSON form, because reading it would use it up. Iterators within lists and dicts become
+    lists. A part that raises when it is inspected has no JSON form; the other parts keep theirs.
     """
     if type(value) in _ATOMS:
         return value
@@ -79,8 +80,8 @@ def plain(value: Any, other: Callable[[Any], Any] = _refuse) -> Any:
         is_common = not (seen.iterators or seen.special)
     except RecursionError:
         is_common = False
-    if is_common:  # else pydantic would follow an endless iterator, or have another form than we
-        with suppress(Exception):  # of a class that we do not know: part by part, then
+    if is_common:  # else pydantic might follow an endless iterator, or write another form than ours
+        with suppress(Exception):  # an unknown class may raise anything: then convert part by part
             return _fast(value)
     try:
         return other(value) if _is_iterator(value) else _part(value, other)
@@ -89,7 +90,7 @@ def plain(value: Any, other: Callable[[Any], Any] = _refuse) -> Any:
 
 
 def _is_iterator(value: Any) -> bool:
-    with suppress(Exception):  # a class may raise whatever is asked of it
+    with suppress(Exception):  # a class may raise even in `isinstance`
         return isinstance(value, Iterator)
     return False
 
@@ -101,7 +102,7 @@ def _fast(value: Any) -> Any:
 
 
 def _foreign(value: Any) -> Any:
-    """What pydantic does not know, as something it knows."""
+    """Convert a value that pydantic does not support to one that it does."""
     if isinstance(value, Set | range):
         return list(value)
     if isinstance(value, memoryview):
@@ -112,7 +113,7 @@ def _foreign(value: Any) -> Any:
 
 
 def _part(value: Any, other: Callable[[Any], Any]) -> Any:
-    """Part by part: slower, but exact, and a part without a JSON form costs only itself."""
+    """Convert part by part: slower, but exact, and a part without a JSON form does not affect the others."""
     kind = type(value)
     if kind in _ATOMS:
         return value
@@ -122,7 +123,7 @@ def _part(value: Any, other: Callable[[Any], Any]) -> Any:
         form = _opened(value, other)
     except (TooManyParts, RecursionError):
         raise
-    except Exception:  # noqa: BLE001 - of a class that we do not know; what `other` raises is the caller's
+    except Exception:  # noqa: BLE001 - an unknown class may raise anything; errors of `other` pass through
         return other(value)
     if type(form) is dict:
         return {key: _part(item, other) for key, item in form.items()}
@@ -130,7 +131,7 @@ def _part(value: Any, other: Callable[[Any], Any]) -> Any:
         return [_part(item, other) for item in form]
     if type(form) in _ATOMS:
         return form
-    # What Python has for a scalar of NumPy's; of some, NumPy has nothing but themselves.
+    # A Python value for a NumPy scalar. Some scalars, such as long doubles, return themselves: no JSON form.
     return other(value) if type(form) is kind else _part(form, other)
 
 
@@ -141,14 +142,14 @@ def _not_finite(value: float) -> str | None:
 
 
 def _opened(value: Any, other: Callable[[Any], Any]) -> Any:
-    """A value's JSON form, or a list or dict of parts that are still to be converted."""
+    """Return a value's JSON form, or a list or dict whose parts the caller still converts."""
     if isinstance(value, Mapping):
         return dict(zip(unique(map(_key, value)), value.values(), strict=True))
     if isinstance(value, list | tuple | Set | deque | range):
         return list(value)
     if isinstance(value, Iterator):
         return collected(value)
-    if is_missing(value):  # NaT is a datetime to Python, but has no year
+    if is_missing(value):  # before dates: NaT is an instance of datetime without a year
         return None
     if is_date(value):
         return date_text(value)
@@ -183,7 +184,7 @@ def _serializer(kind: Any, other: Callable[[Any], Any]) -> SchemaSerializer:
 
 
 class _Unread:
-    """In place of an attribute that raises."""
+    """Replaces an attribute that raises; its text says so."""
 
     def __init__(self, name: str, error: Exception) -> None:
         self._text = f"<{name} cannot be read: {type(error).__name__}>"
@@ -213,7 +214,7 @@ def _key(key: Any) -> str:
 
 
 def unique(labels: Iterable[str]) -> list[str]:
-    """The same texts, with ".2", ".3", ... after those that were there before."""
+    """Return the texts, with ".2", ".3", ... appended to repeated ones."""
     counts: dict[str, int] = {}
     for base in labels:
         label = base
@@ -228,14 +229,14 @@ def unique(labels: Iterable[str]) -> list[str]:
 #
 # Validators and serializers of pydantic types that agree with `plain` on bytes, dates and numbers.
 #
-# pydantic takes bytes in JSON for UTF-8 text, writes a pandas timestamp with the wrong year or without its
-# nanoseconds, and infinities as null. Both functions here build from pydantic's own core schema (a tree of
-# dicts), in which some leaves are changed. An author's serializers and encoded types (`Base64Bytes`) stay.
+# pydantic reads bytes in JSON as UTF-8 text, writes a pandas timestamp with a wrong year or without its
+# nanoseconds, and writes infinities as null. The functions here change some leaves of pydantic's core schema
+# (a tree of dicts) and build from the result. An author's serializers and encoded types (`Base64Bytes`) stay.
 
 _LEAVES: Final = frozenset(
     {"any", "bytes", "date", "datetime", "float", "function-plain", "is-instance", "time", "timedelta"}
 )
-"""Types whose JSON form is `plain`'s in an exact serializer."""
+"""Core schema types whose values an exact serializer writes with `plain`."""
 
 _DATES: Final = frozenset({"date", "datetime", "timedelta"})
 
@@ -245,22 +246,22 @@ _BEYOND: Final = re.compile(
     r"(-\d{4,}|\d{5,})-\d\d-\d\d(T\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)?)?"
     r"|-?P\d+[YMD](T[\dHMS.]+)?"
 )
-"""Dates and durations as `dates` writes them, in years that Python has not."""
+"""Matches dates and durations as `columns` writes them, in years that Python does not support."""
 
 _CONTAINERS: Final = frozenset({"dict", "list", "set", "frozenset", "generator"})
 
 _INNER: Final = ("items_schema", "keys_schema", "values_schema")
-"""Containers of nothing in particular are leaves too."""
+"""Schemas of a container's items. A container whose items may be anything counts as a leaf too."""
 
 _ANY: Final = {"type": "any"}
 
 _SAFE_KEYS: Final = frozenset({"str", "int"})
-"""Keys of other types may have the same text. `plain` keeps those apart."""
+"""Key types with unique texts. Keys of other types may share a text; `plain` keeps those apart."""
 
 _NO_SCHEMA: Final = frozenset(
     {"metadata", "serialization", "config", "default", "expected", "members", "cls", "function"}
 )
-"""Keys of a core schema under which there is no schema of values."""
+"""Members of a core schema that contain no schemas of values."""
 
 _BY_NAME: Final = frozenset({"fields", "choices"})
 
@@ -271,14 +272,14 @@ Leaf = Callable[[dict[str, Any]], dict[str, Any]]
 
 
 def has_bytes(schema: Any) -> bool:
-    """Whether a core schema has bytes anywhere in it."""
+    """Whether a core schema contains bytes at any depth."""
     if isinstance(schema, Mapping):
         return schema.get("type") == "bytes" or any(has_bytes(part) for _, part in _parts(schema))
     return isinstance(schema, list | tuple) and any(map(has_bytes, schema))
 
 
 def _parts(schema: Schema) -> Iterator[tuple[str, Any]]:
-    """What may hold schemas, by key. Under `fields` and `choices` the keys are an author's names."""
+    """Yield the members that may contain schemas. Keys under `fields` and `choices` are an author's names."""
     for key, part in schema.items():
         if key in _BY_NAME and isinstance(part, Mapping):
             yield key, _Named(part)
@@ -287,7 +288,7 @@ def _parts(schema: Schema) -> Iterator[tuple[str, Any]]:
 
 
 class _Named(tuple[Any, ...]):
-    """Schemas by name."""
+    """The schemas under `fields` or `choices`; `names` has their names."""
 
     def __new__(cls, named: Schema) -> _Named:
         self = super().__new__(cls, named.values())
@@ -298,25 +299,26 @@ class _Named(tuple[Any, ...]):
 
 
 def validator(schema: Schema) -> SchemaValidator:
-    """A validator that reads bytes in JSON as base64, in either alphabet, also within models."""
+    """Return a validator that reads bytes in JSON as base64, in either alphabet, also within models."""
     return _validator(schema, _decoded)
 
 
 def result_validator(schema: Schema) -> SchemaValidator:
-    """The same for the JSON form that `plain` gives a value.
+    """Return a validator for the JSON form that `plain` makes.
 
-    Null is NaN, and a date that Python's classes cannot hold, in its year or its nanoseconds, stays text.
+    Besides base64, it reads null as NaN for floats, and leaves a date as text if Python's classes cannot hold
+    its year or its nanoseconds.
     """
     return _validator(schema, lambda leaf: _decoded(_lenient(leaf)))
 
 
 def _validator(schema: Schema, leaf: Leaf) -> SchemaValidator:
-    # Without `_use_prebuilt` a model's own validator would be taken as it is.
+    # With `_use_prebuilt`, a model's existing validator would be used unchanged.
     return SchemaValidator(_changed(schema, leaf), _BASE64, _use_prebuilt=False)  # type: ignore[arg-type]
 
 
 def serializer(schema: Schema, plain: Callable[[Any], Any]) -> SchemaSerializer:
-    """A serializer whose JSON form of bytes, dates, floats and of what has no type is `plain`'s."""
+    """Return a serializer that writes bytes, dates, floats and untyped values with `plain`."""
 
     def written(leaf: dict[str, Any]) -> dict[str, Any]:
         if "serialization" in leaf or not _is_leaf(leaf):
@@ -351,7 +353,7 @@ def _changed(schema: Any, leaf: Leaf) -> Any:
 
 
 def _decoded(schema: dict[str, Any]) -> dict[str, Any]:
-    """A model's or dataclass's configuration counts in place of ours."""
+    """Add base64 to the configuration of a model or dataclass, which overrides the validator's."""
     return {**schema, "config": {**schema["config"], **_BASE64}} if "config" in schema else schema
 
 
@@ -391,7 +393,7 @@ def _function(schema: Schema) -> Any:
 
 
 def _undecoded(schema: Schema) -> Schema:
-    """An encoded type decodes the text itself, and encodes to text."""
+    """Pass an encoded type the text as bytes, undecoded: it decodes the text itself."""
     inner = {
         "type": "function-before",
         "function": {"type": "no-info", "function": _encoded},
