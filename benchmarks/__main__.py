@@ -22,7 +22,7 @@ _HEAD: Final = ("", "ours", "SDK", "ratio", "target", "met", "ours p50", "SDK p5
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run cases and print a line for each; 1 when a target is missed."""
+    """Run cases and print a line for each; return 1 if a target is missed, else 0."""
     names = [case.name for case in CASES]
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("cases", nargs="*", metavar="CASE", help=f"of {', '.join(names)}; all when left out")

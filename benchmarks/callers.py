@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The cases where the client is measured: what one side does is calls, made to a server of ours.
+"""Workloads that measure a client: each side makes calls to our server.
 
-Opening one is a context; what it opened is a `Workload`. The server's processor time does not count.
+Each function is a context manager that yields a `Workload`. The server's processor time does not count.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ print(json.dumps(taken))"""
 
 
 class Caller:
-    """A client's process, which calls as often as it is told and says what each call took."""
+    """A client's process: it reads how many calls to make and writes the seconds of each."""
 
     def __init__(self, process: subprocess.Popen[bytes]) -> None:
         assert process.stdin is not None
@@ -53,7 +53,7 @@ class Caller:
 
 @contextmanager
 def caller(module: str, transport: str) -> Iterator[Workload]:
-    """Calls of a client whose program awaits them, over stdio or Streamable HTTP."""
+    """Calls of an asynchronous client, over stdio or Streamable HTTP."""
     with ExitStack() as opened:
         target: tuple[str, ...] = COMMAND
         if transport == "http":

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The table of what is compared, and how much better than the peer ours shall be."""
+"""The table of comparisons, with the target ratio of each."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ class Case:
     Attributes
     ----------
     name, title : str
-        For the command line, and for the reader.
+        For the command line, and for the printed table.
     target : float
-        How many times less processor time ours shall take than the peer's.
+        Smallest ratio of the peer's processor time to ours.
     times : int
-        How often in a round.
+        Repetitions in a round.
     ours, peer : callable
         Open the two workloads.
     """
@@ -90,7 +90,7 @@ CASES: Final = (
         *("client-http", "client, Streamable HTTP", 1.07, 200),
         *(partial(caller, OUR_CLIENT, "http"), partial(caller, SDK_CLIENT, "http")),
     ),
-    # No peer has calls in a cell: the SDK's client stands in a program, with its event loop in a thread.
+    # The SDK has no calls in a cell: its client runs in a program, with the event loop on a thread.
     Case("cell", "client, blocking in a cell", 1.0, 300, cell, partial(caller, SDK_BLOCKING, "stdio")),
     Case(
         *("import", "import and one tool", 4.25, 1),
@@ -98,5 +98,5 @@ CASES: Final = (
     ),
     Case("start", "first answer over stdio, cold", 3.5, 1, _starts(OURS), _starts(SDK)),
 )
-"""Targets are the figures of the design: what the official SDK took, by what we must reach. A cell has none
-there: it shall take no more than the SDK."""
+"""Each target is the official SDK's processor time divided by the time that we must reach. For `cell` that
+is the SDK's own time."""

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Our client of a comparison: ``python -m benchmarks.client_ours URL|COMMAND...``.
+"""Our client in the comparisons: ``python -m benchmarks.client_ours URL|COMMAND...``.
 
-It calls `add` as often as each line it reads says, and writes the seconds that each call took.
+Each line it reads is a number of calls of `add`; it makes them and writes the seconds of each.
 """
 
 import json

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The official SDK's client of a comparison: what `client_ours` is too, but for the imports."""
+"""The official SDK's client in the comparisons: it does the same as `client_ours`."""
 
 import json
 import sys

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The official SDK's client as a cell could have it, which blocks: its event loop is in a thread."""
+"""The official SDK's client with blocking calls, as a cell needs them: its event loop runs on a thread."""
 
 import json
 import sys

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Two sides of a case, measured in turns, so that drift of the machine cancels. Knows no protocol."""
+"""Measure the two sides of a case in turns, so that drift of the machine cancels."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ __all__ = ["Measured", "Side", "measure"]
 
 @dataclass
 class Side:
-    """What one side took.
+    """The measurements of one side.
 
     Attributes
     ----------
     cpu : list of float
-        Processor time of a single time, in seconds; one entry a round.
+        Processor time of one repetition, in seconds; one entry per round.
     wall : list of float
-        How long a single time took, in seconds; one entry a time.
+        Elapsed time of one repetition, in seconds; one entry per repetition.
     """
 
     cpu: list[float] = field(default_factory=list)
     wall: list[float] = field(default_factory=list)
 
     def round(self, work: Workload, times: int) -> None:
-        """Do it so often, and keep what it took."""
+        """Do the work `times` times and record processor time and elapsed times."""
         before = work.cpu_seconds()
         taken = work.run(times)
         self.cpu.append((work.cpu_seconds() - before) / len(taken))
@@ -41,13 +41,13 @@ class Side:
 
     @property
     def wall_ms(self) -> float:
-        """Time taken, median, in milliseconds."""
+        """Elapsed time, median, in milliseconds."""
         return statistics.median(self.wall) * 1000
 
 
 @dataclass(frozen=True)
 class Measured:
-    """What came of a case."""
+    """The result of a case."""
 
     case: Case
     ours: Side
@@ -55,12 +55,12 @@ class Measured:
 
     @property
     def ratio(self) -> float:
-        """How many times less processor time ours took; median of the rounds."""
+        """The peer's processor time divided by ours; median of the rounds."""
         return statistics.median(peer / ours for ours, peer in zip(self.ours.cpu, self.peer.cpu, strict=True))
 
     @property
     def met(self) -> bool:
-        """Whether that is as good as it shall be."""
+        """Whether the ratio reaches the target."""
         return self.ratio >= self.case.target
 
 
@@ -77,7 +77,7 @@ def measure(case: Case, rounds: int, times: int) -> Measured:
     ours, peer = Side(), Side()
     with case.ours() as our_work, case.peer() as peer_work:
         for work in (our_work, peer_work):
-            work.run(max(1, times // 4))  # the first times build what the later ones use
+            work.run(max(1, times // 4))  # warm up: the first repetitions fill caches
         for _ in range(rounds):
             ours.round(our_work, times)
             peer.round(peer_work, times)

@@ -1,8 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The processes that are measured: their start, their end, and the processor time they took.
-
-Knows no protocol.
-"""
+"""Start and end the measured processes, and read their processor time."""
 
 from __future__ import annotations
 
@@ -25,9 +22,9 @@ CPUCLOCK_SCHED: Final = 2
 
 
 def cpu_seconds(pid: int) -> float:
-    """The processor time of a process so far, all its threads."""
+    """Return the processor time of a process so far, with all its threads."""
     if sys.platform == "linux":
-        # In nanoseconds, where /proc has hundredths of a second: the clock of clock_getcpuclockid(3).
+        # The clock of clock_getcpuclockid(3) counts nanoseconds; /proc has only hundredths of a second.
         return time.clock_gettime(~pid << 3 | CPUCLOCK_SCHED)
     times = psutil.Process(pid).cpu_times()
     return float(times.user + times.system)
@@ -35,7 +32,7 @@ def cpu_seconds(pid: int) -> float:
 
 @contextmanager
 def python(*arguments: str) -> Iterator[subprocess.Popen[bytes]]:
-    """A Python process with pipes, ended with the context."""
+    """Start Python with pipes; the process is killed when the context closes."""
     command = [sys.executable, *arguments]
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=ROOT)
     with process:

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Our server of a comparison: ``python -m benchmarks.server_ours stdio|http [MORE TOOLS]``.
+"""Our server in the comparisons: ``python -m benchmarks.server_ours stdio|http [MORE TOOLS]``.
 
-What `server_sdk` is too, but for the imports. Over HTTP it prints its port once it listens.
+It serves the same tools as `server_sdk`. Over HTTP it prints its port once it listens.
 """
 
 import sys

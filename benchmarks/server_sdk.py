@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The official SDK's server of a comparison: ``python -m benchmarks.server_sdk stdio|http|sse [MORE TOOLS]``.
+"""The official SDK's server in comparisons: ``python -m benchmarks.server_sdk stdio|http|sse [MORE TOOLS]``.
 
-What `server_ours` is too, but for the imports. Over HTTP it prints its port once it listens.
+It serves the same tools as `server_ours`. Over HTTP it prints its port once it listens.
 """
 
 import socket
@@ -33,12 +33,12 @@ def serve_http(transport: str) -> None:
     import uvicorn
 
     app = mcp.sse_app() if transport == "sse" else mcp.streamable_http_app()
-    # asyncio switches Nagle's algorithm off only for a socket that says it is TCP.
+    # asyncio disables Nagle's algorithm only for sockets whose protocol number is that of TCP.
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listening:
         listening.bind(("127.0.0.1", 0))
         listening.listen()
         print(listening.getsockname()[1], flush=True)
-        # Connections stay open while the other side has its turn.
+        # Connections must stay open while the other side has its turn.
         config = uvicorn.Config(app, log_level="error", timeout_keep_alive=KEEP_SECONDS)
         uvicorn.Server(config).run(sockets=[listening])
 

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The least that speaks MCP: blocking clients over pipes and sockets, for well-behaved servers only.
+"""Minimal blocking MCP clients over pipes and sockets, for well-behaved servers only.
 
-Lean, so that it keeps out of the servers' way on a machine with few cores. One client is one request at a
-time; `twin` gives another of the same session.
+They use little processor time, so that servers are not disturbed on a machine with few cores. A client sends
+one request at a time; `LegacyClient.twin` opens another connection to the same session.
 """
 
 from __future__ import annotations
@@ -40,25 +40,25 @@ _ids = itertools.count(1)
 
 
 def message(method: str, params: Mapping[str, Any], id_: int | None = None) -> bytes:
-    """A request, or a notification when it has no id."""
+    """Return a request, or a notification if there is no id, as JSON."""
     head = {"jsonrpc": "2.0"} if id_ is None else {"jsonrpc": "2.0", "id": id_}
     return json.dumps({**head, "method": method, "params": params}, separators=(",", ":")).encode()
 
 
 def opening() -> bytes:
-    """The line that a client on pipes opens with."""
+    """Return the first line that a client sends over pipes: its `initialize` request."""
     return message("initialize", _HELLO, 0) + b"\n"
 
 
 class Client(Protocol):
-    """A client that has introduced itself."""
+    """A client that is ready for requests."""
 
     def request(self, method: str, params: Mapping[str, Any]) -> bytes:
-        """Send a request; all that came in its course up to its answer, as text."""
+        """Send a request and return all bytes received up to and including its response."""
 
 
 class StdioClient:
-    """A client on the pipes of a server's process."""
+    """A client over the pipes of a server's process."""
 
     def __init__(self, process: subprocess.Popen[bytes]) -> None:
         assert process.stdin is not None
@@ -92,7 +92,7 @@ class Reply(NamedTuple):
 
 
 class Http:
-    """One HTTP/1.1 connection that is kept (RFC 9112)."""
+    """One persistent HTTP/1.1 connection (RFC 9112)."""
 
     def __init__(self, port: int, headers: Mapping[str, str]) -> None:
         self.port = port
@@ -127,7 +127,7 @@ class Http:
         return status, said
 
     def chunks(self) -> Iterator[bytes]:
-        """The pieces of a chunked body, as they come."""
+        """Yield the chunks of a chunked body as they arrive."""
         while size := int(self._file.readline(), 16):
             yield self._file.read(size)
             self._file.readline()
@@ -135,7 +135,7 @@ class Http:
 
 
 class LegacyClient:
-    """A client of Streamable HTTP in a session."""
+    """A client of Streamable HTTP with a session."""
 
     def __init__(
         self, port: int, path: str = "/mcp", session: Mapping[str, str] | None = None, **headers: str
@@ -151,7 +151,7 @@ class LegacyClient:
         self._http.exchange("POST", path, message("notifications/initialized", {}))
 
     def twin(self) -> LegacyClient:
-        """Another connection to the same session."""
+        """Open another connection to the same session."""
         return LegacyClient(self._http.port, self._path, self._session, **self._headers)
 
     def request(self, method: str, params: Mapping[str, Any]) -> bytes:
@@ -175,7 +175,7 @@ class ModernClient:
 
 
 class SseClient:
-    """A client of HTTP+SSE: one connection listens, the other posts."""
+    """A client of HTTP+SSE: one connection receives messages, the other sends them."""
 
     def __init__(self, port: int, path: str = "/sse") -> None:
         listening = Http(port, {"Accept": "text/event-stream"})

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What one side of a case does: a server and the requests made to it, or a process that starts.
+"""Workloads that measure a server: requests to it, or the start of its process.
 
-Opening one is a context; what it opened is a `Workload`.
+Each function is a context manager that yields a `Workload`.
 """
 
 from __future__ import annotations
@@ -35,13 +35,13 @@ __all__ = [
 
 
 class Workload(Protocol):
-    """Something that can be done again and again."""
+    """Work of one side that can be repeated."""
 
     def cpu_seconds(self) -> float:
-        """The processor time that the measured processes took so far."""
+        """Return the processor time of the measured processes so far."""
 
     def run(self, times: int) -> list[float]:
-        """Do it so often; the seconds that each took."""
+        """Do the work `times` times and return the seconds of each."""
 
 
 Opener = Callable[[], AbstractContextManager[Workload]]
@@ -49,7 +49,7 @@ Opener = Callable[[], AbstractContextManager[Workload]]
 
 @dataclass(frozen=True)
 class Asked:
-    """A request, and what its answer shows so many times."""
+    """A request, and a check: the bytes `shows` must appear `times` times in the response."""
 
     method: str
     params: Mapping[str, Any]
@@ -58,7 +58,7 @@ class Asked:
     more_tools: int = 0
 
     def of(self, client: Client) -> None:
-        """Make the request."""
+        """Send the request and check the response."""
         answer = client.request(self.method, self.params)
         if answer.count(self.shows) != self.times:
             raise AssertionError(f"{self.method} was answered with {answer[:500]!r}")
@@ -126,7 +126,7 @@ def sse(module: str, asked: Asked = ADD) -> Iterator[Workload]:
 
 @contextmanager
 def http_server(module: str, transport: str, asked: Asked) -> Iterator[tuple[int, int]]:
-    """A server's process and port."""
+    """Start a server; yield its process id and port."""
     with python("-m", module, transport, str(asked.more_tools)) as server:
         assert server.stdout is not None
         yield server.pid, int(server.stdout.readline())
@@ -134,7 +134,7 @@ def http_server(module: str, transport: str, asked: Asked) -> Iterator[tuple[int
 
 @contextmanager
 def notebook() -> Iterator[Workload]:
-    """Requests to a notebook: through a Jupyter Server into a live kernel and back."""
+    """Requests to a notebook, through a Jupyter Server to a live kernel."""
     from tests.conftest import isolated_jupyter
     from tests.live.parts import jupyter_server
 
@@ -149,14 +149,14 @@ def notebook() -> Iterator[Workload]:
 
 
 class Starts:
-    """Processes that start, up to the first line they write.
+    """Starts of a process, up to the first line that it writes.
 
     Parameters
     ----------
     arguments : sequence of str
-        Of Python.
+        Command-line arguments of Python.
     opening : bytes
-        What they are told first.
+        Sent to the process's stdin first.
     """
 
     def __init__(self, arguments: Sequence[str], opening: bytes = b"") -> None:
