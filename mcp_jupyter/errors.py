@@ -7,7 +7,7 @@ Each layer translates the exceptions that it catches from libraries into one of 
     ├── McpError                a JSON-RPC error: one to send, or one that the peer sent
     │   ├── FrameError          the bytes were not a JSON-RPC message
     │   ├── ProtocolError       a tool fails with a JSON-RPC error instead of an `isError` result
-    │   ├── UnknownName             a request names an unknown tool, resource or prompt; lists the known ones
+    │   ├── UnknownName         a request names an unknown tool, resource or prompt; lists the known ones
     │   ├── OutOfScope          the principal may not use the tool, resource or prompt
     │   ├── MissingCapability   the client has not declared a capability that a request to it needs
     │   └── UrlElicitationRequired  the user must visit a URL first (2025-11-25)

@@ -324,9 +324,8 @@ class _Submitted:
 def _kinds(error: Exception) -> set[str]:
     """Return the class names of an exception: its own, and those it had in workers."""
     kinds = {type(error).__name__, getattr(error, "ename", None) or ""}
-    if (
-        "CompositeError" in kinds
-    ):  # ipyparallel, several engines: `elist` has one tuple for each, which begins with the name
+    # ipyparallel, several engines: `elist` has one tuple for each, which begins with the name.
+    if "CompositeError" in kinds:
         kinds.update(each[0] for each in getattr(error, "elist", ()))
     return kinds
 
