@@ -389,7 +389,7 @@ class CellWatch:
         if threading.current_thread() is not self._main_thread:
             return  # a subshell's cell does not hold the main thread
         if not self._running:
-            self._current = Activity(time.monotonic(), cell=self._shell.execution_count)
+            self._current = Activity(time.monotonic(), cell=self._shell.displayhook.prompt_count)
         self._running.append(info)
 
     def _after(self, result: Any) -> None:

@@ -25,11 +25,11 @@ from itertools import count
 from typing import Any, Final, Protocol, TypeAlias
 
 from .. import types
+from .._ipython.cards import Card
 from .._ipython.private import publish
 from .._ipython.questions import Question
 from .._util.text import safe_block, safe_line
 from ..errors import McpError
-from ..notebook_client.display import Listing
 from ..server.client_requests import UserQuestion, form_fields
 from .calls import CURRENT
 
@@ -159,7 +159,7 @@ class NotebookQuestions:
             entry.form.close()
         if entry.bundle is not None:
             heading = safe_line(f"{entry.asked.asker} asked: {entry.question.message}")
-            line = Listing(heading, (), safe_line(outcome))
+            line = Card(heading, (), safe_line(outcome))
             bundle = {"text/plain": repr(line), "text/html": line._repr_html_()}
             self._publish("update_display_data", entry, bundle)
 

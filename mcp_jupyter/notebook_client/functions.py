@@ -24,6 +24,7 @@ from typing import Any, Final
 
 from pydantic_core import from_json, to_json
 
+from .._ipython.cards import Card
 from .._util.json_schema import (
     Properties,
     Schema,
@@ -41,7 +42,6 @@ from ..protocol.validation import JsonSchema
 from ..server.content import columns, plain, readable, tables
 from ..server.content.size_limits import MAX_PARTS, extent
 from ..types import Tool
-from .display import Listing
 from .exports import fitted_names
 from .tracebacks import ArgumentTypeError, ArgumentValueError
 
@@ -154,7 +154,7 @@ class Tools:
         return card_of(self._definitions())._repr_html_()
 
 
-def card_of(definitions: Mapping[str, Tool], heading: str | None = None) -> Listing:
+def card_of(definitions: Mapping[str, Tool], heading: str | None = None) -> Card:
     """Tools as a card, under a heading or their number."""
     names = list(attribute_names(definitions).items())
     lines = [
@@ -163,7 +163,7 @@ def card_of(definitions: Mapping[str, Tool], heading: str | None = None) -> List
     ]
     counted = f"{len(names)} tool{'' if len(names) == 1 else 's'}"
     more = len(names) - len(lines)
-    return Listing(heading or counted, lines, f"... and {more} more" if more else "")
+    return Card(heading or counted, lines, f"... and {more} more" if more else "")
 
 
 class ToolFunction:

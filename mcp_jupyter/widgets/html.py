@@ -12,9 +12,9 @@ from typing import Any, Final
 
 import ipywidgets as widgets
 
+from .._ipython.cards import inert
 from .._util.json_schema import Schema, branches, is_secret, members
 from .._util.text import MAX_MESSAGE_CHARS, safe_line
-from ..notebook_client.display import inert
 from ..notebook_client.functions import attribute_names, is_plain_name
 
 __all__ = [
