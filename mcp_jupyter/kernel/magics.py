@@ -12,7 +12,7 @@ import inspect
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from string import Formatter
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import Any, Final, TypeVar
 
 from IPython.core.completer import (
     CompletionContext,
@@ -58,10 +58,6 @@ from .calls import CURRENT
 from .cells import Cell, CellTransformer, is_code, run_cell
 from .engine import Engine
 from .status import CANNOT_SERVE, loaded_card, shown_resources, status_card, tool_line
-
-if TYPE_CHECKING:
-    pass
-    pass
 
 __all__ = [
     "Completion",

@@ -247,6 +247,12 @@ class Redactor:
         return made
 
 
+_SAME_VALUE: Final = frozenset(
+    {"additionalProperties", "allOf", "anyOf", "else", "items", "oneOf", "prefixItems", "then"}
+)
+"""Keywords whose schemas describe the same value as the schema that has them, or a part of it."""
+
+
 class _Copy:
     """Makes one redacted copy of a JSON value.
 
@@ -357,14 +363,14 @@ class _Copy:
             if key == "properties" and isinstance(item, dict):
                 made[key] = {
                     self._text(name): self._schema(
-                        sub, by_name and self._names.tell(name, _kind_of(sub)), by_name, depth + 2
+                        sub, hide or (by_name and self._names.tell(name, _kind_of(sub))), by_name, depth + 2
                     )
                     for name, sub in item.items()
                 }
             elif hide and key in ("const", "default", "example", "examples"):
                 made[key] = self._hidden(item)
             else:
-                made[self._text(key)] = self._schema(item, False, by_name, depth + 1)
+                made[self._text(key)] = self._schema(item, hide and key in _SAME_VALUE, by_name, depth + 1)
         return made
 
 

@@ -12,15 +12,12 @@ import asyncio
 import secrets
 from collections import deque
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Final, Generic, NamedTuple, TypeVar
+from typing import Final, Generic, NamedTuple, TypeVar
 
 from ...errors import BacklogFull
 from ...protocol import sse
 from ...protocol.frames import Message, Notification
 from ...protocol.limits import MAX_LINE_BYTES, MAX_STREAM_BACKLOG
-
-if TYPE_CHECKING:
-    pass
 
 __all__ = [
     "MAX_BACKLOG_BYTES",

@@ -196,6 +196,20 @@ def test_definitions_stay_usable() -> None:
     assert properties == {"password": {"type": "string", "default": MARK}, "token": {"type": "object"}}
 
 
+def test_a_default_within_an_alternative_is_as_secret_as_its_property() -> None:
+    """Pydantic writes `str | None` as two alternatives."""
+    secret = {
+        "anyOf": [{"type": "string", "default": "hush-hush"}, {"type": "null"}],
+        "items": {"examples": ["hush-too"]},
+    }
+    schema = {"properties": {"password": secret, "plain": {"anyOf": [{"default": "seen"}]}}}
+    kept = Redactor().page({"tools": [{"name": "t", "inputSchema": schema}]})
+    properties = kept["tools"][0]["inputSchema"]["properties"]
+    assert properties["password"]["anyOf"][0]["default"] == MARK
+    assert properties["password"]["items"]["examples"] == [MARK]
+    assert properties["plain"]["anyOf"][0]["default"] == "seen"
+
+
 def test_the_default_of_a_count_stays() -> None:
     schema = {"properties": {"maxTokens": {"type": "number", "default": 100}}}
     page = {"tools": [{"name": "sample", "inputSchema": schema}]}
