@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""A server as a table of handlers, one a method."""
+"""The low-level server: a table with one handler for each method."""
 
 from .helper_types import ReadResourceContents
 from .server import NotificationOptions, Server

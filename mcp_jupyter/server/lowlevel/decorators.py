@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The first-generation SDK's decorators: each makes an async function the handler of a method.
+"""The decorators of the first SDK's low-level server: each makes an async function the handler of a method.
 
-Owns how these functions are called and what their values become. Knows no conversation: the table that
-the handlers go into is the server's.
+This module calls the functions and converts their values to results. Tool calls are checked against the
+schemas of the tools as they were listed. The table of handlers is left to `Server`.
 """
 
 from __future__ import annotations
@@ -44,17 +44,17 @@ F = TypeVar("F", bound=Callable[..., Awaitable[Any]])
 R = TypeVar("R", bound=types.Result)
 
 Handler = Callable[[RequestContext, Any], Awaitable[Any]]
-"""Takes the request's context and its validated params; returns the result (a model or mapping)."""
+"""Takes the request's context and validated params; returns the result, as a model or a mapping."""
 
 NotificationHandler = Callable[[Any], Awaitable[None]]
 """Takes the notification's validated params."""
 
 MAX_PAGES: Final = 100
-"""Of the server's own list, followed to find the definition of a tool."""
+"""Pages of the server's own list that are read to find the definition of a tool."""
 
 
 class Decorators(abc.ABC):
-    """Makes functions handlers; `Server` is one."""
+    """Base class of `Server` with the decorators."""
 
     def __init__(self) -> None:
         self._known_tools = KnownTools()
@@ -62,21 +62,21 @@ class Decorators(abc.ABC):
 
     @abc.abstractmethod
     def add_handler(self, method: str, params: type[types.WireModel], handler: Handler) -> None:
-        """Answer `method` with `handler`."""
+        """Answer requests for `method` with `handler`."""
 
     @abc.abstractmethod
     def add_notification_handler(
         self, method: str, params: type[types.WireModel], handler: NotificationHandler
     ) -> None:
-        """Tell `handler` of each notification `method`."""
+        """Call `handler` for each notification of `method`."""
 
     # -- tools -----------------------------------------------------------------------------------
 
     def list_tools(self) -> Callable[[F], F]:
-        """The function lists the tools: ``async def f() -> list[types.Tool]``.
+        """Register the function that lists the tools: ``async def f() -> list[types.Tool]``.
 
-        Like those of the other lists it may take the `types.ListToolsRequest`, with its cursor, and return
-        a `types.ListToolsResult`, which is one page.
+        It may instead take the `types.ListToolsRequest`, with its cursor, and return a
+        `types.ListToolsResult`, which is one page. The same holds for the other lists.
         """
 
         def register(function: F) -> F:
@@ -96,18 +96,17 @@ class Decorators(abc.ABC):
         return register
 
     def call_tool(self, *, validate_input: bool = True) -> Callable[[F], F]:
-        """The function calls a tool: ``async def f(name: str, arguments: dict) -> ...``.
+        """Register the function that calls a tool: ``async def f(name: str, arguments: dict) -> ...``.
 
         It returns a list of content, a dict (structured output), a tuple of both, a
-        `types.CallToolResult`, or any other value, which is converted. What it raises is the result too,
-        with `isError`.
+        `types.CallToolResult`, or any other value, which is converted. An exception becomes a result with
+        `isError`.
 
         Parameters
         ----------
         validate_input : bool
-            Whether the arguments are checked against the `inputSchema` of the tool as it was listed; what
-            does not fit is a result with `isError` (SEP-1303). Output is checked wherever the tool has an
-            `outputSchema`.
+            Whether to check the arguments against the listed tool's `inputSchema`; invalid arguments give a
+            result with `isError` (SEP-1303). Output is always checked if the tool has an `outputSchema`.
         """
 
         def register(function: F) -> F:
@@ -125,7 +124,7 @@ class Decorators(abc.ABC):
                     if tool is not None:
                         tool.check_output(result)
                     return result
-                except Exception as exc:
+                except Exception as exc:  # the boundary: a tool's failure is its result
                     if context.is_own(exc):
                         raise
                     text = types.TextContent(type="text", text=explained(exc))
@@ -137,7 +136,7 @@ class Decorators(abc.ABC):
         return register
 
     async def _known_tool(self, context: RequestContext, name: str) -> KnownTool | None:
-        """The tool as it was listed; where it was not yet, the list is asked for."""
+        """Return the tool as it was listed, or None; the list is read first if the tool is unknown."""
         known = self._known_tools.get(name)
         if known is None and self._list_tools is not None:
             cursor = None
@@ -152,13 +151,13 @@ class Decorators(abc.ABC):
     # -- resources -------------------------------------------------------------------------------
 
     def list_resources(self) -> Callable[[F], F]:
-        """The function lists the resources: ``async def f() -> list[types.Resource]``."""
+        """Register the function that lists the resources: ``async def f() -> list[types.Resource]``."""
         return self._lists(
             "resources/list", types.ListResourcesRequest, types.ListResourcesResult, "resources"
         )
 
     def list_resource_templates(self) -> Callable[[F], F]:
-        """The function lists the templates: ``async def f() -> list[types.ResourceTemplate]``."""
+        """Register the function that lists templates: ``async def f() -> list[types.ResourceTemplate]``."""
         return self._lists(
             "resources/templates/list",
             types.ListResourceTemplatesRequest,
@@ -167,10 +166,10 @@ class Decorators(abc.ABC):
         )
 
     def read_resource(self) -> Callable[[F], F]:
-        """The function reads a resource: ``async def f(uri: str) -> str | bytes | ...``.
+        """Register the function that reads a resource: ``async def f(uri: str) -> str | bytes | ...``.
 
         It returns text, bytes, or an iterable of `ReadResourceContents(content, mime_type)`. The URI is
-        text as received; a parameter annotated `pydantic.AnyUrl` gets that.
+        passed as text, as received; a parameter annotated `pydantic.AnyUrl` gets an `AnyUrl`.
         """
 
         def register(function: F) -> F:
@@ -187,15 +186,16 @@ class Decorators(abc.ABC):
         return register
 
     def subscribe_resource(self) -> Callable[[F], F]:
-        """The function hears of a subscription: ``async def f(uri: str) -> None``; raises to refuse it.
+        """Register the function for a new subscription: ``async def f(uri: str) -> None``.
 
-        The server itself keeps who subscribed, for `resource_updated`. A modern client subscribes with
-        `subscriptions/listen`: the function hears of each URI, and at its end of the unsubscription.
+        It raises an exception to refuse the subscription. The session itself keeps the subscriptions, for
+        `resource_updated`. For `subscriptions/listen` of a modern client the function is called with each
+        URI, and that of `unsubscribe_resource` when the request ends.
         """
         return self._hears_uri("resources/subscribe", types.SubscribeRequestParams)
 
     def unsubscribe_resource(self) -> Callable[[F], F]:
-        """The function hears of the end of a subscription: ``async def f(uri: str) -> None``."""
+        """Register the function for the end of a subscription: ``async def f(uri: str) -> None``."""
         return self._hears_uri("resources/unsubscribe", types.UnsubscribeRequestParams)
 
     def _hears_uri(self, method: str, model: type[types.WireModel]) -> Callable[[F], F]:
@@ -214,11 +214,11 @@ class Decorators(abc.ABC):
     # -- prompts and completion ------------------------------------------------------------------
 
     def list_prompts(self) -> Callable[[F], F]:
-        """The function lists the prompts: ``async def f() -> list[types.Prompt]``."""
+        """Register the function that lists the prompts: ``async def f() -> list[types.Prompt]``."""
         return self._lists("prompts/list", types.ListPromptsRequest, types.ListPromptsResult, "prompts")
 
     def get_prompt(self) -> Callable[[F], F]:
-        """The function gets a prompt.
+        """Register the function that gets a prompt.
 
         ``async def f(name: str, arguments: dict[str, str] | None) -> types.GetPromptResult``
         """
@@ -236,7 +236,7 @@ class Decorators(abc.ABC):
         return register
 
     def completion(self) -> Callable[[F], F]:
-        """The function completes an argument: ``async def f(ref, argument, context)``.
+        """Register the function that completes an argument: ``async def f(ref, argument, context)``.
 
         It returns a `types.Completion`, or None for no values.
         """
@@ -255,9 +255,9 @@ class Decorators(abc.ABC):
     # -- logging and progress --------------------------------------------------------------------
 
     def set_logging_level(self) -> Callable[[F], F]:
-        """The function hears which log messages a session wants: ``async def f(level) -> None``.
+        """Register the function for a new log level of a session: ``async def f(level) -> None``.
 
-        The session itself keeps to it. Modern clients say it with each request.
+        The session itself applies the level. Modern clients send a level with each request instead.
         """
 
         def register(function: F) -> F:
@@ -273,7 +273,7 @@ class Decorators(abc.ABC):
         return register
 
     def progress_notification(self) -> Callable[[F], F]:
-        """The function hears of the client's progress: ``async def f(token, progress, total, message)``."""
+        """Register the function for client progress: ``async def f(token, progress, total, message)``."""
 
         def register(function: F) -> F:
             async def handle(params: types.ProgressNotificationParams) -> None:
@@ -302,7 +302,7 @@ def _lister(
     result: type[R],
     field: str,
 ) -> Callable[[RequestContext, types.PaginatedRequestParams], Awaitable[R]]:
-    """A function that lists, as a handler; it takes the request, or nothing and has one page."""
+    """Return a handler that calls a listing function: with the request, or without it for a single page."""
     takes_request = bool(inspect.signature(function).parameters)
 
     async def page(context: RequestContext, params: types.PaginatedRequestParams) -> R:
@@ -317,15 +317,15 @@ def _lister(
 
 
 def _uri_for(function: Callable[..., Any]) -> Callable[[str], Any]:
-    """What a function takes as URI: text as received, unless its parameter is annotated `AnyUrl`."""
+    """Return the conversion of URIs for a function: none, unless its parameter is annotated `AnyUrl`."""
     try:
         (parameter, *_) = inspect.signature(function, eval_str=True).parameters.values()
-    except NameError:  # an annotation for type checkers only
+    except NameError:  # the annotation is imported for type checkers only
         return str
     kind = parameter.annotation
     if kind in (parameter.empty, str) or not isinstance(kind, type):
         return str
-    from pydantic import AnyUrl  # here: its module takes 20 ms to import, and few handlers ask for it
+    from pydantic import AnyUrl  # here, because it takes 20 ms to import and few handlers need it
 
     if not issubclass(kind, AnyUrl):
         return str
@@ -344,7 +344,7 @@ def _uri_for(function: Callable[..., Any]) -> Callable[[str], Any]:
 
 
 async def _told(answer: Awaitable[Any]) -> Any:
-    """What a function answers; what it raises becomes an error of the request, in its own words."""
+    """Await a function's value; turn its exception into an error of the request with the exception's text."""
     try:
         return await answer
     except McpError:
@@ -355,18 +355,16 @@ async def _told(answer: Awaitable[Any]) -> Any:
 
 # -- tools ---------------------------------------------------------------------------------------
 #
-# What a low-level server listed as its tools, to check calls of them and their output against.
-#
-# Owns the checks. Does not know how tools are listed or called.
+# The tools that a low-level server listed last: calls and their output are checked against these definitions.
 
 
 class KnownTool:
-    """A tool's definition, with its schemas ready once they are needed.
+    """A tool's definition; its schemas are compiled at their first use.
 
     Attributes
     ----------
     headers : mapping
-        The arguments that a client repeats in headers (`x-mcp-header`).
+        The arguments that clients repeat in headers (`x-mcp-header`).
     """
 
     def __init__(self, definition: types.Tool) -> None:
@@ -375,7 +373,7 @@ class KnownTool:
         try:
             self.headers: Mapping[str, tuple[str, ...]] = param_headers(definition.inputSchema)
         except HeaderError:
-            self.headers = {}  # clients drop the tool; one that does not has no headers for it
+            self.headers = {}  # such a tool is invalid: clients drop it, or send no headers
 
     def check_arguments(self, arguments: dict[str, Any]) -> None:
         """Check the arguments of a call.
@@ -383,7 +381,7 @@ class KnownTool:
         Raises
         ------
         ToolError
-            They do not fit the `inputSchema`, in words that a caller can act on (SEP-1303).
+            They do not fit the `inputSchema`; the message says how to correct them (SEP-1303).
         """
         self._check("inputSchema", self.definition.inputSchema, arguments, "Input")
 
@@ -393,7 +391,7 @@ class KnownTool:
         Raises
         ------
         ToolError
-            It does not fit the `outputSchema`, or there is none where there should be.
+            It does not fit the `outputSchema`, or it is missing.
         """
         schema = self.definition.outputSchema
         if schema is None or result.isError:
@@ -420,79 +418,79 @@ class KnownTool:
 
 
 class KnownTools:
-    """The tools by name, as they were listed last."""
+    """The tools of the last list, by name."""
 
     def __init__(self) -> None:
         self._tools: dict[str, KnownTool] = {}
 
     def get(self, name: str) -> KnownTool | None:
-        """The tool of that name, if it was listed."""
+        """Return the tool of that name, or None if it was not listed."""
         return self._tools.get(name)
 
     def learn(self, definitions: Iterable[types.Tool], *, more: bool = False) -> None:
-        """Take in the list; with `more`, another page of it."""
+        """Replace the known tools by a list; with `more`, add another page of it."""
         listed = dict(self._tools) if more else {}
         for definition in definitions:
             known = self._tools.get(definition.name)
-            unchanged = known is not None and known.definition == definition
+            unchanged = known is not None and known.definition == definition  # keeps its compiled schemas
             listed[definition.name] = known if known and unchanged else KnownTool(definition)
         self._tools = listed
 
     def forget(self) -> None:
-        """The list changed."""
+        """Drop all tools, because the list changed."""
         self._tools = {}
 
 
 # -- values --------------------------------------------------------------------------------------
 #
-# What a handler's value becomes in an answer. Knows neither requests nor the table of handlers.
+# Convert the values that handlers return or raise to results. These functions are pure.
 
 MAX_ERROR_CHARS: Final = 8000
-"""Of the text of a tool's error: most hosts hand on no more, and its beginning and its end say most."""
+"""Characters of a tool's error: most hosts pass on no more. The beginning and the end say most."""
 
 _ERROR_END_CHARS: Final = 1500
 
 MAX_COMPLETIONS: Final = 100
-"""Values in one answer (spec, server/utilities/completion)."""
+"""Values in one result (spec, server/utilities/completion)."""
 
 _TABLE: Final = ContentTable(default_rows())
 
 
 def tool_result(value: Any) -> types.CallToolResult:
-    """The result of a tool: a result, content, structured output, (content, structured output), or any value.
+    """Convert a tool's value: a result, content, structured output, (content, structured output), or another.
 
     Raises
     ------
     TypeError
-        Structured output without a JSON form.
+        The structured output has no JSON form.
     """
     if isinstance(value, types.CallToolResult):
-        return value.model_copy()  # the handler's own stays as it is
+        return value.model_copy()  # a copy: the session changes results, and a handler may return one twice
     if isinstance(value, tuple) and len(value) == 2 and isinstance(value[1], dict):
         shown, structured = value
         result = types.CallToolResult(content=_content(shown).blocks)
-        # Read back: what is structured must survive the other side's parser.
+        # Through JSON and back, so that output which the client could not parse fails here.
         result.structuredContent = from_json(dumps(plain(structured)))
         return result
     content = _content(value)
     result = types.CallToolResult(content=content.blocks)
-    if content.structured is not None:  # set to None it would be sent as null
+    if content.structured is not None:  # a member that is set to None would be sent as null
         result.structuredContent = content.structured
     return result
 
 
 def _content(value: Any) -> Content:
-    """As any value's, but an empty list is a list of content."""
+    """Convert a value to content; an empty list means no content, not the JSON text `[]`."""
     return Content([]) if isinstance(value, list) and not value else _TABLE.convert(value)
 
 
 def read(uri: str, value: Any) -> types.ReadResourceResult:
-    """The contents of a resource: of text, bytes, or parts.
+    """Convert a resource's value (text, bytes, parts, or a result) to the result of `resources/read`.
 
     Raises
     ------
     TypeError
-        It is none of these.
+        The value, or a part of it, has another type.
     """
     if isinstance(value, types.ReadResourceResult):
         return value.model_copy()
@@ -521,7 +519,7 @@ def _part(uri: str, part: Any) -> types.TextResourceContents | types.BlobResourc
 
 
 def completed(value: types.Completion | None) -> types.CompleteResult:
-    """The answer to a request for completion; of more than `MAX_COMPLETIONS` values the first."""
+    """Return the result of `completion/complete`, with at most the first `MAX_COMPLETIONS` values."""
     found = value or types.Completion(values=[])
     if len(found.values) > MAX_COMPLETIONS:
         total = found.total or len(found.values)
@@ -530,15 +528,15 @@ def completed(value: types.Completion | None) -> types.CompleteResult:
 
 
 def explained(error: BaseException) -> str:
-    """What a handler raised, in its own words; where they are no sentence, with the exception's name."""
+    """Return an exception's text, with its type if the text alone says little."""
     text = readable(error)
-    if not text or isinstance(error, KeyError):  # its text is the key
+    if not text or isinstance(error, KeyError):  # its text is only the key
         text = ": ".join(filter(None, (type(error).__name__, text)))
     return error_text(text)
 
 
 def error_text(text: str) -> str:
-    """The text of an error in at most `MAX_ERROR_CHARS` characters: its beginning and its end."""
+    """Cut an error's text to `MAX_ERROR_CHARS` characters by leaving out the middle."""
     if len(text) <= MAX_ERROR_CHARS:
         return text
     between = f"\n[... of {len(text)} characters, those between are left out ...]\n"

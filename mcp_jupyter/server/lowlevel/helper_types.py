@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What a handler may return beside the protocol's own types."""
+"""Types that a handler may return in addition to the protocol's own."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ __all__ = ["ReadResourceContents"]
 
 @dataclass(frozen=True)
 class ReadResourceContents:
-    """One part of a resource: text or bytes, its MIME type, and its `_meta`."""
+    """One part of a resource: its text or bytes, its MIME type and its `_meta`."""
 
     content: str | bytes
     mime_type: str | None = None

@@ -1,11 +1,9 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""A server as a table of handlers, one a method; and the conversations it has under way.
+"""The low-level server: a table of one handler per method, and the sessions that it serves.
 
-Owns the table, the capabilities that follow from it, the lifespan, and the set of live sessions that
-announcements go to. It does not know tools from prompts: `FastMCP`, or the `Decorators`, fill the table.
-
-A server belongs to one event loop's thread while it runs; `changed` and `resource_updated` are called
-there.
+The server derives its capabilities from the table, runs the lifespan and announces changes to all sessions.
+While it runs it belongs to one event loop's thread; call `changed` and `resource_updated` there. `FastMCP`
+and the `Decorators` fill the table.
 """
 
 from __future__ import annotations
@@ -62,42 +60,42 @@ log = logging.getLogger(__name__)
 
 # -- lifespan ------------------------------------------------------------------------------------
 #
-# What surrounds a server's life: a context manager of the user's. Knows no server.
+# The user's context manager around the time that a server runs.
 
 L = TypeVar("L")
 
 
 @asynccontextmanager
 async def no_lifespan() -> AsyncIterator[dict[str, Any]]:
-    """Nothing to set up; handlers find an empty dict."""
+    """Default lifespan: sets up nothing and yields an empty dict."""
     yield {}
 
 
 def opened(
     lifespan: Callable[..., AbstractAsyncContextManager[L]], server: Any
 ) -> AbstractAsyncContextManager[L]:
-    """The context manager that `lifespan` makes: of the server, if it takes an argument."""
+    """Return the context manager that `lifespan` makes; it gets the server if it takes an argument."""
     return lifespan(server) if inspect.signature(lifespan).parameters else lifespan()
 
 
 # -- server --------------------------------------------------------------------------------------
 
 TASK_AFTER_SECONDS: Final = 60.0
-"""Hosts give up a call after one to five minutes of silence; a handle they can keep asking about."""
+"""Seconds. Hosts end a silent call after one to five minutes, but can poll a task for hours."""
 
 
 CanAsk: TypeAlias = Callable[[Mapping[str, Any]], bool]
-"""Takes the params of a request as received; whether its handler may ask the client something."""
+"""Takes the params of a request as received; returns whether its handler may send requests to the client."""
 
 
 def _may_ask(params: Mapping[str, Any]) -> bool:
-    """Default: a handler finds the client in `Server.request_context`, so any may ask."""
+    """Return True, the default: every handler can reach the client through `Server.request_context`."""
     return True
 
 
 @dataclass(frozen=True)
 class NotificationOptions:
-    """Which lists a server promises to announce changes of."""
+    """The lists whose changes a server declares to announce (`listChanged`)."""
 
     prompts_changed: bool = False
     resources_changed: bool = False
@@ -105,7 +103,7 @@ class NotificationOptions:
 
 
 class _Strict(ServerSession):
-    """A session that ends with the first thing a handler raises, for tests."""
+    """A session that ends at the first exception of a handler, for tests."""
 
     failure: BaseException | None = None
 
@@ -122,32 +120,33 @@ class _Strict(ServerSession):
 class Server(Decorators, Generic[L]):
     """An MCP server made of handlers: `@server.call_tool()` and its like, or `add_handler`.
 
-    It is served by `run`, and in any number of conversations, over every transport, by `running` and
-    `serve`, as a `FastMCP` is: `serve_stdio(server)`, `serve_http(server, port=8000)`.
+    `run` serves one connection. `running` and `serve` serve any number over every transport, as for
+    `FastMCP`: `serve_stdio(server)`, `serve_http(server, port=8000)`.
 
     Parameters
     ----------
     name : str
-        Who the server is, for programs.
+        The server's name for programs.
     version : str, optional
+        The server's version; by default that of this package.
     instructions : str or callable, optional
-        For the model: what the server is for and how to use it. A function is called for each client, on the
-        event loop's thread, with how many characters its host shows and what it may use (`Rights`).
+        Tells the model what the server is for and how to use it. A function is called for each client on the
+        event loop's thread, with the number of characters that its host shows and its `Rights`.
     lifespan : callable, optional
-        Async context manager around the server's life; gets the server, if it takes an argument, and
-        yields what handlers find in `request_context.lifespan_context`.
+        Async context manager around the time that the server runs. It gets the server if it takes an
+        argument, and yields the value of `request_context.lifespan_context`.
     title, description, website_url, icons : optional
-        Who the server is, for people.
+        The server's presentation to users.
     task_after : float, optional
-        Seconds after which a tool call goes on as a task, for clients that take tasks (SEP-2663); None: only
-        what asks for it does.
+        Seconds after which a tool call continues as a task, for clients that accept tasks (SEP-2663). None:
+        only calls that request it become tasks.
     cache_seconds, cache_scope : float, str
-        How long clients may use lists and resources again without asking, and whether all clients may have
-        the same (2026-07-28). A result that says `ttlMs` and `cacheScope` itself has the last word.
+        How long clients may reuse lists and resources, and whether one copy may serve all clients
+        (2026-07-28). `ttlMs` and `cacheScope` in a handler's result take precedence.
     status : callable, optional
-        What `server/discover` adds to its `_meta`, afresh each time.
+        Returns the members that `server/discover` adds to its `_meta`; called for each request.
     ask_user : AskUser, optional
-        Asks the user beside the client.
+        Asks the user in the notebook, in addition to the client.
     """
 
     def __init__(
@@ -197,38 +196,38 @@ class Server(Decorators, Generic[L]):
         self._suspended: SuspendedCalls | None = None
         self.on_forget: Callable[[str], None] = lambda sender: None
 
-    # -- the table -------------------------------------------------------------------------------
+    # -- table of handlers -----------------------------------------------------------------------
 
     def add_handler(
         self, method: str, params: type[WireModel], handler: Handler, can_ask: CanAsk = _may_ask
     ) -> None:
-        """Answer `method`, of the protocol or of your own, with `handler`.
+        """Answer requests for `method`, the protocol's or your own, with `handler`.
 
         Parameters
         ----------
         params : type
-            A model (of `types.RequestParams`, say) that the request's params are validated against.
+            The model for the request's params, such as `types.RequestParams`.
         handler : async function
-            Takes the `RequestContext` and the params, and returns a `types.Result`, or a mapping. It
+            Takes the `RequestContext` and the params, and returns a `types.Result` or a mapping. It
             raises `McpError` to answer with an error.
         can_ask : callable, optional
-            See `CanAsk`. A call that cannot ask costs less (see `suspended_calls`).
+            See `CanAsk`. A call that cannot ask the client costs less (see `suspended_calls`).
 
         Notes
         -----
-        What a session does itself (`logging/setLevel`, `resources/subscribe`, `resources/unsubscribe`) it
-        does after its handler, whose result is not used.
+        The session itself also handles `logging/setLevel`, `resources/subscribe` and `resources/unsubscribe`,
+        after the handler; it does not use the handler's result.
         """
         self._handlers[method], self._can_ask[method] = (params, handler), can_ask
 
     def add_notification_handler(
         self, method: str, params: type[WireModel], handler: NotificationHandler
     ) -> None:
-        """Tell `handler` of each notification `method`: in order, one after the other."""
+        """Call `handler` for each notification of `method`, in order, one at a time for each session."""
         self._notice_handlers[method] = (params, handler)
 
     def handles(self, method: str) -> bool:
-        """Whether the table has a handler of `method`."""
+        """Whether the table has a handler for `method`."""
         return method in self._handlers
 
     async def answer(self, method: str, params: Mapping[str, Any], context: RequestContext) -> Any:
@@ -237,7 +236,7 @@ class Server(Decorators, Generic[L]):
         Raises
         ------
         McpError
-            METHOD_NOT_FOUND, INVALID_PARAMS, or what the handler raised.
+            METHOD_NOT_FOUND, INVALID_PARAMS, or the error that the handler raised.
         """
         try:
             model, handler = self._handlers[method]
@@ -258,23 +257,23 @@ class Server(Decorators, Generic[L]):
 
     @property
     def request_context(self) -> RequestContext:
-        """The request being worked on.
+        """The request that is being handled.
 
         Raises
         ------
         LookupError
-            Outside of a handler.
+            This is not called in a handler.
         """
         return current_request.get()
 
-    # -- what it says of itself ------------------------------------------------------------------
+    # -- identity and capabilities ---------------------------------------------------------------
 
     def get_capabilities(
         self,
         notification_options: NotificationOptions | None = None,
         experimental_capabilities: Mapping[str, dict[str, Any]] | None = None,
     ) -> ServerCapabilities:
-        """What the handlers in the table amount to."""
+        """Return the capabilities that follow from the handlers in the table."""
         changes = notification_options or self.notification_options
         has = self._handlers.__contains__
         return ServerCapabilities(
@@ -293,7 +292,7 @@ class Server(Decorators, Generic[L]):
         notification_options: NotificationOptions | None = None,
         experimental_capabilities: Mapping[str, dict[str, Any]] | None = None,
     ) -> InitializationOptions:
-        """What the server says of itself, for `run`."""
+        """Return the server's identity, capabilities and instructions, for `run`."""
         return InitializationOptions(
             server_name=self.name,
             server_version=self.version,
@@ -304,7 +303,7 @@ class Server(Decorators, Generic[L]):
 
     @cached_property
     def info(self) -> Mapping[str, Any]:
-        """Who the server is, as on the wire."""
+        """`serverInfo`, as on the wire."""
         return InitializationOptions(
             server_name=self.name,
             server_version=self.version,
@@ -313,29 +312,29 @@ class Server(Decorators, Generic[L]):
         ).info
 
     def rename(self, name: str) -> None:
-        """Have another name; call it on the event loop's thread."""
+        """Change the server's name; call it on the event loop's thread."""
         self.name = name
         self.__dict__.pop("info", None)  # the cached property
 
     @property
     def capabilities(self) -> ServerCapabilities:
-        """What the server can do, as both `initialize` and `server/discover` give it."""
+        """The capabilities that `initialize` and `server/discover` return."""
         return self.get_capabilities()
 
     def instructions_for(self, profile: HostProfile = DEFAULT, rights: Rights = EVERY_RIGHT) -> str | None:
-        """The instructions for one client."""
+        """Return the instructions for one client."""
         return instructions_for(self.instructions, profile, rights)
 
     # -- life ------------------------------------------------------------------------------------
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """The server's whole life: its lifespan, around any number of conversations.
+        """Run the server: open its lifespan around any number of connections.
 
         Raises
         ------
         RuntimeError
-            It is running already.
+            The server is running already.
         """
         if self._running:
             raise RuntimeError("This server is running: within one `running()`, `serve` each conversation.")
@@ -357,7 +356,7 @@ class Server(Decorators, Generic[L]):
             await self._stopping.wait()
 
     async def serve(self, channel: Channel) -> None:
-        """Run one conversation until it is closed; call it within `running`."""
+        """Serve one connection until it is closed; call it within `running`."""
         await self._converse(ServerSession(self, channel))
 
     async def run(
@@ -367,16 +366,17 @@ class Server(Decorators, Generic[L]):
         initialization_options: InitializationOptions | None = None,
         raise_exceptions: bool = False,
     ) -> None:
-        """The server's whole life, with one conversation.
+        """Run the server for one connection, until that is closed.
 
         Parameters
         ----------
         read_stream, write_stream
-            What `stdio_server` yields.
+            The halves that `stdio_server` yields.
         initialization_options : InitializationOptions, optional
-            What the server says of itself there.
+            Identity, capabilities and instructions, instead of the server's own.
         raise_exceptions : bool
-            End, and raise, at the first exception of a handler that becomes no result: for tests.
+            Whether to end with the first exception that a handler raises, and to raise it here; for tests. An
+            exception that becomes a result with `isError` does not count.
 
         Raises
         ------
@@ -404,7 +404,7 @@ class Server(Decorators, Generic[L]):
         return [client for session in list(self._sessions) for client in session.clients.said()]
 
     def notice(self, session: ServerSession, notification: Notification) -> None:
-        """Keep a client's notification for its handler, if there is one."""
+        """Queue a client's notification for its handler, if there is one."""
         notices = self._sessions.get(session)
         if notices is not None and notification.method in self._notice_handlers:
             notices.put(notification)
@@ -426,7 +426,7 @@ class Server(Decorators, Generic[L]):
             session.announce(kind)
 
     def forget(self, sender: str) -> None:
-        """Give up what is kept for a sender: calls that wait for answers, tasks, what `on_forget` knows."""
+        """Drop the state of a sender: its tasks, its suspended calls and its kept results (`on_forget`)."""
         self._tasks.forget(sender)
         if self._suspended is not None:
             self._suspended.forget(sender)

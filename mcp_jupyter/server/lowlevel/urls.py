@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""URIs for handlers that take them as pydantic's `AnyUrl`. Imported when one is registered."""
+"""The URL type passed to handlers that declare `AnyUrl`; imported once such a handler is registered."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ __all__ = ["ListedUrl"]
 
 
 class ListedUrl(AnyUrl):
-    """A URL that equals its text too.
+    """A URL that is also equal to its text.
 
-    Programs for the first SDK look a resource up by ``listed.uri == uri``. There both are `AnyUrl`;
-    here the models keep URIs as text.
+    Programs for the first SDK look up a resource by ``listed.uri == uri``. There both are `AnyUrl`;
+    here `listed.uri` is text.
     """
 
     def __eq__(self, other: object) -> bool:
