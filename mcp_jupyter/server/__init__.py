@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""To write MCP servers, and how a server is served: stdio, Streamable HTTP, HTTP+SSE."""
+"""Write MCP servers and serve them over stdio, Streamable HTTP and HTTP+SSE."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""OAuth at the server, which is not here."""
+"""Placeholder for the first SDK's OAuth server: importing it says what to use instead."""
 
 from .._util.absent import PAGE
 

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The three tools that served notebooks have for hosts that need them: definitions, arguments, texts. Pure.
+"""Define the three constant tools, check their arguments and write their results. Pure functions.
 
-`find_tools` and `use_tool` reach tools that a host which does not list again has not seen. `read_more` reads
-a resource for a model that cannot. What they do is done by the requests that they stand for: `use_tool` is a
-`tools/call` of the inner tool, `read_more` a `resources/read`. `fastmcp.constant_tools` answers them in a
-notebook, `aggregate.constant_tools` at the endpoint of all notebooks.
+`find_tools` and `use_tool` give access to tools that were added after a host listed the tools for the last
+time. `read_more` reads a resource for a model whose host has no way to read one. Each stands for a request:
+`use_tool` for a `tools/call` of the inner tool, `read_more` for a `resources/read`. `fastmcp.constant_tools`
+answers them in a notebook, `aggregate.constant_tools` at the endpoint of all notebooks.
 """
 
 from __future__ import annotations
@@ -49,13 +49,13 @@ USE_TOOL: Final = "use_tool"
 READ_MORE: Final = "read_more"
 
 _MARK: Final = "mcp-jupyter/constant"
-"""In the `_meta` of a definition: the tool is one of these, and not a user's of the same name."""
+"""Member of a definition's `_meta` that tells a constant tool from a user's tool of the same name."""
 
 NOTE_CHARS: Final = 600
-"""Kept free for the line that says how to read on: a URI, mostly."""
+"""Characters reserved for the line that says how to read on, which is mostly a URI."""
 
 _PLACE: Final = re.compile(r"#char=([0-9]{1,12})\Z", re.ASCII)
-"""Where a part begins, as a fragment (RFC 5147 has these for text)."""
+"""The fragment of a URI that says at which character a part begins (RFC 5147)."""
 
 _OFFSET: Final = re.compile(r"(?<=[?&])offset=[0-9]*", re.ASCII)
 
@@ -110,7 +110,7 @@ CONSTANT_TOOLS: Final[Mapping[str, types.Tool]] = {
 
 
 def needed(mode: Mode, profile: HostProfile) -> dict[str, types.Tool]:
-    """The constant tools that a client gets."""
+    """Return the constant tools for a client, by name."""
     if mode != "auto":
         return dict(CONSTANT_TOOLS) if mode == "yes" else {}
     names = [] if profile.refreshes_lists else [FIND_TOOLS, USE_TOOL]
@@ -119,21 +119,21 @@ def needed(mode: Mode, profile: HostProfile) -> dict[str, types.Tool]:
 
 
 def is_name(name: object) -> TypeGuard[str]:
-    """Whether a tool that is called by `name` may be one of these; a user's may be called so too."""
+    """Whether `name` is that of a constant tool; a user's tool may have the same name."""
     return isinstance(name, str) and name in CONSTANT_TOOLS
 
 
 def is_constant(definition: object) -> bool:
-    """Whether a definition, as on the wire, is that of a constant tool."""
+    """Whether a definition, as on the wire, belongs to a constant tool."""
     meta = definition.get("_meta") if isinstance(definition, Mapping) else None
     return isinstance(meta, Mapping) and meta.get(_MARK) is True
 
 
 def stands_for(params: Mapping[str, Any]) -> tuple[str, Mapping[str, Any]] | None:
-    """The method and the params that say what a call of a constant tool uses; None for any other call.
+    """Return the method and params of the request that a call of a constant tool stands for.
 
-    For who asks whether a sender may. What is malformed uses nothing, and neither does `find_tools`: its
-    method is "ping" then, which everybody may.
+    Access checks use this. A call of `find_tools` and a malformed call use no tool or resource: for them the
+    method is "ping", which every sender may use. None for a call of any other tool.
     """
     name, arguments = params.get("name"), params.get("arguments")
     if not is_name(name):
@@ -150,19 +150,20 @@ def stands_for(params: Mapping[str, Any]) -> tuple[str, Mapping[str, Any]] | Non
 
 
 def query_in(arguments: Mapping[str, Any] | None) -> str:
-    """The query of a call of `find_tools`.
+    """Return the query of a call of `find_tools`.
 
     Raises
     ------
     ToolError
-        What is wrong with the arguments, in words that a model can act on. So do the others here.
+        The arguments are invalid; the message says how to correct them. The same holds for `inner_call` and
+        `uri_in`.
     """
     found = _only(FIND_TOOLS, arguments or {}, ("query",)).get("query")
     return "" if found is None else _string(FIND_TOOLS, "query", "words to look for", found)
 
 
 def inner_call(arguments: Mapping[str, Any] | None) -> tuple[str, dict[str, Any]]:
-    """The inner tool's name and arguments in a call of `use_tool`."""
+    """Return the inner tool's name and arguments from a call of `use_tool`."""
     arguments = arguments or {}
     if arguments.get("name") is None:
         raise ToolError(
@@ -180,7 +181,7 @@ def inner_call(arguments: Mapping[str, Any] | None) -> tuple[str, dict[str, Any]
 
 
 def _object(name: str, value: Any) -> dict[str, Any]:
-    """Some hosts send objects as JSON text."""
+    """Return the arguments as a dict. Some hosts send objects as JSON text."""
     read = value
     if isinstance(value, str) and not has_too_many_containers(value):
         with suppress(ValueError):
@@ -196,7 +197,7 @@ def _object(name: str, value: Any) -> dict[str, Any]:
 
 
 def uri_in(arguments: Mapping[str, Any] | None) -> str:
-    """The URI of a call of `read_more`."""
+    """Return the URI of a call of `read_more`."""
     arguments = _only(READ_MORE, arguments or {}, ("uri",))
     if arguments.get("uri") is None:
         raise ToolError(f"{READ_MORE}: 'uri' is missing: the URI of the resource to read.")
@@ -222,25 +223,29 @@ def _kind(value: Any) -> str:
     return kinds.get(type(value), "an object")
 
 
-# -- what is read ------------------------------------------------------------------------------------
+# -- read_more ---------------------------------------------------------------------------------------
 
 
 def split_uri(uri: str) -> tuple[str, int]:
-    """The URI without the place in the text that it names, and that place."""
+    """Split a URI into the URI without its `#char=` fragment and the offset that this names (default 0)."""
     uri = uri.strip()
     match = _PLACE.search(uri)
     return (uri, 0) if match is None else (uri[: match.start()], int(match[1]))
 
 
 def part_of(contents: Sequence[Any], uri: str, start: int, profile: HostProfile) -> str:
-    """What a host's model reads of a resource at once, and how to read on.
+    """Return the next part of a resource that fits the host, and a line that says how to read on.
 
     Parameters
     ----------
     contents : sequence of mapping
-        Of a `resources/read` result, as on the wire.
+        The contents of a `resources/read` result, as on the wire.
     uri : str
-        As it was read; `start` is where this part begins.
+        The URI that was read, without fragment.
+    start : int
+        Offset of the part in the text, in characters.
+    profile : HostProfile
+        The host's profile, which limits the part.
 
     Raises
     ------
@@ -263,13 +268,13 @@ def _as_text(item: Mapping[str, Any], uri: str) -> str:
     if isinstance(text, str):
         return text
     blob = item.get("blob")
-    size = len(blob) * 3 // 4 if isinstance(blob, str) else 0
+    size = len(blob) * 3 // 4 if isinstance(blob, str) else 0  # base64 has four characters for three bytes
     kind = item.get("mimeType")
     return f"{uri} is not text ({kind if isinstance(kind, str) else 'no type'}, about {size} bytes)."
 
 
 def _fitting(text: str, profile: HostProfile) -> str:
-    """The longest beginning that the host takes whole; to the end of a line where it has lines."""
+    """Return the longest beginning that the host hands on uncut, up to the end of a line if there is one."""
     room = min(profile.text_chars, profile.result_chars) - NOTE_CHARS
     if len(text) <= room and json_size(text) <= room and text.count("\n") < profile.text_lines:
         return text
@@ -277,7 +282,7 @@ def _fitting(text: str, profile: HostProfile) -> str:
 
 
 def _next_page(items: Sequence[Mapping[str, Any]], uri: str) -> str:
-    """How to read what follows a page, of rows or of a text, where it is one of more."""
+    """Return the line that says how to read the next page of rows or text; empty after the last page."""
     meta = items[0].get("_meta") if len(items) == 1 else None
     if not isinstance(meta, Mapping):
         return ""
@@ -296,18 +301,18 @@ def _at(uri: str, offset: int) -> str:
 
 
 def _on(unit: str, start: int, end: int, total: int, uri: str) -> str:
-    """The last line of a part, in the words of a result that was cut."""
+    """Return the last line of a part, in the wording of a result that was cut."""
     where = f"{unit.capitalize()} {start} to {end - 1} of {total}."
     return f"\n... {where} To read on, call the tool {READ_MORE} with {uri}"
 
 
 def unreadable(uri: str, reason: str, known: Sequence[str]) -> ToolError:
-    """The error for a URI that cannot be read: why, and what URIs look like.
+    """Return the error for a URI that cannot be read: the reason, and what URIs look like.
 
     Parameters
     ----------
     known : sequence of str
-        URIs that the caller may read; `MAX_NAMED` are shown.
+        URIs that the caller may read; at most `MAX_NAMED` are shown.
     """
     there_are = f" There are: {join_names(known)}." if known else ""
     return ToolError(
@@ -317,36 +322,36 @@ def unreadable(uri: str, reason: str, known: Sequence[str]) -> ToolError:
     )
 
 
-# -- tool search ---------------------------------------------------------------------------------
+# -- find_tools ----------------------------------------------------------------------------------
 #
-# Find tools by words, and show what was found to a model, as text. Pure: calls nothing.
+# Find tools by words and describe them to a model as text.
 
 MAX_FOUND: Final = 20
-"""Tools that are shown with their schemas: a model that needs more asks with other words."""
+"""Tools shown with their schemas; for others, the model calls again with a narrower query."""
 
 MAX_QUERY_CHARS: Final = 500
-"""Of a query: a sentence or two. The rest is not looked at."""
+"""Characters of a query: a sentence or two. The rest is ignored."""
 
 _NAME_WEIGHT, _TITLE_WEIGHT, _ARGUMENT_WEIGHT, _DESCRIPTION_WEIGHT = 8, 4, 3, 2
 _WHOLE_NAME: Final = 100
 
 _PARTS: Final = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[^\W\d_A-Z]+|\d+")
-"""The words of a name or text: `topCustomers2` has three."""
+"""Matches one word of a name or text: `topCustomers2` has three."""
 
 _CALL: Final = "Call one by its name, or with use_tool(name, arguments) if it is not in your list of tools."
 
 
 def found_tools(query: str, tools: Sequence[Mapping[str, Any]], chars: int) -> str:
-    """The tools that a query finds, best first, as text.
+    """Return the tools that match a query as text, best first.
 
     Parameters
     ----------
     query : str
         Words of names, titles, descriptions or arguments; empty for all tools.
     tools : sequence of mapping
-        Definitions as `tools/list` gives them.
+        Definitions as `tools/list` has them.
     chars : int
-        The longest answer.
+        About the most characters of the text.
     """
     query = query.strip()[:MAX_QUERY_CHARS]
     if not tools:
@@ -365,11 +370,11 @@ def _count(tools: Sequence[Any]) -> str:
     return "1 tool" if len(tools) == 1 else f"{len(tools)} tools"
 
 
-# -- what matches ------------------------------------------------------------------------------------
+# -- ranking -----------------------------------------------------------------------------------------
 
 
 def _ranked(query: str, tools: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    """Those with a word of the query, the most and the best matches first, else in the order of the list."""
+    """Return the tools that match a word of the query, best first; equal ones in the order of the list."""
     words = _words(query)
     scored = [(_score(query, words, tool), tool) for tool in tools]
     return [tool for score, tool in sorted(scored, key=lambda pair: -pair[0]) if score > 0]
@@ -390,7 +395,10 @@ def _score(query: str, words: Sequence[str], tool: Mapping[str, Any]) -> int:
 
 
 def _best(word: str, places: Iterable[tuple[int, Sequence[str]]]) -> int:
-    """Twice a field's weight for the word itself, once for one that begins so or is a longer form of it."""
+    """Return a word's best score in the fields.
+
+    An equal word counts twice the field's weight; if one word begins with the other, it counts once.
+    """
     best = 0
     for weight, words in places:
         if word in words:
@@ -408,12 +416,12 @@ def _words(text: str) -> list[str]:
     return [part.casefold() for part in _PARTS.findall(text)]
 
 
-# -- what is shown -----------------------------------------------------------------------------------
+# -- text of the result ------------------------------------------------------------------------------
 
 
 def _listed(head: str, tools: Sequence[Mapping[str, Any]], chars: int) -> str:
-    """One line a tool."""
-    lines, left = [head], chars - len(head) - 60
+    """Return one line for each tool, as many as fit in `chars`."""
+    lines, left = [head], chars - len(head) - 60  # for the line that counts the rest
     for number, tool in enumerate(tools):
         line = _line(tool)
         left -= len(line) + 1
@@ -424,12 +432,12 @@ def _listed(head: str, tools: Sequence[Mapping[str, Any]], chars: int) -> str:
 
 
 def _described(head: str, tools: Sequence[Mapping[str, Any]], chars: int) -> str:
-    """Each tool with its description and schema, as many as there is room for; the others in a line each."""
-    parts, left = [head], chars - len(head) - chars // 5
+    """Return tools with description and schema, as many as fit, and the others in one line each."""
+    parts, left = [head], chars - len(head) - chars // 5  # the last fifth is for those in one line
     for number, tool in enumerate(tools):
         part = _entry(tool, left)
         left -= len(part) + 2
-        if number == MAX_FOUND or (left < 0 and number):
+        if number == MAX_FOUND or (left < 0 and number):  # the best match is always described
             rest = chars - sum(map(len, parts)) - 2 * len(parts)
             return "\n\n".join([*parts, _listed(f"{len(tools) - number} more match:", tools[number:], rest)])
         parts.append(part)
@@ -448,7 +456,7 @@ def _entry(tool: Mapping[str, Any], room: int) -> str:
     if about := _first_paragraph(tool):
         lines.append(shorten(about, MAX_MESSAGE_CHARS))
     schema = dumps(tool.get("inputSchema") or {}).decode("utf-8")
-    if len(schema) > room:  # a part of it would be no JSON
+    if len(schema) > room:  # part of a schema is invalid JSON: the names of the arguments help more
         names = ", ".join(_arguments(tool))
         schema = shorten(f"too long to be shown ({len(schema)} characters); their names: {names}", room)
     lines.append(f"Arguments: {schema}")

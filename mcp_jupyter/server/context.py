@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""One request as its handler sees it: who sent it, and the progress and log messages sent in its course.
+"""The context of one request: its sender and client, and the progress and log messages sent during it.
 
-Belongs to the event loop's thread; the `Context` that functions get crosses threads on top of this. What a
-request may ask its client is in `client_requests`.
+A `RequestContext` belongs to the event loop's thread; the `Context` that functions get wraps it and may be
+used on any thread. Requests to the client are left to `client_requests`.
 """
 
 from __future__ import annotations
@@ -30,50 +30,50 @@ if TYPE_CHECKING:
 __all__ = ["LOG_LEVELS", "RequestContext", "RequestMeta", "current_request"]
 
 LOG_LEVELS: Final = ("debug", "info", "notice", "warning", "error", "critical", "alert", "emergency")
-"""In rising order of weight (RFC 5424; spec, server/utilities/logging)."""
+"""Log levels, from the least to the most severe (RFC 5424; spec, server/utilities/logging)."""
 
 MIN_SILENT_SECONDS: Final = 1.0
-"""A running call that has just reported progress needs no heartbeat: one message a second is enough."""
+"""Seconds after a report of progress in which no heartbeat is sent: one message a second is enough."""
 
 MIN_STEP: Final = 1e-9
-"""How far a report of ours is above the one before it: less than a function's own steps, so that its next
-report is above ours."""
+"""By how much a heartbeat raises the progress value. It is smaller than a function's own steps, so that the
+function's next report is above the heartbeat."""
 
 current_request: ContextVar[RequestContext] = ContextVar("current_request")
-"""The request that the code at hand works for; set around each handler."""
+"""The request that the current task works for; set before each handler runs."""
 
 
 class RequestMeta(dict[str, Any]):
-    """A request's `_meta`: a mapping, with the one member that the first SDK has as an attribute."""
+    """A request's `_meta`: a mapping with `progressToken` as an attribute, as in the first SDK."""
 
     @property
     def progressToken(self) -> int | str | None:  # noqa: N802 - the wire's name
-        """What progress is reported under; None when the caller wants no progress."""
+        """The token for progress notifications; None if the caller wants no progress."""
         token = self.get("progressToken")
         return token if type(token) in (int, str) else None
 
 
 class RequestContext:
-    """One request being worked on.
+    """One request that is being handled.
 
     Attributes
     ----------
     request_id : int or str
     method : str
     call : InboundRequest
-        The request as the connection has it. Of a suspended call, that of the latest round.
+        The request as the connection has it; of a suspended call, the request of the latest round.
     began : float
-        When work on it began (`time.monotonic`).
+        When handling began (`time.monotonic`, seconds).
     era : Era
-        The rules of the version it was made in.
+        The rules of the request's protocol version.
     conversation : ServerSession
-        What it came in on.
+        The session that the request arrived on.
     lifespan_context : Any
         What the server's lifespan yielded.
     arguments : collection of str
         The names of the arguments that the called tool takes.
     suspended : SuspendedCall or None
-        The call that may outlive this request (modern era), which is asked through that.
+        The call that may outlive this request (modern era); it carries the questions to the client.
     """
 
     __slots__ = (
@@ -109,19 +109,19 @@ class RequestContext:
         self.suspended: SuspendedCall | None = None
         self.lifespan_context = lifespan_context
         self._threshold = LOG_LEVELS.index(level) if level in LOG_LEVELS else None
-        self._own_progress: float | None = None  # of the function's own reports
-        self._sent_progress: float | None = None  # of all
+        self._own_progress: float | None = None  # of the function's last report
+        self._sent_progress: float | None = None  # of the last message, heartbeats included
         self._total: float | None = None
         self._said: str | None = None  # the function's last message
         self._sent_at = -math.inf
         self._token = RequestMeta(call.meta).progressToken
 
     def rebind(self, other: RequestContext) -> None:
-        """Go on as the context of another request: the next round of the same call."""
+        """Switch to another request: the next round of the same call."""
         self.call, self.began = other.call, other.began
         self.conversation = other.conversation
         self._threshold = other._threshold
-        self._own_progress = self._sent_progress = None
+        self._own_progress = self._sent_progress = None  # the values of a new token may begin anew
         self._token = other._token
 
     @property
@@ -141,34 +141,34 @@ class RequestContext:
 
     @property
     def sender(self) -> str:
-        """Who sent the request, as far as the transport knows (see `Message`)."""
+        """The sender of the request (see `Message`); empty if the channel has only one sender."""
         return self.call.sender
 
     @property
     def rights(self) -> Rights:
-        """What the sender may use, where only the server knows what a call is for.
+        """What the sender may use; needed for calls such as `use_tool`, which the front cannot check.
 
-        Every right, unless the front knows the sender and has not said which rights it has: then none.
+        Every right if the sender is unknown; no right if the front names a sender without its rights.
         """
         return self.call.rights or (NO_RIGHT if self.sender else EVERY_RIGHT)
 
     def delegate(self) -> None:
-        """The request is for another tool than its headers say: they have none of that tool's parameters."""
+        """Drop the headers: the call is for an inner tool, and they have only the outer tool's parameters."""
         if self.era.rounds:
             self.call.headers = None
 
     def check_headers(self, expected: Mapping[str, tuple[str, ...]], arguments: Mapping[str, Any]) -> None:
-        """Compare a call's `Mcp-Param-` headers, where the transport has any, with its arguments.
+        """Compare a call's `Mcp-Param-` headers with its arguments, if the transport has headers.
 
         Parameters
         ----------
         expected : mapping
-            What `param_headers` found in the tool's schema.
+            The result of `param_headers` for the tool's schema.
 
         Raises
         ------
         ProtocolError
-            HEADER_MISMATCH, naming the header (spec 2026-07-28, basic/transports/streamable-http).
+            HEADER_MISMATCH; the message names the header (spec 2026-07-28, basic/transports/streamable-http).
         """
         given = self.call.headers
         if given is None or not self.era.rounds:
@@ -181,36 +181,36 @@ class RequestContext:
             raise ProtocolError(HEADER_MISMATCH, f"{exc}.") from None
 
     def is_own(self, error: Exception) -> bool:
-        """Whether an error that came of a tool is this request's: a JSON-RPC error, no tool result.
+        """Whether an error that a tool raised answers the request as a JSON-RPC error.
 
-        An `McpError` of somebody else's, whom the tool asked in turn, is the tool's.
+        All others become results with `isError`, also an `McpError` that the tool got from another server.
         """
         if isinstance(error, MissingCapability | UrlElicitationRequired):
             return self.era.is_of_request(error.code)
         return isinstance(error, ProtocolError)
 
     def close_stream(self) -> None:
-        """End the HTTP response of this request before its answer; the client comes back for the rest.
+        """End the HTTP response of this request early; the client reconnects for the result.
 
-        Only clients of 2025-11-25 can, and only over Streamable HTTP: for others nothing happens.
+        Only clients of 2025-11-25 over Streamable HTTP can do this; for all others nothing happens.
         """
         if self.call.headers is not None and not self.era.rounds:
             self.call.notify(CLOSE_STREAM, {})
 
     @property
     def name(self) -> str:
-        """The tool or prompt that the request names, or the resource; else the method."""
+        """The name of the request's tool or prompt, or the URI of its resource; else its method."""
         name = self.call.params.get("name", self.call.params.get("uri"))
         return name if isinstance(name, str) else self.method
 
     @property
     def session(self) -> RequestSession:
-        """The client as this request sees it, with the SDK's names."""
+        """The client as this request sees it, with the method names of the first SDK."""
         return RequestSession(self)
 
     @property
     def client_capabilities(self) -> Mapping[str, Any]:
-        """What the client has declared, as received: in this request, or in its handshake."""
+        """The capabilities that the client declared, as received: in this request, or in `initialize`."""
         if self.era.rounds:
             declared = self.call.meta.get(CLIENT_CAPABILITIES)
             return declared if isinstance(declared, dict) else {}
@@ -218,7 +218,7 @@ class RequestContext:
 
     @property
     def client_info(self) -> Mapping[str, Any]:
-        """The client's `clientInfo`, as received: in this request, or in its handshake."""
+        """The client's `clientInfo`, as received: in this request, or in `initialize`."""
         if self.era.rounds:
             info = self.call.meta.get(CLIENT_INFO)
             return info if isinstance(info, dict) else {}
@@ -226,19 +226,19 @@ class RequestContext:
 
     @property
     def profile(self) -> HostProfile:
-        """What the client's host does with what it gets."""
+        """What the client's host hands to its model."""
         return profile_of(self.client_info)
 
     @property
     def wants_progress(self) -> bool:
-        """Whether the caller asked to hear of progress."""
+        """Whether the caller asked for progress notifications."""
         return self._token is not None
 
     def progress(self, progress: float, total: float | None = None, message: str | None = None) -> None:
-        """Report progress, when the caller asked for it.
+        """Report progress, if the caller asked for it.
 
-        The number must rise from report to report (spec, basic/utilities/progress): one that does not
-        is not sent.
+        Values must rise from report to report (spec, basic/utilities/progress): one that does not rise is
+        dropped.
         """
         if self.suspended is not None and message is not None:
             self.suspended.message = message  # for `tasks/get`
@@ -247,29 +247,29 @@ class RequestContext:
         self._own_progress, self._total = progress, total
         self._said = message or self._said
         last = self._sent_progress
-        # A report of ours may stand in between.
+        # A heartbeat since then may have reached the same value.
         self._send(progress if last is None or progress > last else _above(last), total, message)
 
     def waiting(self, message: str) -> None:
-        """Say why nothing happens yet."""
+        """Report what the call is waiting for."""
         self._say(message)
 
     def running(self, seconds: float, line: str) -> None:
-        """Say that the function runs, unless it has just said something itself.
+        """Send a heartbeat, unless another progress message was sent within the last second.
 
         Parameters
         ----------
         seconds : float
-            Since when.
+            For how long the function has been running.
         line : str
-            What it printed last; where it is empty, its last message stands in its place.
+            The last line that it printed; if empty, the message of its last report is sent instead.
         """
         if monotonic() - self._sent_at >= MIN_SILENT_SECONDS:
             about = line or shorten(self._said or "")
             self._say(f"running for {seconds:.0f} s" + (f": {about}" if about else ""))
 
     def _say(self, message: str) -> None:
-        """Send our own progress, only just above the last value: the function's next step may be small."""
+        """Send a message with a value just above the last one: the function's next step may be small."""
         if self.suspended is not None:
             self.suspended.message = message
         if self._token is not None:
@@ -285,7 +285,7 @@ class RequestContext:
         self.call.notify("notifications/progress", params)
 
     def log(self, level: str, data: Any, logger: str | None = None) -> None:
-        """Send a log message, when the caller wants messages of this level."""
+        """Send a log message, if the caller wants messages of this level."""
         if self._threshold is None or LOG_LEVELS.index(level) < self._threshold:
             return
         params = {"level": level, "data": data}
@@ -295,7 +295,7 @@ class RequestContext:
 
     @property
     def takes_tasks(self) -> bool:
-        """Whether the client takes a handle in place of a result."""
+        """Whether the client accepts a task handle instead of a result (it declares the tasks extension)."""
         extensions = self.client_capabilities.get("extensions")
         return bool(self.era.rounds) and isinstance(extensions, Mapping) and TASKS_EXTENSION in extensions
 
@@ -305,23 +305,24 @@ class RequestContext:
         return self.method == "tools/call" and self.takes_tasks
 
     def require_tasks(self) -> None:
-        """Refuse a client that does not take tasks.
+        """Refuse a client that has not declared the tasks extension.
 
         Raises
         ------
         MissingCapability
+            The client has not declared it.
         """
         if not self.takes_tasks:
             raise self.era.missing_capability({"extensions": {TASKS_EXTENSION: {}}})
 
     def become_task(self) -> None:
-        """Answer the request with a handle now, where the client takes one."""
+        """Answer the request with a task handle now, if the client accepts one; else do nothing."""
         if self.suspended is not None and self.may_become_task:
             self.suspended.declare_task()
 
     @staticmethod
     def requested_level(meta: Mapping[str, Any]) -> str | None:
-        """The log level a modern request asks for in its `_meta`; None means: no messages."""
+        """Return the log level that a modern request asks for in its `_meta`; None: it wants no messages."""
         level = meta.get(LOG_LEVEL)
         return level if isinstance(level, str) else None
 

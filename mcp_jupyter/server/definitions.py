@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The definition of a tool as each host gets it.
+"""Adapt the definition of a tool to the host that gets it.
 
-Some hosts drop `$defs`, defaults or structured content. For them, input schemas have no references and say
-defaults in words; the rest follows the host's profile. Definitions are JSON here, as on the wire: a notebook
-uses this module for its own tools, and the endpoint of all notebooks for the tools of each.
+Some hosts drop `$defs`, defaults or structured content. For them, references in input schemas are replaced,
+and descriptions state the defaults; the rest follows the host's profile. Definitions are JSON here, as on the
+wire, because the endpoint of all notebooks adapts the tools of every notebook with the same functions.
 """
 
 from __future__ import annotations
@@ -31,37 +31,38 @@ JSONObject = dict[str, Any]
 ALWAYS_LOADED: Final = {"anthropic/alwaysLoad": True}
 ALWAYS_LOADED_TOOLS: Final = 10
 ALWAYS_LOADED_CHARS: Final = 8_000
-"""Claude Code shows its model only the names of tools until it searches. Few, small ones are always there."""
+"""Claude Code shows its model only the names of tools until the model searches. A list of at most this many
+tools and bytes of JSON asks to be loaded at once."""
 
 UNSIZED_CHARS: Final = 50_000
-"""Claude Code puts a longer result into a file, unless the tool says that its results may be longer."""
+"""Characters. Claude Code puts a longer result into a file, unless the tool declares a larger size."""
 
 MAX_INLINED_PARTS: Final = 2_000
-"""Schemas that one with its references replaced may have. References within references multiply."""
+"""Subschemas of a schema after its references are replaced; references within references multiply them."""
 
 MAX_DEFAULT_CHARS: Final = 60
-"""A longer default is not repeated in words."""
+"""Characters of JSON. A longer default is not repeated in the description."""
 
 _FACTS: Final = "mcp-jupyter/results"
-"""The member of `_meta` that `ResultFacts` travels in."""
+"""The member of `_meta` that carries `ResultFacts`."""
 
 _PRINTED: Final = {"type": "string", "description": "What the call printed."}
 
 
 @dataclass(frozen=True, slots=True)
 class ResultFacts:
-    """What the definition of a tool depends on, beside the definition itself.
+    """Facts about a tool's results that its adapted definition depends on.
 
-    A notebook sends it to the endpoint of all notebooks, in `_meta` of each tool.
+    A notebook sends them to the endpoint of all notebooks, in the `_meta` of each tool.
 
     Attributes
     ----------
     wrapped : bool
-        The structured content is an object of ours around the value: `{"result": value}`.
+        Whether we wrap the value for structured content: `{"result": value}`.
     prints : bool
-        Results have what the call printed.
+        Whether results contain what the call printed.
     budget : int or None
-        How many characters a result may have, where the user has set it.
+        The user's limit for a result, in characters; None without one.
     """
 
     wrapped: bool = False
@@ -70,7 +71,7 @@ class ResultFacts:
 
     @classmethod
     def split(cls, definition: Mapping[str, Any]) -> tuple[ResultFacts, JSONObject]:
-        """The facts that came with a definition, and the definition without them."""
+        """Return the facts in a definition's `_meta`, and the definition without them."""
         own = dict(definition)
         meta = _object(own.pop("_meta", None))
         found = _object(meta.get(_FACTS))
@@ -84,7 +85,7 @@ class ResultFacts:
         ), own
 
     def beside(self, definition: JSONObject) -> JSONObject:
-        """The definition with these facts in its `_meta`."""
+        """Return the definition with these facts in its `_meta`."""
         return _with_meta(
             definition,
             {_FACTS: {"wrapped": self.wrapped, "prints": self.prints, "budget": self.budget}},
@@ -92,16 +93,16 @@ class ResultFacts:
 
 
 def for_host(definition: JSONObject, profile: HostProfile, facts: ResultFacts) -> JSONObject:
-    """The definition as a host gets it.
+    """Return the definition of a tool as a host gets it.
 
     Parameters
     ----------
     definition : dict
-        As its author wrote it; it is not changed.
+        The definition as its author wrote it; it is not changed.
     profile : HostProfile
-        The host's, whatever the budget.
+        The host's profile, without the user's limit for results.
     facts : ResultFacts
-        Of the tool's results.
+        The facts about the tool's results.
     """
     if profile.name == OWN.name:
         return definition
@@ -124,7 +125,7 @@ def for_host(definition: JSONObject, profile: HostProfile, facts: ResultFacts) -
 
 
 def _is_text(output: object, facts: ResultFacts) -> bool:
-    """Whether the structured content is a text and nothing else."""
+    """Whether the structured content is only a text."""
     result = _object(_object(output).get("properties")).get("result")
     return facts.wrapped and _object(result).get("type") == "string"
 
@@ -134,26 +135,29 @@ def _object(value: object) -> Mapping[str, Any]:
 
 
 def _with_meta(definition: JSONObject, meta: Mapping[str, Any]) -> JSONObject:
-    """The definition with more in its `_meta`; what its author has put there stays."""
+    """Return the definition with `meta` added to its `_meta`; the author's own members take precedence."""
     return {**definition, "_meta": {**meta, **_object(definition.get("_meta"))}}
 
 
 def always_loaded(profile: HostProfile, definitions: list[JSONObject]) -> list[JSONObject]:
-    """The definitions of a list; where they are few, marked so that the host always loads them all."""
+    """Return the definitions of a list; if they are few, mark them so that the host loads them all."""
     if not profile.loads_always or not _are_few(definitions):
         return definitions
     return [_with_meta(each, ALWAYS_LOADED) for each in definitions]
 
 
 def _are_few(definitions: Collection[JSONObject]) -> bool:
-    """Whether the tools of a list are so few and small that a host may always load them all."""
+    """Whether a list is within `ALWAYS_LOADED_TOOLS` and `ALWAYS_LOADED_CHARS`."""
     if len(definitions) > ALWAYS_LOADED_TOOLS:
         return False
     return sum(len(dumps(each)) for each in definitions) <= ALWAYS_LOADED_CHARS
 
 
 def self_contained(schema: dict[str, Any]) -> dict[str, Any]:
-    """An input schema without references, but for recursive ones, whose descriptions say the defaults."""
+    """Replace the references in an input schema, and add defaults to the descriptions.
+
+    References that are recursive stay, and so do all of them if the schema would become too large.
+    """
     try:
         inlined = _Inliner(schema).schema
     except _TooLarge:
@@ -163,11 +167,11 @@ def self_contained(schema: dict[str, Any]) -> dict[str, Any]:
 
 
 class _TooLarge(Exception):
-    """A schema would have too many parts."""
+    """The schema would have more than `MAX_INLINED_PARTS` subschemas."""
 
 
 class _Inliner:
-    """Replaces the references of one schema to its own `$defs`."""
+    """Replaces the references of one schema to its own `$defs`; `schema` is the result."""
 
     def __init__(self, schema: dict[str, Any]) -> None:
         self._definitions = schema.get("$defs") or {}
@@ -187,15 +191,16 @@ class _Inliner:
         name = self._named(schema)
         if name is None:
             return replace_subschemas(schema, lambda part: self._inlined(part, within))
-        if name in within:
+        if name in within:  # the definition contains itself: this reference and `$defs` stay
             self._recursive.add(name)
             return schema
         target = self._inlined(self._definitions[name], (*within, name))
+        # Keywords beside the reference, such as a description, take precedence over the definition's.
         beside = {key: part for key, part in schema.items() if key != "$ref"}
         return {**target, **beside}
 
     def _named(self, schema: dict[str, Any]) -> str | None:
-        """The definition that a schema refers to."""
+        """Return the name of the definition that a schema refers to, or None."""
         reference = schema.get("$ref")
         if not isinstance(reference, str) or not reference.startswith("#/$defs/"):
             return None
@@ -204,7 +209,7 @@ class _Inliner:
 
 
 def _described(schema: Any) -> Any:
-    """A schema in which each property with a default says it in its description."""
+    """Return the schema with the default of each property added to its description."""
     if not isinstance(schema, dict):
         return schema
     described = replace_subschemas(schema, _described)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Tasks of 2025-11-25, which are not here."""
+"""Placeholder for the first SDK's tasks of 2025-11-25: importing it says what to use instead."""
 
 from .._util.absent import TASKS
 

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What each host hands to its model, by the name that its client gives.
+"""Table of hosts: what each hands to its model, looked up by the client's `name` in `clientInfo`.
 
-One table, measured with the real programs: a scripted model wrote down what it was handed. Results, lists and
-instructions are made to fit a request's profile. Nothing else in the server looks at a client's name.
+The values were measured with the real programs: a scripted model recorded its input. The server fits results,
+lists and instructions to the profile of a request, and no other code depends on a client's name.
 """
 
 from __future__ import annotations
@@ -17,75 +17,75 @@ from .._util.text import safe_line
 __all__ = ["AGGREGATE", "DEFAULT", "OWN", "PROFILES", "HostProfile", "Structure", "host_title", "profile_of"]
 
 Structure = Literal["none", "typed", "promised", "all"]
-"""Which structured results are sent: none; those that a return annotation promises, unless it is only a text;
-those that it promises; or all there are."""
+"""Which results have structured content. "promised": those of tools with an output schema; "typed": these,
+unless the schema is that of a text."""
 
 MAX_SIZED_CHARS: Final = 500_000
-"""The most that Claude Code takes for `anthropic/maxResultSizeChars`."""
+"""Characters. The largest `anthropic/maxResultSizeChars` that Claude Code accepts."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HostProfile:
-    """What one host does with what it gets.
+    """What one host hands to its model, and how it treats calls, lists and results.
 
-    Sizes are bytes of JSON in UTF-8: a character of ASCII text is one; some hosts count others as several.
+    Sizes are bytes of JSON in UTF-8, because some hosts count a character beyond ASCII as several.
 
     Attributes
     ----------
     name : str
-        The `name` in `clientInfo`; of Qwen Code without the server's name, which it appends.
+        The `name` in `clientInfo`; for Qwen Code without the server's name, which it appends.
     title : str
-        The host's name for people.
+        The host's name as shown to users.
     version, measured : str
         The version that was measured, and the day.
     source : str
         How it was measured.
     structure : "none", "typed", "promised" or "all"
-        Which structured results are sent. Where a host takes them it may drop or double the text.
+        Which results are sent with structured content. A host that takes it may drop or repeat the text.
     structure_chars : int
-        Of structured content: a client that is a program wants all of it.
+        Limit of structured content. Clients that are programs need all of it.
     media_chars : int
-        Of all pictures and sounds of a result, in base64. Claude Desktop takes a megabyte. Hosts hand
-        pictures over beside the text, so a limit of the text is none of theirs.
+        Limit of all pictures and sounds of a result, in base64. Claude Desktop takes a megabyte. Hosts do not
+        count pictures as part of the text, so this is separate from `result_chars`.
     structure_hides_pictures : bool
-        A picture beside structured content does not reach the model.
+        Whether the host drops pictures from a result with structured content.
     structures_json_text : bool
-        It takes a first text that is JSON for structured content, and a number or a list for an error:
-        such a value is sent as `{"result": ...}` too.
+        Whether the host parses a first text that is JSON as structured content, and then fails on a number
+        or a list: such a value is also sent as `{"result": ...}`.
     result_chars : int
-        Of one whole result. A longer one is cut in the middle by the host, or put into a file.
+        Limit of one whole result. The host cuts a longer one in the middle, or puts it into a file.
     page_chars, text_chars, error_chars : int
-        Of the rows of a data frame, of one text, and of an error.
+        Limits of the rows of a data frame, of one text, and of an error.
     text_lines : int
-        Of one text.
+        Limit of one text, in lines.
     pictures : bool
-        Pictures reach the model as pictures.
+        Whether pictures reach the model as pictures.
     picture_texts : bool
-        A text of ours stands beside each picture.
+        Whether we add a text beside each picture.
     refreshes_lists : bool
-        It asks for the lists again when it hears that they changed.
+        Whether the host requests a list again after a notification that it changed.
     lists_once : bool
-        It goes without the tools that it is not told of in its first second, unless its user has set
-        otherwise; nor does it ask for them again.
+        Whether the host lists tools once, within a second of its start: it never gets later tools, unless its
+        user has configured it to wait.
     reads_results : bool
-        Its model can read a URI that is in no list of resources.
+        Whether the model can read a URI that is not in the list of resources.
     silent_seconds : float or None
-        The host ends a call without progress after that long. None: no limit was found.
+        Seconds after which the host ends a call without progress. None: no limit was found.
     progress_resets : bool
-        A progress notification starts that time again.
+        Whether a progress notification restarts `silent_seconds`.
     instructions_chars : int
-        Of the server's instructions.
+        Limit of the server's instructions.
     unanswered : frozenset of str
-        Capabilities that it declares and never answers.
+        Capabilities that the host declares but whose requests it never answers.
     plain_schemas : bool
-        Input schemas are sent without references, and with their defaults in words: some hosts drop `$defs`
-        or `default`. Other clients get them as the protocol has them.
+        Whether input schemas are sent without references, and with defaults in the descriptions: some hosts
+        drop `$defs` or `default`.
     loads_always, sizes_results : bool
-        It reads `anthropic/alwaysLoad`, `anthropic/maxResultSizeChars` in a tool's `_meta`.
+        Whether the host reads `anthropic/alwaysLoad`, `anthropic/maxResultSizeChars` in a tool's `_meta`.
     takes_more : bool
-        It takes results of more than `result_chars` characters where the user allows them.
+        Whether the host takes results of more than `result_chars`, if the user allows them.
     printed : bool
-        What a call printed is part of the result: log messages reach no model.
+        Whether results contain what the call printed: hosts do not show log messages to the model.
     """
 
     name: str
@@ -119,12 +119,13 @@ class HostProfile:
     printed: bool = True
 
     def within(self, budget: int | None) -> HostProfile:
-        """The profile where the user has set how many characters a result may have."""
+        """Return the profile with the user's limit for a result, in characters; None: no limit was set."""
         return self if budget is None else _within(self, budget)
 
 
 @lru_cache(maxsize=64)
 def _within(profile: HostProfile, budget: int) -> HostProfile:
+    # A host that reads sizes, or takes more, can be sent more than its usual limit; others only less.
     whole = min(budget, MAX_SIZED_CHARS) if profile.sizes_results else budget
     if not (profile.takes_more or profile.sizes_results):
         whole = min(budget, profile.result_chars)
@@ -277,11 +278,11 @@ OWN: Final = HostProfile(
     printed=False,
     plain_schemas=False,
 )
-"""Our own client: everything, for its results are values in a notebook."""
+"""Our own client gets everything, because its results are values in a notebook."""
 
 AGGREGATE: Final = replace(OWN, name="mcp_jupyter.aggregate", title="the endpoint of all notebooks")
-"""The endpoint of all notebooks, as a client of each. It lists for hosts whose profiles the notebook does not
-know yet, so definitions carry what those depend on (`definitions.ResultFacts`)."""
+"""The endpoint of all notebooks, as a client of each notebook. It lists tools for several hosts, so that it
+gets definitions as their authors wrote them, with the facts to adapt them (`definitions.ResultFacts`)."""
 
 DEFAULT: Final = HostProfile(
     name="",
@@ -292,19 +293,19 @@ DEFAULT: Final = HostProfile(
     takes_more=True,
     plain_schemas=False,
 )
-"""What is safe for a client that is not in the table."""
+"""The profile of clients that are not in the table: the strictest values that cost other clients nothing."""
 
 PROFILES: Final[Mapping[str, HostProfile]] = {profile.name: profile for profile in (*_ALL, OWN)}
 
 _BY_CLIENT: Final = {**PROFILES, AGGREGATE.name: AGGREGATE}
 
 _QWEN: Final = "qwen-cli-mcp-client-"
-"""Qwen Code appends the name that its user gave the server."""
+"""Qwen Code appends the server's name in its configuration."""
 
 
 def profile_of(client_info: Mapping[str, Any] | None) -> HostProfile:
-    """The profile of a client, by what it says of itself (`clientInfo`, as received); else `DEFAULT`."""
-    # JSON gives a dict. To ask for the abstract class costs more than the rest of the look-up.
+    """Return the profile for a client's `clientInfo`, as received; `DEFAULT` for an unknown client."""
+    # JSON objects are dicts here, and a check for `Mapping` takes longer than the rest of the look-up.
     name = client_info.get("name") if isinstance(client_info, dict) else None
     if not isinstance(name, str):
         return DEFAULT
@@ -312,7 +313,7 @@ def profile_of(client_info: Mapping[str, Any] | None) -> HostProfile:
 
 
 def host_title(client_info: Mapping[str, Any] | None) -> str:
-    """A client's host for people: its title in the table, else what it calls itself."""
+    """Return a host's name to show to users: its title in the table, else the client's own name."""
     profile = profile_of(client_info)
     if profile is not DEFAULT:
         return profile.title

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Params of requests as models, and what a server says of itself when a session opens.
+"""Validate the params of requests, and hold what a server returns for `initialize`.
 
-`InitializationOptions` has its place from the first SDK.
+`InitializationOptions` has the same import path as in the first SDK.
 """
 
 from __future__ import annotations
@@ -23,17 +23,17 @@ __all__ = ["InitializationOptions", "Instructions", "describe", "instructions_fo
 M = TypeVar("M", bound=WireModel)
 
 Instructions: TypeAlias = str | Callable[[int, Rights], str | None] | None
-"""A server's instructions: a text, or a function of how many characters the host shows, and of what the
-client may use, so that they name nothing that its lists do not."""
+"""A server's instructions: a text, or a function that makes one for each client. The function takes how many
+characters the host shows, and the client's rights: the text should only name what the client may use."""
 
 
 def instructions_for(given: Instructions, profile: HostProfile, rights: Rights) -> str | None:
-    """The instructions for one client. A text stays as its author wrote it."""
+    """Return the instructions for one client. A fixed text is returned as its author wrote it."""
     return given(profile.instructions_chars, rights) if callable(given) else given
 
 
 class InitializationOptions(BaseModel):
-    """Name, version and capabilities, as the answer to `initialize` gives them."""
+    """Name, version, capabilities and instructions, as the result of `initialize` has them."""
 
     server_name: str
     server_version: str
@@ -46,7 +46,7 @@ class InitializationOptions(BaseModel):
 
     @cached_property
     def info(self) -> Mapping[str, Any]:
-        """Who the server is, as on the wire."""
+        """`serverInfo`, as on the wire."""
         return Implementation(
             name=self.server_name,
             version=self.server_version,
@@ -57,17 +57,17 @@ class InitializationOptions(BaseModel):
         ).model_dump(by_alias=True, exclude_none=True)
 
     def instructions_for(self, profile: HostProfile, rights: Rights) -> str | None:
-        """The instructions, which were made for all clients."""
+        """Return the instructions, which are the same for all clients."""
         return self.instructions
 
 
 def parameters(model: type[M], params: Mapping[str, Any]) -> M:
-    """The params of a request as a model.
+    """Validate the params of a request and return them as a model.
 
     Raises
     ------
     McpError
-        INVALID_PARAMS, naming each field that does not fit.
+        INVALID_PARAMS: at least one field is invalid. The message names the fields.
     """
     try:
         return model.from_wire(params)
@@ -76,7 +76,7 @@ def parameters(model: type[M], params: Mapping[str, Any]) -> M:
 
 
 def describe(error: ValidationError) -> str:
-    """What is wrong, field by field, without repeating values."""
+    """Return what is wrong with each field, without repeating the values."""
     problems = error.errors(include_url=False, include_context=False, include_input=False)
     lines = [
         f"{'.'.join(str(part) for part in problem['loc']) or 'the value'}: {problem['msg']}"

@@ -1,12 +1,10 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Answer the requests that open a conversation: `initialize`, `server/discover` and `ping`.
+"""Build the results of the first requests of a connection: `initialize`, `server/discover` and `ping`.
 
-A host that lists tools once, in its first second, also gets those that are known by then.
+`ServerSession` uses these functions, and so does `Opening`, which answers for a notebook while its kernel
+starts. So both agree on versions, capabilities and the form of the result.
 
-A `ServerSession` takes its answers from here. So does an `Opening`, which answers in place of a notebook
-whose kernel is still starting: both agree on versions, capabilities and the form of the result.
-
-The module is imported before a host has its first answer: it imports neither FastMCP nor a transport.
+Hosts wait for their first answer while this module is imported: it imports neither FastMCP nor a transport.
 """
 
 from __future__ import annotations
@@ -42,11 +40,11 @@ NOTEBOOK_CAPABILITIES: Final = ServerCapabilities(
     logging=LoggingCapability(),
     completions=CompletionsCapability(),
 )
-"""What a FastMCP server declares, and so a notebook's kernel; a test compares the two."""
+"""The capabilities of every FastMCP server, and so of every notebook. A test compares the two."""
 
 
 class Introduced(Protocol):
-    """What says who a server is: the server, or the options it was run with."""
+    """Interface to what a server declares: implemented by the server and by `InitializationOptions`."""
 
     @property
     def info(self) -> Mapping[str, Any]:
@@ -54,16 +52,16 @@ class Introduced(Protocol):
 
     @property
     def capabilities(self) -> ServerCapabilities:
-        """What the server can do."""
+        """The server's capabilities."""
 
     def instructions_for(self, profile: HostProfile, rights: Rights) -> str | None:
-        """What the server tells the models of that host, about what the client may use."""
+        """Return the instructions for a host's model, given the client's rights."""
 
 
 def initialized(
     era: Era, introduced: Introduced, profile: HostProfile, rights: Rights = EVERY_RIGHT
 ) -> dict[str, Any]:
-    """The result of `initialize`."""
+    """Return the result of `initialize`."""
     return {
         "protocolVersion": era.version,
         "capabilities": introduced.capabilities,
@@ -73,7 +71,7 @@ def initialized(
 
 
 def discovered(introduced: Introduced, profile: HostProfile, rights: Rights = EVERY_RIGHT) -> dict[str, Any]:
-    """The result of `server/discover`, which the era completes."""
+    """Return the result of `server/discover`; `Era.complete` adds `resultType` and `serverInfo`."""
     capabilities = introduced.capabilities
     extensions = {TASKS_EXTENSION: {}, **(capabilities.extensions or {})}
     return {
@@ -89,16 +87,19 @@ def _instructions(introduced: Introduced, profile: HostProfile, rights: Rights) 
 
 
 class Opening:
-    """Gives the answers that open a conversation in place of a notebook that cannot answer yet.
+    """Answers the first requests of a connection for a notebook whose kernel is still starting.
+
+    A host that lists tools once also gets a list, of the tools that are known by then.
 
     Parameters
     ----------
     name : str
         The name of the notebook's server.
     instructions : callable
-        Takes how many characters the host shows, and returns the instructions.
+        Takes the number of characters that the host shows, and returns the instructions.
     tools : callable, optional
-        Takes the profile of a host that lists tools once, and returns those that are known; empty for none.
+        Returns the tools that are known before the kernel runs, for a host that lists tools once (see
+        `HostProfile.lists_once`). Takes the host's profile.
     """
 
     def __init__(
@@ -110,10 +111,10 @@ class Opening:
         self._instructions = instructions
         self._name = name
         self._tools = tools
-        self._profile = DEFAULT  # of the host that has initialized a session
+        self._profile = DEFAULT  # of the client that sent `initialize`
 
     def answer(self, request: Request) -> Response | ErrorResponse | None:
-        """Answer a request that opens a conversation; None for any other, which the kernel has to answer."""
+        """Answer a first request; return None for any other request, which the kernel must answer."""
         try:
             result = self._result(request.method, request.params)
         except McpError as exc:
@@ -133,6 +134,7 @@ class Opening:
             self._profile = profile = profile_of(params["clientInfo"])
             return initialized(negotiate(version), self._options(profile), profile)
         if method == "tools/list" and self._profile.lists_once and self._tools is not None:
+            # A cursor can only be from the kernel's own list, which has to go on with it.
             tools = [] if "cursor" in params else self._tools(self._profile)
             return {"tools": tools} if tools else None
         return {} if method == "ping" else None

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""One conversation as the server sees it, in either era: handshake, routing, subscriptions.
+"""Serve one client connection in either era: handshake, routing of requests, subscriptions.
 
-Owns what a conversation remembers (legacy: negotiated version, log level, subscribed URIs; modern: the
-open `subscriptions/listen` requests) and answers the methods that are about the conversation itself.
-All other methods go to the server's table of handlers. It does not know what a tool is.
+A `ServerSession` keeps the state of one connection (legacy: negotiated version, log level, subscribed URIs;
+modern: open `subscriptions/listen` requests) and answers the methods about that state. It leaves all other
+methods to the server's table of handlers.
 """
 
 from __future__ import annotations
@@ -49,13 +49,13 @@ _CHANGES: Final = {
     "prompts": ("notifications/prompts/list_changed", "promptsListChanged"),
     "resources": ("notifications/resources/list_changed", "resourcesListChanged"),
 }
-"""What can change, the notification that says so, and its name in a `subscriptions/listen` filter."""
+"""For each list, the notification of a change and its member in the filter of `subscriptions/listen`."""
 
 MAX_SUBSCRIPTIONS: Final = 1024
-"""Resource subscriptions of one conversation: each costs a set entry and a look-up per update."""
+"""Resource subscriptions of one session: every update of a resource is compared with all of them."""
 
 UNSUBSCRIBE_SECONDS: Final = 5.0
-"""Seconds for the handlers to hear of the end of all subscriptions of one `subscriptions/listen`."""
+"""Seconds for the unsubscribe handlers, all together, when one `subscriptions/listen` ends."""
 
 
 class Listener:
@@ -64,8 +64,10 @@ class Listener:
     Attributes
     ----------
     kinds, uris, tasks : frozenset of str
-        What the client wants to hear of: lists, resources and tasks. A URI or task that the server does not
-        serve is taken out before the request is acknowledged.
+        The lists, resources and tasks that the client wants notifications about. Lists that the server does
+        not announce and URIs that it refuses are removed before the request is acknowledged.
+    sender : str
+        The sender of the request.
     """
 
     def __init__(self, call: InboundRequest, wanted: Mapping[str, Any], promised: Collection[str]) -> None:
@@ -77,7 +79,7 @@ class Listener:
 
     @property
     def honoured(self) -> dict[str, Any]:
-        """The part of the filter that this server serves."""
+        """The part of the filter that the server accepted, as the acknowledgement has it."""
         granted: dict[str, Any] = {_CHANGES[kind][1]: True for kind in sorted(self.kinds)}
         if self.uris:
             granted["resourceSubscriptions"] = sorted(self.uris)
@@ -87,25 +89,27 @@ class Listener:
 
     @property
     def mark(self) -> dict[str, Any]:
-        """The `_meta` that ties every message of the stream to its request, id type kept."""
+        """The `_meta` of every message of the stream: the request's id, with its JSON type."""
         return {SUBSCRIPTION_ID: self._call.id}
 
     def tell(self, method: str, params: Mapping[str, Any]) -> None:
-        """Send a notification of the stream."""
+        """Send a notification on the stream."""
         self._call.notify(method, {**params, "_meta": self.mark})
 
 
 class ServerSession:
-    """One conversation with one client.
+    """The server's side of one connection.
 
     Attributes
     ----------
+    server : Server
+        The server that answers.
     client_params : InitializeRequestParams or None
-        What the client said of itself in a legacy handshake.
+        The params of `initialize`; None before it and in the modern era.
     client_info, client_capabilities : mapping
-        Its `clientInfo` there, and what it declared, as received.
+        The client's `clientInfo` and `capabilities` in `initialize`, as received; empty in the modern era.
     clients : SeenClients
-        The clients of this session, in either era.
+        The clients that have sent requests on this connection, in either era.
     """
 
     def __init__(
@@ -118,17 +122,17 @@ class ServerSession:
         self.clients = SeenClients()
         self.client_capabilities: Mapping[str, Any] = {}
         self._era: Era | None = None
-        self._used = False  # a gateway opens a session, and its client then opens it again
+        self._used = False  # until then `initialize` may be sent again, by a gateway's client
         self._log_level = "debug"
         self._subscribed: set[str] = set()
         self._listeners: set[Listener] = set()
         self._connection = Connection(channel, self)
 
     async def serve(self) -> None:
-        """Run the conversation until it is closed."""
+        """Serve until the connection is closed."""
         await self._connection.serve()
 
-    # -- what the server tells ------------------------------------------------------------------
+    # -- notifications to the client ------------------------------------------------------------
 
     def announce(self, kind: str) -> None:
         """Tell the client that a list ("tools", "resources", "prompts") changed."""
@@ -142,7 +146,7 @@ class ServerSession:
     def resource_updated(self, uri: str) -> None:
         """Tell the client, if it subscribed, that the resource `uri` has a new value.
 
-        So have its parts under a query (`uri?offset=100`).
+        Subscriptions to pages of it (`uri?offset=100`) are notified too.
         """
         for subscribed in _parts(uri, self._subscribed):
             self._connection.notify("notifications/resources/updated", {"uri": subscribed})
@@ -151,7 +155,7 @@ class ServerSession:
                 listener.tell("notifications/resources/updated", {"uri": subscribed})
 
     def task_changed(self, task: Task) -> None:
-        """Tell the client, if it listens, how a task of its own stands."""
+        """Send a task's state to the listeners that asked for it and belong to the task's sender."""
         for listener in self._listeners:
             if task.id in listener.tasks and task.sender == listener.sender:
                 listener.tell("notifications/tasks", task.detailed)
@@ -159,11 +163,11 @@ class ServerSession:
     # -- the connection's handler ---------------------------------------------------------------
 
     def notification(self, notification: Notification) -> None:
-        """Those that the server has handlers for; `initialized` only says what we know."""
+        """Pass a notification to the server, which drops those without a handler, such as `initialized`."""
         self.server.notice(self, notification)
 
     async def request(self, call: InboundRequest) -> Any:
-        """Answer one request by the rules of the era it was made in."""
+        """Answer one request by the rules of its era."""
         if is_modern(call.method, call.params):
             era = modern_era(call.params)
             level = RequestContext.requested_level(call.meta)
@@ -174,11 +178,12 @@ class ServerSession:
         if call.method in _STANDARD and call.method not in era.client_requests and not about_task:
             raise _unknown(call.method)
         context = RequestContext(call, era, self, self.server.lifespan_context, level)
-        if era.rounds:
+        if era.rounds:  # a legacy client is recorded by `initialize`
             self.clients.note(context.client_info)
         current_request.set(context)
         own = _OWN.get(call.method)
         if own is not None:
+            # A handler of the server comes first: by raising, it can refuse a subscription.
             if self.server.handles(call.method):
                 await self.server.answer(call.method, call.params, context)
             result = await getattr(self, own)(call)
@@ -202,7 +207,7 @@ class ServerSession:
         self._used = self._used or call.method not in _OPENING
         return self._era
 
-    # -- methods about the conversation itself --------------------------------------------------
+    # -- methods that the session answers itself ------------------------------------------------
 
     async def _initialize(self, call: InboundRequest) -> dict[str, Any]:
         params = parameters(types.InitializeRequestParams, call.params)
@@ -260,10 +265,10 @@ class ServerSession:
 
     @asynccontextmanager
     async def _subscribed_to(self, listener: Listener) -> AsyncIterator[None]:
-        """While the context is open, the client is subscribed to the listener's URIs.
+        """Subscribe the client to the listener's URIs, and unsubscribe it at the end of the block.
 
-        The handlers of the legacy methods are told, so that a server needs one way for both eras. A URI that
-        they refuse is taken out of the listener.
+        This calls the handlers of the legacy methods, so that a server needs one pair of handlers for both
+        eras. A URI that they refuse is removed from the listener.
         """
         granted: set[str] = set()
         try:
@@ -297,7 +302,7 @@ _OWN: Final = {
 
 
 def _promised(capabilities: types.ServerCapabilities) -> list[str]:
-    """The lists whose changes the server says it tells of; nothing else is granted to a listener."""
+    """Return the lists for which the server declares `listChanged`; listeners can have only these."""
     declared = {kind: getattr(capabilities, kind) for kind in _CHANGES}
     return [kind for kind, capability in declared.items() if capability and capability.listChanged]
 
@@ -352,16 +357,16 @@ def _in_words(block: Any) -> types.TextContent:
 
 # -- clients -------------------------------------------------------------------------------------
 #
-# The clients that one session has heard of: what they say of themselves, and since when.
+# The clients of one connection: name, version, and since when they are connected.
 #
 # A legacy session has one client, which stays until the session ends. In the modern era each request names
-# its client, and one channel may carry several: such a client is there as long as it keeps asking.
+# its client, and one channel may carry several: such a client counts as connected while it sends requests.
 
 MAX_CLIENTS: Final = 16
-"""Of one session: an endpoint that several hosts share has a handful."""
+"""Clients kept per connection: few share an endpoint. A new one replaces the longest silent."""
 
 QUIET_SECONDS: Final = 600.0
-"""After so long without a request a modern client counts as gone: it does not say when it leaves."""
+"""Seconds. A modern client that is silent for longer counts as gone, for it does not say goodbye."""
 
 
 @dataclass(slots=True)
@@ -371,13 +376,13 @@ class _Seen:
 
 
 class SeenClients:
-    """Keeps what clients say of themselves. Belongs to the event loop's thread, `said` to any."""
+    """The connected clients. `note` is called on the event loop's thread, `said` on any thread."""
 
     def __init__(self) -> None:
         self._seen: dict[tuple[str, str], _Seen] = {}
 
     def note(self, info: Mapping[str, Any], *, stays: bool = False) -> None:
-        """A client with this `clientInfo` asked; `stays` for one that is there until the session ends."""
+        """Record a request of a client; with `stays` it counts as connected until the session ends."""
         name, version = info.get("name"), info.get("version")
         if not isinstance(name, str) or not name:
             return
@@ -394,11 +399,11 @@ class SeenClients:
             seen.last = now
 
     def said(self) -> list[dict[str, str]]:
-        """Those that are there now: `name`, `version`, and `since` as a time in UTC; fit to be shown."""
+        """Return the connected clients, safe to show: `name`, `version` and `since` (ISO 8601, UTC)."""
         oldest = time.time() - QUIET_SECONDS
         return [
             {"name": safe_line(name), "version": safe_line(version), "since": _time(seen.since)}
-            for (name, version), seen in list(self._seen.items())
+            for (name, version), seen in list(self._seen.items())  # a copy: `note` runs on another thread
             if seen.last >= oldest
         ]
 

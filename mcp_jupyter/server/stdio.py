@@ -1,10 +1,9 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""One client on this process's stdin and stdout, one JSON message a line (spec, basic/transports, stdio).
+"""Serve one client on this process's stdin and stdout, one JSON message per line (spec, basic/transports).
 
-A daemon thread reads lines and posts them to the event loop, so the loop never waits for input. Writes
-happen on the loop's thread: the one reader at the other end is whom they are for. While a server serves,
-stdin and stdout belong to the protocol, on the level of file descriptors too: neither `print`, nor
-`input`, nor a child process comes between.
+A daemon thread reads lines and posts them to the event loop, so the loop never waits for input. The loop's
+thread writes; a write that blocks delays only the one client that has to read it. While a server serves, file
+descriptors 0 and 1 point elsewhere, so that `print`, `input` and child processes cannot disturb the protocol.
 """
 
 from __future__ import annotations
@@ -50,15 +49,15 @@ __all__ = [
 
 
 MAX_LINES_WAITING: Final = 64
-"""Lines read ahead of the event loop: enough to keep it busy; the rest stays in the pipe."""
+"""Lines read ahead of the event loop: enough to keep it busy. The rest waits in the pipe."""
 
 ANSWER_SECONDS: Final = 1.0
-"""After the end of input, what was asked may still be answered while one answer follows the other within this
-time: a client that reads slowly gets them all. A call that takes longer is given up: hosts close stdin to say
-goodbye, and end a process that stays by force after two seconds."""
+"""Seconds. After the end of input the channel stays open while responses follow each other within this time,
+so that a client that reads slowly gets them all. Calls that take longer are cancelled: hosts close stdin to
+end a session, and kill a process that still runs two seconds later."""
 
 DISCARD_BYTES: Final = 64 * 1024
-"""A line over the limit is read on in pieces of this size, and dropped."""
+"""Bytes. The rest of a line that is too long is read in pieces of this size and dropped."""
 
 
 class _Serves(Protocol):
@@ -68,17 +67,18 @@ class _Serves(Protocol):
 
 
 class StdioChannel(Channel):
-    """Lines of JSON on a pair of binary files.
+    """A channel over a pair of binary files, one JSON message per line.
 
-    Belongs to the event loop's thread, but for `_read` and `_lines`, which run on a thread of their own
-    and only post. The files stay open: the thread may still wait for a line.
+    It belongs to the event loop's thread. `_read`, `_lines` and `_wait_for_answers` run on a thread of their
+    own and only post to the loop. The files stay open after `close`, because that thread may still be waiting
+    for a line.
 
     Parameters
     ----------
     source : binary file
-        Read from, until its end.
+        The file to read until its end.
     target : binary file
-        Written to.
+        The file to write to.
     """
 
     def __init__(self, source: BinaryIO, target: BinaryIO) -> None:
@@ -87,27 +87,27 @@ class StdioChannel(Channel):
         self._sink: Sink | None = None
         self._unanswered: set[RequestId] = set()
         self._input_over = False
-        self._answers = 0  # written
+        self._answers = 0  # responses written
         self._writing = False
         self._closed = threading.Event()
         self._room = threading.Semaphore(MAX_LINES_WAITING)
 
     def start(self, sink: Sink) -> None:
-        """Begin to read."""
+        """Begin to read on a daemon thread."""
         self._sink = sink
         self._post = Poster()
         threading.Thread(target=self._read, name="mcp-stdin", daemon=True).start()
 
     @property
     def is_started(self) -> bool:
-        """Whether there is a conversation."""
+        """Whether a connection uses the channel."""
         return self._sink is not None
 
     # -- the reading thread ----------------------------------------------------------------------
 
     def _read(self) -> None:
         with suppress(RuntimeError):  # the loop is closed
-            with suppress(OSError, ValueError):  # so is the file, which ends it too
+            with suppress(OSError, ValueError):  # the file is closed, which also ends the input
                 for line in self._lines():
                     self._room.acquire()
                     self._post(self._line, line)
@@ -116,17 +116,20 @@ class StdioChannel(Channel):
             self._post(self.close)
 
     def _wait_for_answers(self) -> None:
-        """Wait until the channel is closed or, unless it is patient, no answer came for `ANSWER_SECONDS`."""
+        """Wait until the channel is closed, or until no response was written for `ANSWER_SECONDS`.
+
+        A patient channel is awaited without limit: the kernel that has to answer is still starting.
+        """
         before = self._answers
         while not self._closed.wait(ANSWER_SECONDS):
             now = self._answers
-            # While it writes, the client has to read first.
+            # During a blocked write the client has to read first.
             if now == before and not (self._writing or self.is_patient):
                 return
             before = now
 
     def _lines(self) -> Iterator[bytes]:
-        """The lines; of one over the limit, a byte more than the limit."""
+        """Yield the lines; of one that is too long, only the limit and one byte, which `_line` recognises."""
         while line := self._source.readline(MAX_LINE_BYTES + 1):
             yield line
             if len(line) > MAX_LINE_BYTES:
@@ -150,9 +153,9 @@ class StdioChannel(Channel):
         self._sink.message(Message(frame, line))
 
     def _expect(self, frame: Frame) -> None:
-        """Keep the ids of what will be answered; what is cancelled will not be."""
+        """Record the ids of requests that will be answered; those that are cancelled will not."""
         if isinstance(frame, Request):
-            if frame.method != "subscriptions/listen":  # it lasts until one of the two leaves
+            if frame.method != "subscriptions/listen":  # may stay open as long as the connection
                 self._unanswered.add(frame.id)
         elif isinstance(frame, Notification) and frame.method == "notifications/cancelled":
             cancelled = frame.params.get("requestId")
@@ -160,13 +163,19 @@ class StdioChannel(Channel):
 
     def _end_of_input(self) -> None:
         self._input_over = True
-        # A client that leaves after an answer is gone. One that never spoke, such as a shell without input,
-        # may wait for the start to succeed or fail.
+        # A client that got an answer and closed stdin is gone. One that never sent a request, such as a shell
+        # without input, may be waiting for the kernel's start to succeed or fail.
         if not self._unanswered and (self._answers or not self.is_patient):
             self.close()
 
     def send(self, message: Message) -> None:
-        """Write one line."""
+        """Write one message as a line.
+
+        Raises
+        ------
+        ConnectionClosed
+            The channel is closed, or the client no longer reads.
+        """
         if self._closed.is_set():
             raise ConnectionClosed("The client closed its end.")
         self._writing = True
@@ -185,7 +194,7 @@ class StdioChannel(Channel):
                 self.close()
 
     def close(self) -> None:
-        """Stop delivering and sending. Idempotent."""
+        """Stop delivering and sending, and tell the sink. Idempotent."""
         if not self._closed.is_set():
             self._closed.set()
             if self._sink is not None:
@@ -194,9 +203,12 @@ class StdioChannel(Channel):
 
 @contextmanager
 def protocol_stdin() -> Iterator[BinaryIO]:
-    """The process's stdin as the protocol's own; whatever else reads meets the end of input.
+    """Reserve the process's stdin for the protocol; other readers, `input` for one, get the end of input.
 
-    The file given stays open afterwards: a thread may wait in it.
+    Yields
+    ------
+    binary file
+        The original stdin. It stays open afterwards, because a thread may be waiting in it.
     """
     ours, kept, reading = os.dup(0), os.dup(0), sys.stdin
     os.set_blocking(ours, True)
@@ -213,7 +225,13 @@ def protocol_stdin() -> Iterator[BinaryIO]:
 
 @contextmanager
 def protocol_stdout() -> Iterator[BinaryIO]:
-    """The process's stdout as the protocol's own; everything else that prints goes to stderr."""
+    """Reserve the process's stdout for the protocol; all other output, `print` for one, goes to stderr.
+
+    Yields
+    ------
+    binary file
+        The original stdout.
+    """
     sys.stdout.flush()
     ours, kept, printing = os.dup(1), os.dup(1), sys.stdout
     os.set_blocking(ours, True)
@@ -223,7 +241,7 @@ def protocol_stdout() -> Iterator[BinaryIO]:
     try:
         yield target
     finally:
-        with suppress(OSError):  # the reader left, and something was not yet written
+        with suppress(OSError):  # the client is gone, and the buffer was not empty
             target.close()
         sys.stdout = printing
         os.dup2(kept, 1)
@@ -232,16 +250,17 @@ def protocol_stdout() -> Iterator[BinaryIO]:
 
 @asynccontextmanager
 async def stdio_server() -> AsyncIterator[tuple[ReadHalf, WriteHalf]]:
-    """The client on this process's stdin and stdout: ``async with stdio_server() as (read, write)``.
+    """Open the channel of the client on stdin and stdout: ``async with stdio_server() as (read, write)``.
 
-    Within it stdin and stdout are the protocol's. SIGTERM and Ctrl-C end the conversation, as a client that
-    leaves does, so that what stands around it ends in order; before there is a conversation, they cancel what
-    runs. A function that blocks the event loop is interrupted then, and the process ends within two seconds.
+    Inside the block, stdin and stdout are reserved for the protocol. SIGTERM and Ctrl-C close the channel, as
+    a client that leaves does, so that the code around it ends in order; before the channel is used, they
+    cancel the block. A function that blocks the event loop is then interrupted; if it goes on all the same,
+    the process ends within two seconds.
 
     Yields
     ------
     (read, write)
-        For `Server.run`.
+        The two halves of the channel, for `Server.run`.
     """
     with anyio.CancelScope() as scope, protocol_stdin() as source, protocol_stdout() as target:
         channel = StdioChannel(source, target)
@@ -257,37 +276,38 @@ async def stdio_server() -> AsyncIterator[tuple[ReadHalf, WriteHalf]]:
 
 
 async def serve_stdio(server: _Serves) -> None:
-    """Serve one client on stdin and stdout until it closes stdin, or SIGTERM or Ctrl-C comes."""
+    """Serve one client on stdin and stdout until it closes stdin, or until SIGTERM or Ctrl-C."""
     async with stdio_server() as (read, write), server.running():
         await server.serve(joined(read, write))
 
 
 # -- stopping ------------------------------------------------------------------------------------
 #
-# Stop a server that has the process to itself on SIGTERM and on Ctrl-C. Knows no transport.
+# Stop a server that has the process to itself on SIGTERM and on Ctrl-C, with any transport.
 #
-# The handler of a signal asks the event loop to stop. A function that blocks the loop's thread would hold
-# that up, so a thread watches: when the loop has not begun to stop in time, the thread interrupts the
-# function, as Ctrl-C interrupts a script, and at last ends the process.
+# The signal's handler asks the event loop to stop. A function that blocks the loop's thread would delay that,
+# so a thread watches: if the loop has not begun to stop in time, the thread interrupts the function as Ctrl-C
+# interrupts a script, and if that does not help, it ends the process.
 
 INTERRUPT_SECONDS: Final = 0.8
-"""How long a function may block the event loop after the first signal before it is interrupted."""
+"""Seconds that a function may block the event loop after the first signal before it is interrupted."""
 
 END_SECONDS: Final = 0.8
-"""How long it may go on after that, in C code or in spite of the interrupt, before the process ends. Hosts
-kill a server two seconds after SIGTERM."""
+"""Seconds from the interrupt to the end of the process, if the function is in C code or ignores it.
+Hosts kill a server two seconds after SIGTERM."""
 
 
 @contextmanager
 def on_terminate(stop: Callable[[], None]) -> Iterator[None]:
-    """Stop when the process is asked to terminate or is interrupted; asked again, it ends at once.
+    """Call `stop` at the first SIGTERM or SIGINT inside the block; a second one of its kind ends the process.
 
-    Only on the main thread, and only for signals that have no handler but Python's or asyncio's own.
+    On other threads than the main one this does nothing. A signal for which the program has set a handler of
+    its own keeps that handler.
 
     Parameters
     ----------
     stop : callable
-        Called on the event loop's thread.
+        Asks the server to stop; called on the event loop's thread.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -301,38 +321,38 @@ def on_terminate(stop: Callable[[], None]) -> Iterator[None]:
 
 
 class _Stopping:
-    """The handlers of the signals, and the thread that sees to it that the loop stops.
+    """The signal handlers, and the threads that make the loop stop in time.
 
-    The handlers run on the main thread, `_watch` and `_enforce` on threads of their own; all else on the main
-    thread.
+    `_watch` and `_enforce` run on threads of their own, all other methods on the main thread.
     """
 
     def __init__(self, stop: Callable[[], None]) -> None:
         self._stop = stop
         self._post = Poster()
-        self._before: dict[int, Any] = {}  # the handlers that ours stand in for
+        self._before: dict[int, Any] = {}  # the handlers that ours replace
         self._stops = threading.Event()
         self._asked = False
-        self._interrupts = False  # the thread's signal is on its way
+        self._interrupts = False  # the next SIGINT is from `_enforce`, not from the user
         self._told, self._tells = socket.socketpair()
         self._tells.setblocking(False)
-        self._taken = -1  # the file descriptor that the interpreter wrote to before
+        self._taken = -1  # the previous wake-up descriptor
 
     def begin(self) -> None:
-        """Set the handlers."""
+        """Set the handlers and start the watching thread."""
         if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
             self._before[signal.SIGTERM] = signal.signal(signal.SIGTERM, self._terminated)
         if _is_plain(signal.getsignal(signal.SIGINT)):
             self._before[signal.SIGINT] = signal.signal(signal.SIGINT, self._interrupted)
-        # The interpreter writes there at once, while a handler waits until C code returns. Trio has a
-        # descriptor there that wakes its loop; the thread passes on to it what it reads.
+        # The interpreter writes to this descriptor at once, even in C code, whereas Python handlers run only
+        # when the C code returns. Trio wakes its loop by the descriptor that was set before, so the thread
+        # copies to it what it reads.
         self._taken = signal.set_wakeup_fd(self._tells.fileno(), warn_on_full_buffer=False)
         if self._taken != -1 and sys.platform == "win32":  # a socket, which `os.write` does not take
             signal.set_wakeup_fd(self._taken)
         threading.Thread(target=self._watch, name="mcp-stop", daemon=True).start()
 
     def end(self) -> None:
-        """Put the handlers back, and let the thread end."""
+        """Restore the handlers, and let the thread end."""
         for number, handler in self._before.items():
             signal.signal(number, handler)
         signal.set_wakeup_fd(self._taken)
@@ -340,11 +360,12 @@ class _Stopping:
         self._tells.close()
 
     def _terminated(self, *_: object) -> None:
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)  # the second one ends the process
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)  # a second SIGTERM ends the process
         self._ask(signal.SIGTERM)
 
     def _interrupted(self, *_: object) -> None:
         if self._interrupts:
+            # If the loop has begun to stop meanwhile, there is nothing left to interrupt.
             self._interrupts = False
             if not self._stops.is_set():
                 raise KeyboardInterrupt
@@ -355,7 +376,7 @@ class _Stopping:
 
     def _ask(self, number: int) -> None:
         self._asked = True
-        with suppress(OSError):  # full, or the thread has heard already
+        with suppress(OSError):  # the buffer is full: the thread has been told already
             self._tells.send(bytes([number]))
         self._post.soon(self._begin_to_stop)
 
@@ -364,12 +385,12 @@ class _Stopping:
         self._stop()
 
     def _watch(self) -> None:
-        """Hear of signals, and of the first one that should stop the server in time."""
+        """Read signal numbers, pass them on, and start `_enforce` at the first that is handled here."""
         heard = False
         with self._told:
             while number := self._told.recv(1):
                 if self._taken != -1:
-                    with suppress(OSError):  # full, so that the loop wakes anyway
+                    with suppress(OSError):  # the pipe is full: the loop wakes anyway
                         os.write(self._taken, number)
                 if number[0] in self._before and not heard:
                     heard = True
@@ -378,7 +399,7 @@ class _Stopping:
                     ).start()
 
     def _enforce(self, number: int) -> None:
-        """See to it that the server stops in time after a signal."""
+        """Interrupt the main thread if the loop does not begin to stop in time; at last, end the process."""
         if self._stops.wait(INTERRUPT_SECONDS):
             return
         if signal.SIGINT in self._before:
@@ -389,8 +410,8 @@ class _Stopping:
 
 
 def _is_plain(handler: Any) -> bool:
-    """Whether an interrupt has no handler but Python's, or that of the `asyncio.run` around us."""
-    method = getattr(handler, "func", None)  # a partial of a method of the runner
+    """Whether the handler of SIGINT is Python's default, or that of the `asyncio.run` around this server."""
+    method = getattr(handler, "func", None)  # `asyncio.Runner` sets a partial of its method
     return handler is signal.default_int_handler or isinstance(
         getattr(method, "__self__", None), asyncio.Runner
     )
@@ -401,7 +422,7 @@ def _interrupt_main_thread() -> None:
         import _thread
 
         _thread.interrupt_main()
-    else:  # a signal also ends system calls
+    else:  # a real signal also ends blocking system calls, such as a read
         ident = threading.main_thread().ident
         assert ident is not None
         signal.pthread_kill(ident, signal.SIGINT)

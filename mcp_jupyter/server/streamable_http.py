@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Types of the first-generation SDK's event stores, for programs that have one.
+"""Types of the first SDK's event stores, so that programs which define one can be imported.
 
-None is asked for anything: every server keeps the events of its streams for clients that resume them.
+No store is ever called: every server itself keeps the events of its streams for clients that resume them.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ EventId: TypeAlias = str
 
 @dataclass
 class EventMessage:
-    """A message of a stream, and its id."""
+    """A message of a stream and its event id."""
 
     message: Any
     event_id: EventId | None = None
@@ -31,17 +31,17 @@ EventCallback: TypeAlias = Callable[[EventMessage], Awaitable[None]]
 
 
 class EventStore(ABC):
-    """Keeps the events of streams."""
+    """Interface of a store for the events of streams."""
 
     @abstractmethod
     async def store_event(self, stream_id: StreamId, message: Any) -> EventId:
-        """Keep an event."""
+        """Store a message and return its event id."""
 
     @abstractmethod
     async def replay_events_after(
         self, last_event_id: EventId, send_callback: EventCallback
     ) -> StreamId | None:
-        """Send what came after an event."""
+        """Send the events after `last_event_id` and return the id of their stream."""
 
 
 __getattr__ = absent(__name__, {"StreamableHTTPServerTransport": OVER_HTTP})

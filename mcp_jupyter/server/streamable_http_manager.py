@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Streamable HTTP as a part of an ASGI application, which mcp_jupyter does not offer."""
+"""Placeholder for the first SDK's Streamable HTTP for ASGI: its name says what to use instead."""
 
 from .._util.absent import OVER_HTTP, absent
 

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Calls that were answered with a handle: the table of tasks, and the methods of the tasks extension.
+"""Keep the calls that became tasks, and answer `tasks/get`, `tasks/update` and `tasks/cancel`.
 
-A task belongs to the sender whose call it was; for everybody else it does not exist. The call itself, and
-the questions it asks, are a `SuspendedCall`.
+The client gets a handle instead of the result, and asks for the result later. A task is visible only to the
+sender of its call; all others get the error for an unknown task. `SuspendedCall` runs the call and keeps its
+questions.
 
 Source: SEP-2663; ext-tasks specification 2026-07-28.
 """
@@ -24,31 +25,33 @@ from .suspended_calls import SuspendedCall, responses_in
 __all__ = ["MAX_TASKS", "MAX_TASKS_PER_SENDER", "TASK_SECONDS", "Task", "Tasks"]
 
 TASK_SECONDS: Final = 4 * 3600.0
-"""How long a task and its result are kept, and how long it may run: an afternoon's computation."""
+"""Seconds that a task may run, and that it is kept with its result: an afternoon's computation."""
 
 MAX_TASKS_PER_SENDER: Final = 32
-"""Tasks of one sender, with their results. Over it, calls are answered when they have ended."""
+"""Tasks of one sender, ended ones included. Above the limit, calls are answered only when they end."""
 
 MAX_TASKS: Final = 256
-"""The same of all senders."""
+"""Tasks of all senders, ended ones included: bounds the memory for their results."""
 
 POLL_SECONDS: Final = 1.0
-"""How often a client is told to ask."""
+"""Seconds between two `tasks/get` requests, as suggested to clients (`pollIntervalMs`)."""
 
 _MILLISECONDS: Final = 1000
 
 
 class Task:
-    """One call under a handle.
+    """One call that the client follows by a handle.
 
     Attributes
     ----------
     id : str
-        128 random bits: it cannot be guessed.
+        The handle: 128 random bits, so that it cannot be guessed.
     sender : str
-        Whose it is.
+        The sender of the call.
     ends : float
-        When it is forgotten (monotonic clock, seconds).
+        When the task is removed (`time.monotonic`, seconds).
+    call : SuspendedCall
+        The call that runs.
     """
 
     def __init__(self, call: SuspendedCall, info: Mapping[str, Any]) -> None:
@@ -64,11 +67,11 @@ class Task:
         self._outcome: dict[str, Any] | None = None
 
     def touch(self) -> None:
-        """Something about it has changed."""
+        """Record that the task has changed now (`lastUpdatedAt`)."""
         self._updated = _now()
 
     def cancel(self) -> None:
-        """Give it up; one that has ended stays as it is."""
+        """Cancel the call; a task that has ended stays as it is."""
         if not self.call.done:
             self._cancelled = True
             self.call.cancel()
@@ -76,12 +79,12 @@ class Task:
 
     @property
     def handle(self) -> dict[str, Any]:
-        """The answer to the call."""
+        """The result of the `tools/call` that became this task."""
         return {"resultType": "task", "status": self._status, **self._common}
 
     @property
     def detailed(self) -> dict[str, Any]:
-        """How it stands, with its questions, result or error."""
+        """The task's status, with its open questions, its result or its error."""
         said = {"status": self._status, **self._common}
         if self._status == "input_required":
             return {**said, "inputRequests": self.call.questions}
@@ -115,7 +118,7 @@ class Task:
                 self._outcome = {"result": result}
             except McpError as exc:
                 self._outcome = {"error": exc.to_dict()}
-            except BaseException as exc:  # noqa: BLE001 - it ended the task, and ends nothing else
+            except BaseException as exc:  # noqa: BLE001 - the failure of a call must not end the server
                 text = f"The server failed to answer: {type(exc).__name__}."
                 self._outcome = {"error": McpError(INTERNAL_ERROR, text).to_dict()}
         return self._outcome
@@ -127,9 +130,9 @@ class Tasks:
     Parameters
     ----------
     info : mapping
-        What the server says of itself in results.
+        The server's `serverInfo`, which results contain.
     changed : callable
-        Told a task whose state has changed.
+        Takes a task whose state has changed.
     """
 
     def __init__(self, info: Mapping[str, Any], changed: Callable[[Task], None]) -> None:
@@ -138,7 +141,7 @@ class Tasks:
         self._tasks: dict[str, Task] = {}  # the oldest first
 
     def adopt(self, call: SuspendedCall) -> dict[str, Any] | None:
-        """Keep a call under a handle, and return that; None when there is no room for more."""
+        """Make a call a task and return its handle; return None if a limit on tasks is reached."""
         self._forget_old()
         held = Counter(task.sender for task in self._tasks.values())
         if held[call.sender] >= MAX_TASKS_PER_SENDER or held.total() >= MAX_TASKS:
@@ -160,8 +163,9 @@ class Tasks:
         Raises
         ------
         McpError
-            INVALID_PARAMS: there is no such task of this sender, or an answer is none; and what
-            `context.require_tasks` raises.
+            INVALID_PARAMS: this sender has no such task, or an answer is malformed.
+        MissingCapability
+            The client has not declared the tasks extension.
         """
         context.require_tasks()
         task = self._task(context, params)
@@ -174,7 +178,7 @@ class Tasks:
         return {}
 
     def forget(self, sender: str) -> None:
-        """Give up the tasks of a sender."""
+        """Cancel and remove the tasks of a sender."""
         for task in [task for task in self._tasks.values() if task.sender == sender]:
             del self._tasks[task.id]
             task.call.cancel()

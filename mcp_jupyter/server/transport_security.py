@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The first-generation SDK's settings against DNS rebinding, which are not needed here."""
+"""Placeholder for the first SDK's settings against DNS rebinding, which this server always prevents."""
 
 from .._util.absent import absent
 
