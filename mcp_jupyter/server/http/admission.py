@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Decide whether an HTTP request is let in: `admit`, called once a request, before its body is read.
 
-What differs between a standalone server and one in a Jupyter Server is an `Authenticator`: which hosts and
-origins are its own, and whose credential a request carries. It gives a `Principal`, which later decides
-about each message (scope), and to which sessions belong.
+An `Authenticator` holds what differs between a standalone server and one in a Jupyter Server: which hosts and
+origins belong to the server, and which principal a credential stands for. The `Principal` owns sessions, and
+later decides whether it may send each message (scope).
 
-Source: SECURITY.md ("Machine door"); RFC 6750 section 3 (challenges); spec 2025-11-25 and 2026-07-28,
-basic/transports, "Security" (Origin, binding to loopback).
+Source: RFC 6750 section 3 (challenges); spec 2025-11-25 and 2026-07-28, basic/transports, "Security" (Origin,
+binding to loopback).
 """
 
 from __future__ import annotations
@@ -72,10 +72,10 @@ REFUSALS_LOGGED_PER_SECOND: Final = 10
 _OPENING: Final = frozenset({"initialize", "server/discover"})
 
 MIN_TOKEN_CHARS: Final = 16
-"""A shorter token could be guessed by asking often enough."""
+"""A shorter token could be found by trying."""
 
 MAX_TOKEN_CHARS: Final = 512
-"""A token travels in a header of every request."""
+"""Every request carries the token in a header, and headers are limited (`MAX_HEADER_BYTES` in `app`)."""
 
 _TOKEN: Final = re.compile(r"[A-Za-z0-9._~+/-]+=*", re.ASCII)
 """What may follow `Bearer` (RFC 6750 section 2.1, b64token)."""
@@ -121,26 +121,32 @@ class Refusal(McpError):
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """Who sends a request. This one may do everything; a subclass may allow less.
+    """The sender of a request. This class allows everything; a subclass may allow less.
 
     Attributes
     ----------
     id : str
-        The owner of sessions and limits. Two requests with the same id come from the same principal.
+        Owner of sessions and of limits. Two requests with the same id come from the same principal.
     max_body_bytes : int
-        The largest body that it may send. A principal that may call no tools needs no large ones, and must
-        not make the server parse them.
+        The largest body that it may send. A principal without the right to call tools needs only small
+        bodies, and must not make the server parse large ones.
     """
 
     id: str = ""
     max_body_bytes: int = MAX_BODY_BYTES
 
     def check(self, frame: Frame) -> Refusal | None:
-        """Return why this principal may not send `frame`; None when it may."""
+        """Return the refusal of a message that this principal may not send, else None."""
         return None
 
     def authorise(self, frame: Frame) -> None:
-        """Raise the `Refusal` of a message that this principal may not send."""
+        """Raise the refusal of a message that this principal may not send.
+
+        Raises
+        ------
+        Refusal
+            What `check` returns, with the request's id.
+        """
         refusal = self.check(frame)
         if refusal is not None:
             refusal.request_id = frame.id if isinstance(frame, Request) else None
@@ -148,14 +154,14 @@ class Principal:
 
     @property
     def rights(self) -> Rights:
-        """What this principal may use, for a server that has to decide what a call is for."""
+        """What this principal may use, for a server that decides this itself for some calls."""
         return EVERY_RIGHT
 
     def rights_with(self, frame: Frame) -> Rights | None:
         """Return the rights that the server gets with `frame`; None for most messages.
 
-        They go with `initialize` and `server/discover`, whose results may name tools, and with a call of a
-        tool that may stand for others.
+        `initialize` and `server/discover` carry them because their results may name tools; a `tools/call`
+        does if its tool may stand for others (`use_tool`).
         """
         if not isinstance(frame, Request):
             return None
@@ -165,31 +171,31 @@ class Principal:
     def filter(self, request: Request, message: Message) -> Message:
         """Return the part of a response that this principal may see: lists name only what it may use.
 
-        It must not raise, because it runs where the server's messages arrive. A result that came over a wire
-        is a dict; one of a server in this process may be a model.
+        It must not raise, because it runs in the channel's sink. A result from another process is a dict; a
+        result from a server in this process may be a model.
         """
         return message
 
 
 class Authenticator(Protocol):
-    """Knows which hosts and origins belong to a server, and whose credential a request carries."""
+    """Check whether a request's host and origin belong to the server, and find its principal."""
 
     def origin_problem(self, handler: RequestHandler) -> str | None:
-        """Return why `Host` or `Origin` is foreign, as the end of a sentence; None when they are not."""
+        """Return why `Host` or `Origin` is foreign, as the end of a sentence; None if both are allowed."""
 
     async def authenticate(self, handler: RequestHandler) -> Principal:
-        """Return whose credential the request carries.
+        """Return the principal whose credential the request carries.
 
         Raises
         ------
         Refusal
-            401: there is no good credential. 403: it does not open this URL. 400: there are several.
+            401: the credential is missing or not valid. 403: it is not for this URL. 400: there are several.
         """
 
 
 @dataclass(frozen=True, slots=True)
 class Admitted:
-    """A request that is let in: who sent it, and the endpoint that its URL names."""
+    """A request that is let in: its principal, and the endpoint that its URL names."""
 
     principal: Principal
     endpoint: Endpoint
@@ -202,21 +208,21 @@ async def admit(
 ) -> Admitted:
     """Let a request in, or refuse it, before a byte of its body is read.
 
-    The order is part of the security model. What needs no credential is checked first, so that a flood costs
-    little. Whether a notebook or a session exists is told to nobody without a good credential.
+    The order is part of the security model. Checks that need no credential come first, so that a flood costs
+    little. Only a client with a valid credential learns whether a notebook or a session exists.
 
     Parameters
     ----------
     handler : RequestHandler
-        Of the request; an authenticator may need its route's arguments and settings.
+        The request's handler; an authenticator may need its route's arguments and settings.
     find_endpoint : async callable
         Returns the endpoint that the URL names; raises `Refusal` (404, 503).
 
     Raises
     ------
     Refusal
-        400, 413 for a body that may not come; 403 for a foreign host or origin; 415 for another content type;
-        what `authenticate` and `find_endpoint` raise.
+        400 for a body where none is allowed; 413 for one that is too large; 403 for a foreign host or origin;
+        415 for another content type; what `authenticate` and `find_endpoint` raise.
     """
     request = handler.request
     _check_body_length(request, MAX_BODY_BYTES)
@@ -271,21 +277,21 @@ def check_token(token: str) -> str:
 class StandaloneAuthenticator:
     """The authenticator of a standalone server: on the loopback interface, or anywhere with a token.
 
-    It refuses pages from elsewhere that run in a browser on this machine: the browser sends the page's
-    origin, or (DNS rebinding) a host name that is not the server's. Only the token keeps out the other users
-    and programs of this machine.
+    It refuses pages of other sites in a browser on this machine: the browser sends the page's origin, or
+    (DNS rebinding) a host name that is not the server's. Only a token keeps out the other users and programs
+    of this machine.
 
     Parameters
     ----------
     hosts : iterable of str, optional
-        What `Host` may say (see `HostRule`); the names of the loopback interface when left out.
+        Allowed values of `Host` (see `HostRule`); the names of the loopback interface when left out.
     origins : iterable of str
-        What `Origin` may say where it is given.
+        Allowed values of `Origin`, for requests that have this header.
     token : str, optional
         A secret that every request must carry in `Authorization: Bearer`.
     any_host : bool
-        Accept any one `Host`, because the names by which other machines call this one are not known. This
-        needs `token`.
+        Accept any single `Host`, because the names that other machines use for this one are not known.
+        Requires `token`.
 
     Raises
     ------
@@ -374,7 +380,7 @@ def bearer_token(handler: RequestHandler) -> str | None:
 
 
 class RefusalLog:
-    """Writes one short log line about each refused request, and few lines a second.
+    """Log one short line about each refused request, at most `REFUSALS_LOGGED_PER_SECOND`.
 
     Parameters
     ----------

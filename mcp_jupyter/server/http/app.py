@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""A server of its own over HTTP: routes, and the life of a stand-alone tornado server.
+"""Run a standalone tornado server: its routes, its listening socket, and the tasks of its connections.
 
-Owns the listening socket and the tasks of the conversations it opens. Under Jupyter none of this is
-used but the handlers.
+Under Jupyter only the handlers are used, not this module.
 """
 
 from __future__ import annotations
@@ -47,35 +46,35 @@ STREAMABLE_HTTP: Final = "streamable-http"
 SSE: Final = "sse"
 
 PATHS: Final = {STREAMABLE_HTTP: "/mcp", SSE: "/sse"}
-"""Of the URLs, where nothing else is said."""
+"""The default URL path of each transport."""
 
 MAX_CONNECTIONS: Final = 768
-"""Open sockets: below the usual 1,024 descriptors of a process, which needs some for other things. When
-all are taken, a new connection takes the place of the one that has waited longest for a request."""
+"""Open sockets: below the usual 1,024 descriptors of a process, which needs some for other things. At the
+limit, a new connection replaces the one that has waited longest for a request."""
 
 BACKLOG: Final = 128
-"""Connections that wait to be accepted: a burst of clients passes."""
+"""Connections that may wait to be accepted, so that a burst of clients gets through."""
 
 IDLE_CONNECTION_SECONDS: Final = 75.0
-"""From one request to the next request's last header: a connection that drips or sleeps is closed."""
+"""Seconds from one request to the next request's last header; slow and idle connections are closed."""
 
 MAX_HEADER_BYTES: Final = 32 * 1024
-"""All headers of a request: tokens and long `Mcp-Param-` values pass."""
+"""Bytes of all headers of a request: room for a token and long `Mcp-Param-` values."""
 
 STOP_SECONDS: Final = 5.0
-"""For last answers to go out when the server stops."""
+"""Seconds for the last answers to go out when the server stops."""
 
 Route = tuple[str, type[RequestHandler], dict[str, Any]]
 
 
 class Serves(Protocol):
-    """A server, as this file needs it."""
+    """The part of a server that this module needs."""
 
     async def serve(self, channel: Channel) -> None:
-        """Run one conversation until it is closed."""
+        """Serve one channel until it is closed."""
 
     def running(self) -> AbstractAsyncContextManager[Any]:
-        """What stands around all conversations (the lifespan)."""
+        """Return the context that surrounds all channels (the lifespan)."""
 
 
 def make_routes(
@@ -87,12 +86,12 @@ def make_routes(
     messages_path: str = "/messages",
     transports: Collection[str] = (STREAMABLE_HTTP, SSE),
 ) -> list[Route]:
-    """The routes of one endpoint, for a tornado `Application`. A trailing slash is the same URL.
+    """Return the routes of one endpoint, for a tornado `Application`. A trailing slash is allowed.
 
     Raises
     ------
     ValueError
-        There is no such transport.
+        `transports` is empty or has an unknown transport.
     """
     unknown = set(transports) - {STREAMABLE_HTTP, SSE}
     if unknown or not transports:
@@ -128,10 +127,10 @@ async def serve_http(
     host, port : str, int
         Where to listen; port 0 takes a free one.
     token : str, optional
-        Every request must carry it in `Authorization: Bearer`. Without it, every program of this machine is
-        served, whichever user runs it, but no page of another origin.
+        Every request must carry it in `Authorization: Bearer`. Without it, every program of every user on
+        this machine can call the server; pages of other origins cannot.
     authenticator : Authenticator, optional
-        Decides who is let in; a `StandaloneAuthenticator` with `token` when left out.
+        Finds a request's principal; a `StandaloneAuthenticator` with `token` when left out.
 
     Yields
     ------
@@ -141,7 +140,7 @@ async def serve_http(
     Raises
     ------
     OSError
-        The address is not free or not ours.
+        The address is in use, or does not belong to this machine.
     ValueError
         Other machines can reach `host`, and there is neither a token nor an authenticator.
     """
@@ -171,14 +170,14 @@ async def serve_http(
 
 
 def announced(name: str, host: str, port: int, path: str, *, has_token: bool) -> list[str]:
-    """Where a server is and who can call it, in lines for the user who started it with `serve_http`.
+    """Return lines for the user who started `serve_http`: the server's URL, and who can call it.
 
     Parameters
     ----------
     path : str
-        Of its URL.
+        The path of the server's URL.
     has_token : bool
-        Whether it asks for a token.
+        Whether the server requires a token.
     """
     shown = f"[{host}]" if ":" in host else host
     if not has_token:
@@ -191,7 +190,7 @@ def announced(name: str, host: str, port: int, path: str, *, has_token: bool) ->
 
 
 def address_family(host: str) -> socket.AddressFamily:
-    """IPv6 for an address of that kind, else IPv4."""
+    """Return `AF_INET6` for an IPv6 address, else `AF_INET`."""
     return socket.AF_INET6 if ":" in host else socket.AF_INET
 
 
@@ -205,7 +204,7 @@ def _opener(server: Serves, conversations: TaskGroup) -> Callable[[], Awaitable[
 
 
 async def _converse(server: Serves, channel: Channel) -> None:
-    """Run one conversation. A boundary: what goes wrong in one must not reach the others."""
+    """Serve one channel. An exception ends here and is logged, so that it does not reach the others."""
     try:
         await server.serve(channel)
     except Exception:
@@ -240,7 +239,7 @@ async def _stop(http: HTTPServer, endpoint: Endpoint, front: HttpFront) -> None:
 
 
 class _BoundedServer(HTTPServer):
-    """Holds `MAX_CONNECTIONS` at most; of those, none that waits for a request keeps a new one out."""
+    """An `HTTPServer` with at most `MAX_CONNECTIONS`; at the limit it drops one that waits for a request."""
 
     def initialize(self, *args: Any, **kwargs: Any) -> None:
         super().initialize(*args, **kwargs)
@@ -284,7 +283,7 @@ class _BoundedServer(HTTPServer):
 
 
 class _Arrival(HTTPMessageDelegate):
-    """Passes a request on, and says when its headers are here."""
+    """Pass a request on to its delegate, and call `arrived` when its headers are complete."""
 
     def __init__(self, request: HTTPMessageDelegate, arrived: Callable[[], None]) -> None:
         self._request = request
@@ -307,7 +306,7 @@ class _Arrival(HTTPMessageDelegate):
 
 
 class _UnknownHandler(BaseHandler):
-    """All other URLs."""
+    """The handler of all other URLs."""
 
     SUPPORTED_METHODS: tuple[str, ...] = RequestHandler.SUPPORTED_METHODS
 

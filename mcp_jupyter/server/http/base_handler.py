@@ -1,12 +1,10 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Base of the HTTP handlers: admit a request (`admission.admit`), read its body, write refusals and replies.
+"""Base classes of the HTTP handlers: admit a request, read its body, write replies, refusals and events.
 
 The handlers work in a bare tornado application and in front of Jupyter's `APIHandler`
-(`class NotebookHandler(StreamableHandler, APIHandler)`). There, every hook by which Jupyter would let a
-request in, set a cookie or send a CORS header is overridden, and none of them is called. This module does not
-know what a body means.
-
-Source: SECURITY.md ("Machine door, concretely").
+(`class NotebookHandler(StreamableHandler, APIHandler)`). There they override every hook by which Jupyter
+would let a request in, set a cookie or send a CORS header: these routes use only the `Authenticator`. What a
+body means is left to the subclasses.
 """
 
 from __future__ import annotations
@@ -53,15 +51,15 @@ BODY_TIMEOUT_SECONDS: Final = 20.0
 """Seconds from the headers to the last byte of the body: 4 MiB at 200 KiB/s. A slower client is cut off."""
 
 MAX_PRINCIPAL_BODY_BYTES: Final = 32 * 1024 * 1024
-"""Bytes of one principal's bodies that have not arrived completely: eight of the largest. Sixty that stop
-before their end would hold 240 MiB for `BODY_TIMEOUT_SECONDS`."""
+"""Bytes of one principal's bodies that have not arrived completely: eight of the largest. Without it, sixty
+bodies that stop before their end would hold 240 MiB for `BODY_TIMEOUT_SECONDS`."""
 
 WRITE_PIECE_BYTES: Final = 256 * 1024
-"""A larger reply is sent in pieces, each within the send timeout: a slow reader is not a dead one."""
+"""Bytes. A larger reply is sent in pieces with a send time-out each, so that a slow client gets all of it."""
 
 
 class HttpFront:
-    """What the handlers of one server share: the authenticator, time-outs, and the requests under way.
+    """State that the handlers of one server share: the authenticator, time-outs, the running requests.
 
     Parameters
     ----------
@@ -73,7 +71,7 @@ class HttpFront:
     Attributes
     ----------
     bodies, quiet : Timeouts
-        Handlers whose body has not arrived yet; streams that have had no message for a while.
+        Handlers whose body has not arrived yet; streams that wait for a message, due for a keep-alive.
     """
 
     def __init__(
@@ -95,7 +93,7 @@ class HttpFront:
         self._stopping = False
 
     def begin(self, handler: BaseHandler) -> None:
-        """Count an admitted request as under way.
+        """Count an admitted request as running.
 
         Raises
         ------
@@ -108,20 +106,20 @@ class HttpFront:
         self._idle.clear()
 
     def end(self, handler: BaseHandler) -> None:
-        """Count a request no more: it is answered, or its client has left. Idempotent."""
+        """Stop counting a request that is answered, or whose client has left. Idempotent."""
         self._under_way.discard(handler)
         if not self._under_way:
             self._idle.set()
 
     def hold(self, principal_id: str, size: int) -> bool:
-        """Count bytes of a body that is arriving; False when the principal has too many already."""
+        """Count bytes of an arriving body; return False if the principal would exceed its limit."""
         if self._body_bytes[principal_id] + size > MAX_PRINCIPAL_BODY_BYTES:
             return False
         self._body_bytes[principal_id] += size
         return True
 
     def give_back(self, principal_id: str, size: int) -> None:
-        """Count them no more."""
+        """Stop counting bytes of a body that is complete or dropped."""
         self._body_bytes[principal_id] -= size
         if not self._body_bytes[principal_id]:
             del self._body_bytes[principal_id]
@@ -143,10 +141,21 @@ class HttpFront:
 
 @stream_request_body
 class BaseHandler(RequestHandler):
-    """Admits a request, reads its body within limits, writes JSON.
+    """Handler that admits a request, reads its body within limits, and writes JSON.
 
-    A subclass implements HTTP methods. `post` calls `take_body`; each may raise `Refusal` as long as nothing
-    was written.
+    A subclass implements HTTP methods. `post` must call `take_body` first. A method may raise `Refusal` until
+    it has written something.
+
+    Attributes
+    ----------
+    front : HttpFront
+        State shared with the server's other handlers.
+    endpoint : Endpoint
+        The endpoint that the URL names, once `prepare` has admitted the request.
+    principal : Principal
+        The sender, once `prepare` has admitted the request.
+    gone : bool
+        Whether the client left or the request was refused early; write nothing more.
     """
 
     SUPPORTED_METHODS: tuple[str, ...] = ("POST",)
@@ -161,11 +170,11 @@ class BaseHandler(RequestHandler):
         Parameters
         ----------
         endpoint : Endpoint, optional
-            The only one of this front; left out where `find_endpoint` is overridden.
+            The front's only endpoint; left out where `find_endpoint` is overridden.
         """
         self.front = front
         self._only_endpoint = endpoint
-        # Set, so that no look at it asks an identity provider.
+        # Set, because reading it unset would make Jupyter ask its identity provider.
         self.current_user = None
         self.gone = False
         self._chunks: list[bytes] = []
@@ -184,7 +193,7 @@ class BaseHandler(RequestHandler):
         self.principal, self.endpoint = admitted.principal, admitted.endpoint
         self._http.set_max_body_size(self.principal.max_body_bytes)
         self._body_read = not has_body
-        if not self.gone:  # the body may be overdue by now
+        if not self.gone:  # the body's time may have run out while `admit` waited
             self.front.begin(self)
 
     async def find_endpoint(self, principal: Principal) -> Endpoint:
@@ -193,14 +202,14 @@ class BaseHandler(RequestHandler):
         Raises
         ------
         Refusal
-            404: there is none of that name, or none for this principal.
+            404: there is no endpoint of that name, or this principal may not use it.
         """
         if self._only_endpoint is None:
             raise Refusal(404, "There is no such server.")
         return self._only_endpoint
 
     def data_received(self, chunk: bytes) -> None:
-        """Keep a piece of the body."""
+        """Keep a piece of the body; refuse the request (429) if the principal exceeds its limit."""
         if self.gone:
             return
         if self.front.hold(self.principal.id, len(chunk)):
@@ -236,7 +245,7 @@ class BaseHandler(RequestHandler):
     # -- the response --------------------------------------------------------------------------
 
     async def reply(self, body: bytes = b"", status: int = 200) -> None:
-        """Write a whole reply, in one piece where it is not large, and see it taken."""
+        """Write a whole reply, and wait until the client has taken it or the send time-out is over."""
         self.set_status(status)
         if body:
             self.set_header("Content-Type", JSON)
@@ -247,14 +256,14 @@ class BaseHandler(RequestHandler):
         await self.finish_with(body)
 
     async def finish_with(self, data: bytes) -> None:
-        """Write the last of the response and see it taken."""
+        """Write the last part of the response, and wait until the client has taken it or is gone."""
         if len(data) <= WRITE_PIECE_BYTES:
             await self.sent(self.finish(data or None))
         elif await self.put_out(data):
             self.finish()
 
     async def put_out(self, data: bytes) -> bool:
-        """Write a part of the response; False when the client does not take it or has left."""
+        """Write a part of the response; return False if the client does not take it or has left."""
         for start in range(0, len(data) or 1, WRITE_PIECE_BYTES):
             self.write(data[start : start + WRITE_PIECE_BYTES])
             if not await self.sent(self.flush()):
@@ -262,7 +271,7 @@ class BaseHandler(RequestHandler):
         return not self.gone
 
     async def sent(self, written: Awaitable[None]) -> bool:
-        """Whether the client took what was written, in time; if not, it is treated as gone."""
+        """Wait until the client has taken what was written; return False, and close, after the time-out."""
         stream = self._http.stream
         if not stream.writing():
             return not stream.closed()
@@ -277,7 +286,7 @@ class BaseHandler(RequestHandler):
         return not self.gone
 
     def write_refusal(self, refusal: Refusal) -> None:
-        """Answer with a refusal and nothing else."""
+        """Log a refusal, and write it as the whole response."""
         self.front.refusals.write(
             f"refused {self.request.method} {self.request.path} {refusal.status}: {refusal.message}"
         )
@@ -286,12 +295,12 @@ class BaseHandler(RequestHandler):
         for name, value in refusal.headers.items():
             self.set_header(name, value)
         self.set_header("Content-Type", JSON)
-        if not self._body_read:  # tornado closes: what is still to come will not be read
+        if not self._body_read:  # tornado will close the connection instead of reading the rest of the body
             self.set_header("Connection", "close")
         self.finish(encode(ErrorResponse(refusal.request_id, refusal.to_dict())))
 
     def write_error(self, status_code: int, **kwargs: Any) -> None:
-        """Answer what was raised: refusals as they are, all else without details."""
+        """Answer a raised exception: a refusal as it is, others with their status and no details."""
         raised = kwargs.get("exc_info", (None, None, None))[1]
         if isinstance(raised, Refusal):
             self.write_refusal(raised)
@@ -307,14 +316,14 @@ class BaseHandler(RequestHandler):
         value: BaseException | None,
         tb: TracebackType | None,
     ) -> None:
-        """Log what is a fault of ours; refusals are logged where they are written. No query string."""
+        """Log an unexpected exception, without the query string, which may hold a session key."""
         if not isinstance(value, McpError | HTTPError | StreamClosedError):
             log.error("%s %s failed", self.request.method, self.request.path, exc_info=value)
 
     # -- the end -------------------------------------------------------------------------------
 
     def on_connection_close(self) -> None:
-        """The client left."""
+        """Release what the request holds: the client left."""
         super().on_connection_close()
         self.gone = True
         self._let_go()
@@ -322,35 +331,35 @@ class BaseHandler(RequestHandler):
         self.front.end(self)
 
     def on_finish(self) -> None:
-        """The response is complete."""
+        """Release what the request holds: the response is complete."""
         self._let_go()
         self.front.bodies.discard(self)
         self.front.end(self)
 
-    # -- tornado's and Jupyter's hooks, so that nothing is added to what is written above ---------
+    # -- hooks of tornado and Jupyter, overridden so that they add nothing to the responses --------
 
     def finish(self, chunk: str | bytes | dict[str, Any] | None = None) -> asyncio.Future[None]:
-        """End the response. Not through a base class in between, which may set a content type of its own."""
+        """End the response. Skip the base classes in between: Jupyter's would set its own content type."""
         return RequestHandler.finish(self, chunk)
 
     def set_default_headers(self) -> None:
-        """Set what every response has; nothing configured for Jupyter's own pages."""
+        """Set the headers of every response; leave out those configured for Jupyter's own pages."""
         self.clear_header("Server")
         self.set_header("X-Content-Type-Options", "nosniff")
         self.set_header("Cache-Control", "no-store")
 
     def set_cors_headers(self) -> None:
-        """Send no CORS header: no page of another origin may read an answer."""
+        """Send no CORS header: pages of other origins must not read an answer."""
 
     def check_xsrf_cookie(self) -> None:
-        """Ask for no XSRF token: no cookie means anything here, and Origin is checked."""
+        """Require no XSRF token: cookies do not authenticate here, and `Origin` is checked."""
 
     def get_login_url(self) -> str:
         """Answer 403 instead of redirecting to a login page."""
         raise HTTPError(403)
 
     def compute_etag(self) -> str | None:
-        """Compute nothing: no answer is cached."""
+        """Return None: answers are not cached."""
         return None
 
     def check_etag_header(self) -> bool:
@@ -363,43 +372,42 @@ class BaseHandler(RequestHandler):
 
 # -- batch ---------------------------------------------------------------------------------------
 #
-# JSON-RPC batches, and the bytes of a message on one line.
-#
-# A rule without I/O. It does not know when a batch is allowed.
+# Check the entries of a JSON-RPC batch, and put a message on one line. The caller checks that its protocol
+# version has batches.
 #
 # Source: JSON-RPC 2.0 section 6; spec 2025-03-26, basic ("Batching") and basic/lifecycle ("initialize
 # MUST NOT be part of a batch").
 
 MAX_BATCH: Final = 100
-"""Entries of one batch: each may hold a task; the size of a body alone would allow 100,000."""
+"""Entries of one batch. Each may take a task, and the limit on bodies alone would allow 100,000."""
 
 _LINE_ENDS: Final = bytes.maketrans(b"\r\n", b"  ")
 
 
 class Batch(NamedTuple):
-    """The entries of a batch: those to hand on, with their JSON, and the answers to the others."""
+    """The entries of a batch: the accepted frames with their JSON, and the errors for the others."""
 
     accepted: list[tuple[Frame, bytes]]
     refused: list[Message]
 
     @property
     def answers(self) -> int:
-        """How many answers there will be in all."""
+        """How many responses the batch gets in all."""
         return len(self.refused) + sum(isinstance(frame, Request) for frame, _ in self.accepted)
 
 
 def split(entries: list[Any], principal: Principal) -> Batch:
-    """Check each entry of a batch by itself.
+    """Check each entry of a batch separately.
 
     Parameters
     ----------
     principal : Principal
-        Who sent the batch.
+        The sender of the batch.
 
     Raises
     ------
     Refusal
-        400: there are no entries, or too many.
+        400: the batch is empty or has more than `MAX_BATCH` entries.
     """
     if not 0 < len(entries) <= MAX_BATCH:
         raise Refusal(400, f"A batch must have 1 to {MAX_BATCH} messages.")
@@ -417,39 +425,37 @@ def split(entries: list[Any], principal: Principal) -> Batch:
 
 
 def one_line(body: bytes) -> bytes:
-    """JSON text without line ends: in valid JSON they stand between tokens only."""
+    """Replace the line ends of JSON text by spaces: valid JSON has them between tokens only."""
     return body.translate(_LINE_ENDS) if b"\n" in body or b"\r" in body else body
 
 
 # -- events --------------------------------------------------------------------------------------
 #
-# A response that is a stream of events: when it is written, how much at once, and when it ends.
-#
-# Owns the pace of writing. It does not know what the messages are, nor why the stream ends.
+# Write a `Stream` as a response of server-sent events: when, how much at once, and with which keep-alives.
 #
 # Source: spec 2025-11-25 and 2026-07-28, basic/transports; WHATWG HTML, "Server-sent events".
 
 WRITE_INTERVAL_SECONDS: Final = 0.01
-"""At least this long between two writes of notifications: a thousand in a row then cost a few writes, and
-a single one is not delayed at all. Responses and requests never wait."""
+"""Seconds between two writes of notifications, at least: a thousand in a row then cost a few writes. A single
+one goes out at once, and so do responses and requests."""
 
 KEEPALIVE: Final = sse.comment()
 
 
 class EventStreamHandler(BaseHandler):
-    """A handler that can answer with events."""
+    """A handler that can answer with server-sent events."""
 
     _stream: Stream | None = None
 
     async def pump(self, stream: Stream, first: bytes = b"") -> None:
-        """Write a stream as events until it ends, the client leaves, or another reader takes the stream up.
+        """Write a stream as events until it ends, the client leaves, or another reader takes over.
 
-        The response is committed at once.
+        Headers and `first` go out at once.
 
         Parameters
         ----------
         first : bytes
-            Events, or a comment, to begin with.
+            Events or a comment with which the response begins.
         """
         self.set_header("Content-Type", "text/event-stream")
         self.set_header("X-Accel-Buffering", "no")  # a buffering proxy would hold the events back
@@ -479,7 +485,7 @@ class EventStreamHandler(BaseHandler):
         return not self.gone and stream.reader is self
 
     def on_connection_close(self) -> None:
-        """The client left: wake what waits for messages."""
+        """Wake `pump`, which may be waiting for messages: the client left."""
         super().on_connection_close()
         if self._stream is not None:
             self._stream.wake()
@@ -487,9 +493,9 @@ class EventStreamHandler(BaseHandler):
 
 @lru_cache(64)
 def accepts(accept: str | None, *types: str) -> bool:
-    """Whether an `Accept` header takes all of `types`; a request without one takes anything.
+    """Tell whether an `Accept` header allows all of `types`; a request without the header allows any.
 
-    Source: RFC 9110 section 12.5.1. Weights are not looked at: who names a type takes it.
+    Source: RFC 9110 section 12.5.1. Weights are ignored: a type that is listed is accepted.
     """
     if accept is None:
         return True

@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""HTTP+SSE, the transport of 2024-11-05: a stream that is the session, and a URL to post to.
+"""Handle HTTP+SSE, the transport of 2024-11-05: a stream that is the session, and a URL to post to.
 
-Owns the two handlers. What travels over them is of the legacy era whatever its version; the modern era
-has no such transport.
+Its clients may use any legacy protocol version; the modern era does not have this transport.
 
 Source: spec 2024-11-05, basic/transports, "HTTP with SSE".
 """
@@ -22,11 +21,11 @@ from .sessions import Endpoint, SseSession
 __all__ = ["SESSION_KEY", "MessagesHandler", "SseHandler"]
 
 SESSION_KEY = "session_key"
-"""The URL's parameter that names a stream. Jupyter Server scrubs parameters with "key" from its log."""
+"""Query parameter with the session's id. "key" in its name makes Jupyter Server hide it in its log."""
 
 
 class SseHandler(EventStreamHandler):
-    """The stream: while it is open, the session lives."""
+    """The handler of the stream; the session ends with it."""
 
     SUPPORTED_METHODS = ("GET",)
 
@@ -37,19 +36,19 @@ class SseHandler(EventStreamHandler):
         sse_path: str = "/sse",
         messages_path: str = "/messages",
     ) -> None:
-        """Take what the route carries.
+        """Take the arguments of the route.
 
         Parameters
         ----------
         sse_path, messages_path : str
-            How this handler's URL ends, and how that of its `MessagesHandler` ends in its place.
+            The end of this handler's URL, and the end of its `MessagesHandler`'s URL.
         """
         super().initialize(front, endpoint)
         self._sse_path = sse_path
         self._messages_path = messages_path
 
     async def get(self, *path: str) -> None:
-        """Open a session and stream it."""
+        """Open a session, and stream its messages until the client leaves."""
         if not accepts(self.request.headers.get("Accept"), "text/event-stream"):
             raise Refusal(406, "The client must accept text/event-stream.")
         session = self.endpoint.sessions.add(self.principal, SseSession)
@@ -66,17 +65,17 @@ class SseHandler(EventStreamHandler):
 
     @property
     def _prefix(self) -> str:
-        """What stands before the two paths, as the client knows it: a proxy or Jupyter may add to it."""
+        """The URL's path before `sse_path`: Jupyter's base URL and the notebook's name are part of it."""
         return self.request.path.rstrip("/").removesuffix(self._sse_path.rstrip("/"))
 
 
 class MessagesHandler(BaseHandler):
-    """Where the client of an `SseHandler` posts its messages; answers come on the stream."""
+    """The handler of a client's messages; the answers go on the stream of its `SseHandler`."""
 
     SUPPORTED_METHODS = ("POST",)
 
     async def post(self, *path: str) -> None:
-        """Take one message, or a batch."""
+        """Deliver one message, or a batch, and acknowledge it."""
         body = self.take_body()
         session = self._session()
         try:

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The modern era over HTTP: which POST belongs to it, what its headers must say, and its one exchange.
+"""Recognise and check HTTP requests of the modern era, and collect the answer of each.
 
-Rules without I/O, but for the exchange's queue. Refuses to know sessions: there are none.
+The functions do no I/O. `ModernExchange` is the sink of the channel that one request borrows; the modern
+era has no sessions.
 
 Source: spec 2026-07-28, basic/transports/streamable-http ("Request Metadata", "Sending Messages").
 """
@@ -34,17 +35,17 @@ _ROUTING: Final = (headers.PROTOCOL_VERSION, headers.METHOD, headers.NAME)
 
 
 def is_modern_version(versions: Sequence[str]) -> bool:
-    """Whether an `Mcp-Protocol-Version` header takes a request out of the legacy era.
+    """Tell whether an `Mcp-Protocol-Version` header puts a request into the modern era.
 
-    Unknown versions too: the modern era has an error that says which ones there are.
+    Unknown versions do so too: the modern era has an error that lists the supported versions.
     """
     return any(version not in LEGACY_VERSIONS for version in versions)
 
 
 def speaks_modern(frame: Frame, versions: Sequence[str]) -> bool:
-    """Whether a POST belongs to the modern era. The body decides where it can, else the header.
+    """Tell whether a POST belongs to the modern era: by its body where that decides, else by its header.
 
-    A legacy `initialize` is one whatever the header says: a client that falls back may keep its header.
+    A legacy `initialize` is legacy with any header: a client that falls back may keep its header.
     """
     if isinstance(frame, Request | Notification):
         if is_modern(frame.method, frame.params):
@@ -55,12 +56,12 @@ def speaks_modern(frame: Frame, versions: Sequence[str]) -> bool:
 
 
 def check_request(request: Request, get_all: GetAll) -> Era:
-    """The era of a request whose envelope and headers are in order. Checks in the specification's order.
+    """Check a request's `_meta` and headers, in the specification's order, and return its era.
 
     Raises
     ------
     McpError
-        HEADER_MISMATCH, INVALID_PARAMS or UNSUPPORTED_PROTOCOL_VERSION: the first rule it breaks.
+        HEADER_MISMATCH, INVALID_PARAMS or UNSUPPORTED_PROTOCOL_VERSION: the first rule that it breaks.
     """
     for name in _ROUTING:
         if len(get_all(name)) > 1:
@@ -78,11 +79,11 @@ def check_request(request: Request, get_all: GetAll) -> Era:
 
 
 def param_values(method: str, given: Iterable[tuple[str, str]]) -> Headers | None:
-    """The `Mcp-Param-` headers of a tool's call, for the server to compare with the arguments.
+    """Return the `Mcp-Param-` headers of a `tools/call`, for the server to compare with the arguments.
 
-    They are handed on rather than checked here: which headers a call needs stands in the tool's schema, which
-    only the server has at the moment of the call. A table of the schemas that passed by in `tools/list` would
-    be empty for a client that lists from its cache, and old once a cell has redefined the tool.
+    They are not checked here, because the tool's schema says which headers a call needs, and only the server
+    has that schema at the moment of the call. A table of the schemas seen in `tools/list` would be empty for
+    a client that lists from its cache, and outdated once a cell has redefined the tool.
     """
     if method != "tools/call":
         return None
@@ -93,19 +94,19 @@ _JSON_NAMES: Final[dict[type, str]] = {str: "string", dict: "object"}
 
 
 class ModernExchange(Exchange):
-    """One request, on a channel borrowed for it: what comes of it, and nothing else.
+    """The response stream of one request on a borrowed channel; messages of other requests are dropped.
 
     Parameters
     ----------
     request : Request
         The one request.
     principal : Principal
-        Who sent it.
+        Its sender.
 
     Attributes
     ----------
     answered : bool
-        The server answered: the channel is free for somebody else.
+        The server answered, so another request may use the channel.
     """
 
     def __init__(self, request: Request, principal: Principal) -> None:
@@ -115,14 +116,14 @@ class ModernExchange(Exchange):
         self.principal = principal
 
     def fail(self, message: str) -> None:
-        """Answer in place of the server."""
+        """Answer with an error in place of the server."""
         if not self.ended:
             error = McpError(INTERNAL_ERROR, message).to_dict()
             self._queue.append(Message.of(ErrorResponse(self.request.id, error)))
             self.end()
 
     def stop(self, message: str) -> None:
-        """End it from outside: a subscription with its final result, any other request with an error.
+        """End the request for the server: a subscription with its final result, others with an error.
 
         Source: spec 2026-07-28, basic/utilities/subscriptions, on teardown by the server.
         """
@@ -136,7 +137,7 @@ class ModernExchange(Exchange):
     # -- the channel's sink ------------------------------------------------------------------------
 
     def message(self, message: Message) -> None:
-        """Take the response, and notifications that belong to the request; drop all else."""
+        """Queue the response and the notifications of the request; drop all other messages."""
         frame = message.frame
         try:
             if isinstance(frame, Response | ErrorResponse):
@@ -149,9 +150,9 @@ class ModernExchange(Exchange):
             self.fail(exc.args[0])
 
     def fault(self, error: FrameError) -> None:
-        """The server sent something that is no message."""
+        """Answer with an error: the server sent an invalid message."""
         self.fail("The server sent something that is no message.")
 
     def closed(self) -> None:
-        """The server is gone."""
+        """Answer with an error: the channel closed before the response."""
         self.fail("The server went away before it answered.")

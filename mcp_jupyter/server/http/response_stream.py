@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What waits for one HTTP response stream, and how it becomes events.
+"""Queue the messages for one HTTP response, and encode them as server-sent events.
 
-A `Stream` is a bounded queue with one reader: the handler that writes the response. It owns what may
-be dropped when the reader is slow, and the one place where a message becomes an event. It knows no
-tornado and no session.
+A `Stream` is a bounded queue with one reader: the handler that writes the response. When the reader is slow
+it drops notifications. `EventLog` keeps sent events, so that a client can resume a stream. `Timeouts` runs
+many equal time-outs on one timer. Writing to the network is left to the handlers.
 """
 
 from __future__ import annotations
@@ -32,30 +32,30 @@ __all__ = [
 
 
 MAX_BACKLOG_BYTES: Final = MAX_LINE_BYTES
-"""Waiting for one slow reader: the largest single message passes, a heap of large ones does not."""
+"""Bytes that may wait for one slow reader: as many as the largest single message has."""
 
 _ENOUGH: Final = MAX_STREAM_BACKLOG // 2
-"""So many messages end a pause: none need be dropped while a reader that keeps up is only gathering."""
+"""Messages that end a `pause`: without it, a reader that pauses to gather messages could lose some."""
 
 
 class Stream:
-    """Messages on their way to one HTTP response. Event loop's thread only.
-
-    Attributes
-    ----------
-    ended : bool
-        Nothing more will come; what is queued still may be taken.
-    key : int or None
-        What the log of events calls it; None while nothing was written that could be asked for again.
-    reader : object or None
-        Who writes the response, once it is one of events.
-    released : bool
-        The response is to end though the stream has not: the client will come back for the rest.
+    """A queue of messages for one HTTP response. Use it from the event loop's thread only.
 
     Parameters
     ----------
     log : EventLog, optional
         Gives ids to events and keeps them.
+
+    Attributes
+    ----------
+    ended : bool
+        Whether the last message was queued; the queue can still be taken.
+    key : int or None
+        The stream's key in the event log; None until an event with an id was made.
+    reader : object or None
+        The handler that writes the stream as events.
+    released : bool
+        Whether the response is to end before the stream: the client will resume it.
     """
 
     def __init__(self, log: EventLog | None = None) -> None:
@@ -71,17 +71,17 @@ class Stream:
         self._pausing = False
 
     def put(self, message: Message) -> None:
-        """Queue a message. Over the limit the oldest notifications are dropped, nothing else.
+        """Queue a message. Over the limit, the oldest notifications are dropped.
 
         Raises
         ------
         BacklogFull
-            Too much waits that must not be lost: the reader is as good as gone, and the stream has ended.
+            Requests and responses alone exceed the limit: the client does not read. The stream has ended.
         """
         if self.ended:
             return
         if self._left:
-            self.encode([message])  # into the log: nobody reads now
+            self.encode([message])  # into the log, for the next reader
             return
         self._queue.append(message)
         self._bytes += len(message.raw)
@@ -95,32 +95,32 @@ class Stream:
         self.put(message)
 
     def settle(self) -> None:
-        """One request whose answer this stream carries will get none: it was cancelled."""
+        """Note that a request of this stream was cancelled and will not be answered."""
 
     def end(self) -> None:
-        """Nothing more will come."""
+        """Mark the stream as ended, and wake its reader."""
         self.ended = True
         self.wake()
 
     def wake(self) -> None:
-        """Let the reader look around: its client left, or the time is over."""
+        """Wake the reader, so that it checks the stream's state and its client."""
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
 
     def take(self) -> list[Message]:
-        """All that waits."""
+        """Remove all queued messages and return them."""
         batch = list(self._queue)
         self._queue.clear()
         self._bytes = 0
         return batch
 
     async def arrival(self, within: Timeouts[Stream]) -> None:
-        """Wait until there is something to take, the stream ended, or somebody calls `wake`.
+        """Wait until a message is queued, the stream ends or is released, or `wake` is called.
 
         Parameters
         ----------
         within : Timeouts
-            Calls `wake` when nothing comes.
+            Calls `wake` after its time-out.
         """
         if not (self._queue or self.ended or self.released):
             within.add(self)
@@ -131,7 +131,7 @@ class Stream:
                     within.discard(self)
 
     async def pause(self, seconds: float) -> None:
-        """Let notifications gather for a while; anything else, and the stream's end, cuts it short."""
+        """Wait while notifications gather; any other message, or the stream's end, ends the wait."""
         if self.ended:
             return
         self._pausing = True
@@ -143,36 +143,36 @@ class Stream:
             self._pausing = False
 
     def encode(self, messages: Sequence[Message]) -> bytes:
-        """Messages as events. Every event of a stream is made here."""
+        """Return messages as events, with ids if the stream has a log."""
         if self._log is not None:
             return self._log.encode(self, messages)
         return b"".join([sse.encode(message.raw, event="message") for message in messages])
 
     def opening(self) -> bytes:
-        """What the response of a POST begins with, before its first message."""
+        """Return what the response of a POST begins with, before its first message."""
         return b"" if self._log is None else self._log.opening(self)
 
-    # -- a client that leaves and comes back -------------------------------------------------------
+    # -- resuming ------------------------------------------------------------------------------------
 
     def release(self) -> None:
-        """End the response, and tell the client to come back for the rest, if its version knows how."""
+        """End the response before the stream, if the client's version can resume it."""
         if self._log is not None and self._log.primes:
             self.released = True
             self.wake()
 
     def parting(self) -> bytes:
-        """The end of a response that was released; the stream waits for its next reader."""
+        """Return the end of a released response; the stream then waits for its next reader."""
         self.released = False
         return b"" if self._log is None or self.ended else self._log.parting(self)
 
     def take_up(self, reader: object) -> None:
-        """Somebody reads from now on; who did before stops."""
+        """Make `reader` the reader; the previous one stops when it wakes."""
         self.reader = reader
         self._left = False
         self.wake()
 
     def leave(self, reader: object) -> None:
-        """`reader` stops. What comes goes into the log, for the next one."""
+        """Detach `reader`. From now on messages go into the log, for the next reader."""
         if self.reader is reader:
             self.reader = None
             self._left = True
@@ -183,11 +183,11 @@ class Stream:
         try:
             await waiter
         finally:
-            if self._waiter is waiter:  # else the stream has another reader by now
+            if self._waiter is waiter:  # otherwise another reader waits by now
                 self._waiter = None
 
     def _over_limit(self) -> bool:
-        # One message alone always passes: whoever made it kept the limit on messages.
+        # A single message always passes: its size was limited when it was made.
         return len(self._queue) > MAX_STREAM_BACKLOG or (
             self._bytes > MAX_BACKLOG_BYTES and len(self._queue) > 1
         )
@@ -230,7 +230,7 @@ class Exchange(Stream):
         self.settle()
 
     def settle(self) -> None:
-        """One of the POST's requests is done with."""
+        """Count one of the POST's requests as answered or cancelled."""
         self._open -= 1
         if self._open <= 0:
             self.end()
@@ -238,23 +238,21 @@ class Exchange(Stream):
 
 # -- timeouts ------------------------------------------------------------------------------------
 #
-# Many equal time-outs on one timer.
-#
-# Nearly every time-out of a request is cancelled within a millisecond. A timer of the event loop for
-# each would cost more than all the checks of the request together.
+# Many equal time-outs on one timer. Nearly every time-out of a request is cancelled within a millisecond,
+# and an event loop timer for each would cost more than all the checks of the request together.
 
 T = TypeVar("T")
 
 
 class Timeouts(Generic[T]):
-    """Calls `expire` with each item that stayed in for `seconds`. Event loop's thread only.
+    """Call `expire` with each item that stays in for `seconds`. Use it from the event loop's thread only.
 
     Parameters
     ----------
     seconds : float
-        The same for all items, so the first one in is the first one due.
+        The same for all items, so the first one added is the first one due.
     expire : callable
-        Gets the item, which is out by then.
+        Takes the item, after it was removed.
     """
 
     def __init__(self, seconds: float, expire: Callable[[T], None]) -> None:
@@ -264,15 +262,15 @@ class Timeouts(Generic[T]):
         self._timer: asyncio.TimerHandle | None = None
 
     def add(self, item: T) -> None:
-        """Put in an item; its time begins, anew for one that is in."""
-        self._due.pop(item, None)  # else it would keep its place, and hide those that are due before it
+        """Add an item, or restart the time of one that is in."""
+        self._due.pop(item, None)  # otherwise it keeps its old place, and the order is no longer by due time
         loop = asyncio.get_running_loop()
         due = self._due[item] = loop.time() + self.seconds
         if self._timer is None:
             self._timer = loop.call_at(due, self._look)
 
     def discard(self, item: T) -> None:
-        """Take an item out, if it is in."""
+        """Remove an item, if it is in."""
         self._due.pop(item, None)
 
     def _look(self) -> None:
@@ -291,22 +289,20 @@ class Timeouts(Generic[T]):
 
 # -- replay --------------------------------------------------------------------------------------
 #
-# What the streams of one session have sent, for a client that lost a connection and asks for the rest.
-#
-# Owns the ids of events and how many events are kept. It lives in memory, and as long as its session. It
-# knows no tornado and no request.
+# Keep the events that the streams of one session have sent, for a client that lost its connection and resumes
+# a stream. The log lives in memory, as long as its session.
 #
 # Source: spec 2025-11-25, basic/transports, "Resumability and Redelivery"; SEP-1699.
 
 MAX_KEPT_EVENTS: Final = 1024
-"""Of one session: a client that comes back has missed seconds, not hours."""
+"""Events of one session. A client that resumes a stream has missed seconds, not hours."""
 
 MAX_KEPT_BYTES: Final = 1024 * 1024
-"""Of one session, of which there may be hundreds: a result with a figure passes. A larger one that is lost
-has to be asked for again."""
+"""Bytes of one session, of which there may be hundreds: enough for a result with a figure. After losing a
+larger one, the client has to call again."""
 
 RETRY_MILLISECONDS: Final = 500
-"""When a client may come back for a stream that was closed to free its connection."""
+"""Milliseconds until a client resumes a stream that was closed to free its connection (SSE `retry`)."""
 
 
 class _Event(NamedTuple):
@@ -316,7 +312,7 @@ class _Event(NamedTuple):
 
 
 class _Source:
-    """One stream, as the log knows it: how many of its events are kept, and the last that is not."""
+    """One stream in the log: how many of its events are kept, and the number of the last dropped one."""
 
     __slots__ = ("dropped", "kept", "stream")
 
@@ -327,41 +323,41 @@ class _Source:
 
 
 class EventLog:
-    """The events of one session's streams, the oldest dropped first.
+    """The events of one session's streams; the oldest are dropped first.
 
     Parameters
     ----------
     primes : bool
-        Whether the client's version begins a stream with an event that has an id and no data.
+        Whether a stream begins with an event that has an id and no data (versions from 2025-11-25).
     """
 
     def __init__(self, primes: bool = False) -> None:
         self.primes = primes
-        self._name = secrets.token_hex(4)  # an id of another session names nothing here
+        self._name = secrets.token_hex(4)  # so that the ids of another session are recognised and refused
         self._number = 0
         self._bytes = 0
         self._events: deque[_Event] = deque()
         self._sources: dict[int, _Source] = {}
 
     def encode(self, stream: Stream, messages: Sequence[Message]) -> bytes:
-        """Messages as events with ids, which are kept."""
+        """Return messages as events with ids, and keep the events."""
         return b"".join([self._keep(stream, message.raw) for message in messages])
 
     def opening(self, stream: Stream) -> bytes:
-        """What a stream begins with: the id to come back with, for clients that know such events."""
+        """Return the first event of a stream, which has an id and no data; empty unless `primes`."""
         return sse.encode(b"", id=self._next_id(stream)) if self.primes else b""
 
     def parting(self, stream: Stream) -> bytes:
-        """What a stream ends with that is closed before all is said: when to come back, and from where."""
+        """Return the last event of a response that ends early: when to resume the stream, and from where."""
         return sse.encode(b"", id=self._next_id(stream), retry=RETRY_MILLISECONDS)
 
     def since(self, event_id: str) -> tuple[Stream, bytes]:
-        """The stream that an event belongs to, and the events that followed it there.
+        """Return the stream that an event belongs to, and the events that followed it there.
 
         Raises
         ------
         LookupError
-            The id is none of this session, or some of what followed is no longer kept.
+            The id is not from this session, or some of the following events are no longer kept.
         """
         name, _, place = event_id.partition("-")
         key, _, number = place.partition("-")
@@ -401,7 +397,7 @@ class EventLog:
         source.dropped = event.number
 
     def _forget_silent(self) -> None:
-        """Streams that are over, and of which nothing is kept, cannot be resumed."""
+        """Forget ended streams without kept events: they cannot be resumed."""
         for key in [key for key, source in self._sources.items() if source.stream.ended and not source.kept]:
             del self._sources[key]
 

@@ -1,12 +1,10 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Sessions of the legacy era over HTTP: which exist, whose they are, and which response carries what.
+"""Keep the legacy era's HTTP sessions, and choose the response stream of each server message.
 
-A `Session` is the client's end of one conversation with the server. It is the sink of its channel, and
-puts each message on exactly one stream (spec 2025-11-25, basic/transports, "Sending Messages"). It
-knows no HTTP and no method but those about requests themselves.
-
-A `SessionTable` owns the limits: how many sessions, how many a principal, how long an idle one lives. An
-`Endpoint` is one served server: its session table, and the requests of the modern era, which has no sessions.
+A `Session` is the sink of its channel to the server. It puts each message on exactly one stream (spec
+2025-11-25, basic/transports, "Sending Messages"). A `SessionTable` limits how many sessions exist, how many
+belong to one principal, and how long an idle one lives. An `Endpoint` is one served server: its session
+table, and the running requests of the modern era, which has no sessions. HTTP itself is left to the handlers.
 """
 
 from __future__ import annotations
@@ -65,19 +63,19 @@ __all__ = [
 log = logging.getLogger(__name__)
 
 MAX_SESSIONS: Final = 512
-"""Of one endpoint: each holds a channel and a conversation; half of the usual 1,024 descriptors."""
+"""Sessions of one endpoint. Each may hold a file descriptor: half of a process's usual 1,024."""
 
 MAX_SESSIONS_PER_PRINCIPAL: Final = 64
-"""More than anyone has clients, and few enough that eight principals cannot shut out a ninth."""
+"""More clients than one principal runs. At the limit, eight principals fill `MAX_SESSIONS`."""
 
 SESSION_IDLE_SECONDS: Final = 30 * 60.0
-"""A client that has been silent so long, with no stream open, has most likely gone without a word."""
+"""Seconds. A client that sends nothing for so long, and has no stream open, has most likely gone."""
 
 SWEEP_SECONDS: Final = 60.0
-"""How often idle sessions are looked for: a session lives a minute longer at most."""
+"""Seconds between two searches for idle sessions: a session outlives its limit by a minute at most."""
 
 FORGET_SECONDS: Final = 5.0
-"""Seconds. A server that does not answer by then is gone, and with it what it kept."""
+"""Seconds. A server that does not answer by then has most likely gone, and what it kept with it."""
 
 _GONE: Final = "The session ended before the request was answered; initialize a new one."
 
@@ -88,7 +86,7 @@ S = TypeVar("S", bound="Session")
 
 
 class _Asked(NamedTuple):
-    """A request of the client that waits for its answer."""
+    """A request that the server has not answered yet."""
 
     request: Request
     principal: Principal
@@ -96,22 +94,22 @@ class _Asked(NamedTuple):
 
 
 class Session(abc.ABC):
-    """One conversation with one client of the legacy era.
+    """One session of a client of the legacy era.
 
-    Made by `SessionTable.add`; nobody finds it there before `establish`.
+    `SessionTable.add` makes it; `SessionTable.get` returns it only after `establish`.
 
     Attributes
     ----------
     id : str
-        What the client names it by.
+        The session id that the client sends.
     principal : Principal
-        Who opened it; nobody else can use it.
+        The principal that opened the session and alone may use it.
     established : bool
         Whether its handshake succeeded.
     version : str
-        The protocol version the handshake ended in, where the front has to know it.
+        The negotiated protocol version; empty over HTTP+SSE, where the handlers do not need it.
     standalone : Stream
-        What belongs to no request of the client's. It waits here while no GET is open.
+        Messages that do not belong to a client's request. They wait here while no GET is open.
     reading : bool
         Whether a GET is open.
     """
@@ -136,7 +134,7 @@ class Session(abc.ABC):
     # -- life ----------------------------------------------------------------------------------
 
     def start(self, channel: Channel) -> None:
-        """Begin to talk over `channel`; it is closed with the session."""
+        """Connect the session to the server over `channel`, which is closed with the session."""
         self._channel = channel
         if self._closed:
             channel.close()
@@ -144,12 +142,12 @@ class Session(abc.ABC):
             channel.start(self)
 
     def establish(self, version: str = "") -> None:
-        """The handshake succeeded: from now on the session can be found."""
+        """Record that the handshake succeeded: `SessionTable.get` returns the session from now on."""
         self.established = True
         self.version = version
 
     def touch(self) -> None:
-        """The session is in use."""
+        """Record that the session is in use."""
         self._last_used = self._now()
 
     @property
@@ -158,7 +156,7 @@ class Session(abc.ABC):
         return None if self.reading or self._asked else self._now() - self._last_used
 
     def retire(self) -> None:
-        """End the session as soon as no request waits for its answer."""
+        """End the session as soon as all its requests are answered."""
         self._retired = True
         self._leave_if_retired()
 
@@ -167,7 +165,7 @@ class Session(abc.ABC):
             self.close()
 
     def close(self) -> None:
-        """End the session and everything of it. Idempotent."""
+        """End the session, its channel and its streams. Idempotent."""
         if self._channel is not None:
             self._channel.close()
         self.closed()
@@ -175,14 +173,15 @@ class Session(abc.ABC):
     # -- from the client -----------------------------------------------------------------------
 
     def deliver(self, frame: Frame, raw: bytes, stream: Stream, principal: Principal) -> None:
-        """Hand a client's message on; what belongs to it comes back on `stream`.
+        """Send a client's message to the server.
 
         Parameters
         ----------
         raw : bytes
             The frame's JSON on one line.
         stream : Stream
-            For a request: where its answer goes. A refused request is answered there at once.
+            Receives the response of a request and the messages that belong to it. A refused request is
+            answered there at once.
         """
         self.touch()
         if isinstance(frame, Request):
@@ -209,7 +208,7 @@ class Session(abc.ABC):
         return None
 
     def _cancelled(self, id_: object) -> None:
-        """A cancelled request gets no answer, so nothing need wait for it (spec, "Cancellation")."""
+        """Forget a cancelled request: the server does not answer it (spec, "Cancellation")."""
         if isinstance(id_, bool) or not isinstance(id_, int | str):
             return
         asked = self._asked.get(id_)
@@ -221,18 +220,18 @@ class Session(abc.ABC):
     # -- from the server: the channel's sink -----------------------------------------------------
 
     def message(self, message: Message) -> None:
-        """Put a message on the one stream it belongs to."""
+        """Put a server's message on the one stream that it belongs to."""
         if isinstance(message.frame, Response | ErrorResponse):
             self._answered(message.frame, message)
         else:
             self._put(self._stream_of(message.related).put, message)
 
     def fault(self, error: FrameError) -> None:
-        """Ignore a fault: the server sent an invalid message, and no request belongs to it."""
+        """Log an invalid message of the server: it cannot be assigned to a request."""
         log.warning("the server sent an invalid message: %s", error.message)
 
     def closed(self) -> None:
-        """End all waiting requests: the conversation is over. Idempotent."""
+        """Answer all open requests with an error, and end the session. Idempotent."""
         asked, self._asked = self._asked, {}
         for request, _, stream in asked.values():
             self._put(stream.answer, _error(request.id, INTERNAL_ERROR, _GONE))
@@ -248,7 +247,7 @@ class Session(abc.ABC):
 
     @abc.abstractmethod
     def _stream_of(self, related: RequestId | None) -> Stream:
-        """Where a notification or a request of the server goes."""
+        """Return the stream for a notification or request of the server that belongs to request `related`."""
 
     def _answered(self, frame: Response | ErrorResponse, message: Message) -> None:
         asked = self._asked.pop(frame.id, None) if frame.id is not None else None
@@ -266,9 +265,15 @@ class Session(abc.ABC):
 
 
 class StreamableSession(Session):
-    """A conversation over Streamable HTTP: each POST has a stream, and there is one for all else."""
+    """A session over Streamable HTTP: each POST has a stream, all other messages share `standalone`.
 
-    _headers = ()  # the transport has headers, but clients of this era repeat nothing in them
+    Attributes
+    ----------
+    log : EventLog
+        The events of the session's streams, for clients that resume one.
+    """
+
+    _headers = ()  # not None: the transport has headers, but legacy clients repeat no arguments in them
 
     def establish(self, version: str = "") -> None:
         super().establish(version)
@@ -284,14 +289,14 @@ class StreamableSession(Session):
             super().message(message)
 
     def exchange(self, requests: int = 1) -> Exchange:
-        """The stream of a POST with so many requests."""
+        """Return the stream of a POST that carries `requests` requests."""
         return Exchange(requests, self.log)
 
     def left(self, stream: Stream, reader: object) -> None:
-        """A response is over before its stream. Its requests go on (a disconnect is no cancellation).
+        """Handle a response that ended before its stream. Its requests go on: a disconnect does not cancel.
 
-        Who has the id of an event can ask for the rest. Without one the answers have nowhere to go, but the
-        requests' ids stay taken until they are answered.
+        A client that has the id of an event can ask for the rest. Without an event the answers are dropped,
+        but the requests' ids stay taken until the server answers.
         """
         if stream.key is not None:
             stream.leave(reader)
@@ -315,10 +320,10 @@ class StreamableSession(Session):
 
 
 class SseSession(Session):
-    """A conversation over HTTP+SSE: everything for the client goes on the one stream it opened."""
+    """A session over HTTP+SSE: all messages to the client go on the one stream that it opened."""
 
     def tell(self, message: Message) -> None:
-        """Send the client something in place of the server."""
+        """Send the client a message in place of the server."""
         self._put(self.standalone.put, message)
 
     def _stream_of(self, related: RequestId | None) -> Stream:
@@ -331,7 +336,7 @@ class SessionTable:
     Parameters
     ----------
     per_principal, total : int
-        How many may exist. At the limit, those idle longest make room.
+        How many may exist. At the limit, a new session replaces the one that was idle longest.
     idle : float
         Seconds after which an idle session ends.
     clock : callable
@@ -360,12 +365,12 @@ class SessionTable:
         return iter(list(self._sessions.values()))
 
     def add(self, principal: Principal, kind: type[S]) -> S:
-        """A new session, counted from now on, found by nobody until it is established.
+        """Return a new session. It counts at once; `get` returns it once it is established.
 
         Raises
         ------
         Refusal
-            429 or 503: the limit is reached and no session is idle.
+            429 or 503: the principal's or the endpoint's limit is reached, and all its sessions are in use.
         """
         own = [session for session in self if session.principal.id == principal.id]
         if len(own) >= self._per_principal and not self._evict(own):
@@ -379,7 +384,7 @@ class SessionTable:
         return session
 
     def get(self, id_: str, principal: Principal, kind: type[S]) -> S | None:
-        """The established session of that id, kind and principal."""
+        """Return the established session of that id, kind and principal, or None."""
         session = self._sessions.get(id_)
         if not isinstance(session, kind) or not session.established:
             return None
@@ -389,13 +394,13 @@ class SessionTable:
         return session
 
     def end(self, principal_id: str) -> None:
-        """End every session of a principal, who may do nothing here any longer."""
+        """End every session of a principal that has lost its access."""
         for session in self:
             if session.principal.id == principal_id:
                 session.close()
 
     def retire(self, principal_id: str | None = None) -> None:
-        """End the sessions of a principal, or all, each as soon as no request waits for its answer."""
+        """End the sessions of a principal, or all, each as soon as its requests are answered."""
         for session in self:
             if principal_id in (None, session.principal.id):
                 session.retire()
@@ -416,7 +421,7 @@ class SessionTable:
             self._timer = None
 
     def _evict(self, candidates: list[Session]) -> bool:
-        # A session that is still in its handshake is in use.
+        # A session in its handshake is not idle: evicting it would make that handshake fail.
         idle = [
             (seconds, session)
             for session in candidates
@@ -441,16 +446,16 @@ class SessionTable:
 
 
 class Endpoint:
-    """One served server as HTTP sees it: how to reach it, its sessions, and its modern requests under way.
+    """One served server as HTTP sees it: how to reach it, its sessions and its running modern requests.
 
     Parameters
     ----------
     open : async callable
         Opens a channel to the server, not yet started; raises `McpJupyterError` when the server cannot be
-        reached. A channel belongs to no principal: a modern request may get one that served another one, so
-        what a principal may do is decided before a message reaches a channel.
+        reached. Modern requests of different principals share channels, so a message is authorised before
+        it reaches one.
     sessions : SessionTable, optional
-        With limits of its own.
+        A table with other limits than the defaults.
     """
 
     def __init__(self, open: Callable[[], Awaitable[Channel]], sessions: SessionTable | None = None) -> None:
@@ -461,12 +466,12 @@ class Endpoint:
 
     @contextmanager
     def running(self, exchange: ModernExchange) -> Iterator[None]:
-        """Count a modern request as under way, so that it can be ended from outside.
+        """Register a running modern request, so that `end`, `retire` and `close` can stop it.
 
         Raises
         ------
         Refusal
-            429: its principal has too many requests under way.
+            429: its principal has too many running requests.
         """
         principal_id = exchange.principal.id
         own = self._running.setdefault(principal_id, set())
@@ -488,9 +493,9 @@ class Endpoint:
             exchange.stop("The credential is no longer valid.")
 
     def retire(self, principal_id: str | None = None) -> None:
-        """End sessions and subscriptions of one principal, or of all, but let running requests be answered.
+        """End sessions and subscriptions of one principal, or of all, but let running requests finish.
 
-        This is for a server that has moved to another URL, or that a principal may no longer use.
+        Used when the server has moved to another URL, or a principal may no longer use it.
         """
         self.sessions.retire(principal_id)
         for exchange in [exchange for own in self._running.values() for exchange in own]:
@@ -499,7 +504,7 @@ class Endpoint:
                 exchange.stop("The server is not at this URL any longer.")
 
     async def forget(self, principal_id: str) -> None:
-        """Tell the server to drop what it keeps for a principal: calls that wait for answers, and tasks."""
+        """Tell the server to drop what it keeps for a principal: suspended calls and tasks."""
         request = Request("forget", FORGET_SENDER, {"_meta": MODERN_META})
         exchange = ModernExchange(request, Principal(principal_id))
         with suppress(McpJupyterError), anyio.move_on_after(FORGET_SECONDS):
@@ -511,7 +516,7 @@ class Endpoint:
                     lease.done()
 
     async def close(self) -> None:
-        """End everything: subscriptions with their final result, other requests with an error."""
+        """End all sessions and requests: subscriptions with their final result, the others with an error."""
         self.sessions.close()
         for exchange in [exchange for own in self._running.values() for exchange in own]:
             exchange.stop("The server is stopping.")

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Streamable HTTP: one URL for both eras.
+"""Handle Streamable HTTP requests of both eras at one URL.
 
-Owns the rules of the transport: which era a request belongs to, what it needs, what its answer looks
-like. A message passes as the bytes it came in; nothing here knows what a tool is.
+`StreamableHandler` finds out which era a request belongs to, checks what that era requires, and answers with
+JSON or with a stream of events. Messages pass through as the bytes in which they arrived.
 
 Source: spec 2025-03-26, 2025-06-18, 2025-11-25 and 2026-07-28, basic/transports, "Streamable HTTP".
 """
@@ -42,10 +42,11 @@ from .sessions import StreamableSession
 __all__ = ["StreamableHandler"]
 
 INITIALIZE_TIMEOUT_SECONDS: Final = 60.0
-"""A server that has not answered its handshake by then will not: an answer cannot wait on a stream here."""
+"""Seconds. The session id is a response header, so not even a keep-alive goes out before the answer."""
 
 LARGE_BODY_BYTES: Final = 64 * 1024
-"""To parse less costs no more than to refuse it; and the refusal of what was parsed has the request's id."""
+"""Bytes. A larger body is checked by its headers before it is parsed. A smaller one is cheap to parse, and
+its refusal can then carry the request's id."""
 
 _BATCH_VERSION: Final = "2025-03-26"
 """The one version of this transport with JSON-RPC batches."""
@@ -58,12 +59,12 @@ _BOTH: Final = ("application/json", _EVENTS)
 
 
 class StreamableHandler(EventStreamHandler):
-    """The one endpoint of Streamable HTTP."""
+    """The handler of the one URL of Streamable HTTP."""
 
     SUPPORTED_METHODS: tuple[str, ...] = ("GET", "POST", "DELETE")
 
     async def post(self, *path: str) -> None:
-        """Take one message of a client, or a batch, and answer it."""
+        """Answer one message of a client, or a batch."""
         body = self.take_body()
         if not accepts(self.request.headers.get("Accept"), *_BOTH):
             raise Refusal(406, "The client must accept application/json and text/event-stream.")
@@ -86,7 +87,7 @@ class StreamableHandler(EventStreamHandler):
             await self._post_legacy(frame, raw)
 
     async def get(self, *path: str) -> None:
-        """Open a session's stream for what belongs to no request."""
+        """Open a session's stream for messages that do not belong to a request, or resume a stream."""
         self._only_legacy()
         if not accepts(self.request.headers.get("Accept"), _EVENTS):
             raise Refusal(406, "The client must accept text/event-stream.")
@@ -114,7 +115,7 @@ class StreamableHandler(EventStreamHandler):
         try:
             return session.log.since(given[0].strip() if len(given) == 1 else "")
         except LookupError:
-            # Not 404: that would mean that the session is gone.
+            # Not 404: to the client that would mean that the session has ended.
             message = f"{headers.LAST_EVENT_ID} names no event that is kept; open a stream without it."
             raise Refusal(400, message) from None
 
@@ -133,7 +134,7 @@ class StreamableHandler(EventStreamHandler):
         try:
             session.start(await self.endpoint.open())
             session.deliver(request, raw, exchange, self.principal)
-            # The session's id goes out with the headers, so nothing can be written before it is one.
+            # The session id goes out with the headers, so write nothing before the session is established.
             self._stream = exchange
             await exchange.pause(INITIALIZE_TIMEOUT_SECONDS)
             messages = exchange.take()
@@ -225,7 +226,7 @@ class StreamableHandler(EventStreamHandler):
                 await self._fail(frame, exc)
 
     async def _take_modern_notification(self, frame: Frame) -> None:
-        """Acknowledge it: over HTTP no notification of a modern client asks for anything."""
+        """Acknowledge a notification of a modern client: over HTTP none of them needs an action."""
         if not isinstance(frame, Notification):
             raise Refusal(400, "This protocol version has no responses of a client.")
         for version in self._versions:
@@ -242,16 +243,19 @@ class StreamableHandler(EventStreamHandler):
     # -- answers -------------------------------------------------------------------------------
 
     def _check_announced(self) -> None:
-        """Refuse a large request unparsed, where its headers say what its sender may not do."""
+        """Refuse a large request before parsing, if its headers show that the principal may not send it."""
         announced = headers.announced(self.request.headers.get_list)
         refusal = None if announced is None else self.principal.check(Request(0, *announced))
         if refusal is not None:
             raise refusal
 
     async def _relay(self, exchange: Exchange, era: Era, *, array: bool = False) -> None:
-        """Answer with what comes of a POST: as JSON when nothing comes before the answer, else as events."""
+        """Answer a POST: with JSON if the response is the first message, else with events.
+
+        An `array` answers a batch; it is sent as JSON while only responses arrive.
+        """
         self._stream = exchange
-        if self._http.stream.closed():  # before tornado began to watch it
+        if self._http.stream.closed():  # the client left before tornado began to watch the connection
             self.gone = True
             return
         await exchange.arrival(self.front.quiet)
@@ -277,7 +281,7 @@ class StreamableHandler(EventStreamHandler):
             frame = messages[0].frame
             status = self._error_status(frame, era) if isinstance(frame, ErrorResponse) else 200
             await self.reply(messages[0].raw, status)
-        else:  # cancelled
+        else:  # all its requests were cancelled
             await self.reply(status=202)
 
     def _error_status(self, frame: ErrorResponse, era: Era) -> int:
@@ -287,7 +291,7 @@ class StreamableHandler(EventStreamHandler):
         return 403
 
     async def _fail(self, request: Request, exc: McpJupyterError) -> None:
-        """Answer in place of a server that cannot be reached."""
+        """Answer with an error in place of a server that cannot be reached."""
         error = McpError(INTERNAL_ERROR, str(exc))
         await self.reply(encode(ErrorResponse(request.id, error.to_dict())))
 
