@@ -271,7 +271,7 @@ class BaseHandler(RequestHandler):
         return not self.gone
 
     async def sent(self, written: Awaitable[None]) -> bool:
-        """Wait until the client has taken what was written; return False, and close, after the time-out."""
+        """Wait until the client has taken what was written; return False if it left or took too long."""
         stream = self._http.stream
         if not stream.writing():
             return not stream.closed()
@@ -466,6 +466,7 @@ class EventStreamHandler(BaseHandler):
         while not (stream.ended or stream.released):
             if not await self.put_out(payload):
                 return
+            # The client or the reader may have changed in each wait, so check again after each.
             if self._reads(stream):
                 await stream.pause(WRITE_INTERVAL_SECONDS)
             if self._reads(stream):
@@ -475,7 +476,7 @@ class EventStreamHandler(BaseHandler):
             if stream.reader is not self:
                 await self.finish_with(b"")
                 return
-            payload = stream.encode(stream.take()) or KEEPALIVE
+            payload = stream.encode(stream.take()) or KEEPALIVE  # empty: the keep-alive time-out woke us
         payload += stream.encode(stream.take())
         if stream.released:
             payload += stream.parting()

@@ -193,6 +193,7 @@ class Stream:
         )
 
     def _shed(self) -> None:
+        # Move the oldest messages that must not be lost aside, and put them back in front afterwards.
         kept: deque[Message] = deque()
         while self._queue and self._over_limit_with(kept):
             message = self._queue.popleft()
@@ -279,7 +280,7 @@ class Timeouts(Generic[T]):
         now = loop.time()
         while self._due:
             item, due = next(iter(self._due.items()))
-            # Timers may fire a clock tick early.
+            # The margin is for timers that fire a clock tick early.
             if due > now + 0.001:
                 self._timer = loop.call_at(due, self._look)
                 return

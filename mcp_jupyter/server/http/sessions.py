@@ -196,7 +196,7 @@ class Session(abc.ABC):
             rights = principal.rights_with(frame)
             self._channel.send(Message(frame, raw, None, principal.id, self._headers, rights))
         except ConnectionClosed:
-            self.closed()
+            self.closed()  # answers this request too
         if isinstance(frame, Notification) and frame.method == "notifications/cancelled":
             self._cancelled(frame.params.get("requestId"))
 

@@ -260,10 +260,11 @@ class StreamableHandler(EventStreamHandler):
             return
         await exchange.arrival(self.front.quiet)
         messages = exchange.take()
+        # A batch can still be answered as one JSON array while nothing but responses has come.
         while array and not exchange.ended and messages and _only_responses(messages):
             await exchange.arrival(self.front.quiet)
             more = exchange.take()
-            if not more:
+            if not more:  # the keep-alive is due, and only a stream of events can carry it
                 break
             messages += more
         await self._answer(exchange, messages, era, array=array)
