@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Servers out of plain Python functions."""
+"""Make MCP servers from plain Python functions."""
 
 from ...types import Icon
 from ..content import Audio, Image

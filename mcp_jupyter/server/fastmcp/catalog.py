@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What a server serves: its tools, resources and prompts by name. Knows no protocol and no clients.
+"""Keep a server's tools, resources and prompts by name, and cut lists of them into pages.
 
-May be changed from any thread. Each of the three is a dict that is replaced, never mutated, so readers
-need no lock.
+A `Catalog` may be changed from any thread. Each of its three mappings is replaced, never mutated, so readers
+need no lock. Telling clients about changes is left to `FastMCP`.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class Catalog:
     Attributes
     ----------
     tools, resources, prompts : mapping
-        Snapshots.
+        Snapshots; read them from any thread.
     """
 
     def __init__(self) -> None:
@@ -41,7 +41,7 @@ class Catalog:
         self._lock = threading.Lock()
 
     def add(self, *items: Tool | Resource | Prompt) -> set[str]:
-        """Add items, replacing those of the same name or URI; gives the kinds that changed."""
+        """Add items, replacing those of the same name or URI; return the kinds that changed."""
         kinds = set()
         with self._lock:
             for item in items:
@@ -57,7 +57,7 @@ class Catalog:
         return kinds
 
     def remove(self, name: str, *, tools_only: bool = False) -> list[str]:
-        """Remove every item of that name or URI, or the tool; gives the kinds that changed."""
+        """Remove every item of that name or URI, or only the tool; return the kinds that changed."""
         kinds = []
         with self._lock:
             if name in self.tools:
@@ -75,8 +75,9 @@ class Catalog:
         return kinds
 
     def resource_at(self, uri: str) -> tuple[Resource, Mapping[str, str]] | None:
-        """The resource of a URI and the values of its variables: one of that very URI, else the first
-        template that fits.
+        """Return the resource for a URI, and the values of its variables; None if there is no such resource.
+
+        A resource with exactly this URI comes before templates; of those, the first that matches is used.
         """
         exact = self.resources.get(uri)
         if exact is not None and not exact.is_template:
@@ -89,24 +90,22 @@ class Catalog:
 
 # -- pages ---------------------------------------------------------------------------------------
 #
-# A list in pages, under cursors that say nothing to a client (spec, server/utilities/pagination).
-#
-# Does not know what is listed.
+# Cut a list into pages, with cursors that are opaque to the client (spec, server/utilities/pagination).
 
 PAGE_SIZE: Final = 1000
-"""Items of a page: few servers have more, and so many are some hundred kilobytes."""
+"""Items of a page: few servers have more, and a page of this size has some hundred kilobytes."""
 
 CURSOR_SECONDS: Final = 24 * 3600.0
-"""Who pages through a list does so at once; a client that keeps a cursor longer begins anew."""
+"""Seconds. Clients read all pages at once; one that keeps a cursor longer has to begin again."""
 
 T = TypeVar("T")
 
 
 class Pages:
-    """Cuts lists into pages.
+    """Cut lists into pages.
 
-    A cursor names the last item given and where it stood, so that no item is left out or given twice when
-    others come and go between two pages.
+    A cursor holds the key and the position of the last item sent. An item that stays in the list is therefore
+    sent exactly once, even if others are added or removed between two pages.
 
     Parameters
     ----------
@@ -128,12 +127,12 @@ class Pages:
     def page(
         self, request: RequestContext, known: Mapping[str, T], cursor: str | None
     ) -> tuple[list[T], str | None]:
-        """The items after a cursor, and the cursor of those that follow.
+        """Return the items after a cursor, and the cursor of the next page (None for the last page).
 
         Raises
         ------
         McpError
-            INVALID_PARAMS: the cursor is none of this list, or its place is gone.
+            INVALID_PARAMS: the cursor is not for this list and sender, has expired, or its item was removed.
         """
         if cursor is None and len(known) <= self._size:
             return [*known.values()], None

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""`find_tools`, `use_tool` and `read_more` of one server: which client gets them, and their answers.
+"""Serve the constant tools `find_tools`, `use_tool` and `read_more` of one server.
 
-A call of `use_tool` becomes a call of the inner tool before anything else is done with it: it runs, asks and
-fails as that. `read_more` reads as `resources/read` does.
+A call of `use_tool` becomes a call of the inner tool first, and then runs, asks and fails as that tool.
+`read_more` reads a resource as `resources/read` does.
 """
 
 from __future__ import annotations
@@ -41,18 +41,18 @@ class ConstantTools:
     Parameters
     ----------
     catalog : Catalog
-        What is found, and whose tools come before one of these of the same name.
+        The tools to find. A tool in it hides a constant tool of the same name.
     read : async callable
         Answers `resources/read`.
 
     Attributes
     ----------
     mode : "yes", "no" or "auto"
-        Whether clients get them; with "auto", those whose host needs them. A server of its own has none, a
+        Whether clients get them; "auto": those whose host needs them. A standalone server has "no", a
         notebook "auto". May be changed at any time.
     preface : callable
-        Gives a line that an answer of `find_tools` begins with: what a client should know that got no
-        instructions. Empty for none.
+        Returns the first line of an answer of `find_tools`, for hosts that show few or no instructions; may
+        be empty.
     """
 
     def __init__(self, catalog: Catalog, read: Read) -> None:
@@ -62,19 +62,19 @@ class ConstantTools:
         self._read = read
 
     def listed(self, request: RequestContext) -> dict[str, types.Tool]:
-        """The definitions that a client's list of tools has beside the user's own."""
+        """Return the constant tools that a client's list of tools has in addition to the user's tools."""
         found = needed(self._mode(request), request.profile)
         return {name: tool for name, tool in found.items() if name not in self._catalog.tools}
 
     def has(self, name: str, request: RequestContext) -> bool:
-        """Whether a client's list of tools has the constant tool of this name."""
+        """Tell whether a client's list of tools has the constant tool of this name."""
         mode = self._mode(request)
         return mode != "no" and name not in self._catalog.tools and name in needed(mode, request.profile)
 
     async def answer(
         self, request: RequestContext, params: types.CallToolRequestParams, call: Call
     ) -> types.CallToolResult:
-        """Answer a `tools/call` of a constant tool, or of a user's tool that has the name of one.
+        """Answer a `tools/call` of a constant tool, or of a user's tool with the name of one.
 
         Parameters
         ----------
@@ -84,11 +84,11 @@ class ConstantTools:
         Raises
         ------
         McpError
-            What `call` raises; `OutOfScope` where the sender has no right to what the call is for.
+            What `call` raises; `OutOfScope` if the sender may not use the inner tool or the resource.
         """
         name = params.name
         if name in self._catalog.tools or self._mode(request) == "no":
-            _require(request.rights.may_call(name), "tool")  # the front took it for one of ours
+            _require(request.rights.may_call(name), "tool")  # the HTTP front let it pass as a constant tool
             return await call(request, params)
         try:
             if name == USE_TOOL:

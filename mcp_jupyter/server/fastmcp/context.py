@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What a user's function may ask and say while it runs.
+"""`Context`: what a running function sends to the client and asks of it.
 
-Functions run on the event loop, on a kernel's main thread or on a worker thread; a `Context` works on
-all of them: what it sends is posted to the loop's thread. Sending returns at once, so its methods may
-be awaited or not; who sends faster than the loop can loses the oldest messages.
+Functions run on the event loop's thread, a kernel's main thread or a worker thread. A `Context` works on all
+of them, because it posts messages to the loop's thread. The methods that send return at once, so awaiting
+them is optional. A function that sends faster than the loop can process loses its oldest messages.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ __all__ = [
 
 
 MAX_TOKENS: Final = 1024
-"""Of a message that the client's model writes, where the call does not say: some pages of text."""
+"""Default length, in tokens, of a message that the client's model writes: a page or two of text."""
 
 S = TypeVar("S", default=Any)
 L = TypeVar("L", default=Any)
@@ -50,7 +50,7 @@ R = TypeVar("R", default=Any)
 
 
 class _Sent:
-    """The result of a message that is on its way already: `await` it or leave it."""
+    """What the sending methods return: the message is already on its way, so awaiting it is optional."""
 
     __slots__ = ()
 
@@ -63,7 +63,7 @@ _SENT = _Sent()
 
 
 class ReadResource:
-    """What `Context.read_resource` gives: `.content` and `.mime_type`, or both by unpacking."""
+    """The result of `Context.read_resource`: `.content` and `.mime_type`; it unpacks into both."""
 
     __slots__ = ("content", "mime_type")
 
@@ -77,15 +77,15 @@ class ReadResource:
 
 
 class Context(Generic[S, L, R]):
-    """The request behind a call. Declare a parameter of this type and it is filled in.
+    """The request that a function answers. The server fills a parameter of this type.
 
-    As in the SDK it may be written with the types of session, lifespan context and HTTP request:
-    `Context[ServerSession, AppContext]`. They change nothing here.
+    As in the SDK, the annotation may name the types of session, lifespan context and HTTP request
+    (`Context[ServerSession, AppContext]`); they have no effect here.
 
     Attributes
     ----------
     request_context : RequestContext
-        The protocol's view: id, meta, session, `lifespan_context`.
+        The request with its id, `_meta`, session and `lifespan_context`.
     """
 
     def __init__(self, request: RequestContext, server: FastMCP, post: Poster) -> None:
@@ -95,7 +95,7 @@ class Context(Generic[S, L, R]):
         self._waiting: deque[tuple[Callable[..., None], tuple[Any, ...]]] = deque(maxlen=MAX_STREAM_BACKLOG)
         self._flushing = False
 
-    # -- what it says ----------------------------------------------------------------------------
+    # -- messages to the client ------------------------------------------------------------------
 
     def debug(self, message: Any, *, logger_name: str | None = None) -> Awaitable[None]:
         """Send a log message of level "debug"."""
@@ -114,17 +114,17 @@ class Context(Generic[S, L, R]):
         return self.log("error", message, logger_name=logger_name)
 
     def log(self, level: str, message: Any, *, logger_name: str | None = None) -> Awaitable[None]:
-        """Send a log message, when the caller wants messages of this level.
+        """Send a log message, if the caller wants messages of this level.
 
         Parameters
         ----------
         message : Any
-            Text, or a value: its JSON form is sent.
+            A text, or a value, whose JSON form is sent.
 
         Raises
         ------
         ValueError
-            When `level` is not one of the protocol's eight levels.
+            `level` is not one of the protocol's eight levels.
         """
         if level not in LOG_LEVELS:
             raise ValueError(f"level must be one of {', '.join(LOG_LEVELS)}, not {level!r}")
@@ -135,7 +135,7 @@ class Context(Generic[S, L, R]):
     def report_progress(
         self, progress: float, total: float | None = None, message: str | None = None
     ) -> Awaitable[None]:
-        """Report progress, when the caller asked for it; a number that does not rise is not sent."""
+        """Report progress, if the caller asked for it. `progress` must rise from call to call to be sent."""
         done, of = _number(progress), None if total is None else _number(total)
         if math.isfinite(done):
             self._send(self.request_context.progress, done, of, message)
@@ -148,19 +148,19 @@ class Context(Generic[S, L, R]):
         self._waiting.append((function, args))
         if not self._flushing:
             self._flushing = True
-            with suppress(RuntimeError):  # the loop is closed: nobody is left to be told
+            with suppress(RuntimeError):  # the loop is closed, so the client has gone
                 self._poster.soon(self._flush)
 
     def _flush(self) -> None:
-        self._flushing = False  # first: what comes from now on sees to itself
+        self._flushing = False  # before the queue is read: a message added later must schedule a new flush
         while self._waiting:
             function, args = self._waiting.popleft()
             function(*args)
 
     def as_task(self) -> bool:
-        """Answer the caller with a handle now, and go on as a task, where the client takes tasks.
+        """Answer the call with a task's handle now and go on as that task, if the client takes tasks.
 
-        The client asks how the task stands; what is elicited from here on it answers there. Without it the
+        The client then polls the task, and gets later questions of the function there. For other clients the
         call goes on as before.
 
         Returns
@@ -174,23 +174,23 @@ class Context(Generic[S, L, R]):
         return request.may_become_task
 
     def close_sse_stream(self) -> Awaitable[None]:
-        """Let go of the HTTP connection in a long call; the client polls for the rest (SEP-1699).
+        """Close the HTTP connection of a long call; the client resumes the stream later (SEP-1699).
 
-        What is sent from here on waits for it. Only clients of 2025-11-25 over Streamable HTTP
-        know how: for others nothing happens.
+        Messages sent in between wait for it. This has an effect only for clients of version 2025-11-25 over
+        Streamable HTTP.
         """
         self._send(self.request_context.close_stream)
         return _SENT
 
-    # -- what it asks ----------------------------------------------------------------------------
+    # -- requests --------------------------------------------------------------------------------
 
     async def read_resource(self, uri: str) -> ReadResource:
-        """Read a resource of this server; unpacks to (content, mime_type).
+        """Read a resource of this server. The result unpacks to (content, mime_type).
 
         Raises
         ------
         McpError
-            When there is no such resource.
+            There is no such resource, or its function failed.
         """
         return await self._poster.run(self._server.read_resource(uri, self.request_context))
 
@@ -199,33 +199,33 @@ class Context(Generic[S, L, R]):
     ) -> Elicited:
         """Ask the user for values: `answer = await ctx.elicit("Which region?", Region)`.
 
-        The client asks. In a notebook the question appears there too when the client is silent for 20 s or
-        cannot ask; the first answer counts.
+        The client shows the question. In a notebook it appears there too, after 20 s or if the client cannot
+        ask; the first answer counts.
 
         Parameters
         ----------
         schema : class or mapping
             A pydantic model, dataclass or TypedDict whose fields are text, numbers, booleans, dates, choices
-            (Literal, enum) or lists of choices; or a JSON Schema of the like, sent as it is.
+            (Literal, enum) or lists of choices; or a JSON Schema of such an object, which is sent unchanged.
         key : str, optional
-            Names the question, where a client gets several at once.
+            A name for the question, if the function asks several at once.
 
         Returns
         -------
         Elicited
-            `.action` is "accept", "decline" or "cancel"; `.data` the values, when accepted: of the class
-            given, or a dict.
+            `.action` is "accept", "decline" or "cancel". `.data` has the accepted values: an instance of the
+            class, or a dict.
 
         Raises
         ------
         MissingCapability
-            The client cannot ask its user, and there is nobody at a notebook.
+            The client cannot ask its user, and no user can be asked at a notebook.
         TypeError
             A form cannot have such a field.
         ToolError
             The values do not fit the schema.
         RequestTimeout
-            No answer within ten minutes, or the time that the host gives a call.
+            There was no answer within ten minutes, or within the time that the host gives a call.
         """
         form = Form(schema)
         answer = await self.session.elicit(message, form.schema, key=key)
@@ -234,9 +234,9 @@ class Context(Generic[S, L, R]):
     async def elicit_url(
         self, message: str, url: str, elicitation_id: str | None = None, *, key: str | None = None
     ) -> Elicited:
-        """Ask the person to visit a URL, for what no client may see (a password, a payment).
+        """Ask the user to visit a URL, for data that the client must not see (a password, a payment).
 
-        "accept" means that the person agreed, not that they are done there.
+        "accept" means that the user agreed to visit it, not that they have finished there.
         """
         answer = await self.session.elicit_url(message, url, elicitation_id, key=key)
         return Elicited(answer.action, None)
@@ -249,15 +249,16 @@ class Context(Generic[S, L, R]):
         Parameters
         ----------
         messages : str, SamplingMessage, or a list of these
-            Text is the user's.
+            A text is sent as a message of the user.
         max_tokens : int
+            Maximum length of the answer.
         system_prompt, temperature, stop_sequences, model_preferences, tools, tool_choice, key, ... : optional
             See `RequestSession.create_message`.
 
         Raises
         ------
         MissingCapability
-            The client has no model for us, and there is nobody at a notebook.
+            The client does not offer its model, and no user can be asked at a notebook.
         """
         given = messages if isinstance(messages, list | tuple) else [messages]
         return await self.session.create_message(
@@ -265,25 +266,25 @@ class Context(Generic[S, L, R]):
         )
 
     async def list_roots(self, *, key: str | None = None) -> list[types.Root]:
-        """The directories the client works in."""
+        """Return the directories in which the client works."""
         return (await self.session.list_roots(key=key)).roots
 
-    # -- what it knows ---------------------------------------------------------------------------
+    # -- properties of the request ---------------------------------------------------------------
 
     @property
     def request_id(self) -> str:
-        """The request's id, as text."""
+        """The request's id as text."""
         return str(self.request_context.request_id)
 
     @property
     def client_id(self) -> str | None:
-        """The id a client gave itself in `_meta`, if it did."""
+        """The `client_id` in the request's `_meta`, if it is a text."""
         value = self.request_context.meta.get("client_id")
         return value if isinstance(value, str) else None
 
     @property
     def session(self) -> RequestSession:
-        """The client, with the SDK's names: `create_message`, `elicit`, `list_roots`, ..."""
+        """The client, with the method names of the SDK: `create_message`, `elicit`, `list_roots`, ..."""
         return RequestSession(self.request_context, self._poster.run)
 
     @property
@@ -305,40 +306,40 @@ def _sampling_message(message: Any) -> types.SamplingMessage:
 
 
 def _number(value: Any) -> float:
-    """A number as JSON has it; NumPy's are not."""
+    """Convert a number, such as NumPy's, to one that JSON has."""
     return value if type(value) in (int, float) else float(value)
 
 
 # -- forms ---------------------------------------------------------------------------------------
 #
-# A form to be filled in by a person: its JSON Schema from a class, and what was entered as that class.
+# Derive a form's JSON Schema from a class, and convert the entered values to that class.
 #
 # The protocol allows flat objects of strings, numbers, booleans and choices (spec, client/elicitation,
-# "Requested Schema"). Knows pydantic and JSON Schema; does not know who is asked, nor how.
+# "Requested Schema").
 
 _FIELD_TYPES: Final = ("string", "number", "integer", "boolean")
 
 
 @dataclass(frozen=True, slots=True)
 class Elicited:
-    """What a person did with a question, and what they entered where they accepted it."""
+    """The user's answer to a question: their action, and the entered values if they accepted."""
 
     action: Literal["accept", "decline", "cancel"]
     data: Any = None
 
 
 class Form:
-    """A form.
+    """A form for the user.
 
     Parameters
     ----------
     wanted : class or mapping
-        A class that pydantic can read, or a JSON Schema, which is sent as it is.
+        A class that pydantic can read, or a JSON Schema, which is sent unchanged.
 
     Attributes
     ----------
     schema : mapping
-        JSON Schema, as the client gets it.
+        The JSON Schema that is sent to the client.
 
     Raises
     ------
@@ -363,12 +364,12 @@ class Form:
         self.schema = {**schema, "properties": fields}
 
     def read(self, content: Mapping[str, Any] | None) -> Any:
-        """What was entered, checked: as the class, or a dict where the form was a schema.
+        """Validate the entered values; return an instance of the class, or a dict for a form given as schema.
 
         Raises
         ------
         ToolError
-            It does not fit; the message names the fields.
+            The values do not fit; the message names the fields.
         """
         entered = content or {}
         if self._adapter is None:
@@ -387,7 +388,7 @@ def _checked(entered: Mapping[str, Any], schema: Mapping[str, Any]) -> dict[str,
 
 
 def _field(name: str, part: Schema, root: Schema) -> dict[str, Any]:
-    """One property without references and without null: a form's field is entered or left out."""
+    """Return a property without references and null: a form has optional fields instead of null."""
     part = dict(resolve(part, root))
     offered = [each for each in alternatives(part) if kinds(each) != ["null"]]
     if len(offered) == 1:
@@ -408,7 +409,7 @@ def _field(name: str, part: Schema, root: Schema) -> dict[str, Any]:
 
 
 def _is_field(part: Schema) -> bool:
-    """Whether a form may have such a property: a value, a choice of strings, or a list of such a choice.
+    """Tell whether a form may have the property: a value, a choice of strings, or a list of such a choice.
 
     A choice has an `enum`, or alternatives with a `const` and a title (spec 2025-11-25, SEP-1330).
     """

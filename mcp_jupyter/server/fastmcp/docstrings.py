@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Docstrings in the three styles of the field (numpydoc, Google, Sphinx): summary and parameters.
+"""Read description and parameters from a docstring in numpydoc, Google or Sphinx style.
 
-A rule of thumb, not a parser of reStructuredText: what is not recognised stays in the description.
+It recognises common patterns and does not parse reStructuredText; the rest stays in the description.
 """
 
 from __future__ import annotations
@@ -30,14 +30,14 @@ _PARAMETER_SECTIONS: Final = frozenset({"Parameters", "Args", "Arguments", "Othe
 
 @dataclass(frozen=True, slots=True)
 class Docstring:
-    """What a docstring says: the text before its sections, and a description for each parameter."""
+    """A parsed docstring: the text before its sections, and a description for each parameter."""
 
     description: str = ""
     parameters: dict[str, str] = field(default_factory=dict)
 
 
 def docstring_of(function: Callable[..., Any]) -> Docstring:
-    """The docstring of `function`, taken apart."""
+    """Parse the docstring of `function`."""
     text = inspect.getdoc(_documented(function)) or ""
     for pattern, items in ((_NUMPY, _numpy_items), (_GOOGLE, _google_items)):
         heads = list(pattern.finditer(text))
@@ -52,7 +52,7 @@ def docstring_of(function: Callable[..., Any]) -> Docstring:
 
 
 def _documented(function: Callable[..., Any]) -> Any:
-    """Who has the words: not `partial`, nor the class of a callable object that says nothing itself."""
+    """Return the object with the docstring: not a `partial`, nor the class of an undocumented callable."""
     while isinstance(function, partial):
         function = function.func
     if hasattr(function, "__name__") or type(function).__doc__:

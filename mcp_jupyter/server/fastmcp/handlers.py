@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""How requests are answered from the catalogue: lists, calls, reads, prompts, completion.
+"""Answer requests from the catalogue: lists, calls, reads, prompts, completion.
 
-Owns the boundary between users' functions and the protocol: what becomes of their values and errors. How
-functions run is the `Runner`'s, what values become is the `ContentTable`'s.
+This is the boundary between users' functions and the protocol: values become results, and exceptions become
+tool errors or JSON-RPC errors. The `Runner` runs the functions, and the `ContentTable` converts their values.
 """
 
 from __future__ import annotations
@@ -39,33 +39,35 @@ __all__ = [
 
 
 MAX_KEPT_LISTS: Final = 32
-"""Lists of definitions kept ready: one for each profile and budget that has asked."""
+"""Cached lists of tool definitions: one for each combination of host profile and budget in use."""
 
 T = TypeVar("T")
 
 
 class Handlers:
-    """Answers the requests about what a catalogue has.
+    """Handlers of the requests for tools, resources and prompts.
 
     Parameters
     ----------
     catalog : Catalog
+        What the server serves.
     table : ContentTable
+        Converts values to content.
     context : callable
-        Makes the `Context` that functions get of a request.
+        Makes a request's `Context`, which functions get.
     page_size : int
-        Items of a list that one answer has.
+        Items of one answer to a list request.
     result_budget : int or None
         Characters of one result; None for as many as the host takes. May be changed at any time.
 
     Attributes
     ----------
     constant_tools : ConstantTools
-        Those that the server has for hosts that need them.
+        The tools for hosts that need them.
     runner : Runner
-        Set before the first request.
+        Runs the functions; set before the first request.
     results : KeptResults
-        What is too large for one answer.
+        Values that were too large for one answer.
     completer : callable or None
         The server's own `completion` function.
     """
@@ -91,7 +93,7 @@ class Handlers:
         self._definitions: dict[HostProfile, tuple[Mapping[str, Tool], dict[str, types.Tool]]] = {}
 
     def add_to(self, server: Server[Any]) -> None:
-        """Fill the server's table."""
+        """Register the handlers with a server."""
         add = server.add_handler
         add("tools/list", types.PaginatedRequestParams, self._list_tools)
         add("tools/call", types.CallToolRequestParams, self._call, self._tool_can_ask)
@@ -113,10 +115,10 @@ class Handlers:
         return types.ListToolsResult(tools=page, nextCursor=rest)
 
     def _definitions_for(self, request: RequestContext) -> dict[str, types.Tool]:
-        """The definitions by name, made once for each state of the catalogue, profile and budget."""
+        """Return the definitions by name, cached for each state of the catalogue, profile and budget."""
         tools, profile = self._catalog.tools, self._profile(request)
         kept = self._definitions.get(profile)
-        if kept is not None and kept[0] is tools:
+        if kept is not None and kept[0] is tools:  # the catalogue replaces its mapping at each change
             return kept[1]
         made = [
             for_host(tool.definition.model_dump(exclude_none=True), request.profile, self._facts(tool))
@@ -167,7 +169,8 @@ class Handlers:
         if not isinstance(name, str):
             return False
         tool = self._catalog.tools.get(name)
-        return is_name(name) if tool is None else tool.signature.can_ask  # constant tools use others
+        # A constant tool may call a tool that asks.
+        return is_name(name) if tool is None else tool.signature.can_ask
 
     def _resource_can_ask(self, params: Mapping[str, Any]) -> bool:
         uri = params.get("uri")
@@ -213,7 +216,7 @@ class Handlers:
         except Exception as exc:
             if request.is_own(exc):
                 raise
-            # Words that an assistant can act on (spec, server/tools, "Error handling").
+            # A result, not a JSON-RPC error: the model must see it (spec, server/tools, "Error handling").
             return presenter.error(explain(tool.name, exc), "".join(printed))
 
     def _profile(self, request: RequestContext) -> HostProfile:
@@ -236,7 +239,7 @@ class Handlers:
     async def _check_subscription(
         self, request: RequestContext, params: types.SubscribeRequestParams
     ) -> types.EmptyResult:
-        """Refuse to watch what could not be read. The session keeps who subscribed, in either era."""
+        """Refuse a subscription with values that a read would refuse. The session keeps the subscriptions."""
         found = self._catalog.resource_at(params.uri)
         if found is not None:
             resource, variables = found
@@ -263,13 +266,13 @@ class Handlers:
             resource = _named("resource", ref.uri, self._catalog.resources)
             schema = resource.signature.schema
             chosen = (params.context.arguments if params.context else None) or {}
-            # A completer that lists folders makes paths of them too.
+            # The server's completer may use the values as paths, as the resource's function may.
             resource.check_values({**chosen, params.argument.name: params.argument.value})
         run = partial(self._run, request)
         return types.CompleteResult(completion=await complete(params, schema, self.completer, run))
 
     async def _run(self, request: RequestContext, invocation: Invocation) -> Any:
-        """Run what is no tool: its failure is an error of the request."""
+        """Run a function that is not a tool: a failure is a JSON-RPC error."""
         try:
             return (await self.runner.run(replace(invocation, sender=request.sender))).value
         except McpError:
@@ -287,18 +290,19 @@ def _named(kind: str, name: str, known: Mapping[str, T]) -> T:
 
 # -- completion ----------------------------------------------------------------------------------
 #
-# Values that would complete an argument: the server's own function first, else what the type allows.
+# Complete an argument: ask the server's own function first, else offer the values that the type allows.
 #
 # Source: spec, server/utilities/completion.
 
 MAX_VALUES: Final = 100
-"""Values of one answer (spec, "Completion results")."""
+"""Maximum number of values in one answer (spec, "Completion results")."""
 
 MAX_SEARCHED: Final = 100_000
-"""Values of an enumeration that are compared with what is typed. The schema is the server's own."""
+"""Values of an enumeration that are compared with the typed text. The limit is high, because the schema is
+the server's own."""
 
 COMPLETION_SECONDS: Final = 10.0
-"""Nobody who types waits longer."""
+"""Seconds. A user who is typing does not wait longer."""
 
 
 async def complete(
@@ -314,14 +318,14 @@ async def complete(
     schema : mapping
         The JSON Schema of the arguments of what `params.ref` names.
     completer : callable, optional
-        Gets `(ref, argument, context)`; gives values, a `Completion`, or None to leave it to the type.
+        Takes `(ref, argument, context)`; returns values, a `Completion`, or None to use the type's values.
     run : async callable
-        Runs an invocation, gives its value.
+        Runs an invocation and returns its value.
 
     Raises
     ------
     McpError
-        INVALID_PARAMS: there is no such argument.
+        INVALID_PARAMS: the argument is unknown.
     """
     argument = params.argument
     if argument.name not in schema["properties"]:
@@ -331,7 +335,7 @@ async def complete(
         )
     if completer is not None:
         ask = partial(completer, params.ref, argument, params.context)
-        # At once, beside a running cell: an answer after the person has typed on is none.
+        # At once, in parallel with a running cell: an answer is useless once the user has typed on.
         found = await run(Invocation("completion", ask, concurrent=True, timeout=COMPLETION_SECONDS))
         if found is not None:
             return _completion(found)

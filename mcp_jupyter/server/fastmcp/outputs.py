@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""From a return annotation: the JSON Schema of structured output, and values in that form.
+"""Derive the JSON Schema of structured output from a return annotation, and write values in that form.
 
-What is sent keeps to the schema, or the call fails with the reason: clients check (spec, server/tools,
-"Output Schema"). Knows pydantic; does not know what a tool is.
+A value that does not fit the schema makes the call fail with the reason, because clients validate structured
+content (spec, server/tools, "Output Schema").
 """
 
 from __future__ import annotations
@@ -43,21 +43,21 @@ _CONTENT: Final = (
     bytearray,
     memoryview,
 )
-"""What becomes content of its own and has no JSON form."""
+"""Types of values that become content blocks and have no JSON form."""
 
 _UNSAID: Final[tuple[dict[str, Any], ...]] = ({}, {"type": "array", "items": {}})
-"""Schemas of `object` and of `list`, which promise nothing."""
+"""Schemas of `object` and of `list`, which tell a client nothing."""
 
 
 class _Serialized(Untitled):
-    """JSON as it is sent."""
+    """Schemas of values as they are sent."""
 
     def bytes_schema(self, schema: Any) -> dict[str, Any]:
-        """Base64 in the alphabet of URLs, which is pydantic's."""
+        """Return the schema of bytes: base64 with the URL-safe alphabet, as pydantic writes it."""
         return {"type": "string", "format": "base64url"}
 
     def float_schema(self, schema: Any) -> dict[str, Any]:
-        """JSON has no NaN and no infinities: they are sent as null and as text, and the schema says so."""
+        """Return the schema of floats. JSON has no NaN and no infinities: they become null and a text."""
         return {"anyOf": [super().float_schema(schema), {"enum": [None, "Infinity", "-Infinity"]}]}
 
 
@@ -70,9 +70,9 @@ class Output:
     schema : dict
         JSON Schema of `structuredContent`, an object in every era.
     promise : _Promise or None
-        None for data frames.
+        The JSON form of other values; None for data frames.
     wrapped : bool
-        Whether the value stands under "result", because it is no JSON object itself.
+        Whether the value is put under the key "result", because it is not a JSON object.
     """
 
     schema: dict[str, Any]
@@ -81,9 +81,10 @@ class Output:
 
     @classmethod
     def of(cls, annotation: Any) -> Output | None:
-        """The output a return annotation promises; None for none, for content, for what has no schema.
+        """Return the output that a return annotation promises.
 
-        `Annotated[CallToolResult, Model]` promises that of the result that the function returns.
+        The result is None for a missing annotation, None, Any, content types, and types without a schema.
+        `Annotated[CallToolResult, Model]` promises that the result's structured content is a `Model`.
         """
         if get_origin(annotation) is Annotated and get_args(annotation)[0] is types.CallToolResult:
             annotation = get_args(annotation)[1]
@@ -107,12 +108,12 @@ class Output:
         return cls(outer, _Promise(adapter), wrapped=True)
 
     def check(self, result: types.CallToolResult) -> None:
-        """Check the structured content of a result that a function made by itself.
+        """Check the structured content of a `CallToolResult` that the function returned.
 
         Raises
         ------
         ToolError
-            It is not what the annotation promised.
+            It does not fit the annotation.
         """
         if self.promise is not None and not result.isError:
             given = result.structuredContent
@@ -120,28 +121,28 @@ class Output:
 
     @property
     def is_text(self) -> bool:
-        """Whether it is a text and nothing else."""
+        """Whether the annotation promises a text."""
         return self.wrapped and self.schema["properties"]["result"].get("type") == "string"
 
     @property
     def is_ours(self) -> bool:
-        """Whether the object is ours: a data frame's page, or what stands around a value."""
+        """Whether this package defines the outer object: a data frame's page, or the wrapper of a value."""
         return self.promise is None or self.wrapped
 
     def written(self, value: Any) -> Serialised | None:
-        """The value in the form that was promised; None for a data frame, whose content has it.
+        """Return the value in the promised JSON form; None for a data frame, whose page has that form.
 
         Raises
         ------
         ToolError
-            When the value is not what the annotation promised.
+            The value does not fit the annotation, or has no JSON form.
         """
         if self.promise is None:
             if not tables.is_frame(value):
                 raise ToolError(f"The tool promised a data frame and returned {type(value).__name__}.")
             return None
         try:
-            # Read back: the other side's parser must take it too (it takes no numbers of 5,000 digits).
+            # Read it back, because the client's parser must accept it too (numbers of 5,000 digits fail).
             text = dumps(self.promise.form(value))
             return Serialised(from_json(text), text)
         except ValidationError as exc:
@@ -157,12 +158,12 @@ class _Promise:
         self._adapter = adapter
 
     def form(self, value: Any) -> Any:
-        """The value's form. Raises ValidationError, TypeError, ValueError or RecursionError."""
-        # Before pydantic looks: it would follow an endless iterator until the memory is full.
+        """Return the value's JSON form. Raises ValidationError, TypeError, ValueError or RecursionError."""
+        # Before validation: pydantic would follow an endless iterator until the memory is full.
         seen = extent(value)
         is_common = not (seen.special or seen.binary)
         ways = (self._taken, self._read)
-        # NumPy's numbers by their JSON form: there a float32 is 0.1.
+        # NumPy numbers go through JSON first: there a float32 of 0.1 is written as 0.1.
         first, second = reversed(ways) if seen.numpy else ways
         try:
             return self._written(first(value, seen.iterators), is_common)
@@ -173,25 +174,25 @@ class _Promise:
                 raise exc from None
 
     def _taken(self, value: Any, iterators: bool) -> Any:
-        """The value as it is, validated."""
+        """Validate the value as a Python object."""
         return self._adapter.validator.validate_python(plain(value, tables.to_part) if iterators else value)
 
     def _read(self, value: Any, iterators: bool) -> Any:
-        """What its JSON form is read as: NumPy's numbers are numbers there, and no surrogate is left."""
+        """Validate the value's JSON form, where NumPy's numbers are plain and surrogates are replaced."""
         return self._reader.validate_json(dumps(plain(value)))
 
     def _written(self, kept: Any, is_common: bool) -> Any:
         write = self._adapter.serializer if is_common else self._writer
         return write.to_python(kept, mode="json", by_alias=True, warnings="error", fallback=tables.to_part)
 
-    # Both are made when they are needed, which takes about a millisecond.
+    # Both take about a millisecond to make, and most values need neither.
 
     @cached_property
     def _reader(self) -> SchemaValidator:
-        """For JSON forms."""
+        """Validator of JSON forms."""
         return values.result_validator(self._adapter.core_schema)
 
     @cached_property
     def _writer(self) -> SchemaSerializer:
-        """For values of which pydantic's JSON form is not ours."""
+        """Serializer of values whose JSON form differs from pydantic's."""
         return values.serializer(self._adapter.core_schema, partial(plain, other=tables.to_part))

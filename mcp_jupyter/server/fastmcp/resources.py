@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""A resource: a URI, or a template of URIs, and the function that gives its value."""
+"""Resources: a URI or a template of URIs, and the function that returns the value."""
 
 from __future__ import annotations
 
@@ -22,30 +22,36 @@ from .signatures import Signature
 __all__ = ["Resource"]
 
 _MIME_TYPES: Final[Mapping[Any, str]] = {str: "text/plain", bytes: "application/octet-stream"}
-"""Of the values that a return annotation promises; for others it follows from the value, when it is read."""
+"""MIME types by return annotation; for other annotations the value decides at each read."""
 
 _SCHEME: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*:")
 
 
 @dataclass(frozen=True, slots=True)
 class Resource:
-    """A function that gives the value of one URI, or of every URI that fits a template.
+    """A function that returns the value of one URI, or of every URI that matches a template.
 
     Attributes
     ----------
     definition : types.Resource or types.ResourceTemplate
-        As the lists give it; built once.
+        The entry of the list; built once.
+    function : callable
+        The function.
     template : UriTemplate
         A plain URI is a template without variables.
+    signature : Signature
+        The function's parameters.
+    mime_type : str or None
+        The declared MIME type; None: derived from the value.
     concurrent, always : bool
         See `Invocation`.
     listed : bool
-        Whether the lists have it; else who knows its URI can read it.
+        Whether lists include it. An unlisted resource can be read by its URI.
     paths : bool
-        Whether values of the template may be absolute paths.
+        Whether values of the template's variables may be absolute paths.
     ours : bool
-        Whether its function is ours and only looks a value up: it makes no path of any value of the template,
-        so these are not checked; and its reads have threads of their own (see `Invocation.lookup`).
+        Whether the function belongs to this package and only looks up a value. It does not use the variables
+        as paths, so they are not checked; its reads have threads of their own (see `Invocation.lookup`).
     """
 
     definition: types.Resource | types.ResourceTemplate
@@ -66,7 +72,7 @@ class Resource:
 
     @property
     def is_template(self) -> bool:
-        """Whether it stands for many URIs."""
+        """Whether the URI has variables."""
         return isinstance(self.definition, types.ResourceTemplate)
 
     @classmethod
@@ -85,12 +91,12 @@ class Resource:
         concurrent: bool = False,
         paths: bool = False,
     ) -> Resource:
-        """A resource made of `function`; a template when the URI has variables.
+        """Make a resource of `function`; a template if the URI has variables.
 
         Raises
         ------
         ValueError
-            When the URI, its variables and the function's parameters do not go together.
+            The URI, its variables and the function's parameters do not fit together.
         """
         if not _SCHEME.match(uri):
             raise ValueError(f"{uri!r} is no URI: it must begin with a scheme, as in data://{uri}")
@@ -113,12 +119,12 @@ class Resource:
         return cls(definition, function, template, signature, mime_type, concurrent, paths=paths)
 
     def check_values(self, variables: Mapping[str, str]) -> None:
-        """Refuse values that would lead out of a folder, before a function makes a path of them.
+        """Refuse values that could lead out of a folder if the function uses them as paths.
 
         Raises
         ------
         McpError
-            INVALID_PARAMS: which value, and what is wrong with it.
+            INVALID_PARAMS; the message names the value and its fault.
         """
         if self.ours:
             return
@@ -131,12 +137,12 @@ class Resource:
     def invocation(
         self, uri: str, variables: Mapping[str, str], context: Context, table: ContentTable
     ) -> Invocation:
-        """The call for one URI; its value is the `ReadResourceResult`.
+        """Return the call for one URI; its value is the `ReadResourceResult`.
 
         Raises
         ------
         McpError
-            INVALID_PARAMS, when a variable is not what the function takes, or leads out of a folder.
+            INVALID_PARAMS: a variable does not fit the function's parameter, or could lead out of a folder.
         """
         self.check_values(variables)
         try:
@@ -161,7 +167,7 @@ class Resource:
 
     def _result(self, uri: str, value: Any, table: ContentTable) -> types.ReadResourceResult:
         if isinstance(value, types.ReadResourceResult):
-            return value.model_copy()  # it stays the function's own
+            return value.model_copy()  # the function may keep and change its own object
         return _contents(uri, to_resource(value, table, self.mime_type))
 
 
@@ -186,7 +192,7 @@ def _names(names: set[str]) -> str:
 
 
 def _contents(uri: str, value: ResourceValue) -> types.ReadResourceResult:
-    """One value as the answer to `resources/read`."""
+    """Return one value as the answer to `resources/read`."""
     item: types.TextResourceContents | types.BlobResourceContents
     if isinstance(value.data, str):
         item = types.TextResourceContents(uri=uri, mimeType=value.mime_type, text=value.data, meta=value.meta)

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The result of a call, made to fit what the caller's host hands to its model.
+"""Fit the result of a call to what the caller's host hands to its model, and keep the rest.
 
-Sizes, structured content and pictures follow the request's `HostProfile`. What does not fit is kept, and the
-result says in words how to read on (`resource_link`, spec 2025-06-18, server/tools). It does not know how
-values become content.
+`Presenter` applies the request's `HostProfile`: sizes, structured content, pictures. `KeptResults` keeps what
+does not fit, and the result tells the model how to read on (`resource_link`, spec 2025-06-18, server/tools).
+Converting values to content is left to `server.content`.
 """
 
 from __future__ import annotations
@@ -40,19 +40,19 @@ __all__ = [
 
 
 PRINTED_CHARS: Final = 4_000
-"""Of what a call printed; and never more than a third of the result."""
+"""Characters of a call's printed text in its result; at most a third of the result."""
 
 MAX_PICTURES: Final = 4
-"""In one result. A model looks at few."""
+"""Pictures of one result. Models use only a few."""
 
 OWN_CHARS: Final = PRINTED_CHARS + 100
-"""What we may add to a structure: the object around a value, and what was printed."""
+"""Characters that we may add to structured content: the object around a value, and the printed text."""
 
 LINK_CHARS: Final = 400
-"""What a link to a kept value takes, with the words about it."""
+"""Characters reserved for a link to a kept value and the sentence about it."""
 
 ERROR_HEAD_CHARS: Final = 1_000
-"""The beginning of an error that is cut; the rest is its end, where a traceback says what went wrong."""
+"""Characters from the beginning of a cut error. The rest is from its end, where a traceback has the cause."""
 
 MAX_KEPT_ERROR: Final = 1_000_000
 """Characters of an error that are kept for the caller."""
@@ -64,22 +64,22 @@ _KINDS: Final = {"image": "picture", "audio": "sound"}
 
 @dataclass(slots=True)
 class Draft:
-    """What a call gave, before it is made to fit.
+    """The complete result of a call, before it is fitted to the host.
 
     Attributes
     ----------
     result : CallToolResult
-        All its blocks, and its structured content where it has any.
+        All content blocks, and the structured content if there is any.
     pages : list of FramePage
         The data frames among the blocks.
     promised : bool
         Whether the tool has an output schema.
     is_text : bool
-        Whether it promises a text and nothing else.
+        Whether that schema is only a text.
     is_ours : bool
-        Whether the schema of the structured content is ours, and has a place for what was printed.
+        Whether this package defines the structured object, so that "printed" may be added to it.
     structure_size : int or None
-        Bytes of the structured content as JSON, where they are known: it is, or holds, a `Serialised`.
+        Bytes of the structured content as JSON, if it is or holds a `Serialised`; None when unknown.
     """
 
     result: types.CallToolResult
@@ -90,23 +90,23 @@ class Draft:
     structure_size: int | None = None
 
     def add(self, shown: Content) -> None:
-        """Add what the call displayed, unless the result has it (`display(frame); return frame`)."""
+        """Add displayed content, unless the result has it already (`display(frame); return frame`)."""
         if not all(block in self.result.content for block in shown.blocks):
             self.result.content.extend(shown.blocks)
             self.pages.extend(shown.pages)
 
 
 class Presenter:
-    """Makes one result fit a host.
+    """Fit one result to the caller's host.
 
     Parameters
     ----------
     name, sender : str
-        The tool's, and whose call it is.
+        The tool's name, and the call's principal.
     profile : HostProfile
-        The host's, within the user's budget.
+        The host's profile, within the user's budget.
     kept : KeptResults
-        Takes what does not fit.
+        Keeps what does not fit.
     by_tool : bool
         Whether the model reads on with the tool `read_more`.
     """
@@ -127,7 +127,7 @@ class Presenter:
     # -- errors ----------------------------------------------------------------------------------
 
     def error(self, text: str, printed: str = "") -> types.CallToolResult:
-        """The result of a call that failed: the text of its error, cut in the middle where it is long."""
+        """Return the result of a failed call: the text of its error, cut in the middle if it is too long."""
         most = self._profile.error_chars
         blocks: list[Any] = []
         if len(text) > most:
@@ -147,7 +147,7 @@ class Presenter:
     # -- results ---------------------------------------------------------------------------------
 
     def result(self, draft: Draft, printed: str = "") -> types.CallToolResult:
-        """The result that is sent; `draft` is used up."""
+        """Return the fitted result. This changes the objects in `draft`."""
         result = draft.result
         shown = self._cut_printed(printed) if printed and self._profile.printed else ""
         if shown:
@@ -165,7 +165,7 @@ class Presenter:
         return result
 
     def _choose_structure(self, draft: Draft) -> None:
-        """Drop structured content that the host does not gain by."""
+        """Drop structured content that the host does not use, or that would hide pictures."""
         result, kind = draft.result, self._profile.structure
         keeps = kind == "all" or (draft.promised and kind == "promised")
         keeps = keeps or (draft.promised and kind == "typed" and not draft.is_text)
@@ -175,13 +175,14 @@ class Presenter:
             _drop_structure(result)
 
     def _fitted(self, blocks: Sequence[Any], pages: Sequence[FramePage]) -> list[Any]:
-        """The blocks that are sent, the pages of data frames among them in the room that the others left."""
+        """Return the fitted blocks. Pages of data frames share equally what the other blocks leave."""
         content: list[Any] = []
         if not pages:
             for block in blocks:
                 content += self._fitted_block(block)
             return content
         page_of = {id(page.block): page for page in pages}
+        # First all other blocks, so that `self._left` is what remains for the pages.
         parts = [page_of.get(id(block)) or self._fitted_block(block) for block in blocks]
         for part in parts:
             if isinstance(part, FramePage):
@@ -190,7 +191,7 @@ class Presenter:
         return content
 
     def _fitted_block(self, block: Any) -> list[Any]:
-        """A block as it is, or cut, or a link in its place; takes what it needs of the room that is left."""
+        """Return a block unchanged, cut, or replaced by a link, and subtract its size from what is left."""
         if block.type == "text":
             size = json_size(block.text)
             if size <= min(self._profile.text_chars, self._left) and self._has_few_lines(block.text):
@@ -247,11 +248,11 @@ class Presenter:
         return self._in_place(item.blob, item.mimeType or "application/octet-stream", _TOO_LARGE)
 
     def _in_place(self, data: str, mime_type: str, why: str, *, encoded: bool = True) -> list[Any]:
-        """What stands in the place of a picture or a file that is not sent. `encoded`: in base64."""
+        """Replace a picture or file by a sentence and a link. `encoded`: `data` is base64."""
         kind = _KINDS.get(mime_type.partition("/")[0], "file")
         try:
             value = ResourceValue(b64decode(data) if encoded else data, mime_type)
-        except ValueError:  # its author made a mistake, which costs this part alone
+        except ValueError:  # the tool's mistake; the rest of the result is still useful
             return [types.TextContent(text=f"(A {kind}, {mime_type}, which is not valid base64.)")]
         uri, size = self._kept.keep(value, self._sender), size_of(value)
         where = f" It is the resource {uri}" if uri else ""
@@ -259,7 +260,7 @@ class Presenter:
         return [said, *self._link(uri, mime_type, size)]
 
     def _page(self, part: FramePage, room: int) -> list[Any]:
-        """A page of rows as text, and the way to the others in words, in the structure and as a link."""
+        """Return a page of rows as text. Sentence, structured content and link say how to get the others."""
         page, total = part.page, part.page["total"]
         if not page["truncated"] and _needs(page) <= room:
             return [types.TextContent(text=tables.to_markdown(page))]
@@ -272,6 +273,7 @@ class Presenter:
         if uri is None:
             said += " The frame is too large to be kept: ask for less."
         else:
+            # All rows can be shown and columns still be missing: then start again at row 0.
             rest = {"offset": shown if shown < total else 0, "limit": shown or 10, "format": "csv"}
             where = uri + "?" + "&".join(f"{key}={value}" for key, value in rest.items())
             page["more"] = {
@@ -287,7 +289,7 @@ class Presenter:
         return blocks
 
     def _fit_structure(self, draft: Draft) -> None:
-        """See that the structured content keeps to its size."""
+        """Keep the structured content within its size, or replace it by an error if it was promised."""
         result = draft.result
         if result.structuredContent is None:
             return
@@ -297,7 +299,7 @@ class Presenter:
         host_decides = self._profile.structure == "typed"
         most = self._profile.structure_chars
         if draft.structure_size is not None and draft.structure_size + OWN_CHARS <= most:
-            return  # most structures end here: to write them out once more would cost as much as sending them
+            return  # most structures end here, so that they are not serialised a second time
         text = dumps_with_serialised(result.structuredContent)
         if len(text) <= most:
             return
@@ -310,14 +312,17 @@ class Presenter:
             "its output schema allows no part of it. Ask for less, or read all of it by the link below."
         )
         links: list[Any] = []
-        if not self._text_is_cut:  # else the text has a link to all of it
+        if not self._text_is_cut:  # otherwise the cut text already has a link to all of it
             whole = ResourceValue(text.decode("utf-8"), "application/json")
             links = self._link(self._kept.keep(whole, self._sender), "application/json", len(text))
         result.content = [types.TextContent(text=why), *result.content, *links]
 
     @staticmethod
     def _structure_json_text(result: types.CallToolResult) -> None:
-        """Give a host that takes JSON text for structured content an object, where the text is none."""
+        """Add structured content if a host would parse the text as JSON that is not an object.
+
+        Such hosts report a number or list as an error.
+        """
         first = result.content[0] if result.content else None
         if first is None or first.type != "text" or has_too_many_containers(first.text):
             return
@@ -331,7 +336,7 @@ class Presenter:
     # -- words -----------------------------------------------------------------------------------
 
     def _read_on(self, uri: str | None, offset: int | None = None, limit: int | None = None) -> str:
-        """How the model gets the rest: by the host's own tool for resources, or by ours."""
+        """Return the sentence on how to get the rest: by the host's tool for resources, or by `read_more`."""
         query = "" if not offset else f"?offset={offset}" + (f"&limit={limit}" if limit else "")
         if self._by_tool:
             return "To read on, call the tool read_more with " + (f"{uri}{query}" if uri else "this uri.")
@@ -345,7 +350,7 @@ class Presenter:
         return [types.ResourceLink(uri=uri, name=f"result of {self._name}", mimeType=mime_type, **said)]
 
     def _cut_printed(self, printed: str) -> str:
-        """The beginning and the end of what was printed."""
+        """Return the printed text, with its middle cut out if it is too long."""
         most = min(PRINTED_CHARS, self._profile.result_chars // 3)
         printed = printed.strip("\n")
         if json_size(printed) <= most:
@@ -360,7 +365,7 @@ def _printed(text: str) -> types.TextContent:
 
 
 def _room(block: Any) -> int:
-    """What a block takes of the characters of a result. Pictures and sounds are counted for themselves."""
+    """Return a block's share of a result's characters. Pictures and sounds have their own limit, so 0."""
     if block.type == "text":
         return json_size(block.text)
     if block.type == "resource":
@@ -370,14 +375,14 @@ def _room(block: Any) -> int:
 
 
 def _needs(page: dict[str, Any]) -> int:
-    """Characters that a page needs: as text, or as structured content, whichever is more."""
+    """Return the characters that a page needs as text or as structured content, whichever is more."""
     return max(json_size(tables.to_markdown(page)), len(dumps(page)))
 
 
 def _leave_out_rows(page: dict[str, Any], room: int) -> None:
-    """Leave out the last rows until the table keeps to the room."""
+    """Remove the last rows until the page needs at most `room` characters."""
     rows, low, high = page["rows"], 0, len(page["rows"])
-    while low < high:  # the largest number of rows that fits
+    while low < high:  # bisect for the largest number of rows that fits
         middle = (low + high + 1) // 2
         page["rows"] = rows[:middle]
         if _needs(page) <= room:
@@ -390,31 +395,29 @@ def _leave_out_rows(page: dict[str, Any], room: int) -> None:
 
 def _drop_structure(result: types.CallToolResult) -> None:
     result.structuredContent = None
-    result.model_fields_set.discard("structuredContent")  # else it is sent as null
+    result.model_fields_set.discard("structuredContent")  # otherwise it would be sent as null
 
 
 # -- kept results --------------------------------------------------------------------------------
 #
-# Values that are larger than one result, kept as resources for a while, for the caller alone.
-#
-# Owns what is kept, and how it is read: `result://ID`, with offset and limit in rows of a data frame or in
-# characters of a text. Any thread.
+# Keep values that are larger than one result for a while, as resources that only the caller can read:
+# `result://ID`, with offset and limit in rows of a data frame or in characters of a text. Any thread.
 
 MAX_KEPT: Final = 64
 """Results kept by one server, of all senders; the oldest go first."""
 
 MAX_KEPT_BYTES: Final = 512 * 2**20
-"""The same in bytes. A frame is not copied: what the notebook has anyway costs nothing more."""
+"""Bytes of all kept results. Frames are not copied: one that the notebook holds too takes no more memory."""
 
 MAX_ITEM_BYTES: Final = 32 * 2**20
-"""A text or picture that is kept: as base64, it still fits into one message of a link."""
+"""Bytes of one kept text or picture: as base64, it still fits into one message of a link (64 MiB)."""
 
 Limit = Annotated[int | None, Field(ge=1, description="Rows of a data frame, or characters of a text.")]
 
 
 @dataclass(frozen=True, slots=True)
 class _Kept:
-    """A frame, or text or bytes with their type; whose it is and how large."""
+    """A kept frame, or `ResourceValue`, with the principal that may read it and its size in bytes."""
 
     value: Any
     sender: str
@@ -422,7 +425,7 @@ class _Kept:
 
 
 class KeptResults:
-    """Keeps what did not fit into a result; the oldest values go first."""
+    """Keep values that did not fit into a result; the oldest are dropped first."""
 
     def __init__(self) -> None:
         self._kept: OrderedDict[str, _Kept] = OrderedDict()
@@ -431,26 +434,26 @@ class KeptResults:
         pages = Resource.of(
             "result://{id}{?offset,limit,columns,format}", self._read, name="a kept result", concurrent=True
         )
-        self._resource = replace(pages, ours=True)  # a column may be called like a path
+        self._resource = replace(pages, ours=True)  # no path checks: a column's name may look like a path
 
     def keep_frame(self, frame: Any, sender: str) -> str | None:
-        """Keep a data frame that does not change (see `frames.snapshot`).
+        """Keep a data frame that must not change any more (see `tables.snapshot`).
 
         Returns
         -------
         str or None
-            Its URI; None when it is too large to be kept.
+            Its URI; None if it is too large to be kept.
         """
         return self._keep(_Kept(frame, sender, tables.nbytes(frame)), MAX_KEPT_BYTES)
 
     def keep(self, value: ResourceValue, sender: str) -> str | None:
-        """The same for text or bytes."""
+        """Keep a text or bytes, as `keep_frame` does."""
         return self._keep(_Kept(value, sender, size_of(value)), MAX_ITEM_BYTES)
 
     def _keep(self, item: _Kept, most: int) -> str | None:
         if item.size > most:
             return None
-        key = secrets.token_hex(16)  # 128 bits; in one case, since clients may change that of a host
+        key = secrets.token_hex(16)  # 128 bits; lower case only, because clients may lower-case a URI's host
         with self._lock:
             self._kept[key] = item
             self._bytes += item.size
@@ -460,13 +463,13 @@ class KeptResults:
         return f"result://{key}"
 
     def forget(self, sender: str) -> None:
-        """Drop what is kept for a sender."""
+        """Drop all values kept for a sender."""
         with self._lock:
             for key in [key for key, item in self._kept.items() if item.sender == sender]:
                 self._bytes -= self._kept.pop(key).size
 
     def resource_at(self, uri: str) -> tuple[Resource, Mapping[str, str]] | None:
-        """What reads a kept result; as `Catalog.resource_at`. It is in no list: each caller has its own."""
+        """Return the resource that reads a kept result, as `Catalog.resource_at` does. Lists leave it out."""
         variables = self._resource.template.match(uri)
         return None if variables is None else (self._resource, variables)
 
@@ -482,7 +485,8 @@ class KeptResults:
         with self._lock:
             found = self._kept.get(id)
         request = ctx.request_context
-        if found is None or found.sender != request.sender:  # one answer: who is told more could guess
+        # Unknown and foreign ids get the same error, so that a client cannot find out which ids exist.
+        if found is None or found.sender != request.sender:
             raise request.era.resource_not_found(f"result://{id}")
         value = found.value
         if not isinstance(value, ResourceValue):
@@ -497,5 +501,5 @@ class KeptResults:
 
 
 def size_of(value: ResourceValue) -> int:
-    """Bytes of a text or of bytes."""
+    """Return the size in bytes of a text (as UTF-8) or of bytes."""
     return len(value.data.encode("utf-8", "replace") if isinstance(value.data, str) else value.data)

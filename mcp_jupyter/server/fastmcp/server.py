@@ -1,10 +1,9 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""FastMCP: a server made of decorated functions.
+"""`FastMCP`, a server made of decorated functions.
 
-Owns how things are registered, and the server's life. How requests are answered is the `Handlers`', how
-functions run is the `Runner`'s, how messages travel is the transport's.
-
-Threads: what is served may be changed from any thread; announcements are posted to the event loop's.
+It registers functions as tools, resources and prompts, and runs the server. What it serves may be changed
+from any thread; announcements are posted to the event loop's thread. `Handlers` answers the requests, a
+`Runner` runs the functions, and a transport carries the messages.
 """
 
 from __future__ import annotations
@@ -48,9 +47,8 @@ __all__ = [
 
 # -- standalone ----------------------------------------------------------------------------------
 #
-# A server that a program runs by itself: over stdio, or on a port of its own.
-#
-# Owns the ways to run one, and what cannot be had of it. Does not know what the server is made of.
+# Run a server in a program of its own: over stdio, or over HTTP on its own port. Members of the SDK's
+# `FastMCP` that are missing here raise an error that says what to use.
 
 Transport = Literal["stdio", "sse", "streamable-http"]
 
@@ -67,11 +65,11 @@ _ABSENT: Final = {
     "add_prompt": "@mcp.prompt() makes a function a prompt.",
     "get_context": "Declare a parameter of type Context: it is filled in.",
 }
-"""Members of the first-generation SDK's `FastMCP` that are not here."""
+"""Members of the first-generation SDK's `FastMCP` that are missing here, and what to use in their place."""
 
 
 class Standalone(ABC):
-    """The part of `FastMCP` that runs it.
+    """The part of `FastMCP` that runs the server.
 
     Attributes
     ----------
@@ -88,13 +86,13 @@ class Standalone(ABC):
 
     @abstractmethod
     def running(self) -> AbstractAsyncContextManager[None]:
-        """The server's whole life, around any number of conversations."""
+        """Return the context of the server's whole life, in which `serve` may be called many times."""
 
     @abstractmethod
     async def serve(self, channel: Channel) -> None:
-        """Run one conversation until it is closed; call it within `running`."""
+        """Serve one channel until it is closed; call it within `running`."""
 
-    if not TYPE_CHECKING:  # to a type checker the class would have any attribute
+    if not TYPE_CHECKING:  # with `__getattr__`, type checkers would accept any attribute
 
         def __getattr__(self, name: str) -> Any:
             if name in _ABSENT:
@@ -112,14 +110,16 @@ class Standalone(ABC):
     ) -> None:
         """Serve until the client leaves (stdio), or the process is interrupted or terminated.
 
-        Over HTTP it says on stderr where, and who can reach it.
+        Over HTTP it prints its URL, and who can call it, on stderr.
 
         Parameters
         ----------
+        transport : "stdio", "sse" or "streamable-http"
+            How clients connect.
         mount_path : str, optional
-            "/", or nothing: a server has its port for itself.
+            Only "/": a server has its own port.
         host, port : str, int, optional
-            Where to listen, for HTTP; else as `settings` says.
+            Where to listen, for HTTP; those of `settings` when left out.
         token : str, optional
             Every HTTP request must carry it in `Authorization: Bearer`. Without it, every user and every
             program of this machine can call the server; a `host` that other machines can reach is refused.
@@ -127,10 +127,10 @@ class Standalone(ABC):
         Raises
         ------
         ValueError
-            When there is no such transport; when the token is too short or cannot stand in a header; or when
-            other machines can reach `host`, and there is no token.
+            The transport or `mount_path` is unknown; the token is too short or has characters that a header
+            cannot carry; or other machines can reach `host`, and there is no token.
         RuntimeError
-            When an event loop runs in this thread already, as in a notebook.
+            An event loop runs in this thread already, as in a notebook.
         """
         if transport not in get_args(Transport):
             raise ValueError(f"{transport!r} is no transport: use {', '.join(get_args(Transport))}.")
@@ -228,35 +228,47 @@ class FastMCP(Standalone):
     Parameters
     ----------
     name : str
+        The server's name; "FastMCP" when left out.
     instructions : str or callable, optional
-        For the model: what the server is for; or a function, see `Server`.
+        What the server is for, written for the model; or a function that returns it (see `Server`).
     lifespan : callable, optional
         `async with lifespan(server) as context` (without `server`, if it takes no argument) surrounds the
         server's life; tools find the context as `ctx.request_context.lifespan_context`.
     dependencies : collection of str
-        Packages that `jupyter mcp install` and `dev` bring along.
+        Packages that `jupyter mcp install` and `dev` install with the server.
     tools : iterable of Tool
-        Registered at once.
+        Tools to register at once.
     version, title, description, website_url, icons : optional
-        What the server says of itself.
+        The server's description of itself for clients.
     runner : Runner, optional
-        How functions are run; an `InlineRunner` when left out.
+        Runs the functions; an `InlineRunner` when left out.
     content : ContentTable, optional
-        What their values become.
+        Converts the functions' values to content.
     page_size : int
-        Items that one answer to a list request has.
+        Items of one answer to a list request.
     result_budget : int, optional
-        Characters of one result; as many as the host takes when left out (see `host_profiles`). Of more, the
-        client gets the beginning and a link to the whole, which is kept for it for a while.
+        Characters of one result; as many as the host takes when left out (see `host_profiles`). The client
+        gets the beginning of a longer result, and a link to all of it, which is kept for a while.
     task_after : float, optional
-        Seconds after which a call goes on as a task, for clients that take tasks; None: only tools made with
-        `task` do.
+        Seconds after which a call goes on as a task, for clients that take tasks; None: only calls of tools
+        with `task` become tasks.
     cache_seconds, cache_scope, status, ask_user : optional
         See `Server`.
     post : callable, optional
-        Takes announcements to the event loop's thread, from any thread; a `Poster` when left out.
+        Calls a function on the event loop's thread, from any thread; a `Poster` when left out.
     host, port, ... : optional
-        How it is served over HTTP (see `Settings`).
+        How the server is served over HTTP (see `Settings`).
+
+    Attributes
+    ----------
+    settings : Settings
+        How the server is served over HTTP.
+    dependencies : list of str
+        As given.
+    clients : callable
+        Returns the connected clients (see `Server.clients`).
+    constant_tools : ConstantTools
+        The tools for hosts that need them.
     """
 
     def __init__(
@@ -315,7 +327,7 @@ class FastMCP(Standalone):
 
     @property
     def name(self) -> str:
-        """The server's name; a new one is told to clients that connect from then on."""
+        """The server's name. Only clients that connect later see a new one."""
         return self._server.name
 
     @name.setter
@@ -324,14 +336,15 @@ class FastMCP(Standalone):
 
     @property
     def instructions(self) -> str | None:
-        """What the server tells the model about itself, as a client of unknown kind gets it."""
+        """The instructions for the model, as a client with an unknown host gets them."""
         return self._server.instructions_for()
 
     @property
     def result_budget(self) -> int | None:
-        """Characters of one result, None for as many as the host takes.
+        """Characters of one result; None for as many as the host takes.
 
-        May be set while the server runs: clients are told, for some hosts read it in the list of tools.
+        It may be set while the server runs. Clients are then told that the list of tools changed, because
+        some hosts read the size there.
         """
         return self._handlers.result_budget
 
@@ -363,33 +376,33 @@ class FastMCP(Standalone):
         return self._catalog.prompts
 
     async def list_tools(self) -> list[types.Tool]:
-        """The definitions of the tools."""
+        """Return the definitions of the tools."""
         return [tool.definition for tool in self.tools.values()]
 
     async def list_resources(self) -> list[types.Resource]:
-        """The definitions of the resources with a plain URI."""
+        """Return the definitions of the resources with a plain URI."""
         return [item for item in self._definitions() if isinstance(item, types.Resource)]
 
     async def list_resource_templates(self) -> list[types.ResourceTemplate]:
-        """The definitions of the resources with a template."""
+        """Return the definitions of the resources with a template."""
         return [item for item in self._definitions() if isinstance(item, types.ResourceTemplate)]
 
     def _definitions(self) -> list[types.Resource | types.ResourceTemplate]:
         return [resource.definition for resource in self.resources.values() if resource.listed]
 
     async def list_prompts(self) -> list[types.Prompt]:
-        """The definitions of the prompts."""
+        """Return the definitions of the prompts."""
         return [prompt.definition for prompt in self.prompts.values()]
 
     def add(self, *items: Tool | Resource | Prompt) -> None:
-        """Register items, replacing those of the same name or URI; clients are told."""
+        """Register items, replacing those of the same name or URI, and tell clients."""
         self.announce(self._catalog.add(*items))
 
     def renew(self) -> None:
-        """Have the list of tools say what they take now; clients are told.
+        """Rebuild the definitions of tools whose function or classes were redefined, and tell clients.
 
-        A notebook does this after each cell: it may have defined a class anew that a tool's annotation names.
-        A tool that cannot be served any more stays in the list, and says why when it is called.
+        A notebook calls this after each cell, which may have redefined a class in a tool's annotations. A
+        tool that can no longer be served stays in the list; a call of it returns the reason as an error.
         """
         fresh = []
         for tool in self._catalog.tools.values():
@@ -400,24 +413,24 @@ class FastMCP(Standalone):
             self.add(*fresh)
 
     def remove(self, name: str) -> list[str]:
-        """Remove every tool, resource or prompt of that name or URI; clients are told.
+        """Remove every tool, resource or prompt of that name or URI, and tell clients.
 
         Returns
         -------
         list of str
-            What was removed: "tools", "resources", "prompts".
+            The kinds that were removed: "tools", "resources", "prompts".
         """
         kinds = self._catalog.remove(name)
         self.announce(kinds)
         return kinds
 
     def remove_tool(self, name: str) -> None:
-        """Remove a tool; clients are told.
+        """Remove a tool, and tell clients.
 
         Raises
         ------
         ToolError
-            There is none of that name.
+            There is no tool of that name.
         """
         if name not in self._catalog.tools:
             raise ToolError(f"There is no tool {name!r}.")
@@ -434,8 +447,8 @@ class FastMCP(Standalone):
 
     def _tell(self, function: Callable[..., None], *args: Any) -> None:
         post = self._given_post or self._poster
-        if post is not None:  # else it is not running, and nobody is there to be told
-            with suppress(RuntimeError):  # the loop is closed: nobody is left
+        if post is not None:  # otherwise the server is not running and has no clients
+            with suppress(RuntimeError):  # the loop is closed, so all clients have gone
                 post(function, *args)
 
     # -- decorators ------------------------------------------------------------------------------
@@ -446,30 +459,30 @@ class FastMCP(Standalone):
         Parameters
         ----------
         name : str, optional
-            The function's own when left out.
+            The function's name when left out.
         title, description : str, optional
-            For people; for the model (the docstring when left out).
+            Title for the user; description for the model (the docstring when left out).
         annotations : ToolAnnotations, optional
             Hints: `readOnlyHint`, `destructiveHint`, `idempotentHint`, `openWorldHint`.
         structured_output : bool, optional
-            False for none; True to be told when the return annotation gives none.
+            False: no structured output. True: raise an error if the return annotation gives none.
         concurrent : bool
-            Run at once, beside whatever else runs: in a thread, if not async.
+            Run at once, in parallel with other calls; a sync function runs in a thread.
         executor : Executor or str, optional
             Run at once, in an executor: a `concurrent.futures.Executor`, a Dask Client, an ipyparallel view,
-            or the name of one in the function's module (in the notebook), looked up when it is called.
+            or the name of one in the function's module (in the notebook), looked up at each call.
         timeout : float, optional
-            Seconds.
+            Seconds that a call may take.
         task : bool or "required"
-            A call becomes a task that the client asks about, where the client takes tasks; "required": other
-            clients are refused.
+            True: a call becomes a task that the client polls, if the client takes tasks. "required": refuse
+            other clients.
         icons, meta : optional
-            Shown with the tool; `_meta` of its definition.
+            Icons of the tool; `_meta` of its definition.
 
         Raises
         ------
         ValueError
-            When the name or a parameter cannot be used; the message says what to do.
+            The name or a parameter cannot be used; the message says what to do.
         """
         _refuse_bare(name, "tool")
 
@@ -485,23 +498,23 @@ class FastMCP(Standalone):
         Parameters
         ----------
         uri : str
-            With `{variables}` it is a template; they are the function's parameters.
+            A URI with `{variables}` is a template; they are the function's parameters.
         name, title, description : str, optional
             The function's name and docstring when left out.
         mime_type : str, optional
-            Follows from the value when left out.
+            Derived from the value when left out.
         concurrent : bool
-            Read at once, beside whatever else runs.
+            Read at once, in parallel with other calls.
         paths : bool
-            The variables are paths: they may be absolute and have a drive letter. A value that is or has one
-            is refused without this; one with a `..` segment or a NUL always is.
+            Accept absolute paths and drive letters as values of the variables. A value with a `..` segment or
+            a NUL character is always refused.
         icons, annotations, meta : optional
-            Shown with the resource; hints for the client (`types.Annotations`); `_meta` of its definition.
+            Icons of the resource; hints for the client (`types.Annotations`); `_meta` of its definition.
 
         Raises
         ------
         ValueError
-            When the URI, its variables and the function's parameters do not go together.
+            The URI, its variables and the function's parameters do not fit together.
         """
         _refuse_bare(uri, "resource")
 
@@ -521,12 +534,12 @@ class FastMCP(Standalone):
         name, title, description : str, optional
             The function's name and docstring when left out.
         icons, meta : optional
-            Shown with the prompt; `_meta` of its definition.
+            Icons of the prompt; `_meta` of its definition.
 
         Raises
         ------
         ValueError
-            When the name or a parameter cannot be used.
+            The name or a parameter cannot be used.
         """
         _refuse_bare(name, "prompt")
 
@@ -539,10 +552,10 @@ class FastMCP(Standalone):
     def completion(self) -> Callable[[F], F]:
         """Make a function complete arguments: `@mcp.completion()`.
 
-        It gets `(ref, argument, context)` as the SDK's does: `ref` names a prompt or a resource template,
-        `argument` has a `name` and the `value` typed so far, `context.arguments` what is filled in already.
-        It returns values, a `types.Completion`, or None: then the values that the argument's type allows
-        (Literal, enum, bool) are offered, as they are without such a function.
+        It gets `(ref, argument, context)` as in the SDK: `ref` names a prompt or a resource template,
+        `argument` has a `name` and the `value` typed so far, `context.arguments` has the values filled in
+        already. It returns values, a `types.Completion`, or None. For None, and without such a function, the
+        values that the argument's type allows (Literal, enum, bool) are offered.
         """
 
         def register(function: F) -> F:
@@ -552,7 +565,7 @@ class FastMCP(Standalone):
         return register
 
     def add_tool(self, function: Callable[..., Any], name: str | None = None, **options: Any) -> None:
-        """Register a function as a tool."""
+        """Register a function as a tool, with the options of `tool`."""
         self.add(Tool.of(function, name=name, **options))
 
     # -- serving ---------------------------------------------------------------------------------
@@ -562,12 +575,12 @@ class FastMCP(Standalone):
         return Context(request, self, self._poster)
 
     async def read_resource(self, uri: str, request: RequestContext) -> ReadResource:
-        """Read one resource in the course of a request.
+        """Read one resource during a request; the first item, if it has several.
 
         Raises
         ------
         McpError
-            When there is none, or its function failed.
+            There is no such resource, or its function failed.
         """
         params = types.ReadResourceRequestParams(uri=uri)
         item = (await self._handlers.read_resource(request, params)).contents[0]
@@ -577,16 +590,16 @@ class FastMCP(Standalone):
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """The server's whole life, around any number of conversations.
+        """Run the server (lifespan, runner) while the context is open; `serve` works only within it.
 
         Raises
         ------
         RuntimeError
-            It is running already.
+            The server is running already.
         """
         if self._poster is not None:
             raise RuntimeError("This server is running: within one `running()`, `serve` each conversation.")
-        given = self._given_runner
+        given = self._given_runner  # its owner closes it; a runner made here is closed here
         with nullcontext(given) if given else InlineRunner() as self._handlers.runner:
             self._poster = Poster()
             try:
@@ -596,7 +609,7 @@ class FastMCP(Standalone):
                 self._poster = None
 
     async def serve(self, channel: Channel) -> None:
-        """Run one conversation until it is closed; call it within `running`."""
+        """Serve one channel until it is closed; call it within `running`."""
         await self._server.serve(channel)
 
 
@@ -607,7 +620,7 @@ def _refuse_bare(name: Any, decorator: str) -> None:
 
 # -- settings ------------------------------------------------------------------------------------
 #
-# How a server of one's own program is served, as the first-generation SDK's `mcp.settings` has it.
+# How a standalone server is served: the first-generation SDK's `mcp.settings`.
 
 _ACCESS: Final = 'mcp.run("streamable-http", token=...) asks every client for a token.'
 
@@ -622,7 +635,7 @@ _REFUSED: Final[Mapping[str, str]] = {
 
 @dataclass
 class Settings:
-    """Arguments of `FastMCP` that say how it is served; they may be changed until it runs.
+    """How a server is served: arguments of `FastMCP`, which may be changed until the server runs.
 
     Attributes
     ----------
@@ -630,12 +643,14 @@ class Settings:
         Where to listen, for HTTP.
     streamable_http_path, sse_path, message_path : str
         The paths of the URLs.
+    mount_path : str
+        Only "/"; `run` refuses another one.
     log_level : str, optional
-        Of the program's own log, which goes to stderr; without it logging stays as it is.
+        Level of the program's log on stderr; None leaves logging as it is.
     json_response, stateless_http, event_store, retry_interval, session_idle_timeout, max_sessions,
     max_request_body_size, debug, warn_on_duplicate_tools, ... : optional
-        Change nothing: clients may choose either form of an answer, sessions are kept for those that have one
-        and end by themselves, streams can be resumed, and bodies are bounded.
+        Accepted for compatibility, without effect: answers are JSON or events as needed, idle sessions end by
+        themselves, streams can be resumed, and bodies are bounded.
     """
 
     host: str = "127.0.0.1"
@@ -659,14 +674,14 @@ class Settings:
 
     @classmethod
     def of(cls, given: Mapping[str, Any]) -> Settings:
-        """The settings among the arguments of `FastMCP`.
+        """Make settings of the other keyword arguments of `FastMCP`.
 
         Raises
         ------
         TypeError
-            There is no such argument.
+            An argument is unknown.
         ValueError
-            It cannot be honoured; the message says what to use.
+            An argument cannot be honoured; the message says what to use.
         """
         for name, instead in _REFUSED.items():
             if given.get(name) is not None:

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""From a function's signature: the JSON Schema of its arguments, and their validation.
+"""Derive the JSON Schema of a function's arguments from its signature, and validate arguments.
 
-Schemas are JSON Schema 2020-12 as pydantic writes them, less the titles it makes up from names. Built once,
-at registration. Knows pydantic and `inspect`; does not know what a tool is.
+Schemas are JSON Schema 2020-12 as pydantic writes them, without the titles that it derives from names. They
+are built at registration, and again when the function or a class in its annotations is redefined.
 """
 
 from __future__ import annotations
@@ -71,17 +71,17 @@ _JSON_BEGINS: Final = ("[", "{", "n")
 
 
 class Untitled(GenerateJsonSchema):
-    """Leaves out the titles made up from the names of fields: they say nothing new."""
+    """Schemas without the titles that pydantic derives from field names: they only repeat the names."""
 
     def field_title_should_be_set(self, schema: Any) -> bool:
         return False
 
 
 class _Taken(Untitled):
-    """Arguments as they arrive."""
+    """Schemas of arguments as clients send them."""
 
     def bytes_schema(self, schema: Any) -> dict[str, Any]:
-        """Base64: `format` is that of our results, in the alphabet of URLs. Both alphabets are read."""
+        """Return the schema of bytes: base64 with the URL-safe alphabet, as in results. Both are accepted."""
         return {"type": "string", "format": "base64url", "contentEncoding": "base64"}
 
 
@@ -91,31 +91,33 @@ class Signature:
     Parameters
     ----------
     function : callable
+        The user's function.
     injected : type
-        A parameter annotated with this class is filled by us and hidden from the caller.
+        A parameter annotated with this class is filled by the server and hidden from the caller.
     before : Signature, optional
-        That of the same function, when a class that it names was defined anew.
+        The function's previous signature, when a class in its annotations was redefined.
 
     Attributes
     ----------
     name : str or None
-        The function's own name; None for one that has none.
+        The function's name; None for a lambda.
     doc : Docstring
+        The function's parsed docstring.
     schema : dict
         JSON Schema of the arguments.
     injected : str or None
-        Name of the parameter that we fill.
+        Name of the parameter that the server fills.
     returns : Any
         The return annotation; `inspect.Signature.empty` when there is none.
     aliases : dict
-        What callers call each parameter: its own name, or the alias of its `Field`.
+        Name of each parameter for callers: its own name, or the alias of its `Field`.
     names_classes : bool
-        Whether an annotation names a class that may be defined anew (see `current`).
+        Whether an annotation refers to a class that may be redefined (see `current`).
 
     Raises
     ------
     ValueError
-        When a parameter cannot come from JSON; the message names it and says what to do.
+        A parameter cannot come from JSON; the message names it and says what to do.
     """
 
     def __init__(self, function: Callable[..., Any], injected: type, before: Signature | None = None) -> None:
@@ -168,13 +170,13 @@ class Signature:
         hint = Any if parameter.annotation is parameter.empty else parameter.annotation
         described = self.doc.parameters.get(parameter.name)
         if described:
-            # Before the hint's own metadata, which win.
+            # Put it before the hint's own metadata: pydantic lets later metadata win.
             base, *metadata = get_args(hint) if get_origin(hint) is Annotated else (hint,)
             hint = Annotated[(base, Field(description=described), *metadata)]
         default = parameter.default
         declared = isinstance(default, FieldInfo)
         if declared:
-            hint = Annotated[hint, default]  # pydantic fills in what it stands for
+            hint = Annotated[hint, default]  # pydantic applies the `Field`'s default and constraints
         alias = _alias(hint) or parameter.name
         if alias in self.aliases.values():
             raise ValueError(f"{self._shown}: two parameters are called {alias!r}; give one another alias.")
@@ -189,7 +191,7 @@ class Signature:
     def _build(fields: dict[str, Any], function: Callable[..., Any]) -> TypeAdapter[dict[str, Any]]:
         make: Any = TypedDict
         shape = make("Arguments", fields)
-        shape.__module__ = getattr(function, "__module__", __name__)  # where names within hints are found
+        shape.__module__ = getattr(function, "__module__", __name__)  # where pydantic resolves names in hints
         shape.__pydantic_config__ = ConfigDict(extra="forbid")
         return TypeAdapter(shape)
 
@@ -198,14 +200,14 @@ class Signature:
         schema.pop("title", None)
         schema.setdefault("properties", {})
         for name, default in self._defaults.items():
-            with suppress(Exception):  # a default that JSON cannot show, for any reason, still applies
+            with suppress(Exception):  # a default without a JSON form still applies, but the schema omits it
                 shown = plain(default)
                 if name in schema["properties"] and (shown is not None or default is None):
                     schema["properties"][name].setdefault("default", shown)
         return schema
 
     def _blame(self, fields: dict[str, Any], function: Callable[..., Any], error: Exception) -> str:
-        """Which parameter it is that cannot come from JSON, and what to do."""
+        """Return the reason: which parameter cannot come from JSON, and what to do."""
         for name, hint in fields.items():
             try:
                 self._build({name: hint}, function).json_schema()
@@ -222,36 +224,36 @@ class Signature:
 
     @property
     def can_ask(self) -> bool:
-        """Whether the function gets a `Context`: it can ask the client through nothing else."""
+        """Whether the function gets a `Context`: without one it cannot ask the client."""
         try:
             return self.current().injected is not None
-        except ValueError:  # a call will fail with it
+        except ValueError:  # the call itself will report it
             return False
 
     def current(self) -> Signature:
-        """The signature itself; a new one when its function, or a class that it names, was defined anew.
+        """Return this signature, or a new one if the function or a class in its annotations was redefined.
 
-        A cell that is run again makes a new class of the same name. The annotation is still the old class,
-        but the function's own code finds the new one: it is given instances of that.
+        A cell that is run again makes a new class of the same name. The annotation still holds the old class,
+        but the function's code finds the new one, so arguments must be instances of the new one.
 
         Raises
         ------
         ValueError
-            When a parameter cannot come from JSON any more.
+            A parameter of the new signature cannot come from JSON.
         """
         same = getattr(self._plain, "__code__", None) is self._code
         if same and (not self._places or now(self._places, self._classes) is self._classes):
             return self
-        # Code that was replaced (`%autoreload` does) may have other parameters.
+        # A function whose code was replaced (`%autoreload` does that) may have other parameters.
         return Signature(self._function, self._injected, self if same else None)
 
     def bind(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
-        """Arguments as the function wants them; the defaults are the function's own.
+        """Validate arguments and convert them to the types of the parameters. Defaults are not added.
 
         Raises
         ------
         ToolError
-            Naming each argument that does not fit.
+            An argument does not fit; the message names each of them.
         """
         try:
             if self._has_bytes:
@@ -259,14 +261,14 @@ class Signature:
             return self._adapter.validate_python(arguments)
         except ValidationError as exc:
             wrong = _wrong(exc)
-        # Some hosts send lists, objects and null as JSON text; and a strict model takes from JSON what it
-        # does not take from Python.
+        # Second try. Some hosts send lists, objects and null as JSON text; and a strict model accepts values
+        # from JSON that it refuses from Python (a date as text).
         read = {name: _read(value) if name in wrong else value for name, value in arguments.items()}
         try:
             return self._as_json(read)
         except ValidationError as exc:
             wrong = _wrong(exc)
-        # And null for what they leave out.
+        # Third try. Some hosts send null for an argument that they mean to leave out.
         optional = self.schema["properties"].keys() - self.schema.get("required", ())
         left_out = {name for name in wrong & optional if name in read and read[name] is None}
         try:
@@ -275,23 +277,23 @@ class Signature:
             raise ToolError(f"Invalid arguments for {self._shown}: {describe(exc)}") from None
 
     def _as_json(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
-        # Bytes may come as they are from a client in the same process.
+        # Write and read again: a client in the same process may pass bytes objects.
         found: dict[str, Any] = self._reader.validate_json(to_json(arguments, bytes_mode="base64"))
         return found
 
     @cached_property
     def _reader(self) -> Any:
-        """Reads arguments as JSON; made when it is needed."""
+        """Validator of arguments as JSON; made at first use."""
         return models.validator(self._adapter.core_schema) if self._has_bytes else self._adapter.validator
 
 
 def _wrong(error: ValidationError) -> set[Any]:
-    """The arguments that do not fit."""
+    """Return the names of the arguments that do not fit."""
     return {problem["loc"][0] for problem in error.errors(include_url=False) if problem["loc"]}
 
 
 def _read(value: Any) -> Any:
-    """What a text says that is a JSON list, object or null; any other value as it is."""
+    """Parse a text that is a JSON list, object or null; return any other value unchanged."""
     if not isinstance(value, str) or value.lstrip()[:1] not in _JSON_BEGINS or has_too_many_containers(value):
         return value
     try:
@@ -301,7 +303,7 @@ def _read(value: Any) -> Any:
 
 
 def _alias(hint: Any) -> str | None:
-    """What a `Field` in an annotation says that the parameter is called outside."""
+    """Return the alias that a `Field` in an annotation gives the parameter, or None."""
     if get_origin(hint) is not Annotated:
         return None
     alias = FieldInfo.from_annotation(hint).validation_alias
@@ -316,7 +318,7 @@ def _name_of(function: Callable[..., Any]) -> str | None:
 
 
 def mentions(annotation: Any, *wanted: type) -> bool:
-    """Whether an annotation is, or is a union or generic of, one of the classes."""
+    """Tell whether an annotation is one of the classes, or a union or generic of one."""
     origin = get_origin(annotation)
     if isinstance(annotation, type) and origin is None:
         return issubclass(annotation, wanted)
@@ -327,25 +329,25 @@ def mentions(annotation: Any, *wanted: type) -> bool:
 
 # -- hints ---------------------------------------------------------------------------------------
 #
-# A function's annotations, and the classes that they name now.
+# Find the current classes of a function's annotations.
 #
-# In a notebook a class is defined anew when its cell is run again. What an annotation holds is the class of
-# the moment in which the function was defined; `places` finds where such a class has its name, `now` what has
-# that name now. Knows `inspect` and `typing`; does not know what a tool is.
+# In a notebook a class is redefined when its cell is run again, but an annotation holds the class that
+# existed when the function was defined. `places` finds the namespace and name of each class, `now` looks up
+# what has that name now, and `renewed` puts the new classes into a signature.
 
 Places = Mapping[type, tuple[Mapping[str, Any], str]]
-"""Of each class: the namespace and the name that it was found under."""
+"""For each class, the namespace and the name under which it was found."""
 
 
 MAX_WRAPPERS: Final = 100
-"""Decorators around one function: an object may say of itself, without end, that it wraps another."""
+"""Decorators around one function: an object's `__wrapped__` may lead to a new object without end."""
 
 
 def signature_of(function: Callable[..., Any], *, eval_str: bool = False) -> inspect.Signature:
-    """A function's signature, without what `functools.partial` has bound.
+    """Return a function's signature without the arguments that `functools.partial` has bound.
 
-    `inspect` would show what is bound by keyword as an argument with a default, and everything when
-    `functools.update_wrapper` made the partial object look like its function.
+    `inspect` shows an argument bound by keyword as one with a default, and shows all arguments if
+    `functools.update_wrapper` was applied to the partial object.
 
     Raises
     ------
@@ -368,7 +370,7 @@ def signature_of(function: Callable[..., Any], *, eval_str: bool = False) -> ins
 
 
 def plain_function(function: Callable[..., Any]) -> Any:
-    """The function below partial objects, methods and decorators that say what they wrap."""
+    """Return the function below partial objects, methods and decorators that set `__wrapped__`."""
     for _ in range(MAX_WRAPPERS):
         if isinstance(function, partial):
             function = function.func
@@ -380,9 +382,9 @@ def plain_function(function: Callable[..., Any]) -> Any:
 
 
 def places(function: Callable[..., Any], signature: inspect.Signature) -> Places:
-    """Where the classes in a signature's annotations have their names: with the function, or in a module.
+    """Find the classes of a signature's annotations: in the function's globals, or in the class's module.
 
-    Classes that are found under their name in neither have no place, and stay what they are.
+    Classes that neither holds under their name are left out, so they are never replaced.
     """
     around = getattr(plain_function(function), "__globals__", {})
     found: dict[type, tuple[Mapping[str, Any], str]] = {}
@@ -397,9 +399,9 @@ def places(function: Callable[..., Any], signature: inspect.Signature) -> Places
 
 
 def now(found: Places, before: Mapping[type, type]) -> Mapping[type, type]:
-    """What has the name of each class now; `before`, the same at an earlier time, where nothing has changed.
+    """Return the current class for each class; the same object as `before` if none has changed since.
 
-    A name that is gone, or stands for something else than a class, has changed nothing.
+    A class stays as it was if its name is deleted or now refers to something that is not a class.
     """
     changed = {
         kind: value
@@ -410,7 +412,7 @@ def now(found: Places, before: Mapping[type, type]) -> Mapping[type, type]:
 
 
 def renewed(signature: inspect.Signature, classes: Mapping[type, type]) -> inspect.Signature:
-    """A signature with other classes in the place of those in its annotations."""
+    """Replace classes in a signature's annotations."""
     if all(kind is found for kind, found in classes.items()):
         return signature
     return signature.replace(
@@ -452,21 +454,19 @@ def _renewed(annotation: Any, classes: Mapping[type, type]) -> Any:
 
 # -- annotations ---------------------------------------------------------------------------------
 #
-# Return annotations that pydantic does not read as they are, as ones that it does.
-#
-# These are `typing.TypedDict` before Python 3.12, and plain classes whose attributes have annotations. Values
-# stay as they are. Knows no tool.
+# Convert return annotations that pydantic cannot read: `typing.TypedDict` before Python 3.12, and plain
+# classes with annotated attributes.
 
 _QUALIFIERS = (typing_extensions.Required, typing_extensions.NotRequired)
 
 
 def adapter_of(annotation: Any) -> TypeAdapter[Any]:
-    """The annotation, ready to validate values and to write them.
+    """Return a pydantic adapter that validates and serialises values of an annotation.
 
     Raises
     ------
     pydantic.PydanticUserError
-        It has no schema.
+        The annotation has no schema.
     """
     if _is_plain(annotation) and (fields := _fields(annotation)):
         config = ConfigDict(from_attributes=True)
@@ -478,7 +478,7 @@ def adapter_of(annotation: Any) -> TypeAdapter[Any]:
 
 
 def _is_plain(annotation: Any) -> bool:
-    """Whether it is a class of the user's own making, and nothing that pydantic knows."""
+    """Tell whether the annotation is a plain class without bases, and not one that pydantic can read."""
     known = ("__pydantic_validator__", "__get_pydantic_core_schema__", "__dataclass_fields__")
     return (
         isinstance(annotation, type)
@@ -488,19 +488,19 @@ def _is_plain(annotation: Any) -> bool:
 
 
 def _fields(annotation: type) -> dict[str, Any]:
-    """The attributes with annotations; none where one of them cannot be the field of a model."""
+    """Return the annotated attributes as fields; empty if one of them cannot be a field of a model."""
     if "__annotations__" not in vars(annotation):
         return {}
     try:
         hints = get_type_hints(annotation, include_extras=True)
-    except (NameError, TypeError, AttributeError):  # a name that exists for type checkers only
+    except (NameError, TypeError, AttributeError):  # e.g. a name that is imported for type checkers only
         return {}
     fields = {name: (kind, ...) for name, kind in hints.items() if get_origin(kind) is not ClassVar}
     return {} if any(name.startswith("_") or hasattr(BaseModel, name) for name in fields) else fields
 
 
 def _readable(annotation: Any) -> Any:
-    """The annotation with each `typing.TypedDict` in it replaced."""
+    """Replace each `typing.TypedDict` in an annotation by one of `typing_extensions`."""
     if sys.version_info >= (3, 12):
         return annotation
     if is_typeddict(annotation) and type(annotation).__module__ == "typing":

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""A tool: a function, what is said of it, and how a call of it becomes a result."""
+"""Tools: a function, its definition, and the conversion of its value to a result."""
 
 from __future__ import annotations
 
@@ -28,20 +28,20 @@ TaskSupport = bool | Literal["required"]
 _NAME: Final = re.compile(r"[A-Za-z0-9_.\-/]{1,128}")
 
 _ARGUMENT: Final = re.compile(r"[A-Za-z0-9_.\-]{1,64}")
-"""Anthropic's API refuses a whole conversation for another name of a property in a tool's input schema, and
-with it every host that uses that API."""
+"""Allowed names of arguments. Anthropic's API, and so every host that uses it, refuses a whole conversation
+if one tool's input schema has a property with another name."""
 
 MAX_NAME_CHARS: Final = 64
-"""Of a name: as many as hosts take."""
+"""Characters of an argument's name that hosts accept."""
 
 
 def check_name(name: str | None) -> str:
-    """A name that every host takes (spec 2025-11-25, server/tools, "Tool names").
+    """Return `name` if every host accepts it (spec 2025-11-25, server/tools, "Tool names").
 
     Raises
     ------
     ValueError
-        Saying which characters are allowed.
+        It is None or has other characters; the message says which are allowed.
     """
     if name is None:
         raise ValueError("A lambda has no name: pass name=...")
@@ -53,12 +53,12 @@ def check_name(name: str | None) -> str:
 
 
 def check_argument_names(tool: str, signature: Signature) -> None:
-    """See that every host takes the names of a tool's arguments.
+    """Check that every host accepts the names of a tool's arguments.
 
     Raises
     ------
     ValueError
-        Naming the parameter, and saying how to give it another name for callers.
+        The message names the parameter, and says how to give it another name for callers.
     """
     parameters = {alias: name for name, alias in signature.aliases.items()}
     for number, alias in enumerate(signature.schema["properties"], 1):
@@ -81,15 +81,21 @@ class Tool:
     Attributes
     ----------
     definition : types.Tool
-        Built once.
-    task : bool or "required"
-        Whether a call becomes a task where the client takes tasks, or is refused where it does not.
-    headers : mapping
-        The arguments that a client repeats in headers (`x-mcp-header`).
+        The entry of `tools/list`; built once.
+    function : callable
+        The user's function.
+    signature : Signature
+        The function's parameters.
+    output : Output or None
+        The structured output that the return annotation promises.
     concurrent, timeout
         See `Invocation`.
+    task : bool or "required"
+        True: a call becomes a task if the client takes tasks. "required": refuse other clients.
+    headers : mapping
+        The arguments that a client repeats in headers (`x-mcp-header`).
     executor : Executor, str or None
-        Where its function runs (see `ExecutorCall`).
+        Where the function runs, if not in the runner (see `ExecutorCall`).
     """
 
     definition: types.Tool
@@ -124,13 +130,13 @@ class Tool:
         task: TaskSupport = False,
         executor: Any = None,
     ) -> Tool:
-        """A tool made of `function`; what is not given follows from its name, docstring and hints.
+        """Make a tool of `function`; other arguments default to its name, docstring and annotations.
 
         Raises
         ------
         ValueError
-            When the name or a parameter cannot be used, or a client would drop the tool for what its
-            `x-mcp-header` say; the message says what to do.
+            The name, a parameter or the executor cannot be used, or clients would drop the tool because of
+            its `x-mcp-header` annotations; the message says what to do.
         """
         signature = Signature(function, Context)
         name = check_name(name or signature.name)
@@ -139,7 +145,7 @@ class Tool:
         if structured_output and output is None:
             raise ValueError(f"{name}: structured output needs a return annotation that has a JSON Schema.")
         if executor is not None:
-            from ..executors import check  # not for those who have none: it brings multiprocessing
+            from ..executors import check  # imported here, because it imports multiprocessing
 
             try:
                 check(executor, function)
@@ -170,19 +176,21 @@ class Tool:
         page_chars: int,
         failed_after: Callable[[str], None],
     ) -> Invocation:
-        """The call, its arguments checked; its value is the `Draft` of its result.
+        """Check the arguments, and return the call; its value is the `Draft` of its result.
 
         Parameters
         ----------
         page_chars : int
-            Characters of the page of a data frame.
+            Characters of a page of a data frame.
         failed_after : callable
             See `Invocation`.
 
         Raises
         ------
         ToolError
-            When the arguments do not fit.
+            The arguments do not fit.
+        MissingCapability
+            The tool requires tasks, and the client does not take them.
         """
         if self.task and not context.as_task() and self.task == "required":
             context.request_context.require_tasks()
@@ -193,12 +201,13 @@ class Tool:
         if self.executor is not None:
             from ..executors import ExecutorCall
 
-            # It sees to its time itself: only it knows what goes on in the executor.
+            # `ExecutorCall` applies the time limit itself: only it can stop what runs in the executor.
             injected = self.signature.injected
             function = ExecutorCall(self.name, function, self.executor, injected=injected, timeout=timeout)
             concurrent, timeout = True, None
-        if self.signature.names_classes:  # which may be defined anew while the call waits for its turn
+        if self.signature.names_classes:  # they may be redefined while the call waits for its turn
             function = _given(function, lambda: self._bound(arguments, context))
+        # Convert on the function's own thread: figures and some other values are bound to it.
         function = converted(
             function,
             lambda value: self._draft(self._checked(value), table, page_chars),
@@ -218,18 +227,18 @@ class Tool:
         )
 
     def _checked(self, value: Any) -> Any:
-        """A value; a result that the function made by itself keeps what its annotation promised."""
+        """Return the value; if it is a `CallToolResult`, check that it keeps to the annotation."""
         if self.output is not None and isinstance(value, types.CallToolResult):
             self.output.check(value)
         return value
 
     def renewed(self) -> Tool:
-        """The tool itself; a new one when its function, or a class in its annotations, was defined anew.
+        """Return this tool, or a new one if its function or a class in its annotations was redefined.
 
         Raises
         ------
         ValueError
-            When it cannot be served as it is now.
+            The new signature cannot be served.
         """
         signature = self.signature.current()
         if signature is self.signature:
@@ -264,14 +273,15 @@ class Tool:
     def _draft(self, value: Any, table: ContentTable, page_chars: int) -> Draft:
         promised = self.output is not None
         if isinstance(value, types.CallToolResult):
-            own = value.model_copy(update={"content": [*value.content]})  # the value stays the function's own
+            # A copy: the function may keep its object, and `Presenter` changes the draft's.
+            own = value.model_copy(update={"content": [*value.content]})
             return Draft(own, promised=promised)
         output = self._now().output if self.signature.names_classes else self.output
         if output is None:
             content = table.convert(value, None, page_chars)
             return Draft(_result(content, content.structured), content.pages)
         written = output.written(value)
-        # A NaN is null as JSON; its text says what it is.
+        # A NaN has the JSON form null; without a promise, its text is made of the value itself.
         promise = None if written is None or written.value is None else written
         content = table.convert(value, promise, page_chars)
         if written is None:
@@ -282,13 +292,13 @@ class Tool:
 
 def _result(content: Content, structured: Any) -> types.CallToolResult:
     result = types.CallToolResult(content=content.blocks)
-    if structured is not None:  # set to None it would be sent as null
+    if structured is not None:  # a field that was set to None would be sent as null
         result.structuredContent = structured
     return result
 
 
 def _given(function: Callable[..., Any], arguments: Callable[[], Mapping[str, Any]]) -> Callable[..., Any]:
-    """`function`, with the arguments that there are when it runs."""
+    """Wrap `function` so that `arguments` is called for its arguments when it runs."""
     if is_async(function):
 
         async def run_async(**_: Any) -> Any:
@@ -299,13 +309,13 @@ def _given(function: Callable[..., Any], arguments: Callable[[], Mapping[str, An
 
 
 def explain(name: str, error: BaseException) -> str:
-    """What went wrong in a user's function, in words that an assistant can act on."""
+    """Describe an exception of a user's function so that an assistant can act on it."""
     return str(error) if isinstance(error, McpJupyterError) else f"Error in {name}: {_shown(error)}"
 
 
 def _shown(error: BaseException) -> str:
     if isinstance(error, BaseExceptionGroup):
-        # Its own message says only how many there are.
+        # The group's own message only says how many exceptions it has.
         shown = [_shown(inner) for inner in error.exceptions[:MAX_PROBLEMS]]
         return "; ".join(shown + ["..."] * (len(error.exceptions) > MAX_PROBLEMS))
     kind, text = type(error).__name__, readable(error)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Prompts: functions that write messages."""
+"""Prompts: functions that return messages."""
 
 from .base import AssistantMessage, Message, Prompt, UserMessage
 

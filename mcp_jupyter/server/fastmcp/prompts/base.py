@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""A prompt: a function that writes messages, and what is said of it."""
+"""Prompts: a function that returns messages, and its definition."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ __all__ = ["AssistantMessage", "Message", "Prompt", "UserMessage"]
 
 
 class Message:
-    """One message of a prompt: content (text, an image, any value) and who says it."""
+    """One message of a prompt: its content (text, an image, any value) and its role."""
 
     role: Literal["user", "assistant"] = "user"
 
@@ -31,7 +31,7 @@ class Message:
 
 
 class UserMessage(Message):
-    """A message of the person."""
+    """A message of the user."""
 
 
 class AssistantMessage(Message):
@@ -42,12 +42,16 @@ class AssistantMessage(Message):
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """A function that a client can have messages from.
+    """A function whose messages a client can get.
 
     Attributes
     ----------
     definition : types.Prompt
-        As `prompts/list` gives it; built once.
+        The entry of `prompts/list`; built once.
+    function : callable
+        The user's function.
+    signature : Signature
+        The function's parameters.
     """
 
     definition: types.Prompt
@@ -70,12 +74,12 @@ class Prompt:
         icons: list[types.Icon] | None = None,
         meta: dict[str, Any] | None = None,
     ) -> Prompt:
-        """A prompt made of `function`.
+        """Make a prompt of `function`; other arguments default to its name, docstring and parameters.
 
         Raises
         ------
         ValueError
-            When the name or a parameter cannot be used.
+            The name or a parameter cannot be used.
         """
         signature = Signature(function, Context)
         properties = signature.schema["properties"]
@@ -96,12 +100,12 @@ class Prompt:
         return cls(definition, function, signature)
 
     def invocation(self, arguments: Mapping[str, Any], context: Context, table: ContentTable) -> Invocation:
-        """The call, its arguments checked; its value is the `GetPromptResult`.
+        """Check the arguments, and return the call; its value is the `GetPromptResult`.
 
         Raises
         ------
         McpError
-            INVALID_PARAMS, naming each argument that does not fit.
+            INVALID_PARAMS; the message names each argument that does not fit.
         """
         try:
             signature = self.signature.current()
@@ -115,9 +119,9 @@ class Prompt:
         return Invocation(self.name, function, bound, report=request.waiting, running=request.running)
 
     def _result(self, value: Any, table: ContentTable) -> types.GetPromptResult:
-        """The messages that the function's value stands for."""
+        """Convert the function's value to messages."""
         if isinstance(value, types.GetPromptResult):
-            return value.model_copy()  # it stays the function's own
+            return value.model_copy()  # the function may keep and change its own object
         messages = value if isinstance(value, list | tuple) else [value]
         return types.GetPromptResult(
             description=self.definition.description,
@@ -136,5 +140,5 @@ def _messages(item: Any, table: ContentTable) -> list[types.PromptMessage]:
         role, content = "user", item
     if isinstance(content, dict) and "type" in content:
         return [types.PromptMessage.model_validate({"role": role, "content": content})]
-    blocks = without_texts(table.convert(content).blocks)  # what is said beside a picture is the author's
+    blocks = without_texts(table.convert(content).blocks)  # the author writes the text beside a picture
     return [types.PromptMessage(role=role, content=block) for block in blocks]

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Names that programs for the first-generation SDK import from here; all are defined elsewhere."""
+"""Names that programs written for the first-generation SDK import from here; all are defined elsewhere."""
