@@ -4,7 +4,7 @@
     auth = OAuth("https://example.com/mcp", storage=FileStorage("..."))
     async with Client("https://example.com/mcp", auth=auth) as client: ...
 
-Not imported by the transports: a server without sign-in costs no OAuth library.
+The transports do not import this package, so a server without sign-in loads no OAuth library.
 """
 
 from __future__ import annotations

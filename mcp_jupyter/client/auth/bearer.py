@@ -61,25 +61,25 @@ __all__ = [
 log = logging.getLogger(__name__)
 
 MAX_AUTHORIZATIONS: Final = 3
-"""Of one request: "no more than a few times" (spec, step-up authorization flow)."""
+"""Authorizations for one request: "no more than a few times" (spec, step-up authorization flow)."""
 
 SIGN_IN_SECONDS: Final = 300.0
-"""For a person to sign in, and so for others to wait until that is done."""
+"""Seconds that a user has to sign in; other requests wait as long for the token."""
 
 MAX_BODY_BYTES: Final = 65536
-"""Kept of a refusal, to show when there is no token to be had."""
+"""Bytes of a refusal's body that are kept, to show it when no token can be obtained."""
 
 PROOF_SECONDS: Final = 60.0
-"""A new token that the server refuses is its fault: for so long nobody is asked to sign in again, whichever
-request it is for."""
+"""Seconds after an authorization in which a refused new token does not lead to another one, for any request:
+the server is at fault, and the user must not be asked again and again."""
 
 BODY_SECONDS: Final = 5.0
-"""For the rest of a refusal to arrive."""
+"""Seconds for the body of a refusal to arrive."""
 
 
 @dataclass(frozen=True, slots=True)
 class Goal:
-    """What a token is wanted for: whom to ask, for which resource, with which scopes."""
+    """What a token is requested for: the authorization server, the resource and the scopes."""
 
     server: AuthorizationServer
     resource: str
@@ -88,7 +88,7 @@ class Goal:
 
 @dataclass(slots=True)
 class _Effort:
-    """What was done for one request already, and the protocol version it names."""
+    """What was tried for one request so far, and the protocol version that the request names."""
 
     version: str | None
     refreshed: bool = False
@@ -99,20 +99,20 @@ class _Effort:
 class BearerAuth(httpx2.Auth, abc.ABC):
     """Sends an access token with each request to one server, and gets one when the server asks for it.
 
-    A token is bound to a key of ours where the authorization server can do that (DPoP), else to nothing.
+    Where the authorization server supports DPoP, the token is bound to a key of this client.
 
     Parameters
     ----------
     url : str
-        The server's.
+        The server's URL.
     storage : Storage, optional
         Where tokens and registrations are kept; in memory when None.
     issuer : str, optional
-        The authorization server to use: with another one nothing is shared.
+        The only authorization server to use; nothing is sent to another one.
     scopes : iterable of str
-        Asked for when the server does not say what it needs.
+        Requested when the server does not say which scopes it needs.
     trusted_hosts : iterable of str
-        Hosts beside the server's own (and the issuer's) that may have private addresses.
+        Hosts that may have private addresses, in addition to the server's and the issuer's.
     wait_seconds : float
         How long a request waits for a token that is being fetched.
     """
@@ -156,11 +156,11 @@ class BearerAuth(httpx2.Auth, abc.ABC):
         Raises
         ------
         AuthorizationFailed
-            There are none to be had; the message says why.
+            No tokens can be obtained; the message says why.
         """
 
     async def renewing_party(self, server: AuthorizationServer, tokens: Tokens) -> Party | None:
-        """Who may use a refresh token at the server that gave it; None when it is of no use any more."""
+        """Return the parties of a refresh request to the issuer of `tokens`; None if it cannot succeed."""
         return None
 
     # -- httpx2's side -------------------------------------------------------------------------
@@ -172,7 +172,7 @@ class BearerAuth(httpx2.Auth, abc.ABC):
         self, request: httpx2.Request
     ) -> AsyncGenerator[httpx2.Request, httpx2.Response]:
         if origin_of(request.url) != self._origin:
-            yield request  # no business of ours, and no token
+            yield request  # the token belongs to the server's origin only
             return
         effort = _Effort(request.headers.get(PROTOCOL_VERSION))
         tokens = await self._current(effort)
@@ -183,7 +183,7 @@ class BearerAuth(httpx2.Auth, abc.ABC):
             learned = self.proofs.learn(request.url, response.headers)
             challenge = challenge_of(response)
             if tokens is not None and response.status_code != 401:
-                self._unproven_until = 0.0
+                self._unproven_until = 0.0  # the server accepts the token: a later refusal has another cause
             if challenge is None:
                 return
             await _settle(response)
@@ -200,7 +200,7 @@ class BearerAuth(httpx2.Auth, abc.ABC):
     # -- having a token ------------------------------------------------------------------------
 
     async def _current(self, effort: _Effort) -> Tokens | None:
-        """The token to try, refreshed when its time is over; waits while one is being fetched."""
+        """Return the token to try, refreshed if it has expired; wait while one is being fetched."""
         if self._loaded and not self._lock.locked() and (self._tokens is None or self._tokens.is_fresh):
             return self._tokens
         async with self._turn():
@@ -213,11 +213,11 @@ class BearerAuth(httpx2.Auth, abc.ABC):
             return await self._refreshed(tokens, effort)
 
     async def _renewed(self, used: Tokens | None, challenge: Challenge, effort: _Effort) -> Tokens | None:
-        """Another token than the one that was refused; None when the refusal has to stand."""
+        """Return another token than the refused one; None when the refusal stands."""
         async with self._turn():
             now = self._tokens
             if now is not None and (used is None or now.access_token != used.access_token):
-                return now  # somebody else has fetched it meanwhile
+                return now  # another request has fetched it meanwhile
             if used is not None and not challenge.insufficient and not effort.refreshed:
                 effort.refreshed = True
                 fresh = await self._refreshed(used, effort)
@@ -229,8 +229,9 @@ class BearerAuth(httpx2.Auth, abc.ABC):
             return await self._authorized(challenge, effort)
 
     def _may_help(self, challenge: Challenge, effort: _Effort) -> bool:
-        """Whether a new authorization could change the answer."""
+        """Return whether a new authorization could lead to another response."""
         if challenge.insufficient:
+            # Pointless if every scope that the challenge names was requested before.
             return effort.authorized < MAX_AUTHORIZATIONS and not self._asked.issuperset(challenge.scopes)
         return effort.authorized == 0 and time.monotonic() >= self._unproven_until
 
@@ -247,13 +248,13 @@ class BearerAuth(httpx2.Auth, abc.ABC):
     def _wanted(
         self, challenge: Challenge, resource: ProtectedResource, server: AuthorizationServer
     ) -> tuple[str, ...]:
-        """The scopes to ask for: what the server needs now, and what was asked for before."""
+        """Return the scopes to request: those that the server needs now, and those requested before."""
         before = self._tokens
         besides = before.scopes if before is not None and before.issuer == server.issuer else ()
         return wanted_scopes(challenge.scopes, resource.scopes_supported, self._scopes, besides=besides)
 
     async def _refreshed(self, tokens: Tokens, effort: _Effort) -> Tokens | None:
-        """Tokens from a refresh token; None, and no tokens any more, when it gives none."""
+        """Return tokens from the refresh token; None if it is refused, and then it is not used again."""
         fresh = None
         if tokens.refresh_token is not None:
             try:
@@ -283,14 +284,14 @@ class BearerAuth(httpx2.Auth, abc.ABC):
 
     @asynccontextmanager
     async def _turn(self) -> AsyncIterator[None]:
-        """Wait for the one place where tokens are fetched, and hold it.
+        """Hold the lock under which tokens are fetched, so that the user is asked once for all requests.
 
-        Who has waited for an attempt that failed gets its failure, instead of asking the person once more.
+        A request that waited for an attempt that failed fails for the same reason, without another attempt.
 
         Raises
         ------
         AuthorizationFailed
-            Because of that, or because it took too long.
+            The attempt that this request waited for failed, or took too long.
         """
         seen = self._failures
         try:
@@ -299,7 +300,7 @@ class BearerAuth(httpx2.Auth, abc.ABC):
         except TimeoutError:
             raise AuthorizationFailed(f"No token within {self._wait_seconds:g} s.") from None
         try:
-            if self._failures != seen:  # passed on, not counted: a request that came later asks anew
+            if self._failures != seen:  # not counted as a failure itself: a later request tries again
                 raise AuthorizationFailed(self._failure)
             try:
                 yield
@@ -312,7 +313,7 @@ class BearerAuth(httpx2.Auth, abc.ABC):
 
 
 def _spent(tokens: Tokens) -> Tokens:
-    """Tokens whose refresh token is of no use: what was asked for is still worth knowing."""
+    """Return expired tokens without a refresh token: their scopes are still needed for the next request."""
     return replace(tokens, refresh_token=None, expires_at=1.0)
 
 
@@ -549,7 +550,7 @@ def _authenticate(party: Party, headers: dict[str, str], fields: dict[str, Any])
     if party.private_key is not None:
         fields |= {"client_assertion_type": ASSERTION_TYPE, "client_assertion": _assertion(party)}
     elif method == "client_secret_basic":
-        # Encoded before they are joined: a colon in either is no separator (RFC 6749, 2.3.1).
+        # Encoded before they are joined, so that a colon in them does not separate (RFC 6749, 2.3.1).
         pair = f"{quote_plus(client.client_id)}:{quote_plus(client.client_secret or '')}"
         headers["Authorization"] = "Basic " + base64.b64encode(pair.encode()).decode()
     elif method == "client_secret_post":

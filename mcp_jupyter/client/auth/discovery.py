@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""From a server to the authorization server that gives tokens for it.
+"""Find the authorization server that issues tokens for a server, and fetch its metadata.
 
-Owns the order in which documents are looked for. Knows no client and no token.
+`Discovery` decides which documents are fetched and in which order; `Fetcher` fetches them within bounds. A
+server of 2025-03-26 publishes no resource metadata: then its own root is the authorization server, with
+default endpoints if the root publishes nothing either.
 
-Source: spec 2026-07-28, authorization server discovery; for servers of 2025-03-26, which publish no resource
-metadata, the root of the server itself, and where that publishes nothing either, its default endpoints.
+Source: spec 2026-07-28, authorization server discovery; spec 2025-03-26, basic/authorization.
 """
 
 from __future__ import annotations
@@ -44,16 +45,16 @@ __all__ = [
 
 
 class Discovery:
-    """Finds the metadata of one server.
+    """Finds the metadata of one server and of its authorization server.
 
     Parameters
     ----------
     fetcher : Fetcher
-        Asks for it.
+        Fetches the documents.
     url : str
-        The server's.
+        The server's URL.
     issuer : str, optional
-        The one authorization server that may be used.
+        The only authorization server that may be used.
     """
 
     def __init__(self, fetcher: Fetcher, url: str, issuer: str | None) -> None:
@@ -63,12 +64,17 @@ class Discovery:
         self._servers: dict[str, AuthorizationServer] = {}
 
     async def resource(self, hint: str | None) -> ProtectedResource:
-        """The server's metadata, from where the challenge says or else from the well-known places.
+        """Return the server's metadata, or what is assumed when the server publishes none.
+
+        Parameters
+        ----------
+        hint : str or None
+            The URL that the challenge gave; None for the well-known places.
 
         Raises
         ------
         AuthorizationFailed
-            It cannot be had, or is about something else.
+            The metadata cannot be fetched, or describes another resource.
         """
         absent = True
         for url in [hint] if hint else resource_metadata_urls(self._url):
@@ -80,23 +86,23 @@ class Discovery:
                     f"The protected resource metadata cannot be had: {root_of(url)} answered {answer.status}."
                 )
             absent = absent and answer.status == 404
-        # Without its query, which may hold a secret (RFC 8707, section 2, advises against one anyway).
+        # The query is left out: it may hold a secret (RFC 8707, section 2, advises against one anyway).
         root = root_of(self._url)
         path = urlsplit(self._url).path
         return ProtectedResource(root + path, (self._issuer or root,), is_published=not absent)
 
     async def server(self, resource: ProtectedResource, version: str | None) -> AuthorizationServer:
-        """The metadata of the authorization server to use, anew: it may have changed.
+        """Fetch the metadata of the authorization server to use, even if it is known: it may have changed.
 
         Parameters
         ----------
         version : str, optional
-            The protocol version that the request names which was refused.
+            The protocol version that the refused request names.
 
         Raises
         ------
         AuthorizationFailed
-            It cannot be had, or the resource does not use the issuer that was asked for.
+            It cannot be fetched, or the resource does not accept tokens of the required issuer.
         """
         issuer = self._issuer or resource.authorization_servers[0]
         if issuer not in resource.authorization_servers:
@@ -111,19 +117,19 @@ class Discovery:
     async def known(
         self, issuer: str, version: str | None, resource: ProtectedResource | None = None
     ) -> AuthorizationServer:
-        """The metadata of an authorization server, from memory if it was fetched before.
+        """Return the metadata of an authorization server, from memory if it was fetched before.
 
         Parameters
         ----------
         version
             As for `server`.
         resource : ProtectedResource, optional
-            The server's metadata; looked for when it is needed.
+            The server's metadata; without it, it is fetched if it is needed.
 
         Raises
         ------
         AuthorizationFailed
-            It cannot be had.
+            The metadata cannot be fetched. `MetadataAbsent`: the version requires it, an older one would not.
         """
         if issuer not in self._servers:
             self._servers.clear()  # one at a time is enough
@@ -132,7 +138,7 @@ class Discovery:
         return self._servers[issuer]
 
     async def _fetched(self, issuer: str) -> AuthorizationServer | None:
-        """The metadata; None when each place says that it has none."""
+        """Fetch the metadata; None when every well-known place answers 404."""
         absent = True
         for url in server_metadata_urls(issuer):
             answer = await self._fetcher.get(url, "authorization server metadata")
@@ -148,7 +154,7 @@ class Discovery:
     async def _default(
         self, issuer: str, version: str | None, resource: ProtectedResource | None
     ) -> AuthorizationServer:
-        """The default endpoints, of a server alone that publishes nothing whatever, and at its own origin."""
+        """Return the default endpoints, if the issuer is the server's own root and nothing is published."""
         if issuer == root_of(self._url) and not (resource or await self.resource(None)).is_published:
             if has_defaults(version):
                 return default_server(issuer)
@@ -162,24 +168,22 @@ def _silent(issuer: str) -> str:
 
 # -- fetching ------------------------------------------------------------------------------------
 #
-# Small JSON documents from hosts that a server named: metadata, registrations, tokens.
-#
-# Owns the bounds of such a request (time, size, encoding, redirects) and to which address it goes. Does not
-# know what the documents mean.
+# Fetch small JSON documents (metadata, registrations, tokens) from hosts that a server named. A request is
+# bounded in time, size, encoding and redirects, and goes only to addresses that `Hosts` has checked.
 
 FETCH_SECONDS: Final = 10.0
-"""For a whole request; a document of a few KiB takes less than one."""
+"""Seconds for a whole request; a document of a few KiB takes less than one."""
 
 MAX_DOCUMENT_BYTES: Final = 1 << 20
-"""Metadata is a few KiB. It is asked for uncompressed, so that this bounds memory too."""
+"""Metadata is a few KiB. It is requested uncompressed, so that this bounds memory too."""
 
 MAX_REDIRECTS: Final = 3
-"""Followed within an origin, for a document that has moved."""
+"""Redirects within an origin that are followed, for a document that has moved."""
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a host answered: the status, the JSON object of the body (empty when it was none), the headers."""
+    """What a host answered: status, JSON object of the body (empty if the body is not one), headers."""
 
     status: int
     document: Mapping[str, Any]
@@ -187,12 +191,12 @@ class Answer:
 
 
 class Fetcher:
-    """Asks for documents within bounds.
+    """Fetches documents within bounds.
 
     Parameters
     ----------
     hosts : Hosts
-        Which hosts may be asked.
+        Decides to which hosts requests may go.
     """
 
     def __init__(self, hosts: Hosts) -> None:
@@ -205,7 +209,7 @@ class Fetcher:
         Raises
         ------
         AuthorizationFailed
-            The URL may not be asked, or the host does not answer within the bounds.
+            The URL is not allowed, or the host does not answer within the bounds.
         """
         target = web_url(url, what)
         for _ in range(MAX_REDIRECTS + 1):
@@ -222,7 +226,7 @@ class Fetcher:
         raise AuthorizationFailed(f"The {what} at {origin_of(target)} redirects without end.")
 
     async def post(self, url: str, what: str, headers: Mapping[str, str], body: bytes) -> Answer:
-        """POST to an endpoint; a redirect is no answer, for it would carry credentials elsewhere.
+        """POST to an endpoint. A redirect is an error, because following it would send credentials elsewhere.
 
         Raises
         ------
@@ -244,7 +248,7 @@ class Fetcher:
         except (TimeoutError, httpx2.TimeoutException):
             raise AuthorizationFailed(f"{where} did not come within {FETCH_SECONDS:g} s.") from None
         except (httpx2.HTTPError, httpx2.InvalidURL, httpx2.StreamError) as exc:
-            # Not the exception's words: they may repeat what was sent.
+            # The exception's text is left out: it may repeat what was sent.
             raise AuthorizationFailed(f"{where} cannot be had ({type(exc).__name__}).") from None
 
     async def _sent(
@@ -253,7 +257,7 @@ class Fetcher:
         addresses = await self._hosts.addresses(url)
         if self._trust is None:
             self._trust = await anyio.to_thread.run_sync(httpx2.create_ssl_context)
-        # No proxy: it would look the name up once more, and find what it likes.
+        # Connect to the addresses that were checked. A proxy would resolve the name again, perhaps to others.
         async with httpx2.AsyncClient(verify=self._trust, trust_env=False, timeout=FETCH_SECONDS) as client:
             for number, address in enumerate(addresses, 1):
                 request = client.build_request(

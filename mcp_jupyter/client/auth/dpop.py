@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Proof of possession (DPoP): a token that is of no use to who does not have the client's key.
+"""Sign proofs of possession (DPoP), which make a token useless without the client's private key.
 
-Owns the key, the proofs that it signs, and the nonces that servers want in them. Sends nothing, and does not
-know how a token is granted.
+`Proofs` also keeps the nonces that servers require in proofs. The keys are stored with the tokens (`Tokens`);
+`bearer` sends the requests.
 
 Source: RFC 9449; the extension io.modelcontextprotocol/auth/dpop.
 """
@@ -28,28 +28,28 @@ from .metadata import Tokens
 __all__ = ["ALGORITHM", "Proofs", "new_key"]
 
 ALGORITHM: Final = "ES256"
-"""Signs the proofs: the one that every implementation has."""
+"""Signs the proofs; every implementation supports it."""
 
 MAX_ORIGINS: Final = 8
-"""Whose nonces are remembered: a server's, and its authorization server's; metadata may name others."""
+"""Origins whose nonces are kept: the server, its authorization server, and others that metadata may name."""
 
 _NONCE: Final = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]{1,1024}")
-"""Section 8.1, and no longer than what comes back in a header of ours may be."""
+"""The characters of section 8.1; the length is limited because every proof repeats the nonce in a header."""
 
 
 def new_key() -> str:
-    """A private key for proofs, as PEM."""
+    """Return a new private key for proofs, as PEM."""
     return ECKey.generate_key("P-256").as_pem(private=True).decode()
 
 
 class Proofs:
-    """Signs a proof for each request of one client, with the newest nonce of where it goes."""
+    """Signs a proof for each request of one client, with the latest nonce from the request's origin."""
 
     def __init__(self) -> None:
         self._nonces: dict[str, str] = {}
 
     def learn(self, url: httpx2.URL, headers: httpx2.Headers) -> bool:
-        """Remember the nonce that came with an answer; tells whether there was one."""
+        """Keep the nonce of a response; return whether there was one."""
         nonce = headers.get("dpop-nonce", "")
         if not _NONCE.fullmatch(nonce):
             return False
@@ -61,21 +61,21 @@ class Proofs:
         return True
 
     def sign(self, key: str, method: str, url: httpx2.URL, token: str | None = None) -> str:
-        """A proof for one request (section 4.2).
+        """Return a proof for one request (section 4.2).
 
         Parameters
         ----------
         key : str
-            As `new_key` made it.
+            A private key from `new_key`.
         method, url
-            Of the request. Query, fragment and user name are not part of the proof.
+            Those of the request. Query, fragment and user name are not part of the proof.
         token : str, optional
             The access token that the request carries.
 
         Raises
         ------
         AuthorizationFailed
-            The key is none: what was stored is damaged.
+            The key cannot be read: what was stored is damaged.
         """
         path = url.raw_path.partition(b"?")[0].decode("ascii")
         claims: dict[str, str | int] = {
@@ -98,7 +98,7 @@ class Proofs:
             raise AuthorizationFailed("The stored key of the token cannot sign. Forget the tokens.") from None
 
     def authorize(self, request: httpx2.Request, tokens: Tokens) -> None:
-        """Put the access token into a request (section 7.1), with a proof when it is bound to a key."""
+        """Add the access token to a request (section 7.1), with a proof if the token is bound to a key."""
         request.headers.pop("DPoP", None)
         if tokens.is_bound and tokens.dpop_key is not None:
             token = tokens.access_token

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The first-generation SDK's providers for clients without a user, which are not here."""
+"""Raise `ImportError` with a hint: the SDK's providers for clients without a user are not in this package."""
 
 from ..._util.absent import PAGE
 

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The answer of an authorization server, and a place on the loopback where a browser brings it.
+"""Receive the answer of an authorization server, which a browser brings to a listener on the loopback.
 
-Owns one listening socket for as long as one sign-in lasts. Judges nothing but the `state`: an answer without
-the right one is somebody else's, and is not waited for.
+The listener exists for one sign-in. It ignores an answer without the right `state`, which belongs to another
+sign-in or to an attacker; `oauth` checks everything else.
 
 Source: RFC 8252, sections 7.3 and 8.3.
 """
@@ -25,20 +25,20 @@ from ...errors import AuthorizationFailed
 __all__ = ["AuthorizationResponse", "LoopbackCallback", "loopback_callback"]
 
 MAX_HEAD_BYTES: Final = 16384
-"""A browser's request; codes are a few hundred bytes."""
+"""Bytes read of a browser's request; authorization codes are a few hundred bytes."""
 
 HEAD_SECONDS: Final = 5.0
-"""For a request to arrive: browsers open connections that they do not use."""
+"""Seconds for a request to arrive: browsers open connections that they do not use."""
 
 MAX_CONNECTIONS: Final = 16
-"""At once; a browser needs two."""
+"""Connections served at once; a browser needs two."""
 
 _PAGE: Final = b"<!doctype html><title>mcp_jupyter</title><p>%b You can close this window."
 
 
 @dataclass(frozen=True, slots=True)
 class AuthorizationResponse:
-    """What the authorization server sent back with the browser (RFC 6749, 4.1.2; RFC 9207)."""
+    """What the authorization server sent back through the browser (RFC 6749, 4.1.2; RFC 9207)."""
 
     code: str | None = field(default=None, repr=False)
     state: str | None = field(default=None, repr=False)
@@ -48,12 +48,12 @@ class AuthorizationResponse:
 
     @classmethod
     def from_url(cls, url: str) -> AuthorizationResponse:
-        """Read the URL that the browser was sent to.
+        """Read the answer from the URL that the browser was sent to.
 
         Raises
         ------
         AuthorizationFailed
-            A parameter comes twice, or there are too many.
+            A parameter occurs twice, or there are too many.
         """
         try:
             query = parse_qs(urlsplit(url).query, max_num_fields=32)
@@ -71,7 +71,7 @@ class LoopbackCallback:
     Attributes
     ----------
     redirect_uri : str
-        Where the browser is to go.
+        Where the authorization server sends the browser.
     """
 
     def __init__(self, port: int) -> None:
@@ -89,7 +89,7 @@ class LoopbackCallback:
         return self._answer
 
     async def serve(self, stream: SocketStream) -> None:
-        """Serve one connection, and one request of it."""
+        """Serve one request of a connection, then close it."""
         async with stream:
             with anyio.move_on_after(HEAD_SECONDS):
                 try:
@@ -99,10 +99,10 @@ class LoopbackCallback:
                 except (anyio.BrokenResourceError, anyio.ClosedResourceError, anyio.EndOfStream):
                     pass
             if self._answer is not None:
-                self._answered.set()  # only now: it ends this task, and the person would see no page
+                self._answered.set()  # after the page is sent: this leads to the end of this task
 
     def _take(self, target: str) -> tuple[bytes, bytes]:
-        # Not by `urlsplit`, which raises for some targets: any page and program of this machine can ask.
+        # `urlsplit` raises for some targets, and any web page or local program can send a request here.
         if self._answer is not None or target.partition("?")[0] != "/callback":
             return b"404 Not Found", b"There is nothing here."
         try:
@@ -128,7 +128,7 @@ async def loopback_callback() -> AsyncIterator[LoopbackCallback]:
 
 
 async def _target(stream: SocketStream) -> str:
-    """The target of a GET request; empty when it is none."""
+    """Return the target of a GET request; empty for any other request."""
     head = b""
     while b"\r\n\r\n" not in head and len(head) < MAX_HEAD_BYTES:
         head += await stream.receive()

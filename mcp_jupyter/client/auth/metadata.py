@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The two documents that lead to an authorization server: the resource's, and the authorization server's own.
+"""Read the metadata of a resource and of its authorization server, and define what a client stores.
 
-Owns where they are looked for, what must be in them and which scopes follow from them. URLs stay the strings
-that were published: normalising one would break comparisons that the rules want exact. Sends nothing.
+This module says where the two documents are looked for, what they must contain and which scopes follow from
+them. URLs stay the strings that were published: normalising them would break comparisons that the
+specification wants exact. It resolves host names (`Hosts`) and leaves all other requests to `discovery`.
 
 Source: spec 2026-07-28, basic/authorization; RFC 9728; RFC 8414; OpenID Connect Discovery 1.0.
 """
@@ -43,7 +44,7 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class ProtectedResource:
-    """What a server says of itself (RFC 9728, section 2), or what is assumed of it."""
+    """A server's metadata (RFC 9728, section 2), or what is assumed when `is_published` is False."""
 
     resource: str
     authorization_servers: tuple[str, ...]
@@ -57,7 +58,7 @@ class ProtectedResource:
         Raises
         ------
         AuthorizationFailed
-            It lacks a field, or is about another resource: a token for that one is not ours to ask for.
+            It lacks a field, or describes another resource, for which no token may be requested.
         """
         what = "protected resource metadata"
         resource = _string(document, "resource", what)
@@ -74,7 +75,7 @@ class ProtectedResource:
 
 @dataclass(frozen=True, slots=True)
 class AuthorizationServer:
-    """What an authorization server says of itself (RFC 8414, section 2), or what is assumed of it."""
+    """An authorization server's metadata (RFC 8414, section 2), or the defaults (`is_published` False)."""
 
     issuer: str
     token_endpoint: str
@@ -95,7 +96,7 @@ class AuthorizationServer:
         Raises
         ------
         AuthorizationFailed
-            It lacks a field, or is another issuer's (RFC 8414, section 3.3).
+            It lacks a field, or belongs to another issuer (RFC 8414, section 3.3).
         """
         what = "authorization server metadata"
         if _string(document, "issuer", what) != issuer:
@@ -119,24 +120,24 @@ class AuthorizationServer:
 
 
 def root_of(url: str) -> str:
-    """Scheme and host of a URL, as it writes them; without the user name and password it may have."""
+    """Return scheme, host and port of a URL as written there, without user name and password."""
     parts = urlsplit(url)
     return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
 
 
 def resource_metadata_urls(server_url: str) -> list[str]:
-    """Where a resource's metadata is looked for unless the challenge says it: by its path, then at root."""
+    """Return where a resource's metadata is if no challenge says it: by the path first, then at the root."""
     base, path = root_of(server_url) + "/.well-known/oauth-protected-resource", urlsplit(server_url).path
     return [base + path, base] if path.strip("/") else [base]
 
 
 def server_metadata_urls(issuer: str) -> list[str]:
-    """Where an authorization server's metadata is looked for, in order (spec, discovery).
+    """Return where an authorization server's metadata is looked for, in order (spec, discovery).
 
     Raises
     ------
     AuthorizationFailed
-        The issuer is no http(s) URL, or has a query (RFC 8414, section 2).
+        The issuer is not an http(s) URL, or has a query (RFC 8414, section 2).
     """
     if web_url(issuer, "authorization server's issuer").query:
         raise AuthorizationFailed("The authorization server's issuer must be a URL without a query.")
@@ -148,13 +149,13 @@ def server_metadata_urls(issuer: str) -> list[str]:
 
 
 def wanted_scopes(*choices: tuple[str, ...], besides: tuple[str, ...] = ()) -> tuple[str, ...]:
-    """The first choice that is not empty, together with what was asked for before."""
+    """Return the first choice that is not empty, together with the scopes requested before (`besides`)."""
     first = next((choice for choice in choices if choice), ())
     return tuple(dict.fromkeys((*besides, *first)))
 
 
 def _covers(resource: str, server_url: str) -> bool:
-    """Whether a resource is the server, or a whole that the server is a part of, by path segments."""
+    """Return whether a resource is the server or contains it, compared by path segments."""
     published, ours = web_url(resource, "resource"), httpx2.URL(server_url)
     if (published.scheme, published.host, published.port) != (ours.scheme, ours.host, ours.port):
         return False
@@ -188,35 +189,34 @@ def _strings(document: Mapping[str, Any], name: str, what: str) -> tuple[str, ..
 
 # -- defaults ------------------------------------------------------------------------------------
 #
-# An authorization server that publishes nothing: endpoints at default paths, a rule of 2025-03-26 alone.
-#
-# Owns which requests may lead there, and where that is. Does not know what was looked for before.
+# The endpoints of an authorization server that publishes nothing are at default paths. Only 2025-03-26 has
+# this rule.
 #
 # Source: spec 2025-03-26, basic/authorization, "Fallbacks for Servers without Metadata Discovery". From
 # 2025-06-18 on a server must publish metadata.
 
 _VERSIONS: Final = frozenset({None, "2024-11-05", "2025-03-26"})
-"""Values of the header `MCP-Protocol-Version`, which came with 2025-06-18: without it the version is not yet
-agreed on, or an older one."""
+"""Values of the header `MCP-Protocol-Version` for which the rule holds. The header came with 2025-06-18: a
+request without it has an older version, or none yet."""
 
 
 def has_defaults(version: str | None) -> bool:
-    """Whether a request that names this version may be authorized at default endpoints."""
+    """Return whether a request that names this version may be authorized at default endpoints."""
     return version in _VERSIONS
 
 
 def default_server(root: str) -> AuthorizationServer:
-    """The authorization server that has its endpoints at their default paths.
+    """Return an authorization server with its endpoints at the default paths.
 
     Parameters
     ----------
     root : str
-        The authorization base URL: the MCP server's, without its path.
+        The authorization base URL: the MCP server's URL without its path.
 
     Raises
     ------
     AuthorizationFailed
-        It is neither https nor on the loopback.
+        The URL is neither https nor on the loopback.
     """
     url = web_url(root, "authorization base URL")
     if url.scheme != "https" and not is_loopback(url.host):
@@ -231,7 +231,7 @@ def default_server(root: str) -> AuthorizationServer:
         registration_endpoint=f"{root}/register",
         scopes_supported=(),
         auth_methods=("none", "client_secret_basic", "client_secret_post"),
-        has_s256=True,  # that version requires PKCE of everybody, and there is nobody to say so
+        has_s256=True,  # 2025-03-26 requires PKCE, and there is no metadata that could say so
         sends_iss=False,
         takes_metadata_documents=False,
         dpop_algorithms=(),
@@ -241,18 +241,17 @@ def default_server(root: str) -> AuthorizationServer:
 
 # -- records -------------------------------------------------------------------------------------
 #
-# What a client has to remember: who it is to an authorization server, and the tokens it was given.
-#
-# Owns their form in memory and as JSON. No `repr` shows a secret. Knows no request.
+# What a client stores: its registration with an authorization server, and its tokens. No `repr` shows a
+# secret.
 
 LEEWAY_SECONDS: Final = 10.0
-"""A token that ends within this is renewed first: requests take time, and clocks differ."""
+"""Seconds. A token that expires within them is renewed first: requests take time, and clocks differ."""
 
 MAX_LIFETIME_SECONDS: Final = 10 * 365 * 86400
-"""A longer one is a mistake, and means the same."""
+"""Seconds (ten years). A longer lifetime is a mistake, and is cut to this."""
 
 _TOKEN: Final = re.compile(r"[\x21-\x7e]{1,16384}")
-"""What fits into a header."""
+"""An access token that fits into a header."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -262,15 +261,15 @@ class ClientInformation:
     Parameters
     ----------
     client_id : str
-        Its name there.
+        The client's name there.
     client_secret : str, optional
-        Of a confidential client.
+        The secret of a confidential client.
     auth_method : str, optional
-        How it shows who it is at the token endpoint; chosen by what the server takes when None.
+        How the client authenticates at the token endpoint; chosen from the server's methods when None.
     redirect_uris : tuple of str
-        Those it was registered with.
+        The redirect URIs that it is registered with.
     expires_at : float
-        When the secret ends, in seconds since the epoch; 0 for never.
+        When the secret expires, in seconds since the epoch; 0 for never.
     """
 
     client_id: str
@@ -280,41 +279,41 @@ class ClientInformation:
     expires_at: float = 0
 
     def to_dict(self) -> dict[str, Any]:
-        """As JSON."""
+        """Return the fields as JSON values."""
         return asdict(self)
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> ClientInformation:
-        """From what `to_dict` gave.
+        """Make one from the result of `to_dict`.
 
         Raises
         ------
         TypeError, KeyError
-            It is not that.
+            `data` is not such a result.
         """
         return cls(**{**data, "redirect_uris": tuple(data["redirect_uris"])})
 
 
 @dataclass(frozen=True, slots=True)
 class Tokens:
-    """Tokens, and all that is needed to renew them.
+    """Tokens, and everything that is needed to renew them.
 
     Parameters
     ----------
     access_token : str
-        Sent to the server.
+        The token that is sent to the server.
     issuer, client_id, resource : str
-        Who gave it, to whom, and what for.
+        Who issued the tokens, to which client, and for which resource.
     refresh_token : str, optional
-        Sent to the issuer, for the next one.
+        The token that is sent to the issuer to get new ones.
     expires_at : float, optional
-        In seconds since the epoch.
+        When the access token expires, in seconds since the epoch; None if the issuer did not say.
     scopes : tuple of str
-        What was asked for.
+        The scopes that were requested.
     dpop_key : str, optional
-        The private key (PEM) whose proofs went with the request for them: a renewal needs it too.
+        The private key (PEM) that signed the proof of the token request; a renewal needs it too.
     is_bound : bool
-        Whether the access token is of use with a proof of that key only (RFC 9449).
+        Whether the access token is valid only with a proof by that key (RFC 9449).
     """
 
     access_token: str = field(repr=False)
@@ -329,21 +328,21 @@ class Tokens:
 
     @property
     def is_fresh(self) -> bool:
-        """Whether the access token may still be used, as far as one can know."""
+        """Whether the access token can still be used, as far as its lifetime is known."""
         return self.expires_at is None or time.time() < self.expires_at - LEEWAY_SECONDS
 
     def to_dict(self) -> dict[str, Any]:
-        """As JSON."""
+        """Return the fields as JSON values."""
         return asdict(self)
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Tokens:
-        """From what `to_dict` gave.
+        """Make tokens from the result of `to_dict`.
 
         Raises
         ------
         TypeError, KeyError
-            It is not that.
+            `data` is not such a result.
         """
         return cls(**{**data, "scopes": tuple(data["scopes"])})
 
@@ -359,12 +358,12 @@ class Tokens:
         refresh_token: str | None = None,
         dpop_key: str | None = None,
     ) -> Tokens:
-        """From a token endpoint's answer (RFC 6749, 5.1). Without a new refresh token the old one stays.
+        """Read a token endpoint's answer (RFC 6749, 5.1). Without a new refresh token the old one stays.
 
         Raises
         ------
         AuthorizationFailed
-            It is neither a bearer token nor, when `dpop_key` was shown, one that is bound to that.
+            There is no access token, or it is neither a bearer token nor one bound to `dpop_key`.
         """
         access, kind = document.get("access_token"), document.get("token_type")
         if not isinstance(access, str) or not _TOKEN.fullmatch(access):
@@ -391,29 +390,27 @@ class Tokens:
 
 # -- addresses -----------------------------------------------------------------------------------
 #
-# Which hosts a server's metadata may send us to, and the addresses they have.
-#
-# Owns the rule against server-side request forgery: public addresses only, unless the person named the host.
-# Sends nothing but the look-up of a name.
+# Which hosts a server's metadata may lead to, and their addresses. Against server-side request forgery, a
+# host must have public addresses only, unless the user named it.
 
 _NAT64: Final = ipaddress.ip_network("64:ff9b::/96")
 
 _LOCAL: Final = tuple(map(ipaddress.ip_network, ("192.0.0.0/24", "::/96", "64:ff9b:1::/48", "fec0::/10")))
-"""Not of the public Internet, though `ipaddress` says so, or did in older versions: protocol assignments (RFC
-6890; a cloud's metadata is at 192.0.0.192), IPv4-compatible and site-local addresses (RFC 4291, 2.5), and
-translations to whatever IPv4 address a network likes (RFC 8215)."""
+"""Networks that are not public, although `ipaddress` says so or did in older versions: protocol assignments
+(RFC 6890; a cloud's metadata is at 192.0.0.192), IPv4-compatible and site-local addresses (RFC 4291, 2.5),
+and translations to any IPv4 address that the local network chooses (RFC 8215)."""
 
 MAX_ADDRESSES: Final = 4
-"""Tried of a host that has several."""
+"""Addresses of one host that are tried."""
 
 
 def web_url(text: str, what: str) -> httpx2.URL:
-    """A URL that a server published.
+    """Parse a URL that a server published.
 
     Raises
     ------
     AuthorizationFailed
-        It is not one of http or https, or has a user name or fragment in it.
+        It is not an http(s) URL, or contains a user name or a fragment.
     """
     try:
         url = httpx2.URL(text)
@@ -425,7 +422,7 @@ def web_url(text: str, what: str) -> httpx2.URL:
 
 
 def is_public(address: str) -> bool:
-    """Whether an IP address belongs to the public Internet, also when it is wrapped in an IPv6 address."""
+    """Return whether an IP address, or the IPv4 address inside an IPv6 address, is on the public Internet."""
     ip = ipaddress.ip_address(address)
     if isinstance(ip, ipaddress.IPv6Address):
         inner = ip.ipv4_mapped or ip.sixtofour or (ip.teredo and ip.teredo[1])
@@ -439,7 +436,7 @@ def is_public(address: str) -> bool:
 
 
 def is_loopback(host: str) -> bool:
-    """Whether a host name or address means this machine."""
+    """Return whether a host name or address means this machine."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
@@ -447,7 +444,7 @@ def is_loopback(host: str) -> bool:
 
 
 class Hosts:
-    """The hosts that a person named. Every other one must be public, and spoken to over https.
+    """The hosts that the user named. Every other host must have public addresses and use https.
 
     Parameters
     ----------
@@ -460,17 +457,17 @@ class Hosts:
         self._loopback = any(is_loopback(host) for host in self._named)
 
     def is_named(self, url: httpx2.URL) -> bool:
-        """Whether the person named the URL's host."""
+        """Return whether the user named the URL's host."""
         host = url.host.lower()
         return host in self._named or (self._loopback and is_loopback(host))
 
     def check(self, url: httpx2.URL) -> None:
-        """Refuse plain http for a host that the person did not name (spec, "Communication Security").
+        """Refuse plain http for a host that the user did not name (spec, "Communication Security").
 
         Raises
         ------
         AuthorizationFailed
-            Because of that.
+            The URL is not https, and the user did not name its host.
         """
         if url.scheme != "https" and not self.is_named(url):
             raise AuthorizationFailed(
@@ -478,12 +475,12 @@ class Hosts:
             )
 
     async def addresses(self, url: httpx2.URL) -> list[str]:
-        """The addresses of the URL's host: the ones checked are the ones to connect to.
+        """Return the addresses of the URL's host. Connect to these, not to the name: they are checked.
 
         Raises
         ------
         AuthorizationFailed
-            The host has no address, or one that is not public and was not named.
+            The host has no address; or the user did not name it, and it is not public or not https.
         """
         self.check(url)
         port = url.port or (443 if url.scheme == "https" else 80)

@@ -47,10 +47,10 @@ __all__ = [
 
 
 RedirectHandler: TypeAlias = Callable[[str], Awaitable[None]]
-"""Shows the person the URL to sign in at, or opens it."""
+"""Shows the user the URL to sign in at, or opens it."""
 
 CallbackHandler: TypeAlias = Callable[[], Awaitable[AuthorizationResponse]]
-"""Gives what came back to the redirect URI."""
+"""Returns the answer that came to the redirect URI."""
 
 _CLIENT: Final[Mapping[str, Any]] = {
     "client_name": "mcp_jupyter",
@@ -63,40 +63,40 @@ _Answering: TypeAlias = Callable[[str], Awaitable[AuthorizationResponse]]
 
 
 class OAuth(BearerAuth):
-    """Signs a person in when a server asks for it, and keeps the token fresh.
+    """Signs the user in when a server asks for it, and keeps the token fresh.
 
-    Share one among the clients of a server: then one sign-in does for all.
+    Clients of the same server can share one, and then need one sign-in.
 
     Parameters
     ----------
     server_url : str
-        The server's.
+        The server's URL.
     storage : Storage, optional
         Where tokens and registrations are kept; in memory when None.
     redirect_handler : callable, optional
-        Given the URL to sign in at. When None, the URL is written to standard error.
+        Called with the URL to sign in at. When None, the URL is written to standard error.
     callback_handler : callable, optional
-        Gives the answer that came to the redirect URI, for which `client_metadata` needs `redirect_uris`.
-        When None, a listener on the loopback waits for it.
+        Returns the answer that came to the redirect URI; needs `redirect_uris` in `client_metadata`. When
+        None, a listener on the loopback receives the answer.
     client_metadata : mapping, optional
-        What to register this client with (RFC 7591, section 2), beside what is there already.
+        Members to register this client with (RFC 7591, section 2), added to the defaults.
     client_metadata_url : str, optional
-        Where this client publishes its metadata: its name at servers that read such documents.
+        Where this client publishes its metadata: its client id at servers that read such documents.
     client_id, client_secret : str, optional
         A client that was registered beforehand; needs `issuer`.
     issuer : str, optional
         The one authorization server to use.
     scopes : iterable of str
-        Asked for when the server does not say what it needs.
+        Requested when the server does not say which scopes it needs.
     trusted_hosts : iterable of str
-        Hosts beside the server's own that may have private addresses.
+        Hosts that may have private addresses, in addition to the server's and the issuer's.
     sign_in_seconds : float
-        How long a person has.
+        Seconds that the user has to sign in.
 
     Raises
     ------
     ValueError
-        The arguments do not go together.
+        An argument lacks another that it needs, or `client_metadata_url` is not an https URL with a path.
     """
 
     def __init__(
@@ -176,7 +176,7 @@ class OAuth(BearerAuth):
 
     @asynccontextmanager
     async def _listening(self) -> AsyncIterator[tuple[str, _Answering]]:
-        """The redirect URI, and what waits for the answer that comes there."""
+        """Yield the redirect URI, and the function that waits for the answer there."""
         if self._callback is None:
             async with loopback_callback() as loopback:
                 yield loopback.redirect_uri, loopback.answer
@@ -192,12 +192,12 @@ class OAuth(BearerAuth):
     async def _code(
         self, goal: Goal, client: ClientInformation, redirect_uri: str, verifier: str, answering: _Answering
     ) -> str:
-        """Have the person sign in.
+        """Let the user sign in, and return the authorization code.
 
         Raises
         ------
         AuthorizationFailed
-            They did not, or the answer is not the authorization server's.
+            The user did not sign in in time, or the answer is an error or not the authorization server's.
         """
         state = secrets.token_urlsafe(32)
         url = self._sign_in_url(goal, client, redirect_uri, verifier, state)
@@ -230,16 +230,16 @@ class OAuth(BearerAuth):
 
 
 def _with_refresh(scopes: tuple[str, ...], server: AuthorizationServer) -> tuple[str, ...]:
-    """The scopes, and the one for refresh tokens where the server has it (spec, "Refresh Tokens")."""
+    """Return the scopes, with the one for refresh tokens where the server has it (spec, "Refresh Tokens")."""
     if scopes and "offline_access" in server.scopes_supported and "offline_access" not in scopes:
         return (*scopes, "offline_access")
     return scopes
 
 
 def _checked(answer: AuthorizationResponse, state: str, server: AuthorizationServer) -> str:
-    """The code of an answer that is to our question, from the server that was asked.
+    """Return the code of an answer, after checking its state and its issuer.
 
-    Until both are sure nothing else of the answer is looked at (spec, "Authorization Response Validation").
+    Nothing else of the answer is used before these checks (spec, "Authorization Response Validation").
     """
     if not secrets.compare_digest((answer.state or "").encode(), state.encode()):
         raise AuthorizationFailed(
@@ -277,9 +277,9 @@ class ClientCredentials(BearerAuth):
     Parameters
     ----------
     server_url : str
-        The server's.
+        The server's URL.
     issuer : str
-        The authorization server that knows the client. The credentials go to no other server.
+        The authorization server that knows the client. The credentials go to this server only.
     client_id : str
         The client's name there.
     client_secret : str, optional
@@ -294,7 +294,7 @@ class ClientCredentials(BearerAuth):
     Raises
     ------
     ValueError
-        Not exactly one of secret and key.
+        Both or neither of `client_secret` and `private_key` are given.
     """
 
     def __init__(
@@ -333,9 +333,9 @@ class Assertion(BearerAuth):
     Parameters
     ----------
     server_url : str
-        The server's.
+        The server's URL.
     issuer : str
-        The authorization server that trusts the assertions. They go to no other server.
+        The authorization server that trusts the assertions. They go to this server only.
     assertion_handler : callable
         Returns an assertion; called each time a token is needed.
     client_id, client_secret : str, optional
@@ -380,12 +380,12 @@ class Assertion(BearerAuth):
 #
 # `OAuth` with the arguments and the storage of the first-generation SDK.
 #
-# That storage has one slot for tokens and one for the registration, and models of their own. What `OAuth` has
-# to know beside (who gave a token, and to whom) travels in extra members of these models, which survive
-# `model_dump` and `model_validate`; a token without them is not used.
+# That storage has one slot for tokens and one for the registration, each with its own model. What `OAuth`
+# needs besides (who issued a token, and to which client) is kept in extra members of these models, which
+# survive `model_dump` and `model_validate`; a token without them is not used.
 
 _EXTRA: Final = ("issuer", "client_id", "resource", "expires_at", "dpop_key", "is_bound")
-"""Members of `Tokens` that the SDK's token has no place for."""
+"""Members of `Tokens` for which the SDK's token has no field."""
 
 _SECRET: Final = frozenset({"access_token", "refresh_token", "dpop_key", "client_secret"})
 
@@ -400,7 +400,7 @@ class _Record(BaseModel):
 
 
 class OAuthToken(_Record):
-    """A token as its endpoint gave it (RFC 6749, section 5.1)."""
+    """A token as the token endpoint sent it (RFC 6749, section 5.1)."""
 
     access_token: str
     token_type: str = "Bearer"  # noqa: S105 - no secret
@@ -430,36 +430,39 @@ class OAuthClientInformationFull(OAuthClientMetadata):
 
 
 class TokenStorage(Protocol):
-    """Keeps one token and one registration: what a program gives to `OAuthClientProvider`."""
+    """Keeps one token and one registration; a program passes its own to `OAuthClientProvider`."""
 
     async def get_tokens(self) -> OAuthToken | None:
-        """The tokens, if there are any."""
+        """Return the tokens, if there are any."""
 
     async def set_tokens(self, tokens: OAuthToken) -> None:
         """Keep tokens."""
 
     async def get_client_info(self) -> OAuthClientInformationFull | None:
-        """The registration, if there is one."""
+        """Return the registration, if there is one."""
 
     async def set_client_info(self, client_info: OAuthClientInformationFull) -> None:
         """Keep a registration."""
 
 
 class OAuthClientProvider(OAuth):
-    """Signs a person in when a server asks for it: `OAuth` with the SDK's arguments.
+    """Signs the user in when a server asks for it: `OAuth` with the SDK's arguments.
 
     Parameters
     ----------
     server_url : str
+        The server's URL.
     client_metadata : OAuthClientMetadata
+        What to register this client with; its scope is requested when the server does not say what it needs.
     storage : TokenStorage
-        A registration in it that names no `issuer` is not used: its secret would go to any authorization
-        server that the MCP server names.
+        A registration in it without an `issuer` is not used: its secret would go to any authorization server
+        that the MCP server names.
     redirect_handler, callback_handler : async function, optional
-        As for `OAuth`; the callback handler gives (code, state), or (code, state, iss).
+        As for `OAuth`; the callback handler returns (code, state), or (code, state, iss).
     timeout : float
-        Seconds that a person has to sign in.
+        Seconds that the user has to sign in.
     client_metadata_url : str, optional
+        As for `OAuth`.
     """
 
     def __init__(
@@ -498,7 +501,7 @@ def _response_of(
 class _Adapted:
     """The `Storage` of one server, kept in a `TokenStorage`.
 
-    That cannot forget: what is to be forgotten is not used.
+    A `TokenStorage` cannot remove anything, so forgotten tokens and registrations are only not used again.
     """
 
     def __init__(self, storage: TokenStorage, metadata: Mapping[str, Any]) -> None:
@@ -546,7 +549,7 @@ class _Adapted:
                 scopes=tuple((kept.scope or "").split()),
                 **extra,
             )
-        except TypeError:  # it does not say who gave it
+        except TypeError:  # the members that say who issued it are missing
             return None
 
     async def set_tokens(self, server_url: str, tokens: Tokens | None) -> None:

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Who the client is to an authorization server: named beforehand, by its own document, or registered now.
+"""Find the client id for an authorization server: given, the URL of a metadata document, or registered now.
 
-Owns that order (spec 2026-07-28, client registration) and dynamic registration (RFC 7591). Knows no token.
+They are tried in this order. Source: spec 2026-07-28, client registration; RFC 7591.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from .storage import Storage
 __all__ = ["Registrar", "check_metadata_url"]
 
 _METHODS: Final = ("none", "client_secret_basic", "client_secret_post")
-"""Ways to authenticate of a client that is registered here; a public client first: it keeps no secret."""
+"""Authentication methods to register with, the preferred one first: a public client keeps no secret."""
 
 
 def check_metadata_url(url: str) -> None:
@@ -37,16 +37,16 @@ def check_metadata_url(url: str) -> None:
 
 
 class Registrar:
-    """Finds out who the client is.
+    """Finds the registration of the client, or registers it.
 
     Parameters
     ----------
     fetcher, storage
-        For registering, and for remembering it by issuer.
+        Send registrations, and keep them by issuer.
     metadata : mapping
-        Of the client (RFC 7591, section 2), but for redirect URIs.
+        The client's metadata (RFC 7591, section 2), without redirect URIs.
     metadata_url : str, optional
-        Where the client publishes its metadata: then that URL is its name.
+        Where the client publishes its metadata; then that URL is its client id.
     given : ClientInformation, optional
         The client as registered beforehand.
     """
@@ -66,16 +66,16 @@ class Registrar:
         self._given = given
 
     async def known(self, issuer: str) -> ClientInformation | None:
-        """The client as this issuer knows it already, if it does."""
+        """Return the client as this issuer knows it; None if it is not registered there."""
         return self._given or await self._storage.get_client(issuer)
 
     async def client(self, server: AuthorizationServer, redirect_uri: str) -> ClientInformation:
-        """The client as this server knows it, registered now when need be.
+        """Return the client as this server knows it, and register it first if necessary.
 
         Raises
         ------
         AuthorizationFailed
-            It cannot be registered.
+            The client cannot be registered.
         """
         if self._given is not None:
             return self._given
@@ -90,7 +90,7 @@ class Registrar:
         return client
 
     async def forget(self, issuer: str) -> None:
-        """Forget a registration that its server does not know any more."""
+        """Forget a registration that its server no longer knows."""
         if self._given is None:
             await self._storage.set_client(issuer, None)
 

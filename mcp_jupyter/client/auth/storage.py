@@ -1,8 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Where registrations and tokens are kept between requests, and between sessions.
-
-Owns two stores, in memory and in private files. Knows nothing of how a token is had.
-"""
+"""Keep registrations and tokens between requests and between sessions: in memory, or in private files."""
 
 from __future__ import annotations
 
@@ -22,7 +19,7 @@ from .metadata import ClientInformation, Tokens
 __all__ = ["FileStorage", "MemoryStorage", "Storage"]
 
 MAX_FILE_BYTES: Final = 1 << 18
-"""A record is a few KiB."""
+"""256 KiB; a record is a few KiB."""
 
 T = TypeVar("T")
 
@@ -31,16 +28,16 @@ class Storage(Protocol):
     """Keeps registrations by the issuer they belong to, and tokens by the server they are for."""
 
     async def get_client(self, issuer: str) -> ClientInformation | None:
-        """The registration with an authorization server."""
+        """Return the registration with an authorization server; None if there is none."""
 
     async def set_client(self, issuer: str, client: ClientInformation | None) -> None:
-        """Keep a registration, or forget it."""
+        """Keep a registration; None removes it."""
 
     async def get_tokens(self, server_url: str) -> Tokens | None:
-        """The tokens for a server."""
+        """Return the tokens for a server; None if there are none."""
 
     async def set_tokens(self, server_url: str, tokens: Tokens | None) -> None:
-        """Keep tokens, or forget them."""
+        """Keep tokens; None removes them."""
 
 
 class MemoryStorage:
@@ -76,7 +73,7 @@ class FileStorage:
     Parameters
     ----------
     directory : path
-        Made with mode 0700 when it is missing. Keep it out of what is shared or committed.
+        Created with mode 0700 if it is missing. Keep it out of folders that are shared or committed.
     """
 
     def __init__(self, directory: str | os.PathLike[str]) -> None:
@@ -105,7 +102,7 @@ class FileStorage:
         try:
             return made(content.record)
         except (KeyError, TypeError, ValueError):
-            return None  # of another version: the next sign-in replaces it
+            return None  # written by another version: the next sign-in replaces it
 
     async def _write(self, kind: str, key: str, record: dict[str, Any] | None) -> None:
         file = self._file(kind, key)
