@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Calling MCP servers: the client, the session below it, and the transports it runs over.
+"""Call MCP servers: the client, its session, and the transports that connect it to a server.
 
-The names are found when first asked for: who reads a file of servers does not pay for a client. The HTTP
-transports are `mcp_jupyter.client.streamable_http` and `mcp_jupyter.client.sse`.
+Each name is imported when it is first used, so that reading a file of servers does not load the client. The
+HTTP transports are `mcp_jupyter.client.streamable_http` and `mcp_jupyter.client.sse`.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _HOME: Final = {
 
 
 def __getattr__(name: str) -> Any:
-    """Find a public name in its module (PEP 562), once."""
+    """Import a public name from its module when it is first used (PEP 562)."""
     if name not in _HOME:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     value = globals()[name] = getattr(import_module(f".{_HOME[name]}", __name__), name)

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Results that a server said may be used again for a while, and what ends that sooner.
+"""Cache results for as long as the server allows, and drop them when it reports a change.
 
-Owns freshness, invalidation and the bounds on what is kept. Knows no session: it is given results with
-their hints, and asked for them.
+A server says with `ttlMs` and `cacheScope` how long a result may be used again, and for whom. `Client`
+decides which results to put in; this module decides what is fresh, what a notification invalidates, and how
+much is kept.
 
 Source: spec 2026-07-28, server/utilities/caching.
 """
@@ -21,16 +22,16 @@ from ..types import CacheableResult
 __all__ = ["Key", "ResultCache"]
 
 MAX_ENTRIES: Final = 256
-"""Lists are five; the rest are resources a notebook reads again and again."""
+"""There are five lists; the rest are resources that a notebook reads again and again."""
 
 MAX_BYTES: Final = 16 * 1024 * 1024
-"""Of all results together, as JSON: some thousand tools and a few large resources."""
+"""Bytes of all results together, as JSON: enough for some thousand tools and a few large resources."""
 
 MAX_TTL_MS: Final = 24 * 3600 * 1000
-"""A day: a mistaken server must not pin what it said for the life of a notebook."""
+"""Milliseconds (a day): a wrong `ttlMs` must not keep a result for the lifetime of a notebook."""
 
 Key = tuple[str, str | None]
-"""A method, and the URI where it has one: what a result depends on."""
+"""What a result depends on: the method, and the URI of a resource (else None)."""
 
 _STALE_AFTER: Final = {
     "notifications/tools/list_changed": ("tools/list",),
@@ -47,14 +48,14 @@ class _Entry:
 
 
 class ResultCache:
-    """What one client keeps of one server's results, for one authorization.
+    """The results of one server that one client keeps.
 
     Parameters
     ----------
     keep_private : bool
-        Whether results of scope "private" are kept: only where each request carries the same credentials.
+        Whether results of scope "private" are kept. True only if all requests carry the same credentials.
     clock : callable, optional
-        Seconds, monotonic.
+        Returns monotonic seconds.
     """
 
     def __init__(self, *, keep_private: bool = True, clock: Callable[[], float] = time.monotonic) -> None:
@@ -66,11 +67,11 @@ class ResultCache:
 
     @property
     def changes(self) -> int:
-        """Rises with each notification of a change: a result asked for before one must not be kept after."""
+        """Number of changes reported so far. A result requested before a change must not be kept after it."""
         return self._changes
 
     def get(self, key: Key) -> Any:
-        """A copy of what is kept and fresh, else None."""
+        """Return a copy of the value if it is kept and fresh, else None."""
         entry = self._entries.get(key)
         if entry is None:
             return None
@@ -80,20 +81,22 @@ class ResultCache:
         return deepcopy(entry.value)
 
     def expiry(self, result: CacheableResult) -> float:
-        """Until when (by the clock) a result that has just arrived is fresh; in the past when it is not."""
+        """Return the clock's time until which a new result is fresh; 0 if it must not be kept."""
         ttl = result.ttlMs or 0
-        # Without a scope nothing is said of who else may see it.
+        # A result without a scope is private.
         if ttl <= 0 or (result.cacheScope != "public" and not self._keep_private):
             return 0.0
         return self._clock() + min(ttl, MAX_TTL_MS) / 1000
 
     def put(self, key: Key, value: Any, expires: float, asked_at: int) -> None:
-        """Keep a value until it expires, unless something changed since it was asked for.
+        """Keep a value until it expires, unless a change was reported since it was requested.
 
         Parameters
         ----------
+        expires : float
+            The result of `expiry`.
         asked_at : int
-            What `changes` was before the request.
+            The value of `changes` before the request.
         """
         self._drop([key])
         if asked_at != self._changes or self._clock() >= expires:
@@ -107,12 +110,14 @@ class ResultCache:
         self._size += size
 
     def changed(self, method: str, uri: str | None = None) -> None:
-        """Drop what a notification makes stale.
+        """Drop the results that a notification makes stale.
 
         Parameters
         ----------
+        method : str
+            The method of the notification.
         uri : str, optional
-            Of `notifications/resources/updated`: a resource, or a part of the one subscribed to.
+            The URI in `notifications/resources/updated`: a resource, or a part of the subscribed one.
         """
         self._changes += 1
         if method == "notifications/resources/updated" and uri is not None:
@@ -121,7 +126,7 @@ class ResultCache:
         self._drop([key for key in self._entries if key[0] in stale])
 
     def clear(self) -> None:
-        """Keep nothing."""
+        """Drop all results."""
         self._drop(list(self._entries))
 
     def _drop(self, keys: Iterable[Key]) -> None:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Answer the server's requests with the user's callbacks, and give the server's notifications to them.
+"""Answer the server's requests with the user's callbacks, and pass the server's notifications to them.
 
 The callbacks also decide which capabilities the client declares. An answer to a form gets the form's
 defaults, and is checked against its schema before it is sent.
@@ -40,19 +40,19 @@ __all__ = [
 log = logging.getLogger(__name__)
 
 Callback: TypeAlias = Callable[..., Awaitable[Any]]
-"""An async function of the user's."""
+"""An async function of the user."""
 
 Event: TypeAlias = dict[str, Any]
-"""What happened in the course of a request, as JSON: one of
+"""An event in the course of a request, as JSON: one of
 
 * ``{"progress": ..., "total": ..., "message": ...}`` (the last two where they were given),
 * ``{"notification": method, "params": ...}``: a log message, or a notification of a change,
 * ``{"asked": method, "params": ..., "answered": result}``, or ``"refused": error``: a request of the
-  server's.
+  server.
 """
 
 MAX_AT_ONCE: Final = 8
-"""Input requests of one round that are answered at the same time; a user sees no more at once."""
+"""Input requests of one round that are answered at the same time; a user can hardly follow more."""
 
 _LOG: Final = "notifications/message"
 
@@ -80,8 +80,8 @@ class Callbacks:
     new_context : function
         Makes the context that a callback may take, given the request's id and `_meta`.
     sampling, elicitation, list_roots : async function, optional
-        Called with the params (`list_roots` with nothing), or with a context and the params; they return
-        the result, or `types.ErrorData`. The capability of a callback that is missing is not declared.
+        Called with the params (`list_roots` without), or with a context and the params; they return the
+        result, or `types.ErrorData`. The capability of a missing callback is not declared.
     sampling_capabilities : SamplingCapability, optional
         What the model behind `sampling` can do beyond text.
     logging : async function, optional
@@ -90,14 +90,14 @@ class Callbacks:
         Called with each notification that a list or a resource changed, or that the user is done at the URL
         of an elicitation.
     is_taken : function
-        Called first with each notification; whether it is done with.
+        Called first with each notification; returns whether it has been processed completely.
     change : function
-        Called with the notifications that `message` is for at the moment they arrive.
+        Called with the notifications for `message` at the moment they arrive.
 
     Attributes
     ----------
     notices : NoticeQueue
-        Notifications that wait for their callbacks; its `run` is a task of the session's.
+        Notifications that wait for their callbacks; its `run` is a task of the session.
     observe : function or None
         Called with the server's notifications, and with its requests once they are answered.
     """
@@ -147,7 +147,7 @@ class Callbacks:
         return "url" in self._capabilities.get("elicitation", {})
 
     async def request(self, call: InboundRequest) -> Any:
-        """Answer a request of the server's (legacy versions)."""
+        """Answer a request of the server (legacy versions)."""
         if call.method == "ping":
             return {}
         answerer = self._answerers.get(call.method)
@@ -162,8 +162,8 @@ class Callbacks:
         Raises
         ------
         McpError
-            A request is malformed, of an unknown kind, or without a callback: then none is answered. Or a
-            callback failed or refused, which a round cannot express: then the others are cancelled.
+            A request is malformed, of an unknown kind, or without a callback; then no request is answered.
+            Or a callback failed or refused, which a round cannot express; then the others are cancelled.
         """
         questions = [(key, *self._question(key, request)) for key, request in requests.items()]
         limiter = anyio.CapacityLimiter(MAX_AT_ONCE)
@@ -186,7 +186,7 @@ class Callbacks:
         return answers
 
     def _question(self, key: str, request: Any) -> tuple[str, Mapping[str, Any]]:
-        """Return the method and the params of an input request that can be answered."""
+        """Return the method and the params of an input request, after checking that it can be answered."""
         method = request.get("method") if isinstance(request, dict) else None
         params = (request.get("params") or {}) if isinstance(request, dict) else None
         if not isinstance(method, str) or not isinstance(params, dict):
@@ -264,16 +264,16 @@ class Callbacks:
 
 
 class Answerer:
-    """A user's function for one method of the server's.
+    """A user's function that answers one method of the server.
 
-    It takes the params, or a context and the params, as its signature has it.
+    It takes the params, or a context and the params, depending on its signature.
 
     Parameters
     ----------
     function : async function
         Returns the result, or `types.ErrorData` to refuse.
     params : type, optional
-        What the method's params are; without it the function takes none.
+        The type of the method's params; without it the function takes no params.
     """
 
     def __init__(self, function: Callback, params: Any = None) -> None:
@@ -283,6 +283,7 @@ class Answerer:
             if p.default is p.empty and p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)
         ]
         self._function = function
+        # A required parameter in addition to the params is the context.
         self._with_context = len(required) > (params is not None)
         self._params: TypeAdapter[Any] | None = None if params is None else TypeAdapter(params)
 
@@ -351,15 +352,15 @@ class Elicitor(Answerer):
         Raises
         ------
         McpError
-            Also for a mode that was not declared, a form whose schema is invalid, and an answer that does not
-            fit the form.
+            The callback refused, the mode was not declared, the form's schema is invalid, or the answer does
+            not fit the form.
         """
         asked = self._read(params)
         if isinstance(asked, types.ElicitRequestURLParams):
             if "url" not in self.capability:
                 raise McpError(INVALID_PARAMS, "This client did not declare elicitation by URL.")
             return types.ElicitResult(action=(await self._result(context, asked)).action)
-        form = _checkable(asked.requestedSchema)  # before anybody fills it in
+        form = _checkable(asked.requestedSchema)  # before the user fills it in
         result = await self._result(context, asked)
         if result.action != "accept":
             return types.ElicitResult(action=result.action)
@@ -376,7 +377,7 @@ class Elicitor(Answerer):
 
 
 def _annotated(function: Callback) -> tuple[Any, ...]:
-    """The types in the annotations of a function's parameters, unions taken apart."""
+    """Return the types in the annotations of a function's parameters, with unions split."""
     try:
         signature = inspect.signature(function, eval_str=True)
     except (NameError, SyntaxError, TypeError, AttributeError):  # a name that exists for type checkers only
@@ -389,7 +390,7 @@ def _annotated(function: Callback) -> tuple[Any, ...]:
 
 
 def with_defaults(schema: Mapping[str, Any], content: Mapping[str, Any]) -> dict[str, Any]:
-    """`content` with the form's default for each field that it leaves out (SEP-1034)."""
+    """Return `content` with the form's default for each field that it leaves out (SEP-1034)."""
     defaults = {
         name: field["default"]
         for name, field in _fields(schema).items()
@@ -404,7 +405,7 @@ def _fields(schema: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _checkable(schema: Mapping[str, Any]) -> JsonSchema:
-    """The schema of a form, ready to check answers."""
+    """Compile the schema of a form, to check answers with it."""
     try:
         return JsonSchema(schema)
     except UncheckableSchema as exc:
@@ -447,7 +448,8 @@ class Sampler(Answerer):
         Raises
         ------
         McpError
-            Also for tools where that capability was not declared: the specification requires this error.
+            The callback refused, or the request has tools although that capability was not declared: the
+            specification requires this error.
         """
         asked = self._read(params)
         given = (asked.tools, asked.toolChoice)

@@ -37,10 +37,10 @@ if TYPE_CHECKING:
 __all__ = ["Client"]
 
 MAX_PAGES: Final = 1000
-"""Of one list: a server whose cursors never end must not keep us asking."""
+"""Pages of one list: a server's cursors may never end."""
 
 MAX_ITEMS: Final = 100_000
-"""Of one list: nobody chooses among more."""
+"""Items of one list: more are of no use to a user or a model, and must not fill the memory."""
 
 log = logging.getLogger(__name__)
 
@@ -51,14 +51,14 @@ _Page = TypeVar("_Page", bound=types.PaginatedResult)
 
 
 class Client:
-    """A server, ready to be used: ``async with Client("https://example.com/mcp") as client``.
+    """A client of one server: ``async with Client("https://example.com/mcp") as client``.
 
-    Which transport and which era (version) the server has is found out.
+    The client finds out which transport and which era (version) the server supports.
 
     Parameters
     ----------
     target
-        A URL (``http://``, ``https://``); a command, as a list of words or one text, which no shell reads;
+        A URL (``http://``, ``https://``); a command, as a list of words or one text, without a shell;
         `StdioServerParameters`; a server object such as `FastMCP`, served in memory; a path to a JSON file
         of servers (``mcpServers`` or ``servers``, as Claude, Cursor and VS Code have), or its contents as a
         mapping. A server object has one client at a time. `mcp_jupyter.client.config.servers_json` describes
@@ -68,37 +68,37 @@ class Client:
     headers : mapping, optional
         For a URL: sent with each request.
     auth : httpx2.Auth, optional
-        For a URL: who we are. Results of scope "private" are not kept then, for its credentials may change.
+        For a URL: adds credentials. Results of scope "private" are then not kept, as credentials may change.
     env, cwd : optional
         For a command: variables added to its environment, and its working directory.
     era : {"auto", "legacy", "modern"}
-        "auto" asks for `server/discover` (2026-07-28) and falls back to `initialize` (until 2025-11-25); the
+        "auto" tries `server/discover` (2026-07-28) and falls back to `initialize` (until 2025-11-25); the
         others force one of the two.
     read_timeout_seconds : float
-        Seconds to wait for an answer where a call does not say otherwise.
+        Seconds to wait for a result where a call has no time-out of its own.
     client_info, logging_callback, message_handler, sampling_callback, sampling_capabilities, \
 elicitation_callback, list_roots_callback : optional
         As for `ClientSession`.
     cassette : Track, optional
-        Records what is called, or answers from what was recorded (`mcp_jupyter.client.cassettes`). For a
-        replay nothing is opened, and the target, which may be None, is not looked at.
+        Records calls, or answers them from a recording (`mcp_jupyter.client.cassettes`). A replay opens no
+        connection and ignores the target, which may be None.
 
     Raises
     ------
     ValueError
-        The target is nothing of these, or an option does not fit it (`ConfigError` for a file).
+        The target is none of these kinds, or an option does not fit it (`ConfigError` for a file).
 
     Notes
     -----
     Entering the context raises `McpError`, `RequestTimeout`, `ConnectionClosed` or `OSError` when the server
     cannot be reached; the methods raise the first three.
 
-    A modern server says how long its lists and resources may be used again without asking (`ttlMs`); while
-    that lasts they come from a cache, unless a call says ``refresh=True`` or a notification says that they
-    changed. Nothing of a legacy server is kept.
+    A modern server says how long its lists and resources may be used again (`ttlMs`). For that time they come
+    from a cache, unless a call has ``refresh=True`` or a notification reports a change. Results of a legacy
+    server are not kept.
 
-    A list that the server does not declare in its capabilities is empty, with a warning in the log, and the
-    server is not asked. (`session.list_tools` and its like ask.)
+    A list that the server does not declare in its capabilities is empty, with a warning in the log; no
+    request is sent. (`session.list_tools` and its like always send one.)
     """
 
     def __init__(
@@ -173,7 +173,7 @@ elicitation_callback, list_roots_callback : optional
         return connected(self._server, self._new_session, era=self._era, auth=self._auth)
 
     def _new_session(self, read: ReadHalf, write: WriteHalf) -> ClientSession:
-        # A person looks at its results: they are given as they came, and a notebook says what is wrong.
+        # A user looks at the results: they are returned as received, and the notebook shows what is wrong.
         options: dict[str, Any] = {"check_results": False, "change_listener": self._changed}
         return ClientSession(read, write, **options, **self._session_options)
 
@@ -181,11 +181,11 @@ elicitation_callback, list_roots_callback : optional
         uri = notification.params.get("uri")
         self._cache.changed(notification.method, uri if isinstance(uri, str) else None)
 
-    # -- who is there --------------------------------------------------------------------------
+    # -- the server ----------------------------------------------------------------------------
 
     @property
     def session(self) -> ClientSession:
-        """The session: single pages, and whatever is not here.
+        """The session, for single pages and requests that have no method here.
 
         Raises
         ------
@@ -196,14 +196,14 @@ elicitation_callback, list_roots_callback : optional
 
     @property
     def protocol_version(self) -> str:
-        """The version that is spoken."""
+        """The negotiated version."""
         version = self._open.session.protocol_version
         assert version is not None, "a session that was opened has one"
         return version
 
     @property
     def server_info(self) -> types.Implementation | None:
-        """The server's name and version; a modern server may keep them to itself."""
+        """The server's name and version; None if a modern server does not send them."""
         result = self._open.result
         if isinstance(result, types.InitializeResult):
             return result.serverInfo
@@ -214,12 +214,12 @@ elicitation_callback, list_roots_callback : optional
 
     @property
     def server_capabilities(self) -> types.ServerCapabilities:
-        """What the server can do."""
+        """The capabilities that the server declares."""
         return self._open.result.capabilities
 
     @property
     def instructions(self) -> str | None:
-        """What the server says of its use."""
+        """The server's instructions for its use."""
         return self._open.result.instructions
 
     @property
@@ -233,12 +233,17 @@ elicitation_callback, list_roots_callback : optional
         return self._opened is not None and isinstance(self._opened.result, types.DiscoverResult)
 
     async def discover(self, *, refresh: bool = False) -> types.DiscoverResult:
-        """What a modern server says of itself; a changed answer is then what the properties here give.
+        """Return what a modern server says about itself, and update the properties of this client with it.
+
+        Parameters
+        ----------
+        refresh : bool
+            Whether to ask the server even if an earlier result may still be used.
 
         Raises
         ------
         McpError
-            METHOD_NOT_FOUND for a legacy server, which says it once, when it is opened.
+            METHOD_NOT_FOUND for a legacy server, which describes itself only when the session is opened.
         """
         opened = self._open
         if not self._is_modern:
@@ -256,7 +261,7 @@ elicitation_callback, list_roots_callback : optional
         return result
 
     async def ping(self) -> None:
-        """Ask whether the server is there: with `ping`, or, of a modern server, with `server/discover`."""
+        """Check that the server responds: with `ping`, or `server/discover` for a modern server."""
         if self._is_modern:
             await self.discover(refresh=True)
         else:
@@ -265,23 +270,23 @@ elicitation_callback, list_roots_callback : optional
     # -- lists: all pages ----------------------------------------------------------------------
 
     async def list_tools(self, *, refresh: bool = False) -> list[types.Tool]:
-        """The tools.
+        """Return all tools.
 
         Parameters
         ----------
         refresh : bool
-            Ask the server even when an earlier answer may still be used.
+            Whether to ask the server even if an earlier result may still be used.
         """
         return await self._listed("tools/list", self.session.list_tools, lambda page: page.tools, refresh)
 
     async def list_resources(self, *, refresh: bool = False) -> list[types.Resource]:
-        """The resources."""
+        """Return all resources (see `list_tools`)."""
         return await self._listed(
             "resources/list", self.session.list_resources, lambda page: page.resources, refresh
         )
 
     async def list_resource_templates(self, *, refresh: bool = False) -> list[types.ResourceTemplate]:
-        """The resource templates."""
+        """Return all resource templates (see `list_tools`)."""
         return await self._listed(
             "resources/templates/list",
             self.session.list_resource_templates,
@@ -290,7 +295,7 @@ elicitation_callback, list_roots_callback : optional
         )
 
     async def list_prompts(self, *, refresh: bool = False) -> list[types.Prompt]:
-        """The prompts."""
+        """Return all prompts (see `list_tools`)."""
         return await self._listed(
             "prompts/list", self.session.list_prompts, lambda page: page.prompts, refresh
         )
@@ -327,7 +332,7 @@ elicitation_callback, list_roots_callback : optional
                     "The server gave a cursor of %s twice. The list ends with page %d.", method, len(seen)
                 )
                 cursor = None
-                found = [] if found == before else found  # the server looks at no cursor
+                found = [] if found == before else found  # the server ignores cursors: the same page again
             items += found
             before = found
             if cursor is None:
@@ -354,9 +359,9 @@ elicitation_callback, list_roots_callback : optional
         Parameters
         ----------
         arguments : mapping, optional
-            What the tool's input schema asks for.
+            The arguments, as the tool's input schema describes them.
         timeout : float, optional
-            Seconds to wait for this answer.
+            Seconds to wait for this result.
         progress_callback : async function, optional
             Called with (progress, total or None, message or None).
         """
@@ -378,7 +383,7 @@ elicitation_callback, list_roots_callback : optional
     async def get_prompt(
         self, name: str, arguments: Mapping[str, str] | None = None
     ) -> types.GetPromptResult:
-        """A prompt, filled in."""
+        """Return a prompt, filled in with `arguments`."""
         return await self.session.get_prompt(name, arguments)
 
     async def complete(
@@ -387,7 +392,7 @@ elicitation_callback, list_roots_callback : optional
         argument: Mapping[str, str],
         context_arguments: Mapping[str, str] | None = None,
     ) -> types.CompleteResult:
-        """Values that would complete an argument (see `ClientSession.complete`)."""
+        """Return values that complete an argument (see `ClientSession.complete`)."""
         return await self.session.complete(ref, argument, context_arguments)
 
     async def set_logging_level(self, level: types.LoggingLevel) -> None:
@@ -417,10 +422,11 @@ elicitation_callback, list_roots_callback : optional
         Yields
         ------
         SubscriptionFilter
-            The part of it that the server reports.
+            The changes that the server reports, of those that were asked for.
 
-        Notes ----- A subscription that a modern server ends is not opened again; `ClientSession.listen` says
-        when it ends.
+        Notes
+        -----
+        A subscription that a modern server ends is not opened again; `ClientSession.listen` reports its end.
         """
         wanted = types.SubscriptionFilter(
             toolsListChanged=tools or None,
@@ -431,7 +437,7 @@ elicitation_callback, list_roots_callback : optional
         async with self.session.subscribed(wanted) as subscription:
             yield subscription.granted
 
-    # -- what is kept --------------------------------------------------------------------------
+    # -- the cache -----------------------------------------------------------------------------
 
     def _expiry(self, result: object) -> float:
         if self._is_modern and isinstance(result, types.CacheableResult):

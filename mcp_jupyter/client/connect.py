@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""From a server to an opened session: which transport it has, and which era it speaks.
+"""Connect to a server and open a session: find out which transport and which era the server supports.
 
-Owns the order in which things are tried, and what a refusal means. Knows no tool, and nothing of how a
-target is written.
+This module decides what is tried in which order, and which refusals lead to the next try. Over HTTP it tries
+Streamable HTTP, then HTTP+SSE; over every transport but HTTP+SSE it tries `server/discover` (modern), then
+`initialize` (legacy).
 
 Source: spec 2026-07-28, basic/versioning and the "Backward Compatibility" of both transports; spec
 2025-11-25, basic/transports, "Backwards Compatibility" (HTTP+SSE).
@@ -46,28 +47,29 @@ EraChoice: TypeAlias = Literal["auto", "legacy", "modern"]
 SessionFactory: TypeAlias = Callable[[ReadHalf, WriteHalf], ClientSession]
 
 PROBE_SECONDS: Final = 5.0
-"""How long a server that runs may be silent when it is asked for `server/discover`. A legacy server that
-ignores what it does not know costs no more than this."""
+"""Seconds to wait for the answer to `server/discover`, from a server that already runs. A legacy server that
+ignores unknown methods delays the connection by this time."""
 
 PROCESS_PROBE_SECONDS: Final = 10.0
 """The same for a process that was just started: it may import pandas first, on a busy machine."""
 
 IDLE_SECONDS: Final = 24 * 3600.0
-"""How long a stream may be silent. Calls have their own time-outs, and a notebook may rest over night."""
+"""Seconds that a stream may be silent. Calls have their own time-outs, and a notebook may rest over night."""
 
 MODERN_ERRORS: Final = frozenset({HEADER_MISMATCH, MISSING_CLIENT_CAPABILITY, UNSUPPORTED_PROTOCOL_VERSION})
-"""Errors that only a server of the modern era gives: after one of them nothing older is tried."""
+"""Errors that only a modern server sends: after one of them `initialize` is tried only if the server names a
+legacy version, and HTTP+SSE is not tried."""
 
 OTHER_TRANSPORT: Final = frozenset({400, 404, 405})
-"""HTTP statuses of a first POST that leave it open whether the URL is one of HTTP+SSE. 401 and 403 do not:
-they come from a server that knows the URL."""
+"""HTTP statuses of the first POST after which HTTP+SSE is tried. After 401 and 403 it is not: they come from
+a server that knows the URL."""
 
 DENIED: Final = frozenset({401, 403})
 
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """A session, and what the server said when it was opened."""
+    """A session, and the result that opened it."""
 
     session: ClientSession
     result: types.InitializeResult | types.DiscoverResult
@@ -88,18 +90,18 @@ async def connected(
     server
         See `mcp_jupyter.client.config.targets`.
     new_session : callable
-        Makes a session of a transport's pair; called a second time when another transport is tried.
+        Makes a session from a transport's pair; called again when another transport or process is tried.
     era : {"auto", "legacy", "modern"}
-        "auto" asks for `server/discover` and falls back to `initialize`, over the same connection. A process
-        that ends at the question, or refuses `initialize` after it, is replaced by a new one that is asked
-        for `initialize` alone.
+        "auto" sends `server/discover` and falls back to `initialize`, over the same connection. A process
+        that ends at `server/discover`, or refuses `initialize` after it, is replaced by a new one, which
+        gets `initialize` only.
     auth : httpx2.Auth, optional
         For a server over HTTP.
 
     Raises
     ------
     McpError, RequestTimeout, ConnectionClosed
-        The server refuses, is silent, or is not there.
+        The server refuses, does not answer in time, or cannot be reached.
     OSError
         The command cannot be started.
     """
@@ -125,8 +127,8 @@ async def _over_stdio(
             if era != "auto" or (isinstance(exc, McpError) and exc.code in MODERN_ERRORS):
                 raise
         if opened is None:
-            # The question may have spoiled the process. Legacy servers on the Rust SDK before its 3.0 end
-            # when anything but `initialize` comes first; others refuse all that follows.
+            # `server/discover` may have made the process unusable. Legacy servers on the Rust SDK before 3.0
+            # end when the first request is not `initialize`; others refuse all further requests.
             opened = await stack.enter_async_context(_in_process(server, new_session, "legacy"))
         yield opened
 
@@ -154,7 +156,7 @@ async def _in_memory(
 
 
 class _NoStreamableHttp(Exception):
-    """The URL does not speak Streamable HTTP; it may be one of HTTP+SSE."""
+    """The server at the URL does not speak Streamable HTTP; it may speak HTTP+SSE."""
 
     def __init__(self, refusal: McpError) -> None:
         super().__init__(refusal.message)
@@ -195,11 +197,11 @@ async def _over_streamable(
 
         def may_go_on() -> bool:
             if channel.lacks_metadata:
-                return True  # a legacy version may do without
-            # Without a status there was no answer, and there will be none to another question.
+                return True  # a legacy version does not require the metadata
+            # Without a status there was no HTTP response, and another request would get none either.
             return channel.status is not None and channel.status not in DENIED
 
-        patience = PROBE_SECONDS if auth is None else None  # a person may have to sign in first
+        patience = PROBE_SECONDS if auth is None else None  # the user may have to sign in first
         try:
             opened = Opened(session, await _open(session, era, patience, may_go_on))
         except McpError as exc:
@@ -251,14 +253,15 @@ async def _open(
     patience: float | None,
     may_go_on: Callable[[], bool] = _always,
 ) -> types.InitializeResult | types.DiscoverResult:
-    """Open a session in the era asked for, or in the newest that both sides know.
+    """Open a session in the given era, or in the newest that both sides support.
 
     Parameters
     ----------
     patience : float, optional
-        Seconds after which a silent server is taken for a legacy one; without it, silence is final.
+        Seconds after which a server that does not answer is taken for a legacy one. When None, the session's
+        own time-out is final.
     may_go_on : callable
-        Asked after an error: whether the server may still answer another question.
+        Called after an error; returns whether the server may still answer another request.
     """
     if era == "legacy":
         return await session.initialize()
@@ -272,6 +275,7 @@ async def _open(
             raise
         probe = exc
     except McpError as exc:
+        # A server that is surely modern takes `initialize` only if it names a legacy version.
         if not (_offers_legacy(exc) if exc.code in MODERN_ERRORS else may_go_on()):
             raise
         probe = exc
@@ -281,7 +285,7 @@ async def _open(
         if not isinstance(probe, RequestTimeout) or not may_go_on():
             raise
         refusal = exc
-    # Silent at first, and no friend of `initialize`: a modern server that took long to start.
+    # No answer at first, and now `initialize` is refused: a modern server that was slow to start.
     try:
         return await session.discover()
     except McpError:
@@ -295,7 +299,7 @@ async def _probe(session: ClientSession, patience: float | None) -> types.Discov
 
 
 def _offers_legacy(error: McpError) -> bool:
-    """Whether a server that refuses our modern version names a legacy one that we know."""
+    """Return whether a server that refuses the modern version names a legacy one that we support."""
     if error.code != UNSUPPORTED_PROTOCOL_VERSION or not isinstance(error.data, dict):
         return False
     supported = error.data.get("supported")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Tasks of 2025-11-25, which are not here."""
+"""Raise `ImportError` with a hint: the SDK's handlers for tasks (2025-11-25) are not part of this package."""
 
 from .._util.absent import PAGE
 

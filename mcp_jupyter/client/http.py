@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What both HTTP transports of the client share: one POST a message, redirects, and words for what failed.
+"""The common part of both HTTP transports of the client: POST messages, follow redirects, translate errors.
 
-Owns the order and the number of POSTs, the rule that credentials never leave their origin, and the
-translation of everything httpx2 raises. Does not know where an answer comes from; the transports do.
+`HttpChannel` bounds and orders the POSTs, keeps credentials within their origin, and makes an `McpError` of
+everything that httpx2 raises. Its subclasses read the responses.
 """
 
 from __future__ import annotations
@@ -42,35 +42,35 @@ __all__ = [
 
 log = logging.getLogger(__name__)
 
-# These log whole URLs (at INFO) and the headers of responses (at DEBUG), where tokens and session ids may be.
-# Whoever wants to see them sets a level.
+# These log whole URLs (at INFO) and response headers (at DEBUG), which may contain tokens and session ids. A
+# level that the application has set stays.
 for _name, _level in (("httpx2", logging.WARNING), ("httpcore2", logging.INFO)):
     if logging.getLogger(_name).level == logging.NOTSET:
         logging.getLogger(_name).setLevel(_level)
 
 MAX_CONCURRENT_POSTS: Final = 64
-"""Requests on the wire at once, a connection each; more wait for their turn."""
+"""Requests sent at the same time, each over its own connection; further ones wait."""
 
 SPARE_CONNECTIONS: Final = 4
-"""Beside those: the event stream, and the notifications that end a request that will not."""
+"""Connections for the event stream, and for notifications that cancel requests when all others are in use."""
 
 KEEPALIVE_SECONDS: Final = 4.0
-"""An idle connection is used again for this long: less than the 5 s after which common servers close it."""
+"""Seconds for which an idle connection is kept: fewer than the 5 s after which common servers close it."""
 
 CLOSE_SECONDS: Final = 2.0
-"""How long each step of a farewell may take: sending what waits, ending the session, closing sockets."""
+"""Seconds for each step of closing: sending queued messages, ending the session, closing sockets."""
 
 MAX_REDIRECTS: Final = 5
-"""A slash added, a path moved: nobody needs more in a row."""
+"""Redirects in a row: an added slash or a moved path takes one or two."""
 
 MAX_WORDS_BYTES: Final = 65536
-"""Read of a refusal's body."""
+"""Bytes that are read of a refusal's body."""
 
 FOREIGN: Final = (httpx2.HTTPError, httpx2.InvalidURL, httpx2.StreamError, SseError, HeaderError)
-"""What may be raised below this package; `HttpChannel.trouble` translates it."""
+"""Exceptions of the libraries below; `HttpChannel.trouble` translates them."""
 
 LOOPBACK: Final = ("localhost", "127.0.0.1", "::1")
-"""Hosts that are never asked through a proxy: it could not reach our loopback, but would see the token."""
+"""Hosts that are never reached through a proxy: it could not reach this machine, but would see the token."""
 
 
 @asynccontextmanager
@@ -81,12 +81,12 @@ async def http_client(
     read_timeout: float,
     auth: httpx2.Auth | None = None,
 ) -> AsyncIterator[httpx2.AsyncClient]:
-    """An HTTP client for one origin, without redirects and cookies; closed at the end whatever happens.
+    """Open an HTTP client for one origin, without cookies, and close it at the end.
 
     Parameters
     ----------
     url : httpx2.URL
-        Of that origin.
+        A URL of that origin.
     headers : mapping, optional
         Sent with each request.
     timeout, read_timeout : float
@@ -114,19 +114,19 @@ async def http_client(
 
 
 async def _certificates(url: httpx2.URL, auth: httpx2.Auth | None) -> ssl.SSLContext:
-    """Whom to trust. Loading the system's certificates takes 0.1 s; the event loop must not stand still."""
-    if url.scheme == "http" and url.host in LOOPBACK and auth is None:  # else there are other hosts to ask
-        return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # never used; it would trust nobody
+    """Load the trusted certificates in a thread: it takes 0.1 s, and must not block the event loop."""
+    if url.scheme == "http" and url.host in LOOPBACK and auth is None:  # `auth` may ask other hosts, over TLS
+        return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # never used: it has no certificates
     return await anyio.to_thread.run_sync(httpx2.create_ssl_context)
 
 
 def server_url(url: str) -> httpx2.URL:
-    """The URL of a server.
+    """Parse the URL of a server.
 
     Raises
     ------
     ValueError
-        It is not one of http or https, or it names a port that does not exist.
+        It is not an http(s) URL, or its port is not between 1 and 65535.
     """
     try:
         parsed = httpx2.URL(url)
@@ -140,36 +140,36 @@ def server_url(url: str) -> httpx2.URL:
 
 
 class HttpChannel(ClientChannel, abc.ABC):
-    """A channel that POSTs what the session sends.
+    """A channel that POSTs the session's messages.
 
-    Requests are POSTed at once, each in a task of its own; notifications and answers one after the other.
-    None of them overtakes a notification sent before it (`initialized` comes before the first call).
+    Requests are POSTed at once, each in a task of its own; notifications and responses one after the other.
+    No message overtakes a notification sent before it (`initialized` comes before the first call).
 
     Parameters
     ----------
     client : httpx2.AsyncClient
-        From `http_client`.
+        A client from `http_client`, or the user's own.
     url : httpx2.URL
-        Where to POST.
+        The URL to POST to.
 
     Attributes
     ----------
     url : httpx2.URL
-        Where to POST now: redirects of a POST are remembered.
+        The URL to POST to now: redirects of a POST are remembered.
     where : str
-        The origin, for messages. A path or query may hold a token.
+        The origin, for error messages. A path or query may hold a token.
     status : int, optional
-        The HTTP status that the last request was answered with, None when it got no answer. Of use while
-        there is one request at a time: at the opening.
+        The HTTP status of the last request, None without a response. Meaningful only while there is one
+        request at a time, which is so during opening.
     lacks_metadata : bool
-        The last request got no credentials for want of metadata, without which only a version before its own
-        can be used.
+        Whether the last request got no credentials because the authorization server publishes no metadata.
+        Then only an older protocol version can be used.
     calls : dict
-        The requests being POSTed or answered, and the scopes of their tasks.
+        The open requests, and the cancel scopes of their tasks.
     flushed : anyio.Event
-        Set once nothing more of the outbox will be taken up.
+        Set when `pump`, the task that sends the outbox, has ended.
     secrets : ClientSecrets
-        What no message may repeat.
+        The texts that no error or log message may repeat.
     """
 
     def __init__(self, client: httpx2.AsyncClient, url: httpx2.URL) -> None:
@@ -194,11 +194,11 @@ class HttpChannel(ClientChannel, abc.ABC):
 
     @abc.abstractmethod
     def headers_of(self, message: Message) -> dict[str, str]:
-        """The headers a message is POSTed with, beside those of every request."""
+        """Return the headers of a message's POST, in addition to those of every request."""
 
     @abc.abstractmethod
     async def answer(self, request: Request, response: httpx2.Response) -> None:
-        """Take what a request's POST was answered with.
+        """Read the response to a request's POST.
 
         Raises
         ------
@@ -207,7 +207,7 @@ class HttpChannel(ClientChannel, abc.ABC):
         """
 
     async def tell(self, message: Message) -> None:
-        """Send a notification or an answer."""
+        """Send a notification or a response."""
         await self.post(message)
 
     # -- sending -------------------------------------------------------------------------------
@@ -219,12 +219,12 @@ class HttpChannel(ClientChannel, abc.ABC):
                 if isinstance(message.frame, Request):
                     self._begin(message, message.frame, tasks)
                 else:
-                    await self.tell(message)
+                    await self.tell(message)  # awaited, so that no later message overtakes it
         finally:
             self.flushed.set()
 
     async def flush(self) -> None:
-        """Wait until all that was sent before closing is on its way, at most `CLOSE_SECONDS`."""
+        """Wait until all messages sent before closing are on their way, at most `CLOSE_SECONDS`."""
         with anyio.move_on_after(CLOSE_SECONDS, shield=True):
             await self.flushed.wait()
         self.outbox.close()
@@ -253,12 +253,12 @@ class HttpChannel(ClientChannel, abc.ABC):
             del self.calls[request.id]
 
     async def post(self, message: Message) -> bool:
-        """POST what has no answer; whether the server took it. A refusal is logged: nobody waits for it."""
+        """POST a notification or a response; return whether the server took it. A refusal is only logged."""
         try:
             with anyio.fail_after(SEND_TIMEOUT_SECONDS):
                 async with aclosing(await self._opened(message)) as response:
                     if response.is_success:
-                        await read_at_most(response, MAX_WORDS_BYTES)  # unread, it would cost the connection
+                        await read_at_most(response, MAX_WORDS_BYTES)  # unread, the connection must be closed
                         return True
                     error = await self.refusal(response)
         except McpError as exc:
@@ -276,15 +276,15 @@ class HttpChannel(ClientChannel, abc.ABC):
     async def open(self, method: str, headers: Mapping[str, str], content: bytes = b"") -> httpx2.Response:
         """Send an HTTP request and return its response, body unread; the caller closes it.
 
-        A redirect is followed within the origin only, where the credentials belong, and when it keeps the
-        method (RFC 9110, 15.4).
+        A redirect is followed only within the origin, to which the credentials belong, and only if it keeps
+        the method (RFC 9110, 15.4).
 
         Raises
         ------
         McpError
-            A redirect that must not be followed, or credentials that could not be had.
+            A redirect must not be followed, or credentials could not be obtained.
         httpx2.HTTPError
-            Network and protocol faults.
+            The network or the protocol failed.
         """
         url = self.url
         for _ in range(MAX_REDIRECTS):
@@ -299,7 +299,7 @@ class HttpChannel(ClientChannel, abc.ABC):
         raise self._error(f"{self.where} redirects more than {MAX_REDIRECTS} times.")
 
     async def _sent(self, request: httpx2.Request) -> httpx2.Response:
-        """Send one request. This is the boundary to `auth`, whose code is others' and may raise anything."""
+        """Send one request. This is the boundary to `auth`, which may be foreign code and raise anything."""
         try:
             response = await self.client.send(request, stream=True, follow_redirects=False)
         except (McpError, *FOREIGN):
@@ -309,7 +309,7 @@ class HttpChannel(ClientChannel, abc.ABC):
             words = self.secrets.quote(str(exc)) or type(exc).__name__
             raise self._error(f"Getting credentials for {self.where} failed: {words}") from exc
         if len(response.headers.get_list("content-encoding", split_commas=True)) > 1:
-            # Each layer unfolds a thousandfold in one step of the loop: a few bytes would stop it for days.
+            # Each layer may expand a thousandfold in one step: few bytes could block the event loop for days.
             await response.aclose()
             raise self._error(f"{self.where} answered with what is compressed more than once.")
         return response
@@ -328,7 +328,7 @@ class HttpChannel(ClientChannel, abc.ABC):
     # -- words for what failed -----------------------------------------------------------------
 
     def trouble(self, error: Exception) -> McpError:
-        """What httpx2 or a decoder raised, as an error of ours."""
+        """Make an `McpError` of an exception of httpx2 or a decoder."""
         if isinstance(error, httpx2.TimeoutException):
             return self._error(f"{self.where} did not answer in time ({type(error).__name__}).")
         return self._error(
@@ -336,7 +336,7 @@ class HttpChannel(ClientChannel, abc.ABC):
         )
 
     async def refusal(self, response: httpx2.Response, body: bytes | None = None) -> McpError:
-        """A response other than 2xx as an error: `data` has `httpStatus`, the message the server's words."""
+        """Make an error of a response other than 2xx, with `httpStatus` in `data` and the server's text."""
         if body is None:
             body = await read_at_most(response, MAX_WORDS_BYTES)
         status = response.status_code
@@ -350,7 +350,7 @@ class HttpChannel(ClientChannel, abc.ABC):
 
 
 async def read_at_most(response: httpx2.Response, limit: int = MAX_EVENT_BYTES) -> bytes:
-    """The body, or its first `limit` bytes and some more when it is longer."""
+    """Return the body; of a longer one, a little more than its first `limit` bytes."""
     body = bytearray()
     async with aclosing(response.aiter_bytes()) as chunks:
         async for chunk in chunks:
@@ -361,7 +361,7 @@ async def read_at_most(response: httpx2.Response, limit: int = MAX_EVENT_BYTES) 
 
 
 def media_type(response: httpx2.Response) -> str:
-    """The type of a response's body, without parameters."""
+    """Return the media type of a response, without parameters."""
     kind: str = response.headers.get("content-type", "")
     return kind.partition(";")[0].strip().lower()
 
@@ -371,13 +371,13 @@ def _bracketed(host: str) -> str:
 
 
 def origin_of(url: httpx2.URL) -> str:
-    """Scheme, host and port; a port that is the scheme's default is left out (httpx2 sees to that)."""
+    """Return scheme, host and port. httpx2 has removed a port that is the scheme's default."""
     port = "" if url.port is None else f":{url.port}"
     return f"{url.scheme}://{_bracketed(url.host)}{port}"
 
 
 def _phrase(status: int) -> str:
-    """The standard's words, not the server's."""
+    """Return the standard's reason phrase, which unlike the server's can be trusted."""
     try:
         return http.HTTPStatus(status).phrase
     except ValueError:
@@ -385,7 +385,7 @@ def _phrase(status: int) -> str:
 
 
 def _words(kind: str, body: bytes) -> str:
-    """What a refusal's body says, whatever form it has; nothing for a page made for a browser."""
+    """Return the message in a refusal's body: plain text, JSON or a JSON-RPC error; empty for HTML."""
     if kind == "text/html":
         return ""
     try:

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""`key=value`, as a person types it, as arguments of a tool, by the tool's input schema.
+"""Convert `key=value` words that a user types to the arguments of a tool, by the tool's input schema.
 
-Pure; knows no server. Whether the arguments are right as a whole is for the server to say: here a text
-becomes the value it most plainly means.
+Each text becomes the value that its parameter's schema suggests. Whether the arguments are valid as a whole
+is left to the server.
 """
 
 from __future__ import annotations
@@ -36,12 +36,12 @@ _KIND_WORDS: Final = {
 
 
 def split_pairs(words: Sequence[str]) -> Pairs:
-    """`key=value` words as a mapping.
+    """Return `key=value` words as a mapping.
 
     Raises
     ------
     ValueError
-        A word is no pair, or a key is there twice.
+        A word is not a pair, or a key occurs twice.
     """
     pairs: Pairs = {}
     for word in words:
@@ -55,12 +55,12 @@ def split_pairs(words: Sequence[str]) -> Pairs:
 
 
 def split_headers(lines: Sequence[str]) -> dict[str, str]:
-    """`Name: value` lines as a mapping.
+    """Return `Name: value` lines as a mapping.
 
     Raises
     ------
     ValueError
-        A line is no header; it may hold a token, so it is not shown.
+        A line is not a header. The message does not show the line, which may contain a token.
     """
     headers: dict[str, str] = {}
     for line in lines:
@@ -72,20 +72,20 @@ def split_headers(lines: Sequence[str]) -> dict[str, str]:
 
 
 def parse_arguments(pairs: Pairs, schema: Mapping[str, Any]) -> dict[str, Any]:
-    """The arguments that `pairs` mean to a tool with this input schema.
+    """Return the arguments that `pairs` give to a tool with this input schema.
 
     Parameters
     ----------
     pairs : mapping
-        Keys and texts.
+        Texts by the parameter's name.
     schema : mapping
         JSON Schema of an object, from the server. A number, `true`, `false` or `null`, and JSON for an
-        object or an array are taken as such where the parameter may be one; else the text is the value.
+        object or an array are converted where the parameter allows that type; else the text is the value.
 
     Raises
     ------
     ValueError
-        There is no such parameter, or its text cannot be one; the message says what can.
+        The tool has no such parameter, or the text does not fit its type; the message says what is allowed.
     """
     known = properties(schema)
     arguments: dict[str, Any] = {}
@@ -97,23 +97,23 @@ def parse_arguments(pairs: Pairs, schema: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def parse_value(key: str, text: str, schema: Any, root: Mapping[str, Any]) -> Any:
-    """The value that a text means to one argument (see `parse_arguments`).
+    """Return the value of one argument (see `parse_arguments`).
 
     Parameters
     ----------
     key : str
-        The argument, for the message.
+        The argument's name, for the message.
     text : str
-        What was typed.
+        The text that was typed.
     schema
-        The argument's own; None when nothing is known of it.
+        The argument's schema; None if it is not known.
     root : mapping
-        The document that references in it point into.
+        The schema that references in `schema` point into.
 
     Raises
     ------
     ValueError
-        The text cannot be a value of it.
+        The text does not fit the argument's type.
     """
     if text in (value for value in allowed_values(schema, root) if isinstance(value, str)):
         return text
@@ -132,7 +132,7 @@ def parse_value(key: str, text: str, schema: Any, root: Mapping[str, Any]) -> An
 
 
 def _as(kind: str, text: str) -> tuple[bool, Any]:
-    """Whether a text is of a kind, and the value."""
+    """Return whether a text is of a JSON type, and its value."""
     if kind == "integer":
         return (True, int(text)) if _INTEGER.fullmatch(text) else (False, None)
     if kind == "number":

@@ -39,15 +39,19 @@ def partial_result(
 
     Parameters
     ----------
+    method : str
+        The method of the request, for the log.
     wire : mapping
         The result as received.
+    model : type
+        The model of the result.
     error : ValidationError
-        What reading the whole raised.
+        The error of reading the whole result.
 
     Returns
     -------
     Result or None
-        None when something else is malformed too.
+        None when something other than items of a list or content is malformed.
     """
     bad: dict[str, set[int]] = {}
     for fault in error.errors(include_url=False, include_input=False, include_context=False):
@@ -91,7 +95,7 @@ def _name(item: Any) -> str:
 
 
 def _placeholder(member: str, item: Any) -> dict[str, Any]:
-    """What stands for content that cannot be read, where it stood."""
+    """Return content that replaces an item that cannot be read."""
     given = item if isinstance(item, dict) else {}
     if member == "messages":
         role = given.get("role")
@@ -109,7 +113,7 @@ def _placeholder(member: str, item: Any) -> dict[str, Any]:
 
 
 def _text(block: Any) -> dict[str, Any]:
-    """The text of a block, where it has one, or a text that says what the block was."""
+    """Return the block's text as a text block, or a text that says what the block was."""
     given = block if isinstance(block, dict) else {}
     kind = safe_line(str(given.get("type", "")))
     if isinstance(given.get("text"), str):

@@ -78,19 +78,20 @@ __all__ = ["MAX_ROUNDS", "InterceptedRequest", "Interceptor", "RequestSender"]
 log = logging.getLogger(__name__)
 
 MAX_VISITS: Final = 8
-"""URLs of one error that the user is asked to visit."""
+"""URLs of one error that the user is asked to visit; further ones are ignored."""
 
 MAX_ROUNDS: Final = 32
-"""Times a server may ask for input in one request: no user bears more, and an endless loop must end."""
+"""Times a server may ask for input in one request: an endless loop must end."""
 
 MAX_INPUT_REQUESTS: Final = 64
-"""Input requests in one round."""
+"""Input requests in one round; more are a fault of the server."""
 
 PAUSE_SECONDS: Final = 0.05
-"""Before the first retry of a round without input requests, in which the server only asks for a retry. Each
-further one in a row waits twice as long."""
+"""Seconds before the first retry of a round without input requests, in which the server only wants a retry.
+Each further one in a row waits twice as long."""
 
 MAX_PAUSE_SECONDS: Final = 1.0
+"""Seconds; the wait grows no further."""
 
 _STANDARD: Final = frozenset(method.name for method in METHODS)
 
@@ -148,7 +149,7 @@ class Interceptor(Protocol):
         """
 
     def observe(self, event: Event) -> None:
-        """Take note of a notification of the server's, or of a question of its and the answer to that."""
+        """Take note of a notification of the server, or of a question of the server and its answer."""
 
     def keep_secret(self, text: str) -> None:
         """Learn a text that must never be recorded."""
@@ -170,7 +171,7 @@ class RequestSender:
     log_level : str or None
         Log level that each request asks a modern server for.
     learn_headers : async function
-        Given a tool whose call had the wrong headers; whether it needs other headers now.
+        Called with a tool whose call had the wrong headers; returns whether it needs other headers now.
 
     Attributes
     ----------
@@ -221,6 +222,7 @@ class RequestSender:
             "capabilities": self._callbacks.capabilities,
             "clientInfo": self._client_info,
         }
+        # `initialize` has no `_meta` of modern versions. If it fails, the session goes on as it was.
         meta, self._meta = self._meta, None
         try:
             result = _read("initialize", await self.send("initialize", params), types.InitializeResult)
@@ -228,7 +230,7 @@ class RequestSender:
             self._meta = meta
             raise
         if result.protocolVersion not in LEGACY_VERSIONS:
-            self.connection.close()
+            self.connection.close()  # as the specification asks ("Version Negotiation")
             raise _unsupported([result.protocolVersion], LEGACY_VERSIONS)
         self.era = era_of(result.protocolVersion)
         self.server_capabilities = result.capabilities
@@ -241,6 +243,7 @@ class RequestSender:
         self._adopt(LATEST_MODERN)
         try:
             result = await self.request("server/discover", {}, types.DiscoverResult)
+            # `_remedied` may have adopted an older version than the one that was sent first.
             if self.version not in result.supportedVersions:
                 raise _unsupported(result.supportedVersions, MODERN_VERSIONS)
         except BaseException:
@@ -321,7 +324,7 @@ class RequestSender:
         Parameters
         ----------
         model : type
-            What the result is read into.
+            The model that the result is read into.
         timeout : float, optional
             Seconds for all of it, including the user's time at a form.
 
@@ -332,7 +335,7 @@ class RequestSender:
         McpError
             The server's error, a method that the version lacks, or a result that cannot be read.
         RequestTimeout, ConnectionClosed
-            There was no result in time, or the server is gone.
+            There was no result in time, or the connection ended.
         """
         self.check(method)
         seconds = self.timeout if timeout is None else timeout
@@ -348,7 +351,7 @@ class RequestSender:
         send: Send,
         on_progress: ProgressCallback | None = None,
     ) -> Awaitable[dict[str, Any]]:
-        """Return what yields the result: the interceptor if there is one, else `send`."""
+        """Return the awaitable of the result: from the interceptor if there is one, else from `send`."""
         if self._interceptor is None:
             return send(on_progress)
         callbacks = self._callbacks
@@ -357,7 +360,7 @@ class RequestSender:
         )
 
     def check(self, method: str) -> None:
-        """Raise when `method` cannot be sent now. A method of no version belongs to the server itself.
+        """Raise when `method` cannot be sent now. A method outside the specification is not checked.
 
         Raises
         ------
@@ -379,7 +382,7 @@ class RequestSender:
         Raises
         ------
         McpError
-            The server must not ask for input here, asks for none, or asks more than `MAX_ROUNDS` times.
+            The server asks for input where it must not, without a question, or more than `MAX_ROUNDS` times.
         """
         result = await self.send(method, params, on_progress, retry=True)
         if result.get("resultType") != _INPUT_REQUIRED:
@@ -393,12 +396,12 @@ class RequestSender:
             if requests:
                 again["inputResponses"] = await self._callbacks.fulfil(requests)
                 pause = PAUSE_SECONDS
-            else:
+            else:  # the server has no question and only wants the request again, with its `requestState`
                 await anyio.sleep(pause)
                 pause = min(2 * pause, MAX_PAUSE_SECONDS)
             result = await self.send(method, again, on_progress, retry=True)
             if result.get("resultType") != _INPUT_REQUIRED:
-                # It depends on more than its request, so no cache may keep it (server/utilities/caching).
+                # The result depends on the answers too, so no cache may keep it (server/utilities/caching).
                 return {name: value for name, value in result.items() if name not in ("ttlMs", "cacheScope")}
         raise _misplaced_input(method, f"more than {MAX_ROUNDS} times")
 
@@ -418,7 +421,7 @@ class RequestSender:
         request_id : str, optional
             See `Connection.request`.
         retry : bool
-            Whether to send it once more after an error that the specification has a remedy for.
+            Whether to send the request once more after an error that the specification has a remedy for.
 
         Raises
         ------
@@ -426,7 +429,7 @@ class RequestSender:
             The server's error, or the end of the connection with the transport's reason.
         """
         while True:
-            session = self._session
+            session = self._session  # read before sending: another request may renew the session meanwhile
             try:
                 return await self.connection.request(
                     method, self._with_meta(params), on_progress=on_progress, request_id=request_id
@@ -471,7 +474,7 @@ class RequestSender:
     # -- remedies ------------------------------------------------------------------------------
 
     async def _remedied(self, error: McpError, session: int, method: str, params: Mapping[str, Any]) -> bool:
-        """Remove the cause of an error where the specification says how; whether it is removed."""
+        """Remove the cause of an error where the specification says how; return whether it is removed."""
         if error.code == HEADER_MISMATCH and method == "tools/call":
             return await self._learn_headers(str(params.get("name")))
         if error.code == UNSUPPORTED_PROTOCOL_VERSION and self.is_modern:
@@ -493,7 +496,7 @@ class RequestSender:
         return bool(common)
 
     async def _visited_urls(self, error: McpError) -> bool:
-        """Ask the user to visit the URLs of an error; whether the user did.
+        """Ask the user to visit the URLs of an error; return whether the user did.
 
         Source: spec 2025-11-25, client/elicitation, "URL Elicitation Required Error".
         """
@@ -515,7 +518,7 @@ class RequestSender:
         """Renew a session that ends while no request is open, so that notifications keep coming."""
         while isinstance(self._channel, ClientChannel):
             await self._channel.session_ended.wait()
-            self._channel.session_ended = anyio.Event()
+            self._channel.session_ended = anyio.Event()  # an event of anyio cannot be cleared
             try:
                 with anyio.fail_after(self.timeout):
                     await self._renew_session(self._session)
@@ -528,7 +531,7 @@ class RequestSender:
             if self._session == session:
                 await self._handshake()
                 await self._restore()
-                self._session += 1
+                self._session += 1  # last: after a failure the next request tries again
 
     async def _restore(self) -> None:
         """Set the log level and subscribe to the resources of the old session."""
@@ -538,12 +541,12 @@ class RequestSender:
         for method, params in known:
             try:
                 await self.send(method, params)
-            except McpError as exc:
+            except McpError as exc:  # the session is usable without it
                 log.warning("The new session did not take %s: %s", method, safe_line(exc.message))
 
 
 def _read(method: str, wire: Mapping[str, Any], model: type[_Result]) -> _Result:
-    """Read a result. One without `resultType`, as older servers send, is complete (2026-07-28, basic)."""
+    """Read a result. Older servers send no `resultType`; such a result is complete (2026-07-28, basic)."""
     kind = wire.get("resultType")
     if kind is not None and kind != "complete":
         shown = safe_line(str(kind))
@@ -580,7 +583,7 @@ def _late(method: str, timeout: float) -> RequestTimeout:
 
 
 def _unsupported(theirs: list[str], ours: Sequence[str]) -> McpError:
-    """Make the error that such a server could have sent; its `data` is as the specification has it."""
+    """Make the error for a server without a common version; its `data` has the form of the specification."""
     named = safe_line(", ".join(theirs))
     return McpError(
         UNSUPPORTED_PROTOCOL_VERSION,

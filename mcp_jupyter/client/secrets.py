@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["MARK", "ClientSecrets", "KnownSecrets"]
 
 MARK: Final = "[redacted]"
-"""Stands where a secret was. In a recording it matches whatever is given in its place."""
+"""Stands where a secret was. In a recording it matches any text at this place."""
 
 MIN_BASE64_CHARS: Final = 8
 """Characters of the part of an encoded secret that does not depend on its position: fewer are in images by
@@ -66,7 +66,7 @@ class KnownSecrets:
         return bool(self._secrets)
 
     def add(self, secret: str) -> bool:
-        """Add a secret; whether it is new. One that is part of the mark, or contains it, is not added."""
+        """Add a secret; return whether it is new. One that is part of the mark or contains it is skipped."""
         if secret in self._secrets or secret in self._mark or self._mark in secret:
             return False
         self._secrets.add(secret)
@@ -98,7 +98,7 @@ class KnownSecrets:
         pieces, at = [], 0
         for match in re.finditer("|".join(map(re.escape, found)), decoded.text):
             start, end = decoded.source(*match.span())
-            if start >= at:
+            if start >= at:  # else it shares an escape with the match before, which is replaced already
                 pieces += [text[at:start], self._mark]
             at = max(at, end)
         return "".join([*pieces, text[at:]])
@@ -185,10 +185,10 @@ def _core(data: bytes, offset: int) -> str:
     return encoded[first : len(encoded) - ((offset + len(data)) % 3 != 0)]
 
 
-# -- an HTTP client's ----------------------------------------------------------------------------
+# -- secrets of an HTTP client -------------------------------------------------------------------
 
 MIN_SECRET_CHARS: Final = 8
-"""Replacing a shorter header value (as in `X-Debug: 1`) would garble the message."""
+"""Characters. Replacing a shorter header value (as in `X-Debug: 1`) would garble the message."""
 
 MAX_LEARNED: Final = 64
 """Secrets of an `httpx2.Auth` that are kept: tokens are renewed for as long as a client lives."""
@@ -197,7 +197,7 @@ _NO_HEADER_CHAR: Final = "\0"
 """The mark while secrets are replaced: no header has it, but a secret may contain `***`."""
 
 _PLAIN: Final = frozenset({"accept", "accept-encoding", "connection", "user-agent"})
-"""Headers that httpx2 sends of its own accord."""
+"""Headers that httpx2 adds to every request."""
 
 _FRAMING: Final = frozenset(
     {"content-length", "content-type", "dpop", "host", "last-event-id", "transfer-encoding"}
@@ -214,7 +214,7 @@ class ClientSecrets:
     headers : httpx2.Headers
         Sent with each request.
     url : httpx2.URL
-        The server's.
+        The server's URL.
     """
 
     def __init__(self, headers: httpx2.Headers, url: httpx2.URL) -> None:
@@ -223,7 +223,7 @@ class ClientSecrets:
             if name not in _PLAIN:
                 self._kept |= _forms(value)
         self._learned: deque[str] = deque(maxlen=MAX_LEARNED)
-        self._known: KnownSecrets | None = None  # both, ready to be found
+        self._known: KnownSecrets | None = None  # `_kept` and `_learned` together; None after a change
         self._listener: Callable[[str], None] | None = None
 
     def tell(self, listener: Callable[[str], None]) -> None:

@@ -45,7 +45,7 @@ __all__ = [
 log = logging.getLogger(__name__)
 
 READ_TIMEOUT_SECONDS: Final = 300.0
-"""A call may wait for a cell that a user runs; after five minutes without a result the caller should know."""
+"""Five minutes: a call may wait for a cell that the user runs, but a caller must not wait for ever."""
 
 MAX_PAGES: Final = 1000
 """Pages of tools that are searched for one tool. A server's cursors may never end."""
@@ -64,7 +64,7 @@ class RequestContext:
     session : ClientSession
         The session of the request. A callback may send requests of its own over it.
     request_id
-        The request's id; of an input request, its key in the server's result.
+        The request's id; for an input request, its key in the server's result.
     meta : mapping
         The `_meta` of its params.
     lifespan_context : None
@@ -112,7 +112,7 @@ class ClientSession:
         that it has callbacks for; elicitation by URL if the callback's params are annotated as
         `types.ElicitRequestParams`.
     sampling_capabilities : SamplingCapability, optional
-        What the model behind `sampling_callback` can do: without ``tools`` in it no server may give it tools.
+        What the model behind `sampling_callback` can do. A server may give it tools only if ``tools`` is set.
     check_results : bool
         Whether `call_tool` raises when structured content does not fit the tool's listed `outputSchema`.
     change_listener : function, optional
@@ -265,7 +265,7 @@ class ClientSession:
     async def list_tools(
         self, cursor: str | None = None, *, params: types.PaginatedRequestParams | None = None
     ) -> types.ListToolsResult:
-        """One page of the tools; `nextCursor` leads to the next.
+        """Return one page of the tools; `nextCursor` leads to the next.
 
         A tool whose arguments cannot be repeated in headers as its schema asks (`x-mcp-header`) is left out,
         where the transport has such headers, and logged.
@@ -292,7 +292,8 @@ class ClientSession:
         Parameters
         ----------
         arguments : mapping, optional
-            What the tool's input schema asks for; models and dates are written as JSON, bytes as base64.
+            The arguments, as the tool's input schema describes them. Models and dates are sent as JSON, bytes
+            as base64.
         timeout, read_timeout_seconds : float, timedelta, optional
             Seconds for all of it, including the user's time at a form.
         progress_callback : async function, optional
@@ -318,13 +319,13 @@ class ClientSession:
         )
         schemas = self._output_schemas
         if schemas is not None and schemas.problem(name, result) is not None:
-            await self._look_up(name)  # it may have changed since
+            await self._look_up(name)  # the schema may have changed since it was listed
             if (problem := schemas.problem(name, result)) is not None:
                 raise problem
         return result
 
     async def _learn_headers(self, tool: str) -> bool:
-        """List the tool whose call had the wrong headers; whether it needs other headers now.
+        """List the tool whose call had the wrong headers; return whether it needs other headers now.
 
         Source: spec 2026-07-28, basic/transports/streamable-http, "Client Behavior".
         """
@@ -335,7 +336,7 @@ class ClientSession:
         return headers.annotations_of(tool) != before
 
     async def _look_up(self, tool: str) -> None:
-        """List the tools as far as this one."""
+        """List the tools up to the page with this one."""
         cursor = None
         for _ in range(MAX_PAGES):
             result = await self.list_tools(cursor)
@@ -348,7 +349,7 @@ class ClientSession:
     async def list_resources(
         self, cursor: str | None = None, *, params: types.PaginatedRequestParams | None = None
     ) -> types.ListResourcesResult:
-        """One page of the resources."""
+        """Return one page of the resources."""
         return await self._requests.request(
             "resources/list", _page(cursor, params), types.ListResourcesResult
         )
@@ -356,7 +357,7 @@ class ClientSession:
     async def list_resource_templates(
         self, cursor: str | None = None, *, params: types.PaginatedRequestParams | None = None
     ) -> types.ListResourceTemplatesResult:
-        """One page of the resource templates."""
+        """Return one page of the resource templates."""
         return await self._requests.request(
             "resources/templates/list", _page(cursor, params), types.ListResourceTemplatesResult
         )
@@ -391,22 +392,23 @@ class ClientSession:
         Parameters
         ----------
         tools, prompts, resources : bool
-            Whether to hear that such a list changed.
+            Whether to subscribe to changes of that list.
         uris : iterable of str
-            Resources to hear of when they change.
+            Resources to subscribe to.
         timeout : float, optional
             Seconds for the server to acknowledge.
 
         Returns
         -------
         async context manager of Subscription
-            Entered once the server has acknowledged; `granted` says which changes it will report. Leaving it
-            ends the subscription. One that the server ends (`ended`, `error`) is not opened again.
+            Entered once the server has acknowledged; `granted` says which changes it will report. Leaving the
+            context ends the subscription. A subscription that the server ends (`ended`, `error`) is not
+            opened again.
 
         Raises
         ------
         McpError
-            The version has no such subscriptions: see `subscribe_resource`.
+            The negotiated version has no such subscriptions: see `subscribe_resource`.
         """
         self._requests.check("subscriptions/listen")
         wanted = types.SubscriptionFilter(
@@ -432,13 +434,13 @@ class ClientSession:
     async def list_prompts(
         self, cursor: str | None = None, *, params: types.PaginatedRequestParams | None = None
     ) -> types.ListPromptsResult:
-        """One page of the prompts."""
+        """Return one page of the prompts."""
         return await self._requests.request("prompts/list", _page(cursor, params), types.ListPromptsResult)
 
     async def get_prompt(
         self, name: str, arguments: Mapping[str, str] | None = None
     ) -> types.GetPromptResult:
-        """A prompt, filled in."""
+        """Return a prompt, filled in with `arguments`."""
         params = {"name": name, "arguments": arguments or {}}
         return await self._requests.request("prompts/get", params, types.GetPromptResult)
 
@@ -448,14 +450,16 @@ class ClientSession:
         argument: Mapping[str, str],
         context_arguments: Mapping[str, str] | None = None,
     ) -> types.CompleteResult:
-        """Values that would complete an argument.
+        """Return values that complete an argument.
 
         Parameters
         ----------
+        ref : PromptReference or ResourceTemplateReference
+            The prompt or resource template that has the argument.
         argument : mapping
             Its `name`, and the `value` typed so far.
         context_arguments : mapping, optional
-            Arguments already decided (2025-06-18 and later).
+            Arguments that already have a value (2025-06-18 and later).
         """
         params: dict[str, Any] = {"ref": ref, "argument": argument}
         if context_arguments is not None:
@@ -489,6 +493,7 @@ class ClientSession:
         method : str or model
             A `types.Request` stands for its method and params; then the second argument is the result's type.
         params : mapping or model, optional
+            The request's params.
         result_type : type
             The model that the result is read into; `types.Result` keeps all members.
         timeout, request_read_timeout_seconds, progress_callback
@@ -510,7 +515,7 @@ class ClientSession:
     async def send_notification(
         self, notification: types.Notification | types.ClientNotification, related_request_id: Any = None
     ) -> None:
-        """Send a notification, of the protocol or of your own; one that the version lacks is not sent."""
+        """Send a notification of the protocol, unless the version lacks it, or one of your own."""
         sent = _unwrapped(notification)
         self._requests.notify(sent.method, _wire(sent.params))
 
@@ -621,7 +626,7 @@ class OutputSchemas:
             schema = self._schema(name)
             return [] if schema is None else schema.problems(value)
         except UncheckableSchema as exc:
-            # The author may use keywords that our checks lack: that does not make the result wrong.
+            # The schema may use keywords that this client cannot check; that does not make the result wrong.
             self._ready[name] = None
             log.warning("Results of the tool %s are not checked: %s", safe_line(name), exc)
             return []

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Several servers in one object, which is not here."""
+"""Raise an error with a hint for the SDK's `ClientSessionGroup`, which is not part of this package."""
 
 from .._util.absent import absent
 

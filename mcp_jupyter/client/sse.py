@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The HTTP+SSE transport of 2024-11-05: one event stream down, POSTs up.
+"""The HTTP+SSE transport of 2024-11-05: messages come in one event stream and go out as POSTs.
 
-Owns the order of its opening: the stream, its `endpoint` event, then the first POST. Knows no method and
-no version. Deprecated since 2025-03-26, and still what many hosts and servers speak.
+The stream is opened first; its `endpoint` event names the URL for POSTs. The transport is deprecated since
+2025-03-26, but many hosts and servers still use it.
 
 Source: spec 2024-11-05, basic/transports ("HTTP with SSE").
 """
@@ -31,13 +31,13 @@ __all__ = ["sse_client"]
 EVENTS: Final = "text/event-stream"
 
 SIGN_IN_SECONDS: Final = 300.0
-"""How long a person may take to sign in before the stream can open."""
+"""Seconds for the stream to open with `auth`: the user may have to sign in first."""
 
 ENDING_SECONDS: Final = 1.0
-"""How long a request that broke off waits for the stream to break off too: then the server is gone."""
+"""Seconds that a failed POST waits for the stream to end too, which shows that the server is gone."""
 
 MAX_ACCEPTED_BYTES: Final = 65536
-"""Read of the body of a POST that was accepted; it is one word where there is one."""
+"""Bytes that are read of the response to an accepted POST; it is at most one word."""
 
 
 @asynccontextmanager
@@ -53,7 +53,7 @@ async def sse_client(
     Parameters
     ----------
     url : str
-        Where the event stream is; where to POST, the server says.
+        The URL of the event stream. The server names the URL for POSTs.
     headers : mapping, optional
         Sent with the stream's request and with each POST. They never leave the URL's origin, and no error
         or log message repeats them.
@@ -62,8 +62,8 @@ async def sse_client(
     sse_read_timeout : float
         Seconds of silence after which the stream is given up.
     auth : httpx2.Auth, optional
-        Adds credentials to each request; what it adds is kept out of errors and log messages too. With it
-        the stream has `SIGN_IN_SECONDS` to open: a person may have to sign in.
+        Adds credentials to each request; they are kept out of errors and log messages too. With it the
+        stream has `SIGN_IN_SECONDS` to open, because the user may have to sign in.
 
     Yields
     ------
@@ -75,7 +75,7 @@ async def sse_client(
     ConnectionClosed
         The stream could not be opened; the message says why.
     ValueError
-        The URL is not one of http or https.
+        The URL is not an http(s) URL.
     """
     target = server_url(url)
     async with http_client(target, headers, timeout, sse_read_timeout, auth) as client:
@@ -103,7 +103,7 @@ class _Sse(HttpChannel):
     async def answer(self, request: Request, response: httpx2.Response) -> None:
         if not response.is_success:
             raise await self.refusal(response)
-        # The answer comes with the stream. Unread, this body would cost the connection.
+        # The result comes in the stream. If this body stayed unread, the connection could not be used again.
         with anyio.move_on_after(SEND_TIMEOUT_SECONDS):
             await read_at_most(response, MAX_ACCEPTED_BYTES)
 
@@ -111,14 +111,15 @@ class _Sse(HttpChannel):
         try:
             return await super().open(method, headers, content)
         except FOREIGN:
-            # Which connection of a server that dies is seen to end first is chance; what callers hear is not.
+            # When a server dies, it is chance whether the POST or the stream ends first. Callers get the same
+            # error in both cases: that of the stream.
             if self.started.is_set():
                 with anyio.move_on_after(ENDING_SECONDS):
                     await self._ended.wait()
             raise
 
     async def open_stream(self, tasks: TaskGroup, timeout: float) -> None:
-        """Wait until the stream is open and has named the endpoint."""
+        """Open the stream, and wait until it has named the endpoint."""
         try:
             with anyio.fail_after(timeout):
                 await tasks.start(self.listen)
@@ -160,7 +161,7 @@ class _Sse(HttpChannel):
             self.receive(event.data.encode())
 
     def _endpoint(self, stream: httpx2.URL, reference: str) -> httpx2.URL:
-        """Where to POST. Another origin would get our credentials, and our network's trust."""
+        """Return the URL for POSTs. Refuse another origin: it would get the credentials for this one."""
         endpoint = stream.join(reference)
         if origin_of(endpoint) != self.where:
             raise ConnectionClosed(f"{self.where} names an endpoint on another origin; refused.")

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The stdio transport: a server as a child process, one message a line on its standard streams.
+"""The stdio transport: a server as a child process, with one message a line on its standard streams.
 
-Owns the child from its start to its end, and whatever processes it leaves behind in its group. Knows no
-method and no version.
+`stdio_client` starts the child and ends it, together with all processes that it leaves behind in its process
+group.
 
 Source: spec 2025-11-25, basic/transports ("stdio") and basic/lifecycle ("Shutdown"); 2026-07-28 the same.
 """
@@ -51,28 +51,28 @@ INHERITED: Final = (
     if sys.platform == "win32"
     else ("HOME", "LOGNAME", "PATH", "SHELL", "TERM", "USER")
 )
-"""What a child sees of our environment: enough to find programs and files, no token of ours."""
+"""Environment variables that a child inherits: enough to find programs and files, but no tokens."""
 
 EXIT_SECONDS: Final = 2.0
-"""How long each step of ending a child may take: flushing a file passes, being stuck does not."""
+"""Seconds for each step of ending a child: enough to flush a file. A child that hangs is killed."""
 
 FLUSH_SECONDS: Final = 0.5
-"""How long a child may take to read what it was sent before its input is closed."""
+"""Seconds for a child to read the last messages before its input is closed."""
 
 LAST_WORDS_SECONDS: Final = 0.5
-"""How long we wait, once a child closed its output, for its exit code and the rest of its error output."""
+"""Seconds to wait, after a child closed its output, for its exit code and the rest of its error output."""
 
 LAST_WORDS_BYTES: Final = 4096
-"""Of a child's error output kept to explain its end: a traceback's last lines."""
+"""Bytes of a child's error output that are kept to explain its end: the last lines of a traceback."""
 
 MIN_SECRET_CHARS: Final = 8
-"""A shorter variable (as in `DEBUG=1`) is no secret, and leaving it out would garble a recording."""
+"""A shorter value (as in `DEBUG=1`) is not a secret, and redacting it would garble a recording."""
 
 READ_BYTES: Final = 65536
-"""One read; a pipe holds no more."""
+"""Bytes of one read: the capacity of a pipe on Linux."""
 
 GROUP_POLL_SECONDS: Final = 0.02
-"""How often a process group is looked at while it is being ended."""
+"""Seconds between two checks whether a process group has ended."""
 
 _BROKEN: Final = (anyio.BrokenResourceError, anyio.ClosedResourceError, OSError)
 
@@ -83,25 +83,25 @@ class StdioServerParameters(BaseModel):
     Attributes
     ----------
     command : str
-        The program, a path or a name on PATH.
+        The program: a path, or a name on PATH.
     args : list of str
-        Its arguments; no shell reads them.
+        The program's arguments, which are not passed through a shell.
     env : dict, optional
         Variables added to `get_default_environment`.
     cwd : path, optional
-        Its working directory.
+        The program's working directory.
     """
 
     command: str
     args: list[str] = Field(default_factory=list)
-    env: dict[str, str] | None = Field(default=None, repr=False)  # people keep tokens there
+    env: dict[str, str] | None = Field(default=None, repr=False)  # it often holds tokens
     cwd: str | Path | None = None
 
 
 def get_default_environment() -> dict[str, str]:
-    """The part of our environment that a child inherits (`INHERITED`)."""
+    """Return the part of this process's environment that a child inherits (`INHERITED`)."""
     found = {name: os.environ[name] for name in INHERITED if name in os.environ}
-    # A value that begins like this is a function exported by an old bash.
+    # A value that begins with "()" is a function exported by an old bash.
     return {name: value for name, value in found.items() if not value.startswith("()")}
 
 
@@ -111,17 +111,17 @@ async def stdio_client(
 ) -> AsyncIterator[tuple[ReadHalf, WriteHalf]]:
     """Start a server and connect to it.
 
-    At the end its standard input is closed, and it has `EXIT_SECONDS` to go; then its process group is
-    told to terminate, and after as long again it is killed. The group is ended too when the server itself
-    left in time, so that nothing it started stays behind.
+    At the end its standard input is closed, and the server has `EXIT_SECONDS` to end. Then its process group
+    is terminated, and after another `EXIT_SECONDS` killed. This ends also the processes that a server leaves
+    behind when it ends in time.
 
     Parameters
     ----------
     server : StdioServerParameters
-        What to start.
+        The server to start.
     errlog : text file, optional
-        Where the server's error output goes. Without it, only the last of it is kept, to explain an
-        unexpected end.
+        The file that the server's error output is written to. Without it, only the end of the output is
+        kept, to explain an unexpected end of the server.
 
     Yields
     ------
@@ -143,7 +143,7 @@ async def stdio_client(
                 yield halves(child)
             finally:
                 child.close()
-                # The tasks still run: a server that is stuck in writing could not read that it is over.
+                # The tasks still run: a server that is blocked in writing could not read its input's end.
                 with anyio.CancelScope(shield=True):
                     await child.stop()
     finally:
@@ -161,16 +161,16 @@ async def _start(server: StdioServerParameters) -> Process:
             stderr=subprocess.PIPE,
             cwd=server.cwd,
             env=_environment(server.env),
-            start_new_session=True,  # its group's id is then its own id
+            start_new_session=True,  # the id of its process group is then its own id
         )
     except OSError as exc:
-        if exc.filename is None:  # uvloop does not say which file is not there
+        if exc.filename is None:  # uvloop does not say which file is missing
             exc.filename = _missing(server)
         raise
 
 
 def _missing(server: StdioServerParameters) -> str:
-    """What a server was not started for: its working directory, or else its command."""
+    """Return what is missing to start a server: its working directory, or else its command."""
     if server.cwd is not None and not os.path.isdir(server.cwd):
         return str(server.cwd)
     return server.command
@@ -205,7 +205,7 @@ class _Child(ClientChannel):
             async for message in self.outbox:
                 await stdin.send(message.raw + b"\n")
         except _BROKEN:
-            pass  # it does not read any more; what it still wrote says why
+            pass  # the server does not read any more; its output may still say why
         finally:
             self._written.set()
 
@@ -226,7 +226,7 @@ class _Child(ClientChannel):
         self.lost(self._obituary())
 
     async def read_errors(self) -> None:
-        """Keep the end of the child's error output, and pass all of it on when asked to."""
+        """Keep the end of the child's error output, and write all of it to `errlog` if there is one."""
         assert self._process.stderr is not None
         decoder = codecs.getincrementaldecoder("utf-8")("replace")
         while chunk := await _read(self._process.stderr):
@@ -250,6 +250,7 @@ class _Child(ClientChannel):
         """End the child and its group, within `FLUSH_SECONDS` and three times `EXIT_SECONDS`."""
         process = self._process
         assert process.stdin is not None
+        # The order of the specification ("Shutdown"): close the input, wait, terminate, kill.
         with anyio.move_on_after(FLUSH_SECONDS):
             await self._written.wait()
         with suppress(*_BROKEN):
@@ -260,8 +261,8 @@ class _Child(ClientChannel):
             await _ended(process, force=True)
 
     async def release(self) -> None:
-        """Give the pipes back."""
-        if self._process.returncode is None:  # waiting for what not even a kill ends would be for ever
+        """Close the pipes of a child that has ended."""
+        if self._process.returncode is None:  # even killing it failed: closing would wait for ever
             log.warning("The server process %d could not be ended.", self._process.pid)
         else:
             await self._process.aclose()
@@ -270,7 +271,7 @@ class _Child(ClientChannel):
 if sys.platform == "win32":  # pragma: no cover - no process groups to speak of there
 
     async def _ended(process: Process, *, force: bool) -> bool:
-        """Tell the child to end; whether it did, within `EXIT_SECONDS`."""
+        """Tell the child to end; return whether it did, within `EXIT_SECONDS`."""
         with suppress(ProcessLookupError), anyio.move_on_after(EXIT_SECONDS):
             process.kill() if force else process.terminate()
             await process.wait()
@@ -279,7 +280,7 @@ if sys.platform == "win32":  # pragma: no cover - no process groups to speak of 
 else:
 
     async def _ended(process: Process, *, force: bool) -> bool:
-        """Tell the child's group to end; whether all of it did, within `EXIT_SECONDS`."""
+        """Tell the child's group to end; return whether all of it did, within `EXIT_SECONDS`."""
         if not _signal_group(process.pid, signal.SIGKILL if force else signal.SIGTERM):
             return True
         with anyio.move_on_after(EXIT_SECONDS):
@@ -290,32 +291,32 @@ else:
         return False
 
     def _signal_group(group: int, number: int) -> bool:
-        """Signal a process group; False when nobody is left in it."""
+        """Signal a process group; return False if it has no processes left."""
         try:
             os.killpg(group, number)
         except ProcessLookupError:
             return False
         except PermissionError:
-            pass  # some of them are not ours to signal; the rest were
+            pass  # some processes belong to another user; the others got the signal
         return True
 
 
 async def _read(stream: ByteReceiveStream) -> bytes:
-    """What a pipe gives next; nothing once it ended, in whatever way."""
+    """Read from a pipe; return nothing once it has ended, in whatever way."""
     with suppress(anyio.EndOfStream, *_BROKEN):
         return await stream.receive(READ_BYTES)
     return b""
 
 
 class _Lines:
-    """Cuts a stream of bytes into lines; the cost is linear however it is cut."""
+    """Splits a stream of bytes into lines, in linear time however small the chunks are."""
 
     def __init__(self) -> None:
         self._parts: list[bytes] = []
         self.pending = 0
 
     def feed(self, chunk: bytes) -> Iterator[bytes]:
-        """The lines that `chunk` completes, without their ends."""
+        """Yield the lines that `chunk` completes, without their line ends."""
         *ended, rest = chunk.split(b"\n")
         for line in ended:
             self._parts.append(line)
@@ -328,7 +329,7 @@ class _Lines:
 
 
 def _last_lines(text: str) -> str:
-    """As many of a text's last lines as can be shown whole, but at least one."""
+    """Return as many of a text's last lines as can be shown whole, but at least one."""
     kept: list[str] = []
     left = MAX_MESSAGE_CHARS
     for line in reversed(text.strip().splitlines()):

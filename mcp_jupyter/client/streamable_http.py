@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The Streamable HTTP transport, in both eras: every message is a POST to one URL.
 
-Legacy: a session id, and a GET stream for what belongs to no request; a request goes on without its
-stream, which is resumed. Modern: headers that mirror the body, no session; ending a request's stream
-cancels it. Which of the two a message belongs to is read off the message. This file knows no tool and no
-handshake.
+Legacy: the server gives a session id, and a GET stream carries messages that belong to no request. When the
+stream of a request breaks off, the request goes on and the stream is resumed. Modern: there is no session,
+headers repeat parts of the body, and ending a request's stream cancels the request. The message itself shows
+which era it belongs to.
 
 Source: spec 2025-11-25 and 2026-07-28, basic/transports.
 """
@@ -65,10 +65,10 @@ JSON: Final = "application/json"
 EVENTS: Final = "text/event-stream"
 
 AFTERWARDS_SECONDS: Final = 1.0
-"""How long a stream may stay open after its answer: read to its end, the connection serves the next call."""
+"""Seconds that a stream may stay open after its response: read to its end, its connection can be reused."""
 
 _SESSION_ID: Final = re.compile(r"[!-~]{1,1024}")
-"""Visible ASCII (spec 2025-11-25, "Session Management"); the length is ours, it travels with each message."""
+"""Visible ASCII (spec 2025-11-25, "Session Management"); limited in length, as each request repeats it."""
 
 
 @asynccontextmanager
@@ -80,36 +80,36 @@ async def streamablehttp_client(
     terminate_on_close: bool = True,
     auth: httpx2.Auth | None = None,
 ) -> AsyncIterator[tuple[ReadHalf, WriteHalf, Callable[[], str | None]]]:
-    """Connect to a server over Streamable HTTP. Nothing is sent before the session does.
+    """Connect to a server over Streamable HTTP. Nothing is sent until the session sends its first message.
 
     Parameters
     ----------
     url : str
-        The server's one endpoint.
+        The URL of the server's endpoint.
     headers : mapping, optional
         Sent with each request, for instance ``{"Authorization": "Bearer ..."}``. They never leave the
         URL's origin, and no error or log message repeats them.
     timeout : float or timedelta
         Seconds to connect, and for the server to take a request.
     sse_read_timeout : float or timedelta
-        Seconds of silence after which a connection is given up. A legacy stream with event ids then goes on
-        over another one; any other call that is silent for longer needs more here too.
+        Seconds of silence after which a connection is given up. A legacy stream with event ids is then
+        resumed over another connection. Any other call that may be silent for longer needs a higher value.
     terminate_on_close : bool
         End a legacy session at the server (DELETE) when the context ends.
     auth : httpx2.Auth, optional
-        Adds credentials to each request; what it adds is kept out of errors and log messages too.
+        Adds credentials to each request; they are kept out of errors and log messages too.
 
     Yields
     ------
     read, write
         For `ClientSession`.
     get_session_id : callable
-        The id of the legacy session, None when there is none.
+        Returns the id of the legacy session, None when there is none.
 
     Raises
     ------
     ValueError
-        The URL is not one of http or https.
+        The URL is not an http(s) URL.
     """
     patience, silence = seconds(timeout) or 0.0, seconds(sse_read_timeout) or 0.0
     async with (
@@ -123,13 +123,13 @@ async def streamablehttp_client(
 async def streamable_http_client(
     url: str, *, http_client: httpx2.AsyncClient | None = None, terminate_on_close: bool = True
 ) -> AsyncIterator[tuple[ReadHalf, WriteHalf, Callable[[], str | None]]]:
-    """Connect to a server over Streamable HTTP, with an HTTP client of yours.
+    """Connect to a server over Streamable HTTP, with an HTTP client of your own.
 
     Parameters
     ----------
     http_client : httpx2.AsyncClient, optional
         Its headers, credentials and time-outs are used, and it stays open. Redirects are followed within the
-        URL's origin only, whatever it says. Without it, as `streamablehttp_client`.
+        URL's origin only, whatever its settings. Without it, the same as `streamablehttp_client`.
     url, terminate_on_close
         As for `streamablehttp_client`.
 
@@ -141,9 +141,9 @@ async def streamable_http_client(
     Raises
     ------
     ValueError
-        The URL is not one of http or https.
+        The URL is not an http(s) URL.
     TypeError
-        It is another library's client.
+        `http_client` is a client of another library.
     """
     if http_client is None:
         async with streamablehttp_client(url, terminate_on_close=terminate_on_close) as parts:
@@ -183,7 +183,7 @@ class _StreamableHttp(HttpChannel):
         super().__init__(client, url)
         self.param_headers: ParamHeaders = ParamHeaders()
         self.session_id: str | None = None
-        self._ended = False  # the server has said that it knows this session no more
+        self._ended = False  # the server has said that this session is over
         self._version: str | None = None
         self._listening = anyio.CancelScope()
 
@@ -198,7 +198,7 @@ class _StreamableHttp(HttpChannel):
                 headers |= self.param_headers.headers_for(str(frame.params.get("name")), message.raw)
             return headers
         if isinstance(frame, Request) and frame.method == "initialize":
-            return headers  # it opens a session, also where there was one
+            return headers  # it opens a new session, also when the channel had one
         return headers | self._session_headers()
 
     def _get_headers(self, trail: Trail) -> dict[str, str]:
@@ -221,16 +221,16 @@ class _StreamableHttp(HttpChannel):
         if method == "notifications/cancelled":
             await self._cancel(message)
         elif await self.post(message) and method == "notifications/initialized":
-            self._listening.cancel()
+            self._listening.cancel()  # the GET stream of a session before this one
             self._listening = anyio.CancelScope()
             self.tasks.start_soon(self._listen, self._listening)
 
     async def _cancel(self, message: Message) -> None:
-        """Cancel a request the way of its era, and stop waiting for it."""
+        """Cancel a request and close its stream; a legacy server is also sent the notification."""
         assert isinstance(message.frame, Notification)
         call = self.calls.get(message.frame.params["requestId"])
         if call is None:
-            return  # it has been answered, or its POST has failed
+            return  # the request has its response, or its POST has failed
         request, scope = call
         if not is_modern(request.method, request.params):
             await self.post(message)
@@ -278,7 +278,7 @@ class _StreamableHttp(HttpChannel):
         self.session_id, self._ended = session_id, False
 
     async def _follow(self, request: Request, response: httpx2.Response) -> None:
-        """Deliver the messages of a request's stream up to its answer, whatever connections it takes."""
+        """Deliver the messages of a request's stream up to its response, resuming the stream if necessary."""
         trail = Trail()
         while True:
             try:
@@ -290,12 +290,13 @@ class _StreamableHttp(HttpChannel):
                 fault = self.trouble(exc)
             finally:
                 await response.aclose()
+            # Only a legacy stream whose events have ids can be resumed.
             if not trail.last_event_id or is_modern(request.method, request.params):
                 raise fault
             response = await self._resumed(trail, fault)
 
     async def _read(self, request: Request, trail: Trail, response: httpx2.Response) -> bool:
-        """Deliver what one connection brings, and let it run out after the answer; whether that came."""
+        """Deliver the messages of one connection until it ends; return whether the response has come."""
         answered = False
         try:
             with anyio.CancelScope() as afterwards:
@@ -307,17 +308,17 @@ class _StreamableHttp(HttpChannel):
                             answered = True
                             afterwards.deadline = anyio.current_time() + AFTERWARDS_SECONDS
         except httpx2.HTTPError:
-            if not answered:
+            if not answered:  # once the response has come, the end of the connection does not matter
                 raise
         return answered
 
     async def _resumed(self, trail: Trail, fault: McpError) -> httpx2.Response:
-        """The next connection of a legacy stream that broke off with `fault`.
+        """Open the next connection of a legacy stream that broke off with `fault`, and return its response.
 
         Raises
         ------
         McpError
-            The server does not resume it, or cannot be reached again.
+            The server does not resume the stream, or cannot be reached again.
         """
         latest = fault
         while (wait := trail.wait()) is not None:
@@ -331,7 +332,7 @@ class _StreamableHttp(HttpChannel):
             except httpx2.HTTPError as exc:
                 latest = self.trouble(exc)
                 continue
-            if response.status_code < 500:
+            if response.status_code < 500:  # a server error may pass, another refusal is final
                 break
         if latest is fault:
             raise fault
@@ -339,10 +340,10 @@ class _StreamableHttp(HttpChannel):
         raise McpError(INTERNAL_ERROR, text, latest.data) from None
 
     def _take(self, request: Request, raw: bytes) -> bool:
-        """Deliver one message of the response to `request`; whether it was the answer."""
+        """Deliver one message from the HTTP response; return whether it is the response to `request`."""
         frame = self.receive(raw, request.id)
         if isinstance(frame, ErrorResponse) and frame.id is None:
-            return True
+            return True  # the server could not read the id of the request that it answers: it was this one
         if not isinstance(frame, Response | ErrorResponse) or frame.id is None:
             return False
         if matching_id(frame.id, (request.id,)) is None:
@@ -353,11 +354,11 @@ class _StreamableHttp(HttpChannel):
         return True
 
     async def _refused(self, request: Request, response: httpx2.Response) -> None:
-        """Deliver the JSON-RPC error a refusal carries, or make one of its status and words."""
+        """Deliver the JSON-RPC error in a refusal, or raise one made of its status and text."""
         body = await read_at_most(response)
         session = response.request.headers.get(SESSION_ID)
         if response.status_code == 404 and session is not None:
-            # The id stays until there is a new one: what is still sent under it meets the same end.
+            # The id is kept until there is a new one: messages still sent under it get the same error.
             self._ended |= session == self.session_id
             raise McpError(
                 INTERNAL_ERROR, f"{self.where} has ended this session (404 Not Found).", SESSION_ENDED
@@ -370,7 +371,7 @@ class _StreamableHttp(HttpChannel):
         raise await self.refusal(response, body)
 
     async def _listen(self, scope: anyio.CancelScope) -> None:
-        """Receive what belongs to no request, where the server has a stream for that (else it says 405)."""
+        """Receive messages that belong to no request, if the server has a stream for them (else 405)."""
         trail = Trail()
         try:
             with scope:
@@ -382,7 +383,7 @@ class _StreamableHttp(HttpChannel):
                     fault = await self._heard(trail, response)
                     response = await self._resumed(trail, fault)
         except McpError as exc:
-            if exc.data == {"httpStatus": 404}:  # the session is over: a new one is opened
+            if exc.data == {"httpStatus": 404}:  # the session is over: `RequestSender` opens a new one
                 self._ended = True
                 self.session_ended.set()
             else:
@@ -391,7 +392,7 @@ class _StreamableHttp(HttpChannel):
             log.warning("No more notifications until a new session: %s", self.trouble(exc).message)
 
     async def _heard(self, trail: Trail, response: httpx2.Response) -> McpError:
-        """Deliver what one connection of that stream brings; why it ended."""
+        """Deliver the messages of one connection of the GET stream; return why it ended."""
         try:
             async with aclosing(response), aclosing(trail.read(response)) as stream:
                 async for event in stream:
@@ -402,7 +403,7 @@ class _StreamableHttp(HttpChannel):
         return McpError(INTERNAL_ERROR, f"{self.where} ended the event stream.")
 
     def _overhear(self, frame: Frame | None) -> None:
-        """An answer that came here need not be waited for on its request's own stream."""
+        """Close a request's own stream if its response came on the GET stream."""
         if isinstance(frame, Response | ErrorResponse) and frame.id is not None:
             id_ = matching_id(frame.id, self.calls)
             if id_ is not None:
@@ -411,12 +412,12 @@ class _StreamableHttp(HttpChannel):
 
 
 def _mirror(request: Request) -> dict[str, str]:
-    """The headers that repeat a modern request's body (spec 2026-07-28, "Request Metadata").
+    """Return the headers that repeat a modern request's body (spec 2026-07-28, "Request Metadata").
 
     Raises
     ------
     HeaderError
-        A name that no header can carry.
+        A name cannot be encoded in a header.
     """
     meta: Any = request.params.get("_meta", {})
     headers = {METHOD: encode_value(request.method)}
@@ -430,36 +431,35 @@ def _mirror(request: Request) -> dict[str, str]:
 
 # -- resumption ----------------------------------------------------------------------------------
 #
-# How far an event stream was read, and when to go on: what outlives the connections that carry it.
-#
-# Owns the last event id, the server's `retry`, and how often it is tried in vain. Opens no connection.
+# The state of an event stream that outlives its connections: the last event id, the server's `retry`, and the
+# number of vain tries. The channel opens the connections.
 #
 # Source: spec 2025-11-25, basic/transports ("Resumability and Redelivery"); WHATWG HTML, "Server-sent
 # events".
 
 MAX_TRIES: Final = 5
-"""Vain connections in a row before a stream is given up: after 15 s, with the waits below."""
+"""Connections in a row without an event before a stream is given up: after 15 s, with the waits below."""
 
 LASTING_SECONDS: Final = 5.0
-"""A connection that lasted so long was not in vain, though it brought no event: proxies cut quiet streams."""
+"""Seconds. A connection that lasted as long does not count as a vain one: proxies close quiet streams."""
 
 WAIT_SECONDS: Final = 0.5
-"""Before the first of them, where the server set no `retry`; each further one waits twice as long."""
+"""Seconds before the first try if the server set no `retry`; each further try waits twice as long."""
 
 MIN_WAIT_SECONDS: Final = 0.05
-"""Whatever the server says: `retry: 0` must not become a busy loop."""
+"""Seconds, whatever the server says: `retry: 0` must not become a busy loop."""
 
 _EVENT_ID: Final = re.compile(r"[ -~]{1,1024}")
-"""What a header can carry; a longer id is no cursor anybody means. Other streams cannot be resumed."""
+"""An id that a header can carry, with a sane length. A stream with other ids cannot be resumed."""
 
 
 class Trail:
-    """How far one stream was read.
+    """The position in one stream, and the waits between its connections.
 
     Attributes
     ----------
     last_event_id : str
-        Where to resume; empty when the stream cannot be.
+        The event after which to resume; empty when the stream cannot be resumed.
     """
 
     def __init__(self) -> None:
@@ -468,7 +468,7 @@ class Trail:
         self._tries = 0
 
     async def read(self, response: httpx2.Response) -> AsyncGenerator[Event, None]:
-        """The events of a connection, each noted. Close it (`aclosing`) when leaving early."""
+        """Yield the events of a connection and keep their ids. Use `aclosing` to leave early."""
         decoder, begin = Decoder(), anyio.current_time()
         try:
             async with aclosing(events(response, decoder)) as stream:
@@ -484,7 +484,7 @@ class Trail:
                 self._retry = decoder.retry / 1000
 
     def wait(self) -> float | None:
-        """Seconds before the next try, at first the server's `retry`; None when it has been enough."""
+        """Return the seconds before the next try, and count it; None after `MAX_TRIES`."""
         if self._tries == MAX_TRIES:
             return None
         first = WAIT_SECONDS if self._retry is None else max(self._retry, MIN_WAIT_SECONDS)
@@ -493,7 +493,7 @@ class Trail:
 
 
 async def events(response: httpx2.Response, decoder: Decoder | None = None) -> AsyncGenerator[Event, None]:
-    """The events of a response, as they come. Close it (`aclosing`) when leaving early."""
+    """Yield the events of a response as they come. Use `aclosing` to leave early."""
     decoder = decoder or Decoder()
     async with aclosing(response.aiter_bytes()) as chunks:
         async for chunk in chunks:

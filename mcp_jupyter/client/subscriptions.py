@@ -31,7 +31,7 @@ from .requests import RequestSender
 __all__ = ["Subscription", "Subscriptions"]
 
 UNSUBSCRIBE_SECONDS: Final = 5.0
-"""For the requests that end a legacy subscription, all together."""
+"""Seconds for all requests that end a legacy subscription together."""
 
 _LISTEN: Final = "subscriptions/listen"
 _ACKNOWLEDGED: Final = "notifications/subscriptions/acknowledged"
@@ -44,7 +44,7 @@ class Subscription:
     Attributes
     ----------
     granted : SubscriptionFilter
-        The part of what was wanted that the server reports.
+        The changes that the server reports, of those that were asked for.
     ended : anyio.Event
         Set when the server reports no more, before or after this side ends the subscription.
     error : McpJupyterError or None
@@ -92,7 +92,7 @@ class Subscriptions:
         self._lock = anyio.Lock()
 
     def notice(self, notification: Notification) -> bool:
-        """Process a notification about a subscription; whether it is one."""
+        """Process a notification about a subscription; return whether it is one."""
         params = notification.params
         if notification.method == _ACKNOWLEDGED:
             meta = params.get("_meta")
@@ -100,7 +100,7 @@ class Subscriptions:
             if subscription is not None:
                 subscription._acknowledge(params)
             return True
-        if notification.method == _CANCELLED:  # how a subscription ends on a channel that several share
+        if notification.method == _CANCELLED:  # ends a subscription on a channel that several share
             subscription = self._of(params.get("requestId"))
             if subscription is not None:
                 subscription._end(None)

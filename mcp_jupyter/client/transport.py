@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What every client transport has in common: its two halves, its outbox, its tasks and its end.
+"""The common part of all client transports: a channel with an outbox, received messages, and its end.
 
-A transport gives its user a pair (read, write), the `halves` of a channel. This file knows the order of
-events in a channel's life; it does not know what carries the bytes.
+A transport yields a pair (read, write), the `halves` of its channel, which `ClientSession` joins again. The
+subclasses of `ClientChannel` move the bytes.
 """
 
 from __future__ import annotations
@@ -59,20 +59,20 @@ def seconds(time: timedelta | float | None) -> float | None:
 
 
 class ClientChannel(Channel):
-    """A channel whose sends wait in a bounded outbox for the tasks of its transport.
+    """A channel whose messages wait in a bounded outbox until the transport's task sends them.
 
     Attributes
     ----------
     reason : str
-        Why the conversation ended; empty while it lasts, or when this side ended it.
+        Why the channel was closed; empty while it is open, or when this side closed it.
     started : anyio.Event
-        Set once somebody listens; nothing should be read from the wire before.
+        Set when the session is ready to receive; the transport must not read messages before.
     outbox : Outbox
-        What waits to be sent. It ends when the channel is closed.
+        The messages to send. It ends when the channel is closed.
     session_ended : anyio.Event
-        Set when the transport learns, while nothing is asked, that the server has ended the session.
+        Set when the transport learns, while no request is open, that the server has ended the session.
     param_headers : ParamHeaders or None
-        What repeats arguments in headers, on a transport that has headers for each message.
+        The arguments to repeat in headers, on a transport that has headers for each message.
     """
 
     param_headers: ParamHeaders | None = None
@@ -103,16 +103,16 @@ class ClientChannel(Channel):
             raise ConnectionClosed(self.reason or "This connection is closed.")
 
     def close(self) -> None:
-        """End the conversation; what is in the outbox is still sent."""
+        """Close the channel; messages in the outbox are still sent."""
         self.lost("")
 
     def tell_secrets(self, listener: Callable[[str], None]) -> None:
-        """Tell of everything secret that this transport sends or starts a server with, now and later."""
+        """Call `listener` with each secret that the transport sends or gives to a server, now and later."""
 
     # -- the transport's side ------------------------------------------------------------------
 
     def lost(self, reason: str) -> None:
-        """End the conversation because the other side did. The first reason stays."""
+        """Close the channel for a reason that lies with the server. The first reason is kept."""
         if self._closed:
             return
         self._closed = True
@@ -127,10 +127,10 @@ class ClientChannel(Channel):
             self._sink.message(Message(frame, raw, related))
 
     def receive(self, raw: bytes, related: RequestId | None = None) -> Frame | None:
-        """Read one message, give it to the session and return it; junk is dropped, as None.
+        """Read one message, give it to the session and return it; None for what is not a message.
 
-        A message with too many lists and objects ends the conversation: it is not known which request it
-        answers, and that caller must not wait for ever.
+        A message with too many lists and objects closes the channel: the request that it answers is unknown,
+        and its caller must not wait for ever.
         """
         if self._closed:
             return None
@@ -149,7 +149,7 @@ class ClientChannel(Channel):
         return frame
 
     def _malformed(self, raw: bytes, value: object, error: FrameError) -> Frame | None:
-        """Tell whoever waits: the server for a bad request of its own, our caller for a bad answer."""
+        """Report a malformed message: a request to the server that sent it, a response to the caller."""
         if error.request_id is None or self._sink is None:
             self._junk(raw)
             return None
@@ -164,13 +164,13 @@ class ClientChannel(Channel):
         return self.fail(error.request_id, error)
 
     def fail(self, request_id: RequestId, error: McpError) -> ErrorResponse:
-        """Answer a request of the session's in place of the server, which cannot."""
+        """Give the session an error as the response to one of its requests."""
         answer = ErrorResponse(request_id, error.to_dict())
         self.deliver(answer, encode(answer))
         return answer
 
     def _junk(self, raw: bytes) -> None:
-        # Once a connection: a server that prints to its standard output does it all the time.
+        # Logged once for each channel: a server that prints to its standard output does it all the time.
         if raw.strip() and not self._saw_junk:
             self._saw_junk = True
             log.warning("The server sent what is no message (said once): %s", ascii(raw[:MAX_LINE_CHARS]))
@@ -178,35 +178,35 @@ class ClientChannel(Channel):
 
 # -- invalid json --------------------------------------------------------------------------------
 #
-# Find out which request a message belongs to that is not valid JSON, so that its caller need not wait.
+# Find the id of a message that is not valid JSON, so that the caller gets an error instead of a time-out.
 #
-# Servers write NaN and control characters, as lenient serialisers do. Nothing of such a
-# message is used except its id and whether it is a request.
+# Lenient serialisers of servers write NaN and control characters. Of such a message only the id is used, and
+# whether it is a request.
 
 _ID: Final = rb'\s{0,9}"id"\s{0,9}:\s{0,9}(\d{1,18}|"[^"\\]{1,128}")\s{0,9}'
 _VERSION: Final = rb'\s{0,9}"jsonrpc"\s{0,9}:\s{0,9}"2.0"\s{0,9}'
 _AT_START: Final = re.compile(rb"\s{0,9}\{" + _VERSION + rb"," + _ID + rb',\s{0,9}"(?:result|error)"')
 _AT_END: Final = re.compile(rb"," + _ID + rb"(?:," + _VERSION + rb")?\}\s{0,9}\Z")
-"""A response's id before and after what cannot be read."""
+"""A response's id before or after the part that cannot be read."""
 
 END_BYTES: Final = 400
-"""Of the message, its beginning and its end, where the id is searched for."""
+"""Bytes at the beginning and at the end of a message in which the id is searched for."""
 
 
 def read_invalid_json(raw: bytes, error: FrameError) -> tuple[Any, FrameError]:
-    """Read what can be read of a text that is not valid JSON.
+    """Read a text that is not valid JSON as far as possible.
 
     Parameters
     ----------
     error : FrameError
-        What the strict parser said.
+        The error of the strict parser.
 
     Returns
     -------
     value
-        The message as a lenient parser reads it; None where it reads nothing either.
+        The message as a lenient parser reads it; None if that fails too.
     error : FrameError
-        The fault with the id of the message, where that was found.
+        The error, with the id of the message if it was found.
     """
     constants: set[str] = set()
     value = None
@@ -230,20 +230,19 @@ def _id_in(raw: bytes) -> int | str | None:
 
 # -- outbox --------------------------------------------------------------------------------------
 #
-# What waits to be sent: a bounded queue with one reader. Knows no transport.
-#
-# An anyio memory stream does the same at several times the price, and every call goes through here.
+# A bounded queue with one reader. An anyio memory stream does the same at several times the cost, and every
+# call goes through this queue.
 
 
 class Outbox:
-    """Messages on their way to a transport's writing task, which iterates over it to its end.
+    """Messages for a transport's sending task, which iterates over the outbox until it ends.
 
-    Belongs to the event loop's thread.
+    All methods must be called in the event loop's thread.
 
     Attributes
     ----------
     is_closed : bool
-        Whether nothing more is to be put in.
+        Whether the outbox takes no more messages.
     """
 
     def __init__(self) -> None:
@@ -252,7 +251,7 @@ class Outbox:
         self.is_closed = False
 
     def put(self, message: Message) -> bool:
-        """Put a message in; False when it is full, with `MAX_STREAM_BACKLOG` messages."""
+        """Add a message; return False if the outbox is full, with `MAX_STREAM_BACKLOG` messages."""
         if len(self._waiting) >= MAX_STREAM_BACKLOG:
             return False
         self._waiting.append(message)
@@ -260,7 +259,7 @@ class Outbox:
         return True
 
     def close(self) -> None:
-        """Take no more; what is in it is still handed out. Idempotent."""
+        """Take no more messages; those in the outbox are still sent. Idempotent."""
         self.is_closed = True
         self._changed.set()
 
@@ -278,15 +277,14 @@ class Outbox:
 
 # -- param headers -------------------------------------------------------------------------------
 #
-# Which arguments of which tools a client repeats in headers, learned from the tools a server lists.
-#
-# Owns the memory of it, and the rule that a tool with bad annotations is none. How an annotation and a value
-# look is `protocol.headers`. Only Streamable HTTP of 2026-07-28 has such headers.
+# Which arguments of which tools a client repeats in headers, learned from the tools that a server lists. A
+# tool with malformed annotations is left out of the list. `protocol.headers` has the format of annotations
+# and values. Only Streamable HTTP of 2026-07-28 has such headers.
 #
 # Source: spec 2026-07-28, basic/transports/streamable-http, "Custom Headers from Tool Parameters".
 
 MAX_TOOLS: Final = 10_000
-"""Tools with annotations that are remembered; past it the oldest is forgotten until it is needed."""
+"""Tools whose annotations are kept; beyond it the oldest are dropped, and listed again when needed."""
 
 
 class ParamHeaders:
@@ -296,7 +294,7 @@ class ParamHeaders:
         self._tools: dict[str, dict[str, tuple[str, ...]]] = {}
 
     def learn(self, tools: Iterable[types.Tool]) -> list[types.Tool]:
-        """The tools that may be used: those whose annotations keep the rules. The others are logged."""
+        """Keep the annotations of `tools`, and return the tools with valid ones. The others are logged."""
         usable = []
         for tool in tools:
             self._tools.pop(tool.name, None)
@@ -317,11 +315,18 @@ class ParamHeaders:
         return usable
 
     def annotations_of(self, tool: str) -> Mapping[str, tuple[str, ...]]:
-        """From what follows `Mcp-Param-` to the path of the argument, as far as is known."""
+        """Return the argument's path by the header's name after `Mcp-Param-`; empty for an unknown tool."""
         return self._tools.get(tool, {})
 
     def headers_for(self, tool: str, raw: bytes) -> dict[str, str]:
-        """The `Mcp-Param-*` headers of a call, from its JSON: arguments may be models until they are that.
+        """Return the `Mcp-Param-*` headers of a call.
+
+        Parameters
+        ----------
+        tool : str
+            The tool's name.
+        raw : bytes
+            The request as JSON; before that, arguments may still be models.
 
         Raises
         ------
