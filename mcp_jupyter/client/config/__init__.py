@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Servers by configuration: files of servers, the hosts that write them, and which commands are trusted."""
+"""Configured servers: the files that list them, the hosts that write these files, and the user's consent."""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The commands and links by which a host is told of a server without a file. Runs nothing."""
+"""Build the commands and links that add a server to a host. The caller runs or shows them."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ __all__ = ["AddCommand", "link_of"]
 
 @dataclass(frozen=True, slots=True)
 class AddCommand:
-    """The host's own command that adds a server, as templates of words.
+    """Templates of the host's own command that adds a server.
 
-    ``{name}``, ``{url}`` and ``{transport}`` ("http" or "sse") are replaced, and ``{json}`` by the entry
-    with its name in it. ``{command}`` stands for the program and its arguments, ``{env}`` and ``{headers}``
-    for an option and a value each.
+    A template is split at spaces. ``{name}``, ``{url}``, ``{transport}`` ("http" or "sse") and ``{json}``
+    (the entry together with its name) become one word each. ``{command}`` becomes the program and its
+    arguments; ``{env}`` and ``{headers}`` become an option and its value for each variable or header.
 
     Attributes
     ----------
     program : str
-        Adds a program.
+        The template for a program.
     url : str or None
-        Adds a URL; None where the command takes no token.
+        The template for a URL; None when the command cannot take a token.
     env, header : tuple of str
         The option and the form of its value, with ``{key}`` and ``{value}``.
     """
@@ -39,14 +39,14 @@ class AddCommand:
     def program_words(
         self, name: str, command: Sequence[str], env: Mapping[str, str], entry: Mapping[str, Any]
     ) -> list[str]:
-        """The words that add a program; `entry` is the host's entry for it."""
+        """Return the words of the command that adds a program; `entry` is the host's entry for it."""
         lists = {"{command}": list(command), "{env}": _options(self.env, env)}
         return _filled(self.program, {"{name}": name, "{json}": _named(name, entry)}, lists)
 
     def url_words(
         self, name: str, url: str, headers: Mapping[str, str], transport: str, entry: Mapping[str, Any]
     ) -> list[str] | None:
-        """The words that add a URL; None where the command takes no token."""
+        """Return the words of the command that adds a URL; None when the command cannot take a token."""
         if self.url is None:
             return None
         texts = {"{name}": name, "{url}": url, "{transport}": transport, "{json}": _named(name, entry)}
@@ -73,12 +73,19 @@ def _options(option: tuple[str, str], values: Mapping[str, str]) -> list[str]:
 
 
 def link_of(template: str, name: str, entry: Mapping[str, Any]) -> str:
-    """The address that opens a host to add a server. It must hold no token: addresses end up in histories.
+    """Return the link that makes a host add a server.
+
+    The entry must not hold a token, because browsers keep links in their history.
 
     Parameters
     ----------
     template : str
-        ``{name}`` is replaced, and ``{base64}`` by the entry, or ``{json}`` by the entry with its name in it.
+        The host's template: ``{name}`` becomes the name, ``{base64}`` the entry in Base64, ``{json}`` the
+        entry together with its name.
+    name : str
+        The server's name.
+    entry : mapping
+        The host's entry.
     """
     named = quote(_named(name, entry), safe="")
     encoded = quote(base64.b64encode(json.dumps(dict(entry)).encode()).decode(), safe="")

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Variables in a file of servers: ``${NAME}`` and its kin.
+"""Fill in the variables of a file of servers, such as ``${NAME}``.
 
-``${NAME}`` and ``${NAME:-default}`` as in Claude Code, ``${env:NAME}`` as in Cursor and VS Code, and of
-their predefined variables those that mean something without an editor. A bare ``$NAME`` is text, and what
-is filled in is not looked at again. Knows no file and no server.
+The forms are ``${NAME}`` and ``${NAME:-default}`` as in Claude Code, ``${env:NAME}`` as in Cursor and
+VS Code, and those predefined variables of editors that have a meaning without one. A bare ``$NAME`` is plain
+text, and a value that was filled in is not expanded again.
 
-Hosts differ on a variable that is not set: some send the unfilled text, some an empty one. Either would end
-as a wrong credential at a server, so here it is an error that names the variable.
+Hosts treat a variable that is not set differently: some send the reference as it is, some an empty string.
+Either would reach a server as a wrong credential, so here it is an error with the variable's name.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_()]*")
 
 
 def variables_in(text: str) -> list[str]:
-    """The variables of the user's environment that a text refers to, in order."""
+    """Return the variables of the user's environment that a text refers to, in order."""
     found = []
     for reference in _REFERENCE.findall(text):
         name = reference.removeprefix("env:").partition(":-")[0]
@@ -47,9 +47,9 @@ class Expansion:
     place : str
         The entry, for messages.
     root : path
-        What ``${workspaceFolder}`` means.
+        The value of ``${workspaceFolder}``.
     environ : mapping
-        Where variables are looked up.
+        The environment variables.
     """
 
     place: str
@@ -57,17 +57,24 @@ class Expansion:
     environ: Mapping[str, str]
 
     def text(self, member: str, text: str) -> str:
-        """One text, filled in.
+        """Return a text with its variables filled in.
+
+        Parameters
+        ----------
+        member : str
+            The member of the entry, for messages.
+        text : str
+            The text of the file.
 
         Raises
         ------
         ConfigError
-            A variable is not set, or not known here.
+            A variable is not set, or the reference has another form.
         """
         return _REFERENCE.sub(lambda match: self._value(member, match[1]), text)
 
     def texts(self, member: str, table: Mapping[str, str]) -> dict[str, str]:
-        """The values of a table, filled in."""
+        """Return a table with the variables in its values filled in; raises as `text` does."""
         return {name: self.text(f"{member}.{safe_line(name)}", text) for name, text in table.items()}
 
     def _value(self, member: str, reference: str) -> str:

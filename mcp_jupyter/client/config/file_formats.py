@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Configuration files that people edit: read within bounds, and parsed as JSON, TOML or YAML.
+"""Read configuration files up to a maximum size, and parse them as JSON, TOML or YAML.
 
-Owns what makes a file unreadable, and the words for it. Knows nothing of what is in it.
+`EntryShape` describes how a host writes one server in such a file. Errors say which file cannot be read and
+why; `servers_json` checks the contents.
 """
 
 from __future__ import annotations
@@ -27,32 +28,34 @@ __all__ = [
 
 
 MAX_FILE_BYTES: Final = 16 * 1024 * 1024
-"""A list of servers has a few KiB, but Claude Code keeps its own among all the rest it knows."""
+"""Bytes. A list of servers has a few KiB, but Claude Code keeps it in one large file with all its state."""
 
 FileFormat = Literal["json", "jsonc", "toml", "yaml"]
-"""JSON with comments ("jsonc") where the host reads them."""
+"""The format of a host's files; "jsonc" (JSON with comments) where the host accepts comments."""
 
-# What is left open reaches to the end, so that each character is looked at once.
+# An unclosed string or comment matches up to the end of the text, which keeps the search linear.
 _COMMENTS: Final = re.compile(r'"(?:\\.|[^"\\])*"?|//[^\n]*|/\*(?:.*?\*/|.*\Z)', re.DOTALL)
 _TRAILING: Final = re.compile(r'"(?:\\.|[^"\\])*"?|,(?=\s*[}\]])', re.DOTALL)
 
 
 def read_file(path: Path, shown: str) -> bytes:
-    """The contents of a regular file.
+    """Return the contents of a regular file.
 
     Parameters
     ----------
+    path : Path
+        The file.
     shown : str
-        What messages call it.
+        Its name in messages.
 
     Raises
     ------
     ConfigError
-        There is none, it cannot be read, or it has more than `MAX_FILE_BYTES`.
+        There is no such file, it cannot be read, or it has more than `MAX_FILE_BYTES`.
     """
     try:
-        regular = path.is_file()  # a pipe would keep us waiting
-    except ValueError:  # a path that no file system has
+        regular = path.is_file()  # reading a pipe could block
+    except ValueError:  # for instance, a NUL in the path
         regular = False
     if not regular:
         raise ConfigError(f"{shown}: there is no such file.")
@@ -67,19 +70,26 @@ def read_file(path: Path, shown: str) -> bytes:
 
 
 def parsed(content: bytes, shown: str, file_format: FileFormat = "jsonc") -> Any:
-    """The value of a file.
+    """Parse the contents of a file.
 
     Parameters
     ----------
+    content : bytes
+        The contents; a byte order mark is skipped.
     shown : str
-        What messages call the file.
+        The file's name in messages.
     file_format : FileFormat
-        JSON is read with comments and trailing commas either way.
+        The format. "json" accepts comments and trailing commas too.
+
+    Returns
+    -------
+    value
+        Objects as dicts, lists, strings, numbers, booleans, None.
 
     Raises
     ------
     ConfigError
-        It has another format; the message says at which line and column.
+        The contents do not have this format. The message says where, as far as the parser does.
     """
     content = content.removeprefix(b"\xef\xbb\xbf")
     parse, title = _PARSERS[file_format]
@@ -103,7 +113,7 @@ def _toml(content: bytes) -> Any:
 
 
 def _yaml(content: bytes) -> Any:
-    import yaml  # only Continue and Goose have it
+    import yaml  # only Continue and Goose need it
 
     try:
         return yaml.safe_load(content.decode())
@@ -120,7 +130,7 @@ _PARSERS: Final[Mapping[FileFormat, tuple[Callable[[bytes], Any], str]]] = {
 
 
 def without_comments(text: str) -> str:
-    """JSON without comments and trailing commas: blanks are in their place, so every position stays."""
+    """Replace comments and trailing commas of JSON by blanks, so that lines and columns stay the same."""
     return _TRAILING.sub(_keep_text, _COMMENTS.sub(_keep_text, text))
 
 
@@ -131,14 +141,12 @@ def _keep_text(match: re.Match[str]) -> str:
 
 # -- entry shapes --------------------------------------------------------------------------------
 #
-# How hosts write one server: the names of the members of an entry, for writing and for reading.
-#
-# An `EntryShape` is data. `write_command` and `write_url` make an entry of a host; `read` turns an entry of a
-# host into the members that `servers_json.ServerEntry` knows: `command`, `args`, `env`, `url`, `headers`,
-# `type`. Opens no file.
+# An `EntryShape` holds the names that a host uses for the members of an entry. `write_command` and
+# `write_url` make an entry in the host's form; `read` turns one into the members that
+# `servers_json.ServerEntry` uses: `command`, `args`, `env`, `url`, `headers`, `type`.
 
 _READ_AS_THEY_ARE: Final = ("type", "envFile", "cwd")
-"""Members that mean the same in every host that has them."""
+"""Members that have the same name and meaning in every host that has them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,27 +156,27 @@ class EntryShape:
     Attributes
     ----------
     command, args : str
-        Where the program is, and its arguments. Both the same: one list holds them.
+        The members with the program and its arguments. When they are equal, one list holds both.
     env : str
-        Where the variables are.
+        The member with the environment variables.
     urls : tuple of str
-        Where a URL may be. The first is written.
+        The members that may hold a URL. The first is the one to write.
     headers : tuple of str
         The path to the headers.
     with_command, with_url : mapping
-        What is written beside a command, and beside a URL. `with_url` is None for a host that opens no URL.
+        Members written besides a command, and besides a URL. `with_url` is None for a host without URLs.
     named : bool
-        Whether an entry has its own name in it.
+        Whether an entry contains its own name.
     pairs : bool
         Whether variables and headers are lists of ``{"name": ..., "value": ...}``.
     inner : str or None
-        Where a host may put the members one level deeper.
+        The member in which a host may put the others one level deeper.
     token_variable : str or None
-        Where a host has the name of the variable that holds a bearer token.
+        The member with the name of the variable that holds a bearer token.
     header_variables : str or None
-        Where a host has headers whose values are names of variables.
+        The member with headers whose values are names of variables.
     reference : str or None
-        A pattern for the host's own reference to a variable, with the name as its first group.
+        A pattern for the host's own references to variables; its first group is the name.
     """
 
     command: str = "command"
@@ -186,23 +194,33 @@ class EntryShape:
     reference: str | None = None
 
     def write_command(self, name: str, command: Sequence[str], env: Mapping[str, str]) -> dict[str, Any]:
-        """The entry that starts a program."""
+        """Return the host's entry for a program.
+
+        Parameters
+        ----------
+        name : str
+            The server's name.
+        command : sequence of str
+            The program and its arguments.
+        env : mapping
+            Environment variables of the program.
+        """
         entry = {**self._name(name), **self.with_command}
         if self.command == self.args:
             entry[self.command] = list(command)
         else:
             entry |= {self.command: command[0], self.args: list(command[1:])}
-        if env or self.pairs:  # hosts with pairs demand the member
+        if env or self.pairs:  # hosts with pairs require the member
             entry[self.env] = self._table(env)
         return entry
 
     def write_url(self, name: str, url: str, headers: Mapping[str, str]) -> dict[str, Any]:
-        """The entry that opens a URL.
+        """Return the host's entry for a URL.
 
         Raises
         ------
         ValueError
-            The host opens no URL.
+            The host does not support URLs.
         """
         if self.with_url is None:
             raise ValueError("This host opens no URL.")
@@ -212,9 +230,10 @@ class EntryShape:
         return {**self._name(name), **self.with_url, self.urls[0]: url, self.headers[0]: value}
 
     def read(self, entry: Any) -> Any:
-        """The members of an entry as `servers_json` knows them. What is not an object is returned as it is.
+        """Return the members of a host's entry under the names that `servers_json` uses.
 
-        A value of the wrong type is passed on: `config.checked` refuses it with the entry's place.
+        Values of a wrong type are returned unchanged: `servers_json.checked` refuses them with a message that
+        has the entry's place.
         """
         if not isinstance(entry, Mapping):
             return entry
@@ -261,7 +280,7 @@ class EntryShape:
         return dict(table)
 
     def _mapping(self, value: Any) -> Any:
-        """A table of a host as an object; what has another form is passed on."""
+        """Turn a host's list of pairs into a mapping; return anything else unchanged."""
         if not (self.pairs and isinstance(value, list)):
             return value
         if not all(isinstance(pair, Mapping) and {"name", "value"} <= pair.keys() for pair in value):
@@ -269,7 +288,7 @@ class EntryShape:
         return {pair["name"]: pair["value"] for pair in value}
 
     def _with_references(self, value: Any) -> Any:
-        """The host's own references to variables as `env` has them."""
+        """Rewrite the host's own references to variables as ``${NAME}``."""
         if self.reference is None:
             return value
         if isinstance(value, str):

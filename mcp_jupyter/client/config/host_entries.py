@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The servers that a host would use in a folder, read from its files.
+"""Read the servers that a host would use in a folder from the host's files.
 
-Owns which entry counts when two have one name. Where files are is `hosts`, what an entry means is
-`servers_json`.
+When two entries have the same name, the one that the host would use wins. `hosts` says where the files are,
+`servers_json` what an entry means.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ __all__ = ["Entries", "entries_of_host"]
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    """An entry as it stands in a file."""
+    """An entry as read from a file, not yet checked."""
 
     members: Any
     shown: str
@@ -33,20 +33,20 @@ class _Found:
 
 
 class Entries(Mapping[str, ServerEntry]):
-    """A host's servers by name. An entry is checked when it is taken: one that is wrong spoils no other."""
+    """A host's servers by name. An entry is checked on access, so an invalid one does not affect others."""
 
     def __init__(self, found: Mapping[str, _Found]) -> None:
         self._found = found
 
     def __getitem__(self, name: str) -> ServerEntry:
-        """The entry of that name.
+        """Return the entry with this name, checked.
 
         Raises
         ------
         KeyError
-            There is none.
+            The host has no such entry.
         ConfigError
-            It has no form that can be used.
+            The entry is not valid.
         """
         found = self._found[name]
         return checked(name, found.members, found.shown, found.root, found.is_project)
@@ -59,12 +59,14 @@ class Entries(Mapping[str, ServerEntry]):
 
 
 def entries_of_host(host: str, folder: Path) -> Entries:
-    """The servers that a host has when it works in a folder; of those with one name, the one it would use.
+    """Return the servers that a host uses when it works in a folder.
+
+    Where several files have an entry of the same name, the host's own precedence decides.
 
     Raises
     ------
     ConfigError
-        The host is not known, none of its files exists, or one of them cannot be read.
+        The host is unknown, none of its files exists, or one of them cannot be read.
     """
     known = host_of(host)
     files = [path for path in files_of(host, folder) if path.is_file()]
@@ -79,7 +81,7 @@ def entries_of_host(host: str, folder: Path) -> Entries:
 
 
 def _by_name(host: Host, entries: Any, shown: str) -> Iterator[tuple[str, Any]]:
-    """The entries of a file with their names; one of a list that has no name is left out."""
+    """Yield the entries of a file with their names. List items without a name are skipped."""
     if host.listed and isinstance(entries, list):
         for entry in entries:
             if isinstance(entry, Mapping) and isinstance(entry.get("name"), str):
@@ -93,8 +95,9 @@ def _by_name(host: Host, entries: Any, shown: str) -> Iterator[tuple[str, Any]]:
 
 
 def _tables(host: Host, files: Sequence[Path], folder: Path) -> Iterator[tuple[str, Path, Any, bool]]:
-    """What is in a host's files, what counts most first: (file, root, entries, is_project)."""
+    """Yield (file, root, entries, is_project) for each table in a host's files, highest precedence first."""
     own = host.locate()
+    # Claude Code's user file has entries for single folders: they precede those of project files.
     if host.by_folder and own in files:
         projects = _object(host, own).get("projects")
         for above in folders(folder):
@@ -102,7 +105,7 @@ def _tables(host: Host, files: Sequence[Path], folder: Path) -> Iterator[tuple[s
                 yield _shown(own), above, settings.get(host.member, {}), False
     for path in files:
         root = folder if path == own else path.parents[_depth(host)]
-        # A file without the member has none: hosts keep other settings there too.
+        # Hosts keep other settings in these files too, so the member may be missing.
         entries = _object(host, path).get(host.member)
         if entries is None:
             entries = [] if host.listed else {}
@@ -110,7 +113,7 @@ def _tables(host: Host, files: Sequence[Path], folder: Path) -> Iterator[tuple[s
 
 
 def _of_folder(projects: Any, folder: Path) -> Iterator[Mapping[str, Any]]:
-    """The settings for a folder, in what Claude Code knows of folders."""
+    """Yield the settings for a folder from the `projects` object of Claude Code's file."""
     if isinstance(projects, Mapping):
         for key, settings in projects.items():
             if isinstance(settings, Mapping) and "\0" not in key and Path(key) == folder:
@@ -119,7 +122,7 @@ def _of_folder(projects: Any, folder: Path) -> Iterator[Mapping[str, Any]]:
 
 def _object(host: Host, path: Path) -> Mapping[str, Any]:
     value = parsed(read_file(path, _shown(path)), _shown(path), host.file_format)
-    if value is None and host.file_format == "yaml":  # a file of comments
+    if value is None and host.file_format == "yaml":  # an empty file, or only comments
         return {}
     if not isinstance(value, Mapping):
         raise ConfigError(f"{_shown(path)} must be an object.")
@@ -127,7 +130,7 @@ def _object(host: Host, path: Path) -> Mapping[str, Any]:
 
 
 def _depth(host: Host) -> int:
-    """How far below a project's folder its file is."""
+    """Return how many folders a host's project file is below the project's root."""
     return len(Path(host.project_file or "").parts) - 1
 
 

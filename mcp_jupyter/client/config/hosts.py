@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The hosts: where each keeps its MCP servers, how it writes one, and how else it is told of one.
+"""The table of hosts: where each keeps its MCP servers, how it writes an entry, and its own command or link.
 
-One row a host, from its documentation of November 2026. Reading (`host_entries`) and writing (`jupyter mcp
-install`) use the same row. Rows marked * were tried with the real program. Opens no file.
+The rows follow each host's documentation of November 2026; those marked * were tried with the real program.
+Reading (`host_entries`) and writing (`jupyter mcp install`) use the same row. This module opens no file.
 
 | host | the user's file | for a project |
 |---|---|---|
@@ -23,8 +23,8 @@ install`) use the same row. Rows marked * were tried with the real program. Open
 | LM Studio | `~/.lmstudio/mcp.json` | |
 | Jupyter AI | `mcp_settings.json` in Jupyter's configuration directory | `.jupyter/mcp_settings.json` |
 
-What is nearer to the folder comes first: the folder itself, those above it up to the root of its repository,
-then the user's own. So it is in the hosts, except that they look at one folder, where the user opened them.
+The nearest file takes precedence: the folder's own, then those of the folders above it up to the root of its
+repository, then the user's. Hosts do the same, but start at the one folder in which the user opened them.
 """
 
 from __future__ import annotations
@@ -61,11 +61,21 @@ __all__ = [
 
 # -- host places ---------------------------------------------------------------------------------
 #
-# Where hosts keep their files on each platform. Looks for a file only where a host has two names for it.
+# Where hosts keep their files on each platform. Only `opencode`, whose file has two names, checks the disk.
 
 
 def in_home(*parts: str, variable: str = "", below: tuple[str, ...] = ()) -> Callable[[], Path]:
-    """A place in the home directory; where the host's own variable is set, `below` what that names."""
+    """Return a function that locates a file in the home directory.
+
+    Parameters
+    ----------
+    *parts : str
+        The path from the home directory.
+    variable : str
+        The host's environment variable that replaces the directory, if it has one.
+    below : tuple of str
+        The path from the directory that the variable names.
+    """
 
     def locate() -> Path:
         named = os.environ.get(variable) if variable else None
@@ -75,7 +85,7 @@ def in_home(*parts: str, variable: str = "", below: tuple[str, ...] = ()) -> Cal
 
 
 def for_applications(*parts: str) -> Callable[[], Path]:
-    """Where desktop applications keep what is configured."""
+    """Return a function that locates a file where desktop applications keep their configuration."""
 
     def locate() -> Path:
         if sys.platform == "darwin":
@@ -86,7 +96,7 @@ def for_applications(*parts: str) -> Callable[[], Path]:
 
 
 def for_programs(*parts: str, windows: tuple[str, ...]) -> Callable[[], Path]:
-    """Where programs of the terminal keep what is configured: XDG's place on macOS too."""
+    """Return a function that locates a terminal program's configuration: on macOS too, XDG's directory."""
 
     def locate() -> Path:
         if sys.platform == "win32":
@@ -97,14 +107,20 @@ def for_programs(*parts: str, windows: tuple[str, ...]) -> Callable[[], Path]:
 
 
 def opencode() -> Path:
-    """Its one folder on every platform; it reads both names, and its own command writes the second."""
+    """Return opencode's file: the same folder on every platform, and `.jsonc` where that file exists.
+
+    opencode reads both names, and its own command writes `opencode.jsonc`.
+    """
     folder = Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "opencode"
     commented = folder / "opencode.jsonc"
     return commented if commented.is_file() else folder / "opencode.json"
 
 
 def jupyter() -> Path:
-    """Jupyter AI reads a `.jupyter` folder above the chat; the user's own is Jupyter's configuration."""
+    """Return the user's file of Jupyter AI, in Jupyter's configuration directory.
+
+    For projects, Jupyter AI reads a `.jupyter` folder above the chat.
+    """
     return in_home(
         ".jupyter", "mcp_settings.json", variable="JUPYTER_CONFIG_DIR", below=("mcp_settings.json",)
     )()
@@ -113,10 +129,10 @@ def jupyter() -> Path:
 # -- hosts ---------------------------------------------------------------------------------------
 
 MAX_NAME_CHARS: Final = 64
-"""Hosts put the name before the name of each tool, and those may not be long either."""
+"""Characters of a server's name. Hosts prefix each tool's name with it, and limit the length of the whole."""
 
 MAX_FOLDERS: Final = 32
-"""Above a folder: no repository is deeper."""
+"""Folders to search upwards for the root of a repository; deeper ones are not expected."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,38 +141,40 @@ class Host:
 
     Attributes
     ----------
-    key, title : str
-        For the command line; for people.
+    key : str
+        Its name on the command line.
+    title : str
+        Its name in messages.
     member : str
-        Of the file: what holds the entries.
+        The member of the file that holds the entries.
     locate : callable
-        Where the user's own file is on this platform.
+        Returns the path of the user's own file on this platform.
     next_step : str
-        What makes the host take up a new entry.
+        What the user must do so that the host reads a new entry.
     file_format : FileFormat
-        Of its files.
+        The format of its files.
     listed : bool
-        The entries are a list, each with its name in it, and not an object by name.
+        The entries are a list of objects that contain their names, instead of an object by name.
     shape : EntryShape
         How one entry is written.
     project_file : str or None
-        Where a project's file is, from its folder.
+        The path of a project's file, relative to the project's folder.
     by_folder : bool
         The user's own file has entries for single folders too.
     not_in_names : str
-        A pattern for what a name may not have; it becomes "-".
+        A pattern for characters that a name must not contain; each match becomes "-".
     in_lower_case : bool
-        A name has no capital letters.
+        Names must be in lower case.
     new_file : mapping
-        What a file needs beside the entries.
+        The members that a new file needs besides the entries.
     client : str
         The `name` in `clientInfo`, where it is known.
     add : AddCommand or None
-        Its own command.
+        The host's own command that adds a server.
     pasted : bool
-        `jupyter mcp connect` shows what to paste into its file, for it has no such command.
+        `jupyter mcp connect` shows what to paste into its file, because the host has no such command.
     link : str or None
-        An address that a browser opens to add a program, as a template for `add_commands.link_of`.
+        The template of a URL that adds a program when a browser opens it (see `add_commands.link_of`).
     """
 
     key: str
@@ -183,12 +201,12 @@ class Host:
         return self.shape.with_url is not None
 
     def name(self, wanted: str) -> str:
-        """`wanted` as this host takes it.
+        """Return `wanted` as a name that this host accepts.
 
         Raises
         ------
         ValueError
-            Nothing of it is left, or it is too long.
+            No characters are left, or the name is too long or not printable.
         """
         name = wanted.strip().lower() if self.in_lower_case else wanted.strip()
         replaced = re.sub(self.not_in_names, "-", name)
@@ -264,7 +282,7 @@ HOSTS: Final = {
             locate=in_home(".codex", "config.toml", variable="CODEX_HOME", below=("config.toml",)),
             next_step="Start a new session of Codex.",
             file_format="toml",
-            # Without `required`, no tool of ours is in the first turn. The kernel of `run` may start slowly.
+            # Without `required`, the first turn lacks our tools. The kernel of `run` may start slowly.
             shape=EntryShape(
                 headers=("http_headers",),
                 with_command={"required": True, "startup_timeout_sec": 60},
@@ -290,7 +308,7 @@ HOSTS: Final = {
             file_format="jsonc",
             shape=_GOOGLE,
             project_file=".gemini/settings.json",
-            not_in_names=r"[^A-Za-z0-9-]+",  # an underscore ends the server's name in the names of tools
+            not_in_names=r"[^A-Za-z0-9-]+",  # in a tool's name, an underscore ends the server's name
             client="gemini-cli-mcp-client",
             add=AddCommand(
                 "gemini mcp add -s user {env} {name} {command}",
@@ -441,16 +459,16 @@ HOSTS: Final = {
         ),
     )
 }
-"""By key. The first is the one when none is named."""
+"""The hosts by key. The first one is the default."""
 
 
 def files_of(host: str, folder: Path) -> list[Path]:
-    """Where a host looks for its servers when it works in a folder; what counts most comes first.
+    """Return the files in which a host looks for servers when it works in a folder, highest precedence first.
 
     Raises
     ------
     ConfigError
-        The name is not that of a known host.
+        The host is unknown.
     """
     known = host_of(host)
     own = known.locate()
@@ -461,7 +479,7 @@ def files_of(host: str, folder: Path) -> list[Path]:
 
 
 def folders(folder: Path) -> list[Path]:
-    """A folder and those above it up to the root of its repository; without one, only itself."""
+    """Return a folder and those above it up to its repository's root; outside a repository, only itself."""
     folder = folder.absolute()
     above = [folder, *folder.parents][:MAX_FOLDERS]
     roots = [number for number, each in enumerate(above) if os.path.lexists(each / ".git")]
@@ -469,12 +487,12 @@ def folders(folder: Path) -> list[Path]:
 
 
 def host_of(key: str) -> Host:
-    """The host with this key.
+    """Return the host with this key.
 
     Raises
     ------
     ConfigError
-        The key is not that of a known host.
+        The host is unknown.
     """
     if key not in HOSTS:
         raise ConfigError(f"Unknown host {safe_line(key)!r}. Use one of: {', '.join(HOSTS)}.")

@@ -1,21 +1,22 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Files of servers, as people have them for their hosts: read, checked, and turned into servers.
+"""Read the files in which hosts list their servers, check them, and turn entries into servers.
 
 Claude Desktop, Claude Code and Cursor have ``{"mcpServers": {NAME: ENTRY}}``, VS Code has ``{"servers":
-{NAME: ENTRY}}``. An entry starts a command (``command``, ``args``, ``env``, ``envFile``, ``cwd``) or names a
-URL (``url``, ``headers``, and ``type``: "http" or "sse"). Other members belong to the host and are ignored.
+{NAME: ENTRY}}``. An entry has a command (``command``, ``args``, ``env``, ``envFile``, ``cwd``) or a URL
+(``url``, ``headers``, and ``type``: "http" or "sse"). Other members belong to the host and are ignored.
 
-Two steps: `load_servers` checks the form of the whole file, `ServerEntry.server` fills in variables
-(`env`) and applies the rule below to one entry. So an entry that misses a token spoils no other.
+There are two steps: `load_servers` checks the form of the whole file, and `ServerEntry.server` fills in the
+variables (`env`) of one entry and applies the rule below. So an entry with an unset variable does not affect
+the others.
 
-**What a file may set.** A file that is the user's own, such as Claude Desktop's, may set every variable of
-the environment. A *project file* came with a repository and changes with the next pull, and users read its
-command only; but many variables make a harmless-looking command run other code (`LD_PRELOAD`, `PATH`,
+**What a file may set.** A file of the user's own, such as Claude Desktop's, may set every environment
+variable. A *project file* comes with a repository and may change with the next pull. Users look at its
+command only, but many variables make a harmless-looking command run other code (`LD_PRELOAD`, `PATH`,
 `HOME`, `UV_INDEX_URL`, `NODE_OPTIONS`: each loader, interpreter and package manager has its own). So a
-project file may set only variables that are known not to: credentials and settings of a server, by the last
-word of their name (`ALLOWED_WORDS`), and some others (`ALLOWED_NAMES`). `is_project_file` says which files
-these are. Any file may name any variable of the user's environment in its values, and so send it somewhere:
-for a project file, `trust` shows which, and where it goes.
+project file may set only variables that do not: credentials and settings of a server, recognised by the last
+word of the name (`ALLOWED_WORDS`), and a few others (`ALLOWED_NAMES`). `is_project_file` tells these files
+apart. The values in any file may refer to any variable of the user's environment, and so send it somewhere:
+for a project file, `trust` shows the user which variables go where.
 """
 
 from __future__ import annotations
@@ -56,10 +57,10 @@ ALLOWED_WORDS: Final = frozenset(
         *("DEBUG", "LEVEL", "LIMIT", "LOGLEVEL", "MODE", "PORT", "RETRIES", "TIMEOUT", "VERBOSE"),
     }
 )
-"""Last words of variables that a project file may set: no loader, interpreter or package manager that we know
-takes code, a path to code or an address of code from a variable that ends so. Not among them are URL, HOST
-and ENDPOINT (`UV_INDEX_URL`, `DOCKER_HOST`, `HF_ENDPOINT`), USER (`R_PROFILE_USER`), PROJECT (`UV_PROJECT`),
-FILE, PATH, DIR, HOME, OPTIONS, FLAGS and ENV."""
+"""Last words of the names of variables that a project file may set. We know of no loader, interpreter or
+package manager that takes code, or a path or URL of code, from a variable whose name ends in one of them.
+Left out are URL, HOST and ENDPOINT (`UV_INDEX_URL`, `DOCKER_HOST`, `HF_ENDPOINT`), USER (`R_PROFILE_USER`),
+PROJECT (`UV_PROJECT`), FILE, PATH, DIR, HOME, OPTIONS, FLAGS and ENV."""
 
 ALLOWED_NAMES: Final = frozenset(
     {
@@ -71,7 +72,7 @@ ALLOWED_NAMES: Final = frozenset(
         *("NPM_CONFIG_UPDATE_NOTIFIER", "NPM_CONFIG_YES"),
     }
 )
-"""Other variables that a project file may set: addresses of data, and what only says how to write."""
+"""Other variables that a project file may set: addresses and users of data stores, and settings of output."""
 
 PROJECT_FOLDERS: Final = frozenset(
     {
@@ -83,30 +84,30 @@ PROJECT_FOLDERS: Final = frozenset(
         ),
     }
 )
-"""Folders of a project in which hosts look for servers."""
+"""Folders of a project in which hosts look for files of servers."""
 
 PROJECT_NAMES: Final = frozenset({".mcp.json", "mcp.json", "opencode.json", "opencode.jsonc"})
-"""Files of a project in which hosts look for servers."""
+"""Names of files of a project in which hosts look for servers."""
 
 _HEADER_NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 """A token (RFC 9110, 5.6.2)."""
 
 _HEADER_VALUE: Final = re.compile(r"[\t -~]*")
-"""What every server reads the same way (RFC 9110, 5.5)."""
+"""Tabs and printable ASCII, which every server reads the same way (RFC 9110, 5.5)."""
 
 
 @dataclass(frozen=True, slots=True)
 class HttpServerParameters:
-    """Where to find a server over HTTP. Its `repr` shows nothing that may hold a token.
+    """URL and headers of an HTTP server. `repr` leaves both out, because they may hold a token.
 
     Attributes
     ----------
     url : str
-        Its URL.
+        The server's URL.
     headers : mapping
-        Sent with each request.
+        Headers sent with each request.
     sse : bool
-        Whether it is known to speak HTTP+SSE of 2024-11-05; otherwise that is found out.
+        Whether the server uses HTTP+SSE (2024-11-05). When False, the client tries Streamable HTTP first.
     """
 
     url: str = field(repr=False)
@@ -116,22 +117,22 @@ class HttpServerParameters:
 
 @dataclass(frozen=True, slots=True)
 class ServerEntry:
-    """One entry of a file, checked in form, its variables not yet filled in.
+    """One entry of a file. Its form is checked; its variables are not yet filled in.
 
     Attributes
     ----------
     name : str
         Its name in the file.
     type : {"stdio", "http", "sse"}
-        "http" means Streamable HTTP, or HTTP+SSE where that is what the server has.
+        "http" means Streamable HTTP, or HTTP+SSE where the server has only that.
     place : str
         The file and the entry, for messages.
     members : mapping
-        What the file says. It may hold secrets.
+        The entry as in the file. It may hold secrets.
     root : path
-        The folder of the project (or of the file) that relative paths and ``${workspaceFolder}`` mean.
+        The folder of the project (or of the file): the base of relative paths and ``${workspaceFolder}``.
     is_project : bool
-        Whether it stands in a project file.
+        Whether the entry is from a project file.
     """
 
     name: str
@@ -144,18 +145,18 @@ class ServerEntry:
     def server(
         self, environ: Mapping[str, str] | None = None
     ) -> StdioServerParameters | HttpServerParameters:
-        """The server it means here and now.
+        """Return the server, with the variables filled in.
 
         Parameters
         ----------
         environ : mapping, optional
-            Where variables are looked up; this process's environment by default.
+            The variables; this process's environment by default.
 
         Raises
         ------
         ConfigError
-            A variable is not set or not known, a value has no form that can be used, or a project file sets
-            what it may not.
+            A variable is not set, a reference or a value is not valid, or a project file sets a variable that
+            it may not set.
         """
         fill = Expansion(self.place, self.root, os.environ if environ is None else environ)
         if self.type == "stdio":
@@ -215,26 +216,26 @@ class ServerEntry:
 def load_servers(
     source: str | os.PathLike[str] | Mapping[str, Any], *, project: bool | None = None
 ) -> dict[str, ServerEntry]:
-    """Read a file of servers, or what such a file holds.
+    """Read a file of servers, or the contents of one.
 
     Parameters
     ----------
     source
         The path, or the contents as a mapping. Comments and trailing commas are allowed, as in VS Code.
     project : bool, optional
-        Whether the file came with a project (see above); by default its path tells. A mapping is the
-        person's own.
+        Whether the file came with a project (see above). By default `is_project_file` decides from the path;
+        a mapping counts as the user's own.
 
     Returns
     -------
     dict
-        Its entries by name, in the order of the file.
+        The entries by name, in the order of the file.
 
     Raises
     ------
     ConfigError
-        The file cannot be read, is too large, is no JSON, or has a member that cannot be used. The message
-        names file, entry and member, and no value.
+        The file cannot be read, is too large, is not JSON, or has an invalid member. The message has the
+        file, the entry and the member, but never a value: it may be secret.
     """
     if isinstance(source, Mapping):
         return _entries(source, "The servers", Path.cwd(), bool(project))
@@ -247,12 +248,12 @@ def load_servers(
 
 
 def entry_of(source: str | os.PathLike[str] | Mapping[str, Any], name: str | None) -> ServerEntry:
-    """The entry that is meant: the one of that name, or the only one.
+    """Return the entry with this name, or the only entry when `name` is None.
 
     Raises
     ------
     ConfigError
-        There is none, or a name is needed.
+        There is no such entry, or `name` is None and there are several.
     """
     entries = load_servers(source)
     if name is None and len(entries) == 1:
@@ -268,9 +269,9 @@ def entry_of(source: str | os.PathLike[str] | Mapping[str, Any], name: str | Non
 def is_project_file(path: Path) -> bool:
     """Whether a file of servers came with a project.
 
-    Project files are those that have the name or the folder of one (`PROJECT_NAMES`, `PROJECT_FOLDERS`), and
-    links: from elsewhere to such a file, and from inside a repository to anywhere, because a repository
-    brings its links along. The files of the user's own servers (``~/.cursor/mcp.json``) do not count.
+    A project file has a name or a folder for which hosts look (`PROJECT_NAMES`, `PROJECT_FOLDERS`). A link to
+    such a file counts too, and so does every link inside a repository, because a repository can contain
+    links. The user's own files (``~/.cursor/mcp.json``) do not count.
     """
     path = Path(os.path.abspath(path))
     if _is_own(path):
@@ -290,14 +291,14 @@ def _is_own(path: Path) -> bool:
 
 
 def _has_project_place(path: Path) -> bool:
-    # In small letters: some file systems take .MCP.json for .mcp.json.
+    # In lower case, because some file systems open .mcp.json under the name .MCP.json.
     folders = {folder.name.lower() for folder in path.parents}
     return path.name.lower() in PROJECT_NAMES or not PROJECT_FOLDERS.isdisjoint(folders)
 
 
 def _is_linked(path: Path) -> bool:
-    """Whether a path leads through a link that a repository has."""
-    inside = folders(path.parent)[:-1]  # without the root of the repository
+    """Whether a path leads through a link inside a repository."""
+    inside = folders(path.parent)[:-1]  # without the repository's root: a link to it is the user's own
     is_repository = len(inside) > 0 or os.path.lexists(path.parent / ".git")
     return is_repository and any(part.is_symlink() for part in (path, *inside))
 
@@ -322,21 +323,21 @@ def _entries(value: Any, shown: str, root: Path, is_project: bool) -> dict[str, 
 
 
 def checked(name: str, members: Any, shown: str, root: Path, is_project: bool) -> ServerEntry:
-    """One entry, checked in form.
+    """Check the form of one entry and return it.
 
     Parameters
     ----------
     name, members
-        What the file calls it, and says of it.
+        The entry's name and value in the file.
     shown : str
-        What messages call the file.
+        The file's name in messages.
     root, is_project
         See `ServerEntry`.
 
     Raises
     ------
     ConfigError
-        It has no form that can be used.
+        The entry is not valid.
     """
     place = f"{shown}, server {safe_line(name)!r}"
     if not isinstance(members, Mapping):

@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What a `Client` can be pointed at, and how the forms are told apart.
+"""Parse the target of a `Client` into a server: a command, a URL, or a server in memory.
 
-Owns the reading of a target into one of three servers: one to start, one to ask over HTTP, one in memory.
-Opens nothing, and knows no protocol.
+`server_of` only parses; `mcp_jupyter.client.connect` opens the connection.
 """
 
 from __future__ import annotations
@@ -27,17 +26,17 @@ _SCHEME: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 
 
 class InMemoryServer(Protocol):
-    """A server in this process, for instance a `FastMCP`: known by these two methods."""
+    """A server in this process, for instance a `FastMCP`: any object with these two methods."""
 
     def running(self) -> AbstractAsyncContextManager[None]:
-        """The server's whole life, around its conversations."""
+        """Start and stop the server around its connections."""
 
     async def serve(self, channel: Channel) -> None:
-        """Run one conversation until it is closed."""
+        """Serve one connection until its channel is closed."""
 
 
 Server: TypeAlias = StdioServerParameters | HttpServerParameters | InMemoryServer
-"""What can be connected to."""
+"""What a `Client` connects to."""
 
 Target: TypeAlias = (
     str
@@ -48,7 +47,7 @@ Target: TypeAlias = (
     | HttpServerParameters
     | InMemoryServer
 )
-"""What a person may write for it."""
+"""What a caller may pass for a `Server`."""
 
 
 def server_of(
@@ -59,28 +58,30 @@ def server_of(
     env: Mapping[str, str] | None = None,
     cwd: str | os.PathLike[str] | None = None,
 ) -> Server:
-    """Read a target.
+    """Return the server that a target describes.
 
     Parameters
     ----------
     target
-        An ``http://`` or ``https://`` URL; a command, as a list of words or as one text that is split
-        like a shell's (no shell runs it); `StdioServerParameters` or `HttpServerParameters`; a server
-        object; a path to a JSON file of servers (as text it must end in ``.json``), or what such a file
-        holds.
+        An ``http://`` or ``https://`` URL; a command, as a list of words or as one string that is split
+        by a shell's rules (no shell runs it); `StdioServerParameters` or `HttpServerParameters`; a server
+        object; a path to a JSON file of servers (a string must end in ``.json``), or the contents of such
+        a file.
     name : str, optional
-        Which entry of the file; needed when it has several.
+        The entry of the file to use; required when the file has several.
     headers : mapping, optional
-        For a URL: added to those of the file's entry.
-    env, cwd : optional
-        For a command: added to the variables of the file's entry; the directory to start it in.
+        Headers for a URL, added to those of the file's entry.
+    env : mapping, optional
+        Environment variables for a command, added to those of the file's entry.
+    cwd : path, optional
+        The working directory of a command.
 
     Raises
     ------
     ValueError
-        It is nothing of these, or an option does not fit it.
+        The target has none of these forms, or an option does not fit it.
     ConfigError
-        The file cannot be used (`mcp_jupyter.client.config.servers_json`).
+        The file is not valid (see `mcp_jupyter.client.config.servers_json`).
     """
     server = _read(target, name)
     if isinstance(server, StdioServerParameters):
@@ -123,7 +124,10 @@ def _read(target: Target, name: str | None) -> Server:
 
 
 def _is_file(text: str) -> bool:
-    """Whether a text means a file of servers: a path may have spaces, a command does not end like one."""
+    """Whether a string means a file of servers.
+
+    A string with spaces that ends in ``.json`` may also be a command, so the file must exist.
+    """
     if not text.endswith(".json") or _SCHEME.match(text):
         return False
     return " " not in text or Path(text).is_file()

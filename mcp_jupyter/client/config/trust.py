@@ -1,12 +1,10 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What a person has agreed to start or to visit: server definitions that came with a project.
+"""Remember which server definitions of projects the user has agreed to start or to connect to.
 
-Owns what counts as the same definition, how it is shown, and the file that remembers it. Asks nobody.
-
-A project's file changes with the next pull, so what is agreed to is not the file and not the name but all
-that decides what is run or where it leads: the entry as it is written, variables not filled in, and the
-folder it means. When that changes, the person is asked again. (What a command does is not part of it: a
-script that the project brings along may change, as may its `envFile`.)
+A project's file may change with the next pull, so the user agrees to a definition, not to a file or a name.
+A definition is the entry as written, with its variables not filled in, and its folder. When it changes, the
+user is asked again. What the command does is not covered: a script of the project may change, and so may its
+`envFile`. The callers of this module ask the user.
 """
 
 from __future__ import annotations
@@ -30,24 +28,24 @@ from .servers_json import ServerEntry
 __all__ = ["Consent", "ConsentNeeded", "default_path", "require_consent"]
 
 MAX_CONSENTS: Final = 1000
-"""Kept; the oldest go first. A person who has agreed to more is asked once more."""
+"""Consents in the file. Beyond that the oldest are dropped, and the user is asked about them again."""
 
 MAX_FILE_BYTES: Final = 256 * 1024
-"""That many digests, with room to spare."""
+"""Bytes: `MAX_CONSENTS` digests take about 70 KiB."""
 
 _WHAT_RUNS: Final = ("type", "command", "args", "env", "envFile", "cwd", "url", "headers")
-"""The members of an entry that mean something to us."""
+"""The members of an entry that this package uses."""
 
 
 class _Consents(BaseModel):
-    """What the file holds: the digests, oldest first."""
+    """Contents of the file: the digests, oldest first."""
 
     version: Literal[1]
     digests: list[Annotated[str, Field(pattern=r"\A[0-9a-f]{64}\z")]]
 
 
 def default_path() -> Path:
-    """Where this user's consents are remembered."""
+    """Return the file that holds this user's consents."""
     from jupyter_core.paths import jupyter_data_dir
 
     return Path(jupyter_data_dir()) / "mcp_jupyter" / "consents.json"
@@ -55,18 +53,18 @@ def default_path() -> Path:
 
 @dataclass(frozen=True, slots=True)
 class Consent:
-    """A person's consent to one definition, given or not.
+    """The user's consent to one definition, given or not.
 
     Attributes
     ----------
     digest : str
         SHA-256 of the definition.
     summary : str
-        What would be run or visited, on one line, for the user: as the file has it, with all values.
+        The command or the URL, with all its values as in the file, on one line, to be shown to the user.
     variables : str
-        Which variables of the user's environment would be sent where, on one line; empty when none.
+        Which variables of the user's environment would be sent where, on one line; may be empty.
     path : Path
-        The file that remembers.
+        The file of consents.
     """
 
     digest: str
@@ -76,38 +74,38 @@ class Consent:
 
     @classmethod
     def of(cls, entry: ServerEntry, path: Path | None = None) -> Consent:
-        """What there is to agree to.
+        """Return the consent that an entry needs.
 
         Parameters
         ----------
         entry : ServerEntry
-            As the file has it.
+            The entry, with its variables not filled in.
         path : Path, optional
-            `default_path` when None.
+            The file of consents; `default_path` when None.
         """
         written = {member: entry.members[member] for member in _WHAT_RUNS if member in entry.members}
         definition = {"kind": entry.type, "root": os.fspath(entry.root), "entry": written}
-        canonical = json.dumps(definition, sort_keys=True, separators=(",", ":"))  # ASCII, whatever is in it
+        canonical = json.dumps(definition, sort_keys=True, separators=(",", ":"))  # ASCII only
         digest = hashlib.sha256(canonical.encode()).hexdigest()
         return cls(digest, _summary(entry), _variables(entry), path or default_path())
 
     def is_known(self) -> bool:
-        """Whether it was given before.
+        """Whether the user has agreed to this definition before.
 
         Raises
         ------
         ConfigError
-            The file that remembers cannot be trusted.
+            The file of consents cannot be trusted.
         """
         return self.digest in self._known()
 
     def remember(self) -> None:
-        """Remember that it is given.
+        """Remember that the user agrees to this definition.
 
         Raises
         ------
         ConfigError
-            The file that remembers cannot be trusted or written.
+            The file of consents cannot be trusted or written.
         """
         with self._file.locked():
             before = self._known()
@@ -126,23 +124,27 @@ class Consent:
 
 
 class ConsentNeeded(ConfigError):
-    """A project's entry was not agreed to yet. The message shows it; it is fit to be shown whole."""
+    """The user has not agreed to a project's entry yet. The message describes it and is safe to show."""
 
 
 def require_consent(entry: ServerEntry, *, is_trusted: bool) -> None:
-    """Refuse an entry that came with a project and that the user has not agreed to (SECURITY, T32).
+    """Refuse an entry that came with a project and that the user has not agreed to.
+
+    Without this rule, cloning a repository and using its servers would run whatever command it has.
 
     Parameters
     ----------
+    entry : ServerEntry
+        The entry, with its variables not filled in.
     is_trusted : bool
         Whether the user agrees to it now (`--trust`); this is remembered.
 
     Raises
     ------
     ConsentNeeded
-        The user has not agreed to what the entry says now.
+        The user has not agreed to the entry in its present form.
     ConfigError
-        The file that remembers cannot be used.
+        The file of consents cannot be used.
     """
     if not entry.is_project:
         return
@@ -172,7 +174,7 @@ def _summary(entry: ServerEntry) -> str:
 
 
 def _variables(entry: ServerEntry) -> str:
-    """Each variable of the user's that the entry refers to, with its destination."""
+    """Return the user's variables that the entry refers to, each with its destination."""
     members = entry.members
     if entry.type == "stdio":
         places = [("the command", members["command"]), ("the folder", members.get("cwd", ""))]
@@ -196,6 +198,6 @@ def _cut(text: str) -> str:
 
 
 def _quoted(word: str) -> str:
-    """A word of a command, or a value: in quotes where its end would not be seen."""
+    """Return a word of a command or a value, in quotes where it would be unclear where it ends."""
     is_plain = word and word.isprintable() and not any(char in " \"'," for char in word)
     return word if is_plain else json.dumps(word)
