@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Record and replay of calls, at the level of meaning: what was asked and answered, and what happened then.
+"""Record the requests of a notebook's clients with their results, and replay them without the servers.
 
-A `Cassette` is a file beside a notebook; each server the notebook calls is a `Track` of it, given to
-``Client(cassette=...)``. Imported when one is used.
+A `Cassette` is a file beside a notebook. It has a `Track` for each server that the notebook calls, which is
+passed to ``Client(cassette=...)``. Requests are recorded with their params and events, not as bytes on the
+wire. This package is imported only when a cassette is used.
 """
 
 from __future__ import annotations

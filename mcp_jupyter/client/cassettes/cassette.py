@@ -1,11 +1,9 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""A cassette: one file beside a notebook, with a track for each server the notebook calls.
+"""A cassette: one file beside a notebook, with a track for each server that the notebook calls.
 
-Owns the mode, when the file is written, and whose recording stands when two write it. What is recorded and
-how it is played is `recorder`'s and `replayer`'s.
-
-All of it belongs to one thread: that of the event loop whose clients are given its tracks. What two processes
-record of different servers is merged in the file; of the same server the last one to write stands.
+A cassette belongs to one thread: that of the event loop of the clients that use its tracks. When two
+processes record different servers, the file gets both recordings; when they record the same server, the last
+writer wins. `recorder` decides what is recorded, `replayer` how it is replayed.
 """
 
 from __future__ import annotations
@@ -58,22 +56,22 @@ _Connect: TypeAlias = Callable[[], AbstractAsyncContextManager[Opened]]
 VARIABLE: Final = "MCP_JUPYTER_CASSETTES"
 
 SAVE_SECONDS: Final = 0.5
-"""From the first call that is not saved yet to the next writing: what a crash may cost."""
+"""Seconds from the first unsaved call to the next write, more if writing is slow: a crash may lose these."""
 
 REST_PER_SAVE: Final = 20
-"""Times as long as a writing took nothing is written: a long recording must not keep its loop busy."""
+"""The pause after a write, as a multiple of its duration: large files must not keep the event loop busy."""
 
 MAX_ALIAS_CHARS: Final = 200
 """Characters of a server's name, which is a key of the file."""
 
 
 def mode_from_environment() -> Mode:
-    """What MCP_JUPYTER_CASSETTES says; "off" when it is not set.
+    """Return the mode that MCP_JUPYTER_CASSETTES has; "off" when it is not set.
 
     Raises
     ------
     ConfigError
-        It says something else.
+        The variable has another value.
     """
     said = os.environ.get(VARIABLE, "").strip().lower()
     for mode in get_args(Mode):
@@ -83,23 +81,26 @@ def mode_from_environment() -> Mode:
 
 
 def cassette_path(notebook_path: Path) -> Path:
-    """Where a notebook's cassette is: `analysis.cassette.json` beside `analysis.ipynb`."""
+    """Return the path of a notebook's cassette: `analysis.cassette.json` beside `analysis.ipynb`."""
     return notebook_path.with_name(f"{notebook_path.stem}.cassette.json")
 
 
 class Cassette:
-    """All recordings of one notebook. Make it with `open`.
+    """All recordings of one notebook. Create it with `open`.
 
     Parameters
     ----------
     file : CassetteFile
+        The file on disk.
     mode : {"off", "record", "replay"}
+        See `open`.
     redactor : Redactor
+        Removes secrets from what is recorded.
 
     Attributes
     ----------
     is_saved : bool
-        Whether all that was recorded is in the file.
+        Whether the file has everything that was recorded.
     """
 
     def __init__(self, file: CassetteFile, mode: Mode, redactor: Redactor) -> None:
@@ -132,22 +133,23 @@ class Cassette:
         path
             See `cassette_path`.
         mode : {"off", "record", "replay"}
-            "record" begins with what is there: a server's recording is replaced once that server has
-            answered anew, and those of other servers stay. "replay" changes nothing.
+            "record" starts from the existing file: a server's recording is replaced when its first new call
+            has a result, and those of other servers stay. "replay" does not change the file.
         secrets : iterable of str
-            Never written, in any of their usual encodings. What the client knows (headers, variables for a
-            command, tokens) need not be repeated here, unless it is short and looks like a word.
+            Texts that are never written, in any of their usual encodings. Secrets that the client knows
+            (headers, variables of a command, tokens) need not be repeated here, unless they are short and
+            look like a word.
         redact : iterable of str
-            Regular expressions of more that is never written.
+            Regular expressions of further texts that are never written.
         no_redact : iterable of str
-            Names of parameters that are written although they are called like a secret (`tokens`).
+            Names of parameters whose values are written although the name suggests a secret (`tokens`).
 
         Raises
         ------
         CassetteError
-            There is no such file to replay, or what is there is no cassette.
+            There is no such file to replay, or the file is not a cassette.
         ConfigError
-            The mode is none, or a pattern cannot be used.
+            The mode or a pattern is not valid.
         """
         if mode not in get_args(Mode):
             raise ConfigError(f"A cassette's mode must be record, replay or off, not {mode!r}.")
@@ -155,35 +157,38 @@ class Cassette:
 
     @property
     def path(self) -> Path:
-        """Where it is."""
+        """The path of the file."""
         return self._file.path
 
     @property
     def recordings(self) -> dict[str, Recording]:
-        """What there is of each server, by alias."""
+        """The recording of each server, by alias; the new one once it has a call."""
         mine = {alias: recorder.recording for alias, recorder in self._recorders.items()}
         return self._there | {alias: recording for alias, recording in mine.items() if recording.interactions}
 
     @property
     def is_current(self) -> bool:
-        """Whether the file is still what was read, or written, here."""
+        """Whether the file is unchanged since this cassette last read or wrote it."""
         return not self._file.is_changed
 
     def track(self, alias: str, place: str | None = None) -> Track:
-        """The part for one server, to be given to ``Client(cassette=...)``.
+        """Return the track of one server, for ``Client(cassette=...)``.
 
-        A server that is connected a second time goes on where it was: its calls are recorded after those of
-        before, and played from there.
+        A second connection to the same server continues its track: calls are appended to the earlier ones,
+        or replayed from there on.
 
         Parameters
         ----------
+        alias : str
+            The server's name, at most `MAX_ALIAS_CHARS` long.
         place : str, optional
-            Where in a notebook it is connected: connected there again, it is recorded, or played, anew.
+            An id of the place in the notebook that connects. A second connection from the same place starts
+            over: it replaces what that place recorded, or replays from the first call on.
 
         Raises
         ------
         CassetteError
-            To be replayed, and there is no recording of such a server.
+            The alias is not valid, or the cassette is to be replayed and has no recording of this server.
         """
         if not alias or len(alias) > MAX_ALIAS_CHARS:
             raise CassetteError(f"A server's name in a cassette has 1 to {MAX_ALIAS_CHARS} characters.")
@@ -195,21 +200,21 @@ class Cassette:
         return Track(self, alias, place)
 
     def save(self) -> None:
-        """Write what was recorded here. Of servers that were not, what another process wrote stays.
+        """Write the recordings made here; recordings of other servers that another process wrote are kept.
 
-        Clients that record see to it themselves: soon after each call, and when they close.
+        Recording clients call this themselves, soon after each call and when they close.
 
         Raises
         ------
         CassetteError
-            It cannot be written.
+            The file cannot be written.
         """
         if self.mode == "record":
             with self._file.writing(), FileLock(self.path):
                 self._save()
 
     async def save_async(self) -> None:
-        """Do as `save` does, for code on an event loop: other tasks run while another process writes."""
+        """Do the same as `save`, without blocking the event loop while another process holds the lock."""
         if self.mode == "record":
             with self._file.writing():
                 async with FileLock(self.path):
@@ -238,12 +243,18 @@ class Cassette:
     def record(
         self, alias: str, opening: Opening, kept: Callable[[], None], place: str | None = None
     ) -> Recorder:
-        """Begin to record a server anew; what there is of it stays until the first call is answered.
+        """Return the recorder for a connection to a server.
+
+        The earlier recording of this server stays in the file until the new one has a call with its result.
 
         Parameters
         ----------
+        alias : str
+            The server's name.
+        opening : Opening
+            How the connection was opened, without secrets.
         kept : function
-            Called whenever there is something to be saved.
+            Called whenever there is something to save.
         place : str, optional
             See `track`.
         """
@@ -253,12 +264,12 @@ class Cassette:
             return known
         before = self.recordings.get(alias)
         if before is not None:
-            self._there[alias] = before  # until the new one has something to show
+            self._there[alias] = before  # until the new recording has a call
         made = self._recorders[alias] = Recorder(alias, opening, before, self.redactor, kept, place)
         return made
 
     def replayer(self, alias: str, place: str | None = None) -> Replayer:
-        """What plays a server: the one that has played it already, unless `place` connects it again."""
+        """Return the replayer of a server: the current one, or a new one when `place` connects again."""
         made, places = self._replayers.get(alias, (None, set()))
         if made is None or place in places:
             made, places = Replayer(alias, self._there[alias], self.redactor), set()
@@ -269,14 +280,14 @@ class Cassette:
 
 
 class Track:
-    """One server in a cassette. From `Cassette.track`; a client has it to itself.
+    """One server in a cassette, from `Cassette.track`. Each client needs its own.
 
     Attributes
     ----------
     alias : str
         The server's name.
     drift : list of str
-        While recording: how the tools differ from those recorded before.
+        In a recording track, how the tools differ from those recorded before, one line each.
     """
 
     def __init__(self, cassette: Cassette, alias: str, place: str | None = None) -> None:
@@ -287,7 +298,7 @@ class Track:
 
     @property
     def mode(self) -> Mode:
-        """The cassette's."""
+        """The cassette's mode."""
         return self._cassette.mode
 
     @property
@@ -296,11 +307,11 @@ class Track:
 
     @property
     def recording(self) -> Recording | None:
-        """What there is of this server."""
+        """The recording of this server, or None."""
         return self._cassette.recordings.get(self.alias)
 
     def keep_secret(self, text: str) -> None:
-        """Leave `text` out of what is written from now on, also where it stands already."""
+        """Redact `text` from now on, also in what was recorded but is written later."""
         if self._recorder is None:
             self._cassette.redactor.keep(text)
         else:
@@ -308,14 +319,14 @@ class Track:
 
     @asynccontextmanager
     async def connected(self, connect: _Connect, new_session: SessionFactory) -> AsyncIterator[Opened]:
-        """A session that is recorded, or one that is played: what `Client` opens in place of its own.
+        """Open a session that records or replays, in place of the client's own.
 
         Parameters
         ----------
         connect : callable
-            Opens the real one. Not called for a replay.
+            Opens the connection to the real server. Not called for a replay.
         new_session : callable
-            Makes a session of a pair.
+            Makes a session from a channel pair.
         """
         opening: AbstractAsyncContextManager[Opened]
         if self.mode == "replay":
@@ -368,19 +379,19 @@ def _opened(session: ClientSession, opening: Opening, replayer: Replayer, alias:
 
 
 class _Saver:
-    """Writes a cassette while it grows: soon, but not for each call. A task of the client's that records."""
+    """Writes a growing cassette in the background, with pauses. It runs as a task of the recording client."""
 
     def __init__(self, cassette: Cassette) -> None:
         self._wanted = anyio.Event()
         self._cassette = cassette
 
     def want(self) -> None:
-        """Have it saved soon."""
+        """Request a save, which `run` makes soon."""
         self._cassette.is_saved = False
         self._wanted.set()
 
     async def finish(self) -> None:
-        """Save what is not saved yet, also what could not be saved before."""
+        """Save if anything is unsaved, for instance after a failed save."""
         if not self._cassette.is_saved:
             await self._save()
 
@@ -389,6 +400,7 @@ class _Saver:
         rest = SAVE_SECONDS
         while True:
             await self._wanted.wait()
+            # Calls that end during the pause share one write.
             await anyio.sleep(rest)
             self._wanted = anyio.Event()
             began = time.monotonic()
@@ -396,7 +408,7 @@ class _Saver:
             rest = max(SAVE_SECONDS, REST_PER_SAVE * (time.monotonic() - began))
 
     async def _save(self) -> None:
-        """Save now; calls go on when that fails, and what was wrong is logged."""
+        """Save now. A failure is logged only, so that calls go on."""
         try:
             await self._cassette.save_async()
         except CassetteError as exc:
@@ -409,19 +421,22 @@ class _Saver:
 def pruned(
     recordings: Mapping[str, Recording], servers: Collection[str]
 ) -> tuple[dict[str, Recording], list[str]]:
-    """Remove recordings and repeated calls.
+    """Remove whole recordings, and calls that a replay does not need.
+
+    A replay repeats the last recorded result of calls with the same params. So the last call is not needed
+    when the call before it with the same params has the same result.
 
     Parameters
     ----------
+    recordings : mapping
+        Recordings by alias; not changed.
     servers : collection of str
-        Aliases of the servers whose recordings go altogether. Of the others those calls go that a replay does
-        not need: the last calls with the same params, if the one before has the same result, which is then
-        repeated.
+        Aliases of the servers whose recordings are removed.
 
     Returns
     -------
     recordings : dict
-        What remains.
+        The remaining recordings.
     gone : list of str
         A line for each removed recording or call.
     """
@@ -464,29 +479,26 @@ def _named(call: Interaction) -> str:
 
 # -- file ----------------------------------------------------------------------------------------
 #
-# A cassette on disk: read within bounds, replaced whole, for its owner's eyes only.
-#
-# Owns what makes a file unfit to be read or replaced, and when another process has changed it. Does not know
-# what is in it.
+# A cassette on disk. It is read up to a maximum size, replaced as a whole, and readable by its owner only.
 
 MAX_FILE_BYTES: Final = 64 * 1024 * 1024
-"""A run with a few plots has one or two MiB; more than this no repository should hold."""
+"""Bytes. A run with a few plots has one or two MiB; a larger file does not belong in a repository."""
 
 _State = tuple[int, int, int]
 
 
 class CassetteFile:
-    """A path, and what was last seen there.
+    """A cassette's file, and its state when it was last read or written here.
 
     Parameters
     ----------
     path : Path
-        Its folder must exist.
+        The file. Its folder must exist before it is written.
 
     Attributes
     ----------
     shown : str
-        What messages call it.
+        The file's name in messages.
     """
 
     def __init__(self, path: Path) -> None:
@@ -496,7 +508,7 @@ class CassetteFile:
 
     @property
     def is_changed(self) -> bool:
-        """Whether somebody else has written it since it was last read or written here."""
+        """Whether another process has written the file since it was last read or written here."""
         try:
             return _state(self.path.lstat()) != self._seen
         except FileNotFoundError:
@@ -505,12 +517,12 @@ class CassetteFile:
             return True
 
     def read(self) -> bytes | None:
-        """Its contents; None when there is no such file.
+        """Return the contents, or None when there is no such file.
 
         Raises
         ------
         CassetteError
-            It cannot be read, is a link or not a plain file, or has more than `MAX_FILE_BYTES`.
+            The file cannot be read, is a link or not a plain file, or has more than `MAX_FILE_BYTES`.
         """
         try:
             content, status = read_plain(self.path, MAX_FILE_BYTES)
@@ -523,13 +535,13 @@ class CassetteFile:
         return content
 
     def check_writable(self) -> None:
-        """Refuse what would be written for nothing.
+        """Raise if the file cannot be written, before anything is recorded.
 
         Raises
         ------
         CassetteError
-            There is no such folder, or the file is marked as not to be written. To replace it takes no right
-            to write it, but whoever marked it meant that.
+            The folder does not exist, or the file is read-only. The system would let us replace a read-only
+            file, but the user has marked it so that it stays as it is.
         """
         if not self.path.parent.is_dir():
             raise CassetteError(f"{self.shown} cannot be written: there is no such folder.")
@@ -540,12 +552,12 @@ class CassetteFile:
                 )
 
     def write(self, content: bytes) -> None:
-        """Put `content` in its place, at once or not at all, with mode 0600.
+        """Replace the file by `content` atomically, with mode 0600.
 
         Raises
         ------
         CassetteError
-            It cannot be written, or is a link or not a plain file.
+            The file cannot be written, is a link or not a plain file, or would exceed `MAX_FILE_BYTES`.
         """
         self.check_writable()
         if len(content) > MAX_FILE_BYTES:
@@ -557,7 +569,7 @@ class CassetteFile:
 
     @contextmanager
     def writing(self) -> Iterator[None]:
-        """Raise `CassetteError` for what keeps the file from being locked or written in the body."""
+        """Turn errors of locking or writing the file in the body into `CassetteError`."""
         try:
             yield
         except (OSError, ValueError) as exc:

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Compare calls and tools with recorded ones.
 
-Two calls are the same if their canonical params are. Numbers are compared by value (1 is 1.0, but not true),
-and objects without regard to the order of their keys. NaN and infinities are null, as they are on the wire. A
-redaction mark in a recording matches everything.
+Two calls are the same if their canonical params are equal. Numbers are compared by value (1 equals 1.0, but
+not true), and objects regardless of the order of their keys. NaN and infinities become null, as on the wire.
+A redaction mark in a recording matches everything.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ __all__ = ["canonical", "drift", "key_of", "matches", "plain", "pretty", "same_t
 
 
 MAX_LINES: Final = 200
-"""Lines of one report: a server may be another one altogether."""
+"""Lines of one report, which a different server could make very long."""
 
 
 def drift(recorded: Sequence[Mapping[str, Any]], now: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -36,7 +36,7 @@ def drift(recorded: Sequence[Mapping[str, Any]], now: Sequence[Mapping[str, Any]
     Returns
     -------
     list of str
-        A line for each difference, tools in the recorded order and new ones last; empty when there is none.
+        A line for each difference: tools in the recorded order, new ones last.
     """
     before, after = _by_name(recorded), _by_name(now)
     lines = []
@@ -127,12 +127,12 @@ def _json(value: Any) -> str:
 
 
 def plain(value: Any) -> Any:
-    """Return a value as its receiver would read it: dicts, lists, texts, numbers, booleans, null.
+    """Return a value as its receiver would read it: dicts, lists, strings, numbers, booleans, None.
 
     Raises
     ------
     TypeError
-        Something in it has no JSON form.
+        A part of the value has no JSON form, or the value is nested too deeply.
     """
     try:
         return from_json(dumps(value))
@@ -146,7 +146,7 @@ def canonical(method: str, params: Mapping[str, Any]) -> dict[str, Any]:
     Raises
     ------
     TypeError
-        Something in them has no JSON form.
+        A part of the params has no JSON form, or they are nested too deeply.
     """
     wire = plain({name: value for name, value in params.items() if name != "_meta"})
     if method in ("tools/call", "prompts/get") and wire.get("arguments") is None:
@@ -165,7 +165,7 @@ def _ordered(value: Any) -> Any:
 
 
 def key_of(method: str, params: Mapping[str, Any]) -> str:
-    """Return the same text for calls that are the same, given canonical params without a mark."""
+    """Return a key that is equal for equal calls, given canonical params; marks are compared literally."""
     return f"{method} {json.dumps(_numbers(params), ensure_ascii=False)}"
 
 
@@ -178,12 +178,12 @@ def _numbers(value: Any) -> Any:
 
 
 def pretty(value: Any) -> str:
-    """Return JSON for a user: indented, in the characters of its language, safe to show."""
+    """Return JSON to show to the user: indented, without ASCII escapes, safe to display."""
     return safe_block(json.dumps(value, indent=2, ensure_ascii=False), None)
 
 
 def matches(recorded: Any, given: Any) -> bool:
-    """Whether `given` is what was recorded; where that has a mark, it may be anything."""
+    """Whether `given` equals the recorded value. A redaction mark in the recording matches anything."""
     if isinstance(recorded, str):
         return recorded == MARK or (isinstance(given, str) and same_text(recorded, given))
     if isinstance(recorded, dict):
@@ -212,7 +212,7 @@ def _same_objects(recorded: dict[str, Any], given: dict[str, Any]) -> bool:
 
 
 def same_text(recorded: str, given: str) -> bool:
-    """Whether a text is the recorded one, with any text in place of each mark."""
+    """Whether a text equals the recorded one, with any text in place of each mark."""
     first, *rest = recorded.split(MARK)
     if not rest:
         return recorded == given
@@ -229,7 +229,7 @@ def same_text(recorded: str, given: str) -> bool:
 
 
 def veiled(recorded: Any, given: Any) -> Any:
-    """Return `given` with the recorded value wherever the two match: a mark stays a mark."""
+    """Return `given` with the recorded value wherever the two match, so that marks stay and secrets go."""
     if matches(recorded, given):
         return recorded
     if isinstance(recorded, dict) and isinstance(given, dict):

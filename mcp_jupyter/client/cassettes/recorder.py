@@ -37,13 +37,13 @@ __all__ = ["Recorder"]
 log = logging.getLogger(__name__)
 
 MAX_BYTES: Final = 48 * 1024 * 1024
-"""Of one server's calls: three quarters of what a file may have, so that others have room."""
+"""Characters of one server's calls: three quarters of a file's `MAX_FILE_BYTES`, to leave room for others."""
 
 _STEP: Final = ("progress", "total", "message")
 
 
 class _Noted:
-    """A progress callback that has each step noted when it arrives, in the order of all that arrives."""
+    """A progress callback with an `arrived` hook, called for each notification in the order of arrival."""
 
     def __init__(self, on_progress: ProgressCallback, arrived: Callable[[Mapping[str, Any]], None]) -> None:
         self._on_progress = on_progress
@@ -54,27 +54,27 @@ class _Noted:
 
 
 class Recorder:
-    """Keeps one conversation. Belongs to the event loop of its session.
+    """Records the requests of one server's connections. Belongs to the event loop of its session.
 
     Parameters
     ----------
     alias : str
-        The server's.
+        The server's name.
     opening : Opening
-        How the conversation began; without its secrets.
+        How the connection was opened, without secrets.
     before : Recording or None
-        What there was of this server, to compare the tools with.
+        The earlier recording of this server, whose tools are compared with the new ones.
     redactor : Redactor
-        The cassette's.
+        The cassette's redactor.
     kept : function
-        Called whenever there is something new to be saved.
+        Called whenever there is something new to save.
     place : str, optional
         See `go_on`.
 
     Attributes
     ----------
     recording : Recording
-        What was kept. It grows.
+        The recording, which grows with each call.
     drift : list of str
         How the server's tools differ from those recorded before, once they have been listed.
     """
@@ -99,21 +99,21 @@ class Recorder:
         self._generation = redactor.generation
         self._kept = kept
         self._under_way: list[Interaction] = []
-        self._early: list[Event] = []  # before the first call
+        self._early: list[Event] = []  # events before the first call
         self._bytes = self._begun_calls = 0
         self._warned = False
-        self._parts: list[tuple[str | None, int]] = [(place, 0)]  # of each connection, where its calls begin
+        self._parts: list[tuple[str | None, int]] = [(place, 0)]  # each connection's place and first call
 
     def go_on(self, opening: Opening, kept: Callable[[], None], place: str | None = None) -> None:
-        """Keep another conversation with the server, after those before.
+        """Append another connection to the same server.
 
         Parameters
         ----------
         opening, kept
-            Of this one.
+            Those of the new connection.
         place : str, optional
-            Where it was asked for. When one was asked for there before, this is the same once more: what was
-            kept from then on is dropped.
+            An id of the place in the notebook that connects. When that place has connected before (its cell
+            is run again), all calls recorded since then are dropped.
         """
         calls = self.recording.interactions
         places = [known for known, _ in self._parts]
@@ -138,7 +138,7 @@ class Recorder:
         except McpError as exc:
             self._settle(call, error=exc.to_dict())
             raise
-        except BaseException:  # cancelled, timed out or cut off: no answer that could be given again
+        except BaseException:  # cancelled, timed out or disconnected: there is no response to replay
             self._drop(call)
             raise
         self._settle(call, result=result)
@@ -151,6 +151,7 @@ class Recorder:
             self._warn(f"an event is left out: {exc}")
             return
         calls = self.recording.interactions
+        # Notifications do not name a request, so they are kept with the newest call under way.
         if self._under_way:
             self._add(self._under_way[-1].events, kept)
         elif len(calls) == self._start:
@@ -165,23 +166,24 @@ class Recorder:
         self._kept()
 
     def refresh(self) -> None:
-        """Look at all that is kept once more, when secrets were learned since."""
+        """Redact the recorded calls again if the redactor has learned secrets since."""
         while self._generation != self._redactor.generation:
             self._generation = self._redactor.generation
             again = self._redactor.again
             opening = self.recording.opening
             self._early = again(self._early)
             self.recording.opening = replace(opening, result=again(opening.result))
+            # Calls under way have params already, which may hold a secret that was learned later.
             for call in [*self.recording.interactions, *self._under_way]:
                 call.params, call.result, call.error = map(again, (call.params, call.result, call.error))
                 call.events, call.afterwards = again(call.events), again(call.afterwards)
                 call.text = None
 
-    # -- what is kept --------------------------------------------------------------------------
+    # -- calls ---------------------------------------------------------------------------------
 
     @property
     def _start(self) -> int:
-        """Where the calls of the last connection begin."""
+        """The index of the current connection's first call."""
         return self._parts[-1][1]
 
     def _begun(self, request: InterceptedRequest) -> Interaction | None:
@@ -249,7 +251,7 @@ class Recorder:
     def _drop(self, call: Interaction) -> None:
         self._under_way.remove(call)
         for event in call.events:
-            if "notification" in event:  # it may have been meant for all
+            if "notification" in event:  # it may concern the whole connection
                 self.observe(event)
 
     def _add(self, events: list[Event], event: Event) -> None:
@@ -275,7 +277,7 @@ class Recorder:
     # -- the tools -----------------------------------------------------------------------------
 
     def _look_at_tools(self, call: Interaction) -> None:
-        """Learn the schemas of the first listing, and compare them with those of before."""
+        """Redact by the schemas of the first complete listing, and compare them with the earlier ones."""
         if self._is_listed or call.method != "tools/list":
             return
         calls = self.recording.interactions[self._start :]
@@ -284,6 +286,7 @@ class Recorder:
             return
         self._is_listed, self._tools = True, tools
         self._schemas = {str(tool.get("name")): tool for tool in tools}
+        # Calls before the listing were redacted without these schemas, so they are redacted again.
         for earlier in calls:
             earlier.params = self._redactor.params(earlier.method, earlier.params, self._schemas)
             if earlier.method == "tools/call" and earlier.result is not None:

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The content of a cassette: recordings of servers, written as JSON and read again.
+"""The contents of a cassette: recordings of servers, written as JSON by `render` and read by `parse`.
 
-The file is not trusted: `parse` checks every member of it.
+The file is not trusted, so `parse` checks the form of every call and event.
 """
 
 from __future__ import annotations
@@ -33,19 +33,19 @@ __all__ = [
 
 
 VERSION: Final = 1
-"""Of the form; a reader refuses one it does not know."""
+"""Version of the file's form; `parse` refuses any other."""
 
 MAX_DEPTH: Final = 150
-"""Of one message's JSON: the parser goes to 200, of which the file's own form takes some."""
+"""Levels of nesting in one message: the parser stops at 200, and the file itself adds a few levels."""
 
 MAX_INTERACTIONS: Final = 10_000
-"""Of one server: a notebook's run has dozens, and nobody reviews more."""
+"""Calls of one server: a notebook's run has dozens, and more cannot be reviewed."""
 
 MAX_EVENTS: Final = 1_000
-"""Of one call, before its answer or after it: more progress than this nobody looks at."""
+"""Events of one call, before its result and again after it: more progress is of no use."""
 
 MAX_SERVERS: Final = 100
-"""Of one notebook."""
+"""Servers of one notebook, which are far fewer; a bound for files that are not trusted."""
 
 _REMEDY: Final = "Take back a copy that is one, or remove it and record anew."
 
@@ -54,24 +54,26 @@ _OPENINGS: Final = ("initialize", "server/discover")
 
 @dataclass(slots=True)
 class Interaction:
-    """One call: what was asked and what came of it.
+    """One request with its result.
 
     Attributes
     ----------
-    method, params
-        Canonical.
+    method : str
+        The MCP method.
+    params : dict
+        The params in canonical form (see `compare.canonical`).
     events : list of Event
-        What happened before the answer, in order.
+        What arrived before the result, in order.
     result, error : dict or None
-        The answer: one of the two.
+        The response: one of the two.
     afterwards : list of Event
-        What happened after it, before the next call.
+        Notifications after the response and before the next call.
     text : str or None
-        The whole as it stands in the file, where that is known.
+        The JSON of the call in the file, where it is already rendered.
     number : int
-        Its place in the order of calls.
+        Its position in the order of requests.
     weak : set of str
-        Secrets among its params that are searched for in its own answer only. Never written.
+        Secrets in its params that are searched for in its own response only. Never written.
     """
 
     method: str
@@ -85,7 +87,7 @@ class Interaction:
     weak: set[str] = field(default_factory=set, repr=False)
 
     def to_dict(self) -> dict[str, Any]:
-        """Its form in the file."""
+        """Return the call in the form of the file."""
         answer = {"error": self.error} if self.result is None else {"result": self.result}
         return {
             "method": self.method,
@@ -98,18 +100,18 @@ class Interaction:
 
 @dataclass(frozen=True, slots=True)
 class Opening:
-    """How a conversation began.
+    """How a connection was opened.
 
     Attributes
     ----------
     method : str
         `initialize` or `server/discover`.
     version : str
-        The protocol version that was spoken then.
+        The negotiated protocol version.
     result : dict
-        What the server said.
+        The server's result.
     capabilities : dict or None
-        What the client declared; a server may have other tools for another client. None in files of older
+        The capabilities that the client declared; a server's tools may depend on them. None in files of older
         versions of this package.
     """
 
@@ -119,21 +121,21 @@ class Opening:
     capabilities: dict[str, Any] | None = None
 
     def to_dict(self) -> dict[str, Any]:
-        """Its form in the file."""
+        """Return the opening in the form of the file."""
         declared = {} if self.capabilities is None else {"capabilities": self.capabilities}
         return {"method": self.method, "version": self.version, **declared, "result": self.result}
 
 
 @dataclass(slots=True)
 class Recording:
-    """One conversation with one server, from its opening on."""
+    """The recorded calls of one server, and how the connection was opened."""
 
     opening: Opening
     interactions: list[Interaction] = field(default_factory=list)
 
 
 def listed_tools(recording: Recording) -> list[dict[str, Any]] | None:
-    """The tools of the first listing, all its pages; None when the recording has no whole one."""
+    """Return the tools of the first complete `tools/list`, all pages; None when there is no complete one."""
     tools: list[dict[str, Any]] = []
     expected = None
     for interaction in recording.interactions:
@@ -153,7 +155,7 @@ def listed_tools(recording: Recording) -> list[dict[str, Any]] | None:
 
 
 def render(recordings: Mapping[str, Recording]) -> str:
-    """The contents of a file. Calls whose text is known are not written anew: that is what takes time."""
+    """Return the contents of a file. Calls with a `text` are not rendered again, which would take long."""
     servers = ",\n".join(_server(alias, recordings[alias]) for alias in sorted(recordings))
     inner = f"{{\n{servers}\n  }}" if servers else "{}"
     return f'{{\n  "cassette": {VERSION},\n  "servers": {inner}\n}}\n'
@@ -171,31 +173,33 @@ def _server(alias: str, recording: Recording) -> str:
 
 
 def text_of(interaction: Interaction) -> str:
-    """A call as it stands in a file."""
+    """Return the JSON of a call in the file, rendered once."""
     if interaction.text is None:
         interaction.text = " " * 8 + _indented(interaction.to_dict(), 8)
     return interaction.text
 
 
 def _indented(value: Any, columns: int) -> str:
-    return pretty(value).replace("\n", "\n" + " " * columns)  # no text of JSON holds a line's end
+    return pretty(value).replace("\n", "\n" + " " * columns)  # JSON strings have no raw line ends
 
 
 # -- from text ---------------------------------------------------------------------------------------------
 
 
 def parse(content: bytes, shown: str) -> dict[str, Recording]:
-    """The recordings in a file, by the alias of their server.
+    """Return the recordings in a file by the alias of their server.
 
     Parameters
     ----------
+    content : bytes
+        The contents of the file.
     shown : str
-        What messages call the file.
+        The file's name in messages.
 
     Raises
     ------
     CassetteError
-        It is no cassette; the message says at which place.
+        The file is not a valid cassette; the message has the place in it.
     """
     try:
         value = from_json(content, allow_inf_nan=False)
@@ -219,7 +223,7 @@ def parse(content: bytes, shown: str) -> dict[str, Recording]:
 
 
 def is_event(value: Event) -> bool:
-    """Whether something is an event as a file may have it."""
+    """Whether an event has a form that `parse` accepts."""
     try:
         _Reader("").event(value, "")
     except CassetteError:
@@ -228,7 +232,7 @@ def is_event(value: Event) -> bool:
 
 
 class _Reader:
-    """Takes a file apart, and says where it is not what it should be."""
+    """Checks the parsed JSON of a file and raises `CassetteError` with the place of the first mistake."""
 
     def __init__(self, shown: str) -> None:
         self._shown = shown

@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Replace secrets in what a cassette keeps: by the names of parameters, by schemas, by value and by shape.
+"""Replace secrets in a recording by a mark: found by the names of parameters, by schemas, by value, by shape.
 
-By name: only in what the client sends (a call's params, the answers to a server's questions), for a
-result's member called `tokens` is data. By schema: wherever it says `format: password` or `writeOnly`. By
-value: secrets that the client knows or that were found by their place, in every text and usual encoding, if
-they are so strong that they cannot be an ordinary word (`is_strong`). By shape:
-`scheme://user:PASSWORD@`, headers and query parameters within texts, and the user's own patterns.
+* By name: only in what the client sends (a call's params, the answers to a server's questions), because a
+  member of a result called `tokens` is data.
+* By schema: wherever it has `format: password` or `writeOnly`.
+* By value: secrets that the client knows, or that were found by name or schema or in a URL that it sent. They
+  are replaced in every text and usual encoding, if they are too strong to be an ordinary word (`is_strong`).
+* By shape: `scheme://user:PASSWORD@`, headers and query parameters within texts, and the user's own patterns.
 """
 
 from __future__ import annotations
@@ -36,23 +37,24 @@ __all__ = [
 log = logging.getLogger(__name__)
 
 MIN_SECRET_CHARS: Final = 4
-"""A shorter secret given with `secrets=` is ignored: it is in every second text."""
+"""Characters. A shorter secret given with `secrets=` is ignored, because it would occur in most texts."""
 
 MAX_FOUND: Final = 200
-"""Secrets found by their place that are searched for elsewhere too: each costs time for every text."""
+"""Learned secrets that are searched for in all texts: each costs time in every text."""
 
 MIN_DIGITS: Final = 8
-"""Of a secret that is a number: a shorter one is as often a count or a year."""
+"""Digits of a number that can be a secret: a shorter one may be a count or a year."""
 
 MAX_PATTERNS: Final = 50
+"""Patterns of `redact=`: each costs time in every text."""
 MAX_PATTERN_CHARS: Final = 500
-"""A pattern for one kind of key fits in a line."""
+"""Characters of one pattern: one for a kind of key fits in a line."""
 
 MAX_EXEMPT: Final = 100
-"""Names that `no_redact=` may have: a server has fewer parameters that need it."""
+"""Names in `no_redact=`: a server has fewer parameters that need it."""
 
 MAX_JSON_CHARS: Final = 1 << 20
-"""A longer text is not read as JSON to compare it with the structured content."""
+"""Characters. A longer text is not parsed to compare it with the structured content."""
 
 _HEADER_LINE: Final = re.compile(
     r"(?i)\b((?:proxy-)?authorization|mcp-session-id|x-api-key|(?:set-)?cookie)(\s{0,4}[:=]\s{0,4})"
@@ -69,34 +71,34 @@ _ASSIGNED: Final = re.compile(
     r"(?:(?P<quote>\\{0,4}[\"'])(?P<quoted>(?:\\.|[^\\]){1,2000}?)(?P=quote)|(?P<bare>[^\s,;&\"'\\{}\[\]()<>]{1,2000}))",
     re.DOTALL,
 )
-"""A name and a value in a text: a DSN (`password=x`), JSON, YAML, an option of a command."""
+"""A name with a value in a text: a DSN (`password=x`), JSON, YAML, an option of a command."""
 
 
 class TooDeep(ValueError):
-    """The value has more levels than a cassette can hold."""
+    """The value has more levels of nesting than a cassette can hold."""
 
 
 class Redactor:
-    """What one cassette leaves out.
+    """Replaces the secrets in one cassette by a mark.
 
     Parameters
     ----------
     secrets : iterable of str
-        The caller's own. Searched for in all texts, from `MIN_SECRET_CHARS` on.
+        The caller's own secrets of at least `MIN_SECRET_CHARS`, searched for in all texts.
     patterns : iterable of str
-        Regular expressions of the user for what else is a secret.
+        The user's regular expressions for further secrets.
     exempt : iterable of str
-        Names of parameters whose values are kept, whatever the name or a schema says.
+        Names of parameters whose values are kept, even if the name or a schema marks them as secret.
 
     Attributes
     ----------
     generation : int
-        Rises with each secret learned: what was redacted before has to be looked at again.
+        Grows with each learned secret. After that, earlier recordings must be redacted again.
 
     Raises
     ------
     ConfigError
-        A pattern or a name cannot be used.
+        A pattern or a name is not valid.
     """
 
     def __init__(
@@ -114,7 +116,7 @@ class Redactor:
                 self._add(secret)
 
     def keep(self, secret: str) -> None:
-        """Leave `secret` out from now on, if it is strong enough not to be an ordinary word."""
+        """Redact `secret` from now on, if it is strong enough not to be an ordinary word."""
         if is_strong(secret):
             self._add(secret)
 
@@ -123,7 +125,7 @@ class Redactor:
             self.generation += 1
 
     def _learn(self, secret: str) -> None:
-        """Keep what was found by its place."""
+        """Search all texts for a newly found secret from now on, if it is strong enough."""
         if is_strong(secret) and secret not in self._known:
             self._found += 1
             if self._found <= MAX_FOUND:
@@ -134,7 +136,8 @@ class Redactor:
     # -- by value and by shape -----------------------------------------------------------------
 
     def text(self, text: str) -> str:
-        """`text` with the mark in place of each known secret, and of what a pattern or a shape tells."""
+        """Return `text` with the mark in place of known secrets and of matches of patterns and shapes."""
+        # The short tests skip regular expressions that cannot match, as in most texts.
         text = self._known.without(text)
         for pattern in self._patterns:
             text = pattern.sub(MARK, text)
@@ -154,7 +157,7 @@ class Redactor:
         return f"{mark}{name}={MARK}" if self._names.tell(name, _number_or_text(value)) else found[0]
 
     def again(self, value: Any) -> Any:
-        """Look at what was redacted before once more, for what was learned since."""
+        """Redact an already redacted value again, for secrets learned since."""
         if isinstance(value, str):
             return self.text(value)
         if isinstance(value, dict):
@@ -175,28 +178,30 @@ class Redactor:
     # -- by place ------------------------------------------------------------------------------
 
     def value(self, value: Any, schema: Any = None, *, weak: Collection[str] = ()) -> Any:
-        """A copy of what a server sent, without its secrets.
+        """Return a redacted copy of a value from the server.
 
         Parameters
         ----------
+        value
+            The value, as parsed JSON.
         schema : mapping, optional
-            JSON Schema of the value, which may say what is secret in it.
+            JSON Schema of the value, which may mark parts as secret.
         weak : collection of str
-            Secrets of the call that this answers, which are searched for only here (see `params`).
+            Secrets of the call that this value answers; they are searched for only here (see `params`).
 
         Raises
         ------
         TooDeep
-            It has more than `MAX_DEPTH` levels.
+            The value has more than `MAX_DEPTH` levels.
         """
         return _Copy(self, weak=weak).of(value, branches(schema, schema), schema)
 
     def page(self, value: Any, *, weak: Collection[str] = ()) -> Any:
-        """A copy of what a server sent with schemas in it: a page of tools, a question with a form."""
+        """Return a redacted copy of a server's value that contains schemas: a page of tools, or a form."""
         return _Copy(self, schemas=True, weak=weak).of(value, [], None)
 
     def sent(self, value: Any, schema: Any = None) -> Any:
-        """A copy of what the client sent: the names of its members tell of secrets too."""
+        """Return a redacted copy of a value from the client, in which names of members mark secrets too."""
         return _Copy(self, by_name=True).of(value, branches(schema, schema), schema)
 
     def params(
@@ -206,15 +211,19 @@ class Redactor:
         tools: Mapping[str, Mapping[str, Any]],
         weak: set[str] | None = None,
     ) -> dict[str, Any]:
-        """A copy of a call's params without their secrets.
+        """Return a redacted copy of a call's params.
 
         Parameters
         ----------
+        method : str
+            The MCP method.
+        params : mapping
+            The params, in canonical form.
         tools : mapping
-            Tools by name, as on the wire, for what their schemas say is secret.
+            Tools by name, as on the wire; their schemas may mark arguments as secret.
         weak : set of str, optional
-            Is given those secrets that are too weak to be searched for in all texts, but not ordinary words:
-            a server often repeats them in its answer to the same call.
+            A set to which secrets are added that are too weak to be searched for in all texts, but are not
+            ordinary words: a server often repeats them in its response to the same call.
         """
         copy = _Copy(self, by_name=True)
         if method == "tools/call" and isinstance(name := params.get("name"), str):
@@ -230,10 +239,10 @@ class Redactor:
     def result(
         self, result: Mapping[str, Any], tool: Mapping[str, Any], weak: Collection[str] = ()
     ) -> dict[str, Any]:
-        """A copy of the result of a tool call without its secrets.
+        """Return a redacted copy of the result of a tool call.
 
-        What the tool's output schema calls secret is left out of the structured content, and of the texts
-        that say the same.
+        Values that the tool's output schema marks as secret are redacted in the structured content, and in
+        text blocks that repeat it as JSON.
         """
         schema, content = tool.get("outputSchema"), result.get("content")
         copy = _Copy(self, weak=weak)
@@ -259,7 +268,7 @@ class _Copy:
     Attributes
     ----------
     hidden : set of str
-        The secrets found by their place.
+        The secrets found in this value.
     """
 
     def __init__(
@@ -293,6 +302,7 @@ class _Copy:
         return self._redactor._scalar(value)
 
     def _object(self, value: dict[str, Any], described: list[Any], root: Any, depth: int) -> dict[str, Any]:
+        # In a pair such as {"name": "password", "value": "x"}, the name tells about the value.
         paired = value.get("name", value.get("key"))
         made = {}
         for key, item in value.items():
@@ -339,7 +349,7 @@ class _Copy:
             self._redactor._learn(secret)
 
     def _hidden(self, value: Any) -> Any:
-        """The mark for a value whose place is secret, or for every value in it."""
+        """Return the mark for a secret value; for an object or list, mark every value in it."""
         if isinstance(value, dict):
             return {self._text(key): self._hidden(item) for key, item in value.items()}
         if isinstance(value, list):
@@ -350,13 +360,14 @@ class _Copy:
         return MARK
 
     def _schema(self, node: Any, hide: bool, by_name: bool, depth: int) -> Any:
-        """A copy of a JSON Schema, in which the example values of secret properties are left out."""
+        """Return a copy of a JSON Schema in which example and default values of secrets are redacted."""
         if depth > MAX_DEPTH:
             raise TooDeep(f"It has more than {MAX_DEPTH} levels.")
         if isinstance(node, list):
             return [self._schema(item, hide, by_name, depth + 1) for item in node]
         if not isinstance(node, dict):
             return self._redactor._scalar(node) if not isinstance(node, str) else self._text(node)
+        # `hide` is for this node's own examples: a nested schema has its own name or mark.
         hide = hide or is_secret(node)
         made = {}
         for key, item in node.items():
@@ -375,7 +386,7 @@ class _Copy:
 
 
 def _same_said(text: str, structured: Any, redacted: Any, hidden: Collection[str]) -> str | None:
-    """What to keep of a text that says what the structured content says; None when it says something else."""
+    """Redact a text that is a secret or repeats the structured content as JSON; return None for others."""
     if text in hidden:
         return MARK
     if text[:1] in ("{", "[") and len(text) <= MAX_JSON_CHARS:
@@ -389,7 +400,7 @@ def _same_said(text: str, structured: Any, redacted: Any, hidden: Collection[str
 
 
 def _kind_of(schema: Any) -> float | str:
-    """A value such as a schema describes, as far as `SecretNames.tell` looks at it."""
+    """Return a value of the type that a schema describes, for `SecretNames.tell`."""
     described = schema.get("type") if isinstance(schema, dict) else None
     return 0 if described in ("integer", "number") else ""
 
@@ -399,17 +410,20 @@ def _number_or_text(text: str) -> float | str:
 
 
 def _is_count(name: str, value: Any) -> bool:
-    """Whether this is a number of the protocol's own, without which a recording could not be read."""
+    """Whether this is a number that the protocol itself requires; without it a recording is not valid."""
     return name in ("code", "progress", "total") and type(value) in (int, float)
 
 
 def _without_password(found: re.Match[str]) -> str:
-    """A URL's user without the password; a lone user may be a token (`https://ghp_...@github.com`)."""
+    """Redact the password of a URL, or a user without a password that may be a token.
+
+    An example of the second is `https://ghp_...@github.com`.
+    """
     slashes, user, secret = found.groups()
     return found[0] if user is None and not is_strong(secret) else f"{slashes}{user or ''}{MARK}@"
 
 
-# -- what the user says ------------------------------------------------------------------------------------
+# -- options of the user -----------------------------------------------------------------------------------
 
 
 def _exempted(names: Iterable[str]) -> tuple[str, ...]:
@@ -436,23 +450,23 @@ def _compiled(pattern: str) -> re.Pattern[str]:
 # Names are compared word by word (`dbPassword` is `db`, `password`), so `pin` does not match `spinning`.
 
 MIN_LONG_CHARS: Final = 16
-"""A secret of this length is searched for in all texts, whatever its characters."""
+"""Characters. A secret of this length is searched for in all texts, whatever it consists of."""
 
 MIN_STRONG_CHARS: Final = 8
-"""A shorter secret is never searched for in all texts: it occurs in them by chance."""
+"""Characters. A shorter secret is never searched for in all texts, because it can occur there by chance."""
 
 MIN_STRONG_BITS: Final = 27.0
 """Estimated entropy, in bits, of a secret shorter than `MIN_LONG_CHARS` that is searched for in all texts. A
 word has about 15, a word with a year about 20, eight random hexadecimal digits about 30."""
 
 MIN_UNUSUAL_CHARS: Final = 6
-"""A shorter password is not searched for, not even in the answer to the call that it was given to."""
+"""Characters. A shorter secret is not even searched for in the response to its own call."""
 
 MAX_NAME_CHARS: Final = 200
-"""Of a name, the part that is looked at."""
+"""Characters of a name that are examined."""
 
 MAX_NAMES: Final = 1_024
-"""Names whose words are remembered: the rows of a table repeat theirs."""
+"""Names in the cache of words, because the rows of a table repeat their names."""
 
 _WORDS: Final = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|[0-9]+")
 
@@ -479,7 +493,7 @@ _SECRET_PAIRS: Final = frozenset(
 )  # fmt: skip
 
 _COUNTED: Final = frozenset({"sig", "token", "tokens"})
-"""With a number as their value these are quantities (`max_tokens`, a significance level), not secrets."""
+"""Words for quantities (`max_tokens`, significance levels), not secrets, when the value is a number."""
 
 _RUNS: Final = re.compile(r"[A-Z]?[a-z]{2,}|[A-Z]{3,}|[^\W\d_A-Za-z]+|\d|.", re.DOTALL)
 _WORD_BITS: Final = 1.5  # per letter of a word
@@ -505,7 +519,7 @@ class SecretNames:
         return bool(self._exempt) and _words(name[:MAX_NAME_CHARS]) in self._exempt
 
     def tell(self, name: str, value: Any) -> bool:
-        """Whether a name says that its value is a secret."""
+        """Whether the value of a parameter with this name is a secret."""
         telling = _telling(name[:MAX_NAME_CHARS])
         if not telling or self.is_exempt(name):
             return False
@@ -519,21 +533,21 @@ def _words(name: str) -> tuple[str, ...]:
 
 @lru_cache(MAX_NAMES)
 def _telling(name: str) -> frozenset[str]:
-    """Those words of a name that tell of a secret."""
+    """Return the words and pairs of words in a name that mark a secret."""
     words = _words(name)
     pairs = {" ".join(pair) for pair in pairwise(words) if pair in _SECRET_PAIRS}
     return frozenset(pairs.union(word for word in words if word in _SECRET_WORDS))
 
 
 def is_strong(secret: str) -> bool:
-    """Whether a secret can be searched for in all texts without cutting words that only look like it."""
+    """Whether a secret can be searched for in all texts without redacting ordinary words."""
     if len(secret) >= MIN_LONG_CHARS:
         return True
     return len(secret) >= MIN_STRONG_CHARS and _bits(secret) >= MIN_STRONG_BITS
 
 
 def _bits(text: str) -> float:
-    """A rough estimate of a text's entropy, which is low for words and dates of a language."""
+    """Return a rough estimate of a text's entropy in bits, which is low for words."""
     bits = 0.0
     for run in _RUNS.findall(text):
         if len(run) > 1 or not run.isascii():
@@ -546,5 +560,5 @@ def _bits(text: str) -> float:
 
 
 def is_unusual(secret: str) -> bool:
-    """Whether a secret can be searched for in the answer to its own call: it is not merely a word."""
+    """Whether a secret can be searched for in the response to its own call: it is more than a word."""
     return len(secret) >= MIN_UNUSUAL_CHARS and not secret.isalpha()

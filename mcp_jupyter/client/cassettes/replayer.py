@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Answer a session's requests from a recording, in place of a server.
 
-The progress and notifications that were recorded with a call reach the callbacks again, before the result.
-The server's own requests are not repeated: their recorded answers stand.
+The recorded progress and notifications of a call reach the callbacks again, before the result. The server's
+own requests are not repeated, because the recorded results already depend on their answers.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ __all__ = [
 
 
 _EMPTY: Final = frozenset({"logging/setLevel", "ping", "resources/subscribe", "resources/unsubscribe"})
-"""What a server has nothing to say to: answered also where it was not recorded."""
+"""Methods with an empty result. They succeed even when they were not recorded."""
 
 _LISTEN: Final = "subscriptions/listen"
 _DISCOVER: Final = "server/discover"
@@ -47,14 +47,14 @@ _DISCOVER: Final = "server/discover"
 
 @dataclass(slots=True)
 class _Group:
-    """Calls with the same params, in the order they were recorded in."""
+    """Calls with the same params, in the recorded order."""
 
     params: dict[str, Any]
     calls: list[Interaction] = field(default_factory=list)
     at: int = 0
 
     def next(self) -> Interaction:
-        """The next; once all were given, the last again."""
+        """Return the next call; after the last one, the last one again."""
         call = self.calls[min(self.at, len(self.calls) - 1)]
         self.at += 1
         return call
@@ -65,16 +65,16 @@ class _Group:
 
 
 class Replayer:
-    """Answers from a recording.
+    """Answers a session's requests from a recording.
 
     Parameters
     ----------
     alias : str
-        The server's, for messages.
+        The server's name, for messages.
     recording : Recording
-        Never changed.
+        The recording; not changed.
     redactor : Redactor
-        For the params in messages.
+        Removes secrets from the params in messages.
     """
 
     def __init__(self, alias: str, recording: Recording, redactor: Redactor) -> None:
@@ -108,15 +108,16 @@ class Replayer:
         return deepcopy(call.result)
 
     def observe(self, event: Event) -> None:
-        """Ignore the event: the replayer itself has caused it."""
+        """Ignore the event, because the replayer itself has caused it."""
 
     def keep_secret(self, text: str) -> None:
-        """Leave it out of messages."""
+        """Redact `text` in messages."""
         self._redactor.keep(text)
 
     def _found(self, method: str, params: Mapping[str, Any]) -> Interaction | None:
         group = self._groups.get(key_of(method, params))
         if group is None:
+            # Params with a redaction mark match many calls: use those in turn that are not used up.
             fitting = [each for each in self._marked.get(method, ()) if matches(each.params, params)]
             if not fitting:
                 return None
@@ -124,7 +125,7 @@ class Replayer:
         return group.next()
 
     def _without(self, method: str, params: dict[str, Any]) -> dict[str, Any]:
-        """The answer to what was not recorded, where it is known anyway."""
+        """Return the result of a request that was not recorded, where it is known; else raise the miss."""
         if method in _EMPTY:
             return {}
         if method == _LISTEN:
@@ -156,17 +157,17 @@ _GONE: Final = "This is a recording: there is no server that could be asked."
 
 
 class NoServer(Channel):
-    """The channel of a replayed session: nothing that it is given is sent."""
+    """The channel of a replayed session, which sends nothing."""
 
     def __init__(self) -> None:
         self._sink: Sink | None = None
 
     def start(self, sink: Sink) -> None:
-        """Remember the sink, to tell it of the end."""
+        """Remember the sink, which `close` notifies."""
         self._sink = sink
 
     def send(self, message: Message) -> None:
-        """Drop a notification; refuse a request, which would wait for ever.
+        """Drop a notification; refuse a request, because it would never get a response.
 
         Raises
         ------
@@ -185,18 +186,17 @@ class NoServer(Channel):
 
 # -- misses --------------------------------------------------------------------------------------
 #
-# What to say when a call is not in a recording: the recorded call that comes nearest, as a diff.
-#
-# Pure. It is given params without their secrets.
+# The error for a call that is not in the recording shows the most similar recorded call as a diff. These
+# functions have no side effects. Their params must already be redacted, because messages show them.
 
 MAX_CANDIDATES: Final = 200
-"""Recorded calls that are compared: each comparison takes a moment."""
+"""Recorded calls to compare: each comparison takes time."""
 
 MAX_COMPARED_CHARS: Final = 2_000
-"""Of each; what comes nearest shows in the first of it."""
+"""Characters of each call to compare: the start is enough to find the most similar one."""
 
 MAX_LINES: Final = 40
-"""Of a diff: a cell's output, not a file."""
+"""Lines of a diff, which is shown in a cell's output."""
 
 _REMEDY: Final = "Record anew with MCP_JUPYTER_CASSETTES=record (or %mcp_connect --record)."
 
@@ -208,16 +208,18 @@ _NAMED: Final = {
 
 
 def miss(alias: str, method: str, params: dict[str, Any], recorded: Iterable[Interaction]) -> CassetteMiss:
-    """The error for a call that no recorded one matches.
+    """Return the error for a call without a matching recorded call.
 
     Parameters
     ----------
     alias : str
-        The server's.
+        The server's name.
+    method : str
+        The MCP method.
     params : dict
-        Canonical and redacted.
+        The params, canonical and redacted.
     recorded : iterable of Interaction
-        All that there are of this server.
+        All recorded calls of this server.
     """
     known = list(recorded)
     server = f"the recording of {safe_line(alias)!r}"
@@ -242,7 +244,7 @@ def miss(alias: str, method: str, params: dict[str, Any], recorded: Iterable[Int
 
 
 def _nearest(params: dict[str, Any], calls: Sequence[Interaction]) -> Interaction:
-    """The call whose params are most like these."""
+    """Return the call with the most similar params."""
     asked = _short(params)
     matcher = difflib.SequenceMatcher(b=asked, autojunk=True)
 
@@ -254,17 +256,19 @@ def _nearest(params: dict[str, Any], calls: Sequence[Interaction]) -> Interactio
 
 
 def _short(params: dict[str, Any]) -> list[str]:
-    # By words: a ratio over characters would take a second for long texts.
+    # Compare words: comparing characters would take a second for long texts.
     return json.dumps(params, ensure_ascii=False, indent=0)[:MAX_COMPARED_CHARS].split()
 
 
 def difference(recorded: Any, given: Any, title: str) -> str:
-    """What differs in two values, as a diff; what is redacted in the recording does not.
+    """Return a diff of two values, in which redacted parts of the recording count as equal.
 
     Parameters
     ----------
+    recorded, given
+        The two values.
     title : str
-        What `given` is.
+        The heading of `given` in the diff.
     """
     given = veiled(recorded, given)
     lines = list(
@@ -280,21 +284,20 @@ def difference(recorded: Any, given: Any, title: str) -> str:
 
 # -- capabilities --------------------------------------------------------------------------------
 #
-# Callbacks that make a client declare the capabilities of a recorded one, and decline what they are asked.
-#
-# A server may have other tools for a client that can be asked something than for one that cannot.
+# Callbacks with which a client declares the same capabilities as the recorded client; they decline every
+# request. A server may offer other tools to a client with elicitation than to one without.
 
 OF_NOTEBOOKS: Final[Mapping[str, Any]] = {"elicitation": {"form": {}, "url": {}}, "sampling": {}}
-"""What clients of a notebook declare, of which recordings were made before they said it."""
+"""The capabilities of a notebook's clients, for older recordings that do not have them."""
 
 
 def callbacks_for(capabilities: Mapping[str, Any] | None) -> dict[str, Any]:
-    """Options of a `Client` with which it declares the same.
+    """Return options for a `Client` that make it declare the same capabilities.
 
     Parameters
     ----------
     capabilities : mapping or None
-        As recorded. None for a recording that does not say: those of a notebook.
+        The recorded capabilities. None, for a recording without them, means `OF_NOTEBOOKS`.
     """
     declared = OF_NOTEBOOKS if capabilities is None else capabilities
     options: dict[str, Any] = {}
@@ -303,7 +306,7 @@ def callbacks_for(capabilities: Mapping[str, Any] | None) -> dict[str, Any]:
         options["elicitation_callback"] = _decline if "url" in elicitation else _decline_form
     if "sampling" in declared:
         options["sampling_callback"] = _refuse
-        with suppress(ValidationError):  # not written by this package: a plain one is declared
+        with suppress(ValidationError):  # in a file of another program: declare plain sampling
             options["sampling_capabilities"] = types.SamplingCapability.from_wire(declared["sampling"])
     if "roots" in declared:
         options["list_roots_callback"] = _no_roots
