@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""`jupyter mcp`: the table of commands, each imported when it is asked for.
+"""The command line `jupyter mcp`: a table of commands, each imported when it is used.
 
-An error of ours is shown as one line, without a traceback. No command needs a running Jupyter Server.
+Errors of this package are shown as one line, without a traceback. No command needs a running Jupyter Server.
 """
 
 from __future__ import annotations
@@ -37,11 +37,11 @@ _COMMANDS: Final = {
     "run": "run:command",
     "token": "tokens:command",
 }
-"""Where each command is: a module of this package, and the name in it."""
+"""The commands by name: a module of this package, and the function in it."""
 
 
 class _Commands(click.Group):
-    """Finds the commands of the table."""
+    """A group that imports the commands of the table on demand, so that each starts fast."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(_COMMANDS)
@@ -66,17 +66,17 @@ def _group() -> None:
 
 def main() -> None:
     """Run the command line."""
-    if isinstance(sys.stdout, TextIOWrapper):  # what this terminal or pipe cannot encode is written out
+    if isinstance(sys.stdout, TextIOWrapper):  # escape what the terminal or pipe cannot encode
         sys.stdout.reconfigure(errors="backslashreplace")
     _group(prog_name="jupyter mcp")
 
 
 @contextmanager
 def reported() -> Iterator[None]:
-    """Show an error of ours as one line; the exit code is 1."""
+    """Show an error of this package as one line, and exit with code 1."""
     from ..errors import McpJupyterError
 
     try:
         yield
     except McpJupyterError as exc:
-        raise click.ClickException(safe_block(str(exc))) from None  # some of it may be a server's
+        raise click.ClickException(safe_block(str(exc))) from None  # it may quote a server's text

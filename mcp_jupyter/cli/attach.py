@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""`jupyter mcp attach`: one live notebook, or all, as a server on stdio, for hosts that start their servers.
+"""`jupyter mcp attach`: serve one live notebook, or all, on stdio, for hosts that start their servers.
 
-Owns which notebook it is. Needs no token: the kernels' sockets are this user's own.
+It needs no token, because only this user can open the kernels' sockets.
 """
 
 from __future__ import annotations
@@ -76,10 +76,10 @@ async def _attach(name: str | None, mode: Mode | None) -> None:
 
 
 def _late_opening(info: ConnectionInfo) -> Answer:
-    """Answers a host when the kernel does not, because C code holds Python's global lock."""
+    """Return a function that answers a host while C code in the kernel holds Python's global lock."""
 
     def answer(request: Request) -> Response | ErrorResponse | None:
-        from .run_notebook import opening  # with the models of the wire, which attaching does not need
+        from .run_notebook import opening  # imports the wire's models, which attaching does not need
 
         return opening(Path(info.path or "notebook")).answer(request)
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The commands that talk to one server: `jupyter mcp call`, `read`, `prompt` and `inspect`.
+"""The commands that send requests to one server: `jupyter mcp call`, `read`, `prompt` and `inspect`.
 
-`target` says which server that is, `output` how results are shown.
+`target` finds the server and connects to it; `output` formats the results.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ __all__ = ["call", "inspect", "prompt", "read"]
 T = TypeVar("T")
 
 TOOL_ERROR: Final = 5
-"""The exit code when the tool reported an error, as the MCP Inspector's command line has it."""
+"""The exit code when the tool reported an error: the same as that of the MCP Inspector's command line."""
 
 
 @click.command("call", cls=TargetCommand, short_help="Call a tool of a server.")
@@ -83,7 +83,7 @@ def _object(given: str | None) -> dict[str, Any]:
 
 
 async def _meant(client: Client, tool: str, pairs: Pairs) -> dict[str, Any]:
-    """The arguments that `pairs` mean to this tool."""
+    """Return the arguments in `pairs`, with the types that the tool's schema requires."""
     from ..client.pairs import parse_arguments
     from ..errors import McpJupyterError
 
@@ -130,7 +130,7 @@ def _present(result: types.CallToolResult, output: Path | None, as_json: bool) -
             return
     parts = [part_of(block) for block in result.content]
     if "structuredContent" in result.model_fields_set and all(part.data is not None for part in parts):
-        parts.append(structured_part(result.structuredContent))  # else the text says the same
+        parts.append(structured_part(result.structuredContent))  # a text has the same data
     present(parts, output, err=bool(result.isError))
 
 
@@ -192,7 +192,7 @@ def prompt(where: Where, name: str, words: tuple[str, ...], as_json: bool) -> No
 
 
 async def _check_arguments(client: Client, name: str, pairs: Pairs) -> None:
-    """Refuse arguments that the prompt does not have: a server ignores them."""
+    """Refuse arguments that the prompt does not have, because a server may ignore them silently."""
     from ..client.pairs import parse_arguments
     from ..errors import McpJupyterError
 
@@ -231,7 +231,7 @@ def inspect(where: Where, as_json: bool) -> None:
 
 
 async def _look(client: Client) -> dict[str, Any]:
-    """All that a server says of itself, as models; only what it says it has is asked for."""
+    """Return everything that a server declares, as models; request only lists of declared capabilities."""
     has = client.server_capabilities
     resources = has.resources is not None
     return {
@@ -247,7 +247,7 @@ async def _look(client: Client) -> dict[str, Any]:
 
 
 async def _listed(has: bool, ask: Callable[[], Awaitable[list[T]]]) -> list[T]:
-    """A list; empty where there is none, such as templates at a server that has resources only."""
+    """Return a list; empty where the server lacks the method, as some with resources lack templates."""
     from ..errors import METHOD_NOT_FOUND, McpError
 
     try:

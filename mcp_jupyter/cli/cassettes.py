@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""`jupyter mcp cassette`: look at recorded calls, compare them with the server as it is now, thin them out.
+"""`jupyter mcp cassette`: show recorded calls, compare them with the present server, and remove some.
 
-Owns what is printed. What a recording is, and when it differs, is `client.cassettes`' business.
+This module parses the command line and prints; `client.cassettes` reads and compares recordings.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ if TYPE_CHECKING:
 __all__ = ["command"]
 
 DRIFTED: Final = 1
-"""The exit code when the server is not as it was recorded."""
+"""The exit code when the server differs from the recording."""
 
 MAX_CELL_CHARS: Final = 60
-"""Characters of a call's arguments, and of its outcome: both fit on one line of a terminal."""
+"""Characters of a call's arguments, and of its outcome, so that both fit on one line of a terminal."""
 
 
 @click.group("cassette", short_help="Look at recorded calls, verify and thin them.")
@@ -119,10 +119,11 @@ def _outcome(call: Interaction) -> str:
 
 
 class _FileFirst(TargetCommand):
-    """FILE is the first argument, also where a command line after `--` stands for TARGET."""
+    """A command whose first argument is FILE, even when a command line after `--` replaces TARGET."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         rest = super().parse_args(ctx, args)
+        # `TargetCommand` inserts its placeholder for TARGET first, where FILE belongs.
         if "--" in args:
             ctx.params["file"], ctx.params["target"] = ctx.params["target"], ctx.params["file"]
         return rest
@@ -175,12 +176,13 @@ def verify(where: Where, file: str, repeat: bool) -> None:
 
 
 async def _repeated(client: Client, calls: Sequence[Interaction], names: set[str]) -> list[str]:
-    """The recorded calls of these tools that are answered differently now. Each is made once."""
+    """Repeat each recorded call of these tools once, and return the differences of the results."""
     from ..client.cassettes.compare import key_of, matches
     from ..client.cassettes.replayer import difference
     from ..client.secrets import MARK
 
     lines = []
+    # Of equal calls, the last result is the one that a replay ends with.
     last = {key_of(call.method, call.params): call for call in calls}
     for call in last.values():
         if call.method != "tools/call" or call.params.get("name") not in names:
@@ -209,7 +211,7 @@ async def _answer(client: Client, name: str, arguments: dict[str, Any]) -> dict[
 
 
 def _content(answer: dict[str, Any] | None) -> dict[str, Any]:
-    """An answer without what is about the exchange, and may differ each time."""
+    """Return a response without the members that describe the exchange and may differ each time."""
     return {
         name: value
         for name, value in (answer or {}).items()

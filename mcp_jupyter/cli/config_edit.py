@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Put one entry into a JSON, TOML or YAML text, and leave every other character as it is.
+"""Set one entry in a JSON, TOML or YAML text and leave every other character as it is.
 
-So comments, order, indentation, line ends and the forms of numbers survive. These functions know no file and
-no host.
+Comments, order, indentation, line ends and the forms of numbers survive. `host_file` reads and writes the
+host's file.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ __all__ = ["NotEditable", "put_json", "put_toml", "put_yaml"]
 _SPACE: Final = re.compile(r"[ \t\r\n]*")
 _DECODER: Final = json.JSONDecoder()
 _UNIT: Final = "  "
-"""The indentation of a text that has none yet."""
+"""The indentation for a text that has none yet."""
 
 
 class NotEditable(McpJupyterError):
@@ -35,7 +35,7 @@ class NotEditable(McpJupyterError):
 
 @dataclass(frozen=True, slots=True)
 class _Span:
-    """Where a member's key begins, and its value begins and ends. An item of a list has no key."""
+    """The offsets of a member's key and value. For an item of a list, `key` equals `value`."""
 
     key: int
     value: int
@@ -44,7 +44,7 @@ class _Span:
 
 @dataclass(frozen=True, slots=True)
 class _Container:
-    """Where the braces and the members of an object are, or the brackets and the items of a list."""
+    """The offsets of the braces and members of an object, or of the brackets and items of a list."""
 
     start: int
     end: int
@@ -65,20 +65,25 @@ def put_json(
     Parameters
     ----------
     text : str
-        A JSON object; empty for a file that is new.
+        A JSON object; empty for a new file.
     member, name : str
-        The object that holds the entries, made if need be; and the entry's name in it.
+        The member that holds the entries, created if it is missing, and the entry's name in it.
     entry : mapping
-        JSON. It replaces an entry of that name whole.
+        The entry. It replaces an existing entry of that name completely.
     listed : bool
-        The entries are a list, each with its name in it: `{member: [entry]}`.
+        The entries are a list of objects that contain their names: `{member: [entry]}`.
     comments : bool
-        Comments and trailing commas are allowed, and stay.
+        Comments and trailing commas are allowed, and kept.
+
+    Returns
+    -------
+    str
+        The new text.
 
     Raises
     ------
     NotEditable
-        It is no JSON, no object, or the place is taken by something else.
+        The text is not a JSON object, or a value of another type is in the place of the entries.
     """
     whole: Any = [entry] if listed else {name: entry}
     if not text.strip():
@@ -97,7 +102,7 @@ def put_json(
 
 
 def _check(text: str) -> None:
-    """Refuse what is no JSON, in the words of a person who has to mend it."""
+    """Raise `NotEditable` for invalid JSON, with a message that helps the user to correct the file."""
 
     def refuse(constant: str) -> None:
         raise NotEditable(f"{constant}, which it holds, is no JSON.")
@@ -120,7 +125,7 @@ def _skip(text: str, at: int) -> int:
 
 
 def _container(text: str, start: int, what: str, opening: str) -> _Container:
-    """The object or list that begins at `start`, in a text that is known to be JSON."""
+    """Return the object or list that begins at `start`, in a text that is known to be valid JSON."""
     if text[start] != opening:
         form = "a list, [...]" if opening == "[" else "an object, {...}"
         raise NotEditable(f"{_place(text, start)}: {what} should hold {form}.")
@@ -138,13 +143,13 @@ def _container(text: str, start: int, what: str, opening: str) -> _Container:
 
 def _member(text: str, key_at: int) -> tuple[object, _Span]:
     key, at = _DECODER.raw_decode(text, key_at)
-    value_at = _skip(text, _skip(text, at) + 1)  # over the colon
+    value_at = _skip(text, _skip(text, at) + 1)  # skip the colon
     _, end = _DECODER.raw_decode(text, value_at)
     return key, _Span(key_at, value_at, end)
 
 
 def _item(text: str, at: int) -> tuple[object, _Span]:
-    """An item of a list, by its name; one without a name by its place."""
+    """Return an item of a list with its name as the key, or its offset if it has no name."""
     value, end = _DECODER.raw_decode(text, at)
     name = value.get("name") if isinstance(value, dict) else None
     return name if isinstance(name, str) else at, _Span(at, at, end)
@@ -156,7 +161,7 @@ def _place(text: str, at: int) -> str:
 
 
 def _insert(text: str, plain: str, parent: _Container, key: str, value: Any) -> str:
-    """A new member at the end; `key` is empty for an item of a list."""
+    """Insert a new member at the end; `key` is empty for an item of a list."""
     line_end = _line_end(text)
     if not parent.members:
         outer = _indent(text, parent.start)
@@ -165,6 +170,7 @@ def _insert(text: str, plain: str, parent: _Container, key: str, value: Any) -> 
         inside = text[parent.start + 1 : parent.end]  # blank, or comments
         return f"{text[: parent.start + 1]}{body}{inside.rstrip()}{line_end}{outer}{text[parent.end :]}"
     last = list(parent.members.values())[-1]
+    # Members on one line: add the new one to that line.
     if not _begins_line(text, last.key):
         return f"{text[: last.end]}, {key}{json.dumps(value, ensure_ascii=False)}{text[last.end :]}"
     inner = _indent(text, last.key)
@@ -172,13 +178,13 @@ def _insert(text: str, plain: str, parent: _Container, key: str, value: Any) -> 
     at = _after_comment(text, plain, last.end, parent.end)
     if at == last.end:
         return f"{text[:at]},{body}{text[at:]}"
-    # A comment ends the line of the last member, and a comma may stand before it: both stay there.
+    # A comment follows the last member on its line, perhaps after a comma: both stay on that line.
     comma = "" if text[last.end : last.end + 1] == "," else ","
     return f"{text[: last.end]}{comma}{text[last.end : at]}{body}{text[at:]}"
 
 
 def _after_comment(text: str, plain: str, end: int, limit: int) -> int:
-    """The end of a member's line where only a trailing comma and a comment follow the member; else `end`."""
+    """Return the end of a member's line if only a comma and a comment follow the member, else `end`."""
     line_end = text.find("\n", end, limit)
     rest = text[end:line_end].strip() if line_end >= 0 else ""
     has_comment = rest.lstrip(", \t").startswith(("//", "/*")) and not plain[end:line_end].strip()
@@ -190,7 +196,7 @@ def _dumped_key(key: str) -> str:
 
 
 def _rendered(text: str, key_at: int, value: Any) -> str:
-    """A value in the place of another, whose key begins at `key_at`."""
+    """Return the JSON of a value that replaces another, whose key begins at `key_at`."""
     if not _begins_line(text, key_at):
         return json.dumps(value, ensure_ascii=False)
     return _dumped(text, value, _indent(text, key_at))
@@ -202,7 +208,7 @@ def _dumped(text: str, value: Any, indent: str) -> str:
 
 
 def _unit(text: str) -> str:
-    """One step of indentation: that of the first line that has some."""
+    """Return one step of indentation: that of the first indented line."""
     found = re.search(r'\n([ \t]+)"', text)
     return found[1] if found else _UNIT
 
@@ -212,14 +218,14 @@ def _line_end(text: str) -> str:
 
 
 def _indent(text: str, at: int) -> str:
-    """What the line that holds `at` begins with."""
+    """Return the indentation of the line that contains `at`."""
     found = re.match(r"[ \t]*", text[text.rfind("\n", 0, at) + 1 :])
     assert found is not None
     return found[0]
 
 
 def _begins_line(text: str, at: int) -> bool:
-    """Whether nothing but indentation stands before `at` in its line, which is not the first."""
+    """Whether only indentation precedes `at` in its line, which is not the first line."""
     start = text.rfind("\n", 0, at)
     return start >= 0 and not text[start:at].strip()
 
@@ -240,7 +246,7 @@ def put_toml(text: str, member: str, name: str, entry: Mapping[str, Any]) -> str
     Raises
     ------
     NotEditable
-        It is not TOML, or the place is taken by something else.
+        The text is not TOML, or `member` is not a table.
     """
     try:
         document = tomlkit.parse(text)
@@ -258,11 +264,11 @@ def put_toml(text: str, member: str, name: str, entry: Mapping[str, Any]) -> str
 # -- YAML ------------------------------------------------------------------------------------------
 
 _WORDS: Final = frozenset({"y", "n", "yes", "no", "on", "off", "true", "false", "null", "nan", "inf"})
-"""Texts that some version of YAML reads as something else."""
+"""Plain words that some version of YAML reads as another type, so they need quotes."""
 
 
 class _Indented(yaml.SafeDumper):
-    """Writes lists indented below their key, and texts that are not a plain word in quotes."""
+    """A dumper that indents lists below their key, and quotes every string that is not a plain word."""
 
     def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:
         super().increase_indent(flow, False)
@@ -277,7 +283,7 @@ _Indented.add_representer(str, _represented)
 
 
 def put_yaml(text: str, member: str, name: str, entry: Mapping[str, Any], *, listed: bool = False) -> str:
-    """Set the entry of that name under `member` of a YAML mapping.
+    """Set the entry `name` under `member` of a YAML mapping.
 
     Parameters
     ----------
@@ -286,12 +292,13 @@ def put_yaml(text: str, member: str, name: str, entry: Mapping[str, Any], *, lis
     member, name, entry
         See `put_json`.
     listed : bool
-        The entries are a list, each with its name in it.
+        The entries are a list of objects that contain their names.
 
     Raises
     ------
     NotEditable
-        It is not YAML, not a mapping in block style, or the place is taken by something else.
+        The text is not YAML, not a mapping in block style, or a value of another type is in the place of the
+        entries.
     """
     if "\r\n" in text:
         changed = put_yaml(text.replace("\r\n", "\n"), member, name, entry, listed=listed)
@@ -310,9 +317,10 @@ def put_yaml(text: str, member: str, name: str, entry: Mapping[str, Any], *, lis
 def _put_below(
     text: str, key: ScalarNode, servers: Node, name: str, entry: Mapping[str, Any], listed: bool
 ) -> str:
+    # An empty value (`servers:` or `servers: {}`) is replaced by a block below the key.
     if _is_empty(servers):
         block = _block(_whole(name, entry, listed), key.start_mark.column + 2).rstrip("\n")
-        value_end = max(servers.end_mark.index, key.end_mark.index + 1)  # without a value, after the colon
+        value_end = max(servers.end_mark.index, key.end_mark.index + 1)  # without a value: after the colon
         line_end = _end_of_line(text, value_end)
         comment = text[value_end:line_end].rstrip()
         return f"{text[: key.end_mark.index]}:{comment}\n{block}{text[line_end:] or chr(10)}"
@@ -322,6 +330,7 @@ def _put_below(
     assert isinstance(servers, CollectionNode)
     block = _block(_whole(name, entry, listed), servers.start_mark.column).rstrip("\n")
     before = next((each for each in servers.value if _name_of(each) == name), None)
+    # Whole lines are inserted or replaced, so that comments on other lines stay.
     if before is None:
         at = _end_of_line(text, _end(servers))
         return text[:at] + "\n" + block + (text[at:] or "\n")
@@ -353,14 +362,14 @@ def _joined(text: str, block: str) -> str:
 
 
 def _is_empty(node: Node) -> bool:
-    """Whether nothing is there: no value, `{}` or `[]`."""
+    """Whether a node is empty: no value, `{}` or `[]`."""
     if isinstance(node, CollectionNode):
         return not node.value
     return node.tag == "tag:yaml.org,2002:null"
 
 
 def _name_of(item: Any) -> Any:
-    """The name of an entry: its key, or what its member `name` says."""
+    """Return the name of an entry: its key, or its member `name`."""
     if isinstance(item, tuple):
         return item[0].value
     pairs = item.value if isinstance(item, MappingNode) else []
@@ -368,7 +377,7 @@ def _name_of(item: Any) -> Any:
 
 
 def _end(node: Node) -> int:
-    """Where the last character of a node is. Of a block, the parser only says where the next thing begins."""
+    """Return the end of a node. For blocks, the parser has only the start of what follows."""
     while isinstance(node, CollectionNode) and not node.flow_style and node.value:
         last = node.value[-1]
         node = last[1] if isinstance(last, tuple) else last

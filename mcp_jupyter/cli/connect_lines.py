@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What to type, open or paste so that a host finds a server, for each host of `client.hosts`.
+"""Build the commands, links and file entries with which a user connects each host to a server.
 
-A token stands in what `url_lines` returns: show that to the user who asked, and put it nowhere else. Links
-hold none: addresses end up in histories.
+The result of `url_lines` contains a token: show it only to the user who asked for it. Links contain no token,
+because browsers keep them in their history.
 """
 
 from __future__ import annotations
@@ -39,21 +39,21 @@ __all__ = [
 IN_TERMINAL: Final = "in a terminal"
 
 TOKEN_PLACE: Final = "TOKEN"  # noqa: S105 - not a secret
-"""Stands for a token that is not shown: the user knows it, or only its hash is kept."""
+"""Placeholder for a token that is not shown: the user knows it, or only its hash is stored."""
 
 
 @dataclass(frozen=True, slots=True)
 class Connect:
-    """How one host is told.
+    """How to connect one host.
 
     Attributes
     ----------
     host : str
-        The host.
+        The host's title.
     where : str
-        Where the text goes.
+        Where to put the text: in a terminal, a browser or a file.
     text : str
-        What goes there, ready-made. It may hold a token.
+        The command, link or entry. It may contain a token.
     """
 
     host: str
@@ -62,16 +62,16 @@ class Connect:
 
 
 def program_lines(name: str, command: Sequence[str], env: Mapping[str, str]) -> list[Connect]:
-    """The lines for hosts that start a program and talk to it on stdio.
+    """Return the lines for hosts that start a program and connect to it on stdio.
 
     Parameters
     ----------
     name : str
-        What the host will call the server.
+        The server's name in the host.
     command : sequence of str
-        The program and its arguments; best with its whole path: a desktop application has another PATH.
+        The program and its arguments. Use an absolute path, because desktop applications have another PATH.
     env : mapping
-        Variables for it.
+        Environment variables for the program.
     """
     lines = []
     for host in HOSTS.values():
@@ -89,23 +89,25 @@ def program_lines(name: str, command: Sequence[str], env: Mapping[str, str]) -> 
 
 
 def beside(urls: Sequence[Connect], programs: Sequence[Connect]) -> list[Connect]:
-    """Of the lines for programs, those that add something to the lines for a URL.
+    """Return those lines for programs that are useful in addition to the lines for a URL.
 
-    These are links, what is pasted into files, and commands of hosts that have none for a URL with a token.
+    These are links, entries for files, and commands of hosts that have no command for a URL with a token.
     """
     typed = {line.host for line in urls if line.where == IN_TERMINAL}
     return [line for line in programs if line.where != IN_TERMINAL or line.host not in typed]
 
 
 def url_lines(name: str, url: str, token: str, transport: str = "http") -> list[Connect]:
-    """The lines for hosts that open a URL.
+    """Return the lines for hosts that open a URL.
 
     Parameters
     ----------
     name : str
-        What the host will call the server.
+        The server's name in the host.
+    url : str
+        The server's URL.
     token : str
-        What the server asks for.
+        The token for that URL, or `TOKEN_PLACE`.
     transport : str
         "http" for Streamable HTTP, "sse" for HTTP+SSE.
     """
@@ -137,7 +139,7 @@ def _pasted(host: Host, name: str, entry: Mapping[str, Any]) -> Connect:
 
 
 def shown(lines: Sequence[Connect]) -> str:
-    """The lines as a terminal shows them: the host, and below it what to type or paste."""
+    """Return the lines as text for a terminal: each host, and below it what to type or paste."""
     blocks = []
     for line in lines:
         text = "\n".join(f"  {each}" for each in line.text.splitlines())
@@ -148,7 +150,7 @@ def shown(lines: Sequence[Connect]) -> str:
 def _called(host: Host, name: str) -> str:
     try:
         return host.name(name)
-    except ValueError:  # it has no character that the host takes
+    except ValueError:  # the host accepts none of its characters
         return "notebook"
 
 
@@ -161,14 +163,14 @@ NO_SERVER: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """What a host opens.
+    """The URLs of a notebook, or of all notebooks, at a Jupyter Server.
 
     Attributes
     ----------
     name : str
-        What the host calls it.
+        The server's name in the host.
     url : str
-        Of Streamable HTTP.
+        The URL for Streamable HTTP.
     """
 
     name: str
@@ -176,19 +178,21 @@ class Endpoint:
 
     @property
     def sse_url(self) -> str:
-        """Of HTTP+SSE."""
+        """The URL for HTTP+SSE."""
         return f"{self.url.rstrip('/')}/sse"
 
 
 def endpoint_of(names: Sequence[str], live: Iterable[ConnectionInfo], runtime_dir: Path) -> Endpoint | None:
-    """The endpoint of one notebook, or of all where `names` are several or patterns; None without a server.
+    """Return the endpoint of one notebook, or of all for several names or a glob; None without a server.
 
     Parameters
     ----------
     names : sequence of str
         Names and globs of notebooks.
     live : iterable of ConnectionInfo
-        Notebooks that serve now. The Jupyter Server that started the kernel of one of the names is preferred.
+        The live notebooks. The Jupyter Server that started the kernel of one of the names is preferred.
+    runtime_dir : Path
+        Jupyter's runtime directory, where running servers leave their addresses.
     """
     base = _base([info.pid for info in live if info.name in names], runtime_dir)
     if base is None:

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""`jupyter mcp demo`: the whole way once, from a notebook to a client, and then it stays up to be tried.
+"""`jupyter mcp demo`: serve the quickstart notebook, call it once as a client, and keep it running.
 
-Owns the order of the steps and what is shown of them. Each step is somebody else's.
+This module orders the steps and prints them; `demo_steps` implements them.
 """
 
 from __future__ import annotations
@@ -26,9 +26,10 @@ __all__ = ["command"]
 NOTEBOOK: Final = "quickstart.ipynb"
 
 TOKEN_DAYS: Final = 1
-"""The demo's token dies with its directory anyway."""
+"""Days until the demo's token expires, unless it is deleted before, with the demo's data directory."""
 
 POLL_SECONDS: Final = 0.5
+"""Seconds between two checks whether the Jupyter Server still runs."""
 
 
 @click.command("demo", short_help="Serve the quickstart notebook, call it, and show how to connect.")
@@ -51,14 +52,14 @@ def command(once: bool) -> None:
 
 
 def say(text: str = "") -> None:
-    """Print, and see that it is there while the next step runs."""
+    """Print a line and flush, so that it is visible while the next step runs."""
     click.echo(text)
     sys.stdout.flush()
 
 
 @contextmanager
 def _stopped_by_signals() -> Iterator[None]:
-    """Make SIGTERM end the demo as Ctrl-C does: in order."""
+    """Make SIGTERM end the demo as Ctrl-C does, with its clean-up."""
 
     def stop(*_: object) -> None:
         raise KeyboardInterrupt
@@ -91,7 +92,7 @@ def _count(number: int, thing: str) -> str:
 
 
 def _find_notebook() -> Path:
-    """The quickstart: in an installed package beside us, in a checkout one folder up."""
+    """Return the quickstart notebook: in the installed package, or one folder up in a checkout."""
     from .demo_steps import StepFailed
 
     package = Path(__file__).parent.parent
@@ -124,7 +125,7 @@ def _show_how_to_connect(jupyter: JupyterProcess, server: dict[str, Any], token:
 
 
 def _serve(jupyter: JupyterProcess) -> None:
-    """Wait for Ctrl-C, or for the server's end."""
+    """Wait for Ctrl-C, or until the server ends."""
     from .demo_steps import StepFailed
 
     say("\nServing until Ctrl-C.")

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The steps of `jupyter mcp demo`: start a Jupyter Server, run a notebook in it, call it as a client.
 
-The server has configuration and data directories of its own, which go when it ends. The runtime directory is
-the user's, so that `jupyter mcp list` and `attach` find the notebook.
+The server has configuration and data directories of its own, which are deleted when it ends. The runtime
+directory is the user's, so that `jupyter mcp list` and `attach` find the notebook.
 """
 
 from __future__ import annotations
@@ -38,28 +38,29 @@ from ..errors import McpJupyterError
 __all__ = ["JupyterProcess", "StepFailed", "play", "run_jupyter"]
 
 START_SECONDS: Final = 60.0
-"""JupyterLab with cold caches on a slow machine."""
+"""Seconds for the server to start: JupyterLab with cold caches on a slow machine."""
 
 STOP_SECONDS: Final = 15.0
-"""Kernels get a moment to end before their server does."""
+"""Seconds for the server to stop, because it stops its kernels first."""
 
 KERNEL_SECONDS: Final = 60.0
-"""For a kernel to start, or for one cell to run: imports of a large library take seconds."""
+"""Seconds for a kernel to start, or for one cell to run: importing a large library takes several."""
 
 REQUEST_SECONDS: Final = 30.0
-"""For one REST request: starting a kernel is the slowest."""
+"""Seconds for one REST request: starting a kernel is the slowest."""
 
 POLL_SECONDS: Final = 0.05
+"""Seconds between two checks whether the server has started."""
 
 CONNECT_SECONDS: Final = 5.0
-"""For one attempt to connect to a port of this machine, which answers at once when it is not overloaded."""
+"""Seconds for one attempt to connect to a port of this machine, which takes long only under heavy load."""
 
 LOG_LINES: Final = 15
-"""Of the server's log, shown when it does not start."""
+"""Lines of the server's log to show when it does not start."""
 
 
 class StepFailed(McpJupyterError):
-    """A step did not succeed; the message says which, why, and what may help."""
+    """A step failed; the message says which, why, and what may help."""
 
 
 @dataclass(frozen=True)
@@ -69,9 +70,19 @@ class JupyterProcess:
     Attributes
     ----------
     url : str
-        Its base URL, with a slash at its end.
+        Its base URL, with a slash at the end.
     has_lab : bool
         Whether it is JupyterLab.
+    process : subprocess.Popen
+        The server's process.
+    root : Path
+        The server's root directory, which holds the notebook.
+    runtime : Path
+        Jupyter's runtime directory.
+    rest : httpx2.Client
+        A client for the server's REST API, with the token.
+    token : str
+        The server's own token, not one for MCP clients.
     """
 
     url: str
@@ -83,16 +94,23 @@ class JupyterProcess:
     token: str
 
     def notebook_url(self, path: str) -> str:
-        """Where a person opens a notebook in the browser; it lets that person in."""
+        """Return the URL that opens a notebook in the browser; it contains the server's token."""
         return f"{self.url}lab/tree/{path}?token={self.token}"
 
     def request(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
-        """A REST request; the JSON of its answer.
+        """Send a REST request and return the JSON of the response.
+
+        Parameters
+        ----------
+        method, path : str
+            The HTTP method, and the path below `url`.
+        body : mapping, optional
+            The JSON of the request.
 
         Raises
         ------
         StepFailed
-            The server refused it, or did not answer.
+            The server refused the request, or did not respond.
         """
         try:
             answer = self.rest.request(method, path, json=body)
@@ -114,12 +132,12 @@ class JupyterProcess:
         Returns
         -------
         str
-            The kernel's id. The kernel goes on.
+            The id of the kernel, which keeps running.
 
         Raises
         ------
         StepFailed
-            A cell failed; the message has its error.
+            A cell failed; the message contains its error.
         """
         shutil.copyfile(source, self.root / source.name)
         session = {"path": source.name, "name": source.name, "type": "notebook"}
@@ -134,7 +152,7 @@ class JupyterProcess:
 
         client = BlockingKernelClient(connection_file=str(connection_file))
         client.load_connection_file()
-        # What is sent before the kernel listens waits for it; nobody looks at the output.
+        # ZeroMQ keeps requests until the kernel listens. The output channel is not needed.
         client.start_channels(iopub=False, stdin=False, hb=False, control=False)
         try:
             notebook = nbformat.read(source, as_version=4)
@@ -164,7 +182,7 @@ def run_jupyter() -> Iterator[JupyterProcess]:
     Raises
     ------
     StepFailed
-        It does not start; the message has the end of its log.
+        The server does not start; the message contains the end of its log.
     """
     from jupyter_core.paths import jupyter_runtime_dir
 
@@ -198,7 +216,7 @@ def _start(home: Path, root: Path, runtime: Path, token: str) -> subprocess.Pope
     environ["JUPYTER_RUNTIME_DIR"] = str(runtime)  # else it would follow the data directory
     environ["JUPYTER_TOKEN"] = token  # not on the command line, which other users can read
     with (home / "jupyter.log").open("wb") as log:
-        # A session of its own: Ctrl-C is for us, and we end the server in order.
+        # A process session of its own: Ctrl-C reaches only this program, which then stops the server.
         return subprocess.Popen(
             command,
             cwd=root,
@@ -211,14 +229,14 @@ def _start(home: Path, root: Path, runtime: Path, token: str) -> subprocess.Pope
 
 
 def _wait_until_it_listens(process: subprocess.Popen[bytes], runtime: Path, log: Path) -> str:
-    """Wait until a Jupyter Server accepts connections; its URL.
+    """Wait until a Jupyter Server accepts connections, and return its URL.
 
-    The file in which it says where it is comes first: on a busy machine long before.
+    The server writes the file with its address before it listens, on a busy machine long before.
     """
     info_file = runtime / f"jpserver-{process.pid}.json"
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline and process.poll() is None:
-        # Not there yet, or half written; or nothing listens yet.
+        # The file is missing or incomplete, or the server does not listen yet.
         with contextlib.suppress(FileNotFoundError, json.JSONDecodeError, ConnectionError, TimeoutError):
             url = str(json.loads(info_file.read_text())["url"])
             where = urlsplit(url)
@@ -238,26 +256,35 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
         process.wait()
 
 
-# -- the round with a client -----------------------------------------------------------------------
+# -- calls as a client -----------------------------------------------------------------------------
 
 TOOL: Final = "top_customers"
 ARGUMENTS: Final[Mapping[str, Any]] = {"n": 3}
 RESOURCE: Final = "sales"
 
 ROUND_SECONDS: Final = 60.0
-"""For all of one transport: some ten requests of milliseconds each."""
+"""Seconds for all requests over one transport: about ten, of milliseconds each."""
 
 SHOWN_LINES: Final = 8
-"""Of a value: enough to see that it is the notebook's."""
+"""Lines of a value to show: enough to recognise it."""
 
 
 def play(urls: Mapping[str, str], token: str, say: Callable[[str], None]) -> None:
     """List, call and read over HTTP+SSE, then over Streamable HTTP.
 
+    Parameters
+    ----------
+    urls : mapping
+        The notebook's URLs, by "sse" and "http".
+    token : str
+        A token for the notebook.
+    say : callable
+        Prints a line.
+
     Raises
     ------
     StepFailed
-        Something did not go as it should.
+        A request failed or timed out.
     """
     headers = {"Authorization": f"Bearer {token}"}
     anyio.run(_play, urls, headers, say)
@@ -303,7 +330,7 @@ async def _over_streamable_http(
 
 
 async def _round(session: ClientSession) -> list[str]:
-    """List, call and read once; an account of it, in lines."""
+    """List, call and read once, and return the results as lines to print."""
     tools = (await session.list_tools()).tools
     resources = (await session.list_resources()).resources
     prompts = (await session.list_prompts()).prompts

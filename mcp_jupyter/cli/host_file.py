@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""A server written into the file of a host, or shown as it would be written.
+"""Write a server into the file of a host, or show what would be written.
 
-This file decides what of the entry before is kept, and what the user is told. `config_edit` changes the text.
+This module decides which parts of an existing entry are kept, and what the user is told. `config_edit`
+changes the text.
 """
 
 from __future__ import annotations
@@ -39,18 +40,18 @@ _FORBIDDEN_TO_OTHERS: Final = 0o077
 
 @dataclass(frozen=True, slots=True)
 class MadeEntry:
-    """What is to be written.
+    """An entry to be written.
 
     Attributes
     ----------
     name : str
-        What the host calls it.
+        The server's name in the host.
     make : callable
-        Makes the entry, with more variables: those that only the entry before sets.
+        Makes the entry. Its argument holds further variables, which only the existing entry sets.
     variables : frozenset of str
-        The variables that it sets itself.
+        The variables that the new entry sets itself.
     private : bool
-        There is a token in it.
+        Whether the entry contains a token.
     """
 
     name: str
@@ -60,21 +61,21 @@ class MadeEntry:
 
 
 def print_entry(host: Host, path: Path, entry: MadeEntry) -> None:
-    """Show what a new file of the host would hold."""
+    """Print the contents of a new file of the host with only this entry."""
     text, _ = put_entry(host, "", entry.name, entry.make({}))
     click.echo(text, nl=False)
     click.echo(f"For {path}, which was not changed.", err=True)
 
 
 def write_entry(host: Host, path: Path, entry: MadeEntry) -> None:
-    """Write it, and say what was done.
+    """Write an entry into the host's file, and print what was done.
 
     Raises
     ------
     click.ClickException
-        The host was never started here.
+        The host's folder does not exist, because the host was never started here.
     ConfigRefused
-        The file is left as it is.
+        The file cannot be changed safely, and is left as it is.
     """
     if not path.parent.is_dir():
         raise click.ClickException(
@@ -87,6 +88,7 @@ def write_entry(host: Host, path: Path, entry: MadeEntry) -> None:
             f"{path} leads into the repository {_repository(file.path)}, where others may read a token. "
             "Leave --http out: a program needs none."
         )
+    # The first edit finds the existing entry. If it sets further variables, the second edit keeps them.
     made = entry.make({})
     try:
         text, before = put_entry(host, file.text, entry.name, made)
@@ -110,14 +112,14 @@ def write_entry(host: Host, path: Path, entry: MadeEntry) -> None:
 
 
 def _repository(path: Path) -> str:
-    """The root of the repository that a file is in; empty without one."""
+    """Return the root of the repository that contains a file; empty if there is none."""
     return next((str(folder) for folder in path.parents if os.path.lexists(folder / ".git")), "")
 
 
 def _only_before(
     host: Host, before: object, made: Mapping[str, Any], variables: frozenset[str]
 ) -> dict[str, str]:
-    """The variables that only the entry before sets: keys that the user would have to look for again."""
+    """Return the variables that only the existing entry sets, such as keys that the user would miss."""
     if "url" in host.shape.read(made):
         return {}
     members = host.shape.read(before)
@@ -129,38 +131,36 @@ def _only_before(
 
 # -- config file ---------------------------------------------------------------------------------
 #
-# A configuration file that belongs to another program: read with care, kept, and replaced in one step.
-#
-# Knows nothing of what is in it. A copy from before our first change stays beside it; another program that
-# writes at the same moment is noticed, not overwritten.
+# A configuration file that belongs to another program. It is replaced atomically, a copy from before our
+# first change stays beside it, and a change by another program in the meantime is detected, not overwritten.
 
 MAX_BYTES: Final = 32 * 1024 * 1024
-"""Hosts keep their history in the same file: some megabytes. What is longer is something else."""
+"""Bytes. Some hosts keep their history in the same file, which takes a few MiB."""
 
 BACKUP_SUFFIX: Final = ".before-jupyter-mcp"
 
 NEW_MODE: Final = 0o600
-"""Of a file that was not there: people put tokens into these files."""
+"""Permissions of a new file: users put tokens into these files."""
 
 _BOM: Final = "\ufeff"
 
 
 class ConfigRefused(McpJupyterError):
-    """The file is left as it is; the message says which, and why."""
+    """The file is not changed; the message says which file, and why."""
 
 
 @dataclass(frozen=True, slots=True)
 class ConfigFile:
-    """A file as it was read.
+    """A configuration file as it was read.
 
     Attributes
     ----------
     path : Path
-        The file itself, where a link led to it.
+        The file itself, with links resolved.
     data : bytes or None
-        What it held; None when there was none.
+        Its contents; None when the file did not exist.
     mode : int
-        Its permissions, and those of what takes its place.
+        Its permissions, which its replacement gets too.
     """
 
     path: Path
@@ -169,7 +169,7 @@ class ConfigFile:
 
     @classmethod
     def read(cls, path: Path) -> ConfigFile:
-        """Read it.
+        """Read a file.
 
         Raises
         ------
@@ -194,12 +194,12 @@ class ConfigFile:
 
     @property
     def text(self) -> str:
-        """What it says, without a byte order mark; empty when it is new.
+        """The contents as text, without a byte order mark; empty for a new file.
 
         Raises
         ------
         ConfigRefused
-            It is not UTF-8.
+            The file is not UTF-8.
         """
         try:
             return (self.data or b"").decode().removeprefix(_BOM)
@@ -207,28 +207,31 @@ class ConfigFile:
             raise ConfigRefused(f"{self.path} is not UTF-8: byte {exc.start} cannot be read.") from None
 
     def replace(self, text: str, *, private: bool = False) -> Path | None:
-        """Put `text` in its place, at once or not at all.
+        """Replace the contents by `text` atomically.
 
         Parameters
         ----------
+        text : str
+            The new contents, without a byte order mark.
         private : bool
-            The file holds a token: only its owner may read it from now on.
+            The file contains a token, so only its owner may read it from now on.
 
         Returns
         -------
         Path or None
-            Where the file is kept as it was before the first change; None when there was none.
+            The copy of the file from before the first change; None when there was no file then.
 
         Raises
         ------
         ConfigRefused
-            It was changed since it was read, or cannot be written.
+            The file was changed since it was read, or cannot be written.
         """
         marked = self.data is not None and self.data.startswith(_BOM.encode())
         backup = self.path.with_name(self.path.name + BACKUP_SUFFIX)
         try:
             if self.data is not None and not os.path.lexists(backup):
                 replace_file(backup, self.data, mode=self.mode, is_durable=True)
+            # Read again as late as possible, to notice a change by another program.
             if ConfigFile.read(self.path).data != self.data:
                 raise ConfigRefused(f"{self.path} was changed by another program meanwhile. Try again.")
             mode = self.mode & NEW_MODE if private else self.mode
@@ -241,9 +244,8 @@ class ConfigFile:
 
 # -- entry edit ----------------------------------------------------------------------------------
 #
-# One server put into the text of a host's file, whatever the file's format; everything else stays.
-#
-# The result is parsed again: it must say what the text said before, with the entry. Knows no file.
+# Set one server in the text of a host's file, in the file's format, and keep everything else. The result is
+# parsed again: its value must be the old value with only this entry changed.
 
 
 def put_entry(host: Host, text: str, name: str, entry: Mapping[str, Any]) -> tuple[str, Any]:
@@ -251,22 +253,26 @@ def put_entry(host: Host, text: str, name: str, entry: Mapping[str, Any]) -> tup
 
     Parameters
     ----------
+    host : Host
+        The host.
     text : str
-        What the file says; empty for a file that is new.
-    name, entry
-        What the host calls it; the entry as the host has it. It replaces an entry of that name whole.
+        The contents of the file; empty for a new file.
+    name : str
+        The server's name in the host.
+    entry : mapping
+        The entry in the host's form. It replaces an existing entry of that name completely.
 
     Returns
     -------
     text : str
         The new text.
     before : Any
-        The entry that was replaced; None when there was none.
+        The replaced entry; None when there was none.
 
     Raises
     ------
     NotEditable
-        The text has another format, or the place is taken by something else.
+        The text does not have the host's format, or a value of another type is in the place of the entries.
     """
     if not text.strip() and host.new_file:
         text = "".join(f"{key}: {json.dumps(value)}\n" for key, value in host.new_file.items())
@@ -297,7 +303,7 @@ def _value(host: Host, text: str) -> dict[str, Any]:
 def _with_entry(
     host: Host, value: dict[str, Any], name: str, entry: Mapping[str, Any]
 ) -> tuple[Any, dict[str, Any]]:
-    """The entry before, and what the file should say."""
+    """Return the existing entry, and the value that the file should have."""
     servers = value.get(host.member)
     if not host.listed:
         known = servers or {}

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""`jupyter mcp hosts` shows what hosts hand to their models, `doctor` whether they reach a live notebook.
+"""`jupyter mcp hosts` shows what hosts pass to their models, `doctor` whether they reach a live notebook.
 
-`doctor` connects as the host would: with what the host's own file says, in a bare environment, under the
-host's name. It changes nothing. `client.config.hosts` knows the hosts, `server.host_profiles` what they make
-of answers.
+`doctor` connects as the host would: with the entry in the host's own file, in a bare environment, under the
+host's name. It changes nothing. `client.config.hosts` has the hosts and their files, `server.host_profiles`
+what they pass on.
 """
 
 from __future__ import annotations
@@ -52,12 +52,12 @@ def hosts(name: str | None) -> None:
 
 
 def profile_named(name: str) -> HostProfile:
-    """The profile of a host, by its key for `install`, its title, or the name of its client.
+    """Return the profile of a host, by its key for `install`, its title, or the name of its client.
 
     Raises
     ------
     click.UsageError
-        The name is not that of a known host.
+        The host is unknown.
     """
     from ..server.host_profiles import DEFAULT, PROFILES, profile_of
 
@@ -96,7 +96,7 @@ def _structure(profile: HostProfile) -> str:
 
 
 def lines_of(profile: HostProfile) -> list[str]:
-    """All that is known of a host, a line each."""
+    """Return all values of a host's profile, one line each."""
 
     def yes(value: bool) -> str:
         return "yes" if value else "no"
@@ -145,7 +145,7 @@ def _show_connected() -> None:
 
 
 def _host(client: Mapping[str, str]) -> str:
-    """What people call the host; for one that is not in the table, what it calls itself."""
+    """Return the host's title; for a host that is not in the table, the name that it gives itself."""
     from ..server.host_profiles import host_title
 
     return host_title(client)
@@ -161,17 +161,17 @@ async def _live() -> list[Summary]:
 # -- jupyter mcp doctor ----------------------------------------------------------------------------
 
 SECONDS: Final = 60.0
-"""For one host's connection: `run` starts a kernel first, which takes seconds on a busy machine."""
+"""Seconds for one host's connection: `run` starts a kernel first, which takes several on a busy machine."""
 
 BARE_PATH: Final = "/usr/bin:/bin"
-"""What a desktop application has on PATH."""
+"""The PATH of a desktop application."""
 
 _VARIABLES: Final = "notebook://variables/"
 
 
 @dataclass(slots=True)
 class _Report:
-    """What was found, a line each."""
+    """Prints one line for each check, and remembers whether one failed."""
 
     failed: bool = False
     lines: list[str] = field(default_factory=list)
@@ -221,7 +221,7 @@ def doctor(name: str | None, key: str | None) -> None:
 
 
 def _notebook(name: str | None, report: _Report) -> Summary | None:
-    """The notebook, as its kernel speaks of it."""
+    """Return the summary that the notebook's kernel gives, or None when it is not reached."""
     import anyio
 
     from ..extension.manager import census
@@ -255,11 +255,11 @@ def _notebook(name: str | None, report: _Report) -> Summary | None:
     return summary
 
 
-# -- what the host's file says ---------------------------------------------------------------------
+# -- entries in the host's file --------------------------------------------------------------------
 
 
 def _entries(host: Host, name: str, report: _Report) -> list[ServerEntry]:
-    """The entries of a host that lead to the notebook."""
+    """Return the entries of a host that connect to the notebook."""
     from ..client.config.host_entries import entries_of_host
     from ..client.config.hosts import files_of
 
@@ -290,6 +290,7 @@ def _leads_to(members: Mapping[str, Any], name: str) -> bool:
     args = members.get("args")
     if isinstance(args, Sequence) and "attach" in args:
         return name in args or "--all" in args
+    # The second form is the endpoint of all notebooks.
     url = members.get("url")
     return isinstance(url, str) and f"{url}/".endswith(
         (f"/mcp-jupyter/{quote(name, safe='')}/", "/mcp-jupyter//")
@@ -359,6 +360,7 @@ async def _visit(host: Host, server: Any, starts: bool, report: _Report) -> None
     from ..server.host_profiles import profile_of
 
     profile = profile_of({"name": host.client})
+    # `except*`, because errors inside the client's task group arrive as a group. The first is reported.
     failed: list[Exception] = []
     info = types.Implementation(name=host.client or "unknown", version=profile.version or "0")
     try:
@@ -386,7 +388,7 @@ def _first(group: BaseExceptionGroup[Exception]) -> Exception:
 
 
 async def _measure(client: Client, profile: HostProfile, report: _Report) -> None:
-    """How large is what the host's model gets, against what it takes."""
+    """Compare the sizes of what the host's model gets with the host's limits."""
     instructions = len(client.instructions or "")
     _sized(report, "Instructions", instructions, profile.instructions_chars, "Shorten %%mcp_instructions.")
     tools = await client.list_tools()

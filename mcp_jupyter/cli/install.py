@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""`jupyter mcp install`: a server file or a notebook, written into a host's configuration.
+"""`jupyter mcp install`: write a server file or a notebook into a host's configuration.
 
-Owns what the entry says. Where it goes and how the host writes it is `client.hosts`'s, how the file is
-changed `host_file`'s.
+This module builds the entry. `client.config.hosts` has its form and the file's place; `host_file` changes the
+file.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _VARIABLE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 
 @dataclass(frozen=True, slots=True)
 class _Launch:
-    """What is to be started, and what it is called by itself."""
+    """A command to start, and the default name of its server."""
 
     name: str
     command: list[str]
@@ -39,7 +39,7 @@ class _Launch:
 
 @dataclass(frozen=True, slots=True)
 class _Options:
-    """What the line says beside the target."""
+    """The options of the command line, without the target."""
 
     host: Host
     name: str | None
@@ -50,7 +50,7 @@ class _Options:
     project: bool
 
     def check(self, target: str) -> None:
-        """Refuse options that do not fit."""
+        """Refuse options that do not fit the target or the host."""
         from .servers import names_file
 
         if (self.parameters or self.kernel) and not target.endswith(".ipynb"):
@@ -65,7 +65,7 @@ class _Options:
             raise click.UsageError("A project's file is shared: -v, -f and --with do not go with --project.")
 
     def called(self, by_itself: str) -> str:
-        """What the host calls the server."""
+        """Return the server's name in the host."""
         wanted = by_itself if self.name is None else self.name
         try:
             return self.host.name(wanted)
@@ -217,7 +217,7 @@ def _install_url(target: str, options: _Options, only_print: bool, scopes: dict[
         try:
             _deliver(options, _url_entry(options, place, new.text), only_print)
         except BaseException:
-            new.revoke()  # it was not written anywhere
+            new.revoke()  # the user did not get it
             raise
     click.echo(
         f"A new token is in that file. {terms(new.token)} To end it: jupyter mcp token revoke {new.token.id}"
@@ -230,8 +230,12 @@ class _Place:
 
     Attributes
     ----------
+    name : str
+        The notebook's name.
+    url : str
+        Its URL for Streamable HTTP.
     token : str
-        The notebook's own, where it serves HTTP by itself; else empty.
+        The notebook's own token, where it serves HTTP by itself; else empty.
     """
 
     name: str
@@ -240,7 +244,7 @@ class _Place:
 
 
 def _url_of(target: str) -> _Place:
-    """Behind a Jupyter Server, where tokens are made for it; else what its kernel serves."""
+    """Return the notebook's URL at a Jupyter Server, which takes our tokens; else that of its own kernel."""
     import anyio
 
     from ..ipc.discovery import Discovery
@@ -311,7 +315,7 @@ def _launch_notebook(target: str) -> _Launch:
 
 
 def _environment(variables: Sequence[str], env_file: Path | None) -> dict[str, str]:
-    """What -v and -f set."""
+    """Return the variables that -v and -f set, checked."""
     env = {} if env_file is None else _from_file(env_file)
     for variable in variables:
         key, equals, value = variable.partition("=")
@@ -321,7 +325,7 @@ def _environment(variables: Sequence[str], env_file: Path | None) -> dict[str, s
     for key, value in env.items():
         if _VARIABLE.fullmatch(key) is None:
             raise click.UsageError(f"{key!r} is no name of a variable: letters, digits and _ only.")
-        if not _is_plain(value):  # shown nowhere: it may be a secret
+        if not _is_plain(value):  # the message leaves it out: it may be a secret
             raise click.UsageError(f"The value of {key} has control characters, which no host passes on.")
     return env
 

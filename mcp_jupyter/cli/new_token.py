@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Make a token for MCP clients: which notebooks it opens, for how long, and what it names that is not there.
+"""Make a token for MCP clients, and check whether what it names exists.
 
-Works on the token file of this user: a running Jupyter Server sees a change at the next request.
+The token is written to this user's token file; a running Jupyter Server reads it at the next request.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ __all__ = [
 ANY_NAME: Final = "--any-notebook-of-this-name"
 
 MAX_SERVER_FILE_BYTES: Final = 64 * 1024
-"""What a Jupyter Server writes about itself has some 300 bytes and a path."""
+"""Bytes. The file in which a Jupyter Server describes itself has about 300 bytes and a path."""
 
 _NOT_LIVE: Final = (
     "No live notebook is named {0!r}, so its path is not known and no token can be bound to it. Start the "
@@ -56,16 +56,16 @@ _NO_PATH: Final = (
 
 @dataclass(slots=True)
 class NotebookChoice:
-    """What a token opens.
+    """The notebooks that a token opens.
 
     Attributes
     ----------
     notebooks : list of BoundNotebook
-        By their paths.
+        Notebooks by their paths.
     servers : list of str
-        Names and globs: any notebook of such a name.
+        Names and globs; they open any notebook with such a name.
     names : list of str
-        What all of these are called in URLs.
+        The names of all of these in URLs.
     """
 
     notebooks: list[BoundNotebook] = field(default_factory=list)
@@ -76,19 +76,23 @@ class NotebookChoice:
 def chosen_notebooks(
     words: Sequence[str], any_name: bool, live: Sequence[ConnectionInfo], runtime_dir: Path
 ) -> NotebookChoice:
-    """The notebooks that a token shall open.
+    """Return the notebooks that a new token opens.
 
     Parameters
     ----------
     words : sequence of str
         Names of live notebooks, paths of notebooks, and globs.
     any_name : bool
-        All are names, and mean any notebook of such a name.
+        Treat all words as names, which open any notebook with such a name.
+    live : sequence of ConnectionInfo
+        The live notebooks.
+    runtime_dir : Path
+        Jupyter's runtime directory.
 
     Raises
     ------
     click.UsageError
-        A path is not known.
+        A word is not a live notebook, or the notebook's path is unknown.
     click.ClickException
         A file does not exist.
     """
@@ -119,12 +123,12 @@ def _path_of(word: str, by_name: dict[str, ConnectionInfo]) -> str:
 
 
 def real_path(text: str) -> str:
-    """The real path of a file or folder.
+    """Return the real path of a file or folder.
 
     Raises
     ------
     click.ClickException
-        It does not exist.
+        The file or folder does not exist.
     """
     if not os.path.exists(text):
         raise click.ClickException(f"There is no file {text}.")
@@ -132,7 +136,7 @@ def real_path(text: str) -> str:
 
 
 def _name_of(path: str, live: Sequence[ConnectionInfo]) -> str:
-    """What the notebook at a path is called, or will be when it is started."""
+    """Return the name of the notebook at a path, or the name that it will get when it is started."""
     from ..ipc.names import RememberedNames, candidate_names
 
     for info in live:
@@ -147,7 +151,7 @@ def _name_of(path: str, live: Sequence[ConnectionInfo]) -> str:
 
 
 def _root_of(path: str, runtime_dir: Path) -> str | None:
-    """The root directory of a running Jupyter Server that has a file: the one nearest to it."""
+    """Return the root directory of a running Jupyter Server that contains a file: the deepest one."""
     from .._util.private_files import read_private
 
     roots = []
@@ -163,27 +167,30 @@ def _root_of(path: str, runtime_dir: Path) -> str | None:
 
 
 def server_user() -> str:
-    """The user whom a site's Authorizer knows: under JupyterHub its user, for the images' is everybody's."""
+    """Return the user's name for a site's Authorizer.
+
+    Under JupyterHub this is the hub's user, because the system's user of an image is the same for everyone.
+    """
     try:
         return os.environ.get("JUPYTERHUB_USER") or getpass.getuser()
-    except (KeyError, OSError, ImportError):  # a container's user without an entry in passwd
+    except (KeyError, OSError, ImportError):  # a user without an entry in passwd, as in containers
         return str(os.getuid()) if hasattr(os, "getuid") else "unknown"
 
 
 def token_days() -> float:
-    """How many days a token is good by `McpJupyterApp.token_days`, as configuration files set it.
+    """Return the days until a token expires: `McpJupyterApp.token_days` in Jupyter's configuration files.
 
     Raises
     ------
     McpJupyterError
-        The value is not one.
+        The configured value is not a number in the allowed range.
     """
     from jupyter_core.application import JupyterApp
 
     from ..extension.tokens import DEFAULT_DAYS, MAX_DAYS
 
     days = float(DEFAULT_DAYS)
-    # In the server's order: what is set for the whole server counts more than the extension's own file.
+    # The server's precedence: its own file overrides that of the extension.
     for name in ("jupyter_mcp_jupyter_config", "jupyter_server_config"):
         app = JupyterApp(config_file_name=name)
         app.load_config_file()
@@ -201,18 +208,18 @@ def token_days() -> float:
 
 @dataclass(frozen=True, slots=True)
 class NewToken:
-    """A token that was just made.
+    """A newly made token.
 
     Attributes
     ----------
     token : Token
-        What is kept of it.
+        The stored record.
     text : str
-        The secret: shown once, or written into a private file.
+        The secret. It is shown once, or written into a private file.
     names : list of str
-        What the notebooks that it opens are called.
+        The names of the notebooks that it opens.
     endpoint : Endpoint or None
-        Where it opens them; None without a Jupyter Server.
+        The URL for these notebooks; None without a Jupyter Server.
     """
 
     token: Token
@@ -221,7 +228,7 @@ class NewToken:
     endpoint: Endpoint | None
 
     def revoke(self) -> None:
-        """End it."""
+        """Revoke the token."""
         token_store().revoke(self.token.id)
 
 
@@ -232,13 +239,15 @@ def make_token(words: Sequence[str], *, any_name: bool = False, label: str = "",
     ----------
     words, any_name
         See `chosen_notebooks`.
+    label : str
+        The label in the list of tokens; by default the names of the notebooks.
     wishes
         More arguments of `mcp_jupyter.extension.tokens.mint`.
 
     Raises
     ------
     click.UsageError
-        It may use nothing, or a value is wrong.
+        The token would allow nothing, or a value is not valid.
     """
     import anyio
 
@@ -267,14 +276,14 @@ def make_token(words: Sequence[str], *, any_name: bool = False, label: str = "",
 
 
 def token_store() -> TokenStore:
-    """The tokens of this user."""
+    """Return the token store of this user."""
     from ..extension.tokens import TokenStore
 
     return TokenStore()
 
 
 def _explain(error: ValueError) -> str:
-    """What is wrong with a wish, by pydantic's account of it."""
+    """Return a message for the user from an error of the token's validation."""
     from pydantic import ValidationError
 
     if not isinstance(error, ValidationError):
@@ -291,18 +300,17 @@ def _explain(error: ValueError) -> str:
 
 # -- token checks --------------------------------------------------------------------------------
 #
-# What a token names that is not there now: notebooks, tools, resources, prompts.
-#
-# It may come later, so nothing here is an error; but a slip in a name should be seen at once.
+# Find notebooks, tools, resources and prompts that a token names but that do not exist now. They may appear
+# later, so this is not an error, but a typing mistake should be seen at once.
 
 ASK_SECONDS: Final = 5.0
-"""For one list. An engine lists beside a running cell; longer: something holds its interpreter."""
+"""Seconds for one list. An engine lists even while a cell runs, unless C code holds the interpreter."""
 
 _KINDS: Final = ("tool", "resource", "prompt")
 
 
 async def not_there(token: Token, discovery: Discovery) -> list[str]:
-    """One sentence for each name and pattern of a token that means nothing now."""
+    """Return a sentence for each name and pattern of a token that matches nothing now."""
     live = await discovery.live()
     said = [
         f"No live notebook is at {bound.path} now."
@@ -351,7 +359,7 @@ def _matches(token: Token, kind: str, glob: str, names: set[str]) -> bool:
 
 
 async def _offers(info: ConnectionInfo, discovery: Discovery) -> dict[str, list[str]] | None:
-    """What a notebook offers now, by kind; None when it does not answer."""
+    """Return the names that a notebook offers now, by kind; None when it does not respond."""
     from ..client.client import Client
     from ..errors import McpJupyterError
     from ..ipc.attached_notebook import AttachedNotebook

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The commands that show live notebooks, and how hosts connect to them: `jupyter mcp list` and `connect`.
+"""The commands `jupyter mcp list` and `connect`: show live notebooks, and how hosts connect to them.
 
-The notebooks' kernels are asked; no Jupyter Server is needed. `connect` shows a token in the terminal of the
-user whose server it is, and nowhere else.
+They ask the notebooks' kernels, so no Jupyter Server is needed. `connect` prints a token only in the terminal
+of the user who owns the server.
 """
 
 from __future__ import annotations
@@ -84,7 +84,7 @@ def _row(summary: Summary) -> tuple[object, ...]:
 # -- jupyter mcp connect ---------------------------------------------------------------------------
 
 DIAL_SECONDS: Final = 1.0
-"""A port of this machine answers at once, or no process listens there."""
+"""Seconds. A port of this machine accepts a connection at once if a process listens there."""
 
 
 @click.command("connect", short_help="Show how hosts connect to a notebook, or to what `run --http` serves.")
@@ -185,7 +185,7 @@ def _show_own_http(name: str, address: HttpAddress) -> None:
 
 
 def _of_run(name: str | None, runtime_dir: Path) -> HttpAddress | None:
-    """The server of that name that `jupyter mcp run` serves now.
+    """Return the server with this name that `jupyter mcp run` serves now, if any.
 
     Raises
     ------
@@ -205,7 +205,7 @@ def _of_run(name: str | None, runtime_dir: Path) -> HttpAddress | None:
 
 
 def _listens(address: HttpAddress) -> bool:
-    """Whether its port answers: the file of a server that was killed stays behind."""
+    """Whether the server accepts connections: the file of a killed server is left behind."""
     try:
         socket.create_connection((address.reach, address.port), DIAL_SECONDS).close()
     except OSError:

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What a server has, as text for people: signatures, and the first line of each description.
+"""Format what a server offers and returns as text for a terminal, and save binary results.
 
-Pure; what it returns is safe to print.
+The texts of `heading` and `listing` are safe to print, and so is what `table` and `dumped` return.
 """
 
 from __future__ import annotations
@@ -38,13 +38,13 @@ __all__ = [
 
 
 MAX_PARAMETERS: Final = 30
-"""Of one signature."""
+"""Parameters shown in one signature."""
 
 MAX_DEPTH: Final = 3
-"""Of types within types that are spelled out."""
+"""Levels of nested types shown in a signature; deeper ones are `any`."""
 
 MAX_VALUES: Final = 6
-"""Of an enumeration, or of alternatives."""
+"""Values of an enumeration, or alternatives of a type, shown in a signature."""
 
 
 class _Described(Protocol):
@@ -53,7 +53,7 @@ class _Described(Protocol):
 
 
 def heading(info: types.Implementation | None, version: str, instructions: str | None) -> list[str]:
-    """Who the server is."""
+    """Return lines with the server's name, version and instructions."""
     name = "A server without a name" if info is None else f"{info.title or info.name} {info.version}"
     lines = [safe_line(f"{name} (protocol {version})")]
     if instructions and instructions.strip():
@@ -62,7 +62,7 @@ def heading(info: types.Implementation | None, version: str, instructions: str |
 
 
 def listing(title: str, items: Sequence[tuple[str, _Described]]) -> list[str]:
-    """A section: each item's line, and under it what it is."""
+    """Return the lines of a section: each item's line, and below it the start of its description."""
     if not items:
         return []
     lines = ["", title]
@@ -75,7 +75,7 @@ def listing(title: str, items: Sequence[tuple[str, _Described]]) -> list[str]:
 
 
 def tool_signature(tool: types.Tool) -> str:
-    """`top_customers(n: integer = 5, region?: string) -> {...}`."""
+    """Return a tool's signature, such as `top_customers(n: integer = 5, region?: string)`."""
     found = properties(tool.inputSchema)
     shown = [
         _parameter(name, part, name in found.required, tool.inputSchema)
@@ -87,14 +87,14 @@ def tool_signature(tool: types.Tool) -> str:
 
 
 def prompt_signature(prompt: types.Prompt) -> str:
-    """`summarise(region, style?)`."""
+    """Return a prompt's signature, such as `summarise(region, style?)`."""
     arguments = prompt.arguments or []
     shown = [each.name if each.required else f"{each.name}?" for each in arguments[:MAX_PARAMETERS]]
     return f"{prompt.name}({', '.join(shown + ['...'] * (len(arguments) > MAX_PARAMETERS))})"
 
 
 def resource_line(item: types.Resource | types.ResourceTemplate) -> str:
-    """`notebook://variables/sales (text/csv, 1,024 bytes)`."""
+    """Return a resource's line, such as `notebook://variables/sales (text/csv, 1,024 bytes)`."""
     uri = item.uri if isinstance(item, types.Resource) else item.uriTemplate
     size = item.size if isinstance(item, types.Resource) else None
     said = [item.mimeType or "", f"{size:,} bytes" if size is not None else ""]
@@ -113,7 +113,7 @@ def _parameter(name: str, schema: Schema, needed: bool, root: Schema) -> str:
 
 
 def _kind(schema: Any, root: Schema, depth: int = 0) -> str:
-    """The type that a JSON Schema describes, in a few words and without null, as in `"a" | [integer]`."""
+    """Return the type that a JSON Schema describes, in a few words and without null: `"a" | [integer]`."""
     if depth > MAX_DEPTH:
         return "any"
     schema = resolve(schema, root)
@@ -146,7 +146,7 @@ def _first_line(text: str | None) -> str:
 
 
 def dumped(value: Any, *, indent: int | None = 2) -> str:
-    """JSON in ASCII: a program reads it unchanged, a terminal finds nothing to obey."""
+    """Return JSON in ASCII, which contains no control characters for a terminal."""
     return json.dumps(value, indent=indent).replace("\x7f", "\\u007f")
 
 
@@ -162,21 +162,19 @@ def table(heads: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
 
 # -- parts ---------------------------------------------------------------------------------------
 #
-# The parts of what a server answered: text to print, bytes to save.
-#
-# Owns how each kind of content is shown, and what `--output` writes. Knows no command.
+# The parts of a result: text to print, or bytes to save with `--output`.
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One part of an answer.
+    """One part of a result.
 
     Attributes
     ----------
     text : str
-        What is printed for it: itself, or a line about it.
+        The text to print: the content itself, or a line that describes binary content.
     data : bytes or None
-        What it holds, where that is not text.
+        Binary content.
     """
 
     text: str
@@ -184,12 +182,12 @@ class Part:
 
 
 def part_of(content: Any) -> Part:
-    """A block of content, or contents of a resource.
+    """Return the part for a content block, or for contents of a resource.
 
     Raises
     ------
     click.ClickException
-        It is not the base64 it should be.
+        Binary content is not valid base64.
     """
     match content:
         case types.TextContent() | types.TextResourceContents():
@@ -207,7 +205,7 @@ def part_of(content: Any) -> Part:
 
 
 def structured_part(value: Any) -> Part:
-    """Structured output."""
+    """Return the part for structured content."""
     return Part(dumped(value))
 
 
@@ -220,9 +218,16 @@ def _binary(what: str, mime_type: str | None, encoded: str) -> Part:
 
 
 def present(parts: Iterable[Part], output: Path | None, *, err: bool = False) -> None:
-    """Print the parts, and save what is binary (or else the text) in a file.
+    """Print the parts, and save the binary ones, or else the text, in a file.
 
-    Of several binary parts, the second goes into `name-2.png`, and so on.
+    Parameters
+    ----------
+    parts : iterable of Part
+        The parts of a result.
+    output : Path or None
+        The file for the first binary part. The second one goes into `name-2.png`, and so on.
+    err : bool
+        Print to stderr.
 
     Raises
     ------

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""`jupyter mcp run`: the server in a Python file, or a notebook, over stdio or HTTP.
+"""`jupyter mcp run`: serve a Python file or a notebook over stdio or HTTP.
 
-This file chooses the transport, and the token that HTTP asks for. `servers` loads a Python file,
+This module chooses the transport, and the token that HTTP requests must have. `servers` loads a Python file,
 `run_notebook` runs a notebook.
 """
 
@@ -40,6 +40,7 @@ __all__ = ["command", "file_reported"]
 
 
 PORT: Final = 8000
+"""The default port, as in the first MCP SDK."""
 
 TOKEN_BYTES: Final = 32
 """Random bytes of a token: 256 bits cannot be guessed."""
@@ -122,10 +123,14 @@ class _Listening:
 
     Attributes
     ----------
+    transport : str
+        "streamable-http" or "sse".
+    host, port
+        The address to listen on.
     token : str or None
-        What every request must carry.
+        The token that every request must carry; None when no token is required.
     show_token : bool
-        Whether to print it: it was made here, so the user does not know it yet.
+        Whether to print the token: it was made here, so the user does not know it yet.
     """
 
     transport: str
@@ -141,7 +146,7 @@ class _Listening:
 def _listening(
     transport: str | None, host: str | None, port: int | None, token_env: str | None, no_token: bool
 ) -> _Listening | None:
-    """The options for HTTP, checked; None for stdio."""
+    """Return the checked options for HTTP; None for stdio."""
     if transport is None:
         if host is not None or port is not None or token_env is not None or no_token:
             raise click.UsageError(
@@ -177,7 +182,7 @@ def _token_of(variable: str) -> str:
 
 
 Served = Callable[[], AbstractAsyncContextManager[tuple[str, Any]]]
-"""Opens what is to be served: gives its name and the server."""
+"""Opens a server as a context, and gives its name and the server."""
 
 
 def _python_file(file: str, options: NotebookOptions) -> Callable[[], Served]:
@@ -189,7 +194,7 @@ def _python_file(file: str, options: NotebookOptions) -> Callable[[], Served]:
         where = ServerFile.parse(file)
 
     def prepare() -> Served:
-        with file_reported():  # outside of an event loop: the file may run one of its own
+        with file_reported():  # outside an event loop, because the file may run its own
             server = where.load()
         return lambda: nullcontext((server.name, server))
 
@@ -216,12 +221,12 @@ def _serve_notebook(path: Path, options: NotebookOptions) -> None:
 
 @contextmanager
 def _cell_reported() -> Iterator[None]:
-    """Show what is wrong with a notebook as one line; a cell's exception with its traceback too."""
+    """Show an error of a notebook as one line, after the traceback if a cell raised."""
     with reported():
         try:
             yield
         except McpJupyterError as exc:
-            from ..headless.run import CellFailed  # imported by now: it has run the cell
+            from ..headless.run import CellFailed  # already imported, because it ran the cell
 
             if isinstance(exc, CellFailed):
                 for line in exc.account.splitlines():
@@ -231,7 +236,7 @@ def _cell_reported() -> Iterator[None]:
 
 @contextmanager
 def file_reported() -> Iterator[None]:
-    """Show what is wrong with a file as one line; an exception of its own code with its traceback too."""
+    """Show an error of a server file as one line, after the traceback if the file's own code raised."""
     from .servers import FileFailed
 
     with reported():
@@ -253,7 +258,7 @@ def _serve_stdio(prepare: Callable[[], Served]) -> None:
                 _, server = await stack.enter_async_context(served())
             await serve_stdio(server)
 
-    # What is printed while a file is loaded or a notebook runs must not reach the client as messages.
+    # Output of the file or of the notebook must not reach the client, which would read it as messages.
     with protocol_stdin(), protocol_stdout():
         served = prepare()
     anyio.run(serve)
@@ -273,12 +278,12 @@ def _serve_http(served: Served, listening: _Listening) -> None:
         ):
             lines = announced(name, host, bound, PATHS[transport], has_token=token is not None)
             with _kept_for_connect(listening, name, bound) as how:
-                # In one piece: a program that waits for the address in a log reads the token, too.
+                # One write, so that a program that waits for the address in a log finds the token too.
                 click.echo("\n".join([*(safe_line(line, MAX_PAGE_CHARS) for line in lines), *how]), err=True)
                 await _asked_to_stop()
 
     try:
-        # A notebook may run for long before it is served: a port that is taken is told before.
+        # Report a port that is in use now: a notebook may run for a long time before it is served.
         socket.create_server((host, port), family=address_family(host)).close()
         anyio.run(serve)
     except OSError as exc:
@@ -287,7 +292,7 @@ def _serve_http(served: Served, listening: _Listening) -> None:
 
 @contextmanager
 def _kept_for_connect(listening: _Listening, name: str, bound: int) -> Iterator[list[str]]:
-    """Keep the address with its token in a private file while the context is open; gives how to connect."""
+    """Keep address and token in a private file for `jupyter mcp connect`; give the lines for hosts."""
     if listening.token is None:
         yield []
         return
@@ -319,10 +324,10 @@ def _how_to_connect(address: HttpAddress, listening: _Listening) -> list[str]:
 
 
 async def _asked_to_stop() -> None:
-    """Wait for SIGTERM, so that the server's lifespan ends in order; Ctrl-C cancels the wait."""
+    """Wait for SIGTERM, so that the server's lifespan is closed; Ctrl-C cancels the wait."""
     import anyio
 
-    if sys.platform == "win32":  # no such signal
+    if sys.platform == "win32":  # has no SIGTERM
         await anyio.sleep_forever()
     with anyio.open_signal_receiver(signal.SIGTERM) as signals:
         async for _ in signals:

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Run a notebook and serve it, for `jupyter mcp run analysis.ipynb`.
 
-This file says what the user is told of the run, and when the notebook is run again. `headless` runs it.
+This module reports the run to the user, and repeats it when the notebook's file changes. `headless` runs it.
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ if TYPE_CHECKING:
 __all__ = ["NotebookOptions", "opening", "serve_notebook", "served_notebook"]
 
 LOOK_SECONDS: Final = 1.0
-"""How often the file of a watched notebook is looked at."""
+"""Seconds between two checks of a watched notebook's file."""
 
 FIRST_SECONDS: Final = 0.2
-"""For a host's first request, which is in the pipe by now; then the import of what runs notebooks begins."""
+"""Seconds to wait for a host's first request, usually sent already, before the slow imports begin."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,11 +42,11 @@ class NotebookOptions:
     Attributes
     ----------
     parameters : tuple of str
-        Each NAME=VALUE.
+        The parameters, each as NAME=VALUE.
     kernel : str or None
-        Instead of the notebook's own.
+        The kernel to use instead of the notebook's own.
     allow_errors : bool
-        Serve what there is when a cell fails.
+        Serve the notebook even when a cell fails.
     watch : bool
         Run it again whenever its file changes.
     constant_tools : "yes", "no", "auto" or None
@@ -61,7 +61,7 @@ class NotebookOptions:
 
     @property
     def given(self) -> list[str]:
-        """The options that were used, as they are written."""
+        """The options that were used, as on the command line."""
         used = {
             "--parameter": self.parameters,
             "--kernel": self.kernel,
@@ -76,13 +76,23 @@ class NotebookOptions:
 async def served_notebook(
     path: Path, options: NotebookOptions, say: Callable[[str], None]
 ) -> AsyncIterator[AttachedNotebook]:
-    """Run a notebook; while the context is open it can be served.
+    """Run a notebook, which can be served while the context is open.
+
+    Parameters
+    ----------
+    path : Path
+        The notebook.
+    options : NotebookOptions
+        How to run it.
+    say : callable
+        Shows a line to the user.
 
     Raises
     ------
     HeadlessError
         The file or its kernel cannot be used, or (`CellFailed`) a cell failed.
     ParameterError
+        A parameter is malformed.
     """
     from ..ipc.attached_notebook import AttachedNotebook
     from ..ipc.discovery import Discovery
@@ -93,14 +103,19 @@ async def served_notebook(
 
 
 async def serve_notebook(path: Path, options: NotebookOptions, say: Callable[[str], None]) -> None:
-    """Run a notebook, and serve it on stdio from the first moment: its kernel is up long after a host asks.
+    """Run a notebook and serve it on stdio at once, because hosts send requests long before its kernel is up.
+
+    Parameters
+    ----------
+    path, options, say
+        See `served_notebook`.
 
     Raises
     ------
     HeadlessError, ParameterError
-        As of `served_notebook`. The host has been told.
+        As in `served_notebook`. The host has received the error before.
     LinkError
-        The kernel has run the notebook and cannot be reached.
+        The kernel has run the notebook but cannot be reached.
     """
     import anyio
 
@@ -125,7 +140,7 @@ async def serve_notebook(path: Path, options: NotebookOptions, say: Callable[[st
                     await anyio.sleep_forever()
             except McpJupyterError as exc:
                 server.failed(exc)
-                await anyio.sleep_forever()  # until the host has been told
+                await anyio.sleep_forever()  # until the host has received the error
     if server.failure is not None:
         raise server.failure
 
@@ -138,14 +153,14 @@ async def _converse(server: StartingNotebook, scope: CancelScope) -> None:
 
 
 def opening(path: Path, constant_tools: Mode = "auto") -> Opening:
-    """What answers a host in place of a notebook's kernel, with what the notebook's file says.
+    """Return the object that answers a host in place of a notebook's kernel, from the notebook's file.
 
     Parameters
     ----------
     path : Path
-        Of the notebook. It is read where it is absolute: else its place is not known.
+        The notebook. It is read only if the path is absolute, because a relative one may mean another folder.
     constant_tools : "yes", "no" or "auto"
-        Whether the host gets them with the file's tools.
+        Whether the host gets the constant tools besides the file's tools.
     """
     from ..kernel.outline import Outline, instructions, read_outline
     from ..server.opening import Opening
@@ -157,7 +172,7 @@ def opening(path: Path, constant_tools: Mode = "auto") -> Opening:
         from ..server.constant_tools import needed
 
         own = {tool.name: tool for tool in file_tools(outline(path).tool_cells)}
-        # A user's tool stands before one of ours of the same name.
+        # A user's tool replaces one of ours with the same name.
         return [*(own | needed(constant_tools, profile) | own).values()] if own else []
 
     return Opening(name, lambda chars: instructions(name, outline(path), chars), tools)
@@ -167,13 +182,13 @@ def opening(path: Path, constant_tools: Mode = "auto") -> Opening:
 async def _run(
     path: Path, options: NotebookOptions, discovery: Discovery, say: Callable[[str], None]
 ) -> AsyncIterator[HeadlessNotebook]:
-    """Run a notebook, and again whenever its file changes, if that is wanted."""
+    """Run a notebook, and with `watch` run it again whenever its file changes."""
     from anyio import to_thread
 
     from .._util.tasks import owned_tasks
 
     say(f"Running {path.name} ...")
-    # Importing what runs notebooks takes seconds on a busy machine: meanwhile the host is answered.
+    # This import takes seconds on a busy machine. In a thread, it does not delay responses to the host.
     await to_thread.run_sync(import_module, "mcp_jupyter.headless.run")
     from ..headless.run import parse_parameters, run_notebook
 
@@ -205,7 +220,7 @@ async def _watch(path: Path, notebook: HeadlessNotebook, say: Callable[[str], No
     while True:
         await anyio.sleep(LOOK_SECONDS)
         state = _state(path)
-        if state in (None, seen):  # an editor that replaces the file leaves it away for a moment
+        if state in (None, seen):  # an editor may remove the file before it writes the new one
             continue
         seen = state
         say(f"{path.name} has changed: running it again ...")

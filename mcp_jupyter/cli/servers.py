@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The server in a Python file: `server.py`, or `server.py:obj` where there are several.
+"""Load the server in a Python file, `server.py` or `server.py:obj`, and build the commands that start one.
 
-Owns how the file is loaded, which object in it is the server, and what is said when that fails. Knows
-nothing of how the server is then served.
+`run` serves what is loaded here; `install` writes the commands into a host's configuration.
 """
 
 from __future__ import annotations
@@ -47,7 +46,7 @@ __all__ = [
 
 
 NAMES: Final = ("mcp", "server", "app")
-"""What a server is usually called; looked for in this order."""
+"""Usual names of a server, in the order in which they are tried."""
 
 _FILE: Final = re.compile(r".*(\.py(:\w+)?|\.ipynb)|.*[/\\].*", re.DOTALL)
 
@@ -55,23 +54,23 @@ _OBJECT: Final = re.compile(r"(?P<path>.+\.(?:py|ipynb)):(?P<name>[^\W\d]\w*)", 
 
 
 def names_file(text: str) -> bool:
-    """Whether a text means a file rather than a live notebook, whatever there is in this folder."""
+    """Whether a text means a file rather than a live notebook, by its form only."""
     return _FILE.fullmatch(text) is not None
 
 
 class ServerFileError(McpJupyterError):
-    """A file has no server that can be used; the message says why and what to do."""
+    """A file has no usable server; the message says why and what to do."""
 
 
 class FileFailed(ServerFileError):
-    """The code of the file raised.
+    """The code of the file raised an exception.
 
     Parameters
     ----------
     message : str
-        One line, with the place in the file.
+        One line, with the line number in the file.
     account : str
-        The traceback, from the file on: what is ours is left out.
+        The traceback, without the frames of this package.
     """
 
     def __init__(self, message: str, account: str) -> None:
@@ -80,19 +79,19 @@ class FileFailed(ServerFileError):
 
 
 class ModuleMissing(FileFailed):
-    """The code of the file imports what is not installed here."""
+    """The code of the file imports a module that is not installed here."""
 
 
 @dataclass(frozen=True, slots=True)
 class ServerFile:
-    """Where a server is.
+    """The file and the object name of a server.
 
     Attributes
     ----------
     path : Path
-        Of the file, absolute.
+        The absolute path of the file.
     name : str or None
-        Of the object in it, where it was given.
+        The name of the object in it, where it was given.
     """
 
     path: Path
@@ -100,12 +99,12 @@ class ServerFile:
 
     @classmethod
     def parse(cls, text: str) -> ServerFile:
-        """What `FILE` or `FILE:OBJECT` means.
+        """Parse `FILE` or `FILE:OBJECT`.
 
         Raises
         ------
         ServerFileError
-            There is no such file, or it is no Python file.
+            There is no such file, or it is not a Python file.
         """
         found = None if Path(text).exists() else _OBJECT.fullmatch(text)
         path = Path(found["path"] if found else text)
@@ -129,9 +128,9 @@ class ServerFile:
         Raises
         ------
         FileFailed
-            The file raised.
+            The file raised an exception.
         ServerFileError
-            There is no server in it, or several.
+            The file has no server, or several.
         """
         return self._find(vars(self._module()))
 
@@ -143,17 +142,17 @@ class ServerFile:
         assert spec is not None
         assert spec.loader is not None
         module = sys.modules[name] = importlib.util.module_from_spec(spec)
-        sys.path.insert(0, str(self.path.parent))  # as for `python server.py`: it imports its neighbours
+        sys.path.insert(0, str(self.path.parent))  # as for `python server.py`: it may import from its folder
         try:
             spec.loader.exec_module(module)
         except KeyboardInterrupt:
             raise
-        except BaseException as exc:  # noqa: BLE001 - what the file does, `sys.exit()` too, is its own failure
+        except BaseException as exc:  # noqa: BLE001 - the file may raise anything, `sys.exit()` too
             raise self._failure(exc) from None
         return module
 
     def _module_name(self) -> str:
-        """The file's own, so that what it defines can be found again (pickle does); unless that is taken."""
+        """Return the file's own name, by which pickle finds its classes, unless it is taken."""
         stem = self.path.stem
         taken = stem in sys.modules or stem in sys.stdlib_module_names or not stem.isidentifier()
         return f"mcp_file_{stem}" if taken else stem
@@ -207,14 +206,14 @@ class ServerFile:
 
 
 def _line(exc: BaseException, trace: TracebackType | None, path: Path) -> int | None:
-    """Where in the file it went wrong; a file that cannot be compiled was never entered."""
+    """Return the line of the error in the file; for a file with a syntax error, the traceback has none."""
     if trace is not None:
         return trace.tb_lineno
     return exc.lineno if isinstance(exc, SyntaxError) and exc.filename == str(path) else None
 
 
 def _advice(names: dict[str, Any]) -> str:
-    """What to do about a file without a server of ours."""
+    """Return advice for a file without a server of this package."""
     for name, value in names.items():
         home = library_of(type(value))
         if home in ("mcp", "fastmcp") and type(value).__name__ in ("FastMCP", "MCPServer", "Server"):
@@ -227,24 +226,23 @@ def _advice(names: dict[str, Any]) -> str:
 
 # -- launch --------------------------------------------------------------------------------------
 #
-# The command line that starts a server file from anywhere: by this Python, whatever PATH says.
-#
-# Owns how packages are brought along (`uv run --with`). Knows no host and no Inspector.
+# Command lines that start a server file from any folder with this Python, independent of PATH. With further
+# packages, `uv run --with` provides them.
 
 PROGRAM: Final = "jupyter-mcp"
 
 _MODULE: Final = ("-P", "-m", "mcp_jupyter.cli")
-"""Without the folder it is started in on the path: a host starts it in a project, whose `click.py` is not
-the one we mean."""
+"""Arguments of Python. -P keeps the current folder off the path, because a host starts us in a project, which
+may have a `click.py` of its own."""
 
 _DIRECTORIES: Final = (
     *("JUPYTER_RUNTIME_DIR", "JUPYTER_DATA_DIR", "JUPYTER_CONFIG_DIR", "XDG_DATA_HOME"),
     *("JUPYTER_PATH", "JUPYTER_CONFIG_PATH"),
 )
-"""Variables that say where Jupyter keeps its files: paths. Hosts such as Codex pass none of them on."""
+"""Variables with the paths of Jupyter's directories. Hosts such as Codex do not pass them on."""
 
 _SETTINGS: Final = ("JUPYTER_PLATFORM_DIRS",)
-"""Other variables that decide where that is."""
+"""Other variables on which these directories depend."""
 
 _NO_UV: Final = (
     "uv brings packages along, and it was not found. Install it with `pip install uv` "
@@ -254,14 +252,14 @@ _NO_UV: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What is known of a server file.
+    """The name and the packages of a server file.
 
     Attributes
     ----------
     name : str or None
-        The server's; None when the file could not be loaded here.
+        The server's name; None when the file could not be loaded here.
     packages : tuple of str
-        What it is to be started with, beyond this environment.
+        Packages to start it with, in addition to this environment.
     """
 
     name: str | None
@@ -269,15 +267,22 @@ class Known:
 
 
 def learn(where: ServerFile, packages: Sequence[str] = (), editables: Sequence[Path] = ()) -> Known:
-    """Load a file, to see that it has a server and what this server needs.
+    """Load a file, to check that it has a server and to learn which packages the server needs.
 
-    A file that imports what is not installed here passes when something is brought along. The server's own
-    `dependencies` join the packages where there is uv; without it they are there, as the file was loaded.
+    If packages are given, a missing module is not an error: it may be in one of them. The server's own
+    `dependencies` are added to the packages if uv is installed; otherwise this environment must have them.
+
+    Parameters
+    ----------
+    where : ServerFile
+        The file.
+    packages, editables
+        Packages, and folders of projects, that uv provides.
 
     Raises
     ------
     click.ClickException
-        The file has no server, or raised.
+        The file has no server, or raised an exception.
     """
     with file_reported(), redirect_stdout(sys.stderr):
         try:
@@ -300,10 +305,16 @@ def run_command(
     editables: Sequence[Path] = (),
     options: Sequence[str] = (),
 ) -> list[str]:
-    """The command line that serves a file, or a notebook, on stdio.
+    """Return the command line that serves a file or a notebook on stdio.
 
-    With packages, uv lays a temporary environment with them over this one. The options are those of
-    `jupyter mcp run`.
+    Parameters
+    ----------
+    where : ServerFile or Path
+        The server file, or the notebook.
+    packages, editables
+        Packages, and folders of projects, that uv adds to this environment in a temporary layer.
+    options : sequence of str
+        Options of `jupyter mcp run`.
 
     Raises
     ------
@@ -327,14 +338,14 @@ def run_command(
 
 
 def attach_command(name: str) -> list[str]:
-    """The command line that connects stdio to a live notebook."""
+    """Return the command line that connects stdio to a live notebook."""
     return [*_program(), "attach", name]
 
 
 def shared_command(command: Sequence[str]) -> list[str]:
-    """A command line of the above for a file that others read too.
+    """Return a command line for a configuration file that a project's users share.
 
-    The program is looked up on PATH, and a file below this folder is named from here.
+    Our program is looked up on PATH, and paths below this folder become relative.
     """
     here = Path.cwd()
     words = [os.path.relpath(word, here) if Path(word).is_relative_to(here) else word for word in command[1:]]
@@ -342,7 +353,7 @@ def shared_command(command: Sequence[str]) -> list[str]:
 
 
 def jupyter_directories() -> dict[str, str]:
-    """The variables of this environment that say where Jupyter's files are, with absolute paths."""
+    """Return the variables of this environment that set Jupyter's directories, with absolute paths."""
     found = {name: os.environ[name] for name in (*_DIRECTORIES, *_SETTINGS) if os.environ.get(name)}
     for name in _DIRECTORIES:
         if name in found:
@@ -351,7 +362,7 @@ def jupyter_directories() -> dict[str, str]:
 
 
 def _program() -> list[str]:
-    """Our program with its whole path, because a desktop application has another PATH; else our module."""
+    """Return our program's absolute path, because desktop applications have another PATH; else our module."""
     scripts = (
         sysconfig.get_path("scripts"),
         sysconfig.get_path("scripts", sysconfig.get_preferred_scheme("user")),
@@ -361,7 +372,7 @@ def _program() -> list[str]:
 
 
 def _uv() -> str | None:
-    """Where uv is, with its whole path: a desktop application has another PATH."""
+    """Return the absolute path of uv, because desktop applications have another PATH."""
     beside = shutil.which("uv", path=str(Path(sys.executable).parent))
     found = beside or shutil.which("uv")
     return None if found is None else os.path.abspath(found)

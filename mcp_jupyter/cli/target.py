@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Which server a command talks to: what TARGET may be, the options that all such commands have, and the
-conversation.
+"""Parse TARGET and the options that go with it, connect to that server, and run a command's requests.
 
-Owns how TARGET is read and what is said when nobody is reached. What is asked is the command's business.
+`calls` and `cassettes` use it for their commands.
 """
 
 from __future__ import annotations
@@ -37,10 +36,10 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 TIMEOUT_SECONDS: Final = 60.0
-"""For one answer: a person waits at the other end, and a tool may have to wait for a cell."""
+"""Seconds for one response: the user waits for it, but a tool may have to wait for a cell."""
 
 _AFTER: Final = "-"
-"""What TARGET is when the server is the command line after `--`."""
+"""The value of TARGET when the command line after `--` replaces it."""
 
 _COMMAND_LINE: Final = "mcp_jupyter.command_line"
 
@@ -56,20 +55,20 @@ TARGET is one of
 
 @dataclass(frozen=True, slots=True)
 class Where:
-    """A server as it was named.
+    """A server as given on the command line.
 
     Attributes
     ----------
     target : str
-        TARGET.
+        The argument TARGET.
     command : list of str
-        The words after `--`, in its place.
+        The words after `--`, which replace TARGET.
     server : str or None
-        The entry, for a file of servers.
+        The entry in a file of servers.
     headers : mapping
-        For a URL. They may hold a token.
+        Headers for a URL. They may contain a token.
     timeout : float
-        Seconds to wait for one answer.
+        Seconds to wait for one response.
     is_trusted : bool
         Whether the user agrees to the entry of a project's file.
     """
@@ -100,7 +99,7 @@ class TargetCommand(click.Command):
 
 
 def on_target(function: Callable[Concatenate[Where, P], None]) -> Callable[..., None]:
-    """Give a command its TARGET and the options that go with it, as one `Where`."""
+    """Add the argument TARGET and its options to a command, which gets them as one `Where`."""
 
     @click.argument("target", metavar="TARGET")
     @click.option("--server", metavar="NAME", help="Which entry of a file of servers.")
@@ -136,19 +135,21 @@ def _headers(lines: tuple[str, ...]) -> dict[str, str]:
 
 
 def ask(where: Where, question: Callable[[Client], Awaitable[T]], **options: Any) -> T:
-    """Connect, put a question, disconnect.
+    """Connect to a server, run a function with the client, disconnect, and return the function's result.
 
     Parameters
     ----------
+    where : Where
+        The server.
     question : async function
-        Gets the client.
+        The function; its argument is the client.
     options
         More arguments of `Client`.
 
     Raises
     ------
     click.ClickException
-        Nobody was reached, or the answer was an error.
+        The server was not reached, or responded with an error.
     """
     import anyio
 
@@ -177,7 +178,7 @@ def _client(target: Any, where: Where, options: dict[str, Any]) -> Client:
 
 
 async def _client_target(where: Where) -> tuple[Any, dict[str, Any]]:
-    """What a `Client` is pointed at, and how."""
+    """Return the target of a `Client`, and further options for it."""
     target = where.target
     if where.command:
         return where.command, {}
@@ -190,7 +191,7 @@ async def _client_target(where: Where) -> tuple[Any, dict[str, Any]]:
     if names_file(target) and not target.endswith(".ipynb"):
         from .servers import run_command
 
-        # The person's own file sees what it would see started by hand.
+        # The user's own file gets the whole environment, as if the user had started it.
         return run_command(ServerFile.parse(target)), {"env": dict(os.environ)}
     from ..ipc.attached_notebook import AttachedNotebook
     from ..ipc.discovery import Discovery, find_notebook
@@ -200,7 +201,7 @@ async def _client_target(where: Where) -> tuple[Any, dict[str, Any]]:
 
 
 def _server_of_file(path: Path, where: Where) -> Any:
-    """An entry of a file of servers; one that came with a project needs the user's consent."""
+    """Return the server of an entry in a file; an entry that came with a project needs the user's consent."""
     from ..client.config.servers_json import entry_of
     from ..client.config.trust import require_consent
     from ..errors import ConfigError
@@ -214,14 +215,14 @@ def _server_of_file(path: Path, where: Where) -> Any:
 
 
 def _in_words(message: str) -> str:
-    """What a `Client` says of its arguments, in terms of options."""
+    """Replace arguments of `Client` in a message by options of the command line."""
     for argument, option in (("name=", "--server"), ("headers=", "--header")):
         message = message.replace(argument, option)
     return message
 
 
 def say(line: str) -> None:
-    """Something beside the answer, for people."""
+    """Print a line that is not part of the result to stderr."""
     click.echo(safe_block(line), err=True)
     sys.stderr.flush()
 
@@ -237,4 +238,4 @@ constant_tools = click.option(
     help="Whether the host gets find_tools, use_tool and read_more, for hosts that never see a later tool or "
     "read no resource. auto: those that it needs.  [default: as the notebook's %mcp_serve says]",
 )
-"""The command's `constant_tools`: None where it is left out."""
+"""Adds the parameter `constant_tools` to a command; None when the option is not used."""

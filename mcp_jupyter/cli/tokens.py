@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """`jupyter mcp token`: make, list, move and revoke tokens for MCP clients.
 
-Works on the token file of this user: a running Jupyter Server sees what changed at the next request.
+The commands change this user's token file; a running Jupyter Server reads it at the next request.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ __all__ = ["command", "scope_options", "show_new", "terms"]
 
 
 def scope_options(command: Callable[..., None]) -> Callable[..., None]:
-    """The options that say what a new token may use."""
+    """Add the options that say what a new token may use."""
     for option in reversed(
         (
             click.option(
@@ -104,7 +104,7 @@ def create(
 
 
 def show_new(words: Sequence[str], *, any_name: bool = False, label: str = "", **wishes: Any) -> None:
-    """Make a token and print it, with the lines that connect hosts; say what it names that is not there.
+    """Make a token and print it with the lines that connect hosts, and note names that do not exist now.
 
     The parameters are those of `make_token`.
     """
@@ -177,7 +177,7 @@ def move(old: str, new: str) -> None:
 
 
 def terms(token: Token) -> str:
-    """What a token opens, and how long, as a sentence."""
+    """Return what a token opens, and for how long, as a sentence."""
     until = "until it is revoked" if token.expires is None else f"until {token.expires:%Y-%m-%d}"
     return (
         f"It opens {', '.join(token.opened)}, calls {_some('tool', token.tools)}, reads "
@@ -186,7 +186,7 @@ def terms(token: Token) -> str:
 
 
 def _some(kind: str, globs: tuple[str, ...]) -> str:
-    """What a token may use of a kind, in words."""
+    """Return the tools, resources or prompts that a token allows, in words."""
     if "*" in globs:
         return f"all {kind}s"
     return f"{kind}s {', '.join(globs)}" if globs else f"no {kind}s"
