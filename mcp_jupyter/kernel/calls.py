@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""One call on its way from the engine's thread to the thread that runs it, and back.
+"""The calls of a kernel: their states, their limits, the cell they wait for, and their interrupts.
 
-Owns the claim (a call either starts or is withdrawn, never both) and what its end means to the
-caller. Knows nothing of loops' callbacks, queues or signals.
+A `Call` passes from the engine's thread to the thread that runs it, and its outcome passes back. It either
+starts or is withdrawn, never both. `CellWatch` tells which cell has the main thread; `InterruptGate` directs
+SIGINT to the call whose code runs. Queues and threads are left to `runner`.
 """
 
 from __future__ import annotations
@@ -49,11 +50,11 @@ __all__ = [
 
 
 CURRENT: ContextVar[Call | None] = ContextVar("mcp_jupyter_call", default=None)
-"""The call whose code this is; also in tasks and `to_thread` jobs that it starts."""
+"""The call to which the running code belongs; also set in tasks and `to_thread` jobs that the call starts."""
 
 
 class State(Enum):
-    """Where a call stands."""
+    """The state of a call."""
 
     WAITING = auto()
     RUNNING = auto()
@@ -62,21 +63,22 @@ class State(Enum):
 
 
 MAX_CALLS: Final = 256
-"""Calls waiting or running in one kernel: as many as one conversation may have in flight. One principal may
-have all of them while no other needs a place."""
+"""Calls waiting or running in one kernel: as many as one connection may have in flight. One principal may
+have all of them until another needs a place."""
 
 CALL_SHARE: Final = 64
-"""Calls of one principal that never give way to another's: more than a host has in flight at once."""
+"""Calls of one principal that never give way to calls of others: more than a host has in flight at once."""
 
 MAX_CALLS_IN_ALL: Final = 512
-"""When the calls of one principal all run, they cannot give way: others within their share come on top."""
+"""Calls in one kernel at most. Running calls cannot give way, so calls of principals within their share are
+admitted beyond `MAX_CALLS`."""
 
 
 class Call:
     """One invocation.
 
-    Made on the engine's thread, within the context of the request. `claim`, `start` and `finish`
-    belong to the thread that runs it, all else to the engine's.
+    It is made on the engine's thread, within the context of the request. The thread that runs the call uses
+    `claim`, `start` and `finish`; the engine's thread uses all other methods.
 
     Parameters
     ----------
@@ -94,15 +96,15 @@ class Call:
         self.context = copy_context()
         self.context.run(CURRENT.set, self)
         self.state = State.WAITING
-        self.since = time.monotonic()  # of this state
+        self.since = time.monotonic()  # when this state began
         self.interrupted = False  # by a signal from outside
-        self.shut_down = False  # that came because the kernel ends
+        self.shut_down = False  # the interrupt came because the kernel shuts down
         self.task: asyncio.Task[Any] | None = None  # of an async function, on the loop that runs it
-        self.figures: OrderedDict[Any, Any] = OrderedDict()  # pyplot's managers of those it opened
+        self.figures: OrderedDict[Any, Any] = OrderedDict()  # pyplot's managers of the figures it opened
         self.displayed: list[Content] = []  # what it displayed (see `Outcome`)
         self._lock = threading.Lock()
-        self._stop: str | None = None  # why it is to stop, or did not start
-        self._verdict: str | None = None  # what the caller is told instead of waiting for the end
+        self._stop: str | None = None  # why it must stop, or did not start
+        self._verdict: str | None = None  # the error for a caller that goes on before the call ends
         self._value: Any = None
         self._error: BaseException | None = None
 
@@ -112,7 +114,7 @@ class Call:
 
     @property
     def sender(self) -> str:
-        """The principal whose call it is."""
+        """The principal that made the call."""
         return self.invocation.sender
 
     @property
@@ -122,11 +124,11 @@ class Call:
 
     @property
     def in_thread(self) -> bool:
-        """Whether a worker thread runs it. A thread cannot be interrupted."""
+        """Whether a worker thread runs the call. Such a call cannot be interrupted."""
         return self.invocation.concurrent and self.task is None
 
     def claim(self) -> bool:
-        """Start it, unless it was withdrawn."""
+        """Mark the call as running and return True; return False when it was withdrawn."""
         with self._lock:
             if self.state is not State.WAITING:
                 return False
@@ -134,7 +136,7 @@ class Call:
             return True
 
     def withdraw(self, reason: str) -> bool:
-        """Ask that it stop; True when it had not started: then it never will."""
+        """Ask the call to stop. Return True when it had not started: it never will."""
         with self._lock:
             if self.state is not State.DONE:
                 self._stop = reason
@@ -144,7 +146,7 @@ class Call:
             return True
 
     def give_way(self, reason: str) -> bool:
-        """Keep it from starting; False, and nothing is done, when it has started."""
+        """Withdraw a waiting call and return True; return False and do nothing when it has started."""
         with self._lock:
             if self.state is not State.WAITING:
                 return False
@@ -157,7 +159,7 @@ class Call:
         Raises
         ------
         KeyboardInterrupt
-            When it was asked to stop in the moment it started.
+            The call was asked to stop between `claim` and this.
         """
         if self._stop is not None:
             raise KeyboardInterrupt
@@ -165,13 +167,13 @@ class Call:
             return self.invocation.function(**self.invocation.arguments)
 
     def finish(self, value: Any, error: BaseException | None) -> None:
-        """Keep what came of it. The engine's thread is to be told after."""
+        """Keep the function's value or error. Tell the engine's thread afterwards."""
         self.output.close()
         self._value, self._error, self.state = value, error, State.DONE
         self.context, self.task = Context(), None  # these hold the call: its value would live on
 
     def release(self, verdict: str | None = None) -> None:
-        """Let the caller go on: the call is over or, with a verdict, will not be waited for."""
+        """Let the caller go on: the call has ended or, with a verdict, the caller gets that error now."""
         if self.ended.done():
             self._value = self._error = None  # the caller has gone
         else:
@@ -179,14 +181,14 @@ class Call:
             self.ended.set_result(None)
 
     def outcome(self) -> Outcome:
-        """What the caller gets.
+        """Return the outcome for the caller. To be called once: the error is dropped.
 
         Raises
         ------
         ToolError
-            When the call was stopped, interrupted, or raised what must not leave it.
+            The call was stopped or interrupted, or raised an exception that must not leave it (`walled`).
         Exception
-            What the function raised.
+            The function raised it.
         """
         error, self._error = self._error, None
         try:
@@ -200,11 +202,11 @@ class Call:
                 raise ToolError(self._stop) from error
             raise walled(self, error)
         finally:
-            del error  # it holds its frames, and they what the tool worked on
+            del error  # it holds its frames, and those hold the tool's data
 
 
 class Calls:
-    """The calls of a kernel that have not ended, in the order of their arrival. The engine's thread."""
+    """The calls of a kernel that have not ended, in the order of their arrival. Engine's thread only."""
 
     def __init__(self) -> None:
         self._calls: dict[Call, None] = {}
@@ -216,18 +218,18 @@ class Calls:
         return iter(self._calls)
 
     def add(self, call: Call) -> None:
-        """Take in a call."""
+        """Add a call."""
         self._calls[call] = None
 
     def discard(self, call: Call) -> None:
-        """Forget a call that has ended."""
+        """Remove a call that has ended."""
         self._calls.pop(call, None)
 
     def make_room(self, sender: str) -> Call | None:
-        """Let one more call in, at the cost of another principal's call where there are `MAX_CALLS`.
+        """Make room for one more call; if there are `MAX_CALLS`, another principal's call gives way.
 
-        A principal within its share takes the place of the newest waiting call of the one that has most of
-        them, if those are more than the share.
+        A principal below `CALL_SHARE` displaces the newest waiting call of the principal that has most of
+        them, if it has more than `CALL_SHARE`.
 
         Returns
         -------
@@ -261,15 +263,15 @@ class Calls:
 
 
 def _post(loop: asyncio.AbstractEventLoop, log: Callable[[str, str], None], level: str, text: str) -> None:
-    with suppress(RuntimeError):  # the engine's loop is closed: nobody listens
+    with suppress(RuntimeError):  # the engine's loop is closed, so there is no listener
         loop.call_soon_threadsafe(log, level, text)
 
 
 def walled(call: Call, error: BaseException) -> Exception:
-    """What may leave a call: an `Exception` as it is, anything else as a `ToolError` in its place.
+    """Return an error that may leave a call: an `Exception` as it is, else a `ToolError` in its place.
 
-    SystemExit and KeyboardInterrupt end an event loop and with it the kernel; StopIteration cannot
-    pass through a coroutine (PEP 479); CancelledError would look like the caller's own.
+    SystemExit and KeyboardInterrupt would end the event loop and with it the kernel, StopIteration cannot
+    pass through a coroutine (PEP 479), and CancelledError would look like a cancellation of the caller.
     """
     kind = type(error).__name__
     if isinstance(error, Exception) and not isinstance(error, StopIteration):
@@ -289,14 +291,12 @@ def walled(call: Call, error: BaseException) -> Exception:
 
 # -- activity ------------------------------------------------------------------------------------
 #
-# What the kernel's main thread is doing, and since when.
-#
-# Owns the watch on IPython's cell events. Knows nothing of calls but their names, and decides nothing.
+# What the kernel's main thread is doing, and since when: IPython's events tell when a cell begins and ends.
 
 
 @dataclass(frozen=True, slots=True)
 class Activity:
-    """A snapshot; may be taken on any thread.
+    """What the main thread was doing at one moment. Immutable, so any thread may use it.
 
     Attributes
     ----------
@@ -318,11 +318,11 @@ class Activity:
 
     @property
     def seconds(self) -> int:
-        """How long it has lasted, in whole seconds."""
+        """How long the activity has lasted, in whole seconds."""
         return int(time.monotonic() - self.since)
 
     def __str__(self) -> str:
-        """What one who waits is told to be waiting for."""
+        """The obstacle that the caller of a waiting call is told of."""
         if self.call is not None:
             return f"another call ({self.call}), {self.seconds} s"
         if self.cell is not None:
@@ -334,14 +334,14 @@ _RUN_CODE: Final = run_code_code()
 
 
 class CellWatch:
-    """Knows which cell runs on the main thread.
+    """Watches which cell runs on the main thread.
 
     Parameters
     ----------
     shell : InteractiveShell
-        Its events tell when a cell starts and ends. Silent executions (of a front end) have no number.
+        Its events tell when a cell starts and ends. Silent executions (of a front end) count as idle.
     ended : callable
-        Called on the main thread after each cell, also a silent one.
+        Called on the main thread after each cell, silent ones included.
     """
 
     def __init__(self, shell: InteractiveShell, ended: Callable[[], None]) -> None:
@@ -358,11 +358,11 @@ class CellWatch:
 
     @property
     def current(self) -> Activity:
-        """The cell that runs, or idle. Any thread."""
+        """The running cell, or idle. Any thread."""
         return self._current
 
     def open(self) -> None:
-        """Begin; within a cell (as `%load_ext` is) that cell is taken to be running."""
+        """Begin to watch. A cell that calls this (`%load_ext` does) counts as running."""
         for event, callback in self._callbacks.items():
             self._shell.events.register(event, callback)
         if self.on_stack():
@@ -375,8 +375,8 @@ class CellWatch:
     def on_stack(self) -> bool:
         """Whether a cell's code is on this thread's stack.
 
-        It is not while an async cell awaits: then the loop is free and a call may run. It is when a
-        cell runs the loop from inside (nest_asyncio does): a call would then run in the midst of it.
+        False while an async cell awaits: the loop is free then and a call may run. True when a cell runs the
+        loop from inside (as nest_asyncio does): a call would then run in the middle of the cell.
         """
         frame = sys._getframe(1)
         while frame.f_code is not _RUN_CODE:
@@ -395,9 +395,9 @@ class CellWatch:
     def _after(self, result: Any) -> None:
         if threading.current_thread() is not self._main_thread:
             return
-        if result is None:  # cancelled
+        if result is None:  # the cell was cancelled
             self._running.clear()
-        else:  # an empty cell ends without having begun; None stands for the cell that loaded us
+        else:  # an empty cell ends without having begun; None stands for the cell that called `open`
             self._running = [info for info in self._running if info not in (None, result.info)]
         if not self._running and self._current.cell is not None:
             self._current = Activity(time.monotonic())
@@ -409,41 +409,42 @@ class CellWatch:
 
 # -- interrupts ----------------------------------------------------------------------------------
 #
-# SIGINT for the calls on the kernel's main thread: to that call, and to nothing else.
+# SIGINT on the kernel's main thread interrupts the call whose code runs, and nothing else.
 #
-# Owns the signal's handler while a call's code runs, and in place of ipykernel's "ignore" between cells.
-# Knows nothing of queues, results or messages. A person's interrupt (Jupyter sends SIGINT) and our own (a
-# call was cancelled or ran out of time) come by the same signal; both are a KeyboardInterrupt in the call.
+# The gate's handler is in place while a call's code runs, and between cells, where ipykernel ignores SIGINT.
+# The user's interrupt (Jupyter sends SIGINT) and our own (the call was cancelled or timed out) come as the
+# same signal; both become a KeyboardInterrupt in the call.
 
 T = TypeVar("T")
 
 SIGNAL_SECONDS: Final = 0.1
-"""A signal sent to a running thread is seen within microseconds; a call that put a handler of its own
-in place may have swallowed it, and the kernel must not wait for it."""
+"""How long to wait for a signal that was sent. A running thread sees it within microseconds; a call that
+installed a handler of its own may have swallowed it, and the kernel must not wait for ever."""
 
 BRIEF_SECONDS: Final = 0.1
-"""Beside an async cell, code that has run for less is not what a person who presses "stop" waits for."""
+"""While an async cell awaits, a user who presses "stop" means that cell, not a call that has run for less
+than this."""
 
 
 class Interruptible(Protocol):
-    """What the gate knows of a call."""
+    """The part of a call that the gate uses."""
 
     interrupted: bool
-    """Set when a person interrupted it."""
+    """Set when the user interrupted the call."""
 
 
 class InterruptGate:
     """Runs a call's code so that SIGINT ends that code and nothing else.
 
-    `interrupt` and `current` are for any thread, all else for the main one. A signal is sent only while
-    the call's code runs, and before another handler comes back the main thread has seen it: so it
+    Any thread may use `interrupt` and `current`; all other methods are for the main thread. A signal is sent
+    only while the call's code runs, and the main thread has seen it before another handler is put back: so it
     cannot hit a cell, the loop or the next call.
 
     Parameters
     ----------
     idle : callable
-        Called, from within the signal's handler, when a person interrupts while no call's code runs
-        and no cell.
+        Called from within the signal's handler when the user interrupts the kernel outside of cells and of
+        other requests of front ends.
     """
 
     def __init__(self, idle: Callable[[], None]) -> None:
@@ -451,12 +452,12 @@ class InterruptGate:
         # Reentrant: the handler runs on the main thread, perhaps while that thread holds the lock.
         self._lock = threading.RLock()
         self._current: Interruptible | None = None
-        self._previous: Any = None  # the handler that waits behind ours
+        self._previous: Any = None  # the handler that ours replaces while a call's code runs
         self._sent = False  # our signal is on its way
         self._echo = 0.0  # until then a signal may be our second one, sent to wake the thread
         self._early = False  # a signal came before the call's first line
-        self._begun = 0.0  # when the code that runs began
-        self._handler = self._handle  # one object, so that it can be recognised
+        self._begun = 0.0  # when the running code began
+        self._handler = self._handle  # one object: each access to the method would make another
 
     @property
     def current(self) -> Interruptible | None:
@@ -464,22 +465,22 @@ class InterruptGate:
         return self._current
 
     def install(self) -> None:
-        """Stand where "ignore" stands. To be repeated after cells: each gives back what it found."""
+        """Replace the "ignore" handler. Repeat it after each cell, which puts back the handler it found."""
         if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
             signal.signal(signal.SIGINT, self._handler)
 
     def uninstall(self) -> None:
-        """Give "ignore" back."""
+        """Put the "ignore" handler back."""
         if signal.getsignal(signal.SIGINT) is self._handler:
             signal.signal(signal.SIGINT, signal.SIG_IGN)
 
     def run(self, call: Interruptible, function: Callable[..., T], *args: Any) -> T:
-        """Run some of a call's code. Nothing the handler raises gets into these lines: see `_inside`.
+        """Run some of a call's code. The handler raises only in that code, not in this method (`_inside`).
 
         Raises
         ------
         KeyboardInterrupt
-            When the call was interrupted.
+            The call was interrupted.
         BaseException
             Whatever the code raises.
         """
@@ -488,10 +489,10 @@ class InterruptGate:
         self._early = False
         self._begun = time.monotonic()
         self._current = call
-        # `signal.getsignal` makes an enum of its answer, for a tenth of what a call costs in all.
+        # Not `signal.getsignal`: it converts its result to an enum, which takes a tenth of a call's time.
         replaced = _signal.getsignal(signal.SIGINT)
         try:
-            if replaced is not self._handler:  # an async cell's, or that of a request being served
+            if replaced is not self._handler:  # the handler of an async cell or of a request being served
                 signal.signal(signal.SIGINT, self._handler)
                 self._previous = replaced
             return self._call(function, args)
@@ -505,16 +506,16 @@ class InterruptGate:
             self._previous = outer_previous
 
     def interrupt(self, call: Interruptible) -> bool:
-        """Interrupt the code of this call, if it is what runs now.
+        """Interrupt the code of this call, if it runs now.
 
-        A signal that comes in the moment before the thread goes to sleep does not wake it (nothing of Python
-        runs in between to see it): asked again, this sends it again.
+        A signal that arrives just before the thread goes to sleep does not wake it, because no Python code
+        runs in between. Each further call of this method sends the signal again.
 
         Returns
         -------
         bool
-            False when the call's code does not run just now, or cannot be reached: within it a cell
-            runs, or it has put a handler of its own in place.
+            False when the call's code does not run now, or is out of reach: it has run a cell or installed a
+            handler of its own.
         """
         with self._lock:
             reachable = signal.getsignal(signal.SIGINT) is self._handler
@@ -527,7 +528,7 @@ class InterruptGate:
             return True
 
     def _call(self, function: Callable[..., T], args: tuple[Any, ...]) -> T:
-        """Run the code: below this frame, and only there, the handler raises."""
+        """Run the code. The handler raises below this frame only."""
         if self._early:
             raise KeyboardInterrupt
         return function(*args)
@@ -544,7 +545,7 @@ class InterruptGate:
         self._early = True
 
     def _is_for_others(self, signum: int, frame: FrameType | None) -> bool:
-        """Tell the others of a person's interrupt; whether that is all."""
+        """Pass on the user's interrupt; return whether the running call must not be interrupted."""
         if self._previous is None:
             self._idle()
         elif callable(self._previous) and self._previous is not signal.default_int_handler:
@@ -557,8 +558,8 @@ class InterruptGate:
 
     @staticmethod
     def _inside(frame: FrameType | None) -> bool:
-        """Whether the interrupted code is a call's: not the gate's around it, the loop's, or a cell's
-        that the call has let run.
+        """Whether the interrupted code is a call's own. Code of the gate, of the loop, or of a cell that the
+        call has let run is not.
         """
         while frame is not None and frame.f_code not in _BOUNDARIES:
             frame = frame.f_back
@@ -566,7 +567,7 @@ class InterruptGate:
 
     def _await_signal(self) -> None:
         end = time.monotonic() + SIGNAL_SECONDS
-        time.sleep(0.0002)  # a signal that was sent is seen by then
+        time.sleep(0.0002)  # long enough for a signal that was sent to be seen
         while self._sent:
             if time.monotonic() > end:
                 self._sent = False

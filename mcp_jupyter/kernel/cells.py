@@ -1,10 +1,9 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""A cell under one of our magics: run its body as a plain cell runs, and say what it defined.
+"""Run the body of a cell under one of our magics as a plain cell runs, and return what it defined.
 
 Its errors look like those of a plain cell, with the cell's number and lines. Syntax errors are raised before
-IPython runs the cell (`CellTransformer`), others while the body runs (`run_cell`).
-
-Knows Python source and IPython's shell; does not know what becomes of the functions.
+IPython runs the cell (`CellTransformer`), others while the body runs (`run_cell`). The magics decide what
+becomes of the functions.
 """
 
 from __future__ import annotations
@@ -31,7 +30,7 @@ NOTHING: Final = object()
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """What a cell left: the public functions at its top level, and the value of its last expression."""
+    """The result of a cell: the public functions at its top level, and the value of its last expression."""
 
     functions: dict[str, Callable[..., Any]]
     value: Any = NOTHING
@@ -45,8 +44,8 @@ class Cell:
 class CellTransformer:
     """Prepares cells under our magics; one of IPython's input transformers.
 
-    IPython refuses a cell magic without a body before it calls the magic, so that `--help` alone in a cell
-    fails: such a cell gets an empty line as its body. A syntax error is raised here because IPython shows one
+    IPython refuses a cell magic without a body before it calls the magic, so `--help` alone in a cell would
+    fail: such a cell gets an empty line as its body. Syntax errors are raised here, because IPython shows one
     that a magic raises with the whole stack.
 
     Parameters
@@ -57,14 +56,14 @@ class CellTransformer:
     """
 
     has_side_effects = True
-    """IPython then leaves it out when a console asks whether a cell that is being typed is complete."""
+    """Makes IPython leave it out when a console checks whether a cell that is being typed is complete."""
 
     def __init__(self, shell: InteractiveShell, magics: Container[str]) -> None:
         self._shell = shell
         self._magics = magics
 
     def __call__(self, lines: list[str]) -> list[str]:
-        """The lines of a cell, as IPython goes on with them."""
+        """Return the lines that IPython goes on with, or raise the body's SyntaxError."""
         if not lines or not lines[0].startswith("%%"):
             return lines
         name, _, options = lines[0].removeprefix("%%").strip().partition(" ")
@@ -95,9 +94,9 @@ def is_code(cell: str) -> bool:
 
 
 def _placed(shell: InteractiveShell, head: str, body: str, number: int) -> tuple[str, str]:
-    """The code of a cell's body, on the lines that it has in the cell, and the name of that cell's file.
+    """Return the code of a cell's body, with the line numbers of the whole cell, and the cell's file name.
 
-    The file name is the one that Jupyter and its debugger have for the whole cell.
+    The file name is the one that Jupyter and its debugger use for the whole cell.
     """
     head = head.rstrip("\n")
     lines = body.splitlines()
@@ -114,7 +113,7 @@ def _placed(shell: InteractiveShell, head: str, body: str, number: int) -> tuple
 
 
 def _number(shell: InteractiveShell, otherwise: int) -> int:
-    """The number of the cell that runs."""
+    """Return the number of the running cell, or `otherwise` if it is unknown."""
     number = number_of_running_cell(shell)
     return otherwise if number is None else number
 
@@ -129,15 +128,23 @@ def run_cell(shell: InteractiveShell, source: str, magic: str, line: str) -> Cel
     Parameters
     ----------
     shell : InteractiveShell
+        The kernel's shell.
     source : str
         The body.
     magic, line : str
-        The cell's first line: the magic, and what follows it.
+        The cell's first line: the magic, and the rest of the line.
+
+    Returns
+    -------
+    Cell
+        The functions that it defined, and its value.
 
     Raises
     ------
     UsageError
-        When the cell is empty or awaits at its top level.
+        The cell is empty or awaits at its top level.
+    BaseException
+        The body raised it.
     """
     __tracebackhide__ = True
     code, filename = _placed(
@@ -154,16 +161,16 @@ def run_cell(shell: InteractiveShell, source: str, magic: str, line: str) -> Cel
     value = NOTHING
     if isinstance(last, ast.Expr):
         value = _execute(shell, ast.Expression(last.value), filename, "eval", magic)
-    if inner and value is None:  # of `%%capture`, say: the function is what the cell is about
+    if inner and value is None:  # the None that an inner magic such as `%%capture` returned
         value = NOTHING
-    # Another magic may have run its cell elsewhere, or shown an error and gone on.
+    # Only new functions: another magic may have run its cell elsewhere, or shown an error and gone on.
     names += [name for name in inner if shell.user_ns.get(name) is not before[name]]
     defined = {name: shell.user_ns.get(name) for name in names}
     return Cell({name: function for name, function in defined.items() if callable(function)}, value)
 
 
 def _functions_of(tree: ast.Module) -> list[str]:
-    """Names of the public functions at the top level."""
+    """Return the names of the public functions at the top level."""
     return [
         node.name
         for node in tree.body
@@ -172,7 +179,7 @@ def _functions_of(tree: ast.Module) -> list[str]:
 
 
 def _functions_under(shell: InteractiveShell, tree: ast.Module) -> list[str]:
-    """The same of a cell under another magic, as in `%%mcp_tool` over `%%time`."""
+    """Return those of a cell under another magic, as in `%%mcp_tool` over `%%time`."""
     match tree.body:
         case [ast.Expr(ast.Call(ast.Attribute(attr="run_cell_magic"), [_, _, ast.Constant(str(source))]))]:
             try:
@@ -187,7 +194,7 @@ def _execute(
     shell: InteractiveShell, tree: ast.Module | ast.Expression, filename: str, mode: str, magic: str
 ) -> Any:
     __tracebackhide__ = True
-    # Not with this module's own __future__ imports.
+    # `dont_inherit`: else this module's __future__ imports would apply to the user's code.
     code = compile(tree, filename, mode, _flags(shell), dont_inherit=True)
     if code.co_flags & inspect.CO_COROUTINE:
         raise UsageError(
@@ -205,8 +212,8 @@ def _execute(
 class _RaisedWhileRunning(Exception):
     """Stands for a SyntaxError that was raised while a cell ran, and shows it as a plain cell does.
 
-    IPython shows a SyntaxError with all frames of the stack, those of magics too, and does not ask it to
-    render itself. An error of another class it asks. `__cause__` is the SyntaxError.
+    IPython shows a SyntaxError with all frames of the stack, those of magics included, and ignores its
+    `_render_traceback_`. It calls this method of all other errors. `__cause__` is the SyntaxError.
     """
 
     def __init__(self, shell: InteractiveShell, error: SyntaxError) -> None:
@@ -216,20 +223,20 @@ class _RaisedWhileRunning(Exception):
         self._frames = error.__traceback__ and error.__traceback__.tb_next  # the first frame is ours
 
     def _render_traceback_(self) -> list[str]:
-        # A plain cell has the frame of IPython that runs it, and then its own.
+        # As for a plain cell: one frame of IPython, which runs the cell, and then the cell's own.
         frames = [*traceback.extract_tb(self.__traceback__, limit=1), *traceback.extract_tb(self._frames)]
         return rendered_syntax_error(self._shell, self._error, frames)
 
 
 def _stand_in(shell: InteractiveShell, error: SyntaxError) -> Exception:
-    """What is raised in an error's place; it has the name of the error's class, which front ends show."""
+    """Return the error to raise instead. Its class has the same name, which front ends show."""
     kind = type(type(error).__name__, (_RaisedWhileRunning,), {})
     made: Exception = kind(shell, error)
     return made
 
 
 def _begin_traceback_in_cell(shell: InteractiveShell, error: BaseException) -> None:
-    """Have IPython show an error from the cell's own lines on, without the frames of magics above them."""
+    """Have IPython show an error's traceback from the cell's own lines on, without the frames of magics."""
     frames = error.__traceback__ and error.__traceback__.tb_next  # the first frame is ours
 
     def render() -> list[str]:

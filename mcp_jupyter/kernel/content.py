@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What the values of a notebook become: the rows a kernel adds to the content table, and what calls display.
+"""Convert values of a notebook to content: figures, charts and rich displays, both returned and displayed.
 
-A displayed value becomes what a returned one becomes: `Displays` makes its forms where IPython's are worse,
-and turns what a call displayed into content at its end, on the thread that ran it.
+`kernel_table` adds the kernel's rows to the content table, which converts returned values. `Displays` does
+the same for displayed values: it makes their MIME forms where IPython's are worse, and turns them into
+content at the end of the call, on the thread that ran it.
 """
 
 from __future__ import annotations
@@ -28,36 +29,36 @@ from .outputs import Display
 __all__ = ["Displays", "kernel_table"]
 
 Forms = tuple[dict[str, Any], dict[str, Any]]
-"""A value's MIME bundle and its metadata, as IPython's formatter gives them."""
+"""A value's MIME bundle and its metadata, as IPython's formatter returns them."""
 
 _PLOTTING: Final = frozenset({"ipympl", "matplotlib", "seaborn"})
 
 
 def kernel_table(formatter: DisplayFormatter, *, close_figures: bool = True) -> ContentTable:
-    """The table of a notebook's server.
+    """Make the content table of a notebook's server.
 
     Parameters
     ----------
     formatter : DisplayFormatter
-        The shell's; knows the formatters that libraries registered.
+        The shell's formatter, at which libraries register theirs.
     close_figures : bool
-        Whether a figure that has become a picture is closed, so that it does not appear in the notebook as
-        well. Not where values are only read: the figure is a variable that the user goes on with.
+        Whether to close a figure after drawing it, so that it does not appear in the notebook as well. False
+        where values are only read: the figure is a variable that the user goes on using.
     """
     rows = default_rows(_figures(close_figures), _charts, _rich(formatter))
     return _ReturnTable(rows) if close_figures else ContentTable(rows)
 
 
 class _ReturnTable(ContentTable):
-    """For what functions return."""
+    """The table for values that functions return."""
 
     def convert(self, value: Any, promised: Any = None, page_chars: int = tables.PAGE_CHARS) -> Content:
-        """The content of one value; of a cell that the function ran (`run_cell`), its value or its error.
+        """Convert one value; of the result of a cell that the function ran (`run_cell`), its value.
 
         Raises
         ------
         Exception
-            What that cell raised.
+            That cell raised it.
         """
         if isinstance(value, ExecutionResult):
             value.raise_error()
@@ -67,9 +68,10 @@ class _ReturnTable(ContentTable):
 
 
 def _forget_display(value: Any, *, results_only: bool = False) -> None:
-    """See that what a call returns is not sent a second time, because it was displayed.
+    """Drop the last display of a value that the call returns, so that the value is sent once.
 
-    A value other than a figure may have changed in between, except that of a cell that the call ran.
+    With `results_only` only the value of a cell that the call ran is dropped, because other displays may show
+    an earlier state of the value.
     """
     call = CURRENT.get()
     if call is not None and value is not None:
@@ -77,7 +79,7 @@ def _forget_display(value: Any, *, results_only: bool = False) -> None:
 
 
 def _figures(close: bool) -> Row:
-    """A matplotlib figure, or that of axes, of an ipympl canvas or of one of seaborn's grids, as PNG."""
+    """Make the row for matplotlib figures, also those of axes, ipympl canvases and seaborn grids, as PNG."""
 
     def row(value: Any) -> Content | None:
         figure = _figure_of(value)
@@ -95,7 +97,7 @@ def _figures(close: bool) -> Row:
 
 
 def _figure_of(value: Any) -> Any:
-    """The figure that a value is, has (seaborn's grids) or is drawn in (axes, also of a subfigure)."""
+    """Return the figure that a value is, has (seaborn's grids) or is drawn in (axes, also of a subfigure)."""
     if library_of(type(value)) not in _PLOTTING:
         return None
     for _ in range(3):
@@ -119,17 +121,17 @@ def _charts(value: Any) -> Content | None:
 def _rich(formatter: DisplayFormatter) -> Row:
     def row(value: Any) -> Content | None:
         if is_builtin(value):
-            # Nobody displays a dict or a number richly; asking every formatter costs more than the answer.
+            # Built-in types have no rich form, and asking every formatter would take longer than the rest.
             return None
         bundle, said = formatter.format(value, include=set(RICH_TYPES))
-        if HTML in bundle:  # of which the text may be better
+        if HTML in bundle:  # `most_telling` compares it with the text
             bundle |= formatter.format(value, include={TEXT})[0]
         found = most_telling(bundle)
         if found is None:
             return None
         mime, data = found
         form = {mime: data}
-        if mime.startswith("image/"):  # a text stands beside it
+        if mime.startswith("image/"):  # the text becomes its description
             form |= formatter.format(value, include={TEXT})[0]
         return Content(from_bundle(_with_alt(form, said)), mime_type=mime)
 
@@ -137,18 +139,18 @@ def _rich(formatter: DisplayFormatter) -> Row:
 
 
 def _with_alt(bundle: dict[str, Any], said: dict[str, Any]) -> dict[str, Any]:
-    """A bundle in whose text stands the one that its author gave a picture (`Image(..., alt="...")`)."""
+    """Return a bundle whose text is the alternative text of its picture, if any (`Image(..., alt="...")`)."""
     alts = [about["alt"] for about in said.values() if isinstance(about, dict) and about.get("alt")]
     return bundle | {TEXT: str(alts[0])} if alts else bundle
 
 
 class Displays:
-    """What calls display, as content.
+    """Makes content of the values that calls display.
 
     Parameters
     ----------
     formatter : DisplayFormatter
-        The shell's.
+        The shell's formatter.
     """
 
     def __init__(self, formatter: DisplayFormatter) -> None:
@@ -156,12 +158,16 @@ class Displays:
         self._table = kernel_table(formatter, close_figures=False)
 
     def forms(self, call: Call, value: Any, original: Callable[[], Forms]) -> Forms:
-        """The MIME bundle of a value that the call displays.
+        """Return the MIME bundle and the metadata of a value that the call displays.
 
         Parameters
         ----------
+        call : Call
+            The call that displays it.
+        value : Any
+            The displayed value.
         original : callable
-            Gives IPython's.
+            Returns IPython's bundle and metadata.
         """
         try:
             bundle, page = self._own_forms(value, original)
@@ -176,7 +182,7 @@ class Displays:
     def _own_forms(
         self, value: Any, original: Callable[[], Forms]
     ) -> tuple[dict[str, Any] | None, FramePage | None]:
-        """The forms, and the page of a data frame."""
+        """Return the bundle, or None to use IPython's; and for a data frame the page that it shows."""
         if tables.as_frame(value) is not None:
             (page,) = self._table.convert(value).pages
             return original()[0] | {"text/markdown": page.block.text}, page
@@ -187,7 +193,7 @@ class Displays:
         return chart(value), None
 
     def finish(self, call: Call, succeeded: bool) -> None:
-        """Close the figures that a call left open, and keep what it displayed as content. In its context."""
+        """Close the figures that a call left open, and convert its displays. Runs in the call's context."""
         for figure, bundle in figures.take(call, draw=succeeded):
             call.output.show_last(bundle, figure)
         if succeeded:
@@ -203,14 +209,14 @@ class Displays:
         if widgets is None or not isinstance(shown.source, widgets.Widget):
             return from_bundle(readable(shown.bundle))
         if shown.source.comm is None:
-            return []  # it was closed, and with it its view in the notebook
+            return []  # a closed widget is no longer visible in the notebook either
         bundle, _ = self._formatter.format(shown.source)
-        # That of tqdm has no text any more when the bar that it belongs to is gone.
+        # tqdm's widget loses its text form when its progress bar has been deleted.
         return from_bundle(bundle if TEXT in bundle else {TEXT: _widget_text(shown.source)})
 
 
 def _widget_text(widget: Any) -> str:
-    """The text that a widget shows: its own, or that of those in it."""
+    """Return the text that a widget shows: its own, or that of its children."""
     children = getattr(widget, "children", None)
     if children:
         return " ".join(filter(None, map(_widget_text, children)))

@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The engine of one kernel: a thread with an event loop that serves the notebook's tools on the link.
+"""The engine of one kernel: a thread with an event loop that serves the notebook's tools.
 
-Owns the thread, its start and its end. What is served is a `FastMCP`; how calls run is the
-`KernelRunner`'s; how they arrive is the listener's.
+The engine joins a `FastMCP` (what is served), a `KernelRunner` (how calls run) and a `Listener` (how
+connections arrive), and starts and stops them.
 
-Threads: everything public here is called on the kernel's main thread. Names that begin with `_serve`
-run on the engine's thread. The two meet in `post` (main to engine) and in the runner (engine to main).
+Threads: public methods are called on the kernel's main thread, unless they say "from any thread". Methods
+whose names begin with `_serve` run on the engine's thread. `post` passes work from the main thread to the
+engine's, the runner and `post_to_main` from the engine's to the main thread.
 """
 
 from __future__ import annotations
@@ -46,13 +47,14 @@ __all__ = [
 log = logging.getLogger(__name__)
 
 START_SECONDS: Final = 10.0
-"""The loop and the socket start in milliseconds; a slow file system may take seconds."""
+"""The loop and the socket start in milliseconds, but a slow file system may take seconds."""
 
 STOP_SECONDS: Final = 5.0
-"""Conversations are cancelled at once; past this the daemon thread is left behind."""
+"""How long to wait for the engine's thread. Connections are cancelled at once; a thread that takes longer is
+left behind as a daemon."""
 
 STATUS_KEY: Final = "mcp-jupyter/notebook"
-"""Where `server/discover` says, in `_meta`, what the notebook is doing."""
+"""The key in the `_meta` of `server/discover` under which the notebook says what it is doing."""
 
 
 class Engine:
@@ -61,22 +63,22 @@ class Engine:
     Parameters
     ----------
     shell : InteractiveShell
-        The kernel's; its namespace is what tools run in.
+        The kernel's shell. Tools run in its namespace.
     draw : DrawForm, optional
         Draws the form of a question to the user.
 
     Attributes
     ----------
     server : FastMCP
-        What is served.
+        The notebook's MCP server.
     table : ContentTable
-        What values become.
+        Converts returned values to content.
     variables : Variables
         The variables that are served.
     questions : NotebookQuestions
-        What calls ask the user.
+        The questions that calls ask the user.
     instructions : NotebookInstructions
-        What hosts are told about the notebook.
+        The text about the notebook that hosts get.
     """
 
     def __init__(self, shell: InteractiveShell, draw: DrawForm | None = None) -> None:
@@ -126,7 +128,7 @@ class Engine:
 
     @property
     def name_note(self) -> str:
-        """A sentence on why that is not the name of its file, or the one that the user chose; else empty."""
+        """A sentence that says why `name` differs from the file's or the chosen name; else empty."""
         assert self._listener is not None
         return self._listener.naming.note
 
@@ -145,7 +147,7 @@ class Engine:
         Raises
         ------
         LinkError
-            When there is no place to listen (says where it tried), or the start takes too long.
+            No place to listen was found (the message says where it tried), or the start takes too long.
         """
         self._runner.open()
         ready: Future[None] = Future()
@@ -166,8 +168,8 @@ class Engine:
     def _await_start(self, ready: Future[None]) -> None:
         try:
             ready.result(START_SECONDS)
-        except OSError as exc:  # a time-out is one, too
-            if not ready.cancel():  # the engine's thread has failed, or has started in this moment
+        except OSError as exc:  # TimeoutError is a subclass
+            if not ready.cancel():  # the engine's thread has failed, or has started just now
                 if ready.exception() is not None:
                     raise LinkError(f"The notebook cannot be served: {exc}.") from exc
                 return
@@ -175,18 +177,18 @@ class Engine:
                 f"The engine did not start within {START_SECONDS:g} s: the file system of "
                 f"{default_runtime_dir()} may be slow. Run the cell again."
             ) from None
-        except BaseException:  # an interrupt while it waited
+        except BaseException:  # the user interrupted the wait
             if not ready.cancel() and self._loop is not None:
                 with contextlib.suppress(RuntimeError):
                     self._loop.call_soon_threadsafe(self._end)
             raise
 
     def stop(self) -> None:
-        """Stop serving: conversations end, the connection file goes. Idempotent."""
+        """Stop serving: close all connections and remove the connection file. Idempotent."""
         atexit.unregister(self.stop)
         loop, thread = self._loop, self._thread
         if os.getpid() != self._pid or loop is None or thread is None:
-            return  # never started, stopped already, or the child of a fork, whose engine this is not
+            return  # never started, already stopped, or a forked child, which has no engine
         self._thread = None
         self.questions.close()
         with contextlib.suppress(ValueError):
@@ -197,18 +199,18 @@ class Engine:
         self._runner.close()
 
     def _after_cell(self, _: object) -> None:
-        # A subshell's cells run on threads of their own.
+        # A subshell's cells run on other threads, perhaps while a cell runs on the main one.
         if threading.current_thread() is threading.main_thread():
             self.variables.after_cell()
             self.server.renew()
 
     def _after_call(self) -> None:
         self.variables.after_cell()
-        if autoreload_magics(self._shell):  # before the call, which may have changed what tools take
+        if autoreload_magics(self._shell):  # it reloads before a call and may have changed tools' parameters
             self.server.renew()
 
     def remove(self, name: str) -> list[str]:
-        """Stop serving what has that name or URI (see `FastMCP.remove`)."""
+        """Stop serving everything with this name or URI (see `FastMCP.remove`)."""
         kinds = self.server.remove(name)
         self.variables.forget(name)
         return kinds
@@ -218,36 +220,36 @@ class Engine:
         self._stop.set()
 
     def rename(self, name: str) -> None:
-        """Be served under another name from now on.
+        """Serve the notebook under another name from now on.
 
         Raises
         ------
         LinkError
-            When the engine is not serving, or the name cannot be published.
+            The engine is not serving, or the name cannot be published.
         """
         assert self._listener is not None
         self._wait(self._listener.rename(name))
 
     def _named(self, info: ConnectionInfo) -> None:
-        """Note what the notebook is called, and where it is, now."""
+        """Take over the notebook's present path and name, which may have changed."""
         if info.path is not None and info.path != self._identity.file:
             self._identity = Identity(info.kernel_id, info.path)
             self.server.name = self._identity.name
-            # Jupyter Server sets it so for the next start. All that looks for the notebook's path reads it.
+            # Jupyter Server sets it to this path at the next start; other libraries read the path from it.
             os.environ[SESSION_NAME] = info.path
 
     def serve_http(self, port: int) -> None:
-        """Serve over HTTP too, on this machine's loopback; the address and its token are in a file.
+        """Serve over HTTP too, on the loopback interface. A private file holds the port and the token.
 
         Parameters
         ----------
         port : int
-            0 takes a free one.
+            The port; 0 takes a free one.
 
         Raises
         ------
         LinkError
-            The port is taken; or it serves over HTTP already, on another.
+            The port is taken, or the engine already serves over HTTP on another port.
         """
         self._wait(self._serve_http(port))
 
@@ -294,18 +296,18 @@ class Engine:
             contextlib.AsyncExitStack() as self._fronts,
             opening as self._listener,
         ):
-            if ready.set_running_or_notify_cancel():  # else the start was given up: leave nothing behind
+            if ready.set_running_or_notify_cancel():  # else the caller has given up: close everything at once
                 ready.set_result(None)
                 await self._stop.wait()
 
     async def _serve_http(self, port: int) -> None:
-        from .http import serve_kernel_http  # tornado's HTTP server is wanted by few
+        from .http import serve_kernel_http  # here: most kernels do not need tornado's HTTP server
 
         if self._http_port is not None:
-            if port in (0, self._http_port):  # a cell that is run again
+            if port in (0, self._http_port):  # the cell ran again
                 return
             raise LinkError(f"This notebook serves over HTTP already, on port {self._http_port}.")
-        # In a task of its own: what is opened here must be closed where it was opened.
+        # In a task of its own: anyio's cancel scopes must be closed by the task that opened them.
         opened: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         task = asyncio.create_task(self._keep_http(port, opened, serve_kernel_http))
         self._fronts.push_async_callback(asyncio.wait, [task])
@@ -324,23 +326,23 @@ class Engine:
             opened.set_exception(exc)
 
     def post(self, function: Callable[..., None], *args: Any) -> None:
-        """Call a function on the engine's thread, soon; from any thread.
+        """Schedule a function on the engine's thread; from any thread.
 
-        The same call posted twice before it ran is one call: a cell that defines three tools is one
-        change of the list.
+        A call that is posted again before it ran is made once: a cell that defines three tools causes one
+        notification about the list.
         """
         call = (function, *args)
         with self._lock:
             if self._loop is None or call in self._posted:
                 return
             self._posted.add(call)
-        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody is left to be told
+        with contextlib.suppress(RuntimeError):  # the loop is closed, so no client is left to be told
             self._loop.call_soon_threadsafe(self._serve_posted, call)
 
     def post_to_main(self, function: Callable[[], None]) -> None:
-        """Call a function on the kernel's main thread, between cells; from any thread."""
+        """Schedule a function on the kernel's main thread, between cells; from any thread."""
         with contextlib.suppress(RuntimeError):  # the loop is closed: the kernel ends
-            # Not in the caller's context: what a call displays goes to its result.
+            # In an empty context: in that of a call, displays would go to the call's result.
             self._main_loop.call_soon_threadsafe(function, context=Context())
 
     def _serve_posted(self, call: tuple[Any, ...]) -> None:
@@ -348,10 +350,10 @@ class Engine:
             self._posted.discard(call)
         call[0](*call[1:])
 
-    # -- what it says of itself --------------------------------------------------------------------
+    # -- status ------------------------------------------------------------------------------------
 
     def status(self) -> dict[str, Any]:
-        """What the notebook is doing and serves; from any thread."""
+        """Return what the notebook is doing and how much it serves; from any thread."""
         activity = self._runner.activity
         resources = shown_resources(self.server)
         return {
@@ -375,7 +377,7 @@ class Engine:
         }
 
     def inspect(self) -> None:
-        """Let clients read which variables there are, and the cells that ran."""
+        """Let clients read the list of variables and the cells that ran."""
         self.server.add(variables_resource(self._shell), cells_resource(self._shell))
 
 

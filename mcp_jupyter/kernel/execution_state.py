@@ -1,16 +1,17 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Publish on IOPub that the kernel works for MCP calls, as it does for cells: `status` messages.
+"""Publish `status` messages on IOPub while the kernel works for MCP calls, as it does for cells.
 
-Jupyter Server ends kernels that seem unused (`cull_idle_timeout`), a JupyterHub ends servers, and the
-indicator of JupyterLab shows what the kernel does. All three know it from these messages alone: the last one
-tells whether the kernel is busy, and each moves `last_activity` of the kernel and of the server.
+Jupyter Server ends kernels that seem unused (`cull_idle_timeout`), JupyterHub ends servers, and JupyterLab
+shows whether the kernel is busy. All three rely on these messages alone: the last one tells whether it is
+busy, and each one updates `last_activity` of the kernel and of the server.
 
 A call on the main thread holds the kernel busy. The kernel stays busy for `LINGER_SECONDS` after it, so that
-a burst of calls is one pair of messages. A concurrent call leaves the main thread free: it sends a pair at
-its start, each `PULSE_SECONDS` and at its end; while something else holds the kernel busy, only "busy" again.
+a burst of calls causes one pair of messages. A concurrent call leaves the main thread free: a pair of "busy"
+and "idle" is sent at its start, every `PULSE_SECONDS` and at its end. While something else holds the kernel
+busy, "busy" alone is sent again.
 
-The rule not to break: what is sent is decided and sent under one lock, together with what ipykernel sends.
-So a cell's "busy" never comes between our decision that the kernel is idle and the message that says it.
+Rule for maintainers: decide about a message and send it under one lock, which ipykernel's own messages take
+as well. Else a cell's "busy" could come between the decision that the kernel is idle and the message.
 """
 
 from __future__ import annotations
@@ -28,46 +29,48 @@ __all__ = ["ExecutionState"]
 log = logging.getLogger(__name__)
 
 LINGER_SECONDS: Final = 0.25
-"""At most four pairs of messages in a second, however fast calls follow each other: each costs the kernel,
-the server and every page 0.1 ms or more."""
+"""How long the kernel stays busy after a call: at most four pairs of messages a second are sent, however fast
+calls follow each other. A pair costs the kernel, the server and every page 0.1 ms or more."""
 
 PULSE_SECONDS: Final = 30.0
-"""While calls run. The shortest useful `cull_idle_timeout` is a minute."""
+"""Between two pairs while calls run. The shortest useful `cull_idle_timeout` is a minute."""
 
 REST_SECONDS: Final = 1.0
-"""Between two pulses of concurrent calls: no program counts activity in shorter steps."""
+"""At least, between two pulses of concurrent calls: no program counts activity in shorter steps."""
 
 
 class ExecutionState:
-    """What the kernel says that it does. `hold` and `release` are for the main thread; other methods say.
+    """The status that the kernel publishes.
+
+    `hold` and `release` are for the main thread. The docstrings of other methods say which thread calls them.
 
     Parameters
     ----------
     kernel : ipykernel.kernelbase.Kernel
-        Between `open` and `close` the statuses it sends go through here, on every thread.
+        Between `open` and `close` all its status messages pass through this object, on every thread.
     """
 
     def __init__(self, kernel: Any) -> None:
         self._kernel = kernel
-        # Reentrant: a signal's handler may run in the midst of it.
+        # Reentrant: a signal's handler may run while this thread holds it.
         self._lock = threading.RLock()
         self._replacement: Replacement | None = None  # of the kernel's method
         self._open = False
-        self._requests: dict[int, Any] = {}  # by thread: the shell request of a front end that it works on
+        self._requests: dict[int, Any] = {}  # by thread: the front end's shell request that it works on
         self._holding = 0  # calls on the main thread
-        self._shown: Any = None  # what our "busy" belongs to, while that holds
-        self._spoke = 0.0  # when we last said something
+        self._shown: Any = None  # the parent header of our "busy", until its "idle" is sent
+        self._spoke = 0.0  # when our last message was sent
         self._running = 0  # calls of both kinds; the engine's thread
         self._ticker: asyncio.TimerHandle | None = None  # the engine's thread
         self._lingering: asyncio.TimerHandle | None = None  # the engine's thread
 
     def open(self, in_cell: bool) -> None:
-        """Begin. Main thread.
+        """Begin to publish. Main thread.
 
         Parameters
         ----------
         in_cell : bool
-            A cell runs: its "busy" was sent before.
+            Whether a cell runs, so that its "busy" has already been sent.
         """
         with self._lock:
             if in_cell:
@@ -76,7 +79,7 @@ class ExecutionState:
             self._open = True
 
     def close(self) -> None:
-        """Say what is left to be said, and give the kernel its method back. Main thread."""
+        """Send an "idle" that is due, and put the kernel's method back. Main thread."""
         with self._lock:
             if self._shown is not None:
                 self._let_go()
@@ -88,7 +91,7 @@ class ExecutionState:
     # -- calls on the main thread ------------------------------------------------------------------
 
     def hold(self) -> None:
-        """Say that a call begins to use the main thread."""
+        """Publish that a call begins to use the main thread."""
         with self._lock:
             self._holding += 1
             if self._shown is None and self._open:
@@ -96,12 +99,12 @@ class ExecutionState:
                 self._send("busy", self._shown)
 
     def release(self) -> None:
-        """Note that it has ended; `settled` is to follow on the engine's thread."""
+        """Note that the call has ended; `settled` follows on the engine's thread."""
         with self._lock:
             self._holding -= 1
 
     def settled(self, loop: asyncio.AbstractEventLoop) -> None:
-        """See to it that the kernel is not busy for ever. The engine's thread, after a call's end."""
+        """Schedule the "idle" that ends our "busy". The engine's thread, after a call's end."""
         if self._lingering is None and self._shown is not None and not self._holding:
             # On this loop: the main thread's does not run while a GUI's loop has that thread.
             self._lingering = loop.call_later(LINGER_SECONDS, self._linger_over)
@@ -113,7 +116,7 @@ class ExecutionState:
                 self._let_go()
 
     def _let_go(self) -> None:
-        """End our "busy"; an async cell that awaits meanwhile is busy still."""
+        """End our "busy". Repeat the "busy" of requests that are still being served, as of an async cell."""
         shown, self._shown = self._shown, None
         self._send("idle", shown)
         for parent in self._requests.values():
@@ -130,7 +133,7 @@ class ExecutionState:
             self._ticker = loop.call_later(PULSE_SECONDS, self._tick, loop)
 
     def ended(self, concurrent: bool) -> None:
-        """Note that its caller has an answer."""
+        """Note that a call's caller has its result."""
         self._running -= 1
         if not self._running and self._ticker is not None:
             self._ticker.cancel()
@@ -145,7 +148,7 @@ class ExecutionState:
             self._ticker = loop.call_later(PULSE_SECONDS, self._tick, loop)
 
     def _pulse(self) -> None:
-        """Say that there is activity, and change nothing of what the kernel is said to do."""
+        """Publish activity without changing the kernel's last published status."""
         with self._lock:
             if time.monotonic() - self._spoke < REST_SECONDS or not self._open:
                 return
@@ -157,11 +160,11 @@ class ExecutionState:
     # -- messages --------------------------------------------------------------------------------------
 
     def _publish_status(self, status: str, channel: str, parent: Any = None) -> None:
-        """Stands in the place of the kernel's method. Any thread."""
+        """Replaces the kernel's method. Any thread."""
         with self._lock:
             assert self._replacement is not None
             send = self._replacement.original
-            if not self._open:  # another package calls us, which replaced the method after us
+            if not self._open:  # a package that replaced the method after us still calls this one
                 send(status, channel, parent)
                 return
             parent = parent or self._kernel.get_parent(channel)
@@ -173,10 +176,10 @@ class ExecutionState:
                 self._requests.pop(threading.get_ident(), None)
             send(status, channel, parent)
             if status == "idle" and self._holding and self._shown is not None:
-                self._send("busy", self._shown)  # an async call awaits while cells come and go
+                self._send("busy", self._shown)  # an async call awaits while cells run
 
     def _new_parent(self) -> Any:
-        # Both messages of a pair belong to one request, which no front end has sent.
+        # Both messages of a pair have this parent, which is not a front end's request.
         return self._kernel.session.msg_header("mcp_call")
 
     def _send(self, status: str, parent: Any) -> None:
@@ -184,5 +187,5 @@ class ExecutionState:
         self._spoke = time.monotonic()
         try:
             publish(self._kernel, "status", {"execution_state": status}, parent)
-        except Exception:  # a boundary: the kernel ends, and a call must not fail for its status
+        except Exception:  # a boundary: when the kernel ends, a call must not fail because of its status
             log.debug("The kernel's status was not published", exc_info=True)

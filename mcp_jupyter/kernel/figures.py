@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""matplotlib figures that a call opens: its own, never the notebook's.
+"""Keep the matplotlib figures of a call apart from the notebook's, and describe figures and charts.
 
-pyplot keeps the figures that are open in one table for the whole process (`Gcf.figs`), and IPython shows what
-is in it after each cell. `CallFigures` stands in front of that table: what a call opens is kept with the
-call, on whichever thread it runs, so that it appears in no cell and in no other call. Never imports
+pyplot keeps the open figures in one table for the whole process (`Gcf.figs`), and IPython shows all of them
+after each cell. `CallFigures` replaces that table: figures that a call opens are kept with the call, on
+whichever thread it runs, so that neither a cell nor another call shows them. This module never imports
 matplotlib: the table is replaced when the user's code imports it.
 """
 
@@ -43,10 +43,10 @@ _TABLE_MODULE: Final = "matplotlib._pylab_helpers"
 
 
 class CallFigures(MutableMapping[Any, Any]):
-    """pyplot's figures (their managers by number), as the code that asks sees them.
+    """pyplot's figure managers by number, as the running code sees them.
 
-    Outside of calls: the notebook's. A call sees and closes its own; by number also the notebook's, as a cell
-    would, unless it runs beside the notebook (`--concurrent`).
+    Code outside of calls sees the notebook's figures. A call sees and closes its own. By number it also
+    reaches the notebook's, as a cell would, unless it runs beside the notebook (`--concurrent`).
     """
 
     def __init__(self, notebooks: OrderedDict[Any, Any]) -> None:
@@ -74,7 +74,7 @@ class CallFigures(MutableMapping[Any, Any]):
             del self.notebooks[number]
 
     def __iter__(self) -> Iterator[Any]:
-        """All numbers that are taken: a new figure gets the next one."""
+        """All numbers in use: pyplot gives a new figure the next one."""
         return iter(list(dict.fromkeys([*self._others(), *self._own()])))
 
     def __len__(self) -> int:
@@ -90,7 +90,7 @@ class CallFigures(MutableMapping[Any, Any]):
         self._own().clear()
 
     def move_to_end(self, number: Any) -> None:
-        """Make it the current one."""
+        """Make a figure the current one."""
         self._own().move_to_end(number)
 
 
@@ -115,7 +115,7 @@ class _WhenImported(MetaPathFinder):
 
 
 def install() -> None:
-    """Begin to tell calls' figures from the notebook's. Main thread; `uninstall` undoes it."""
+    """Begin to keep calls' figures apart from the notebook's. Main thread; `uninstall` undoes it."""
     gcf = _gcf()
     if gcf is None:
         sys.meta_path.insert(0, _WhenImported())
@@ -132,15 +132,22 @@ def uninstall() -> None:
 
 
 def take(call: Call, draw: bool) -> list[tuple[Any, dict[str, Any]]]:
-    """Close the figures that the call left open; draw them before. In the call's context.
+    """Draw and close the figures that the call left open. Runs in the call's context.
 
-    A figure that cannot be drawn (a mistake in a formula) is told of on stderr: the call's value is
-    worth more than its picture. An empty figure has no picture.
+    A figure that cannot be drawn (a mistake in a formula, say) becomes a line on stderr, so that the call
+    keeps its value. An empty figure is left out.
+
+    Parameters
+    ----------
+    call : Call
+        The call that opened the figures.
+    draw : bool
+        Whether to draw them. Without it they are only closed.
 
     Returns
     -------
     list of (figure, dict)
-        For each a MIME bundle with a PNG picture in base64.
+        Each drawn figure with its MIME bundle: a PNG picture in base64, and a description.
     """
     gcf = _gcf()
     if gcf is None or not isinstance(gcf.figs, CallFigures):
@@ -164,7 +171,7 @@ def take(call: Call, draw: bool) -> list[tuple[Any, dict[str, Any]]]:
 
 
 def encoded(figure: Any) -> str | None:
-    """A figure as a PNG picture in base64; None for an empty one."""
+    """Draw a figure as a PNG picture in base64; return None for an empty one."""
     from IPython.core import pylabtools
 
     draw: Callable[..., str | None] = pylabtools.print_figure
@@ -172,10 +179,10 @@ def encoded(figure: Any) -> str | None:
 
 
 def readable_dpi(figure: Any) -> float:
-    """Dots an inch at which a figure is no larger than a model looks at.
+    """Return the dots an inch at which a figure is at most `MAX_IMAGE_SIDE` pixels wide and high.
 
-    To draw it larger and scale it down then takes time and memory with the square of it: at 2000 dpi half a
-    minute and a gigabyte.
+    Models scale larger pictures down. Drawing them takes time and memory with the square of the resolution:
+    at 2000 dpi half a minute and a gigabyte.
     """
     return float(min(figure.dpi, MAX_IMAGE_SIDE / max(*figure.get_size_inches(), 1)))
 
@@ -186,17 +193,17 @@ def _gcf() -> Any:
 
 # -- charts --------------------------------------------------------------------------------------
 #
-# Charts of plotly and altair as their specification, which a model can read.
+# Charts of plotly and altair become their specification, which a model can read.
 #
-# What these libraries tell IPython's formatters depends on where they take themselves to be shown, and is
-# most often a script of megabytes. Knows both by the names of their modules; imports neither.
+# What these libraries give IPython's formatters depends on the front end that they detect, and is most often
+# a script of megabytes. Both are recognised by the names of their modules, without importing them.
 
 PLOTLY: Final = "application/vnd.plotly.v1+json"
 _VEGA_LITE: Final = re.compile(r"/vega-lite/v(\d+)")
 
 
 def chart(value: Any) -> dict[str, Any] | None:
-    """The specification of a chart, as a MIME bundle; None for anything else."""
+    """Return the specification of a chart as a MIME bundle; None for any other value."""
     library = library_of(type(value))
     if library == "plotly" and hasattr(value, "to_plotly_json") and hasattr(value, "to_json"):
         return readable({PLOTLY: from_json(value.to_json())})
@@ -208,12 +215,12 @@ def chart(value: Any) -> dict[str, Any] | None:
 
 
 def readable(bundle: dict[str, Any]) -> dict[str, Any]:
-    """A MIME bundle with the numbers of plotly's chart, if it has one, as numbers."""
+    """Return a MIME bundle in which a plotly chart, if there is one, has its arrays as lists of numbers."""
     return bundle | {PLOTLY: _readable(bundle[PLOTLY])} if PLOTLY in bundle else bundle
 
 
 def _readable(part: Any) -> Any:
-    """Plotly's arrays as numbers: it writes those of NumPy as base64."""
+    """Replace the base64 in which plotly writes NumPy arrays by lists of numbers."""
     if isinstance(part, list):
         return [_readable(item) for item in part]
     if not isinstance(part, dict):
@@ -231,15 +238,15 @@ def _readable(part: Any) -> Any:
 
 # -- figure text ---------------------------------------------------------------------------------
 #
-# What a matplotlib figure shows, in one line for a model that does not see it: titles, labels, marks.
+# One line that says what a matplotlib figure shows, for a model that does not see it: titles, labels, marks.
 #
-# Reads the figure's own words and numbers; never imports matplotlib, so classes are known by their names.
+# Classes are recognised by their names, because this module never imports matplotlib.
 
 MAX_LABEL_CHARS: Final = 80
-"""Of one title, label or entry of a legend."""
+"""Characters of one title, label or legend entry."""
 
 MAX_ENTRIES: Final = 6
-"""Of a legend."""
+"""Entries of a legend that are named."""
 
 _MARKS: Final = {
     "PathCollection": "point",
@@ -249,12 +256,12 @@ _MARKS: Final = {
     "QuadContourSet": "contour plot",
     "Rectangle": "rectangle",
 }
-"""What is counted besides lines and bars, by the name of its class."""
+"""Names for the marks that are counted besides lines and bars, by the name of their class."""
 
 
 def describe(figure: Any) -> str:
-    """A figure in at most `MAX_ABOUT_CHARS` characters of one inert line."""
-    with suppress(Exception):  # a class of a library or of the user's may raise anything
+    """Describe a figure in one line of at most `MAX_ABOUT_CHARS` characters that is safe to show."""
+    with suppress(Exception):  # a subclass in a library or in the user's code may raise anything
         return _described(figure)
     return "Figure"
 
@@ -293,7 +300,7 @@ def _title(axes: Any) -> str:
 
 
 def _parts(axes: Any) -> Iterator[str]:
-    """What one set of axes has, but for its title."""
+    """Describe one set of axes, apart from its title."""
     readers = [getattr(axes, f"get_{side}label", None) for side in "xyz"]
     labels = [(side, _quoted(read())) for side, read in zip("xyz", readers, strict=True) if read is not None]
     if all(label for _, label in labels):

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""HTTP from the kernel itself, where there is no Jupyter Server to do it: on the loopback, with a token.
+"""Serve HTTP from the kernel itself where no Jupyter Server does it: on the loopback interface, with a token.
 
-Owns the port, the token and the file that says both. What is served is the engine's server, which runs
-already. Runs on the engine's thread.
+The kernel serves the engine's server, which already runs, on the engine's thread. A private file holds the
+port and the token.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ __all__ = ["serve_kernel_http"]
 
 
 class _Running:
-    """A server that is started and stopped elsewhere."""
+    """A server that the engine starts and stops."""
 
     def __init__(self, server: FastMCP) -> None:
         self._server = server
@@ -44,8 +44,19 @@ async def serve_kernel_http(
 
     Parameters
     ----------
+    server : FastMCP
+        The engine's server.
+    kernel_id : str
+        The id that the file has in its name.
     port : int
-        0 takes a free one.
+        The port on the loopback interface; 0 takes a free one.
+    runtime_dir : Path
+        The directory for the file with port and token.
+
+    Yields
+    ------
+    HttpAddress
+        The port and the token.
 
     Raises
     ------

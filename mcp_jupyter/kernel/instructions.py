@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The instructions of a live notebook: what its file says, what it serves now, or what its user wrote.
+"""Write the instructions of a live notebook: from its file and what it serves now, or the user's own text.
 
-They are made anew whenever a client asks; the file is read again only when it has changed. Names, shapes and
-columns are told, never values.
+They are written anew for each client that connects; the file is read again only when it has changed. They
+name data with shapes and columns, never values.
 """
 
 from __future__ import annotations
@@ -27,35 +27,35 @@ from .variables import Variables, variable_uri
 __all__ = ["NotebookInstructions"]
 
 MAX_COLUMNS: Final = 20
-"""Named for one data frame; how many more there are is told."""
+"""Columns that are named for one data frame; of the others only the number is given."""
 
 COLUMN_CHARS: Final = 40
 DESCRIPTION_CHARS: Final = 120
 
 DATA_LINE_CHARS: Final = 800
-"""A few frames with their columns; the rest of the answer is for tools."""
+"""Characters of the line about data: a few frames with their columns. The rest of the answer is for tools."""
 
 _VARIABLES: Final = variable_uri("")
 
 
 class NotebookInstructions:
-    """Makes the instructions; may be called on any thread.
+    """Writes the instructions, on any thread.
 
     Parameters
     ----------
     server : FastMCP
-        What is served.
+        The server of the notebook.
     variables : Variables
-        Which variables are served.
+        The variables that are served.
     namespace : mapping
-        The notebook's, with their values.
+        The notebook's namespace, with the variables' values.
     file : callable
-        The path of the notebook's file, where that is known.
+        Returns the path of the notebook's file, or None when that is unknown.
 
     Attributes
     ----------
     own : str or None
-        The user's own text, which replaces all else.
+        The user's own text, which replaces everything else.
     """
 
     def __init__(
@@ -73,7 +73,7 @@ class NotebookInstructions:
         self._read: tuple[object, Outline] = (None, Outline())
 
     def __call__(self, chars: int, rights: Rights = EVERY_RIGHT) -> str:
-        """The instructions for a host that shows so many characters, and a client that may use so much."""
+        """Return at most `chars` characters of instructions, about what `rights` allow the client to use."""
         outline = replace(self._outline(), own=self.own)
         data = self.data(rights.may_read)
         tools = (
@@ -84,7 +84,13 @@ class NotebookInstructions:
         return instructions(self._server.name, outline, chars, data=data, tools=tools)
 
     def data(self, may_read: Callable[[str], bool]) -> Iterator[Entry]:
-        """What is served as resources: a variable's name with its kind, shape and columns; or a URI."""
+        """Yield the resources: variables with type, shape and columns, others by URI with their description.
+
+        Parameters
+        ----------
+        may_read : callable
+            Whether the client may read a URI.
+        """
         for uri in filter(may_read, shown_resources(self._server)):
             name = unquote(uri.removeprefix(_VARIABLES))
             if not uri.startswith(_VARIABLES):
@@ -96,18 +102,18 @@ class NotebookInstructions:
                 yield name, f"{said} ({about})" if said else about
 
     def data_line(self, may_read: Callable[[str], bool]) -> str:
-        """The data in one line, for hosts that show no instructions, or few; empty when there is none.
+        """Return the data in one line, for hosts that show few instructions or none; empty without data.
 
         Parameters
         ----------
         may_read : callable
-            Whether the reader may read a URI.
+            Whether the client may read a URI.
         """
         said = [f"{name} ({about})" if about else name for name, about in self.data(may_read)]
         return safe_line(f"Data: {'; '.join(said)}.", DATA_LINE_CHARS) if said else ""
 
     def shown(self) -> str:
-        """The texts that hosts get, with which host gets which."""
+        """Return the texts that hosts get, each with the names of these hosts."""
         titles: dict[int, list[str]] = {}
         for profile in (DEFAULT, *PROFILES.values()):
             titles.setdefault(profile.instructions_chars, []).append(profile.title)
@@ -120,7 +126,7 @@ class NotebookInstructions:
         return "\n".join(parts)
 
     def _outline(self) -> Outline:
-        """What the file says, read again when the file has changed."""
+        """Return the outline of the file, which is read again when the file has changed."""
         file = self._file()
         if file is None or not file.endswith(".ipynb"):
             return Outline()
@@ -139,7 +145,7 @@ def _first_line(text: str | None) -> str:
 
 
 def _about(value: Any) -> str:
-    """A value's kind; of a data frame its shape and columns. Never what is in it."""
+    """Return a value's type; for a data frame its rows and columns. The data themselves are left out."""
     kind = type(value).__name__
     if not tables.is_frame(value):
         return kind
@@ -152,5 +158,5 @@ def _about(value: Any) -> str:
         shown = [" ".join(str(name)[:COLUMN_CHARS].split()) for name in islice(names, MAX_COLUMNS)]
         more = len(names) - len(shown)
         return f"{rows}; columns {', '.join(shown)}{f' and {more} more' if more > 0 else ''}"
-    except Exception:  # noqa: BLE001 - a class derived from a frame's may do anything
+    except Exception:  # noqa: BLE001 - a subclass of a frame may raise anything
         return kind

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The magics that serve: tools, resources and prompts out of cells.
+"""The magics that serve tools, resources and prompts from cells.
 
-Each parses its line, runs its cell, registers with the engine's server and shows a card. A cell that
-fails registers nothing, so what was served before stays.
+Each magic parses its line, runs its cell, registers the result with the engine's server and shows a card. A
+cell that fails registers nothing, so earlier registrations stay.
 """
 
 from __future__ import annotations
@@ -87,11 +87,11 @@ class McpMagics(Magics):
     Attributes
     ----------
     running : Engine or None
-        What they register with; None in plain IPython.
+        The kernel's engine; None in plain IPython.
     completion : Completion or None
-        The completer that was registered for them.
+        The completer that was registered for the magics.
     transformer : CellTransformer or None
-        The input transformer that was registered for them.
+        The input transformer that was registered for the magics.
     """
 
     shell: InteractiveShell
@@ -108,23 +108,23 @@ class McpMagics(Magics):
         self._more_status = more_status
         self.completion: Completion | None = None
         self.transformer: CellTransformer | None = None
-        self._origins: dict[tuple[str, str], str] = {}  # the cell that made what is served
+        self._origins: dict[tuple[str, str], str] = {}  # by kind and name: the cell that made the item
 
     @property
     def engine(self) -> Engine:
-        """What they register with.
+        """The kernel's engine.
 
         Raises
         ------
         UsageError
-            This is plain IPython.
+            This is plain IPython, which has no engine.
         """
         if self.running is None:
             raise UsageError(CANNOT_SERVE)
         return self.running
 
     def _parsed(self, magic: Callable[..., Any], line: str) -> argparse.Namespace | None:
-        """The options of a magic that serves (see `parse`)."""
+        """Return the options of a magic that needs the engine (see `parse`)."""
         args = parse(magic, line)
         if args is not None:
             _ = self.engine  # plain IPython is refused before the cell runs
@@ -318,7 +318,7 @@ class McpMagics(Magics):
         show(Card("No longer served", removed))
 
     def served_names(self) -> set[str]:
-        """Everything that `%mcp_remove` takes."""
+        """Return all names and URIs that `%mcp_remove` takes."""
         if self.running is None:
             return set()
         server = self.running.server
@@ -357,12 +357,12 @@ class McpMagics(Magics):
             self.engine.server.constant_tools.mode = args.constant_tools
             self.engine.server.announce(["tools"])
         card = status_card(self.engine.name, self.engine.name_note, self.engine.server)
-        if args.http:  # not the address: a cell's output has no port and no token
+        if args.http:  # a cell's output must not hold the address with its port and token
             note = f"Also over HTTP: `jupyter mcp connect {self.engine.name}` in a terminal says how."
             card = replace(card, note=" ".join(filter(None, (self.engine.name_note, note))))
         show(card)
 
-    # -- what they share -------------------------------------------------------------------------
+    # -- registration ----------------------------------------------------------------------------
 
     def _run(self, who: str, line: str, cell: str) -> Cell:
         __tracebackhide__ = True
@@ -389,26 +389,32 @@ class McpMagics(Magics):
             raise UsageError(f"{who}: {exc}") from None
 
     def _serve(self, kind: str, items: Mapping[str, Any], source: str) -> None:
-        """Register what a cell made, by name or URI, and show it."""
+        """Register the items that a cell made, by name or URI, and show their card."""
         known = self._served(kind)
         self.engine.server.add(*items.values())
         self._show(kind, items, known, source)
 
     def shown(self, kind: str, register: Callable[[F], F]) -> Callable[[F], F]:
-        """A decorator of the server's that also shows what it registers, as the magics do.
+        """Wrap a decorator of the server so that it also shows a card, as the magics do.
 
         Parameters
         ----------
         kind : {"tool", "resource", "prompt"}
+            The kind of item that the decorator registers.
         register : callable
             The server's decorator.
+
+        Returns
+        -------
+        callable
+            The decorator. It returns the function unchanged.
         """
 
         def decorate(function: F) -> F:
             known = self._served(kind)
             register(function)
             made = {name: item for name, item in self._served(kind).items() if known.get(name) is not item}
-            if CURRENT.get() is None:  # what a call displays would become part of its result
+            if CURRENT.get() is None:  # a card that a call displays would become part of its result
                 code = getattr(inspect.unwrap(function), "__code__", None)
                 self._show(kind, made, known, getattr(code, "co_filename", ""))
             return function
@@ -420,7 +426,7 @@ class McpMagics(Magics):
         return {"tool": server.tools, "resource": server.resources, "prompt": server.prompts}[kind]
 
     def _show(self, kind: str, items: Mapping[str, Any], known: Mapping[str, Any], source: str) -> None:
-        """Show what was registered, and what of it replaces something that another cell had made."""
+        """Show the registered items, and say which of them replace an item of another cell."""
         origin = cell_id(self.shell) or source
         lines = []
         for name, item in items.items():
@@ -451,18 +457,18 @@ def _constant(value: Any) -> Callable[[], Any]:
 
 # -- templates -----------------------------------------------------------------------------------
 #
-# A prompt written as plain text with `{placeholders}`: the function it stands for.
+# Prompts that are written as plain text with `{placeholders}` become functions.
 
 
 def text_prompt(text: str) -> Callable[..., str]:
-    """A function with one `str` parameter for each placeholder that fills the text in.
+    """Make a function that fills in the text's placeholders. It has one `str` parameter for each.
 
     `{{` and `}}` stand for braces.
 
     Raises
     ------
     ValueError
-        When a placeholder is no plain name, or a brace is left open.
+        A placeholder is not a plain name, or a brace is not closed.
     """
     text = text.strip("\n")
     parts = list(Formatter().parse(text))
@@ -491,7 +497,7 @@ def text_prompt(text: str) -> Callable[..., str]:
 
 # -- completion ----------------------------------------------------------------------------------
 #
-# Completion on the lines of our magics: their options, and the names they take.
+# Completion on the lines of our magics: options, and the names that they take.
 
 
 class Completion:
@@ -504,7 +510,7 @@ class Completion:
         def matcher(context: CompletionContext) -> SimpleMatcherResult:
             return self._match(context.line_with_cursor, context.token)
 
-        # One object, so that it can be taken out of IPython's list again.
+        # Kept, so that it can be removed from IPython's list again.
         self.matcher = matcher
 
     def _match(self, line: str, token: str) -> SimpleMatcherResult:
@@ -513,7 +519,7 @@ class Completion:
         if magic is None or " " not in line.lstrip():
             return SimpleMatcherResult(completions=[])
         word = rest.rpartition(" ")[2]
-        # IPython replaces its own token, which begins after a dash or a slash: offer what follows there.
+        # IPython replaces its own token, which begins after a dash or a slash: offer the text from there on.
         kept = len(word) - len(token)
         found = sorted(
             candidate for candidate in self._candidates(head, magic, word) if candidate.startswith(word)

@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What a notebook tells a model about itself: read from its file, and written as instructions.
+"""Read a notebook's file for what a model should know about it, and write this as instructions.
 
-`read_outline` reads a notebook's file without running it, and treats what it finds there as hostile: the size
-is bounded, and no part is evaluated. `instructions` writes the text, with data and tools as they are known to
-the caller. Only the title and the first paragraph of the user's own text are taken.
+`read_outline` reads the file without running it and treats it as hostile: its size is bounded, and nothing in
+it is evaluated. It takes the title and the first paragraph of the first Markdown cell. `instructions` writes
+the text; the caller may pass the data and tools that are served now. `file_tools` reads the definitions of
+tools.
 
-The module is imported before a host has its first answer: it imports nothing but the parser.
+This module is imported before a host has its first answer, so it imports little.
 """
 
 from __future__ import annotations
@@ -37,27 +38,27 @@ __all__ = [
 
 
 INSTRUCTIONS_CHARS: Final = 2_000
-"""A model reads them in each conversation. Claude Code takes 4,096, other hosts pass all on."""
+"""Characters at most: a model reads them in each chat. Claude Code passes on 4,096, other hosts all."""
 
 MAX_FILE_BYTES: Final = 16 * 2**20
-"""Of a larger file only the name is told: it would hold up the host's first answer."""
+"""A larger file counts as empty, because parsing it would delay the host's first answer."""
 
 MAX_CELLS: Final = 5_000
-"""Cells that are looked at."""
+"""Cells that are read."""
 
 MAX_MARKDOWN_CHARS: Final = 4_000
-"""Of the first Markdown cell: title and first paragraph stand at its beginning."""
+"""Characters of the first Markdown cell that are read: title and first paragraph are at its beginning."""
 
 MAX_ENTRIES: Final = 100
-"""Tools, and variables, that are looked at: more would not fit into the instructions."""
+"""Tools, and variables, that are kept: more would not fit into the instructions."""
 
 TITLE_CHARS: Final = 120
 NAME_CHARS: Final = 100
 ENTRY_CHARS: Final = 300
-"""Of one line about a variable or a tool."""
+"""Characters of one line about a variable or a tool."""
 
 FIRST_LINE_SHARE: Final = 0.7
-"""Of all characters, for the first line: of 300, the rest has room for the sentence on paging."""
+"""The first line's share of all characters: of 300, the rest has room for the sentence on paging."""
 
 FIRST_LINE_CHARS: Final = 600
 
@@ -65,18 +66,17 @@ _ABOUT: Final = "{}: a live Jupyter notebook. Its functions are tools, its varia
 _PAGING: Final = "A result that is cut ends in a line that says how to read on."
 
 Entry = tuple[str, str]
-"""A name, and what is said of it; that may be empty."""
+"""A name and its description, which may be empty."""
 
 
 @dataclass(frozen=True, slots=True)
 class Outline:
-    """What the file of a notebook says.
+    """The parts of a notebook's file that instructions and definitions of tools are made of.
 
     Attributes
     ----------
     title, paragraph : str
-        The heading and the first paragraph of the first Markdown cell, each as one line; empty where there is
-        none.
+        The heading and the first paragraph of the first Markdown cell, each as one line, or empty.
     own : str or None
         The text of the last `%%mcp_instructions` cell.
     tools, data : tuple of Entry
@@ -97,9 +97,9 @@ class Outline:
 
 
 def read_outline(path: Path) -> Outline:
-    """The outline of a notebook's file; empty when it cannot be read, is too large or no notebook."""
+    """Return the outline of a notebook's file; empty if the file is unreadable, too large or invalid."""
     try:
-        if not stat.S_ISREG(path.stat().st_mode):  # to open a pipe would wait for its writer
+        if not stat.S_ISREG(path.stat().st_mode):  # opening a pipe would wait for its writer
             return Outline()
         with path.open("rb") as file:
             data = file.read(MAX_FILE_BYTES + 1)
@@ -111,7 +111,7 @@ def read_outline(path: Path) -> Outline:
 
 
 def _cells(document: Any) -> Iterator[tuple[str, str]]:
-    """Kind and source of each cell, of format 4 (earlier ones have worksheets)."""
+    """Yield type and source of each cell, in notebook format 4 (earlier formats have worksheets)."""
     cells = document.get("cells") if isinstance(document, Mapping) else None
     for cell in cells[:MAX_CELLS] if isinstance(cells, list) else ():
         if not isinstance(cell, Mapping):
@@ -156,7 +156,7 @@ _RESOURCE: Final = re.compile(r"^%mcp_resource[ \t]+([^\W\d]\w*)[ \t]*(?:--.*)?$
 
 
 def _options(line: list[str]) -> tuple[str, ...] | None:
-    """The options of a magic; None where they cannot be read, so that the cell will fail."""
+    """Return the options of a magic; None if they cannot be parsed, so that the cell would fail."""
     try:
         return tuple(shlex.split(line[0])) if line else ()
     except ValueError:
@@ -164,7 +164,7 @@ def _options(line: list[str]) -> tuple[str, ...] | None:
 
 
 def _tools(options: tuple[str, ...], body: str) -> list[str]:
-    """The names of the tools of one `%%mcp_tool` cell."""
+    """Return the names of the tools of one `%%mcp_tool` cell."""
     names = _FUNCTION.findall(body)
     if "--name" in options[:-1] and len(names) == 1:
         return [options[options.index("--name") + 1]]
@@ -184,7 +184,10 @@ _MARKUP: Final = re.compile(r"</?[A-Za-z][^<>]*>|\*+|`+")
 
 
 def _title_and_paragraph(source: str) -> tuple[str, str]:
-    """The first heading, and the first paragraph after it (or of all, without a heading), as plain lines."""
+    """Return the first heading and the first paragraph after it, without markup.
+
+    The title is empty when the first paragraph comes before any heading.
+    """
     title = ""
     for block in _blocks(_without_comments(source)):
         heading = _HEADING.fullmatch(block[0])
@@ -198,7 +201,7 @@ def _title_and_paragraph(source: str) -> tuple[str, str]:
 
 
 def _blocks(source: str) -> Iterator[list[str]]:
-    """Lines that belong together; headings by themselves, without code between fences."""
+    """Yield lines that form a block. A heading is a block of its own, and fenced code is left out."""
     block: list[str] = []
     fenced = False
     for line in [*source.splitlines(), ""]:
@@ -221,7 +224,7 @@ def _blocks(source: str) -> Iterator[list[str]]:
 
 
 def _without_comments(source: str) -> str:
-    """Without what HTML comments hide: it is not shown in the notebook either."""
+    """Remove HTML comments, which the notebook does not show either."""
     kept = []
     for number, part in enumerate(source.split("<!--")):
         kept.append(part if number == 0 else part.partition("-->")[2])
@@ -244,14 +247,26 @@ def instructions(
     data: Iterable[Entry] | None = None,
     tools: Iterable[Entry] | None = None,
 ) -> str:
-    """The instructions of a notebook, for a host that shows so many characters.
+    """Write the instructions of a notebook.
 
-    The first line is complete in itself: a host may show only that. The user's own instructions replace all.
+    The first line is complete in itself, because a host may show only that. The user's own instructions
+    replace everything else.
 
     Parameters
     ----------
+    name : str
+        The notebook's name.
+    outline : Outline
+        The outline of its file.
+    chars : int
+        Characters that the host shows.
     data, tools : iterable of Entry, optional
-        As they are served now; those of the file when left out.
+        The data and tools that are served now. By default those of the file.
+
+    Returns
+    -------
+    str
+        At most `chars` characters, and at most `INSTRUCTIONS_CHARS`.
     """
     chars = min(chars, INSTRUCTIONS_CHARS)
     if outline.own is not None:
@@ -270,7 +285,7 @@ def instructions(
 
 
 def _first_line(name: str, outline: Outline, chars: int) -> str:
-    """The name and what it is; title and paragraph as far as there is room."""
+    """Return the name and what it stands for, and as much of title and paragraph as fits."""
     line = _ABOUT.format(safe_line(name, NAME_CHARS))
     for text in (outline.title, outline.paragraph):
         if text and len(line) + 20 < chars:
@@ -279,7 +294,7 @@ def _first_line(name: str, outline: Outline, chars: int) -> str:
 
 
 def _cut(text: str, chars: int) -> str:
-    """As much of a line as has room, to the end of a sentence or else of a word."""
+    """Cut a line to `chars` characters, at the end of a sentence or else of a word."""
     if len(text) <= chars:
         return text
     kept = text[: chars - 1]
@@ -290,7 +305,7 @@ def _cut(text: str, chars: int) -> str:
 
 
 def _section(heading: str, entries: Iterable[Entry], room: int) -> list[str]:
-    """A heading and a line for each entry; the last line says how many more there are, if any."""
+    """Return a heading and a line for each entry that fits; a last line says how many more there are."""
     lines = [safe_line(f"- {name}: {text}" if text else f"- {name}", ENTRY_CHARS) for name, text in entries]
     room -= len(heading) + 1
     kept: list[str] = []
@@ -306,7 +321,7 @@ def _section(heading: str, entries: Iterable[Entry], room: int) -> list[str]:
 
 
 def _fitted(text: str, chars: int) -> str:
-    """A user's own instructions, cut at the end of a line to the characters that a host shows."""
+    """Cut the user's own instructions to the characters that a host shows, at the end of a line."""
     text = safe_block(text.strip())
     if len(text) <= chars:
         return text
@@ -316,20 +331,19 @@ def _fitted(text: str, chars: int) -> str:
 
 # -- file tools ----------------------------------------------------------------------------------
 #
-# The tools of a notebook's file, as far as they can be read there without running it.
+# The definitions of a notebook's tools, read from its file without running it.
 #
-# For a host that takes only the tools it is told of in its first second, when no kernel is up yet. A
-# definition has the function's name, docstring and parameters; a parameter's type is given where it is a
-# plain one. Nothing of the file is evaluated.
+# They are for hosts that list tools only once, before the kernel has started. A definition has the function's
+# name, docstring and parameters, and the types of parameters where these are plain. Nothing is evaluated.
 
 ToolCell: TypeAlias = tuple[tuple[str, ...], str]
 """The options of a `%%mcp_tool` cell, and the code below it."""
 
 MAX_DESCRIPTION_CHARS: Final = 10_000
-"""Of one tool: the longest that hosts were seen to pass on whole."""
+"""Characters of one tool's description: the longest that hosts were seen to pass on whole."""
 
 MAX_DEPTH: Final = 8
-"""Types within types that are read."""
+"""Levels of types within types that are read."""
 
 _PLAIN: Final = {
     "int": {"type": "integer"},
@@ -353,7 +367,7 @@ Function: TypeAlias = ast.FunctionDef | ast.AsyncFunctionDef
 
 
 def file_tools(cells: Iterable[ToolCell]) -> list[types.Tool]:
-    """The definitions of the tools in `%%mcp_tool` cells; of two with one name the last."""
+    """Return the definitions of the tools in `%%mcp_tool` cells; the last one of each name."""
     tools = {tool.name: tool for options, source in cells for tool in _tools_in(options, source)}
     return list(tools.values())
 
@@ -361,14 +375,14 @@ def file_tools(cells: Iterable[ToolCell]) -> list[types.Tool]:
 def _tools_in(options: tuple[str, ...], source: str) -> Iterator[types.Tool]:
     try:
         body = ast.parse(source).body
-    except (SyntaxError, ValueError, RecursionError, MemoryError):  # magics, or what will fail in the kernel
+    except (SyntaxError, ValueError, RecursionError, MemoryError):  # magics, or code that the kernel refuses
         return
     functions = [each for each in body if isinstance(each, Function) and not each.name.startswith("_")]
     named = options[options.index("--name") + 1 : options.index("--name") + 2] if "--name" in options else ()
     said = {hint: True for option, hint in _HINTS.items() if option in options}
     for function in functions:
         if function.args.vararg or function.args.kwarg or function.args.posonlyargs:
-            continue  # no tool can be made of it
+            continue  # the kernel refuses to make a tool of it
         description = inspect.cleandoc(ast.get_docstring(function) or "")[:MAX_DESCRIPTION_CHARS]
         yield types.Tool(
             name=named[0] if named and len(functions) == 1 else function.name,
@@ -398,7 +412,7 @@ def _schema(function: Function) -> dict[str, Any]:
 
 
 def _is_injected(annotation: ast.expr) -> bool:
-    """Whether a parameter is the `Context`, which no caller gives."""
+    """Whether a parameter is the `Context`, which the server passes."""
     return any(
         (isinstance(node, ast.Name) and node.id == _INJECTED)
         or (isinstance(node, ast.Attribute) and node.attr == _INJECTED)
@@ -407,7 +421,7 @@ def _is_injected(annotation: ast.expr) -> bool:
 
 
 def _type(annotation: ast.expr | None, depth: int = 0) -> dict[str, Any]:
-    """The schema of a plain type; an empty one, which takes anything, for all others."""
+    """Return the schema of a plain type; for all others an empty one, which accepts any value."""
     if depth > MAX_DEPTH:
         return {}
     match annotation:
@@ -434,7 +448,7 @@ def _type(annotation: ast.expr | None, depth: int = 0) -> dict[str, Any]:
 
 
 def _any_of(*schemas: dict[str, Any]) -> dict[str, Any]:
-    """A union; one with a part that takes anything takes anything."""
+    """Return the schema of a union, which accepts any value if one of its parts does."""
     if not all(schemas):
         return {}
     return {"anyOf": [part for schema in schemas for part in schema.get("anyOf", [schema])]}

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What a call prints and displays, kept for its caller.
+"""Collect what a call prints and displays, within limits, for its result and its log messages.
 
-Owns the limits and the cutting into lines. Knows nothing of streams, threads or IPython.
+Printed text is cut into lines, each of which becomes a log message. Its beginning and end are kept for the
+result. Redirecting the streams and IPython's displays to this module is left to `stdio_redirect`.
 """
 
 from __future__ import annotations
@@ -29,32 +30,34 @@ __all__ = [
 ]
 
 MAX_LINES: Final = 500
-"""Log messages one call may cause by printing: each costs a message on the wire."""
+"""Log messages that one call may cause by printing: each is a message on the wire."""
 
 MAX_CHARS: Final = 100_000
-"""Characters one call may send by printing: more than an assistant reads, far less than a loop prints."""
+"""Characters that one call may send by printing: more than an assistant reads, far less than an endless loop
+prints."""
 
 MAX_LINE_CHARS: Final = 10_000
-"""One log message: a longer line is sent in pieces, so that text without a line's end has a bound."""
+"""Characters of one log message. A longer line is sent in pieces, which bounds text without line ends."""
 
 MAX_PRINTED_CHARS: Final = 4000
-"""What a result has of the printed text: of a longer one, its beginning and its end. It stays well below what
-hosts pass on to a model."""
+"""Characters of printed text in a result, which has the beginning and the end of a longer text. Hosts pass
+considerably more on to a model."""
 
 MAX_DISPLAYED: Final = 100
-"""What one call may display: each becomes a part of its result and stays in memory until then."""
+"""Displays of one call: each becomes a part of its result and stays in memory until the call ends."""
 
 MAX_UNPUBLISHED: Final = 100
-"""Values that were formatted and not yet published: some never are, where the call captures its displays."""
+"""Values that were formatted but not yet published. Some never are: the call may capture its displays."""
 
 SOURCE: Final = "mcp-jupyter/source"
-"""In the metadata of a display: stands for the value, which a message cannot hold."""
+"""A key in a display's metadata. It refers to the displayed value, which a message cannot hold."""
 
 _PRINTED_PART: Final = MAX_PRINTED_CHARS // 2 - 40
-"""Of its beginning, and of its end; between them stands how much is left out."""
+"""Characters of the beginning, and of the end. The rest is for the line between them, which says how much is
+left out."""
 
 _PRINTED_CUT: Final = 200
-"""Characters of a line that are left out as well, for the text to be cut between two lines."""
+"""Characters of a line that may be left out in addition, so that the text is cut between two lines."""
 
 _LEVELS: Final = {"stdout": "info", "stderr": "warning"}
 
@@ -66,15 +69,15 @@ class Display:
     Attributes
     ----------
     bundle : dict
-        Its MIME forms (binary data in base64, as in a notebook).
+        The value's MIME forms (binary data in base64, as in a notebook).
     id : str or None
-        By which it can be updated.
+        The display id, by which the call can update it.
     source : Any
-        The value it shows: a figure is sent once, a widget in its last state.
+        The displayed value. It is kept because a figure is sent once, and a widget in its last state.
     page : FramePage or None
-        Of a data frame: the rows that are shown, and the frame as it was.
+        For a data frame: the rows that are shown, and the frame as it was.
     is_result : bool
-        Whether it is the value of a cell that the call ran.
+        Whether the value is that of a cell that the call ran.
     """
 
     bundle: dict[str, Any]
@@ -85,18 +88,18 @@ class Display:
 
 
 class Printed:
-    r"""The text that a call prints to both of its channels: its beginning and its end, in bounded memory.
+    r"""The beginning and the end of the text that a call prints to stdout and stderr, in bounded memory.
 
-    A progress bar, which overwrites its line after each `\r`, has its last state only.
+    Of a progress bar, which overwrites its line after each `\r`, only the last state is kept.
     """
 
     def __init__(self) -> None:
-        self._bars: dict[str, str] = {}  # by channel: a line that what follows may overwrite
+        self._bars: dict[str, str] = {}  # by channel: a line that the next text may overwrite
         self._head = self._tail = ""
         self._chars = 0
 
     def add(self, channel: str, text: str, *, ends: bool) -> None:
-        """Take a line, or with `ends` false a piece of a long one."""
+        """Add a line or, with `ends` false, a piece of a long line."""
         text = self._bars.pop(channel, "") + text
         shown = _last_state(text)
         if not ends and "\r" in text and len(shown) <= MAX_LINE_CHARS:
@@ -111,12 +114,12 @@ class Printed:
         self._tail = (self._tail + text[room:])[-_PRINTED_PART:]
 
     def text(self, begun: Mapping[str, str]) -> str:
-        """The text, in at most `MAX_PRINTED_CHARS` characters; shows all it holds and does nothing.
+        """Return the text in at most `MAX_PRINTED_CHARS` characters, safe to show. It changes no state.
 
         Parameters
         ----------
         begun : mapping
-            By channel, a line that has not ended: it stands at the end.
+            By channel, the line that has not ended yet. It is appended.
         """
         whole = copy(self)
         whole._bars = dict(self._bars)
@@ -131,12 +134,12 @@ class Printed:
         head = before if len(cut) <= _PRINTED_CUT else head
         cut, _, after = tail.rstrip("\n").partition("\n")
         tail = after if after and len(cut) <= _PRINTED_CUT else tail.rstrip("\n")
-        left_out = max(whole._chars - len(head) - len(tail), 1)  # what is cleaned may have become longer
+        left_out = max(whole._chars - len(head) - len(tail), 1)  # `safe_block` may have lengthened the text
         return f"{head}\n[... {left_out} characters are left out ...]\n{tail}".lstrip("\n")
 
 
 def _last_state(line: str) -> str:
-    """What is last to be seen of a line that may be a progress bar."""
+    r"""Return the part of a line that a terminal would show at last: the text after the last `\r`."""
     return line.rstrip("\r").rpartition("\r")[2]
 
 
@@ -146,31 +149,31 @@ class CallOutput:
     Parameters
     ----------
     log : callable
-        Takes (level, line), at once, on whichever thread printed.
+        Takes (level, line). Called at once, on the thread that printed.
     """
 
     def __init__(self, log: Callable[[str, str], None]) -> None:
         self._log = log
         self._lock = threading.Lock()
-        self._begun: dict[str, io.StringIO] = {}  # by channel: a line without its end
+        self._begun: dict[str, io.StringIO] = {}  # by channel: the line that has not ended yet
         self._lines = self._chars = self._unsent = self._undisplayed = 0
         self._printed = Printed()
         self._latest = ""  # the channel that was last printed to
-        self._last_line = ""  # that has ended
+        self._last_line = ""  # the last line that has ended
         self._displays: list[Display] = []
         self._clears_next = False  # the next display replaces all before it
-        self._sources: dict[int, tuple[Any, Any]] = {}  # the values of displays that are on their way
+        self._sources: dict[int, tuple[Any, Any]] = {}  # values that were formatted, not yet published
         self._closed = False
         self._pid = os.getpid()
 
     @property
     def closed(self) -> bool:
-        """Whether the call is over, or this a child of a fork: what they print goes where a cell's does."""
+        """Whether the call is over, or this is a forked child: both print to where a cell prints."""
         return self._closed or os.getpid() != self._pid
 
     @property
     def printed(self) -> str:
-        """What was printed so far, or its beginning and its end (`MAX_PRINTED_CHARS`)."""
+        """The text printed so far; of a long one the beginning and the end (`MAX_PRINTED_CHARS`)."""
         if not self._begun:  # most calls print nothing
             return ""
         with self._lock:
@@ -178,14 +181,14 @@ class CallOutput:
 
     @property
     def last_line(self) -> str:
-        """The line that was last printed to, as far as it is; empty when there is none. Short and inert."""
+        """The line that was last printed to, perhaps unfinished; short and safe to show. Else empty."""
         with self._lock:
             begun = self._begun.get(self._latest)
             return safe_line((begun and _last_state(begun.getvalue())) or self._last_line)
 
     @property
     def displays(self) -> list[Display]:
-        """What was displayed, in order."""
+        """The call's displays, in order."""
         with self._lock:
             return list(self._displays)
 
@@ -206,7 +209,7 @@ class CallOutput:
                 begun.write(rest)
 
     def show(self, shown: Display) -> None:
-        """Take a display; it takes the place of one with the same id."""
+        """Add a display. It replaces one with the same id."""
         with self._lock:
             if self._clears_next:
                 self._clear()
@@ -226,7 +229,7 @@ class CallOutput:
         return (shown for shown in self._displays if shown.source is not None and "image/png" in shown.bundle)
 
     def show_last(self, bundle: dict[str, Any], source: Any) -> None:
-        """Take the final form of what may have been displayed before: it takes the place of the last one."""
+        """Replace the last display of a value by its final form, or add it if there is none."""
         with self._lock:
             for shown in reversed(self._displays):
                 if shown.source is source:
@@ -235,7 +238,15 @@ class CallOutput:
         self.show(Display(bundle, source=source))
 
     def forget(self, source: Any, *, results_only: bool = False) -> None:
-        """Drop the last display of a value that the call returns as well."""
+        """Drop the last display of a value that the call also returns.
+
+        Parameters
+        ----------
+        source : Any
+            The value.
+        results_only : bool
+            Whether to drop it only if it is the value of a cell that the call ran.
+        """
         with self._lock:
             for at in range(len(self._displays) - 1, -1, -1):
                 shown = self._displays[at]
@@ -244,7 +255,7 @@ class CallOutput:
                     return
 
     def mark(self, source: Any, page: FramePage | None = None) -> dict[str, Any]:
-        """Metadata that say, in a message to `publish`, which value it shows (see `Display`)."""
+        """Return metadata by which `publish` finds the value that a message displays (see `Display`)."""
         with self._lock:
             self._sources[id(source)] = source, page
             if len(self._sources) > MAX_UNPUBLISHED:
@@ -252,7 +263,7 @@ class CallOutput:
         return {SOURCE: id(source)}
 
     def publish(self, message: dict[str, Any]) -> dict[str, Any] | None:
-        """Take a message of IPython's display publisher; give back what is not ours to keep."""
+        """Take a message of IPython's display publisher; return it when it concerns the notebook."""
         kind, content = message["header"]["msg_type"], message["content"]
         if kind == "clear_output":
             with self._lock:  # as in a cell: an animation leaves its last picture
@@ -279,7 +290,7 @@ class CallOutput:
         self._clears_next = False
 
     def close(self) -> None:
-        """Send what is left, and say what was left out."""
+        """Send the unfinished lines, and say how many lines and displays were left out."""
         with self._lock:
             if self._closed:
                 return

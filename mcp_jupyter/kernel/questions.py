@@ -1,15 +1,15 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Ask the user at the notebook what a tool asks: the question appears under the last cell that ran.
+"""Show a tool's question to the user in the notebook, under the last cell that ran.
 
-Theory of operation. A call from outside has no cell of its own, so what it asks is displayed as a late output
+Theory of operation. A call from outside has no cell of its own, so its question is displayed as a late output
 of the last cell: a form, and for front ends without widgets a text that says how to answer. `ask` runs on the
-engine's thread; what is displayed, answered and closed belongs to the main thread, between cells. When the
-question is over, in whatever way, its output is replaced by a line that says so. The main thread is never
-held: a tool that asks awaits.
+engine's thread. Questions are displayed, answered and closed on the main thread, between cells. When a
+question is over, a line that gives the outcome replaces its output. The main thread never waits: the tool
+awaits the answer.
 
-Only a front end can answer: a form's messages and cells come through Jupyter's own authentication, and code
-that runs in a call may not answer. Where cells run without a user who could type (`jupyter mcp run` and
-nbclient say `allow_stdin: false`) nobody is asked.
+Only a front end can answer: messages of forms and cells come through Jupyter's own authentication, and code
+that runs in a call is refused. Where no user could type (`jupyter mcp run` and nbclient run cells with
+`allow_stdin: false`), no question is shown.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ __all__ = ["DrawForm", "NotebookQuestions"]
 log = logging.getLogger(__name__)
 
 MAX_OPEN: Final = 8
-"""Questions in the notebook at once: no user answers more, and a flood would bury the notebook."""
+"""Questions in the notebook at once. Users do not answer more, and a flood would bury the notebook."""
 
 
 class _Form(Protocol):
@@ -59,7 +59,7 @@ class _Open:
     number: int
     asked: UserQuestion
     question: Question
-    cell: Mapping[str, Any]  # the request that its output belongs to
+    cell: Mapping[str, Any]  # the execute request to which its output belongs
     display_id: str = field(default_factory=lambda: secrets.token_hex(8))
     form: _Form | None = None
     bundle: Mapping[str, Any] | None = None  # once it is shown
@@ -71,11 +71,11 @@ class NotebookQuestions:
     Parameters
     ----------
     shell : InteractiveShell
-        A kernel's; it has `kernel`.
+        A kernel's shell (it has `kernel`).
     post : callable
         Calls a function on the main thread, between cells.
     draw : DrawForm, optional
-        Draws a form. Without it a question is only text.
+        Draws a form. Without it a question is shown as text only.
     """
 
     def __init__(
@@ -84,32 +84,39 @@ class NotebookQuestions:
         self._shell = shell
         self._post = post
         self._draw = draw
-        self._cell: Mapping[str, Any] | None = None  # the last cell's request, where its user can answer
+        self._cell: Mapping[str, Any] | None = None  # the request of the last cell whose user can answer
         self._open: dict[int, _Open] = {}
         self._numbers = count(1)
 
     # -- the main thread ---------------------------------------------------------------------------
 
     def open(self) -> None:
-        """Begin, within a cell or between cells."""
+        """Begin to accept questions. May be called within a cell or between cells."""
         self._note_cell()
         self._shell.events.register("pre_run_cell", self._before_cell)
 
     def close(self) -> None:
-        """Ask nothing any more. Idempotent."""
+        """Show no more questions. Idempotent."""
         self._cell = None
         with suppress(ValueError):  # closed before
             self._shell.events.unregister("pre_run_cell", self._before_cell)
 
     def answer(self, number: int, content: Mapping[str, Any] | str | None = None) -> None:
-        """Answer an open question: a form with its values, a request for a text with the text.
+        """Answer an open question.
+
+        Parameters
+        ----------
+        number : int
+            The question's number.
+        content : mapping or str, optional
+            The values for a form; the text for a sampling request; None for a URL.
 
         Raises
         ------
         ValueError
-            There is no such question, or the content does not fit.
+            The question is not open, or the content does not fit its form.
         RuntimeError
-            A call cannot answer.
+            A call tries to answer.
         """
         self._found(number).accept(content)
 
@@ -127,12 +134,12 @@ class NotebookQuestions:
             raise ValueError(f"Question {number} is not open. Open questions: {numbers}.") from None
 
     def _before_cell(self, info: Any) -> None:
-        # A front end's own cells leave no history and show no output; a subshell's run on other threads.
+        # Code that a front end runs for itself has no history and no visible output. Subshells have threads.
         if info.store_history and threading.current_thread() is threading.main_thread():
             self._note_cell()
 
     def _note_cell(self) -> None:
-        """Take the cell that runs as the place of questions, unless nobody looks at it: a program runs it."""
+        """Show questions under the running cell from now on, unless a program runs it (`allow_stdin`)."""
         cell = self._shell.kernel.get_parent("shell")
         if not cell or not cell["content"].get("allow_stdin", False) or cell is self._cell:
             return
@@ -150,7 +157,7 @@ class NotebookQuestions:
             try:
                 entry.form = self._draw(entry.question)
                 entry.bundle = {**entry.form.widget._repr_mimebundle_(), **entry.bundle}
-            except Exception:  # the text is there; a schema may be beyond what forms can draw
+            except Exception:  # the form may not support the schema; the text is shown alone then
                 log.exception("The form of question %d cannot be drawn", entry.number)
         self._publish("display_data", entry, entry.bundle)
 
@@ -164,14 +171,14 @@ class NotebookQuestions:
             self._publish("update_display_data", entry, bundle)
 
     def _publish(self, kind: str, entry: _Open, bundle: Mapping[str, Any]) -> None:
-        """Send an output of the cell; whatever runs now, it is not that one's."""
+        """Send an output of the question's cell, which may not be the cell that runs now."""
         content = {"data": bundle, "metadata": {}, "transient": {"display_id": entry.display_id}}
         publish(self._shell.kernel, kind, content, entry.cell)
 
     # -- the engine's thread -------------------------------------------------------------------------
 
     def ask(self, asked: UserQuestion) -> Awaitable[dict[str, Any]] | None:
-        """Ask the user (see `AskUser`)."""
+        """Ask the user (see `AskUser`); return None when the user cannot be asked."""
         cell = self._cell
         return None if cell is None or len(self._open) >= MAX_OPEN else self._answered(asked, cell)
 
@@ -193,8 +200,8 @@ class NotebookQuestions:
 
 
 def _is_gone(shown: Mapping[str, Any], now: Mapping[str, Any]) -> bool:
-    """Whether an output of one request has gone when another request begins: the same cell runs again, or the
-    page was reloaded (output that came in the meantime is not shown).
+    """Whether an output of the request `shown` is no longer visible when the request `now` begins: the same
+    cell runs again, or the page was reloaded (and shows no output that came in the meantime).
     """
     cell = shown.get("metadata", {}).get("cellId")
     same_cell = cell is not None and cell == now.get("metadata", {}).get("cellId")
@@ -228,7 +235,7 @@ def _outcome(answer: types.ElicitResult | types.CreateMessageResult | types.Erro
 
 
 def _text(entry: _Open) -> str:
-    """The question for a front end without widgets."""
+    """Return the question as text, for a front end without widgets."""
     number, question = entry.number, entry.question
     lines = [f"{safe_line(question.server)} asks: {question.message}", question.note]
     content = ""

@@ -79,27 +79,27 @@ __all__ = [
 
 # -- reports -------------------------------------------------------------------------------------
 #
-# Reports to the caller of a call: what the call waits for, and heartbeats while its function runs.
+# Progress reports to the caller: what the call waits for, and heartbeats while its function runs.
 #
 # The engine's thread sends them, so they go on while the function blocks the thread that it runs on.
 
 FIRST_REPORT_SECONDS: Final = 0.5
-"""A call that waits this long tells its caller why. Most calls start sooner, and are spared the message."""
+"""A call that waits this long tells its caller why. Most calls start sooner and need no message."""
 
 REPORT_SECONDS: Final = 5.0
-"""Between two such reports: well within the shortest time-outs of clients (30 s to 60 s)."""
+"""Between two reports of a waiting call: well within the shortest time-outs of clients (30 s to 60 s)."""
 
 HEARTBEAT_SECONDS: Final = 10.0
 """Between two reports of a call that runs: well within the silence that hosts allow (30 s and more)."""
 
 
 class Reports:
-    """The reports of one call, from now until `cancel`. The engine's thread.
+    """Sends the reports of one call, from now until `cancel`. The engine's thread.
 
     Parameters
     ----------
     call : Call
-        Not started yet.
+        A call that has not started yet.
     obstacle : callable
         Says what the call waits for.
     heartbeat : float
@@ -123,7 +123,7 @@ class Reports:
         elif call.state is State.RUNNING:
             pause = self._heartbeat
             spent = time.monotonic() - call.since
-            if spent < pause:  # it has waited before: count from its start
+            if spent < pause:  # the call waited before it started, and heartbeats count from its start
                 pause -= spent
             else:
                 call.invocation.running(spent, call.output.last_line)
@@ -133,17 +133,18 @@ class Reports:
 # -- execution -----------------------------------------------------------------------------------
 
 LOOKUP_THREADS: Final = 8
-"""Threads for reads of variables: a read takes milliseconds."""
+"""Threads for reads of variables. A read takes milliseconds."""
 
 STOP_SECONDS: Final = 5.0
-"""How long a call that ran out of time may take to stop before the caller is told that it still runs:
-code that holds the GIL, or catches the interrupt, does not stop."""
+"""How long a call that timed out may take to stop before the caller is told that it still runs. Code that
+holds the GIL, or catches the interrupt, does not stop."""
 
 STOP_AGAIN_SECONDS: Final = 0.5
-"""A call that goes on is interrupted again: it may have been out of reach, or within a `finally`."""
+"""Between two interrupts of a call that goes on: it may have been out of reach, or within a `finally`."""
 
 SHUTDOWN_SECONDS: Final = 0.3
-"""Jupyter interrupts a kernel before it asks it to shut down; the request follows at once."""
+"""How long an interrupted call's end is held back. Jupyter interrupts a kernel just before it asks it to shut
+down, and the caller is told which of the two it was."""
 
 
 class KernelRunner:
@@ -152,7 +153,7 @@ class KernelRunner:
     Parameters
     ----------
     shell : InteractiveShell
-        The kernel's shell; it has `kernel`.
+        The kernel's shell (it has `kernel`).
     main_loop : asyncio.AbstractEventLoop
         The loop of the kernel's main thread (`kernel.io_loop.asyncio_loop`).
     called : callable, optional
@@ -196,10 +197,10 @@ class KernelRunner:
         )
         self._waiting: deque[Call] = deque()  # calls for the main thread
         self._pumping = False  # `_pump` is scheduled on the main loop
-        self._calls = Calls()  # those that have not ended
-        self._awaited: set[Call] = set()  # those with a task on the main loop
+        self._calls = Calls()  # all calls that have not ended
+        self._awaited: set[Call] = set()  # calls with a task on the main loop
         self._engine_factory: Any = None  # the task factory that we set on the engine's loop
-        self._main_factories: tuple[Any, Any] = (None, None)  # ours, and the main loop's before
+        self._main_factories: tuple[Any, Any] = (None, None)  # our task factory, and the main loop's own
         self._open = False
 
     @property
@@ -223,13 +224,13 @@ class KernelRunner:
         Raises
         ------
         ToolError
-            The call timed out, was interrupted, tried to end the process, or found too many others.
+            The call timed out, was interrupted, tried to end the process, or was refused among too many.
         Exception
             The function raised it.
         """
         if not self._open:
             raise ToolError("This notebook serves no calls any more.")
-        # What tells the notebook's state must be answered exactly when everything else waits.
+        # The notebook's status (`always`) is read exactly when all other calls wait, so it needs no place.
         if not invocation.always and (refused := self._calls.make_room(invocation.sender)) is not None:
             self._withdraw(refused)
         loop = asyncio.get_running_loop()
@@ -243,7 +244,7 @@ class KernelRunner:
             self._place(call)
             await call.ended
         except asyncio.CancelledError:
-            # Not awaited: the caller is gone, and the function may take seconds to stop.
+            # The end is not awaited: the caller is gone, and the function may take seconds to stop.
             self._stop(call, f"{call.name} was cancelled.")
             raise
         finally:
@@ -285,7 +286,7 @@ class KernelRunner:
             over += f" It was waiting for {self._obstacle(call)}."
         if self._stop(call, over) or call.state is State.DONE:
             return
-        # It has started: the verdict reaches the caller only if the function does not stop by then.
+        # It has started: the caller gets this verdict only if the function does not stop by then.
         if call.in_thread:
             call.release(f"{late}. It runs in a thread, where it cannot be stopped: it is still running.")
         else:
@@ -305,7 +306,7 @@ class KernelRunner:
         if call.invocation.concurrent:
             self._threads(call).withdraw(call)
         else:
-            with suppress(ValueError):  # the main thread has just taken it, and will see that it is withdrawn
+            with suppress(ValueError):  # the main thread has just taken it, and `claim` will refuse it
                 self._waiting.remove(call)
         self._settle(call)
 
@@ -316,7 +317,7 @@ class KernelRunner:
         task = call.task
         if task is not None:
             task.get_loop().call_soon_threadsafe(task.cancel)
-        if task is None or again:  # a task that goes on may block in a step
+        if task is None or again:  # a cancelled task that goes on may be blocked in a step
             self._gate.interrupt(call)
         call.loop.call_later(STOP_AGAIN_SECONDS, partial(self._press, call, again=True, until=until))
 
@@ -326,7 +327,7 @@ class KernelRunner:
         call.release()
 
     def _settle_interrupted(self, call: Call) -> None:
-        """Release the caller of an interrupted call; by now a shutdown of the kernel would have begun."""
+        """Release the caller of an interrupted call. If the kernel shuts down, this has begun by now."""
         call.shut_down = bool(self._shell.exit_now)
         self._settle(call)
 
@@ -369,7 +370,7 @@ class KernelRunner:
         return error
 
     def _end(self, call: Call, value: Any, error: BaseException | None) -> None:
-        # First the result, then the message to the engine: that thread reads it without a lock.
+        # The result must be in place before the engine's thread is told: that thread reads it without a lock.
         call.finish(value, error)
         if call.interrupted:
             wait = partial(call.loop.call_later, SHUTDOWN_SECONDS, self._settle_interrupted, call)
@@ -379,7 +380,7 @@ class KernelRunner:
 
     @staticmethod
     def _hand_over(call: Call, callback: Callable[[], object]) -> None:
-        with suppress(RuntimeError):  # the engine's loop is closed, and with it every caller gone
+        with suppress(RuntimeError):  # the engine's loop is closed, so there is no caller
             call.loop.call_soon_threadsafe(callback)
 
     def _follow(self, call: Call, awaitable: Any, loop: asyncio.AbstractEventLoop, run: Run) -> None:
@@ -395,7 +396,7 @@ class KernelRunner:
         value = task.result() if error is None else None
         if task.get_loop() is self._main_loop:
             self._conclude(call, value, error)
-        elif call.figures or call.output.displays:  # drawing may take seconds, and would hold up all clients
+        elif call.figures or call.output.displays:  # in a thread: drawing may take seconds
             task.get_loop().run_in_executor(None, self._end_concurrent, call, value, error)
         else:
             self._end(call, value, error)
@@ -423,7 +424,7 @@ class KernelRunner:
         self._open = True
 
     def close(self) -> None:
-        """Take no more calls, end those there are, leave the kernel as it was. Main thread; idempotent."""
+        """Take no more calls, stop the present ones, restore the kernel. Main thread; idempotent."""
         if not self._open:
             return
         self._open = False
@@ -438,7 +439,7 @@ class KernelRunner:
         self._gate.uninstall()
         self._state.close()
         with suppress(RuntimeError):  # the loop is closed
-            # Once more, after the cell that runs: at its end ipykernel puts back the handler of before.
+            # Again after the running cell, at whose end ipykernel puts back the handler that it found: ours.
             self._main_loop.call_soon(self._gate.uninstall)
         for call in list(self._calls)[:1]:  # any call knows the engine's loop
             self._hand_over(call, self._stop_all)
@@ -493,11 +494,11 @@ class KernelRunner:
         self._awaited.discard(call)
         self._state.release()
         self._end(call, value, error)
-        if self._called is not None and not self._waiting:  # after a burst of calls once
+        if self._called is not None and not self._waiting:  # once after a burst of calls
             self._main_loop.call_soon(self._called)
 
     def _after_cell(self) -> None:
-        # Not now: the cell's signal handler and streams are still in place, perhaps its code on the stack.
+        # Later: the cell's signal handler and streams are still in place, and its code may be on the stack.
         self._main_loop.call_soon(self._between_cells)
 
     def _between_cells(self) -> None:
@@ -525,12 +526,12 @@ def _run_plainly(_: Call, function: Callable[..., Any], *args: Any) -> Any:
 #
 # The wall around a call's coroutines, one step at a time.
 #
-# asyncio lets SystemExit and KeyboardInterrupt out of a task into the loop, and ends it; here they become
-# errors of the task. A function that is passed in runs each step: on the main thread it is the gate, so that
-# SIGINT ends this step.
+# asyncio passes SystemExit and KeyboardInterrupt of a task to the loop, which they end. `Steps` turns them
+# into errors of the task. A function runs each step: on the main thread it is the gate, so that SIGINT ends
+# the step.
 
 Run = Callable[..., Any]
-"""Calls a function for a call; takes the call, the function and its arguments."""
+"""Runs a function on behalf of a call. Takes the call, the function and its arguments."""
 
 
 class Steps:
@@ -539,7 +540,7 @@ class Steps:
     Parameters
     ----------
     coroutine : Coroutine
-        The user's.
+        The user's coroutine.
     call : Call
         The call to which it belongs.
     run : callable
@@ -572,12 +573,12 @@ class Steps:
 
 
 def _in_one_process(function: Callable[..., Any], *args: Any) -> Any:
-    # Below the gate, not around it: in a forked child the gate's lock may be held for ever.
+    # Inside the gate, not around it: in a forked child the gate's lock may be held for ever.
     with OneProcess():
         return function(*args)
 
 
-Coroutine.register(Steps)  # what asyncio.Task asks for
+Coroutine.register(Steps)  # asyncio.Task accepts only coroutines
 
 
 async def _await(awaitable: Awaitable[Any]) -> Any:
@@ -590,12 +591,12 @@ def as_coroutine(awaitable: Awaitable[Any]) -> Coroutine[Any, Any, Any]:
 
 
 def task_factory(previous: Callable[..., Any] | None, run: Run) -> Callable[..., Any]:
-    """Make a task factory for a loop. It puts the wall around all tasks that a call starts.
+    """Make a task factory that puts the wall around all tasks that a call starts.
 
     Parameters
     ----------
     previous : callable, optional
-        The loop's factory so far, which goes on making the tasks.
+        The loop's factory so far, which still makes the tasks.
     run : callable
         Runs the steps of calls' tasks.
     """

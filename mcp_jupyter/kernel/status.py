@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What a notebook serves, as a card."""
+"""Show what a notebook serves as a card: after `%load_ext`, for `%mcp_status`, and under a tool's cell."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ _TOLD: Final = "`%mcp_status --instructions` shows what assistants are told abou
 
 
 def loaded_card(name: str | None = None, name_note: str = "", unreachable: str = "") -> Card:
-    """The card of `%load_ext`: always the same for one name, so that a stored output compares equal.
+    """Make the card of `%load_ext`. It is the same for one name, so that a stored output compares equal.
 
     Parameters
     ----------
     name : str or None
         The name under which the notebook is served; None in plain IPython.
     name_note : str
-        Why that is not the name that the user would expect; empty when it is.
+        Why the name differs from the one that the user expects; else empty.
     unreachable : str
-        Why the notebook's Jupyter Server cannot reach it, and who can; empty when it can.
+        Why the notebook's Jupyter Server cannot reach the kernel, and how to connect; empty when it can.
     """
     if name is None:
         return Card("MCP client", note=f"{CANNOT_SERVE} `%mcp_connect` works here too.")
@@ -39,7 +39,7 @@ def loaded_card(name: str | None = None, name_note: str = "", unreachable: str =
 
 
 def status_card(name: str, name_note: str, server: FastMCP, unreachable: str = "") -> Card:
-    """The card of `%mcp_status`; parameters as of `loaded_card`."""
+    """Make the card of `%mcp_status`; the parameters are those of `loaded_card`, and the server."""
     lines = [
         *(
             (tool.name, f"tool {signature_text(tool.function)}", *_properties(tool))
@@ -53,12 +53,19 @@ def status_card(name: str, name_note: str, server: FastMCP, unreachable: str = "
 
 
 def tool_line(tool: Tool, executors: Mapping[str, Any]) -> tuple[str, ...]:
-    """A tool's line in the card of its cell: what clients are told of it, and what they miss.
+    """Make a tool's line in the card of its cell: what clients see, and what its definition lacks.
 
     Parameters
     ----------
+    tool : Tool
+        The tool.
     executors : mapping
-        Where the name of its executor is looked up: the notebook's namespace.
+        The notebook's namespace, in which the name of the tool's executor is looked up.
+
+    Returns
+    -------
+    tuple of str
+        The name, and the texts beside it.
     """
     description = tool.definition.description
     told = [signature_text(tool.function), *([description] if description else []), *_properties(tool)]
@@ -66,7 +73,7 @@ def tool_line(tool: Tool, executors: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def _properties(tool: Tool) -> list[str]:
-    """How it may be called, in the words of the options; on one line, or none."""
+    """Return the tool's hints and settings in the words of the options: one line, or an empty list."""
     hints = tool.definition.annotations
     said = {
         "read-only": hints and hints.readOnlyHint,
@@ -98,7 +105,7 @@ def _unknown_executor(tool: Tool, executors: Mapping[str, Any]) -> list[str]:
         close = get_close_matches(name, [each for each in executors if not each.startswith("_")], n=1)
         hint = f" Did you mean {close[0]}?" if close else ""
         return [f"There is no variable {name!r} yet: calls fail until it is an executor.{hint}"]
-    from ..server.executors import check  # it brings multiprocessing
+    from ..server.executors import check  # here: it imports multiprocessing
 
     try:
         check(executors[name], tool.function)
@@ -113,8 +120,8 @@ def _sentences(*sentences: str) -> str:
 
 
 def shown_resources(server: FastMCP) -> list[str]:
-    """The URIs that say what is served: without what every notebook has, and the templates of a variable
-    that is there under its own.
+    """Return the URIs to show: all but the status, which every notebook has, and one for each variable,
+    which has templates too.
     """
     seen: dict[str, str] = {}
     for uri, resource in server.resources.items():

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What stands in front of the kernel's streams, display, input and exit while calls may come.
+"""Redirect a call's output to the call, and refuse its `input()` and `exit()`.
 
-Each asks whose code is running. A call's output goes to the call, its `input()` and `exit()` are
-refused; everybody else gets what was there before, unchanged. What `open` puts in place, `close` takes
-away. Knows nothing of how calls are run.
+`StandIns` replaces the kernel's streams, display hooks, input and exit. Each replacement checks whether the
+code that runs is a call's (`CURRENT`); for all other code it does what the original does. `close` puts back
+what `open` replaced.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ __all__ = ["StandIns"]
 
 
 class CallStream:
-    """In front of stdout or stderr: what a call prints goes to the call.
+    """Stands in front of stdout or stderr, and passes what a call prints to the call.
 
-    All else, also what is set on it, is the stream's own: ipykernel sets `parent_header`, and
-    IPython replaces `write` for the time of a cell.
+    All other attributes are read from and set on the stream itself: ipykernel sets `parent_header`. `write`
+    may be replaced, as IPython does while a cell runs.
     """
 
     def __init__(self, stream: Any, channel: Literal["stdout", "stderr"]) -> None:
@@ -39,7 +39,7 @@ class CallStream:
 
     @property
     def write(self) -> Callable[[str], int | None]:
-        # Looked up anew for each print: outside a call there is no layer in between.
+        # A property, so that code outside of calls gets the stream's own `write` without a layer in between.
         if _output() is not None:
             return self._capture
         write: Callable[[str], int | None] = self._replaced or self._stream.write
@@ -67,12 +67,12 @@ class CallStream:
     def __setattr__(self, name: str, value: Any) -> None:
         if name != "write":
             setattr(self._stream, name, value)
-        elif _output() is None:  # a cell run by a call must not put its tee in everybody's way
+        elif _output() is None:  # a cell that a call runs must not replace `write` for all other code
             super().__setattr__("_replaced", None if value == self._stream.write else value)
 
 
 class CallStdin:
-    """In front of stdin: a call cannot read from it."""
+    """Stands in front of stdin, and refuses to let a call read from it."""
 
     def __init__(self, stream: Any) -> None:
         self._stream = stream
@@ -87,14 +87,14 @@ class CallStdin:
 
 
 class StandIns:
-    """Puts them in place and takes them away. Main thread, except `hook_display`.
+    """Puts the replacements in place and removes them. Main thread, except `hook_display`.
 
     Parameters
     ----------
     shell : InteractiveShell
         A kernel's shell (it has `kernel`).
     displays : Displays
-        Makes the forms of what calls display.
+        Makes the MIME forms of the values that calls display.
     """
 
     def __init__(self, shell: Any, displays: Displays) -> None:
@@ -102,7 +102,7 @@ class StandIns:
         self._displays = displays
         self._in_place: dict[str, tuple[Any, Any]] = {}  # name in `sys` -> (stand-in, original)
         self._replaced: list[Replacement] = []
-        self._hooked = threading.local()  # hooks are per thread, as ipykernel keeps them
+        self._hooked = threading.local()  # ipykernel keeps its hooks per thread
 
     def open(self) -> None:
         self.renew()
@@ -142,14 +142,14 @@ class StandIns:
         self._replace(formatter, "format", format_displayed)  # what display() and cells show
 
     def renew(self) -> None:
-        """Be in front again after a cell that has put streams of its own there (`%%capture` does)."""
+        """Replace the streams again after a cell that has installed its own (as `%%capture` does)."""
         self._stand_in("stdout", partial(CallStream, channel="stdout"))
         self._stand_in("stderr", partial(CallStream, channel="stderr"))
         self._stand_in("stdin", CallStdin)
         self.hook_display()
 
     def hook_display(self) -> None:
-        """Have what calls display on this thread, and the values of cells that they run, go to the call."""
+        """Send a call's displays on this thread, and the values of cells that it runs, to the call."""
         for name in ("display_pub", "displayhook"):
             publisher = getattr(self._shell, name)
             if getattr(self._hooked, name, None) is not publisher and hasattr(publisher, "register_hook"):
@@ -158,7 +158,7 @@ class StandIns:
 
     def _hooked_before(self, publish: Callable[..., None]) -> Callable[..., None]:
         def publish_hooked(*args: Any, **kwargs: Any) -> None:
-            if CURRENT.get() is not None:  # perhaps on a thread that the call uses (`asyncio.to_thread`)
+            if CURRENT.get() is not None:  # perhaps on another thread of the call (`asyncio.to_thread`)
                 self.hook_display()
             publish(*args, **kwargs)
 
@@ -188,7 +188,7 @@ class StandIns:
 
 
 def refuse_input() -> NoReturn:
-    """Answer a call's `input()`.
+    """Refuse a call's `input()`.
 
     Raises
     ------

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Variables of the notebook as resources, read afresh each time, also while a cell runs.
+"""Serve variables of the notebook as resources, which are read anew each time, also while a cell runs.
 
-Owns which resources a variable has: its value under `notebook://variables/NAME` and, while it is a data
-frame, a template for its pages, columns and formats and one for what is to be known of it (afterwards they
-are in no list, and say what the variable is). After each cell and call it is looked whether that still holds,
-and whether a watched value changed. Does not know who asks.
+A variable's value is served under `notebook://variables/NAME`. While it is a data frame, two templates are
+listed as well: one for pages of rows, one for its schema and summary. When it is no longer a frame, they
+are unlisted, and a read of them is an error that names the variable's type. `Variables.after_cell` updates
+this after each cell and call, and tells subscribers when a watched value has changed.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ View = Literal["schema", "describe"]
 
 
 def variable_uri(name: str) -> str:
-    """The URI of a variable."""
+    """Return the URI of a variable."""
     return f"{_BASE}{quote(name)}"
 
 
@@ -57,7 +57,7 @@ class _Gone:
 
 @dataclass(slots=True)
 class _Served:
-    """One variable that is served: what was said of it, its kind and state after the last cell."""
+    """One served variable: the options it is served with, and its type and state after the last cell."""
 
     name: str | None
     title: str | None
@@ -69,16 +69,16 @@ class _Served:
 
 
 class Variables:
-    """The variables that a notebook serves. Main thread; the resources may be read on any.
+    """The variables that a notebook serves. Main thread; any thread may read the resources.
 
     Parameters
     ----------
     namespace : mapping
-        The notebook's.
+        The notebook's namespace.
     table : ContentTable
-        What values become.
+        Converts values to content.
     server : FastMCP
-        What serves them.
+        The server of the resources.
     """
 
     def __init__(self, namespace: Mapping[str, Any], table: ContentTable, server: FastMCP) -> None:
@@ -97,16 +97,28 @@ class Variables:
         mime_type: str | None = None,
         watch: bool = False,
     ) -> Resource:
-        """Serve a variable; gives the resource of its value.
+        """Serve a variable.
 
         Parameters
         ----------
+        variable : str
+            Its name in the namespace.
         name, title, description : str, optional
-            What clients are told.
+            The resource's name, title and description. The name is the variable's by default.
         mime_type : str, optional
             See `to_resource`.
         watch : bool
-            Tell who subscribed when a cell changed the value, as far as `fingerprint` sees it.
+            Whether to tell subscribers when a cell or call changed the value (see `fingerprint`).
+
+        Returns
+        -------
+        Resource
+            The resource of the value.
+
+        Raises
+        ------
+        KeyError
+            The variable does not exist.
         """
         value = self._namespace[variable]
         served = self._served[variable] = _Served(name, title, description, mime_type, watch, type(value))
@@ -114,22 +126,19 @@ class Variables:
         return self._register(variable, served)
 
     def description(self, variable: str) -> str:
-        """What the user said of a variable that is served; empty when nothing. From any thread."""
+        """Return the user's description of a served variable; empty if there is none. From any thread."""
         served = self._served.get(variable)
         return (served and served.description) or ""
 
     def forget(self, name: str) -> None:
-        """Take the templates of a variable back that is not served any more, by its name or URI."""
+        """Remove the templates of a variable that is no longer served, given its name or URI."""
         for variable, served in list(self._served.items()):
             if name in (served.name or variable, variable_uri(variable)):
                 del self._served[variable]
                 self._remove_templates(variable)
 
     def after_cell(self) -> None:
-        """See what the cell, or a call, did to them, and tell the clients.
-
-        Costs little where nothing is served.
-        """
+        """Check each served variable after a cell or call, and tell clients of changes."""
         for variable, served in list(self._served.items()):
             if variable_uri(variable) not in self._server.resources:
                 self.forget(variable_uri(variable))
@@ -144,7 +153,7 @@ class Variables:
                 self.updated(variable)
 
     def updated(self, variable: str) -> None:
-        """Tell who subscribed that the variable has a new value."""
+        """Tell subscribers that the variable has a new value."""
         for uri in (variable_uri(variable), *(_view(variable, view) for view in ("schema", "describe"))):
             self._server.resource_updated(uri)
 
@@ -180,9 +189,9 @@ class Variables:
                 **said,
             ),
         )
-        # Unlisted they still answer who was in the midst of reading pages: with what the variable is now.
+        # A client that was reading pages gets an error that names the type, rather than "unknown resource".
         listed = tables.is_frame_class(served.kind)
-        # Ours: a column may be called like a path.
+        # Ours: the check of paths is left out, because a column may be named like a path.
         value = replace(value, ours=True)
         self._server.add(value, *(replace(each, listed=listed, ours=True) for each in templates))
         return value
@@ -243,15 +252,14 @@ def _view(variable: str, view: str = "{view}") -> str:
 
 # -- fingerprints --------------------------------------------------------------------------------
 #
-# A cheap sign of whether a value changed. Looks at a bounded part of it, never at all of a large one:
-# measured, 0.6 ms for a pandas frame of 1 GB with 12 columns, 4 ms for a dict of a thousand lists, 9 ms for a
-# figure of nine axes.
+# A cheap test of whether a value changed. It looks at a bounded part of a large value. Measured: 0.6 ms for a
+# pandas frame of 1 GB with 12 columns, 4 ms for a dict of a thousand lists, 9 ms for a figure of nine axes.
 #
-# What it sees: another object, kind, shape, labels or types; in frames and arrays any change of the sampled
-# rows; in lists, dicts and objects any change of the `MAX_ITEMS` nearest members, and members of members; in
-# a matplotlib figure what is drawn, its data, texts and limits. What it misses: a value changed in place
-# outside of the sample, and what an object keeps elsewhere than in its attributes. Who changes those says so
-# with `notebook.updated(name)`.
+# It sees a new object, type, shape, labels or dtypes; in frames and arrays any change of the sampled rows;
+# in lists, dicts and objects any change of the `MAX_ITEMS` nearest members, and members of members; in a
+# matplotlib figure what is drawn, its data, texts and limits. It misses changes in place outside of the
+# sample, and state that an object keeps elsewhere than in its attributes. Code that makes such a change
+# calls `notebook.updated(name)`.
 
 SAMPLED_ROWS: Final = 64
 """Rows of a frame or array that are looked at, spread from the first to the last."""
@@ -266,33 +274,33 @@ MAX_ITEM_CHARS: Final = 200
 """Characters of the text of one member."""
 
 MAX_DEPTH: Final = 5
-"""Members of members: far enough for a fitted model within a pipeline. Further away there is more and more
-that is not the value's own."""
+"""Levels of members within members: enough for a fitted model within a pipeline. Members further away belong
+more and more to other values."""
 
 SAMPLED_MEMBER: Final = 100
-"""What a frame, an array or a figure counts among the members."""
+"""How many of the `MAX_ITEMS` a frame, an array or a figure counts as: it takes longer than one member."""
 
 _DRAWN: Final = (
     *("text", "data", "array", "offsets", "xy", "width", "height"),
     *("label", "visible", "color", "facecolor"),
 )
-"""What is asked of each line, text, image, ... of a figure."""
+"""The properties that are read from each line, text, image, ... of a figure."""
 
 _CODE: Final = (type, ModuleType, FunctionType, BuiltinFunctionType, MethodType)
-"""What has attributes and is no data."""
+"""Types whose instances have attributes that are code rather than data."""
 
 _ATOMS: Final = (str, int, float, bool, bytes, type(None))
 
 
 def fingerprint(value: Any) -> object:
-    """Something equal before and after, when nothing is seen to have changed."""
+    """Return an object that compares equal to an earlier one of the same value if no change is seen."""
     try:
         if tables.is_frame(value):
             return (type(value), id(value), _of_frame(value))
         if module_of(type(value)) == "numpy" and hasattr(value, "ndim"):
             return (type(value), id(value), value.shape, str(value.dtype), _of_array(value))
         return _of_plain(value)
-    except BaseException as exc:  # noqa: BLE001 - a value that cannot be looked at: it must not end the kernel
+    except BaseException as exc:  # noqa: BLE001 - the value's own code raised it: it must not end the kernel
         return (type(value), id(value), type(exc))
 
 
@@ -302,7 +310,7 @@ def _of_frame(value: Any) -> object:
     across = range(0, width, max(1, width // SAMPLED_COLUMNS))
     sampled = tuple(_sampled(tables.column(value, at), total, step) for at in across)
     kinds = tuple(map(str, (value.dtypes if hasattr(value, "dtypes") and width > 1 else ())))
-    # The columns of pyarrow's tables are their values; those tables never change in place.
+    # pyarrow's `columns` are the data themselves. Its tables are immutable, so their names need no look.
     labels = () if hasattr(value, "column_names") else getattr(value, "columns", ())
     names = tuple(map(readable, islice(labels, MAX_ITEMS)))
     index = getattr(value, "index", None)
@@ -333,7 +341,7 @@ def _of_array(value: Any) -> tuple[str, ...]:
 
 
 def _of_plain(value: Any) -> object:
-    """A container or object: its members and theirs, the nearest first."""
+    """Walk the members of a container or object, and their members, the nearest first."""
     found: list[object] = []
     seen: set[int] = set()
     queue = deque([(value, 0)])
@@ -360,7 +368,7 @@ def _of_plain(value: Any) -> object:
 
 
 def _sample(item: Any) -> object:
-    """What is seen of a value that has no members, but something in it that may change."""
+    """Return a sample of a frame, an array or a figure; None for values whose members are walked."""
     library = library_of(type(item))
     if tables.is_frame(item):
         return _of_frame(item)
@@ -372,7 +380,7 @@ def _sample(item: Any) -> object:
 
 
 def _members(item: Any) -> tuple[int, Iterable[Any]]:
-    # Not any mapping: one may fetch its items from a file or a server. It is looked at as an object.
+    # Other mappings count as objects, because reading their items may read a file or call a server.
     if isinstance(item, dict | MappingProxyType):
         return len(item), chain.from_iterable(item.items())
     if isinstance(item, list | tuple | set | frozenset | deque):
@@ -382,7 +390,7 @@ def _members(item: Any) -> tuple[int, Iterable[Any]]:
 
 
 def _of_figure(figure: Any) -> object:
-    """What is drawn in it. Not its own state: that changes whenever somebody looks at it."""
+    """Return what is drawn in a figure. Its other state is left out: showing the figure changes it."""
     axes = figure.axes[:SAMPLED_ROWS]
     within = ((*each.get_children(), each.xaxis.label, each.yaxis.label) for each in axes)
     artists = islice(chain(figure.get_children(), chain.from_iterable(within)), MAX_ITEMS)
@@ -399,7 +407,7 @@ def _drawn(value: Any) -> object:
     if isinstance(value, list | tuple):
         return tuple(map(_drawn, value[:SAMPLED_ROWS]))
     library = library_of(type(value))
-    if library == "matplotlib":  # an axis' label is an artist of its own
+    if library == "matplotlib":  # an axis' label is an artist, which is looked at by itself
         return ()
     return (
         _of_array(value)
@@ -410,15 +418,13 @@ def _drawn(value: Any) -> object:
 
 # -- inspection ----------------------------------------------------------------------------------
 #
-# What a client may read of the notebook as a whole: what it is doing; and, where the person lets it, the
-# variables there are and the cells that ran.
-#
-# Reads only, calls nothing of the person's own objects, and waits for no cell.
+# The resources about the notebook as a whole: its status and, where the user allows it (`--inspect`), the
+# list of variables and the cells that ran. Reads call no code of the user's objects and wait for no cell.
 
 STATUS_URI: Final = "notebook://status"
 
 MAX_CELLS: Final = 100
-"""The last cells that ran: what somebody who reads along needs."""
+"""The last cells that are shown: enough for a client that follows the user's work."""
 
 MAX_TEXT_CHARS: Final = 10_000
 """Characters of one cell's source, and of one output."""
@@ -427,11 +433,19 @@ MAX_VARIABLES: Final = 1000
 """Variables in one answer."""
 
 _SIZED: Final = (str, bytes, bytearray, list, tuple, dict, set, frozenset, range)
-"""Whose length is asked for: that of other classes is their own code."""
+"""Types whose length is read. In other classes `__len__` may be the user's code."""
 
 
 def status_resource(status: Callable[[], Mapping[str, Any]]) -> Resource:
-    """What the notebook is doing: answered on the engine's loop, also while all threads are taken."""
+    """Make the resource that says what the notebook is doing.
+
+    It is read on the engine's loop, so clients get it also while all worker threads are taken.
+
+    Parameters
+    ----------
+    status : callable
+        Returns the status as a JSON object. Called on the engine's thread.
+    """
 
     async def read() -> Mapping[str, Any]:
         return status()
@@ -448,7 +462,7 @@ def status_resource(status: Callable[[], Mapping[str, Any]]) -> Resource:
 
 
 def variables_resource(shell: InteractiveShell) -> Resource:
-    """The names, kinds, shapes and sizes of the notebook's variables; not their values."""
+    """Make the resource with names, types, shapes and sizes of the variables, without their values."""
 
     def read() -> dict[str, Any]:
         names = user_variables(shell)
@@ -486,7 +500,7 @@ def _about(value: Any) -> dict[str, Any]:
 
 
 def cells_resource(shell: InteractiveShell) -> Resource:
-    """The cells that ran, with what they printed, gave and raised, as IPython's history has them."""
+    """Make the resource with the cells that ran: their sources, printed texts, values and errors."""
 
     def read() -> dict[str, Any]:
         sources = sources_of_cells(shell)
@@ -505,7 +519,7 @@ def cells_resource(shell: InteractiveShell) -> Resource:
 
 
 def _cell(shell: InteractiveShell, number: int, sources: list[str]) -> dict[str, Any]:
-    bundles, error = history_of_cell(shell, number)  # displays of other kinds go to the notebook alone
+    bundles, error = history_of_cell(shell, number)  # ipykernel does not record what `display` shows
     outputs = list(map(_text, bundles))
     said: dict[str, Any] = {
         "number": number,
