@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The rules of the protocol: pure functions and tables, no I/O and no `await`."""
+"""The rules of the protocol: functions and tables without I/O and `await`."""

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The two eras of the protocol, one object each per version. Nothing else asks "which version?".
+"""The rules that differ between protocol versions: one `Era` object for each version.
 
 *Legacy* versions open with a handshake and keep sessions; *modern* ones carry version and capabilities
-in every request's `_meta`. An `Era` knows what that changes in the words on the wire: which methods
-exist, how a result is completed, how an error is coded, which HTTP status it gets.
+in every request's `_meta`. An `Era` says which methods exist, how a result is completed, which code an error
+has and which HTTP status it gets. Other modules ask the era and do not compare versions.
 
 Source: spec 2026-07-28, basic ("Versioning", "Error codes") and basic/transports; 2025-11-25 the same.
 """
@@ -56,13 +56,13 @@ LOG_LEVEL: Final = _PREFIX + "logLevel"
 SERVER_INFO: Final = _PREFIX + "serverInfo"
 SUBSCRIPTION_ID: Final = _PREFIX + "subscriptionId"
 TASKS_EXTENSION: Final = _PREFIX + "tasks"
-"""The tasks extension among the capabilities of either side (SEP-2663)."""
+"""The key of the tasks extension in the capabilities of either side (SEP-2663)."""
 
 LATEST_LEGACY: Final = LEGACY_VERSIONS[-1]
 LATEST_MODERN: Final = MODERN_VERSIONS[-1]
 
 MODERN_META: Final[Mapping[str, Any]] = {PROTOCOL_VERSION: LATEST_MODERN, CLIENT_CAPABILITIES: {}}
-"""The `_meta` of a request of our own, as from a client without a name that offers nothing."""
+"""The `_meta` of our own requests: a client without name and capabilities."""
 
 CACHEABLE: Final = frozenset(
     {
@@ -78,11 +78,11 @@ CACHEABLE: Final = frozenset(
 
 
 NEVER_CACHED: Final[Mapping[str, Any]] = {"ttlMs": 0, "cacheScope": "private"}
-"""A notebook changes under the client's eyes: nothing may be used again without asking."""
+"""Cache hints of results that clients must not reuse, because a notebook may change at any time."""
 
 
 _BLOCKS_SINCE: Final = {"audio": "2025-03-26", "resource_link": "2025-06-18"}
-"""Types of content blocks that were not there from the beginning."""
+"""Types of content blocks that the first version lacks, each with the version that added it."""
 
 
 class Era(abc.ABC):
@@ -95,11 +95,12 @@ class Era(abc.ABC):
     client_requests : frozenset of str
         Requests a client may send.
     server_requests : frozenset of str
-        What a server may ask: requests of the legacy era, input requests of the modern one.
+        Requests a server may make: sent as requests in the legacy era, as input requests in the modern one.
     unknown_blocks : frozenset of str
-        Types of content blocks that came later.
+        Types of content blocks that only later versions have.
     rounds : frozenset of str
-        Methods in whose course the server asks by ending the round; empty where it sends requests.
+        Methods that the server answers with `input_required` to ask the client. Empty in the legacy era,
+        where it sends requests.
     task_requests : frozenset of str
         Methods of the tasks extension (SEP-2663).
     """
@@ -121,12 +122,18 @@ class Era(abc.ABC):
         server_info: Mapping[str, Any],
         cache_hints: Mapping[str, Any] = NEVER_CACHED,
     ) -> Any:
-        """The result (a fresh model or mapping of a handler's) as this era wants it on the wire.
+        """Return a handler's result with the fields that this era requires on the wire.
 
         Parameters
         ----------
+        method : str
+            The method of the request.
+        result : model or mapping
+            A new object, which may be changed.
+        server_info : mapping
+            The server's name and version, for `_meta`.
         cache_hints : mapping
-            `ttlMs` and `cacheScope` of results that may be kept and do not say it themselves.
+            `ttlMs` and `cacheScope` for cacheable results that lack them.
         """
 
     @abc.abstractmethod
@@ -135,19 +142,19 @@ class Era(abc.ABC):
 
     @abc.abstractmethod
     def missing_capability(self, needed: Mapping[str, Any], message: str | None = None) -> MissingCapability:
-        """The error for a client that cannot be asked, because it has not declared `needed`."""
+        """The error for a request to a client that has not declared the capabilities `needed`."""
 
     @abc.abstractmethod
     def is_of_request(self, code: int) -> bool:
-        """Whether an error that a tool raised is the request's own: JSON-RPC error, not tool result."""
+        """Whether an error that a tool raised becomes a JSON-RPC error rather than a tool result."""
 
     @abc.abstractmethod
     def question(self, params: Mapping[str, Any]) -> Mapping[str, Any]:
-        """The params of a question to the client, without what this era does not have."""
+        """Return the params of a request to the client without the fields that this era lacks."""
 
     @abc.abstractmethod
     def http_status(self, code: int) -> int:
-        """The HTTP status of a JSON-RPC error that a handler answered with."""
+        """The HTTP status of a handler's JSON-RPC error with this code."""
 
 
 class _Legacy(Era):
@@ -199,7 +206,7 @@ class _Modern(Era):
     ) -> Any:
         added: dict[str, Any] = {"resultType": "complete"}
         if isinstance(result, Mapping) and result.get("resultType", "complete") != "complete":
-            pass  # the answer is yet to come
+            pass  # `input_required` and tasks: hints belong to the complete result
         elif method in CACHEABLE:
             added |= cache_hints
         if isinstance(result, Mapping):
@@ -234,18 +241,18 @@ _ERAS: Final[Mapping[str, Era]] = {
 
 
 def era_of(version: str) -> Era:
-    """The rules of `version`.
+    """Return the rules of a version.
 
     Raises
     ------
     KeyError
-        When there is no such version.
+        The version is unknown.
     """
     return _ERAS[version]
 
 
 def negotiate(requested: object) -> Era:
-    """The legacy era an `initialize` ends in: the requested version, else our latest legacy one.
+    """Return the legacy era that `initialize` agrees on: the requested version, else our latest legacy one.
 
     A handshake never ends in a modern version (spec 2026-07-28, "Versioning").
     """
@@ -255,23 +262,23 @@ def negotiate(requested: object) -> Era:
 
 
 def is_modern(method: str, params: Mapping[str, Any]) -> bool:
-    """Whether a message speaks the modern era: it carries its version, or asks for `server/discover`.
+    """Whether a message belongs to the modern era: its `_meta` has a version, or it is `server/discover`.
 
-    The envelope wins over the method's name: `initialize` with a modern envelope is a modern request
-    for a method that does not exist.
+    `_meta` counts more than the method's name: `initialize` with a version in its `_meta` is a modern request
+    for an unknown method.
     """
     meta = params.get("_meta")
     return (isinstance(meta, dict) and PROTOCOL_VERSION in meta) or method == "server/discover"
 
 
 def modern_era(params: Mapping[str, Any]) -> Era:
-    """The modern era a request's envelope names.
+    """Return the modern era that the `_meta` of a request names.
 
     Raises
     ------
     McpError
-        INVALID_PARAMS when the envelope is incomplete, UNSUPPORTED_PROTOCOL_VERSION when it names a
-        version that is not served this way.
+        INVALID_PARAMS when version or capabilities are missing, UNSUPPORTED_PROTOCOL_VERSION when the version
+        is not a modern one.
     """
     meta = params.get("_meta")
     meta = meta if isinstance(meta, dict) else {}

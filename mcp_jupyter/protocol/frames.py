@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""JSON-RPC 2.0 messages: from bytes to a routed frame, and from a frame to bytes.
+"""Parse and serialise JSON-RPC 2.0 messages: bytes to frames, and frames to bytes.
 
-Owns parsing (once), the bound on what is parsed, the rules for ids, and serialising (once). Knows no
-method, no version and no transport. Params and results stay plain dicts here; the handler of a method
-validates its params.
+Each message is parsed once and serialised once. The number of lists and objects in it is checked before it is
+parsed. Params and results stay plain dicts here; the handler of a method validates its params. Methods,
+versions and transports are left to other modules.
 
 Source: JSON-RPC 2.0; MCP narrows ids to string or integer, and params to an object (spec, basic).
 """
@@ -52,28 +52,28 @@ __all__ = [
 RequestId: TypeAlias = int | str
 
 _COUNTED_CHUNK_BYTES: Final = 64 * 1024
-"""How much is split at once while containers are counted: the parts of 4 MiB would take 75 MiB."""
+"""How much is split at once while containers are counted. Splitting 4 MiB at once would take 75 MiB."""
 
 _NUMBER: Final = re.compile(r"0|-?[1-9][0-9]{0,17}", re.ASCII)
-"""A number as JSON writes it: `007` is a text."""
+"""An integer as JSON writes it. `007` does not match."""
 
 _ESCAPED_SURROGATE: Final = re.compile(
     rb"(?<!\\)((?:\\\\)*+)"  # backslashes that escape each other
     rb"(?:(\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2})|\\u[dD][89a-fA-F][0-9a-fA-F]{2})"
 )
-"""A pair of surrogates, which is a character (group 2), or a lone one."""
+"""A surrogate pair, which is a character (group 2), or a lone surrogate."""
 
 _RAW_SURROGATE: Final = re.compile(rb"\xed[\xa0-\xbf][\x80-\xbf]")
 
 _PLACE: Final = secrets.token_hex(16)
-"""Stands for a `Serialised` value while a frame is written. Nobody outside of the process can know it."""
+"""Stands for a `Serialised` value while a frame is written. It is random, so that no value contains it."""
 
 _NOT_COUNTED: Final = bytes(set(range(256)) - set(b'"[{'))
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A call that wants an answer."""
+    """A message that requires a response."""
 
     id: RequestId
     method: str
@@ -82,7 +82,7 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Notification:
-    """A message that wants no answer."""
+    """A message without a response."""
 
     method: str
     params: Mapping[str, Any] = field(default_factory=dict)
@@ -90,25 +90,28 @@ class Notification:
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """The result of a request: a dict as received, or a model on its way out."""
+    """The result of a request: a dict when received, a dict or model when sent."""
 
     id: RequestId
     result: Any
 
 
 class UnparsedResponse(Response):
-    """A response as bytes: its result is parsed when it is first asked for.
+    """A response as bytes, whose result is parsed on first access.
 
-    Between a kernel and its Jupyter Server most responses are only passed on, and some are large.
+    The Jupyter Server passes most responses of a kernel on unread, and some are large.
+
+    Parameters
+    ----------
+    id_ : RequestId
+        The id that the envelope gives.
+    raw : bytes
+        The JSON of the whole response.
 
     Attributes
     ----------
     result : dict
-
-    Parameters
-    ----------
-    raw : bytes
-        The JSON of the whole response.
+        The result.
     """
 
     __slots__ = ("_parsed", "_raw")
@@ -148,7 +151,7 @@ class UnparsedResponse(Response):
 
 @dataclass(frozen=True, slots=True)
 class ErrorResponse:
-    """The error a request ended in; the id is None when the request's own could not be read."""
+    """The error of a request. The id is None when that of the request could not be read."""
 
     id: RequestId | None
     error: Mapping[str, Any]
@@ -157,24 +160,30 @@ class ErrorResponse:
 Frame: TypeAlias = Request | Notification | Response | ErrorResponse
 
 Headers: TypeAlias = tuple[tuple[str, str], ...]
-"""Names and values, in the order received; a name may stand there twice."""
+"""Names and values, in the order received. A name may occur more than once."""
 
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """A frame, its JSON on one line, and the request of the *receiver's* that it belongs to.
+    """A frame with its JSON text and the data that travels with it in an envelope.
 
-    `related` is what lets an HTTP front put a notification on the stream of the POST it belongs to:
-    the id of the request, made by the side that receives this message, in whose course it was sent.
-
-    `sender` is who sent it, as the front that let it in knows him: what is kept for one sender is given
-    to no other. Empty where a channel has one sender only.
-
-    `headers` are the `Mcp-Param-` headers of a call, by names in lower case: the front that received them
-    knows no tool's schema, so they travel to where it is known. None where the transport has no headers.
-
-    `rights` are the sender's, with a call of a tool that may stand for others. None where the front does not
-    say.
+    Attributes
+    ----------
+    frame : Frame
+        The parsed message.
+    raw : bytes
+        Its JSON on one line.
+    related : RequestId or None
+        The id of the receiver's request during which this message was sent. It tells an HTTP front on which
+        POST's stream to send a notification.
+    sender : str
+        The principal, as the HTTP front authenticated it. Data kept for one principal is given to no other.
+        Empty where a channel has a single principal.
+    headers : Headers or None
+        The `Mcp-Param-` headers of a call, with names in lower case. The HTTP front lacks the tools' schemas,
+        so the server checks them. None where the transport has no headers.
+    rights : Rights or None
+        The sender's rights, for a call of a tool that may call others. None where the front sets none.
     """
 
     frame: Frame
@@ -191,19 +200,26 @@ class Message:
 
 
 def is_request_id(value: Any) -> TypeGuard[RequestId]:
-    """Whether `value` may stand as an id: a string or an integer, no boolean, float or null."""
+    """Whether `value` is a valid id: an integer or a string of bounded length."""
     if type(value) is int:
         return True
     return type(value) is str and len(value) <= MAX_REQUEST_ID_CHARS
 
 
 def matching_id(id_: RequestId, known: Collection[RequestId]) -> RequestId | None:
-    """Find the request that a response with this id answers: some peers send back 7 as "7", or "7" as 7.
+    """Find the request that a response with this id answers. Some peers send 7 back as "7", or "7" as 7.
 
     Parameters
     ----------
+    id_ : RequestId
+        The id of the response.
     known : collection of RequestId
-        Ids of the requests in flight. One that is equal goes before one that is only written alike.
+        Ids of the requests in flight. An equal id is preferred to one of the other type.
+
+    Returns
+    -------
+    RequestId or None
+        The id of the request; None when there is none.
     """
     if id_ in known:
         return id_
@@ -236,8 +252,8 @@ def parse(data: bytes | bytearray | str) -> Any:
 def parse_trusted(data: bytes | bytearray | str) -> Any:
     """Parse JSON text that this process, or the program of the same user that sent it, has checked.
 
-    Strict: no NaN, depth bounded by the parser. A lone surrogate becomes U+FFFD, as in what we write: the
-    other side has cut a text within a character, and waits for an answer.
+    NaN and infinities are refused, and the parser bounds the depth. A lone surrogate becomes U+FFFD, as in
+    `dumps`: the peer has cut a text within a character, and would otherwise get an error for it.
 
     Raises
     ------
@@ -257,7 +273,7 @@ def parse_trusted(data: bytes | bytearray | str) -> Any:
 
 
 def _with_whole_characters(text: bytes | bytearray) -> bytes | None:
-    """JSON text with U+FFFD for each lone surrogate, escaped or not; None when it has none."""
+    """Replace each lone surrogate in JSON text, escaped or not, by U+FFFD; return None if there is none."""
     mended = _ESCAPED_SURROGATE.sub(lambda found: found[1] + (found[2] or rb"\ufffd"), text)
     mended = _RAW_SURROGATE.sub("\ufffd".encode(), mended)
     return None if mended == text else mended
@@ -266,8 +282,8 @@ def _with_whole_characters(text: bytes | bytearray) -> bytes | None:
 def has_too_many_containers(data: bytes | bytearray | str) -> bool:
     """Whether a JSON text opens more than `MAX_CONTAINERS` lists and objects, without parsing it.
 
-    Brackets within strings do not count: the source of a program has many. A text that is not JSON is counted
-    rightly up to its first error, which is as far as a parser reads.
+    Brackets within strings do not count, because source code has many. In a text that is not JSON the count
+    is right up to the first error, where a parser stops.
 
     The time is linear in the length of `data`; the memory is at most twice its length.
     """
@@ -280,11 +296,11 @@ def has_too_many_containers(data: bytes | bytearray | str) -> bool:
 
 
 def _count_outside_strings(text: bytes | bytearray) -> int:
-    """Count `[` and `{` outside of strings, as far as one chunk beyond `MAX_CONTAINERS`.
+    """Count `[` and `{` outside of strings, at most one chunk beyond `MAX_CONTAINERS`.
 
-    Only methods of bytes, which run at C speed: escapes go first (backslashes stand only in strings), then
-    all but quotes and brackets, then each pair of adjacent quotes, which moves no bracket into or out of a
-    string.
+    It uses only methods of bytes, which run at C speed. They remove escapes (backslashes occur only in
+    strings), then all but quotes and brackets, then each pair of adjacent quotes, which moves no bracket into
+    or out of a string.
     """
     skeleton = (
         text.replace(b"\\\\", b"").replace(b'\\"', b"").translate(None, _NOT_COUNTED).replace(b'""', b"")
@@ -300,12 +316,12 @@ def _count_outside_strings(text: bytes | bytearray) -> int:
 
 
 def classify(value: Any) -> Frame:
-    """The frame that a parsed JSON value is.
+    """Convert a parsed JSON value to a frame.
 
     Raises
     ------
     FrameError
-        INVALID_REQUEST, with the request's id where it can be read.
+        INVALID_REQUEST, with the message's id where that is valid.
     """
     if type(value) is not dict:
         raise FrameError(INVALID_REQUEST, "A message must be a JSON object.")
@@ -315,13 +331,13 @@ def classify(value: Any) -> Frame:
         raise FrameError(INVALID_REQUEST, 'A message must have "jsonrpc": "2.0".', known)
     if "method" in value:
         return _call(value, known)
-    if type(id_) is float and id_.is_integer():  # as languages with one kind of number write it
+    if type(id_) is float and id_.is_integer():  # from languages with a single type of number
         id_ = known = int(id_)
     return _answer(value, id_, known)
 
 
 def _answer(value: dict[str, Any], id_: Any, known: RequestId | None) -> Response | ErrorResponse:
-    """A result or an error; where both are there, the one that is null does not count."""
+    """Return a response or an error response. Of `result` and `error` one may be null, which is ignored."""
     if "result" in value and value.get("error") is None:
         if known is None:
             raise FrameError(INVALID_REQUEST, "A response must have the id of its request.")
@@ -360,14 +376,14 @@ def _error(error: Any, id_: Any, known: RequestId | None) -> ErrorResponse:
 
 
 def decode(data: bytes | bytearray | str) -> Frame:
-    """Bytes from outside to a frame: `parse`, then `classify`."""
+    """Convert JSON text from outside to a frame: `parse`, then `classify`."""
     return classify(parse(data))
 
 
 class Serialised:
-    """A JSON value that has been written out: `encode` copies its text, wherever in a frame it stands.
+    """A JSON value with its text, which `encode` copies into the frame.
 
-    Writing a large result a second time costs as much as the first.
+    This saves serialising a large result twice.
     """
 
     __slots__ = ("text", "value")
@@ -378,20 +394,22 @@ class Serialised:
 
 
 def dumps(value: Any, fallback: Callable[[Any], Any] | None = None) -> bytes:
-    """Python values and models to one line of JSON, UTF-8.
+    """Serialise Python values and models to one line of JSON in UTF-8.
 
     Model fields that are None are left out; NaN and infinities become null (JSON has neither); a lone
-    surrogate becomes U+FFFD rather than no answer at all.
+    surrogate becomes U+FFFD, because an error would lose the whole message.
 
     Parameters
     ----------
+    value : Any
+        A JSON value, in which models may occur.
     fallback : callable, optional
-        Takes what has no JSON form, and returns what is written in its place.
+        Takes an object without a JSON form, and returns the value to write in its place.
 
     Raises
     ------
     TypeError
-        When something in `value` has no JSON form.
+        Something in `value` has no JSON form.
     """
     try:
         return to_json(value, by_alias=True, exclude_none=True, inf_nan_mode="null", fallback=fallback)
@@ -406,7 +424,7 @@ def dumps(value: Any, fallback: Callable[[Any], Any] | None = None) -> bytes:
 
 
 def without_surrogates(value: Any) -> Any:
-    """A JSON value with U+FFFD for each lone surrogate."""
+    """Return a copy of a JSON value with U+FFFD for each lone surrogate."""
     if isinstance(value, str):
         return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     if isinstance(value, BaseModel):
@@ -419,12 +437,12 @@ def without_surrogates(value: Any) -> Any:
 
 
 def encode(frame: Frame) -> bytes:
-    """A frame to one line of JSON.
+    """Serialise a frame to one line of JSON.
 
     Raises
     ------
     TypeError
-        When params or result hold something that has no JSON form.
+        Params or result hold something that has no JSON form.
     """
     if isinstance(frame, Response):
         return dumps_with_serialised({"jsonrpc": "2.0", "id": frame.id, "result": frame.result})
@@ -436,7 +454,7 @@ def encode(frame: Frame) -> bytes:
 
 
 def dumps_with_serialised(value: Any) -> bytes:
-    """The same as `dumps`, of a value in which `Serialised` values may stand."""
+    """Serialise a value as `dumps` does, and copy the text of `Serialised` values in it."""
     copied: list[bytes] = []
 
     def place(part: Any) -> str:
@@ -449,5 +467,5 @@ def dumps_with_serialised(value: Any) -> bytes:
     if not copied:
         return text
     between = text.split(b'"%b"' % _PLACE.encode())
-    parts = copied[1 - len(between) :]  # a text with surrogates is written twice
+    parts = copied[1 - len(between) :]  # `dumps` writes a text with surrogates twice: take the last parts
     return b"".join(chain.from_iterable(zip(between, [*parts, b""], strict=True)))

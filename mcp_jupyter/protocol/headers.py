@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The header rules of Streamable HTTP, version 2026-07-28: what mirrors the body, how, and whether it agrees.
+"""Make and check the headers that mirror a request's body in Streamable HTTP, version 2026-07-28.
 
-Owns the names, the encoding of values, and the comparison of headers with a request's body. Refuses to
-know an HTTP library (headers come as a function from a name to its values) and what a refusal looks
-like on the wire (400 with `HEADER_MISMATCH`).
+This module has the headers' names, the encoding of their values, and their comparison with the body. It works
+with any HTTP library: headers are passed as a function from a name to its values. Callers answer a
+`HeaderError` (400 with `HEADER_MISMATCH`).
 
 Source: spec 2026-07-28, basic/transports/streamable-http, "Request Metadata"; server/tools,
-"x-mcp-header"; SEP-2663 for the tasks extension. Header names compare without regard to case, values with.
+"x-mcp-header"; SEP-2663 for the tasks extension. Case counts in headers' values, but not in their names.
 """
 
 from __future__ import annotations
@@ -54,10 +54,10 @@ ANNOTATION: Final = "x-mcp-header"
 """The keyword of a tool's input schema that asks for a header."""
 
 MAX_SAFE_INTEGER: Final = 2**53 - 1
-"""Integers beyond it differ between JSON readers, so the specification keeps them out of headers."""
+"""JSON readers round larger integers differently, so the specification keeps them out of headers."""
 
 GetAll: TypeAlias = Callable[[str], Sequence[str]]
-"""All values of the header of that name, in any case, one each line (tornado: `request.headers.get_list`)."""
+"""Returns the values of all headers with a name, in any case (tornado: `request.headers.get_list`)."""
 
 _SENTINEL_START: Final = "=?base64?"
 _SENTINEL_END: Final = "?="
@@ -78,14 +78,14 @@ _PRIMITIVES: Final = frozenset({"string", "integer", "boolean"})
 
 
 class HeaderError(ValueError):
-    """A header is missing, malformed, or does not say what the body says; or it cannot be made."""
+    """A header is missing, malformed or different from the body, or a value cannot be put in a header."""
 
 
 def encode_value(value: str) -> str:
-    """`value` as a header may carry it: as it is, or in base64 between `=?base64?` and `?=`.
+    """Encode a value for a header: unchanged, or in base64 between `=?base64?` and `?=`.
 
-    The result is visible ASCII, with spaces only inside. A tab inside would be legal but goes in base64:
-    conformance asks for that.
+    The result is visible ASCII, with spaces only inside. A tab inside would be legal, but the conformance
+    tests require base64 for it.
 
     Raises
     ------
@@ -103,12 +103,12 @@ def encode_value(value: str) -> str:
 
 
 def decode_value(value: str) -> str:
-    """What the sender of a header meant: the inverse of `encode_value`, without the white space around it.
+    """Decode a header's value, the inverse of `encode_value`. White space around it is ignored.
 
     Raises
     ------
     HeaderError
-        A character that no header may hold, base64 that is not exactly what an encoder writes (padding,
+        The value has a character that headers may not have, base64 that differs from an encoder's (padding,
         alphabet, unused bits), or bytes that are not UTF-8.
     """
     value = value.strip(" \t")
@@ -130,10 +130,10 @@ def decode_value(value: str) -> str:
 
 
 def name_of(method: str, params: Mapping[str, Any]) -> str | None:
-    """What `Mcp-Name` must say for this request; None when the method has no such header.
+    """Return the value that `Mcp-Name` must have for this request; None when the method has no such header.
 
-    It is None as well where the body lacks the name or has it in a wrong type: then the params are what
-    is wrong with the request, and they are judged elsewhere.
+    It is None too where the body lacks the name or has it in a wrong type: the check of the params refuses
+    such a request.
     """
     key = _NAME_KEYS.get(method)
     name = params.get(key) if key is not None else None
@@ -141,9 +141,9 @@ def name_of(method: str, params: Mapping[str, Any]) -> str | None:
 
 
 def announced(headers: GetAll) -> tuple[str, dict[str, Any]] | None:
-    """The method, and the part of the params, that the headers of a modern request announce.
+    """Return the method and the name or URI in the params that the headers of a modern request announce.
 
-    None when they announce none. The body has the last word: `check_routing` compares.
+    None when they announce none. The body decides: `check_routing` compares it with the headers later.
     """
     methods, names = headers(METHOD), headers(NAME)
     key = _NAME_KEYS.get(methods[0]) if len(methods) == len(names) == 1 else None
@@ -156,16 +156,16 @@ def announced(headers: GetAll) -> tuple[str, dict[str, Any]] | None:
 
 
 def check_routing(headers: GetAll, method: str, params: Mapping[str, Any]) -> None:
-    """Whether version, method and name in the headers are those of the body.
+    """Check that version, method and name in the headers are those of the body.
 
-    Run it after the check of the `_meta` keys (a missing one is `INVALID_PARAMS`, not a mismatch) and
-    before asking whether the version is supported.
+    Call it after the check of the `_meta` keys (a missing one is `INVALID_PARAMS`, not a mismatch) and
+    before the check whether the version is supported.
 
     Raises
     ------
     HeaderError
-        Naming the header that is missing, given twice (two readers might take different ones), malformed,
-        or different from the body.
+        A header is missing, given twice (two readers might take different ones), malformed, or different
+        from the body. The message names it.
     """
     meta = params.get("_meta")
     version = meta.get(VERSION_KEY) if isinstance(meta, Mapping) else None
@@ -181,20 +181,20 @@ def check_routing(headers: GetAll, method: str, params: Mapping[str, Any]) -> No
 
 
 def param_headers(input_schema: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
-    """The `x-mcp-header` annotations of a tool's input schema.
+    """Return the `x-mcp-header` annotations of a tool's input schema.
 
     Returns
     -------
     dict
-        From what follows `Mcp-Param-` in the header's name to the path of the argument it mirrors.
+        The part of the header's name after `Mcp-Param-`, to the path of the argument that it mirrors.
 
     Raises
     ------
     HeaderError
-        An annotation breaks a rule: it is empty or no RFC 9110 token, a second one differs only in case,
-        its property is not of the one type string, integer or boolean, or it does not stand on a property
-        reached from the root through `properties` alone. A client must then drop the tool, so a server
-        does well to ask before it offers one.
+        An annotation breaks a rule: it is not an RFC 9110 token, another one differs from it only in case,
+        the type of its property is not a single one of string, integer and boolean, or the property is not
+        reached from the root through `properties` alone. A client must ignore such a tool, so a server should
+        call this before it offers one.
     """
     found: dict[str, tuple[str, ...]] = {}
     taken: set[str] = set()
@@ -212,15 +212,15 @@ def param_headers(input_schema: Mapping[str, Any]) -> dict[str, tuple[str, ...]]
 
 
 def mirror_params(annotations: Mapping[str, tuple[str, ...]], arguments: Mapping[str, Any]) -> dict[str, str]:
-    """The `Mcp-Param-*` headers a client sends with a call: header name to encoded value.
+    """Return the `Mcp-Param-*` headers that a client sends with a call: header name to encoded value.
 
-    An argument that is absent or null has no header. Nor has one of a type that no header can mirror:
-    the server will say what is wrong with it.
+    An argument that is absent or null has no header. An argument of a type that headers cannot mirror has
+    none either, and the server's check of the arguments refuses it.
 
     Parameters
     ----------
     annotations : mapping
-        What `param_headers` returned for the tool.
+        The result of `param_headers` for the tool.
     arguments : mapping
         The call's arguments.
 
@@ -240,16 +240,25 @@ def mirror_params(annotations: Mapping[str, tuple[str, ...]], arguments: Mapping
 def check_params(
     annotations: Mapping[str, tuple[str, ...]], arguments: Mapping[str, Any], get_all: GetAll
 ) -> None:
-    """Whether the `Mcp-Param-*` headers say what the arguments say. Headers of other names are ignored.
+    """Check that the `Mcp-Param-*` headers equal the arguments. Headers of other names are ignored.
 
-    An integer compares as a number (`42.0` is 42). A header without its argument is refused too: somebody
-    on the way may have acted on it.
+    An integer compares as a number (`42.0` is 42). A header without its argument is refused too, because a
+    proxy may have acted on it.
+
+    Parameters
+    ----------
+    annotations : mapping
+        The result of `param_headers` for the tool.
+    arguments : mapping
+        The call's arguments.
+    get_all : callable
+        Returns the values of all headers with a name.
 
     Raises
     ------
     HeaderError
-        Naming the header that is missing, given twice, malformed, or different from the argument. Values
-        are not repeated: arguments may be private.
+        A header is missing, given twice, malformed, or different from the argument. The message names it but
+        omits the values, because arguments may be private.
     """
     for suffix, path in annotations.items():
         name = PARAM_PREFIX + suffix
@@ -302,7 +311,7 @@ def _shown(value: object) -> str:
 
 
 def _schemas_in(root: object) -> Iterator[tuple[tuple[str, ...] | None, Mapping[str, Any]]]:
-    """Every schema within `root`, with the `properties` that lead to it; None past any other keyword."""
+    """Yield every schema in `root` with its path through `properties`; None if it is under other keywords."""
     waiting: deque[tuple[tuple[str, ...] | None, object]] = deque([((), root)])
     while waiting:
         path, schema = waiting.popleft()
@@ -336,7 +345,7 @@ def _argument(arguments: Mapping[str, Any], path: tuple[str, ...]) -> object:
 
 
 def _rendered(value: object, header: str) -> str | None:
-    """The text a header has for `value`, None when it has none."""
+    """Return the text of a header for `value`; None when headers cannot mirror it."""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, str):

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Which methods exist, in which versions, and who may send them.
+"""The protocol's methods: in which versions each exists, and which side may send it.
 
-One table, read off the five official schemas (a test compares). Knows no params and no handlers.
+The table follows the five official schemas (a test compares them).
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ MODERN_VERSIONS: Final = ("2026-07-28",)
 VERSIONS: Final = LEGACY_VERSIONS + MODERN_VERSIONS
 
 FORGET_SENDER: Final = "mcp_jupyter/forget"
-"""A request of our own: give up what is kept for whoever sends it (suspended calls, tasks)."""
+"""A request of our own: the server drops the suspended calls and tasks that it keeps for the sender."""
 
 CLOSE_STREAM: Final = "mcp_jupyter/close_stream"
-"""A notification of our own, from a server to the HTTP front before it: end the response of a request."""
+"""A notification of our own from a server to the HTTP front: end the response of a request."""
 
 Sender = Literal["client", "server"]
 Kind = Literal["request", "notification"]
@@ -36,7 +36,7 @@ Kind = Literal["request", "notification"]
 
 @dataclass(frozen=True, slots=True)
 class Method:
-    """One method: its name, who sends it, and the versions that have it (`until` is the last)."""
+    """One method: its name, the side that sends it, and the first and last version that have it."""
 
     name: str
     sender: Sender
@@ -45,7 +45,7 @@ class Method:
     until: str = VERSIONS[-1]
 
     def in_version(self, version: str) -> bool:
-        """Whether `version` has it. Versions are dates and compare as text."""
+        """Whether `version` has the method. Versions are dates, which compare as text."""
         return self.since <= version <= self.until
 
 
@@ -109,7 +109,7 @@ METHODS: Final[tuple[Method, ...]] = (
 
 
 def methods_of(version: str, sender: Sender, kind: Kind = "request") -> frozenset[str]:
-    """The names that `sender` may use in `version`."""
+    """Return the names of the methods that `sender` may use in `version`."""
     return frozenset(
         m.name for m in METHODS if m.sender == sender and m.kind == kind and m.in_version(version)
     )

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Which `Origin` and `Host` a request may carry: the guard against foreign pages and DNS rebinding.
+"""Check the `Origin` and `Host` of requests, against foreign pages and DNS rebinding.
 
-Owns the comparison, which is exact: no pattern, no prefix, no default. Refuses to know where the
-allowed values come from, and how a refusal is answered (403 for both).
+Values are compared exactly: there are no patterns, prefixes or defaults. Callers supply the allowed values
+and answer a refused request (with 403).
 
 Source: spec 2026-07-28, basic/transports/streamable-http, "Security & Endpoint"; RFC 6454 section 6.2
 (serialised origins); RFC 9110 section 7.2 (`Host`); W3C Fetch Metadata (`Sec-Fetch-Site`).
@@ -16,8 +16,8 @@ from typing import Final
 
 __all__ = ["HostRule", "OriginRule", "loopback"]
 
-# A name or IPv4 address without a trailing dot, or an IPv6 address in brackets. Each character has one way to
-# match, so there is nothing to backtrack into. ASCII: else U+212A, the Kelvin sign, passes for a "k".
+# A name or IPv4 address without a trailing dot, or an IPv6 address in brackets. Each character can match in
+# one way only, so the pattern cannot backtrack. ASCII: else U+212A, the Kelvin sign, would match "k".
 _HOST: Final = r"(?P<host>[a-z0-9_-]+(?:\.[a-z0-9_-]+)*|\[[0-9a-f:.]+\])"
 _PORT: Final = r"(?::(?P<port>0|[1-9][0-9]{0,4}))?"
 _FLAGS: Final = re.ASCII | re.IGNORECASE
@@ -29,9 +29,9 @@ _LOOPBACK_HOSTS: Final = ("localhost", "127.0.0.1", "[::1]")
 
 
 def loopback(port: int | None = None) -> tuple[str, ...]:
-    """The names of this machine as `HostRule` takes them, at one port or (None) at any.
+    """Return the loopback hosts as `HostRule` takes them, at one port or (None) at any.
 
-    Those a browser can send for a server bound to a loopback address: `localhost`, `127.0.0.1`, `[::1]`.
+    A browser can send `localhost`, `127.0.0.1` and `[::1]` to a server on the loopback interface.
     """
     if port is None:
         return tuple(f"{host}:*" for host in _LOOPBACK_HOSTS)
@@ -41,7 +41,7 @@ def loopback(port: int | None = None) -> tuple[str, ...]:
 
 
 def _serialised(origin: str) -> str | None:
-    """`origin` with scheme and host in lower case and no default port; None when it is not one origin."""
+    """Return `origin` in lower case and without a default port; None when it is not one origin."""
     match = _ORIGIN.fullmatch(origin)
     if match is None:
         return None
@@ -52,7 +52,7 @@ def _serialised(origin: str) -> str | None:
 
 
 class OriginRule:
-    """Which origins may send requests.
+    """The origins that may send requests.
 
     Parameters
     ----------
@@ -62,7 +62,7 @@ class OriginRule:
     Raises
     ------
     ValueError
-        An entry is not an origin (has a path, a user, a wildcard, ...).
+        An entry is not an origin (it has a path, a user, a wildcard, ...).
     """
 
     def __init__(self, allowed: Iterable[str]) -> None:
@@ -78,15 +78,15 @@ class OriginRule:
         return serialised
 
     def check(self, origins: Sequence[str], sec_fetch_site: Sequence[str] = ()) -> str | None:
-        """None when a request may pass, else why not, in a few words that repeat nothing of the request.
+        """Return None when a request may pass, else the reason. The reason quotes nothing of the request.
 
         Parameters
         ----------
         origins : sequence of str
-            Every `Origin` header of the request. None at all is fine: programs send none, and a page
-            cannot leave it out where it would matter (RFC 6454 section 7.3).
+            All `Origin` headers of the request. A request without one passes: programs send none, and a page
+            cannot leave it out where it matters (RFC 6454 section 7.3).
         sec_fetch_site : sequence of str
-            Every `Sec-Fetch-Site` header: a browser says `cross-site` there even where it sends no origin.
+            All `Sec-Fetch-Site` headers. A browser sends `cross-site` there even without an origin.
         """
         if any(site.strip().lower() == "cross-site" for site in sec_fetch_site):
             return "cross-site request"
@@ -108,18 +108,18 @@ class OriginRule:
 
 
 class HostRule:
-    """Which names a request may call this server by.
+    """The host names by which a request may address this server.
 
     Parameters
     ----------
     allowed : iterable of str
-        Values of `Host`: `host`, `host:port`, or `host:*` for that host at any port or none. The scheme
-        is not known here: where clients may leave the default port out, name both forms.
+        Values of `Host`: `host`, `host:port`, or `host:*` for that host with any port or without one. The
+        scheme is unknown here, so list both forms where clients may leave the default port out.
 
     Raises
     ------
     ValueError
-        An entry is none of these.
+        An entry has another form.
     """
 
     def __init__(self, allowed: Iterable[str]) -> None:
@@ -135,13 +135,13 @@ class HostRule:
         self._any_port = frozenset(any_port)
 
     def check(self, hosts: Sequence[str]) -> str | None:
-        """None when a request may pass, else why not, in a few words that repeat nothing of the request.
+        """Return None when a request may pass, else the reason. The reason quotes nothing of the request.
 
         Parameters
         ----------
         hosts : sequence of str
-            Every `Host` header of the request. The authority of a request target in absolute form, which
-            goes before the header (RFC 9112 section 3.2.2), is checked the same way in a call of its own.
+            All `Host` headers of the request. The authority of an absolute request target, which overrides
+            the header (RFC 9112 section 3.2.2), is checked by another call of this method.
         """
         if not hosts:
             return "missing Host header"

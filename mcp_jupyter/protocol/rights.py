@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What a sender may use, as patterns of names and URIs, and gets; and how a pattern matches.
+"""The rights of a principal: patterns for the tools and resources that it may use, and their matching.
 
-A front that lets several senders in decides by the name in a request. Where the name may be that of a tool
-which stands for others (`use_tool`), only the server knows: the front sends the sender's rights along.
+An HTTP front that serves several principals checks the name in a request against these patterns. Only the
+server can check a call of a tool that calls others (`use_tool`), so the front passes the rights on to it.
 """
 
 from __future__ import annotations
@@ -25,25 +25,25 @@ __all__ = [
 ]
 
 Mode = Literal["yes", "no", "auto"]
-"""Whether a client gets the constant tools: all, none, or those that its host needs."""
+"""Which constant tools a client gets: all, none, or those that its host needs."""
 
 MAX_URI_CHARS: Final = 2048
-"""Of a resource's URI, and of a pattern for URIs: what HTTP servers and browsers take."""
+"""The length of a resource's URI, and of a pattern for URIs, that HTTP servers and browsers accept."""
 
 _QUERY: Final = re.compile(r"\{?[?]")
-"""Where the query of a URI begins, or that of a template: `{?offset,limit}`."""
+"""The beginning of the query of a URI or of a template, as in `{?offset,limit}`."""
 
 _KEPT_RESULT: Final = re.compile(r"result://[0-9a-f]{32}(?:\?.*)?", re.ASCII | re.DOTALL)
-"""The URI of a kept result (`server.fastmcp.results`). Only the sender whose call left it can read it."""
+"""The URI of a kept result (`server.fastmcp.results`). Only the principal that made the call can read it."""
 
 
 def any_matches(globs: Iterable[str], name: str) -> bool:
-    """Whether a pattern, with `*` for any characters and `?` for one, matches a name."""
+    """Whether any pattern matches a name. `*` stands for any characters, `?` for one."""
     return any(fnmatchcase(name, glob) for glob in globs)
 
 
 def any_matches_uri(globs: Iterable[str], uri: str) -> bool:
-    """The same for a URI, or a template of URIs: with its query, or without it."""
+    """Whether any pattern matches a URI or a URI template, with or without its query."""
     if len(uri) > MAX_URI_CHARS:
         return False
     globs = tuple(globs)
@@ -51,20 +51,20 @@ def any_matches_uri(globs: Iterable[str], uri: str) -> bool:
 
 
 def is_kept_result(uri: str) -> bool:
-    """Whether a URI is that of a result which is kept for the sender of its call."""
+    """Whether a URI is that of a kept result, which only the principal that made the call can read."""
     return _KEPT_RESULT.fullmatch(uri) is not None
 
 
 @dataclass(frozen=True, slots=True)
 class Rights:
-    """What a sender may use.
+    """The tools and resources that a principal may use.
 
     Attributes
     ----------
     tools, resources : tuple of str
-        Patterns of names and URIs.
+        Patterns for names and URIs.
     constant_tools : "yes", "no", "auto" or None
-        Whether the sender gets the constant tools; None: as the server has it.
+        Which constant tools the principal gets; None for the server's own setting.
     """
 
     tools: tuple[str, ...] = ()
@@ -72,22 +72,22 @@ class Rights:
     constant_tools: Mode | None = None
 
     def may_call(self, tool: str) -> bool:
-        """Whether the sender may call a tool."""
+        """Whether the principal may call a tool."""
         return any_matches(self.tools, tool)
 
     def may_read(self, uri: str) -> bool:
-        """Whether the sender may read a resource, also one that its own call left."""
+        """Whether the principal may read a resource. Kept results of its own calls are included."""
         return is_kept_result(uri) or any_matches_uri(self.resources, uri)
 
     @property
     def wire(self) -> dict[str, Any]:
-        """As it travels in the envelope of a message."""
+        """The rights as JSON, for the envelope of a message."""
         mode = {} if self.constant_tools is None else {"constantTools": self.constant_tools}
         return {"tools": [*self.tools], "resources": [*self.resources], **mode}
 
     @classmethod
     def from_wire(cls, value: Any) -> Self | None:
-        """What a message's envelope says; None when it is malformed."""
+        """Read the rights from a message's envelope; return None when they are malformed."""
         if not isinstance(value, Mapping):
             return None
         tools, resources = value.get("tools"), value.get("resources")

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Check values against a JSON Schema with jsonschema, in bounded time.
 
-Imported by `validation` when the first value is checked: jsonschema and what it imports take a third of a
-second. Where `rfc3987_syntax` is installed (Jupyter Server brings it), jsonschema would also build that
-module's grammar of IRIs, in more than a second of CPU time. Formats are not checked here, so jsonschema is
-imported without it. Other users of jsonschema in this process may check formats; for them the grammar is
-built when it is first used.
+`validation` imports this module with the first schema, because jsonschema is slow to import (0.3 s).
+Where `rfc3987_syntax` is installed (Jupyter Server requires it), jsonschema would also build that module's
+grammar of IRIs, in more than a second of CPU time. Formats are not checked here, so jsonschema is imported
+without it. For other users of jsonschema in this process, who may check formats, the grammar is built when
+it is first used.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ _GRAMMAR: Final = "rfc3987_syntax"
 
 
 class _Later(ModuleType):
-    """Stands for a module while others import it, and becomes the module when a function of it is called."""
+    """Stands for a module while jsonschema imports it. The first call of a function imports the real one."""
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
@@ -71,30 +71,30 @@ with _without_grammar():
 
 
 MAX_CHECK_SECONDS: Final = 1.0
-"""CPU time of one check, which holds the event loop: a megabyte of plain arguments passes."""
+"""CPU time of one check, which blocks the event loop. A megabyte of plain arguments passes."""
 
 MAX_PATTERN_COST: Final = 100_000_000
-"""Characters of a text times those of a pattern, counted out: the engine takes 1 s for the worst of them."""
+"""Characters of a text times those of a pattern with its repetitions written out: at most 1 s of CPU time."""
 
 MAX_PATTERNS: Final = 16
-"""Patterns kept ready, of which each may fill 10 MiB: more than one schema has as a rule."""
+"""Compiled patterns that are cached. Each may take 10 MiB, and few schemas have more."""
 
 Keyword = Callable[[Any, Any, Any, Any], Any]
-"""jsonschema's form of a keyword: (validator, its value, instance, schema) to an iterable of errors."""
+"""jsonschema's function for a keyword: (validator, value, instance, schema) to an iterable of errors."""
 
 _TRIPPED: Final = (ArithmeticError, AttributeError, LookupError, TypeError, UnknownType, ValueError)
-"""What jsonschema raises of its own. It checks a schema, but not all that references in it lead to."""
+"""Exceptions of jsonschema's own code. It checks a schema, but not all that references in it lead to."""
 
 _deadline: ContextVar[float] = ContextVar("deadline")
 
 
 class Checker:
-    """Checks values against one schema, whose size has been checked.
+    """Checks values against one schema.
 
     Parameters
     ----------
     schema : mapping
-        Without `$schema` it is of 2020-12.
+        The schema, whose size the caller has checked. Without `$schema` its dialect is 2020-12.
 
     Raises
     ------
@@ -112,11 +112,11 @@ class Checker:
             raise UncheckableSchema("It is nested too deep.") from None
         except ValueError:
             raise UncheckableSchema("A name in it is no URI.") from None
-        # A registry that retrieves nothing: jsonschema's default one would open URLs.
+        # An empty registry: jsonschema's default one would open URLs.
         self._validator = dialect(schema, registry=Registry())
 
     def problems(self, value: Any, part: Mapping[str, Any] | bool | None) -> list[str]:
-        """Describe what does not fit (see `JsonSchema.problems`)."""
+        """Return the problems of a value (see `JsonSchema.problems`)."""
         validator = self._validator if part is None else self._validator.evolve(schema=part)
         reset = _deadline.set(thread_time() + MAX_CHECK_SECONDS)
         try:
@@ -138,18 +138,18 @@ def _shown(error: ValidationError | SchemaError) -> str:
 
 
 def _short(text: str) -> str:
-    """Shorten a message in its middle: it quotes the value first and says last what is wrong with it."""
+    """Shorten a message in its middle: it begins with the value and ends with the problem."""
     return safe_line(shorten(text, MAX_MESSAGE_CHARS, end=MAX_MESSAGE_CHARS // 2), MAX_MESSAGE_CHARS)
 
 
-# -- keywords whose usual form has no bound ------------------------------------------------------
+# -- keywords for which jsonschema's function has no bound ---------------------------------------
 
 
 _COUNTS: Final = re.compile(r"\{([0-9]*)(?:,([0-9]*))?\}")
 
 
 def _size(pattern: str) -> int:
-    """The length of a pattern with its counted repetitions written out, or more."""
+    """Return an upper bound of a pattern's length with its counted repetitions written out."""
     size = len(pattern)
     for found in _COUNTS.finditer(pattern):
         size *= max(1, *(int(digits[:9] or 0) for digits in found.groups("")))
@@ -160,10 +160,10 @@ def _size(pattern: str) -> int:
 
 @lru_cache(maxsize=MAX_PATTERNS)
 def _compiled(pattern: str) -> Any:
-    """A pattern on pydantic's engine, whose time is linear in the text, unlike `re`'s.
+    """Compile a pattern for pydantic's engine, whose time is linear in the text, unlike that of `re`.
 
-    It has no look-around and no back-references; the interoperable subset (JSON Schema 2020-12 core,
-    section 6.4) has none either.
+    The engine lacks look-around and back-references, and so does the interoperable subset (JSON Schema
+    2020-12 core, section 6.4).
     """
     try:
         return SchemaValidator(core_schema.str_schema(pattern=pattern))
@@ -175,8 +175,8 @@ def _compiled(pattern: str) -> Any:
 
 
 def _matches(pattern: str, text: str) -> bool:
-    # The engine holds the interpreter: no deadline would be looked at, and no interrupt.
-    if _size(pattern) * (len(text) + 100) > MAX_PATTERN_COST:  # some for making it
+    # The engine holds the GIL, so neither a deadline nor an interrupt could end it.
+    if _size(pattern) * (len(text) + 100) > MAX_PATTERN_COST:  # 100: for compiling the pattern
         raise UncheckableSchema(f"{len(text)} characters are too long for the pattern {_short(pattern)!r}.")
     return bool(_compiled(pattern).isinstance_python(text))
 
@@ -213,7 +213,7 @@ def _additional_properties(
 
 
 def _unique_items(validator: Any, unique: Any, instance: Any, schema: Any) -> Iterator[ValidationError]:
-    """In linear time; numbers, too, are compared as text: a set of numbers made to collide is quadratic."""
+    """Check in linear time. Numbers become text too, because a set of colliding numbers is quadratic."""
     if not unique or not validator.is_type(instance, "array"):
         return
     seen = set()
@@ -226,7 +226,7 @@ def _unique_items(validator: Any, unique: Any, instance: Any, schema: Any) -> It
 
 
 def _canonical(value: Any) -> Any:
-    """A value such that equal ones have equal text: to JSON Schema 1.0 is 1."""
+    """Return a value in a form such that equal values have equal text. In JSON Schema 1.0 equals 1."""
     if isinstance(value, float) and value.is_integer():
         return int(value)
     if isinstance(value, Mapping):

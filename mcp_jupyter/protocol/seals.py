@@ -1,10 +1,9 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Text that goes to a client and comes back: sealed, so that a forged or outdated one is refused.
+"""Seal text that a client gets and sends back, so that forged and outdated text is refused.
 
-Cursors and `requestState` are in the client's hands between two requests, and an attacker's as far as the
-server can tell (spec 2026-07-28, basic/patterns/mrtr, "Security"). A seal binds claims to a purpose, a
-holder and a time with HMAC-SHA256 (RFC 2104). The claims can be read by whoever has the text: nothing
-secret belongs in them.
+A client keeps cursors and `requestState` between two requests, so the server must treat them as an attacker's
+input (spec 2026-07-28, basic/patterns/mrtr, "Security"). A seal binds claims to a purpose, a holder and a
+time with HMAC-SHA256 (RFC 2104). The claims are not encrypted and must hold no secrets.
 """
 
 from __future__ import annotations
@@ -22,13 +21,13 @@ from pydantic_core import from_json, to_json
 __all__ = ["MAX_SEALED_CHARS", "Seal", "SealError"]
 
 MAX_SEALED_CHARS: Final = 4096
-"""Ours are some hundred characters; longer text is not read."""
+"""Longer text is refused unread. Sealed text of ours has some hundred characters."""
 
 _DIGEST_BYTES: Final = hashlib.sha256().digest_size
 
 
 class SealError(ValueError):
-    """The text is not one that this seal gave out, or not any more."""
+    """The text was not issued by this seal, or has expired."""
 
 
 class Seal:
@@ -37,7 +36,7 @@ class Seal:
     Parameters
     ----------
     clock : callable
-        Seconds; for tests.
+        Returns the time in seconds; for tests.
     """
 
     def __init__(self, clock: Callable[[], float] = time.time) -> None:
@@ -45,29 +44,29 @@ class Seal:
         self._clock = clock
 
     def close(self, purpose: str, holder: str, claims: Any, seconds: float) -> str:
-        """Claims as text that `open` takes back.
+        """Return claims as sealed text, which `open` accepts.
 
         Parameters
         ----------
         purpose : str
-            What the text is for; one for another purpose is not taken.
+            The use of the text. `open` refuses it for any other.
         holder : str
-            Who may bring it back.
+            The principal that may send it back.
         claims : Any
             A JSON value.
         seconds : float
-            How long it is good.
+            How long the text is valid.
         """
         body = to_json([claims, self._clock() + seconds])
         return urlsafe_b64encode(self._digest(purpose, holder, body) + body).rstrip(b"=").decode("ascii")
 
     def open(self, purpose: str, holder: str, text: Any) -> Any:
-        """The claims in `text`.
+        """Return the claims in `text`.
 
         Raises
         ------
         SealError
-            It is forged, for another purpose or holder, or too old.
+            The text is forged, made for another purpose or holder, or expired.
         """
         if not isinstance(text, str) or len(text) > MAX_SEALED_CHARS or not text.isascii():
             raise SealError("This is not a text that the server gave out.")
@@ -85,7 +84,7 @@ class Seal:
         return claims
 
     def _digest(self, purpose: str, holder: str, body: bytes) -> bytes:
-        # Lengths first: no shift of characters from one part to another gives the same bytes.
+        # Lengths first: else characters could move from one part to the other without changing the digest.
         parts = [part.encode("utf-8", "surrogatepass") for part in (purpose, holder)]
         head = b"".join(len(part).to_bytes(8, "big") + part for part in parts)
         return hmac.digest(self._key, head + body, "sha256")

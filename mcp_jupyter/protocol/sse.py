@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Codec of `text/event-stream`: bytes to events and back.
+"""Encode and decode `text/event-stream` (WHATWG HTML, "Server-sent events"), with a bound on one event.
 
-Owns the syntax (WHATWG HTML, "Server-sent events") and the bound on one event. Refuses to know what the
-data means, what an id is good for, and when to reconnect.
+The meaning of data and ids, and reconnecting, are left to the callers.
 """
 
 from __future__ import annotations
@@ -14,10 +13,10 @@ from typing import Final
 __all__ = ["MAX_EVENT_BYTES", "Decoder", "Event", "SseError", "comment", "encode"]
 
 MAX_EVENT_BYTES: Final = 16 * 1024 * 1024
-"""One event holds one message: a large image passes, a stream without line ends does not eat the memory."""
+"""The size of an event, which holds one message. A large image passes; an endless line does not."""
 
 _MAX_RETRY_DIGITS: Final = 10
-"""Ten digits of milliseconds are 115 days; a longer number is no wait anybody means."""
+"""Longer reconnection times are ignored as mistakes. Ten digits of milliseconds are 115 days."""
 
 _FORBIDDEN: Final = re.compile("[\r\n\0]")
 _BOM: Final = b"\xef\xbb\xbf"
@@ -38,10 +37,10 @@ class Event:
     event : str
         The event's type.
     id : str or None
-        The `id` field of this very event; None where it had none. The id to resume from is
+        The `id` field of this event; None where it had none. The id to resume from is
         `Decoder.last_event_id`.
     retry : int or None
-        The reconnection time, in milliseconds, that this very event set.
+        The reconnection time, in milliseconds, that this event set.
     """
 
     data: str
@@ -53,12 +52,12 @@ class Event:
 def encode(
     data: bytes, *, event: str | None = None, id: str | None = None, retry: int | None = None
 ) -> bytes:
-    """One event as bytes.
+    """Encode one event.
 
     Parameters
     ----------
     data : bytes
-        UTF-8 text, as a rule one line of JSON. Several lines (CR, LF or CRLF) become several `data`
+        UTF-8 text, usually one line of JSON. Several lines (CR, LF or CRLF) become several `data`
         fields, so a reader gets LF between them. Empty data with an `id` is the priming event of spec
         2025-11-25 (basic/transports, "Sending Messages to the Server").
     event, id : str, optional
@@ -69,7 +68,7 @@ def encode(
     Raises
     ------
     SseError
-        `event` or `id` holds a line end or a NUL (with one, a reader ignores the id), `retry` is negative.
+        `event` or `id` holds a line end or a NUL (readers ignore an id with NUL), or `retry` is negative.
     """
     head = b""
     if event is not None:
@@ -86,7 +85,7 @@ def encode(
 
 
 def comment(text: str = "") -> bytes:
-    """A comment, which every reader ignores: the keep-alive of a quiet stream."""
+    """Encode a comment, which every reader ignores. It keeps a quiet stream alive."""
     lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
     return "".join(f": {line}\n" if line else ":\n" for line in lines).encode() + b"\n"
 
@@ -98,15 +97,15 @@ def _field(name: str, value: str) -> bytes:
 
 
 class Decoder:
-    """Turns the bytes of one stream into events, whatever the pieces they arrive in.
+    """Decodes the bytes of one stream to events, however the bytes are divided into chunks.
 
-    It follows WHATWG HTML, "Interpreting an event stream", but for one rule. There, a block without a
+    It follows WHATWG HTML, "Interpreting an event stream", except for one rule. There, a block without a
     `data` field is dropped; here, a block with an `id` is an event (with empty data) as well. A server
-    primes its client with "an event ID and an empty `data` field" (spec 2025-11-25, basic/transports),
-    one that leaves the empty field out means the same, and the caller must learn of both: it may
-    reconnect from there. So the caller has to expect events with empty data, and to skip them.
+    primes its client with "an event ID and an empty `data` field" (spec 2025-11-25, basic/transports). One
+    that omits the empty field means the same, and in both cases the caller may reconnect from there. So
+    callers must expect events with empty data, and skip them.
 
-    Malformed UTF-8 becomes U+FFFD. A block that the stream's end cuts off is no event.
+    Malformed UTF-8 becomes U+FFFD. A block that the stream's end cuts off is dropped.
 
     Parameters
     ----------
@@ -116,9 +115,9 @@ class Decoder:
     Attributes
     ----------
     last_event_id : str
-        What `Last-Event-ID` should say when reconnecting; empty while the server sent none.
+        The `Last-Event-ID` to send when reconnecting; empty until the server sends an id.
     retry : int or None
-        The reconnection time in milliseconds as the server set it last. The caller bounds it.
+        The last reconnection time, in milliseconds, that the server set. The caller bounds it.
     """
 
     def __init__(self, max_event_bytes: int = MAX_EVENT_BYTES) -> None:
@@ -127,9 +126,9 @@ class Decoder:
         self.retry: int | None = None
         self._failed = False
         self._head: bytes | None = b""  # the stream's first bytes while they may be a BOM, then None
-        self._after_cr = False  # an LF that comes next belongs to a line already ended
-        self._rest = bytearray()  # a line whose end has not arrived
-        self._size = 0  # bytes of the event's ended lines
+        self._after_cr = False  # the last chunk ended in CR: an LF that comes next belongs to that line end
+        self._rest = bytearray()  # the line that has not ended yet
+        self._size = 0  # bytes of the event's complete lines
         self._reset()
 
     def _reset(self) -> None:
@@ -141,16 +140,16 @@ class Decoder:
         self._size = 0
 
     def feed(self, chunk: bytes) -> list[Event]:
-        """The events that `chunk` completes.
+        """Return the events that `chunk` completes.
 
-        The cost is linear in the bytes fed, however they are cut. Feed what a socket read gave: events of
-        one chunk are held at once.
+        The cost is linear in the number of bytes, however they are divided. Pass chunks as a socket returns
+        them: all events of one chunk are in memory at once.
 
         Raises
         ------
         SseError
-            One event is larger than `max_event_bytes`. The decoder is of no further use (every later call
-            raises too), and events that this chunk completed before are lost with the stream.
+            One event is larger than `max_event_bytes`. Every later call raises too, and earlier events of
+            this chunk are lost.
         """
         if self._failed:
             raise SseError("the stream already failed")

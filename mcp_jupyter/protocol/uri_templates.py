@@ -1,22 +1,22 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""URI templates (RFC 6570) as MCP resource templates use them, in both directions.
+"""Parse, expand and match the URI templates (RFC 6570) of MCP resource templates.
 
-Owns the syntax, expansion, and matching, which RFC 6570 leaves open. Refuses to know resources, and what
-a value means: **values are text from outside.** They are percent-decoded, so even `{name}`, which never
-matches a "/", may yield "../x" (from "..%2Fx"), "/" or NUL. `path_fault` says whether a value would lead out
-of a folder; resources ask it before their functions run.
+RFC 6570 defines expansion; the rules for matching are ours. **Values are text from outside.** They are
+percent-decoded, so even `{name}`, which never matches a "/", may yield "../x" (from "..%2Fx"), "/" or NUL.
+`path_fault` says whether a value would lead out of a folder; resources call it before their functions run.
 
 | expression           | matches                                                                        |
 |----------------------|--------------------------------------------------------------------------------|
 | `{a}` `{a,b}`        | at least one character, none of "/", "?", "#" (nor "&" after a "?")            |
 | `{/a}` `{.a}`        | the same after a "/" or a "."                                                  |
 | `{path*}` `{/path*}` | the same and "/": the rest of a path (FastMCP's wildcard, not that of RFC 6570) |
-| `{+a}`               | at least one character, whatever it is                                         |
+| `{+a}`               | at least one character of any kind                                             |
 | `{?a,b}` `{&a,b}`    | parameters in any order, each optional and given at most once, and no others   |
 | `{#a}`               | the fragment, at least one character                                           |
 
-Not taken: `{;a}` and the operators RFC 6570 reserves, `{a:3}`, `*` elsewhere, a variable named twice, and
-what leaves open where a value ends: two variables side by side, two that match "/", text after `{?a}`.
+These are refused: `{;a}` and the operators that RFC 6570 reserves; `{a:3}`; `*` elsewhere; a variable named
+twice; and templates that leave open where a value ends: two variables side by side, two that match "/", text
+after `{?a}`.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ _BAD_PERCENT: Final = re.compile(r"%(?![0-9A-Fa-f]{2})")
 
 @dataclass(frozen=True, slots=True)
 class _Operator:
-    """How RFC 6570 (appendix A) expands an expression: what comes first, between, and stays as it is."""
+    """How RFC 6570 (appendix A) expands an expression: first text, separator and unescaped characters."""
 
     first: str = ""
     separator: str = ","
@@ -87,7 +87,7 @@ class _Expression:
 
 
 class UriTemplate:
-    """One template, checked and taken apart.
+    """One parsed template.
 
     Parameters
     ----------
@@ -97,16 +97,16 @@ class UriTemplate:
     Attributes
     ----------
     template : str
-        As given.
+        The template's text.
     variables : tuple of str
         Names, in the order of the template.
     required : frozenset of str
-        Those that every match has: all but the query parameters.
+        The names that every match has: all but the query parameters.
 
     Raises
     ------
     UriTemplateError
-        Saying what is wrong with the template, and where.
+        The template is invalid. The message says why, and where.
     """
 
     __slots__ = ("_fragment", "_parts", "_path", "_query", "required", "template", "variables")
@@ -126,12 +126,12 @@ class UriTemplate:
         return f"UriTemplate({self.template!r})"
 
     def match(self, uri: str) -> dict[str, str] | None:
-        """The values that lead to `uri`, percent-decoded; None when no values do.
+        """Return the values with which the template gives `uri`, percent-decoded; None without a match.
 
-        Where text allows several readings, variables before one that spans segments take as little as
-        they can, all others but the first as little as they can from the end: `{a}-{b}` reads "x-y-z" as
-        "x-y" and "z". A URI with a malformed percent sequence in a value, or one that is not UTF-8,
-        does not match. Characters that a URI may not hold count as their percent-encoded form.
+        Where several readings are possible, one variable gets as much as it can: the one that spans segments,
+        or else the first. `{a}-{b}` reads "x-y-z" as "x-y" and "z". A value with a malformed percent
+        sequence, or with one that is not UTF-8, does not match. Characters that a URI may not have count as
+        their percent-encoded form.
 
         The time is linear in the length of `uri` for a given template.
         """
@@ -156,10 +156,10 @@ class UriTemplate:
         return _decoded(values | found)
 
     def expand(self, values: Mapping[str, Any]) -> str:
-        """The URI for `values`: text, numbers or booleans.
+        """Return the URI for `values`: text, numbers or booleans.
 
-        Query parameters that are absent or None are left out; names the template lacks are ignored.
-        (RFC 6570 leaves out every undefined variable. For a resource that gives another resource's URI.)
+        Query parameters that are absent or None are left out, and names that the template lacks are ignored.
+        RFC 6570 would leave out every undefined variable, which would give the URI of another resource.
 
         Raises
         ------
@@ -188,10 +188,16 @@ class UriTemplate:
 
 
 def path_fault(value: str, *, absolute: bool = False) -> str | None:
-    """Why a value must not become part of a path, as the end of a sentence about it; None when it may.
+    """Return why a value must not become part of a path, as the end of a sentence; None when it may.
 
-    The rules of Windows and POSIX apply together on every platform: a server written on one runs on another.
-    `absolute` allows an absolute path and a drive letter.
+    The rules of Windows and POSIX both apply on every platform: a server written on one may run on another.
+
+    Parameters
+    ----------
+    value : str
+        The decoded value of a template's variable.
+    absolute : bool
+        Whether absolute paths and drive letters are allowed.
     """
     if "\0" in value:
         return "has a NUL character"
@@ -208,7 +214,7 @@ def path_fault(value: str, *, absolute: bool = False) -> str | None:
 
 
 def _parse(template: str) -> Iterator[str | _Expression]:
-    """Literals, in the form a URI has them, and expressions."""
+    """Yield the template's parts: literals, percent-encoded as in a URI, and expressions."""
     seen: set[str] = set()
     position = 0
     while position < len(template):
@@ -269,12 +275,12 @@ def _error(template: str, position: int, what: str) -> UriTemplateError:
 
 
 def _normalised(text: str) -> str:
-    """`text` with every character a URI may not hold percent-encoded (RFC 3986; as RFC 6570 has literals)."""
+    """Percent-encode every character that a URI may not have (RFC 3986; so does RFC 6570 with literals)."""
     return quote(text, safe=_RESERVED + "%")
 
 
 class _Layout:
-    """Sorts the parts of a template into path, query parameters and fragment, or says why it cannot."""
+    """Sorts the parts of a template into path, query parameters and fragment; raises where this fails."""
 
     def __init__(self, template: str, parts: tuple[str | _Expression, ...]) -> None:
         self.template = template
@@ -351,13 +357,13 @@ class _Layout:
 
 @dataclass(frozen=True, slots=True)
 class _Query:
-    """The parameters of `{?...}` and `{&...}`, and how many items of the query the text before them has."""
+    """The parameters of `{?...}` and `{&...}`, and the number of query items in the text before them."""
 
     names: frozenset[str]
     fixed_items: int
 
     def split(self, uri: str) -> tuple[str, dict[str, str]] | None:
-        """`uri` up to the parameters, and the parameters; None when they are not those of the template."""
+        """Return `uri` up to the parameters, and the parameters; None when they do not fit the template."""
         head, mark, query = uri.partition("?")
         if "#" in query or (self.fixed_items and not mark):
             return None
@@ -378,10 +384,10 @@ class _Query:
 class _Path:
     """Texts and the variables between them, one text more than variables.
 
-    Neither end of the scan ever goes back. Left of `pivot` each variable ends at the first occurrence of the
-    text after it, right of it each begins at the last occurrence of the text before it, and the variable
-    at `pivot` takes what remains. All that the others took is then as short as can be, and since the
-    one at `pivot` may hold whatever they may, no other division matches where this one does not.
+    The scan never goes back, so its time is linear. Left of `pivot` each variable ends at the first
+    occurrence of the text after it; right of it each begins at the last occurrence of the text before it; the
+    variable at `pivot` gets the rest. All other values are then as short as possible. The one at `pivot` may
+    have every character that they may have, so if this division does not match, no other does.
     """
 
     literals: tuple[str, ...]

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Check values against a JSON Schema of somebody else, in bounded time and memory.
+"""Check values against a JSON Schema from outside, in bounded time and memory.
 
-The rules are jsonschema's, for the dialects 2020-12 (the protocol's own, SEP-1613), 2019-09 and draft 7. The
-author of the schema or of the value may be hostile (SECURITY, T33), so everything has a bound: the schema's
-size, its references, which never leave it, its patterns, which run on an engine of linear time, and the CPU
-time of a check. This module is cheap to import; jsonschema is imported with the first schema.
+jsonschema does the checks, for the dialects 2020-12 (the protocol's own, SEP-1613), 2019-09 and draft 7. The
+author of the schema or of the value may be hostile, so all of this has a bound: the schema's size; its
+references, which must stay within it; its patterns, which run on an engine of linear time; and the CPU time
+of a check. This module is cheap to import; jsonschema is imported with the first schema.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from ..errors import UncheckableSchema
 __all__ = ["MAX_SCHEMA_DEPTH", "MAX_SCHEMA_PARTS", "JsonSchema"]
 
 MAX_SCHEMA_PARTS: Final = 5_000
-"""Objects and arrays in one schema: the largest models of real tools have some hundreds."""
+"""Objects and arrays in one schema. The largest schemas of real tools have some hundreds."""
 
 MAX_SCHEMA_DEPTH: Final = 64
-"""Objects and arrays within each other: checking recurses."""
+"""Levels of objects and arrays within each other, because checking recurses."""
 
 
 class JsonSchema:
@@ -29,7 +29,7 @@ class JsonSchema:
     Parameters
     ----------
     schema : mapping
-        Without `$schema` it is of 2020-12.
+        The schema. Without `$schema` its dialect is 2020-12.
 
     Raises
     ------
@@ -39,18 +39,20 @@ class JsonSchema:
 
     def __init__(self, schema: Mapping[str, Any]) -> None:
         _measure(schema)
-        from .schema_checker import Checker  # a third of a second, and most programs check nothing
+        from .schema_checker import Checker  # here: it takes a third of a second, and is seldom needed
 
         self._checker = Checker(schema)
 
     def problems(self, value: Any, part: Mapping[str, Any] | bool | None = None) -> list[str]:
-        """What does not fit, the first `MAX_PROBLEMS`; empty when the value fits.
+        """Return the first `MAX_PROBLEMS` problems of a value; empty when it is valid.
 
         Parameters
         ----------
+        value : Any
+            A JSON value.
         part : mapping or bool, optional
-            Check against this instead: a schema that stands in this one, or is made of what does. Its
-            references lead into this one.
+            A subschema to check against instead, or a schema made of subschemas. Its references are resolved
+            in the whole schema.
 
         Raises
         ------
@@ -62,7 +64,7 @@ class JsonSchema:
 
 
 def _measure(schema: Any) -> None:
-    """Refuse what is too large, before anything recurses into it."""
+    """Refuse a schema that is too large or too deep, before any code recurses into it."""
     parts, level = 0, [schema]
     words: set[str] = set()
     for _ in range(MAX_SCHEMA_DEPTH):
@@ -75,5 +77,5 @@ def _measure(schema: Any) -> None:
     if level:
         raise UncheckableSchema(f"It is more than {MAX_SCHEMA_DEPTH} levels deep.")
     if words >= {"patternProperties", "unevaluatedProperties"}:
-        # jsonschema looks for what is evaluated with `re`, whose time has no bound.
+        # jsonschema finds the evaluated properties with `re`, whose time has no bound.
         raise UncheckableSchema("It has both patternProperties and unevaluatedProperties.")
