@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Helpers that every floor above uses. They know nothing of MCP."""
+"""Helpers for all other packages: text, files, JSON Schema, tasks and names. They do not depend on MCP."""

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Names of the first-generation SDK that this package does not have: the error says what to use instead.
+"""Errors for names of the first MCP SDK that this package lacks. They say what to use instead.
 
-Knows no module; each module with such names has a table of them.
+Each module that lacks such names has a table of them.
 """
 
 from __future__ import annotations
@@ -31,14 +31,14 @@ def absent(module: str, instead: Mapping[str, str]) -> Callable[[str], Any]:
     Parameters
     ----------
     module : str
-        Its name.
+        The name of the module.
     instead : mapping
-        The SDK's names that are not here, each with a sentence that says what to use.
+        The SDK's names that the module lacks, each with a sentence that says what to use.
 
     Returns
     -------
     callable
-        Raises ImportError for these names, AttributeError for all others.
+        It raises ImportError for these names, AttributeError for all others.
     """
 
     def find(name: str) -> Any:

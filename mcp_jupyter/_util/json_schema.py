@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Read JSON Schemas: what a schema refers to, which alternatives, values, types and properties it has.
+"""Read JSON Schemas: their references, alternatives, values, types and properties.
 
-A schema comes from a server or a client: it may be cyclic, malformed or vast. Each function has a bound on
-its work, never raises, and takes what it cannot read for an empty schema. References lead into `root`, the
-whole schema; nothing is fetched. Checking values is left to `protocol.validation`.
+A schema comes from a server or a client, so it may be cyclic, malformed or very large. Each function does a
+bounded amount of work, never raises, and treats an unreadable part as an empty schema. References are
+resolved in `root`, the whole schema; nothing is fetched. Checking values is left to `protocol.validation`.
 """
 
 from __future__ import annotations
@@ -34,13 +34,13 @@ __all__ = [
 ]
 
 MAX_REFERENCES: Final = 16
-"""References followed one after the other. Also the end of a cycle."""
+"""References that are followed one after the other. It also ends cycles."""
 
 MAX_BRANCHES: Final = 200
 """Schemas that apply to one value. Real tools have fewer than 30; references within references multiply."""
 
 MAX_CHOICES: Final = 1_000
-"""Values of one enumeration: no list in an editor is longer."""
+"""Values of one enumeration: more than a list in an editor shows."""
 
 Schema = Mapping[str, Any]
 
@@ -56,7 +56,7 @@ _CONDITIONAL: Final = ("then", "else")
 _HOLD_NAMED_SCHEMAS: Final = frozenset(
     {"$defs", "definitions", "dependencies", "dependentSchemas", "patternProperties", "properties"}
 )
-"""Keywords whose members are schemas under names of the author's choice."""
+"""Keywords with an object of schemas, whose names the author chooses."""
 
 _HOLD_SCHEMAS: Final = frozenset(
     {
@@ -65,7 +65,7 @@ _HOLD_SCHEMAS: Final = frozenset(
         "unevaluatedProperties",
     }
 )  # fmt: skip
-"""Keywords whose value is a schema or a list of schemas. Other keywords hold data."""
+"""Keywords with a schema or a list of schemas. Other keywords hold data."""
 
 _OPENING: Final = ("$dynamicRef", "if", "dependentSchemas", "patternProperties")
 """Keywords that may allow properties that `properties` does not name."""
@@ -75,7 +75,7 @@ _OPENING: Final = ("$dynamicRef", "if", "dependentSchemas", "patternProperties")
 
 
 def target(reference: Any, root: Any) -> Any:
-    """What a reference within the document points at; None for any other (RFC 6901, section 6)."""
+    """Return the value at which a reference within the document points; else None (RFC 6901, section 6)."""
     if not isinstance(reference, str) or reference[:1] != "#":
         return None
     pointer = unquote(reference[1:])
@@ -94,9 +94,9 @@ def target(reference: Any, root: Any) -> Any:
 
 
 def resolve(schema: Any, root: Any) -> Schema:
-    """Follow a schema's reference, and an `allOf` of one member; what stands beside them counts more.
+    """Follow a schema's reference, or an `allOf` of one member. Keywords beside them override the target's.
 
-    A reference that leads nowhere, out of the document or back to itself is dropped.
+    A reference is dropped when its target is missing, outside of the document, or the reference itself.
     """
     beside: dict[str, Any] = {}
     schema = _mapping(schema)
@@ -104,7 +104,7 @@ def resolve(schema: Any, root: Any) -> Schema:
         inner = _list(schema.get("allOf"))
         if "$ref" in schema:
             keyword, followed = "$ref", target(schema["$ref"], root)
-        elif len(inner) == 1 and "properties" not in schema:  # how pydantic puts words beside a reference
+        elif len(inner) == 1 and "properties" not in schema:  # so pydantic adds keywords to a reference
             keyword, followed = "allOf", inner[0]
         else:
             return {**schema, **beside} if beside else schema
@@ -114,14 +114,14 @@ def resolve(schema: Any, root: Any) -> Schema:
 
 
 def alternatives(schema: Schema) -> list[Any]:
-    """The members of `anyOf` and `oneOf`, as they are."""
+    """Return the members of `anyOf` and `oneOf`, with their references unresolved."""
     return [each for keyword in _ALTERNATIVES for each in _list(schema.get(keyword))]
 
 
 def branches(schema: Any, root: Any) -> list[Schema]:
-    """All schemas that may apply to a value: the schema itself, what it refers to, and their alternatives.
+    """Return all schemas that may apply to a value: the schema, the targets of its references, alternatives.
 
-    At most `MAX_BRANCHES`, the outermost first. Each schema is there once, so a cycle ends.
+    They are at most `MAX_BRANCHES`, the outermost first. Each schema occurs once, so a cycle ends.
     """
     return _reached([schema], root, (*_ALTERNATIVES, *_CONDITIONAL))
 
@@ -142,12 +142,16 @@ def _reached(schemas: list[Any], root: Any, keywords: Iterable[str]) -> list[Sch
 
 
 def members(parts: Iterable[Schema], key: str | int | None, root: Any) -> list[Schema]:
-    """The branches of one property (a str), one item (an int) or any item (None) of a value.
+    """Return the branches of a part of a value.
 
     Parameters
     ----------
     parts : iterable of mapping
         The branches of the value itself.
+    key : str, int or None
+        The name of a property, the index of an item, or None for any item.
+    root : Any
+        The whole schema.
     """
     found: list[Any] = []
     for part in parts:
@@ -167,10 +171,10 @@ def members(parts: Iterable[Schema], key: str | int | None, root: Any) -> list[S
 
 
 def choices(schema: Any, root: Any, limit: int = MAX_CHOICES) -> list[tuple[str, Any]]:
-    """The values that a schema is limited to, each with a title; empty when it lists none.
+    """Return the values that a schema lists, each with a title; empty when it lists none.
 
-    The protocol has had four forms: `const`, `enum`, `enum` with `enumNames`, and `oneOf` or `anyOf` whose
-    members have one value each. A value without a title has its JSON text, a string has itself.
+    The protocol's versions have four forms: `const`, `enum`, `enum` with `enumNames`, and `oneOf` or `anyOf`
+    with one value for each member. The title of a value without one is its JSON text, of a string the string.
     """
     schema = resolve(schema, root)
     if "const" in schema:
@@ -180,7 +184,7 @@ def choices(schema: Any, root: Any, limit: int = MAX_CHOICES) -> list[tuple[str,
         if len(names) == len(values):
             return [(_title(name), value) for name, value in zip(names, values, strict=True)]
         others = {_json(value) for value in values if not isinstance(value, str)}
-        # "1" beside 1: the title tells that it is a string.
+        # "1" beside 1 gets quotes in its title.
         return [
             (_json(each) if isinstance(each, str) and each in others else _title(each), each)
             for each in values
@@ -199,7 +203,7 @@ def choices(schema: Any, root: Any, limit: int = MAX_CHOICES) -> list[tuple[str,
 
 
 def kinds(schema: Schema) -> list[str]:
-    """The JSON types that a resolved schema accepts; empty when it does not say."""
+    """Return the JSON types that a resolved schema accepts; empty when it has none."""
     named = schema.get("type")
     if isinstance(named, str | list):
         return [kind for kind in _TYPES if kind == named or (isinstance(named, list) and kind in named)]
@@ -212,7 +216,7 @@ def kinds(schema: Schema) -> list[str]:
 
 
 def allowed_values(schema: Any, root: Any, limit: int = MAX_CHOICES) -> list[Any]:
-    """The values that a schema and its branches are limited to, of a boolean both; at most `limit`."""
+    """Return the values that a schema and its branches list, and those of a boolean; at most `limit`."""
     found: dict[str, Any] = {}
     for part in branches(schema, root):
         both = [True, False] if "boolean" in kinds(part) else []
@@ -238,7 +242,7 @@ class Properties:
     schemas : mapping of str to mapping
         The schema of each property, its reference followed.
     required : tuple of str
-        Names. Some may not be in `schemas`.
+        Names of required properties, of which `schemas` may lack some.
     is_open : bool
         Whether the object may have other properties.
     """
@@ -249,9 +253,9 @@ class Properties:
 
 
 def properties(schema: Any) -> Properties:
-    """The properties of a whole schema, those of its branches among them.
+    """Return the properties of a whole schema and of its branches.
 
-    Each alternative may be the one that applies: its properties are known, and none of them is required.
+    Any alternative may be the one that applies, so its properties are included, but none of them as required.
     """
     root = _mapping(schema)
     parts = branches(root, root)
@@ -267,7 +271,9 @@ def properties(schema: Any) -> Properties:
 
 
 def _is_open(schema: Schema) -> bool:
-    """Whether a schema says that it takes others. Silence allows them, too, but is hardly meant to."""
+    """Whether a schema expressly allows other properties. A schema without a statement allows them too, but
+    its author seldom means that.
+    """
     more = schema.get("additionalProperties", schema.get("unevaluatedProperties", False))
     return more is True or isinstance(more, Mapping) or any(name in schema for name in _OPENING)
 
@@ -276,7 +282,7 @@ def _is_open(schema: Schema) -> bool:
 
 
 def subschemas(schema: Schema) -> Iterator[tuple[str, str, Any]]:
-    """The schemas directly within a schema, each with its keyword and, for named ones, its name."""
+    """Yield the schemas directly within a schema, each with its keyword and, if it has one, its name."""
     for keyword, value in schema.items():
         if keyword in _HOLD_NAMED_SCHEMAS and isinstance(value, Mapping):
             yield from ((keyword, name, each) for name, each in value.items())
@@ -285,7 +291,7 @@ def subschemas(schema: Schema) -> Iterator[tuple[str, str, Any]]:
 
 
 def replace_subschemas(schema: Schema, replace: Callable[[Any], Any]) -> dict[str, Any]:
-    """A copy of a schema with each of the schemas directly within it replaced."""
+    """Return a copy of a schema in which each schema directly within it is replaced."""
     made = dict(schema)
     for keyword, value in schema.items():
         if keyword in _HOLD_NAMED_SCHEMAS and isinstance(value, Mapping):

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Names of tools that model APIs take, and names of the modules that classes come from.
+"""Fit names of tools to model APIs, and find the names of the modules in which classes are defined.
 
 Libraries are recognised by the names of their modules, so that none has to be imported. A metaclass may
-define `__module__` as a property, which may raise; what the interpreter itself knows of a class does not.
+define `__module__` as a property that raises, so the name is read from the class by `type`'s own getter.
 
 Sources: Anthropic, "Implement tool use" (`^[a-zA-Z0-9_-]{1,64}$`); OpenAI, "Function calling" (the same). The
 specification allows more (2025-11-25, server/tools: 1 to 128 of `A-Za-z0-9_.-`).
@@ -17,7 +17,7 @@ from typing import Any, Final
 __all__ = ["MAX_NAME_CHARS", "is_builtin", "library_of", "marked_name", "module_of", "plain_name"]
 
 MAX_NAME_CHARS: Final = 64
-"""What model APIs take; they refuse a whole request for one longer name."""
+"""The longest name that model APIs accept. They refuse a whole request for one longer name."""
 
 _DIGEST_CHARS: Final = 8
 _UNFIT: Final = re.compile(r"[^A-Za-z0-9_-]", re.ASCII)
@@ -25,19 +25,19 @@ _MODULE: Final = type.__dict__["__module__"].__get__  # not `kind.__module__`, w
 
 
 def plain_name(name: str) -> str:
-    """Return a name with `_` in place of every character that model APIs refuse, whatever its length."""
+    """Replace every character that model APIs refuse in a name by `_`. The length stays as it is."""
     return _UNFIT.sub("_", name)
 
 
 def marked_name(name: str, whole: str) -> str:
-    """Return a name that fits, and that differs from others by a digest.
+    """Append a digest to a name, and cut the name where the result would be too long.
 
     Parameters
     ----------
     name : str
-        As from `plain_name`. It is cut where it is too long.
+        A name as `plain_name` returns it.
     whole : str
-        What the digest is of: all that tells the named thing from others.
+        The text to digest: everything that distinguishes the named object from others.
     """
     digest = hashlib.sha256(whole.encode("utf-8", "surrogatepass")).hexdigest()[:_DIGEST_CHARS]
     return f"{name[: MAX_NAME_CHARS - 1 - _DIGEST_CHARS]}_{digest}"
@@ -58,5 +58,5 @@ def library_of(kind: type) -> str:
 
 
 def is_builtin(value: Any) -> bool:
-    """Whether a value's class is Python's own, such as int or list: most values are of one."""
+    """Whether a value's class is built in, such as int or list. Most values have such a class."""
     return module_of(type(value)) == "builtins"

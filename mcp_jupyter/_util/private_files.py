@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Read, lock and atomically replace files that only their owner may open, JSON files above all.
+"""Read, lock and atomically replace files that only their owner may open, mainly JSON files.
 
-A file is read only if nobody else can have written or read it. It is written beside its place and then moved
-there, so a reader never sees half of it. `PrivateJsonFile` adds what its JSON must look like and which
-exception says what is wrong with it.
+A file is read only if its mode and owner keep other users from reading and writing it. A new file is written
+beside the old one and then moved to its place, so a reader never sees half of it. `PrivateJsonFile` adds a
+model for the JSON and an exception class.
 """
 
 from __future__ import annotations
@@ -38,10 +38,10 @@ __all__ = [
 T = TypeVar("T")
 
 LOCK_SECONDS: Final = 5.0
-"""How long to wait for a lock. The largest file is written in less; a process that takes longer hangs."""
+"""How long to wait for a lock. The largest file is written in less, so a process that takes longer hangs."""
 
 LOCK_POLL_SECONDS: Final = 0.01
-"""Between two attempts: the systems offer no wait that is bounded."""
+"""Between two attempts. Operating systems offer no bounded wait for a file lock."""
 
 _OTHERS_MAY: Final = stat.S_IRWXG | stat.S_IRWXO
 _NOFOLLOW: Final = getattr(os, "O_NOFOLLOW", 0)
@@ -61,7 +61,7 @@ class NotPrivate(OSError):
 
 
 def is_own(status: os.stat_result) -> bool:
-    """Whether a file belongs to the user of this process; on Windows, where owners differ, always."""
+    """Whether a file belongs to the user of this process; always true on Windows, which has no user ids."""
     return sys.platform == "win32" or status.st_uid == os.geteuid()
 
 
@@ -72,14 +72,14 @@ def _check_plain(status: os.stat_result) -> None:
 
 
 def read_plain(path: Path, limit: int) -> tuple[bytes, os.stat_result]:
-    """Read a plain file of at most `limit` bytes, whoever may read it; return its content and its status.
+    """Read a plain file of at most `limit` bytes, whatever its mode; return its content and its status.
 
     Raises
     ------
     NotPrivate
-        It is a link, a pipe, or something else than a plain file.
+        It is a link, a pipe, or another kind of file.
     OSError
-        It cannot be read, or has more bytes, which are not read then.
+        It cannot be read, or is larger.
     """
     _check_plain(path.lstat())
     with open(os.open(path, _READING), "rb") as file:
@@ -92,14 +92,14 @@ def read_plain(path: Path, limit: int) -> tuple[bytes, os.stat_result]:
 
 
 def read_private(path: Path, limit: int) -> bytes:
-    """Read a plain file of this user, of at most `limit` bytes, that nobody else may read or write.
+    """Read a plain file of at most `limit` bytes that only this user may read and write.
 
     Raises
     ------
     NotPrivate
         It is another kind of file, belongs to another user, or is open to others.
     OSError
-        It cannot be read, or has more bytes.
+        It cannot be read, or is larger.
     """
     data, status = read_plain(path, limit)
     if not is_own(status):
@@ -110,26 +110,30 @@ def read_private(path: Path, limit: int) -> bytes:
 
 
 def replace_file(path: Path, data: bytes, *, mode: int = 0o600, is_durable: bool = False) -> os.stat_result:
-    """Put a new file at `path`, at once or not at all.
+    """Replace the file at `path` atomically, or create it.
 
     Parameters
     ----------
+    path : Path
+        The file.
+    data : bytes
+        Its new content.
     mode : int
         Its permissions.
     is_durable : bool
-        Whether to wait until the disk has it, so that it survives a loss of power.
+        Whether to wait until the disk has the content, so that it survives a loss of power.
 
     Returns
     -------
     os.stat_result
-        Of the new file.
+        The status of the new file, before a change of its mode.
 
     Raises
     ------
     NotPrivate
-        What is there now is not a plain file.
+        The path exists and is not a plain file.
     OSError
-        It cannot be written.
+        The file cannot be written.
     """
     with suppress(FileNotFoundError):
         _check_plain(path.lstat())
@@ -151,12 +155,12 @@ def replace_file(path: Path, data: bytes, *, mode: int = 0o600, is_durable: bool
 
 
 def make_private_directory(directory: Path) -> None:
-    """Make a directory, and those above it that are missing, for this user only.
+    """Create a directory and its missing parents, for this user only.
 
     Raises
     ------
     OSError
-        It cannot be made.
+        One of them cannot be created.
     """
     for folder in reversed((directory, *directory.parents)):
         if not folder.exists():
@@ -164,15 +168,15 @@ def make_private_directory(directory: Path) -> None:
 
 
 class FileLock:
-    """Keeps other writers away from a file: `with FileLock(path):`, on an event loop `async with`.
+    """Excludes other writers of a file: `with FileLock(path):`, on an event loop `async with`.
 
-    It excludes other processes and other threads, each for as long as the body runs. The system takes the
-    lock back from a process that dies. Where a file system has no locks the body runs without one.
+    Other processes and other threads wait while the body runs. The system releases the lock of a process that
+    dies. On a file system without locks the body runs without one.
 
     Parameters
     ----------
     path : Path
-        The file that is written. The lock is a file beside it, which goes with the lock.
+        The file that is written. The lock is a file beside it, which is removed with the lock.
 
     Raises
     ------
@@ -196,7 +200,7 @@ class FileLock:
         self._release()
 
     async def __aenter__(self) -> None:
-        from anyio import sleep  # here: most programs that write files have no event loop
+        from anyio import sleep  # here: most programs that write files do not use anyio
 
         for _ in self._attempts():
             await sleep(LOCK_POLL_SECONDS)
@@ -222,7 +226,7 @@ class FileLock:
         return False
 
     def _is_in_place(self, descriptor: int) -> bool:
-        # The holder before removes the file: what was opened earlier is then a lock that nobody else sees.
+        # The previous holder removes the lock file: a file opened before that locks nothing for others.
         try:
             return os.path.samestat(os.fstat(descriptor), self._path.lstat())
         except FileNotFoundError:
@@ -230,11 +234,11 @@ class FileLock:
 
     def _release(self) -> None:
         descriptor, self._descriptor = self._descriptor, -1
-        if sys.platform == "win32":  # an open file cannot be removed there: one that others wait for stays
+        if sys.platform == "win32":  # an open file cannot be removed there, so close first; it may remain
             os.close(descriptor)
         with suppress(OSError):
             self._path.unlink()
-        if sys.platform != "win32":  # after its removal, so that nobody takes a lock that is about to go
+        if sys.platform != "win32":  # after the removal, so that no other process locks the removed file
             os.close(descriptor)
 
 
@@ -242,7 +246,7 @@ if sys.platform == "win32":
     import msvcrt
 
     def _lock(descriptor: int) -> bool:
-        """Lock an open file; whether nobody else has it locked."""
+        """Try to lock an open file; return False when another process or thread has the lock."""
         try:
             msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
         except PermissionError:
@@ -255,7 +259,7 @@ else:
     import fcntl
 
     def _lock(descriptor: int) -> bool:
-        """Lock an open file; whether nobody else has it locked."""
+        """Try to lock an open file; return False when another process or thread has the lock."""
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -272,24 +276,24 @@ _adapter: Final[Callable[[Any], TypeAdapter[Any]]] = cache(TypeAdapter)
 class PrivateJsonFile(Generic[T]):
     """A private file with one JSON value.
 
-    Every method blocks on the file system, and `locked` for up to `LOCK_SECONDS` on other processes: an event
-    loop calls them on a worker thread.
+    Every method blocks on the file system, and `locked` for up to `LOCK_SECONDS` on other processes. Async
+    code calls them on a worker thread.
 
     Parameters
     ----------
     path : Path
-        Its directory is made, for this user only, when the file is first written.
+        The file. Its directory is created, for this user only, when the file is first written.
     model : type
-        What the value must be: anything that `pydantic.TypeAdapter` takes. It is read strictly.
+        The type of the value: anything that `pydantic.TypeAdapter` accepts. Values are validated strictly.
     max_bytes : int
-        A larger file is not read.
+        The size in bytes above which a file is refused.
     error : exception class
-        What every method raises, with a message that names the file and says what is wrong.
+        The exception that every method raises. Its message names the file and the problem.
     remedy : str
         The end of that message for a file that cannot be read: a sentence that says what to do.
     is_renewable : bool
-        Whether the content is made anew where it is lost. A damaged file then counts as none, and a write
-        does not wait for the disk.
+        Whether the content can be made anew when it is lost. A damaged file then counts as missing, and a
+        write does not wait for the disk.
     """
 
     path: Path
@@ -300,7 +304,7 @@ class PrivateJsonFile(Generic[T]):
     is_renewable: bool = False
 
     def read(self) -> T | None:
-        """Read the value; None when there is no file."""
+        """Read the value; return None when the file does not exist."""
         try:
             data = read_private(self.path, self.max_bytes)
         except FileNotFoundError:
@@ -312,7 +316,7 @@ class PrivateJsonFile(Generic[T]):
         except ValidationError as exc:
             if self.is_renewable:
                 return None
-            # Without the input: it may hold what is not for logs.
+            # Without the input, which may hold secrets that must not get into logs.
             first = exc.errors(include_url=False, include_input=False, include_context=False)[0]
             where = ".".join(map(str, first["loc"])) or "content"
             raise self.error(
@@ -322,14 +326,14 @@ class PrivateJsonFile(Generic[T]):
         return value
 
     def write(self, value: T) -> None:
-        """Replace the value, whatever it was."""
+        """Replace the value."""
         with self._reporting():
             make_private_directory(self.path.parent)
             replace_file(self.path, _adapter(self.model).dump_json(value), is_durable=not self.is_renewable)
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Keep other writers away while the body reads the value and writes the changed one."""
+        """Exclude other writers while the body reads the value and writes the changed one."""
         lock = FileLock(self.path)
         with self._reporting():
             make_private_directory(self.path.parent)
@@ -340,7 +344,7 @@ class PrivateJsonFile(Generic[T]):
             lock.__exit__()
 
     def remove(self) -> None:
-        """Remove the file, if there is one."""
+        """Remove the file if it exists."""
         with self._reporting():
             self.path.unlink(missing_ok=True)
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Tasks that live as long as a block of code, tasks whose failure ends no other, and a queue with a task.
+"""Helpers for tasks: a task group for a block of code, isolated failures, and a queue of notifications.
 
-`owned_tasks` hides nothing of what its block raises. `guarded`, `FailureLog` and `NoticeQueue` are the
+`owned_tasks` raises the exceptions of its block unchanged. `guarded`, `FailureLog` and `NoticeQueue` are the
 boundaries where a task's exception is logged instead of raised.
 """
 
@@ -23,7 +23,17 @@ log = logging.getLogger(__name__)
 
 
 async def guarded(what: str, work: Callable[..., Awaitable[object]], *args: object) -> None:
-    """Run `work` as the top of a task: log what it raises, so that its group and the other tasks go on."""
+    """Run `work` as the top of a task: log its exception, so that the other tasks of the group go on.
+
+    Parameters
+    ----------
+    what : str
+        The work, as the subject of a sentence.
+    work : async function
+        The function to run.
+    *args
+        Its arguments.
+    """
     try:
         await work(*args)
     except Exception:  # the top of a task
@@ -33,7 +43,7 @@ async def guarded(what: str, work: Callable[..., Awaitable[object]], *args: obje
 class FailureLog:
     """The boundary around each round of periodic work: `with failures:`.
 
-    An exception ends the round and is logged, each once until a round succeeds.
+    An exception ends the round and is logged, unless the round before ended with the same one.
 
     Parameters
     ----------
@@ -62,7 +72,7 @@ class FailureLog:
 
 @asynccontextmanager
 async def owned_tasks() -> AsyncIterator[TaskGroup]:
-    """A task group whose tasks end with the body, and that does not wrap what the body raises.
+    """Open a task group that ends its tasks with the body, and does not wrap exceptions of the body.
 
     A plain task group turns every exception of its body into an exception group, so that
     ``except McpError`` around a client would not catch an `McpError`.
@@ -78,7 +88,7 @@ async def owned_tasks() -> AsyncIterator[TaskGroup]:
         if failure is not None:
             raise failure
     finally:
-        del failure  # it holds this frame, and this frame would hold it
+        del failure  # its traceback refers to this frame: else they would form a cycle
 
 
 class _Notice(Protocol):
@@ -90,10 +100,10 @@ NoticeT = TypeVar("NoticeT", bound=_Notice)
 
 
 class NoticeQueue(Generic[NoticeT]):
-    """Give notifications to one function, in order and one after the other. One event loop's thread uses it.
+    """Passes notifications to one function, in order and one at a time. For the thread of one event loop.
 
-    A flood drops the oldest ones, so memory is bounded. What the function raises is logged and ends nothing,
-    because no sender of a notification waits for an answer.
+    In a flood the oldest notifications are dropped, so memory is bounded. Exceptions of the function are
+    logged and end nothing, because notifications have no response that could report them.
 
     Parameters
     ----------
@@ -109,12 +119,12 @@ class NoticeQueue(Generic[NoticeT]):
         self._arrived = anyio.Event()
 
     def put(self, notice: NoticeT) -> None:
-        """Keep a notification for `run`."""
+        """Append a notification for `run`."""
         self._waiting.append(notice)
         self._arrived.set()
 
     async def run(self) -> None:
-        """Handle what was put, until cancelled."""
+        """Handle the notifications until cancelled."""
         while True:
             await self._arrived.wait()
             self._arrived = anyio.Event()
@@ -122,7 +132,7 @@ class NoticeQueue(Generic[NoticeT]):
                 await self.handle(self._waiting.popleft())
 
     async def handle(self, notice: NoticeT) -> None:
-        """Handle one notification now, before those that wait."""
+        """Handle one notification at once, ahead of the queue."""
         try:
             await self._handle(notice)
         except anyio.get_cancelled_exc_class():

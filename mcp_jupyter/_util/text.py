@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Make foreign text safe to show, and hold the limits of what is shown.
+"""Make foreign text safe to show, and define the limits of what is shown.
 
 Foreign text may hold escape sequences, which a terminal obeys, bidirectional controls, which reorder a line,
-and invisible characters, which carry instructions to a model past the user. Escape sequences are removed. All
-other such characters are replaced by their number, as in ⟨U+202E⟩ (SECURITY, T30).
+and invisible characters, which can carry instructions to a model that the user does not see. Escape sequences
+are removed. All other such characters are replaced by their number, as in ⟨U+202E⟩.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ MAX_BLOCK_CHARS: Final = 50_000
 _SEQUENCES: Final = re.compile(
     r"(?:\x1b\[|\x9b)[0-?]*+[ -/]*+[@-~]?"  # CSI, also one that never ends
     r"|(?:\x1b[\]PX^_]|[\x90\x98\x9d-\x9f])[^\x07\x18\x1a\x1b\x90-\x9f\r\n]*+(?:\x07|\x1b\\|\x9c)"  # OSC, ...
-    r"|\x1b[\]PX^_]|[\x90\x98\x9d-\x9f]"  # one of those without an end: its text is text
+    r"|\x1b[\]PX^_]|[\x90\x98\x9d-\x9f]"  # one of those without an end: the text after it stays
     r"|\x1b[ -/]*+[0-~]"  # every other escape sequence (ECMA-48)
 )
 
@@ -59,20 +59,22 @@ _HIDDEN: Final = re.compile(
     r"\U00013430-\U00013455\U0001bca0-\U0001bca3\U0001d173-\U0001d17a"  # hieroglyphs, shorthand, music
     r"\U00040000-\U0010ffff]"  # unassigned planes, tags, variations, private use
 )
-"""Characters that a terminal obeys, or that may be shown as nothing or as anything."""
+"""Characters that a terminal obeys, that are invisible, or whose look differs between systems."""
 
 _SCRIPTS: Final = (
     r"\u0600-\u180a\u180f-\u1fff\u2070-\u3163\u3165-\ud7ff\uf900-\ufdff\ufe10-\ufefe\uff00-\uff9f"
     r"\U00010000-\U000dffff"
 )
-"""Scripts that use joiners (Arabic, those of India) and emoji."""
+"""Scripts that use joiners (Arabic and those of India), and emoji."""
 
 
 def safe_block(text: str, limit: int | None = MAX_BLOCK_CHARS) -> str:
-    r"""Return text of several lines with nothing in it that is obeyed or unseen.
+    r"""Return text of several lines without characters that a terminal obeys or a reader does not see.
 
     Parameters
     ----------
+    text : str
+        Foreign text.
     limit : int or None
         Characters that are kept; if there are more, a last line says how many. None keeps all.
 
@@ -101,9 +103,9 @@ def _mark(match: re.Match[str]) -> str:
 
 @cache  # it takes 12 ms to compile, and few texts need it
 def _needed() -> re.Pattern[str]:
-    """Return what matches joiners and variation selectors where they change how a letter or an emoji looks.
+    """Compile a pattern for joiners and variation selectors that change how a letter or an emoji looks.
 
-    Elsewhere they only carry data.
+    Elsewhere they are invisible and may hide data.
     """
     return re.compile(
         rf"(?<=[{_SCRIPTS}\ufe0f])[\u200c\u200d](?=[{_SCRIPTS}])"
@@ -113,13 +115,13 @@ def _needed() -> re.Pattern[str]:
 
 
 def safe_line(text: str, limit: int = MAX_LINE_CHARS) -> str:
-    """Return the beginning of a text as one line of at most `limit` characters, made safe like a block."""
+    """Return the beginning of a text as one line of at most `limit` characters, safe as in `safe_block`."""
     line = " ".join(safe_block(text[: 4 * limit], 4 * limit).split())
     return line if len(text) <= 4 * limit and len(line) <= limit else f"{line[: limit - 1]}…"
 
 
 def is_safe_line(text: str) -> bool:
-    """Return whether `safe_line` leaves a text of any length as it is."""
+    """Whether `safe_line` with a sufficient limit returns the text unchanged."""
     return safe_line(text, len(text) + 1) == text
 
 
@@ -130,5 +132,5 @@ def join_names(names: Iterable[str]) -> str:
 
 
 def shorten(text: str, limit: int = MAX_LINE_CHARS, end: int = 0) -> str:
-    """Return at most `limit` characters of a text, the last `end` of them from its end, unchanged."""
+    """Shorten a text to `limit` characters, of which the last `end` are those of its end."""
     return text if len(text) <= limit else f"{text[: max(limit - end - 1, 0)]}…{text[len(text) - end :]}"
