@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What serving and calling share in IPython: arguments of magics, cards, the notebook's identity."""
+"""IPython code that `kernel` and `notebook_client` share: arguments of magics, cards, identity, questions."""

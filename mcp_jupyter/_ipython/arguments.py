@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The options of the magics, and their parsing: one clear line for a mistake, help on request."""
+"""Define and parse the options of the magics. A mistake becomes an error of one line."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 def argument(*flags: str, **said: Any) -> Any:
-    """One option, as `argparse.ArgumentParser.add_argument` takes it."""
+    """Define one option, with the parameters of `argparse.ArgumentParser.add_argument`."""
     return _argument(*flags, **said)
 
 
@@ -59,7 +59,7 @@ def _text(*flags: str, help: str, metavar: str = "TEXT") -> Any:
 
 
 def seconds(text: str) -> float:
-    """A positive number of seconds, as an option takes it."""
+    """Convert an option's text to seconds, more than 0 and at most a day."""
     value = float(text)
     if not 0 < value <= 86400:
         raise argparse.ArgumentTypeError("give seconds, more than 0 and at most 86400")
@@ -67,7 +67,7 @@ def seconds(text: str) -> float:
 
 
 def characters(text: str) -> int:
-    """A number of characters, as an option takes it."""
+    """Convert an option's text to a number of characters, 1,000 to 50,000,000."""
     value = int(text)
     if not 1000 <= value <= 50_000_000:
         raise argparse.ArgumentTypeError("give characters, 1000 to 50000000")
@@ -75,7 +75,7 @@ def characters(text: str) -> int:
 
 
 def port(text: str) -> int:
-    """A port, as an option takes it."""
+    """Convert an option's text to a port, 0 to 65535."""
     value = int(text)
     if not 0 <= value < 65536:
         raise argparse.ArgumentTypeError("give a port, 0 to 65535")
@@ -86,7 +86,7 @@ HELP = (argument("-h", "--help", action="store_true", help="show this text"),)
 
 
 def describing(name: str, description: str = "the docstring") -> tuple[Any, ...]:
-    """The options that describe what is served, with their defaults."""
+    """Return the options that describe a tool, resource or prompt; their help texts name the defaults."""
     return (
         _text("--name", help=f"the name that clients see (default: {name})", metavar="NAME"),
         _text("--title", help="a title for people"),
@@ -151,7 +151,7 @@ HTTP = (
 
 
 class _HelpFormatter(argparse.RawDescriptionHelpFormatter):
-    """Plain text: the formatter of IPython writes reStructuredText, and one percent sign for every magic."""
+    """Writes plain text. IPython's writes reStructuredText, and one percent sign for every magic."""
 
     def add_usage(self, usage: str | None, actions: Any, groups: Any, prefix: str | None = None) -> None:
         super().add_usage(usage, actions, groups, "Usage: " if prefix is None else prefix)
@@ -169,12 +169,17 @@ def magic(
     *groups
         The options, in the order of the help text.
     usage : str
-        How it is written, in one line or several; the first word of the first is its name in messages.
+        The usage text, of one line or several. Its first word is the magic's name in messages.
     example : str
         One or more complete lines or cells.
     expand : bool
-        Whether `$name` and `{expression}` in its line are filled in, as IPython does. Not where braces are
-        a URI template's: data://{name} must not become data://1.
+        Whether IPython replaces `$name` and `{expression}` in the magic's line. False where a line may have a
+        URI template: data://{name} must not become data://1.
+
+    Returns
+    -------
+    callable
+        The decorator of the method.
     """
     lines = usage.splitlines()
     shown = f"\n{' ' * len('Usage: ')}".join(lines).replace("%", "%%")  # argparse fills in %(prog)s
@@ -196,23 +201,23 @@ def magic(
 
 
 def parse(magic: Callable[..., Any], line: str) -> argparse.Namespace | None:
-    """A magic's line; None when it asked for help, which has been printed.
+    """Parse a magic's line. If it asks for help, print the help and return None.
 
     Raises
     ------
     UsageError
-        One line: what is wrong with the options.
+        The options are wrong. The message is one line.
     """
     return parse_words(magic, words_of(magic, line))
 
 
 def words_of(magic: Callable[..., Any], line: str) -> list[str]:
-    """A magic's line in words, as a shell would split it.
+    """Split a magic's line into words, as a shell would.
 
     Raises
     ------
     UsageError
-        A quotation does not end.
+        A quotation mark is not closed.
     """
     try:
         return shlex.split(line)
@@ -228,7 +233,7 @@ def wants_help(words: Iterable[str]) -> bool:
 
 
 def parse_words(magic: Callable[..., Any], words: list[str]) -> argparse.Namespace | None:
-    """A magic's words (see `parse`)."""
+    """Parse a magic's line that is already split into words (see `parse`)."""
     parser: MagicArgumentParser = magic.parser  # type: ignore[attr-defined]
     if wants_help(words):
         print(parser.format_help())
@@ -241,7 +246,7 @@ def parse_words(magic: Callable[..., Any], words: list[str]) -> argparse.Namespa
 
 
 def tool_hints(args: argparse.Namespace) -> ToolAnnotations | None:
-    """Only what was said: an absent hint means "unknown", which clients treat with care.
+    """Return the hints that were given; None without any. Clients treat an absent hint as "unknown".
 
     Raises
     ------
@@ -261,7 +266,7 @@ def tool_hints(args: argparse.Namespace) -> ToolAnnotations | None:
 
 
 def no_such(what: str, name: str, known: Iterable[str]) -> UsageError:
-    """The error for a name that is not there; offers what comes close."""
+    """Make the error for an unknown name. It suggests similar names."""
     known = sorted(known)
     close = get_close_matches(name, known, n=3)
     hint = f" Did you mean {', '.join(close)}?" if close else ""

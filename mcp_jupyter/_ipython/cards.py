@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What the magics show: a compact card, as HTML and as text that is the same from run to run.
+"""The cards that magics display: a heading and a table, as HTML and as text.
 
-A card never has a port, an id, a time, an address in memory or a token, so a notebook's outputs compare
-equal. Its HTML needs no script, no style sheet and nothing from elsewhere: it looks the same in a notebook
-that is not trusted, where JupyterLab keeps only a list of inline styles. Colours are those of the theme.
+A card never has a port, an id, a time, a memory address or a token, so that a notebook's outputs compare
+equal from run to run. Its HTML needs no scripts, style sheets or other files, so it looks the same in an
+untrusted notebook, where JupyterLab keeps only certain inline styles. Colours are those of the theme.
 """
 
 from __future__ import annotations
@@ -23,15 +23,15 @@ from ..server.fastmcp.signatures import signature_of
 
 __all__ = ["FRAME", "NOTE", "ROW", "TABLE", "Card", "inert", "show", "signature_text", "unhinted"]
 
-# Each of these is on the list of JupyterLab's sanitiser, in the way it is written. They undo what
-# notebooks do to every table: stripes, right alignment, centring.
+# JupyterLab's sanitiser allows each of these styles, in exactly this notation. They undo the stripes, the
+# right alignment and the centring that notebooks give every table.
 FRAME: Final = "border-left:3px solid #f37726;padding:2px 10px;margin:2px 0"
 TABLE: Final = "margin:0;border-collapse:collapse"
 ROW: Final = "background:transparent"
 _NAME: Final = "padding:2px 12px 2px 0;text-align:left;vertical-align:top"
 _TEXT: Final = "padding:2px 0;text-align:left;vertical-align:top;opacity:.75"
 _ROOM: Final = "min-width:12em"
-"""What a signature and what is said of it take at least: else the longer one leaves the other no room."""
+"""The least width of a signature and of the text beside it. Else the longer one would take all the room."""
 _CODE: Final = "background:transparent;padding:0;font-family:inherit;white-space:pre-wrap"
 NOTE: Final = "opacity:.75"
 
@@ -45,10 +45,11 @@ class Card:
     Attributes
     ----------
     heading : str
+        The heading.
     lines : sequence of (str, str, ...)
-        A name, and what is said of it, each on a line of its own: of a longer text, the first line.
+        A name and texts about it, each text on a line of its own. Only the first line of a text is shown.
     note : str
-        A last sentence, for what the person may want to do next; a command in it stands between backticks.
+        A last sentence, on what the user may want to do next. Commands in it are between backticks.
     """
 
     heading: str
@@ -85,15 +86,15 @@ def _row(name: str, texts: Sequence[str]) -> str:
 
 
 def inert(text: str) -> str:
-    """Return foreign text as HTML that is only text.
+    """Return foreign text as HTML that shows it as text.
 
-    JupyterLab sets TeX in whatever HTML it shows, and TeX can hold links and styles. It leaves `code` alone.
+    JupyterLab renders TeX in all HTML except `code`, and TeX can hold links and styles.
     """
     return f'<code style="{_CODE}">{html.escape(safe_block(text))}</code>'
 
 
 def show(card: Card) -> None:
-    """Display a card in the cell that runs."""
+    """Display a card in the running cell."""
     display(card)
 
 
@@ -105,7 +106,7 @@ def _first_line(text: str) -> str:
 
 
 def unhinted(function: Callable[..., Any]) -> list[str]:
-    """The parameters of a function that have no type hint."""
+    """Return the names of a function's parameters that have no type hint."""
     try:
         parameters = signature_of(function).parameters.values()
     except (TypeError, ValueError):
@@ -114,10 +115,10 @@ def unhinted(function: Callable[..., Any]) -> list[str]:
 
 
 def signature_text(function: Callable[..., Any]) -> str:
-    """A function's signature for a person: types without their modules, and of defaults the plain ones.
+    """Return a function's signature as text, with types without their modules and only plain defaults.
 
-    A type's module is another one in another version of its library (`pandas.core.frame`), and what
-    stands for a default may have an address in memory.
+    The module of a type differs between versions of its library (`pandas.core.frame`), and the repr of a
+    default may have a memory address.
     """
     try:
         signature = signature_of(function)
@@ -142,7 +143,7 @@ class _Verbatim:
 
 
 _MODULES: Final = re.compile(r"""('[^']*'|"[^"]*")|\b(?:[^\W\d]\w*\.)+(?=[^\W\d])""")
-"""Dotted prefixes of names; quoted text, as in Literal['sales.csv'], is matched to be left alone."""
+"""Dotted prefixes of names. Quoted text, as in Literal['sales.csv'], is matched too, and kept."""
 
 
 def _annotation(annotation: Any) -> Any:

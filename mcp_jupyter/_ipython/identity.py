@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Which kernel this is, and which notebook it runs. Reads what Jupyter and editors leave for a kernel."""
+"""Find out the kernel's id and the path of its notebook, from what Jupyter and editors give a kernel."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ SESSION_NAME: Final = "JPY_SESSION_NAME"
 
 _CONNECTION_FILE: Final = re.compile(r"kernel-(?P<id>[A-Za-z0-9_\-]{1,128})\.json")
 _OF_SERVER: Final = re.compile(r"kernel-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\.json")
-"""Servers name their kernels' connection files so; other programs use other names."""
+"""The form that servers use for the connection files of their kernels. Other programs use other names."""
 
 _GATEWAY_VARIABLES: Final = ("KERNEL_GATEWAY", "KERNEL_ID", "EG_RESPONSE_ADDRESS", "GP_RESPONSE_ADDRESS")
-"""Of Jupyter Kernel Gateway, Enterprise Gateway and Gateway Provisioners."""
+"""Environment variables that Jupyter Kernel Gateway, Enterprise Gateway and Gateway Provisioners set."""
 
 _LAUNCHER: Final = "JPY_PARENT_PID"
-"""The environment variable in which `jupyter_client` gives a kernel the process that launched it."""
+"""The environment variable in which `jupyter_client` gives a kernel the id of its launcher's process."""
 
 _KERNEL_ID: Final = re.compile(r"[A-Za-z0-9_\-]{1,128}")
 
@@ -37,21 +37,22 @@ _IN_NAMESPACE: Final = ("__vsc_ipynb_file__", "PAPERMILL_INPUT_PATH")
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """A kernel's id, which outlives its restarts, and its notebook's path, where that is known."""
+    """A kernel's id, which stays the same when it restarts, and its notebook's path, or None."""
 
     kernel_id: str
     path: str | None = None
 
     @property
     def name(self) -> str:
-        """The notebook's file name without its ending, else "notebook"."""
+        """The notebook's file name without its extension; "notebook" when the path is unknown."""
         return PurePath(self.path).stem if self.path else "notebook"
 
     @property
     def file(self) -> str | None:
-        """The real path of the notebook's file; what was said of it where there is no such file.
+        """The real path of the notebook's file; the path as given where no such file is found.
 
-        A relative path begins at a root that is not known here; kernels start beside their notebook.
+        A relative path is tried from the working directory, and its last part too, because kernels start in
+        the folder of their notebook. The root that the path is relative to is unknown here.
         """
         if self.path is None or os.path.isabs(self.path):
             return self.path and os.path.realpath(self.path)
@@ -60,11 +61,16 @@ class Identity:
 
 
 def identify(namespace: Mapping[str, Any]) -> Identity:
-    """The identity of the kernel this process is.
+    """Return the identity of this kernel.
 
     The kernel's id is in the name of its connection file. The notebook's path is in `JPY_SESSION_NAME`
     (Jupyter Server sets it), or in the namespace: `__vsc_ipynb_file__` (VS Code), `PAPERMILL_INPUT_PATH`
     (``papermill --inject-paths``).
+
+    Parameters
+    ----------
+    namespace : mapping
+        The notebook's namespace.
     """
     said = [os.environ.get(SESSION_NAME), *(namespace.get(name) for name in _IN_NAMESPACE)]
     paths = [path for path in said if path and isinstance(path, str)]
@@ -72,21 +78,21 @@ def identify(namespace: Mapping[str, Any]) -> Identity:
 
 
 def why_unreachable(runtime_dir: Path) -> str:
-    """Why the Jupyter Server that has this kernel cannot reach it: the end of a sentence. Empty when it can.
+    """Return why the kernel's Jupyter Server cannot reach it, as the end of a sentence; empty when it can.
 
-    The kernel writes where it listens to its own runtime directory; the server looks in that of the server.
-    What the launch of a kernel leaves behind tells whether that is one directory on one machine.
+    The kernel writes its address to its own runtime directory, and the server looks in the server's. The
+    environment of a kernel and its connection file tell whether both are one directory on one machine.
 
     Parameters
     ----------
     runtime_dir : Path
-        The kernel's.
+        The kernel's runtime directory.
     """
     if any(os.environ.get(name) for name in _GATEWAY_VARIABLES):
         return "it was started through a gateway, on another machine or for another user"
     file = _connection_file()
     if file is None or _OF_SERVER.fullmatch(file.name) is None:
-        return ""  # no server has it: a console, an editor, `jupyter execute`
+        return ""  # started without a server: by a console, an editor, `jupyter execute`
     if os.path.realpath(file.parent) != os.path.realpath(runtime_dir):
         return (
             f"its Jupyter runtime directory is {runtime_dir}, and the server's is {file.parent} "
@@ -98,13 +104,13 @@ def why_unreachable(runtime_dir: Path) -> str:
 
 
 def _launched_here() -> bool:
-    """Whether the process that launched this kernel is one of those above it."""
+    """Whether the process that launched this kernel is one of its parent processes."""
     import psutil
 
     try:
         return any(str(parent.pid) == os.environ.get(_LAUNCHER) for parent in psutil.Process().parents())
     except psutil.Error:
-        return True  # it cannot be found out
+        return True  # unknown: assume that it is
 
 
 def _connection_file() -> Path | None:
@@ -113,7 +119,7 @@ def _connection_file() -> Path | None:
     try:
         return Path(get_connection_file())
     except (RuntimeError, MultipleInstanceError):
-        # This process is not a kernel. Plain IPython has an application of another kind.
+        # This process is not a kernel. Plain IPython has an application of another class.
         return None
 
 
@@ -130,7 +136,7 @@ def _kernel_id() -> str:
 
 
 def cell_id(shell: InteractiveShell) -> str | None:
-    """Which cell runs, where the front end says it (JupyterLab and VS Code do)."""
+    """Return the id of the running cell; None unless the front end sends it (JupyterLab and VS Code do)."""
     message = shell.get_parent() if hasattr(shell, "get_parent") else None
     metadata = message.get("metadata") if isinstance(message, Mapping) else None
     cell = metadata.get("cellId") if isinstance(metadata, Mapping) else None

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The private and undocumented names of IPython and ipykernel that this package uses, behind small functions.
+"""Wrap the private and undocumented names of IPython and ipykernel that this package uses in small functions.
 
-No other file uses one of these names. `tests/test_private_names.py` sees to that, and has a canary for each
-name: it says which name a new version lacks. Then only this file has to change. Both packages have an upper
-bound in pyproject.toml, because a name may go in any major version.
+No other file uses these names. `tests/test_private_names.py` checks that, and has a canary for each name,
+which fails when a new version lacks it. Then only this file has to change. Both packages have an upper bound
+in pyproject.toml, because any major version may drop a name.
 """
 
 from __future__ import annotations
@@ -47,13 +47,13 @@ M = TypeVar("M", bound=Magics)
 # -- methods that are replaced on an object ------------------------------------------------------------
 
 INPUT_REQUEST: Final = "_input_request"
-"""Of the kernel: `input()` and `getpass()` end there, and a call must not wait for the keyboard."""
+"""A method of the kernel, which `input()` and `getpass()` call. A call must not wait for the keyboard."""
 
 PUBLISH_STATUS: Final = "_publish_status"
-"""Of the kernel: it sends "busy" and "idle", which must not contradict what is sent for calls."""
+"""A method of the kernel, which sends "busy" and "idle". They must agree with the status sent for calls."""
 
 SHOW_TRACEBACK: Final = "_showtraceback"
-"""Of the shell: the error of a cell that a call runs (`run_cell`) belongs to the call."""
+"""A method of the shell. The error of a cell that a call runs (`run_cell`) belongs to the call."""
 
 _NOTHING: Final = object()
 
@@ -68,12 +68,12 @@ class Replacement:
     name : str
         The name of the method.
     method : callable
-        Stands in its place.
+        The replacement.
 
     Attributes
     ----------
     original : callable
-        The method as it was.
+        The replaced method.
     """
 
     def __init__(self, owner: Any, name: str, method: Any) -> None:
@@ -85,7 +85,7 @@ class Replacement:
         setattr(owner, name, method)
 
     def undo(self) -> None:
-        """Put the original back, unless somebody has replaced the method since: theirs may call ours."""
+        """Put the original back, unless other code has replaced the method since: it may call ours."""
         if vars(self._owner).get(self._name) is not self._method:
             return
         if self._before is _NOTHING:
@@ -98,12 +98,12 @@ class Replacement:
 
 
 def has_kernel(shell: InteractiveShell) -> bool:
-    """Whether the shell belongs to a Jupyter kernel: plain IPython's has no `kernel`."""
+    """Whether the shell belongs to a Jupyter kernel. That of plain IPython lacks `kernel`."""
     return getattr(shell, "kernel", None) is not None
 
 
 def main_loop(shell: InteractiveShell) -> asyncio.AbstractEventLoop | None:
-    """The loop of the kernel's main thread, on which calls run; None while the kernel starts."""
+    """Return the loop of the kernel's main thread, on which calls run; None while the kernel starts."""
     io_loop = getattr(getattr(shell, "kernel", None), "io_loop", None)
     loop: asyncio.AbstractEventLoop | None = getattr(io_loop, "asyncio_loop", None)
     return loop
@@ -115,10 +115,10 @@ def gui_has_main_thread(kernel: Any) -> bool:
 
 
 def leave_gui(kernel: Any) -> None:
-    """Have a GUI's event loop give way to asyncio's: it does so for a message to the shell.
+    """Make a GUI's event loop give way to asyncio's, as it does for each message to the shell.
 
-    This message is one that ipykernel sends itself, and that has no other effect. While ipykernel drops cells
-    after an error, it has sent one already.
+    The message sent here is one that ipykernel itself sends and that has no other effect. While ipykernel
+    drops cells after an error, it has already sent one.
     """
     if not kernel._aborting:
         send = kernel._post_dummy_stop_aborting_message
@@ -126,13 +126,13 @@ def leave_gui(kernel: Any) -> None:
 
 
 def publish(kernel: Any, kind: str, content: Mapping[str, Any], parent: Any) -> None:
-    """Send a message on IOPub for any request, from any thread; `send_response` knows only the last one."""
+    """Send a message on IOPub for any request, from any thread. `send_response` uses the last request."""
     topic = "status" if kind == "status" else "display_data"
     kernel.session.send(kernel.iopub_socket, kind, content, parent=parent, ident=kernel._topic(topic))
 
 
 def shell_main_code() -> CodeType:
-    """The code that runs all requests of front ends: its frame marks where a call's own code ends."""
+    """Return the code object that runs front ends' requests. Its frame marks where a call's own code ends."""
     from ipykernel.kernelbase import Kernel  # plain IPython starts without ipykernel
 
     return Kernel.shell_main.__code__
@@ -142,30 +142,30 @@ def shell_main_code() -> CodeType:
 
 
 def run_code_code() -> CodeType:
-    """The code that runs a cell: its frame on the stack tells that a cell's code has the thread."""
+    """Return the code object that runs a cell. Its frame on the stack shows that a cell has the thread."""
     return InteractiveShell.run_code.__code__
 
 
 def number_of_running_cell(shell: InteractiveShell) -> int | None:
-    """The number of the cell that runs; None before a cell runs, and when it has run another one."""
+    """Return the number of the running cell; None before a cell runs, and after it has run another cell."""
     running = shell.displayhook.exec_result
     return None if running is None else running.execution_count
 
 
 def rendered_traceback(shell: InteractiveShell, error: BaseException, frames: Any) -> list[str]:
-    """An error as IPython shows it, from the given frames on: `showtraceback` shows those of magics too."""
+    """Render an error as IPython does, from the given frames on. `showtraceback` adds those of magics."""
     shown: list[str] = shell.InteractiveTB.structured_traceback(type(error), error, frames, tb_offset=0)
     return shown
 
 
 def rendered_syntax_error(shell: InteractiveShell, error: SyntaxError, frames: Any) -> list[str]:
-    """A syntax error as IPython shows it, with the given frames (as `traceback.extract_tb` gives them)."""
+    """Render a syntax error as IPython does, with the given frames (of `traceback.extract_tb`)."""
     shown: list[str] = shell.SyntaxTB.structured_traceback(type(error), error, frames)
     return shown
 
 
 def sources_of_cells(shell: InteractiveShell) -> list[str]:
-    """The source of each cell that ran, by its number; that of number 0 is empty."""
+    """Return the sources of the cells that ran, by number. Number 0 is empty."""
     history: Any = shell.history_manager
     return list(history.input_hist_raw)
 
@@ -173,14 +173,14 @@ def sources_of_cells(shell: InteractiveShell) -> list[str]:
 def history_of_cell(
     shell: InteractiveShell, number: int
 ) -> tuple[list[Mapping[str, Any]], Mapping[str, Any]]:
-    """The MIME bundles that a cell has put out, and its error; IPython keeps both since version 9."""
+    """Return the MIME bundles of a cell's outputs, and its error. IPython keeps both since version 9."""
     history = shell.history_manager
     outputs = [each.bundle for each in list(getattr(history, "outputs", {}).get(number, ()))]
     return outputs, getattr(history, "exceptions", {}).get(number) or {}
 
 
 def user_variables(shell: InteractiveShell) -> list[str]:
-    """The names that the user has defined: without those that IPython puts into the namespace itself."""
+    """Return the names that the user has defined, without those that IPython adds to the namespace."""
     hidden = shell.user_ns_hidden
     return [name for name in dict(shell.user_ns) if not name.startswith("_") and name not in hidden]
 
@@ -189,13 +189,13 @@ def user_variables(shell: InteractiveShell) -> list[str]:
 
 
 def registered_magics(shell: InteractiveShell, kind: type[M]) -> M | None:
-    """The magics of one class, where they are registered: IPython looks them up by function only."""
+    """Return the registered magics of one class, or None. IPython looks magics up by function only."""
     magics = shell.magics_manager.registry.get(kind.__name__)
     return magics if isinstance(magics, kind) else None
 
 
 def unregister_magics(shell: InteractiveShell, kind: type[M]) -> M | None:
-    """Undo `register_magics` for one class, which IPython cannot; None when they are not registered."""
+    """Undo `register_magics` for one class, for which IPython has no function. Return the magics, or None."""
     manager = shell.magics_manager
     magics = registered_magics(shell, kind)
     if magics is None:
@@ -211,17 +211,17 @@ def unregister_magics(shell: InteractiveShell, kind: type[M]) -> M | None:
 
 
 def flags_of(parser: argparse.ArgumentParser) -> dict[str, argparse.Action]:
-    """The options of a magic, by flag: they are completed, and argparse lists them nowhere else."""
+    """Return the options of a magic by flag, for completion. argparse has no public list of them."""
     return {flag: action for action in parser._actions for flag in action.option_strings}
 
 
 def autoreload_magics(shell: InteractiveShell) -> Any:
-    """The magics of `%autoreload`; None where that extension is not loaded. A class may have changed then."""
+    """Return the magics of `%autoreload`, with which classes may change; None when it is not loaded."""
     return shell.magics_manager.registry.get("AutoreloadMagics")
 
 
 def reload_modules(shell: InteractiveShell) -> None:
-    """Reload the modules whose files changed, before a call as before a cell, where `%autoreload` is on."""
+    """Reload changed modules where `%autoreload` is on. Calls do so as cells do."""
     magics = autoreload_magics(shell)
     if magics is not None:
         magics.pre_run_cell(getattr(magics, "_last_execution_info", None))

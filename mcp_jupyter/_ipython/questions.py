@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""A question to the user at the notebook: by a server that the notebook calls, or by a tool that it serves.
+"""A question to the user at the notebook, from a server that the notebook calls or a tool that it serves.
 
-A question is settled once, by the first answer, from any thread. How it is shown and who waits for the answer
-is known to others.
+A question is settled once, by the first answer, from any thread. Showing it is left to other modules.
 """
 
 from __future__ import annotations
@@ -23,37 +22,38 @@ from ..protocol.validation import JsonSchema
 __all__ = ["Answer", "Question"]
 
 ANSWER_SECONDS: Final = 600.0
-"""After ten minutes nobody is there: the question is cancelled. A call's own time-out is usually shorter."""
+"""A question without an answer is cancelled after this time. A call's own time-out is usually shorter."""
 
 Kind: TypeAlias = Literal["elicitation", "url", "sampling"]
 
 Answer: TypeAlias = types.ElicitResult | types.CreateMessageResult | types.ErrorData
 
 DECLINED: Final = -1
-"""Error code of a sampling request that the person does not answer (spec, client/sampling)."""
+"""Error code of a sampling request that the user rejects (spec, client/sampling)."""
 
 
 class Question:
-    """One question, until it is settled.
+    """One question and its answer.
 
     Parameters
     ----------
     server : str
-        The alias of who asks.
+        The alias of the server, the name of the tool or prompt, or the URI of the resource that asks.
     params
-        The wire's: of a form, of a URL, or of a sampling request.
+        The params of the request: for a form, for a URL, or for sampling.
     note : str, optional
-        A sentence of ours on who asks.
+        A sentence of ours about the origin of the question.
 
     Attributes
     ----------
     kind : {"elicitation", "url", "sampling"}
+        The kind of request.
     message : str
-        What to show the person, fit to be shown.
+        The text for the user, safe to show.
     schema : mapping
-        Of the form; empty for the other kinds.
+        The schema of the form; empty for the other kinds.
     url : str
-        To visit; empty for the other kinds. As the server gave it: show it as text.
+        The URL to visit; empty for the other kinds. It comes from the server unchecked: show it as text.
     """
 
     def __init__(
@@ -81,18 +81,23 @@ class Question:
 
     @property
     def is_settled(self) -> bool:
-        """Whether it is answered, or wanted no more."""
+        """Whether the question is answered, declined or cancelled."""
         return self._answer.done()
 
     def problems(self, content: Mapping[str, Any]) -> list[str]:
-        """What keeps `content` from being an answer to the form; empty when it is one."""
+        """Return the problems of `content` as an answer to the form; empty when it is valid."""
         try:
             return JsonSchema(self.schema).problems(content)
         except UncheckableSchema as exc:
             return [str(exc)]
 
     def accept(self, content: Mapping[str, Any] | str | None = None) -> None:
-        """Answer: a form with its content, a sampling request with the text, a URL with nothing.
+        """Answer the question.
+
+        Parameters
+        ----------
+        content : mapping or str, optional
+            The values for a form; the text for a sampling request; None for a URL.
 
         Raises
         ------
@@ -112,21 +117,21 @@ class Question:
         self._settle(types.ElicitResult(action="accept", content=filled))
 
     def decline(self) -> None:
-        """Say no."""
+        """Decline the question."""
         if self.kind == "sampling":
             self._settle(types.ErrorData(code=DECLINED, message="The person declined."))
         else:
             self._settle(types.ElicitResult(action="decline"))
 
     def cancel(self) -> None:
-        """Close it without an answer."""
+        """Close the question without an answer. Does nothing when it is settled."""
         if self.kind == "sampling":
             self._settle(types.ErrorData(code=DECLINED, message="Nobody answered."))
         else:
             self._settle(types.ElicitResult(action="cancel"))
 
     def on_settled(self, listener: Callable[[], None]) -> None:
-        """Have a function called when it is settled, on the thread that settles it."""
+        """Call a function when the question is settled, on the thread that settles it."""
         self._answer.add_done_callback(lambda _: listener())
 
     def _settle(self, answer: Answer) -> None:
@@ -134,20 +139,20 @@ class Question:
             self._answer.set_result(answer)
 
     async def answered(self) -> Answer:
-        """The answer; on the background loop."""
+        """Wait for the answer, at most `ANSWER_SECONDS`. For the loop of a background thread."""
         try:
             with anyio.fail_after(ANSWER_SECONDS):
-                # Shielded: what becomes of the wait must not settle the question behind its forms' back.
+                # Shielded: cancelling this wait must not cancel the future, but settle it (below).
                 return await asyncio.shield(asyncio.wrap_future(self._answer))
         except TimeoutError:
             self.cancel()
             return self._answer.result()
         finally:
-            self.cancel()  # of no effect on one that is settled
+            self.cancel()  # for a cancelled wait; does nothing when the question is settled
 
 
 def _conversation(params: types.CreateMessageRequestParams) -> str:
-    """A sampling request as a text to read."""
+    """Return the messages of a sampling request as one text."""
     lines = [f"(system) {params.systemPrompt}"] if params.systemPrompt else []
     for message in params.messages:
         for block in message.content_as_list:
