@@ -133,7 +133,7 @@ def signature_text(function: Callable[..., Any]) -> str:
 
 
 class _Verbatim:
-    """Text that `inspect` puts into a signature as it is."""
+    """Text that `inspect` puts into a signature unquoted."""
 
     def __init__(self, text: str) -> None:
         self._text = text
@@ -158,6 +158,6 @@ def _annotation(annotation: Any) -> Any:
 def _default(value: Any) -> Any:
     if value is inspect.Parameter.empty:
         return value
-    text = reprlib.repr(value)  # of bounded length, and never fails
+    text = reprlib.repr(value)  # bounded in length, and never raises
     plain = isinstance(value, str) or not ("<" in text or "\n" in text)
     return _Verbatim(text if plain else "...")

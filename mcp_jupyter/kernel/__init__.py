@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The engine inside a kernel: its thread, how calls run, what values become, the magics."""
+"""The server inside a kernel: its thread, the execution of calls, the content of values, the magics."""

@@ -97,9 +97,9 @@ class Call:
         self.context.run(CURRENT.set, self)
         self.state = State.WAITING
         self.since = time.monotonic()  # when this state began
-        self.interrupted = False  # by a signal from outside
+        self.interrupted = False  # the user interrupted it
         self.shut_down = False  # the interrupt came because the kernel shuts down
-        self.task: asyncio.Task[Any] | None = None  # of an async function, on the loop that runs it
+        self.task: asyncio.Task[Any] | None = None  # an async function's, on the loop that runs it
         self.figures: OrderedDict[Any, Any] = OrderedDict()  # pyplot's managers of the figures it opened
         self.displayed: list[Content] = []  # what it displayed (see `Outcome`)
         self._lock = threading.Lock()
@@ -170,7 +170,7 @@ class Call:
         """Keep the function's value or error. Tell the engine's thread afterwards."""
         self.output.close()
         self._value, self._error, self.state = value, error, State.DONE
-        self.context, self.task = Context(), None  # these hold the call: its value would live on
+        self.context, self.task = Context(), None  # both refer to the call, and would keep its value alive
 
     def release(self, verdict: str | None = None) -> None:
         """Let the caller go on: the call has ended or, with a verdict, the caller gets that error now."""
@@ -258,6 +258,7 @@ class Calls:
             f"{number} calls of this client were waiting in the notebook, and another client needed a place. "
             f"Call again when fewer than {CALL_SHARE} of them wait."
         )
+        # The newest first: the earlier ones have waited longer.
         theirs = (call for call in reversed(self._calls) if call.sender == sender)
         return next((call for call in theirs if call.give_way(reason)), None)
 
@@ -484,7 +485,7 @@ class InterruptGate:
         BaseException
             Whatever the code raises.
         """
-        # A call may run the loop from inside (nest_asyncio), and with it another call's next step.
+        # A call may run the loop from inside (nest_asyncio), and so the next step of another call: nest.
         outer, outer_previous = self._current, self._previous
         self._early = False
         self._begun = time.monotonic()
@@ -549,7 +550,7 @@ class InterruptGate:
         if self._previous is None:
             self._idle()
         elif callable(self._previous) and self._previous is not signal.default_int_handler:
-            self._previous(signum, frame)  # an async cell is at an `await`
+            self._previous(signum, frame)  # the handler of an async cell that awaits
             if time.monotonic() - self._begun < BRIEF_SECONDS:
                 return True
         if self._current is not None:
@@ -585,7 +586,7 @@ def _send_sigint() -> None:
     if sys.platform == "win32":
         _thread.interrupt_main(signal.SIGINT)  # code that sleeps sees it when its sleep is over
     else:
-        # To the thread, not the process: it must wake what the main thread is blocked in.
+        # To the thread, not the process: only so the signal ends a system call that blocks the main thread.
         main = threading.main_thread().ident
         assert main is not None
         signal.pthread_kill(main, signal.SIGINT)

@@ -118,7 +118,7 @@ class Engine:
         self._http_port: int | None = None
         self.server.add(status_resource(self._activity))
 
-    # -- life ------------------------------------------------------------------------------------
+    # -- start and stop --------------------------------------------------------------------------
 
     @property
     def name(self) -> str:
@@ -134,7 +134,7 @@ class Engine:
 
     @property
     def unreachable(self) -> str:
-        """Sentences that say why the notebook's Jupyter Server cannot reach it, and who can; else empty."""
+        """Sentences that say why Jupyter Server cannot reach the kernel, and what to do; else empty."""
         why = why_unreachable(default_runtime_dir())
         return why and (
             f"Your Jupyter Server cannot reach this kernel, because {why}. Assistants can connect only on "

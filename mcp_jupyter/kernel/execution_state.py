@@ -54,7 +54,7 @@ class ExecutionState:
         self._kernel = kernel
         # Reentrant: a signal's handler may run while this thread holds it.
         self._lock = threading.RLock()
-        self._replacement: Replacement | None = None  # of the kernel's method
+        self._replacement: Replacement | None = None  # replaces the kernel's method
         self._open = False
         self._requests: dict[int, Any] = {}  # by thread: the front end's shell request that it works on
         self._holding = 0  # calls on the main thread

@@ -68,6 +68,7 @@ class CallFigures(MutableMapping[Any, Any]):
         self._own()[number] = manager
 
     def __delitem__(self, number: Any) -> None:
+        # One figure may be in both tables: a call may make a notebook's figure the current one.
         manager = self[number]
         self._own().pop(number, None)
         if self._others().get(number) is manager:

@@ -271,7 +271,7 @@ class McpMagics(Magics):
         ]
         self._serve("prompt", {prompt.name: prompt for prompt in prompts}, line + cell)
 
-    # -- the rest --------------------------------------------------------------------------------
+    # -- instructions, status, options -----------------------------------------------------------
 
     @magic(
         cell_magic,

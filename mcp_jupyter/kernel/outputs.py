@@ -121,6 +121,7 @@ class Printed:
         begun : mapping
             By channel, the line that has not ended yet. It is appended.
         """
+        # A copy gets the unfinished lines, so that this object can go on to collect them.
         whole = copy(self)
         whole._bars = dict(self._bars)
         for channel in [*begun, *(self._bars.keys() - begun.keys())]:
@@ -129,6 +130,7 @@ class Printed:
         shown = safe_block(kept).strip("\n")
         if whole._chars == len(kept) and len(shown) <= MAX_PRINTED_CHARS:
             return shown
+        # Both parts are cut at line ends, unless this would lose more than `_PRINTED_CUT` characters.
         head, tail = safe_block(whole._head)[:_PRINTED_PART], safe_block(whole._tail)[-_PRINTED_PART:]
         before, _, cut = head.rpartition("\n")
         head = before if len(cut) <= _PRINTED_CUT else head

@@ -302,7 +302,7 @@ class KernelRunner:
         return True
 
     def _withdraw(self, call: Call) -> None:
-        """Take a call that will not start out of its queue, and release its caller."""
+        """Remove a withdrawn call from its queue, and release its caller."""
         if call.invocation.concurrent:
             self._threads(call).withdraw(call)
         else:
@@ -586,7 +586,7 @@ async def _await(awaitable: Awaitable[Any]) -> Any:
 
 
 def as_coroutine(awaitable: Awaitable[Any]) -> Coroutine[Any, Any, Any]:
-    """Return the awaitable as a coroutine, of which a task can be made."""
+    """Return a coroutine that awaits the awaitable: tasks are made of coroutines only."""
     return awaitable if asyncio.iscoroutine(awaitable) else _await(awaitable)
 
 

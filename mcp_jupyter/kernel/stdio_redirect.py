@@ -124,7 +124,7 @@ class StandIns:
             call = CURRENT.get()
             if call is None or call.output.closed or include or exclude:
                 return format_value(value, include=include, exclude=exclude)
-            self.hook_display()  # what is formatted is published next
+            self.hook_display()  # IPython publishes the value next, on this thread
             return self._displays.forms(call, value, lambda: format_value(value))
 
         def keep_traceback(kind: Any, error: Any, lines: list[str]) -> None:

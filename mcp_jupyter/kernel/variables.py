@@ -158,7 +158,7 @@ class Variables:
             self._server.resource_updated(uri)
 
     def _register(self, variable: str, served: _Served) -> Resource:
-        """Have the server's list say what the variable is now; clients are told that it changed."""
+        """Update the variable's resources in the server's lists, of which clients are notified."""
         name = served.name or variable
         about = served.description or f"The variable {variable} of the notebook, as it is now."
         value = Resource.of(

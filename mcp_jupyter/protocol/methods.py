@@ -73,7 +73,7 @@ METHODS: Final[tuple[Method, ...]] = (
     Method("tasks/result", "client", since=_LAST_LEGACY, until=_LAST_LEGACY),
     Method("tasks/list", "client", since=_LAST_LEGACY, until=_LAST_LEGACY),
     Method("tasks/cancel", "client", since=_LAST_LEGACY, until=_LAST_LEGACY),
-    # Requests of the server: sent as such by the legacy era, as input requests by the modern one.
+    # Requests of the server. The modern era sends them as input requests.
     Method("ping", "server", until=_LAST_LEGACY),
     Method("sampling/createMessage", "server"),
     Method("roots/list", "server"),

@@ -125,7 +125,7 @@ class Decoder:
         self.last_event_id = ""
         self.retry: int | None = None
         self._failed = False
-        self._head: bytes | None = b""  # the stream's first bytes while they may be a BOM, then None
+        self._head: bytes | None = b""  # the stream's first bytes while they may be a BOM; None later
         self._after_cr = False  # the last chunk ended in CR: an LF that comes next belongs to that line end
         self._rest = bytearray()  # the line that has not ended yet
         self._size = 0  # bytes of the event's complete lines

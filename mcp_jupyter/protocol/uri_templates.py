@@ -31,7 +31,7 @@ __all__ = ["UriTemplate", "UriTemplateError", "path_fault"]
 
 
 class UriTemplateError(ValueError):
-    """The template is wrong, or the values do not fit it."""
+    """A template is invalid, or values do not fit it."""
 
 
 _RESERVED: Final = ":/?#[]@!$&'()*+,;="  # RFC 3986 section 2.2
