@@ -203,7 +203,7 @@ def choices(schema: Any, root: Any, limit: int = MAX_CHOICES) -> list[tuple[str,
 
 
 def kinds(schema: Schema) -> list[str]:
-    """Return the JSON types that a resolved schema accepts; empty when it has none."""
+    """Return the JSON types that a resolved schema accepts; empty when it does not restrict them."""
     named = schema.get("type")
     if isinstance(named, str | list):
         return [kind for kind in _TYPES if kind == named or (isinstance(named, list) and kind in named)]
@@ -216,7 +216,7 @@ def kinds(schema: Schema) -> list[str]:
 
 
 def allowed_values(schema: Any, root: Any, limit: int = MAX_CHOICES) -> list[Any]:
-    """Return the values that a schema and its branches list, and those of a boolean; at most `limit`."""
+    """Return values that a schema and its branches list, true and false for booleans; at most `limit`."""
     found: dict[str, Any] = {}
     for part in branches(schema, root):
         both = [True, False] if "boolean" in kinds(part) else []
