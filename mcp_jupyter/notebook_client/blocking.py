@@ -1,11 +1,10 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""How a cell waits for a call: it shows progress, puts the server's questions, and can be interrupted.
+"""Wait for a call in a plain cell: show its progress, ask the server's questions, pass on an interrupt.
 
-Owns the wait of a plain cell, which holds the main thread: no widget is heard meanwhile, so questions are
-prompts. Knows no server.
+The wait holds the main thread, so widgets receive no events meanwhile and questions are asked as prompts.
 
-Threads: for any thread but the background loop's. Only the main one may prompt; elsewhere questions are left
-to whoever else takes them.
+Threads: any thread but the background loop's. Only the main thread prompts; on others, questions stay with
+the other takers.
 """
 
 from __future__ import annotations
@@ -31,29 +30,29 @@ from .questions import Notice, Questions
 __all__ = ["wait", "wait_opened"]
 
 POLL_SECONDS: Final = 0.2
-"""How long the wait may be deaf to an interrupt where a waiting lock cannot be interrupted (Windows)."""
+"""Seconds between two looks: on Windows an interrupt does not end the wait for a lock."""
 
 CANCEL_SECONDS: Final = 2.0
-"""After an interrupt: how long the call may take to end before the cell ends without it."""
+"""Seconds. After an interrupt, how long the call may take to end before the cell ends without it."""
 
 MAX_PROGRESS_CHARS: Final = 100
-"""Characters of the progress line: a carriage return overwrites it only where it does not wrap."""
+"""The progress line is overwritten by a carriage return, which works only where the line does not wrap."""
 
 Mailbox: TypeAlias = "queue.SimpleQueue[Question | Notice | None]"
-"""What wakes the wait: something for the person, or None for a look at the call."""
+"""Wakes the wait: something to show or ask the user, or None when the call changed."""
 
 
 def wait(call: Call, questions: Questions, alias: str) -> Any:
-    """Wait for a call, and give its result.
+    """Wait for a call and return its result.
 
     Raises
     ------
     KeyboardInterrupt
-        The person interrupted; the call has been cancelled at the server.
+        The user interrupted; the call has been cancelled at the server.
     ToolError, McpError, RequestTimeout, ConnectionClosed
-        What the call ended with.
+        The error that the call ended with.
     """
-    __tracebackhide__ = True  # of the frames from the cell to the error, the cell is what a person looks for
+    __tracebackhide__ = True  # the user looks for the cell's own frame, not for those below it
     mailbox: Mailbox = queue.SimpleQueue()
     call.add_listener(lambda _: mailbox.put(None))
     line = _ProgressLine(f"{alias}.{call.name}")
@@ -62,7 +61,7 @@ def wait(call: Call, questions: Questions, alias: str) -> Any:
             while not call.done():
                 _handle(mailbox)
                 line.show(call.progress)
-        line.show(call.progress)  # of a call that was quicker than the loop
+        line.show(call.progress)  # a quick call ends before the loop has shown its last progress
         _handle_rest(mailbox)
     except BaseException:
         call.cancel()
@@ -74,14 +73,14 @@ def wait(call: Call, questions: Questions, alias: str) -> Any:
 
 
 def wait_opened(opened: Future[None], questions: Questions, timeout: float, alias: str) -> None:
-    """Wait until a connection is open; questions that come with it are put meanwhile.
+    """Wait until a connection is open; ask the server's questions meanwhile.
 
     Raises
     ------
     RequestTimeout
-        It took too long.
+        The connection was not open within `timeout` seconds.
     BaseException
-        What the opening failed with.
+        The error that opening failed with.
     """
     __tracebackhide__ = True
     mailbox: Mailbox = queue.SimpleQueue()
@@ -94,7 +93,7 @@ def wait_opened(opened: Future[None], questions: Questions, timeout: float, alia
             _handle(mailbox)
         _handle_rest(mailbox)
     if (error := opened.exception()) is not None:
-        raise error.with_traceback(None)  # the stack of the loop's thread says nothing about what went wrong
+        raise error.with_traceback(None)  # the stack of the loop's thread does not explain the error
 
 
 @contextmanager
@@ -106,7 +105,7 @@ def _asking(questions: Questions, mailbox: Mailbox) -> Iterator[None]:
     try:
         with questions.taken_by(take):
             yield
-    finally:  # a question of another call may have come after the last look, or an interrupt before it
+    finally:  # pass on a question that came after the last look, or before an interrupt was noticed
         with suppress(queue.Empty):
             while True:
                 item = mailbox.get_nowait()
@@ -121,7 +120,7 @@ def _handle(mailbox: Mailbox) -> None:
 
 
 def _handle_rest(mailbox: Mailbox) -> None:
-    """Show what came with the end; questions are settled by then."""
+    """Show the notices that came with the end; all questions are settled by then."""
     with suppress(queue.Empty):
         while True:
             _put(mailbox.get_nowait())
@@ -135,8 +134,9 @@ def _put(item: Question | Notice | None) -> None:
 
 
 class _ProgressLine:
-    """One line of the cell's output that is written over. It depends on what the server said alone, never on
-    the time: a recorded call prints what the call itself did.
+    """One line of the cell's output that is overwritten.
+
+    It depends only on what the server sent, never on the time: a replayed call prints the same lines.
     """
 
     def __init__(self, name: str) -> None:

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""One request to a server, under way on the background loop: its progress, its end, its cancellation.
+"""One request to a server that runs on the background loop: its progress, result and cancellation.
 
-Owns how what happens on the loop's thread becomes visible to others. Knows no transport, and does not draw.
+`Call` makes what happens on the loop's thread visible to other threads.
 
-Threads: `run` is for the loop's thread; all else is for any thread. Listeners are called on the loop's
-thread and must only hand on (to a queue, or to the main thread's loop).
+Threads: `run` is for the loop's thread, everything else for any thread. Listeners are called on the loop's
+thread and must only pass the news on (to a queue, or to the main thread's loop).
 """
 
 from __future__ import annotations
@@ -24,15 +24,15 @@ from .tracebacks import ConnectionClosed, short_traceback
 __all__ = ["MAX_CALLS", "Call", "CallCancelled", "Progress", "Report", "ServerError", "Work"]
 
 MAX_CALLS: Final = 64
-"""Under way at one server: a person starts a few; a loop that starts more without waiting has gone wrong."""
+"""Calls under way at one server. A user starts a few; a loop that starts more should wait for some."""
 
 
 class CallCancelled(McpJupyterError):
-    """The person cancelled a call; the server was told."""
+    """The user cancelled a call; the server was told."""
 
 
 class ServerError(McpError):
-    """A server's error, its words fit to be shown; `code` and `data` are as it sent them."""
+    """A server's error whose message is safe to show; `code` and `data` are as the server sent them."""
 
     def __init__(self, error: McpError) -> None:
         super().__init__(error.code, safe_block(error.message, MAX_PAGE_CHARS), error.data)
@@ -44,7 +44,7 @@ class ServerError(McpError):
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a call is, as the server says: `total` and `message` may be missing."""
+    """How far a call is, as reported by the server, which may leave out `total` and `message`."""
 
     value: float
     total: float | None = None
@@ -52,14 +52,14 @@ class Progress:
 
     @property
     def fraction(self) -> float | None:
-        """From 0 to 1; None where no end is known."""
+        """The share that is done, from 0 to 1; None when the total is unknown."""
         return min(max(self.value / self.total, 0.0), 1.0) if self.total and self.total > 0 else None
 
 
 Report: TypeAlias = Callable[[float, float | None, str | None], Awaitable[None]]
 
 Work: TypeAlias = Callable[[Report], Awaitable[Any]]
-"""The request itself: given where to report progress, it returns what the caller gets."""
+"""The request itself: takes a function that reports progress, returns the call's result."""
 
 
 class Call:
@@ -78,11 +78,11 @@ class Call:
     Attributes
     ----------
     started : float
-        `time.monotonic` of its start, in seconds.
+        `time.monotonic` of the start, in seconds.
     ended : float or None
-        The same of its end.
+        `time.monotonic` of the end, in seconds.
     progress : Progress or None
-        What the server said last.
+        The last progress that the server reported.
     """
 
     def __init__(self, what: str, name: str, arguments: Mapping[str, Any], work: Work) -> None:
@@ -104,20 +104,20 @@ class Call:
 
     @property
     def seconds(self) -> float:
-        """How long it has been, or was, under way."""
+        """Seconds since the start, or from the start to the end."""
         return (self.ended or time.monotonic()) - self.started
 
     def done(self) -> bool:
-        """Whether it has ended."""
+        """Return whether the call has ended."""
         return self._done.is_set()
 
     def result(self) -> Any:
-        """What it gave; to be asked once it is done.
+        """Return the result of a call that is done.
 
         Raises
         ------
         ToolError, ServerError, RequestTimeout, ConnectionClosed, CallCancelled
-            What it ended with instead.
+            The error that the call ended with.
         """
         __tracebackhide__ = True
         if not self._done.is_set():
@@ -128,21 +128,21 @@ class Call:
 
     @property
     def error(self) -> BaseException | None:
-        """What it failed with; None while it is under way, and when it did not fail."""
+        """The error of a failed call; None while it runs and when it succeeded."""
         return self._error
 
     def cancel(self) -> None:
-        """Stop it, and tell the server. Idempotent."""
+        """Cancel the call and tell the server. Idempotent."""
         self._is_cancelled = True
         if self._post is not None:
             self._post(self._cancel)
 
     def wait(self, seconds: float) -> bool:
-        """Wait for its end for so long; whether it has ended."""
+        """Wait up to `seconds` for the end; return whether the call has ended."""
         return self._done.wait(seconds)
 
     def add_listener(self, listener: Callable[[Call], None]) -> None:
-        """Have a function called at each change; at once, when it has ended already."""
+        """Call `listener` at each change, and at once if the call has ended."""
         with self._lock:
             self._listeners = (*self._listeners, listener)
             is_over = self._done.is_set()
@@ -152,11 +152,11 @@ class Call:
     # -- the loop's thread -----------------------------------------------------------------------
 
     def starts_on(self, post: Callable[..., None]) -> None:
-        """Say how to reach the loop's thread; called before `run`."""
+        """Set the function that posts to the loop's thread; called before `run`."""
         self._post = post
 
     async def run(self) -> None:
-        """Do the work. Whatever it raises is kept for the caller: this is the boundary."""
+        """Do the work. This is a boundary: `result` raises whatever the work raised."""
         try:
             with anyio.CancelScope() as self._scope:
                 if self._is_cancelled:
@@ -164,16 +164,18 @@ class Call:
                 self._value = await self._work(self._report)
             if self._scope.cancelled_caught:
                 self._error = CallCancelled(f"{self.name} was cancelled.")
+        # A cancellation of this call ends at its own scope; this one is of the whole connection.
         except anyio.get_cancelled_exc_class():
             self._error = ConnectionClosed(f"{self.name}: the connection was closed during the call.")
             raise
         except McpError as exc:
             self._error = ServerError(exc)
-        except BaseException as exc:  # noqa: BLE001 - the boundary
+        except BaseException as exc:  # noqa: BLE001 - `result` raises it on the caller's thread
             self._error = exc
         finally:
             self._scope = None
             self.ended = time.monotonic()
+            # Under the lock: a new listener is either called below, or finds the call done.
             with self._lock:
                 self._done.set()
             self._changed()

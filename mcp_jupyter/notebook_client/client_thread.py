@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The thread that connections live on: one event loop a kernel, started by the first of them.
+"""The thread of a kernel's client connections: one event loop, started by the first connection.
 
-Owns the thread, its start and its end. Knows no server and no call. It is not the engine's thread: a server
-that floods us slows down its own callers, never the notebook's.
+It is separate from the engine's thread, so a server that floods this client slows down the client's own calls
+only, not those that the notebook serves.
 
 Threads: `spawn` and `post` are for any thread, `stop` is for the main one.
 """
@@ -27,23 +27,23 @@ from ..errors import ConnectionClosed
 __all__ = ["Background"]
 
 START_SECONDS: Final = 10.0
-"""A loop starts in milliseconds, on a machine under load in seconds."""
+"""Seconds. A loop starts in milliseconds, and in seconds on a machine under load."""
 
 BEGIN_SECONDS: Final = 10.0
-"""A task begins at once; past this something blocks the loop that should not, and may do so for ever."""
+"""Seconds. A task begins at once; if it does not, something blocks the loop, perhaps for ever."""
 
 STOP_SECONDS: Final = 8.0
-"""Servers are ended meanwhile: closing stdin, terminating and killing take 2 s each at most. Past this the
-daemon thread is left behind."""
+"""Seconds. Closing stdin, terminating and killing a server take at most 2 s each. After that the daemon
+thread is left running."""
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
 class _Running:
-    """The loop, its tasks, and what is to begin there: one for each thread that spawns, for it waits.
+    """The loop, its task group, and a queue of functions that start tasks: at most one per waiting thread.
 
-    From other threads only the loop's `call_soon_threadsafe` is used: it waits for nothing.
+    Other threads use only the loop's `call_soon_threadsafe`, which never blocks.
     """
 
     loop: asyncio.AbstractEventLoop
@@ -52,7 +52,7 @@ class _Running:
 
 
 class Background:
-    """A daemon thread with an event loop, for tasks that outlive the cell that began them."""
+    """A daemon thread with an event loop, for tasks that outlive the cell that started them."""
 
     def __init__(self) -> None:
         self._now: _Running | None = None
@@ -73,11 +73,12 @@ class Background:
         begun: Future[None] = Future()
 
         def begin() -> None:
-            if begun.set_running_or_notify_cancel():  # else nobody waits for it any more
+            if begun.set_running_or_notify_cancel():  # False once the caller has stopped waiting
                 running.tasks.start_soon(_kept, future, function, args, name=name)
                 begun.set_result(None)
 
         try:
+            # Waiting for the task to begin detects a loop that is blocked; its result is not waited for.
             running.loop.call_soon_threadsafe(running.beginning.put_nowait, begin)
             begun.result(BEGIN_SECONDS)
         except TimeoutError:
@@ -92,13 +93,13 @@ class Background:
         return future
 
     def post(self, function: Callable[..., object], *args: Any) -> None:
-        """Call a function on the loop's thread, soon; waits for nothing. Of no effect once the loop ended."""
+        """Call a function on the loop's thread without waiting for it; does nothing once the loop ended."""
         running = self._now
         if running is not None:
             _post(running.loop, function, *args)
 
     def stop(self) -> None:
-        """Cancel what runs there and end the thread. Idempotent."""
+        """Cancel all tasks and end the thread. Idempotent."""
         atexit.unregister(self.stop)
         running, thread = self._now, self._thread
         self._now = self._thread = None
@@ -118,7 +119,7 @@ class Background:
     def _start(self) -> _Running:
         ready: Future[_Running] = Future()
         self._thread = threading.Thread(target=_run, args=(ready,), name="mcp-client", daemon=True)
-        # A breakpoint in a cell must not stop it, nor list it.
+        # A debugger must neither stop this thread at a breakpoint nor list it.
         self._thread.pydev_do_not_trace = True  # type: ignore[attr-defined]
         self._thread.is_pydev_daemon_thread = True  # type: ignore[attr-defined]
         self._thread.start()
@@ -136,7 +137,7 @@ _HELD_UP: Final = (
 
 
 def _post(loop: asyncio.AbstractEventLoop, function: Callable[..., object], *args: Any) -> None:
-    with contextlib.suppress(RuntimeError):  # closed
+    with contextlib.suppress(RuntimeError):  # the loop is closed
         loop.call_soon_threadsafe(function, *args)
 
 
@@ -150,13 +151,13 @@ def _run(ready: Future[_Running]) -> None:
 
     try:
         asyncio.run(serve())
-    except BaseException as exc:  # noqa: BLE001 - the thread's top: whoever waits hears of it
+    except BaseException as exc:  # noqa: BLE001 - the thread's top: `_start` raises it
         if not ready.done():
             ready.set_exception(exc)
 
 
 async def _kept(future: Future[T], function: Callable[..., Awaitable[T]], args: tuple[Any, ...]) -> None:
-    """Run a task, and keep for its future what comes of it: nothing it raises ends the loop."""
+    """Run a task and store its result or error in the future, so that no error ends the loop."""
     loop = asyncio.get_running_loop()
     with anyio.CancelScope() as scope:
 
@@ -170,7 +171,7 @@ async def _kept(future: Future[T], function: Callable[..., Awaitable[T]], args: 
         except anyio.get_cancelled_exc_class():
             future.cancel()
             raise
-        except BaseException as exc:  # noqa: BLE001 - whoever has the future hears of it
+        except BaseException as exc:  # noqa: BLE001 - the future raises it for its caller
             with contextlib.suppress(InvalidStateError):  # cancelled meanwhile
                 future.set_exception(exc)
         else:

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Completion of calls to other servers: names and values of arguments, tools, and words of the magics' lines.
+"""Completion of calls to other servers: tools, names and values of arguments, words of the magics' lines.
 
-Looks names up in the notebook's namespace and evaluates nothing else of the person's.
+It looks names up in the notebook's namespace and evaluates no other code of the user's.
 """
 
 from __future__ import annotations
@@ -36,11 +36,11 @@ __all__ = [
 
 
 MAX_PATH_CHARS: Final = 500
-"""Of `weather.tools.forecast` before a bracket."""
+"""Characters before a bracket in which a path such as `weather.tools.forecast` is looked for."""
 
 
 class Server(Protocol):
-    """What completion asks of a connected server: its lists as last known, at once."""
+    """What completion reads of a connected server: its lists as last known, without waiting."""
 
     @property
     def definitions(self) -> Mapping[str, Tool]: ...
@@ -67,16 +67,16 @@ class Completion:
     Parameters
     ----------
     namespace : mapping
-        The notebook's, as it changes.
+        The notebook's live namespace.
     servers : callable
-        Gives the connected servers by name.
+        Returns the connected servers by name.
     options : mapping of str to sequence of str
         The options of each magic, as in ``{"%mcp_call": ["--into"]}``.
 
     Attributes
     ----------
     matcher : callable
-        For ``shell.Completer.custom_matchers``; one object, so that it can be taken out again.
+        For ``shell.Completer.custom_matchers``; always the same object, so that it can be removed.
     """
 
     def __init__(
@@ -119,7 +119,7 @@ class Completion:
         return _result(words[-1], complete_line(self._servers(), name, words), token, "magic")
 
     def _attributes(self, text: str) -> tuple[str, list[str]] | None:
-        """What is typed of a tool's name after `weather.tools.`, and the names there are."""
+        """Return the part of a tool's name typed after `weather.tools.`, and the possible names."""
         path, dot, partial = text.rpartition(".")
         if not dot or not re.fullmatch(r"\w*", partial):
             return None
@@ -131,18 +131,21 @@ class Completion:
         if bracket is None or bracket.kind == "{":
             return _nothing()
         found = self._at(place.text[: bracket.before])
+        # weather.tools["fo
         if bracket.kind == "[" and isinstance(found, Mapping) and place.string is not None:
             typed = place.text[bracket.before + 1 :].lstrip()
             return _result(typed, _all_quoted(found, typed[:1], after), token, "function")
+        # weather.tools.forecast(ci
         if bracket.kind == "(" and isinstance(found, Tool):
             return _arguments(found, place, after, token)
+        # weather.tools.forecast(units=[
         if bracket.kind == "[" and found is None and place.outer is not None and place.outer.kind == "(":
             tool = self._at(place.text[: place.outer.before])
             return _items(tool, place, after, token) if isinstance(tool, Tool) else _nothing()
         return _nothing()
 
     def _at(self, text: str) -> Tool | Mapping[str, Tool] | None:
-        """What a path at the end of some code is: a tool, the tools of a server, or neither."""
+        """Return the tool, or the tools of a server, that a path at the end of `text` means, or None."""
         path = _PATH.search(text[-MAX_PATH_CHARS:])
         if path is None:
             return None
@@ -173,7 +176,7 @@ def _down(definitions: Mapping[str, Tool], parts: list[str]) -> Tool | Mapping[s
 
 
 def _arguments(tool: Tool, place: Place, after: str, token: str) -> SimpleMatcherResult:
-    """The names of arguments, or of one of them the values."""
+    """Complete the names of arguments or, after `name=`, the values of that argument."""
     assert place.bracket is not None
     *given, begun = place.bracket.parts
     arguments = properties(tool.inputSchema)
@@ -193,7 +196,7 @@ def _arguments(tool: Tool, place: Place, after: str, token: str) -> SimpleMatche
 
 
 def _items(tool: Tool, place: Place, after: str, token: str) -> SimpleMatcherResult:
-    """The values of what an argument is a list of: in `forecast(units=[`."""
+    """Complete the items of an argument that is a list, as in `forecast(units=[`."""
     assert place.outer is not None
     assert place.bracket is not None
     name = _VALUE.match(place.text[place.outer.parts[-1] : place.bracket.before])
@@ -203,7 +206,7 @@ def _items(tool: Tool, place: Place, after: str, token: str) -> SimpleMatcherRes
 
 
 def _offered(schema: Any, root: Schema) -> list[Any]:
-    """Values to offer for an argument: those it is limited to, else its default and examples."""
+    """Return values to offer for an argument: those it is limited to, else its default and examples."""
     schema = resolve(schema, root)
     if kinds(schema) == ["array"]:
         return []
@@ -217,14 +220,14 @@ def _values(values: list[Any], partial: str, after: str, token: str) -> SimpleMa
     quote = partial[:1] if partial[:1] in ("'", '"') else ""
     texts = [_python(each, quote, after) for each in values]
     found = [text for text in texts if text is not None]
-    if not quote and partial == token != "":  # a text begun without its quotation mark
+    if not quote and partial == token != "":  # text typed without an opening quotation mark
         found = [text for text in found if text.startswith(partial) or text[1:].startswith(partial)]
         return _result("", found, "", "value", replaces=token)
     return _result(partial, found, token, "value")
 
 
 def _python(value: Any, quote: str, after: str) -> str | None:
-    """A value as it is written in a cell; None when it cannot be after that quotation mark."""
+    """Return a value as Python source; None when it cannot follow the given quotation mark."""
     if isinstance(value, str):
         return _quoted(value, quote or '"', after if quote else "")
     return None if quote else repr(value)
@@ -242,16 +245,16 @@ def _quoted(text: str, quote: str, after: str) -> str | None:
 
 
 def _nothing() -> SimpleMatcherResult:
-    """A new one each time: IPython writes into it."""
+    """Return a new empty result each time: IPython writes into it."""
     return SimpleMatcherResult(completions=[], suppress=False)
 
 
 def _result(
     partial: str, candidates: Iterable[str], token: str, kind: str, *, replaces: str = ""
 ) -> SimpleMatcherResult:
-    """The candidates that begin with what is typed, for IPython, which replaces its own token.
+    """Return the candidates that begin with `partial`, as replacements of IPython's own token.
 
-    The token may begin before what is typed (`weather.tools.fo`) or within it (`"New Yo`).
+    The token may begin before the typed part (`weather.tools.fo`) or within it (`"New Yo`).
     """
     before = token[: len(token) - len(partial)] if len(token) > len(partial) else ""
     kept = max(0, len(partial) - len(token))
@@ -264,14 +267,14 @@ def _result(
 
 
 def complete_line(servers: Servers, magic: str, words: Sequence[str]) -> list[str]:
-    """What may stand in place of the last word of a magic's line; not yet compared with what it is.
+    """Return candidates for the last word of a magic's line, not yet filtered by what is typed.
 
     Parameters
     ----------
     magic : str
         As in "%mcp_call".
     words : sequence of str
-        After the magic, the one that is being typed last.
+        The words after the magic; the last one is being typed.
     """
     *given, last = _positional(words)
     if magic == "%mcp_disconnect":
@@ -286,7 +289,7 @@ def complete_line(servers: Servers, magic: str, words: Sequence[str]) -> list[st
 
 
 def _positional(words: Sequence[str]) -> list[str]:
-    """The words that are neither options nor their values; the last one stays."""
+    """Return the words that are neither options nor their values; the last word always stays."""
     kept: list[str] = []
     is_value = False
     for word in words[:-1]:
@@ -329,7 +332,7 @@ def _unused(names: Iterable[str], given: list[str]) -> list[str]:
 def _read_words(server: Server, given: list[str], last: str) -> list[str]:
     if given:
         return []
-    # Of a template, what stands before its first variable.
+    # A template is completed up to its first variable.
     templates = [template.uriTemplate.partition("{")[0] for template in server.templates]
     return [uri for uri in [*(each.uri for each in server.resources), *templates] if uri]
 
@@ -351,12 +354,11 @@ _LINES: Final[Mapping[str, Callable[[Server, list[str], str], list[str]]]] = {
 
 # -- scanning ------------------------------------------------------------------------------------
 #
-# Where in unfinished Python code the cursor stands. Pure text: it evaluates nothing, and never fails.
-#
-# A parser needs a whole program; this needs to know only brackets, strings and commas.
+# Find the cursor's place in unfinished Python code: only brackets, strings and commas matter, and a parser
+# would need a whole program. The scan evaluates nothing and never fails.
 
 MAX_LOOK_CHARS: Final = 20_000
-"""Before the cursor: completion runs at a key press."""
+"""Characters before the cursor that are scanned: completion runs at each key press."""
 
 _TOKEN: Final = re.compile(r"\"{3}|'{3}|[\"'()\[\]{},#\n\\]")
 _CLOSES: Final = {")": "(", "]": "[", "}": "{"}
@@ -370,9 +372,9 @@ class Bracket:
     ----------
     kind : {"(", "[", "{"}
     before : int
-        Where it stands.
+        Its index in the text.
     parts : list of int
-        Where each of the parts within it, which commas part, begins.
+        The index at which each of its comma-separated parts begins.
     """
 
     kind: str
@@ -387,13 +389,13 @@ class Place:
     Attributes
     ----------
     text : str
-        What was looked at; it ends at the cursor.
+        The scanned text; it ends at the cursor.
     bracket : Bracket or None
         The innermost one.
     outer : Bracket or None
-        The one around that.
+        The bracket around that one.
     string : int or None
-        Where the string begins that is open at the cursor, at its quotation mark.
+        The index of the opening quotation mark of a string that is open at the cursor.
     """
 
     text: str
@@ -403,7 +405,7 @@ class Place:
 
 
 def place_of(text: str) -> Place | None:
-    """The place at the end of `text`; None in a comment."""
+    """Return the place at the end of `text`; None in a comment."""
     text = text[-MAX_LOOK_CHARS:]
     scan = _Scan()
     for match in _TOKEN.finditer(text):
@@ -418,7 +420,7 @@ def place_of(text: str) -> Place | None:
 class _Scan:
     def __init__(self) -> None:
         self.open: list[Bracket] = []
-        self.quote = ""  # of the string that is open; "#" in a comment
+        self.quote = ""  # the quotation mark of the open string; "#" in a comment
         self.begun = 0
         self.skip_to = 0
 
@@ -440,10 +442,10 @@ class _Scan:
         if mark == "\\" and self.quote != "#":
             self.skip_to = at + 2
         elif mark == "\n":
-            if len(self.quote) == 1:  # a comment's end, or that of a string nobody closed
+            if len(self.quote) == 1:  # a line's end ends a comment and an unterminated string
                 self.quote = ""
         elif mark == self.quote != "#":
             self.quote = ""
-        elif len(mark) == 3 and mark[0] == self.quote:  # the end of one and an empty one, or its beginning
+        elif len(mark) == 3 and mark[0] == self.quote:  # one string ends, and one is empty or begins
             self.quote = ""
             self.skip_to = at + 1

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""From the options of `%mcp_connect` to the connection that is wanted. Connects nothing."""
+"""Turn the options of `%mcp_connect` into the `Wanted` connection; `Connections` makes it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["found_card", "wanted_of"]
 
 MAX_LISTED: Final = 50
-"""Servers of a file that are listed; hosts have a dozen."""
+"""Servers of a file that are listed; hosts' files have about a dozen."""
 
 
 def wanted_of(
@@ -34,7 +34,7 @@ def wanted_of(
     identity: Identity,
     cell: str | None = None,
 ) -> Wanted:
-    """What the line asks for.
+    """Return the connection that the line asks for.
 
     Parameters
     ----------
@@ -43,18 +43,18 @@ def wanted_of(
     args
         The options.
     target : sequence of str
-        The words of the target; empty when a file of servers says it.
+        The words of the target; empty when `--config` or `--from` names a file of servers.
     namespace : mapping
-        Where a sampling function is looked up.
+        Where the sampling function is looked up.
     identity : Identity
-        This notebook's: its cassette lies beside it.
+        This notebook's; its cassette lies beside the notebook's file.
     cell : str, optional
-        The id of the cell, where the front end says it.
+        The id of the cell, if the front end sends it.
 
     Raises
     ------
     ValueError, ConfigError
-        An option is wrong or does not fit; one line.
+        An option is wrong or does not fit the others; the message is one line.
     """
     recording = _recording(args, identity.path, cell)
     options: dict[str, Any] = {}
@@ -117,12 +117,12 @@ def _entries(args: argparse.Namespace) -> Mapping[str, ServerEntry]:
 
 
 def found_card(args: argparse.Namespace) -> Card:
-    """The servers of a host or a file, and how to connect one; nothing of what an entry says but its type.
+    """Return a card of the servers of a host or a file: names and types only, as entries hold secrets.
 
     Raises
     ------
     ConfigError
-        There is no such file, or it cannot be used.
+        The file does not exist or cannot be used.
     """
     entries = _entries(args)
     where = f"--from {args.host}" if args.host else f"--config {args.config}"
@@ -134,7 +134,7 @@ def found_card(args: argparse.Namespace) -> Card:
 def _described(entries: Mapping[str, ServerEntry], name: str, where: str) -> str:
     try:
         kind = entries[name].type
-    except ConfigError:  # of a host's file, an entry is checked when it is taken
+    except ConfigError:  # the entries of a host's file are checked when they are read
         return "cannot be used as it is"
     return f"{kind}, with a name: %mcp_connect NAME {where} --server {shlex.quote(name)}"
 

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """A connected server as an object in the notebook's namespace: `weather.tools.forecast(city="Paris")`.
 
-Owns what a person may do with a server, blocking or not. How the connection is held is the `Keeper`'s, how
-a cell waits is `blocking`'s, what it looks like is drawn in `mcp_jupyter.widgets`.
+Blocking calls, calls to await, and events for the view. `Keeper` holds the connection open, `blocking` waits
+in a cell, and `mcp_jupyter.widgets` draws the panel.
 
-Threads: what blocks may be called from any thread but the background loop's; listeners are called on the
-kernel's main thread.
+Threads: blocking methods may be called from any thread but the background loop's; listeners are called on
+the kernel's main thread.
 """
 
 from __future__ import annotations
@@ -40,24 +40,24 @@ __all__ = [
 ]
 
 Event = Literal["lists", "state", "log", "questions", "calls"]
-"""What changed at a server, as listeners are told."""
+"""What changed at a server; the argument of a listener."""
 
 PostToMain = Callable[[Callable[[], None]], None]
-"""Has a function called on the kernel's main thread, between cells; from any thread."""
+"""Calls a function on the kernel's main thread, between cells. May be called from any thread."""
 
 
 class View(Protocol):
-    """Draws servers and questions in a notebook; main thread only. `ipython_extension` gives the widgets."""
+    """Draws servers and questions in a notebook; main thread only. `ipython_extension` passes the widgets."""
 
     def panel(self, server: ConnectedServer) -> object:
-        """What IPython displays for a server."""
+        """Return the object that IPython displays for a server."""
 
     def form(self, question: Question) -> Any:
-        """A form with which the user answers a question: its `widget`, and `close()`."""
+        """Return a form for a question: an object with `widget` and `close()`."""
 
 
 CLOSE_SECONDS: Final = 8.0
-"""Ending a child process takes three steps of 2 s at most."""
+"""Seconds. Ending a child process takes three steps of at most 2 s each."""
 
 
 class ConnectedServer:
@@ -72,12 +72,12 @@ class ConnectedServer:
     make_client : callable
         See `MakeClient`.
     background : Background
-        Where the connection lives.
+        The thread that the connection runs on.
     post : callable or None
-        See `PostToMain`; None where nothing runs between cells.
+        See `PostToMain`; None where nothing can run between cells.
     view : View, optional
-        Draws the panel, and the questions that no cell waits for. Without it there is no panel, and such a
-        question is cancelled at once.
+        Draws the panel, and the questions that arrive while no cell waits. Without it there is no panel, and
+        such a question is cancelled at once.
     sampling : function, optional
         See `Keeper`.
     roots : sequence of Path
@@ -93,7 +93,7 @@ class ConnectedServer:
     log : LogBook
     questions : Questions
     drift : sequence of str
-        While recording: how its tools differ from those recorded before.
+        While recording: how the tools differ from those recorded before.
     """
 
     def __init__(
@@ -122,7 +122,7 @@ class ConnectedServer:
         self._calls: set[Call] = set()
         self._listeners: list[Callable[[Event], None]] = []
         self._told: set[Event] = set()  # posted to the main thread, and not yet delivered
-        self.panel: Any = None  # made by `widgets` when it is first displayed; all displays show the one
+        self.panel: Any = None  # made by `widgets` at the first display; all displays share it
         self.tools = Tools(lambda: self.definitions, self.call)
         self.aio = Aio(self)
         self.drift: Sequence[str] = ()
@@ -130,7 +130,7 @@ class ConnectedServer:
     # -- life ------------------------------------------------------------------------------------
 
     def open(self, timeout: float) -> None:
-        """Connect, and wait until the server has said what it has.
+        """Connect, and wait until the server's lists have been read.
 
         Parameters
         ----------
@@ -140,11 +140,11 @@ class ConnectedServer:
         Raises
         ------
         McpError, ConnectionClosed, OSError
-            The server cannot be reached or refuses.
+            The server cannot be reached, or it refuses.
         RequestTimeout
-            It took too long.
+            The connection was not open within `timeout`.
         KeyboardInterrupt
-            The person did not want to wait; the attempt is ended.
+            The user interrupted; the attempt has been cancelled.
         """
         __tracebackhide__ = True
         opened: Future[None] = Future()
@@ -156,7 +156,7 @@ class ConnectedServer:
             raise
 
     def close(self) -> None:
-        """Disconnect. Calls under way fail, a child process is ended. Idempotent."""
+        """Disconnect. Calls under way fail, and a child process is ended. Idempotent."""
         life, self._life = self._life, None
         if life is None:
             return
@@ -181,7 +181,7 @@ class ConnectedServer:
 
     @property
     def summary(self) -> str:
-        """Its state and how much it has, on one line."""
+        """The state and the number of tools, resources and prompts, on one line."""
         lists = {"tool": self.definitions, "resource": self.resources, "prompt": self.prompts}
         counts = [f"{len(each)} {what}{'s' * (len(each) != 1)}" for what, each in lists.items() if each]
         return "; ".join([self.state, ", ".join(counts) or "nothing to call"])
@@ -210,19 +210,19 @@ class ConnectedServer:
 
     @property
     def changed(self) -> Mapping[str, Sequence[str]]:
-        """Tools that are not what they were when the connection was made, and how they differ.
+        """Tools whose definition changed since the connection was made, and how it changed.
 
-        They are not called until `accept_changes`.
+        Calls of these tools are refused until `accept_changes`.
         """
         return self._keeper.changed
 
     def accept_changes(self, *names: str) -> None:
-        """Take these tools (all, without any name) for what they are now."""
+        """Accept the present definitions of these tools; without names, of all changed tools."""
         wanted = names or tuple(self.changed)
         self._background.spawn(self._keeper.accept_changes, wanted, name="accept").result(CLOSE_SECONDS)
 
     def tool_schemas(self, style: Literal["anthropic", "openai"]) -> list[dict[str, Any]]:
-        """Its tools as a model's API takes them, for a loop of one's own."""
+        """Return the tools in the form that a model's API takes."""
         return tool_schemas(self.definitions, style)
 
     # -- blocking --------------------------------------------------------------------------------
@@ -235,23 +235,23 @@ class ConnectedServer:
         Parameters
         ----------
         timeout : float, optional
-            Seconds; by default what the connection was made with (300).
+            Seconds; by default the time-out of the connection (300).
 
         Raises
         ------
         ToolError
             The tool failed.
         McpError, RequestTimeout, ConnectionClosed
-            The server refuses, is silent, or is gone.
+            The server refuses, does not answer in time, or is gone.
         """
         __tracebackhide__ = True
         result: CallResult = self._wait(self.start_call(name, arguments or {}, timeout=timeout))
         return self.checked(result, name)
 
     def checked(self, result: CallResult, name: str) -> CallResult:
-        """A tool's answer, of which the log says when it is not what the tool promised.
+        """Return the result; log a warning if it does not match the tool's output schema.
 
-        On the caller's thread: a check may take its time, which is not the other servers'.
+        Runs on the caller's thread: a slow check must not hold up the other servers.
         """
         if result.problems:
             self.log.add("warning", f"{name}: the answer does not fit the tool's output schema")
@@ -276,14 +276,14 @@ class ConnectedServer:
     # -- not blocking ----------------------------------------------------------------------------
 
     def start_call(self, name: str, arguments: Mapping[str, Any], *, timeout: float | None = None) -> Call:
-        """Begin to call a tool.
+        """Start calling a tool.
 
         Raises
         ------
         ConnectionClosed
             The server is not connected, or too many calls are under way.
         DefinitionChanged
-            The tool is not what it was (see `changed`).
+            The tool's definition changed (see `changed`).
         """
         if name in self.changed:
             raise DefinitionChanged(
@@ -301,7 +301,7 @@ class ConnectedServer:
         return self._start("tools/call", name, arguments, work)
 
     def start_read(self, uri: str) -> Call:
-        """Begin to read a resource."""
+        """Start reading a resource."""
 
         async def work(client: Client, report: Report) -> ReadResult:
             return ReadResult(await client.read_resource(uri))
@@ -309,7 +309,7 @@ class ConnectedServer:
         return self._start("resources/read", uri, {}, work)
 
     def start_prompt(self, name: str, arguments: Mapping[str, str]) -> Call:
-        """Begin to get a prompt."""
+        """Start getting a prompt."""
 
         async def work(client: Client, report: Report) -> PromptResult:
             return PromptResult(await client.get_prompt(name, arguments))
@@ -359,14 +359,14 @@ class ConnectedServer:
 
         return bound
 
-    # -- who is told -----------------------------------------------------------------------------
+    # -- events ----------------------------------------------------------------------------------
 
     def add_listener(self, listener: Callable[[Event], None]) -> None:
-        """Have a function called, on the main thread, when something changes."""
+        """Call `listener` on the main thread when something changes."""
         self._listeners.append(listener)
 
     def remove_listener(self, listener: Callable[[Event], None]) -> None:
-        """Call it no more."""
+        """Stop calling `listener`."""
         if listener in self._listeners:
             self._listeners.remove(listener)
 
@@ -378,7 +378,7 @@ class ConnectedServer:
 
     def _changed(self, event: str) -> None:
         known: Event = event  # type: ignore[assignment]
-        if self._post and self._listeners and known not in self._told:  # what is posted tells of this too
+        if self._post and self._listeners and known not in self._told:  # a posted event covers this one
             self._told.add(known)
             self._post(lambda: self._tell(known))
 
@@ -387,13 +387,13 @@ class ConnectedServer:
         for listener in list(self._listeners):
             listener(event)
 
-    # -- what a person sees ------------------------------------------------------------------------
+    # -- display -----------------------------------------------------------------------------------
 
     def __repr__(self) -> str:
         return f"<MCP server {self.alias}: {self.summary}>"
 
     def _ipython_display_(self) -> None:
-        """Show the panel, or in plain IPython, which has no widgets, the tools."""
+        """Show the panel, or the tools in plain IPython, which has no widgets."""
         from IPython.display import display
 
         if self._view is None:
@@ -439,7 +439,7 @@ class Aio:
 
 
 async def _ended(call: Call) -> Any:
-    """The result of a call, awaited on the caller's own loop."""
+    """Wait for a call on the caller's own loop and return its result."""
     __tracebackhide__ = True
     loop = asyncio.get_running_loop()
     over = asyncio.Event()
@@ -458,7 +458,7 @@ async def _ended(call: Call) -> Any:
 
 
 def _take(post: PostToMain, view: View, item: Question | Notice) -> None:
-    """Where no cell waits and no panel is open, what is for the user appears under the last cell."""
+    """Show an item under the last cell, for when no cell waits and no panel is displayed."""
     post(lambda: _appear(view, item))
 
 

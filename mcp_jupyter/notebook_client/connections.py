@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The connected servers of one notebook, by their names in it.
 
-Owns which name is which server, the thread they share, and which cassettes are open. Main thread only;
-cassettes belong to the thread of the connections.
+It keeps the name of each server, the thread that the servers share, and the open cassettes. Main thread only,
+except that cassettes are used on the connections' thread.
 
-Most notebooks that load the extension call nobody: what a connection needs is imported by the first one.
+Most notebooks that load the extension connect to nothing, so the modules for a connection are imported by
+the first one.
 """
 
 from __future__ import annotations
@@ -37,13 +38,13 @@ __all__ = [
 
 
 OPEN_SECONDS: Final = 60.0
-"""`npx` and `uvx` may have to download a server first."""
+"""Seconds. `npx` and `uvx` may have to download a server first."""
 
 SIGN_IN_SECONDS: Final = 330.0
-"""A person signs in meanwhile: five minutes, and the opening itself."""
+"""Seconds: five minutes for the user to sign in, and 30 s to open the connection."""
 
 SAVE_SECONDS: Final = 10.0
-"""For recordings to be written at the end of a cell: the largest that is allowed takes less."""
+"""Seconds for writing recordings at the end of a cell; the largest that is allowed takes less."""
 
 log = logging.getLogger(__name__)
 
@@ -58,12 +59,12 @@ class Recording:
     path : Path or None
         The cassette; needed unless `mode` is "off".
     redact : sequence of str
-        Patterns (regular expressions) of what must not be written, beside what is known to be secret.
+        Regular expressions of what must not be written, in addition to what is known to be secret.
     no_redact : sequence of str
-        Names of parameters that are written although they are called like a secret.
+        Names of parameters that are written although their names suggest a secret.
     place : str, optional
-        The cell that connects: run again, it records, or plays, anew. Of several cells that connect a server
-        the calls of all are kept, one after the other.
+        The cell that connects. When the same cell runs again, its recording or replay starts over; the calls
+        of several cells that connect one server are kept one after the other.
     """
 
     mode: Mode = "off"
@@ -75,16 +76,16 @@ class Recording:
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """A connection as it was asked for.
+    """The connection that the user asked for.
 
     Attributes
     ----------
     target
-        See `mcp_jupyter.Client`; it is not used on replay.
+        See `mcp_jupyter.Client`; unused on replay.
     options : mapping
         Further arguments of `Client`.
     sign_in : callable, optional
-        Makes the `httpx2.Auth` of a person who signs in; given how to show them something.
+        Returns the `httpx2.Auth` of a user who signs in; takes a function that displays an object.
     sampling : function, optional
         See `Keeper`.
     roots : sequence of Path
@@ -136,7 +137,7 @@ class Connections:
         return dict(self._servers)
 
     def connect(self, alias: str, wanted: Wanted) -> ConnectedServer:
-        """Connect a server under a name. One that has the name is disconnected once the new one is connected.
+        """Connect a server under a name, then disconnect the server that had the name before.
 
         Raises
         ------
@@ -181,11 +182,11 @@ class Connections:
         return server
 
     def _is_taken(self, alias: str, target: Target | None) -> bool:
-        """Whether this is the server object that the name has already: it has one client at a time."""
+        """Return whether the name already has this same server object, which takes one client at a time."""
         return hasattr(target, "running") and self._targets.get(alias) is target
 
     def disconnect(self, alias: str) -> ConnectedServer | None:
-        """Disconnect a server; None when there is none of that name."""
+        """Disconnect a server and return it; None when the name is unknown."""
         server = self._servers.pop(alias, None)
         self._targets.pop(alias, None)
         if server is not None:
@@ -193,7 +194,7 @@ class Connections:
         return server
 
     def close(self) -> None:
-        """Disconnect all, and end their thread."""
+        """Disconnect all servers and end their thread."""
         for alias in list(self._servers):
             self.disconnect(alias)
         if self._background is not None:
@@ -214,10 +215,10 @@ class Connections:
         return known
 
     def save(self) -> None:
-        """Write what was recorded and is not written yet: after a cell the kernel may be killed."""
+        """Write what is recorded and not yet saved: the kernel may be killed after a cell."""
         if self._background is None or all(cassette.is_saved for cassette in self._cassettes.values()):
             return
-        with suppress(TimeoutError, errors.ConnectionClosed):  # it is tried again, soon and at the end
+        with suppress(TimeoutError, errors.ConnectionClosed):  # saving is tried again, soon and at the end
             self._background.spawn(self._save, name="save recordings").result(SAVE_SECONDS)
 
     async def _save(self) -> None:
@@ -231,10 +232,10 @@ class Connections:
 
 # -- runners -------------------------------------------------------------------------------------
 #
-# Find the notebook's file under programs that run notebooks and do not tell the kernel which one it is.
+# Find the notebook's file when the program that runs it does not tell the kernel.
 #
-# `jupyter execute`, `jupyter nbconvert --execute` and papermill start the kernel as their child: their
-# command line and their working directory say which notebook they run.
+# `jupyter execute`, `jupyter nbconvert --execute` and papermill start the kernel as a child process. Their
+# command line and working directory tell which notebook they run.
 
 HOW_TO_RECORD: Final = (
     "The path of this notebook is not known here, so neither is its cassette: give %mcp_connect the option "
@@ -243,19 +244,19 @@ HOW_TO_RECORD: Final = (
 )
 
 MAX_PARENTS: Final = 3
-"""Processes above the kernel that are looked at: on Windows a virtual environment's python.exe is between."""
+"""Parent processes to look at: on Windows a virtual environment adds a python.exe between."""
 
 MAX_PROGRAM_WORDS: Final = 4
-"""Of a command line, the words among which the program is: `python -m papermill`, `jupyter nbconvert`."""
+"""Leading words of a command line that may name the program: `python -m papermill`, `jupyter nbconvert`."""
 
 _RUNNERS: Final = frozenset({"jupyter-execute", "jupyter-nbconvert", "nbconvert", "papermill"})
 
 _VALUES: Final = {"--output": 1, "--parameters": 2, "--parameters_raw": 2, "-p": 2, "-r": 2}
-"""How many words after an option may be names of notebooks that are not the one that is run."""
+"""How many words to skip after an option: they may be names of notebooks other than the one that is run."""
 
 
 def notebook_being_run() -> Path | None:
-    """The file of the notebook that a program above this kernel runs; None where that is not known."""
+    """Return the file of the notebook that a parent process of this kernel runs; None if unknown."""
     import psutil
 
     try:
@@ -270,7 +271,7 @@ def notebook_being_run() -> Path | None:
 
 
 def notebook_in(words: Sequence[str]) -> str | None:
-    """The notebook that a command line runs, as it names it; None when it runs none, or several."""
+    """Return the notebook that a command line runs, as written there; None for none or several."""
     programs = [PureWindowsPath(word).name.removesuffix(".exe") for word in words[:MAX_PROGRAM_WORDS]]
     found = [program for program in programs if program in _RUNNERS]
     if not found:
@@ -283,5 +284,5 @@ def notebook_in(words: Sequence[str]) -> str | None:
             del rest[: _VALUES[word]]
         elif word.endswith(".ipynb") and not word.startswith("-"):
             notebooks.append(word)
-    is_alone = len(notebooks) == 1 or (found[0] == "papermill" and len(notebooks) == 2)  # and its output
+    is_alone = len(notebooks) == 1 or (found[0] == "papermill" and len(notebooks) == 2)  # with its output
     return notebooks[0] if is_alone else None

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What a notebook shows of what a server sent: text as text, images as images, all else as a line.
+"""Display what a server sent: text as text, images as images, everything else as one line.
 
-Nothing a server sends becomes HTML, Markdown, SVG or script in a page (SECURITY, T30). The text is the
-same from run to run when the answer is: no ids, no times.
+Nothing that a server sends becomes HTML, Markdown, SVG or script in a page, where it could run code or fetch
+something. Equal results give equal text: it has no ids and no times.
 """
 
 from __future__ import annotations
@@ -45,19 +45,19 @@ __all__ = [
 
 
 MAX_TABLE_ROWS: Final = 20
-"""Rows of a table in an output; `.df()` has all that were sent."""
+"""Rows of a table in an output; `.df()` has all rows."""
 
 MAX_TABLE_COLUMNS: Final = 50
-"""Columns of it."""
+"""Columns of a table in an output."""
 
 MAX_SHOWN_PARTS: Final = 50
-"""Outputs of one result: images, and texts between them."""
+"""Outputs of one result: images, sounds, and the texts between them."""
 
 Bundle = dict[str, Any]
 
 
 def text_of(blocks: Iterable[Any]) -> list[str]:
-    """The texts among blocks of content, those of embedded resources too."""
+    """Return the texts of content blocks, including embedded resources."""
     found = []
     for block in blocks:
         inner = block.resource if isinstance(block, EmbeddedResource) else block
@@ -67,12 +67,12 @@ def text_of(blocks: Iterable[Any]) -> list[str]:
 
 
 def bundles_of(blocks: Iterable[Any]) -> list[Bundle]:
-    """The displays of blocks of content: one for each image and sound, one for the text between them."""
+    """Return the displays of content blocks: one per image or sound, one for the text between them."""
     return joined([_bundle(block) for block in blocks])
 
 
 def joined(bundles: Sequence[Bundle]) -> list[Bundle]:
-    """Bundles with those of text only that follow each other made one; not more than are shown."""
+    """Merge adjacent bundles of text only, and cut the list to `MAX_SHOWN_PARTS`."""
     found: list[Bundle] = []
     for is_text, run in groupby(bundles, key=lambda bundle: len(bundle) == 1):
         if is_text:
@@ -111,7 +111,7 @@ def _media(block: ImageContent | AudioContent | BlobResourceContents) -> Bundle:
 
 
 def page_bundle(page: Mapping[str, Any], text: str) -> Bundle:
-    """The display of a page of a data frame: a table, with the given text beside it."""
+    """Return the display of a page of a data frame: a table, and `text` as its plain text."""
     assert is_page(page)
     columns, rows = page["columns"][:MAX_TABLE_COLUMNS], page["rows"]
     shown = rows[:MAX_TABLE_ROWS]
@@ -129,13 +129,13 @@ def _cell(value: Any) -> str:
 
 
 class Shown:
-    """Something whose display consists of bundles. IPython asks for one, or has several published."""
+    """An object that is displayed as one or several bundles."""
 
     def _bundles(self) -> Sequence[Bundle]:
         raise NotImplementedError
 
     def bundles(self) -> tuple[Bundle, ...]:
-        """What is displayed, one after the other: a text or another form for each MIME type."""
+        """Return the displays in their order, each a mapping of MIME types to data."""
         return tuple(self._bundles())
 
     def __repr__(self) -> str:
@@ -149,7 +149,7 @@ class Shown:
     def _ipython_display_(self) -> None:
         bundles = self._bundles()
         if len(bundles) == 1:
-            raise NotImplementedError  # IPython then takes the one, as the value of the cell
+            raise NotImplementedError  # IPython then displays the object as the value of the cell
         from IPython.display import display
 
         for bundle in bundles:
@@ -173,10 +173,10 @@ _DIAGRAM: Final = re.compile(r"(?<=[`~]{3})([ \t]*)mermaid", re.IGNORECASE)
 
 
 def harmless_markdown(text: str) -> str:
-    """Markdown that a page can show: without images, HTML, TeX, diagrams and links that run something.
+    """Return Markdown without images, HTML, TeX, diagrams and links that run scripts.
 
-    What would begin one of these is replaced by the full-width twin of its first character, which looks
-    alike and means nothing; so in code, too, because parsers differ in what they take for code.
+    The first character of each such construct is replaced by its full-width twin, which looks alike and
+    means nothing in Markdown. This includes code, because parsers differ in what they take for code.
     """
     return _DIAGRAM.sub(r"\1text", _ACTIVE.sub(lambda match: match[0].translate(_TWINS), safe_block(text)))
 
@@ -187,7 +187,7 @@ _CELL: Final = "padding:2px 12px 2px 0;text-align:left;vertical-align:top"
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[str]], note: str = "") -> str:
-    """A table of text."""
+    """Return an HTML table of text cells."""
     head = "".join(f'<th style="{_CELL}"><strong>{inert(safe_line(name))}</strong></th>' for name in columns)
     body = "".join(
         f'<tr style="{ROW}">'
@@ -204,17 +204,15 @@ def _note(text: str) -> str:
 
 # -- media ---------------------------------------------------------------------------------------
 #
-# Images and sounds of a server's, looked at before a page gets them. Knows no results.
-#
-# A page gets bytes only under the type that the bytes themselves show, of a format that holds no script:
-# never SVG (SECURITY, T30).
+# Images and sounds are checked before a page gets them. A page gets bytes only under the type that the bytes
+# themselves show, and only in formats that hold no script: never SVG.
 
 MAX_MEDIA_BYTES: Final = 16 * 2**20
-"""Of one image or sound in an output: the notebook's file keeps it as text, a third larger."""
+"""Bytes of one image or sound in an output: the notebook's file stores it as base64, a third larger."""
 
 
 def decoded(data: str) -> bytes | None:
-    """Base64 text as bytes; None when it is none."""
+    """Decode base64 text; None when it is not base64."""
     try:
         return b64decode("".join(data.split()), validate=True)
     except ValueError:
@@ -222,19 +220,19 @@ def decoded(data: str) -> bytes | None:
 
 
 def image_bundle(data: str) -> dict[str, Any] | None:
-    """What displays an image; None when it is no image that is displayed."""
+    """Return the display of an image; None when it is too large or of another format."""
     raw = _within_bounds(data)
     kind = _image_kind(raw) if raw else None
     return {kind: "".join(data.split())} if kind else None
 
 
 def audio_bundle(data: str) -> dict[str, Any] | None:
-    """What displays a sound: an element of our own; None when it is no sound that is displayed."""
+    """Return the display of a sound, an `<audio>` element; None when it is too large or of another format."""
     raw = _within_bounds(data)
     kind = _audio_kind(raw) if raw else None
     if kind is None:
         return None
-    source = f"data:{kind};base64,{''.join(data.split())}"  # decoded above: it holds no quotation mark
+    source = f"data:{kind};base64,{''.join(data.split())}"  # valid base64 holds no quotation mark
     return {"text/html": f'<audio controls preload="metadata" src="{source}"></audio>'}
 
 
@@ -270,7 +268,7 @@ def _audio_kind(raw: bytes) -> str | None:
 
 # -- tables --------------------------------------------------------------------------------------
 #
-# JSON values with the shape of a table, as pandas data frames. Knows no results and no displays.
+# JSON values in the shape of a table become pandas data frames.
 
 _DATES: Final = ("date-time", "date")
 
@@ -280,7 +278,7 @@ _SHAPES: Final = "a list of objects, an object of lists of one length, or column
 
 
 def is_page(value: Any) -> bool:
-    """Whether a value has the shape in which data frames travel (`server.content.frames`)."""
+    """Return whether a value has the shape in which data frames travel (`server.content.frames`)."""
     if not isinstance(value, Mapping):
         return False
     columns, rows = value.get("columns"), value.get("rows")
@@ -293,19 +291,19 @@ def is_page(value: Any) -> bool:
 
 
 def frame_of(value: Any, schema: Mapping[str, Any] | None = None, key: str | None = None) -> Any:
-    """A value as a data frame.
+    """Convert a value to a data frame.
 
     Parameters
     ----------
     schema : mapping, optional
-        The value's JSON Schema: columns that it says are dates become dates.
+        The value's JSON Schema; columns with a date format are converted to dates.
     key : str, optional
-        Where in an object the table is.
+        The key of the table in an object.
 
     Raises
     ------
     ValueError
-        The value has not the shape of a table.
+        The value does not have the shape of a table.
     ImportError
         pandas is not installed.
     """
@@ -329,12 +327,12 @@ def frame_of(value: Any, schema: Mapping[str, Any] | None = None, key: str | Non
 
 
 def frame_of_csv(text: str) -> Any:
-    """CSV text as a data frame."""
+    """Read CSV text into a data frame."""
     return _pandas().read_csv(io.StringIO(text))
 
 
 def _made(data: Any = None, columns: list[str] | None = None) -> Any:
-    """A data frame, in which the infinities of a column of numbers are numbers: JSON has them as text."""
+    """Make a data frame, and turn the texts "Infinity" and "-Infinity" in columns of numbers into numbers."""
     frame = _pandas().DataFrame(data, columns=columns)
     for at, kind in enumerate(frame.dtypes):
         if kind.kind == "O":
@@ -359,7 +357,7 @@ def _within(schema: Mapping[str, Any], *path: str) -> Mapping[str, Any]:
 
 
 def _typed(frame: Any, columns: Mapping[str, Any], *inner: str) -> Any:
-    """The frame with its dates as dates, where they can be read as such."""
+    """Convert columns with a date format to dates, where pandas can read them."""
     pandas = _pandas()
     for name in frame.columns:
         schema = columns.get(name)

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Tools in the form that the APIs of models take. Calls no API, and knows no connection.
+"""Convert tools to the form that the APIs of models take.
 
 Sources: Anthropic, "Implement tool use" (`name`, `description`, `input_schema`); OpenAI, "Function calling"
-(`type`, `function` with `name`, `description`, `parameters`). Both refuse a whole request for one schema
-whose top is not an object, or combines schemas.
+(`type`, `function` with `name`, `description`, `parameters`). Both refuse a whole request if one schema has
+a top level that is not an object or that combines schemas.
 """
 
 from __future__ import annotations
@@ -21,31 +21,31 @@ from ..types import Tool
 __all__ = ["fitted_names", "tool_schemas"]
 
 _COMBINING: Final = frozenset({"$schema", "$id", "allOf", "anyOf", "oneOf", "not", "enum", "const", "$ref"})
-"""Not at the top: each of these is refused there by one API or both, or says nothing to a model."""
+"""Removed at the top level: one API or both refuse these there, or they tell a model nothing."""
 
 
 def tool_schemas(
     definitions: Mapping[str, Tool], style: Literal["anthropic", "openai"]
 ) -> list[dict[str, Any]]:
-    """The `tools` of a request to a model.
+    """Return the `tools` of a request to a model.
 
-    A model's answer names a tool as it is called here; `server.tools[name]` takes that name.
+    The names are those of `fitted_names`; `server.tools[name]` accepts the name in a model's answer.
 
     Parameters
     ----------
     style : "anthropic" or "openai"
-        For the Messages API; for the Chat Completions API.
+        "anthropic" is for the Messages API, "openai" for the Chat Completions API.
 
     Returns
     -------
     list of dict
-        Copies: to change them changes no definition. At the top of a schema `anyOf` and the like are
-        replaced by the arguments of all alternatives; the whole schema is checked when the tool is called.
+        Copies, which may be changed freely. At the top level of a schema `anyOf` and the like are replaced by
+        the arguments of all alternatives; the whole schema is checked when the tool is called.
 
     Raises
     ------
     ValueError
-        There is no such style.
+        The style is unknown.
     """
     form = _FORMS.get(style)
     if form is None:
@@ -55,10 +55,10 @@ def tool_schemas(
 
 
 def fitted_names(names: Iterable[str]) -> dict[str, str]:
-    """What each tool is called towards a model, by its own name.
+    """Return the name under which a model sees each tool, by the tool's own name.
 
-    A name that fits stays. Of others, what does not fit becomes `_`; where that would be too long or some
-    other tool's name, the end is a digest of the whole, so that it does not depend on the order.
+    A name that the APIs accept stays. In others, characters that they refuse become `_`. If the result is too
+    long or equal to another tool's, it ends in a digest of the whole name: it is then the same in any order.
     """
     own = list(dict.fromkeys(names))
     fitted = {name: plain_name(name) for name in own}

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The tools of a server as functions: `weather.tools.forecast(city="Paris")`. Sends nothing itself.
+"""The tools of a server as functions: `weather.tools.forecast(city="Paris")`.
 
-What there is, is looked up at each access, so a list that the server changes is the new one at once.
+Each access looks at the current list, so a change of the server's list takes effect at once.
 """
 
 from __future__ import annotations
@@ -59,17 +59,17 @@ __all__ = [
 
 
 MAX_LISTED: Final = 100
-"""Tools in a card: more than any one server that we know has, but for a few."""
+"""Tools in a card: nearly all servers we know have fewer."""
 
 Definitions = Callable[[], Mapping[str, Tool]]
 
 
 def attribute_names(names: Iterable[str]) -> dict[str, str]:
-    """The exact name of each tool by its attribute, in the order of the list.
+    """Return each tool's exact name by its attribute name, in the order of the list.
 
-    What Python does not take in a name becomes `_`. An attribute never begins with `_`: those belong to
-    Python and IPython. A name that is one already keeps it; of others that come to the same, the first in
-    alphabetical order has it and the next get `_2`, `_3`, ...
+    Characters that Python does not allow in a name become `_`. An attribute never begins with `_`: such names
+    belong to Python and IPython. A name that is already a valid attribute stays. If several others lead to
+    one attribute, the first in alphabetical order gets it and the next ones get `_2`, `_3`, ...
     """
     own = list(dict.fromkeys(names))
     exact = {name for name in own if _attribute(name) == name}
@@ -94,14 +94,14 @@ def _attribute(name: str) -> str:
 
 
 class Tools:
-    """The tools of one server, as attributes, and by exact name as items.
+    """The tools of one server, as attributes and as items by exact name.
 
     Parameters
     ----------
     definitions : callable
-        Gives the tools as last listed; called at each access, on any thread.
+        Returns the tools as last listed; called at each access, on any thread.
     call : callable
-        Given a tool's exact name and checked arguments, calls it. What it returns, a call returns.
+        Calls a tool, given its exact name and checked arguments. A tool function returns its return value.
     """
 
     def __init__(self, definitions: Definitions, call: Callable[[str, dict[str, Any]], Any]) -> None:
@@ -109,7 +109,7 @@ class Tools:
         self._call = call
 
     def __getattr__(self, name: str) -> ToolFunction:
-        if name.startswith("_"):  # of Python or IPython, which ask for many
+        if name.startswith("_"):  # Python and IPython look up many of these
             raise AttributeError(f"There is no tool {name!r}.")
         definitions = self._definitions()
         if name in definitions and _attribute(name) == name:
@@ -120,7 +120,7 @@ class Tools:
         return self._function(names[name])
 
     def __getitem__(self, name: str) -> ToolFunction:
-        """A tool by its exact name, or as `tool_schemas` calls it."""
+        """Return a tool by its exact name, or by its name in `tool_schemas`."""
         definitions = self._definitions()
         if name in definitions:
             return self._function(name)
@@ -155,7 +155,7 @@ class Tools:
 
 
 def card_of(definitions: Mapping[str, Tool], heading: str | None = None) -> Card:
-    """Tools as a card, under a heading or their number."""
+    """Return a card of tools, headed by `heading` or by their number."""
     names = list(attribute_names(definitions).items())
     lines = [
         (f"{attribute}{_short_signature(definitions[name])}", _summary(definitions[name]))
@@ -167,12 +167,12 @@ def card_of(definitions: Mapping[str, Tool], heading: str | None = None) -> Card
 
 
 class ToolFunction:
-    """One tool, to be called with keywords. It keeps working, by name, when the server's list changes.
+    """One tool, called with keyword arguments. It keeps working, by name, when the server's list changes.
 
     Attributes
     ----------
     definition : Tool
-        As last listed.
+        The definition as last listed.
     """
 
     def __init__(
@@ -202,7 +202,7 @@ class ToolFunction:
         Raises
         ------
         TypeError
-            An argument is missing, unknown or not named, or has no JSON form.
+            An argument is missing, unknown or positional, or has no JSON form.
         ValueError
             A value does not fit the tool's schema.
         """
@@ -225,7 +225,7 @@ def _unknown(name: str, known: Iterable[str]) -> str:
 
 
 def _short_signature(tool: Tool) -> str:
-    """Without the star that says what all of them are: by keyword only."""
+    """Return the signature without the star that says "by keyword only", which holds for all tools."""
     return str(signature_of(tool)).replace("(*, ", "(", 1)
 
 
@@ -235,7 +235,7 @@ def _summary(tool: Tool) -> str:
 
 
 def docstring(tool: Tool) -> str:
-    """What a tool says of itself and its arguments, in numpydoc form."""
+    """Return a tool's docstring in numpydoc form, from its descriptions."""
     said = safe_block((tool.description or tool.title or "").strip())
     parts = [said or f"The tool {safe_line(tool.name)}."]
     arguments = properties(tool.inputSchema)
@@ -253,28 +253,28 @@ def docstring(tool: Tool) -> str:
 
 # -- signatures ----------------------------------------------------------------------------------
 #
-# A tool's signature, and its arguments checked before they are sent. Sends nothing.
+# Make a tool's signature, and check arguments before they are sent.
 #
-# The schema is the server's and the values are the user's: of the first nothing is believed, the second
-# become JSON as the other direction makes it (a data frame is a list of records).
+# The schema comes from the server and is not trusted. The values come from the user and become JSON as
+# results of the notebook's own tools do (a data frame is a list of records).
 
 MAX_PARAMETERS: Final = 100
-"""Shown in a signature; further ones are taken, too."""
+"""Parameters shown in a signature; further ones are accepted, too."""
 
 MAX_TYPE_DEPTH: Final = 3
-"""Types within types that are written out, as in list[list[str]]."""
+"""How deep nested types are written out, as in list[list[str]]."""
 
 MAX_ALTERNATIVES: Final = 8
-"""Types of a union that are written out. With `MAX_TYPE_DEPTH` the bound on the work for one argument."""
+"""Types of a union that are written out. With `MAX_TYPE_DEPTH` this bounds the work for one argument."""
 
 MAX_LITERALS: Final = 12
-"""Values of an enumeration that are written out in a type. Completion offers more."""
+"""Values of an enumeration that are written out in a type; completion offers more."""
 
 MAX_LITERAL_CHARS: Final = 40
-"""Of one such value."""
+"""Characters of one such value."""
 
 MAX_TYPE_CHARS: Final = 200
-"""Of a type in a signature."""
+"""Characters of a type in a signature."""
 
 _TYPES: Final = {
     "string": "str", "integer": "int", "number": "float", "boolean": "bool", "array": "list",
@@ -282,11 +282,11 @@ _TYPES: Final = {
 }  # fmt: skip
 
 _ENCODINGS: Final = {"base64": "base64", "base64url": "base64url", "byte": "base64"}
-"""Of `contentEncoding` (JSON Schema, validation, 8.3), and of `format` as pydantic and OpenAPI have it."""
+"""By `contentEncoding` (JSON Schema, validation, 8.3), or by `format` as in pydantic and OpenAPI."""
 
 
 class _Words:
-    """What `inspect` puts into a signature as it stands."""
+    """An annotation or default that `inspect` prints without quotation marks."""
 
     def __init__(self, text: str) -> None:
         self._text = text
@@ -296,13 +296,13 @@ class _Words:
 
 
 NOT_GIVEN: Final = _Words("...")
-"""The default of an argument that may be left out; it is never sent."""
+"""The default of an optional argument; it is never sent."""
 
 
 def is_plain_name(name: str) -> bool:
-    """Whether a name can stand before `=` in a call, and looks like what it is.
+    """Return whether a name can be used as a keyword argument and shows no misleading characters.
 
-    Python reads names in their NFKC form, so another form would arrive as another name.
+    Python normalises names to NFKC, so a name in another form would arrive as another name.
     """
     return (
         name.isidentifier()
@@ -313,10 +313,10 @@ def is_plain_name(name: str) -> bool:
 
 
 def signature_of(tool: Tool) -> inspect.Signature:
-    """The signature of a call: keywords only, those that are required first.
+    """Return the signature of a call: keywords only, required ones first.
 
-    Arguments whose names are none in Python go by `**{"x-y": 1}`; a signature with such ones, or of a
-    tool that takes others, ends in `**arguments`.
+    Arguments whose names are not valid in Python are passed by `**{"x-y": 1}`. The signature ends in
+    `**arguments` if there are such arguments, or if the tool takes arguments beyond its schema.
     """
     root = tool.inputSchema
     arguments = properties(root)
@@ -346,13 +346,13 @@ def _default(arguments: Properties, name: str) -> Any:
 
 
 def type_text(schema: Any, root: Schema) -> str:
-    """A schema as a Python type, as in `Literal['c', 'f'] | None`; `Any` where it does not say."""
+    """Write a schema as a Python type, as in `Literal['c', 'f'] | None`; `Any` where it sets no type."""
     text = " | ".join(_unique(_types(schema, root, 0)))
     return text if len(text) <= MAX_TYPE_CHARS else "Any"
 
 
 def _types(schema: Any, root: Schema, depth: int) -> list[str]:
-    """The alternatives of a type."""
+    """Return the alternatives of a type."""
     if depth > MAX_TYPE_DEPTH:
         return ["Any"]
     schema = resolve(schema, root)
@@ -375,13 +375,13 @@ def _type(kind: str, schema: Schema, root: Schema, depth: int) -> str:
 
 
 def _unique(texts: Iterable[str]) -> list[str]:
-    """Each text once, `None` last."""
+    """Return each text once, `None` last; only `Any` if it is among them."""
     found = sorted(dict.fromkeys(texts), key="None".__eq__)
     return ["Any"] if "Any" in found else found
 
 
 def _literal(values: list[Any]) -> list[str]:
-    """Values as one `Literal`; as their types where they are too many, too long or not literals in Python."""
+    """Write values as one `Literal`; as types if they are too many, too long or not literals in Python."""
     null = ["None"] if None in values else []
     rest = [value for value in values if value is not None]
     plain = all(isinstance(value, str | int) for value in rest)
@@ -398,16 +398,16 @@ def _free(name: str, taken: list[str]) -> str:
 
 
 def checked(tool: Tool, kwargs: Mapping[str, Any]) -> dict[str, Any]:
-    """The arguments of a call as JSON values, checked against the tool's schema.
+    """Convert the arguments of a call to JSON values and check them against the tool's schema.
 
-    A schema that cannot be used, or not within bounds, checks nothing: the server will.
+    A schema that is invalid or exceeds a bound is not checked here; the server checks the arguments.
 
     Raises
     ------
     TypeError
         An argument is missing or unknown, or its value has no JSON form.
     ValueError
-        A value does not fit the schema; the message has a line for each.
+        A value does not fit the schema; the message has one line per problem.
     """
     root = tool.inputSchema
     text = to_json(root, inf_nan_mode="constants")
@@ -424,14 +424,14 @@ def checked(tool: Tool, kwargs: Mapping[str, Any]) -> dict[str, Any]:
     except UncheckableSchema:
         return values
     if problems:
-        with contextlib.suppress(UncheckableSchema):  # a hint, no more
+        with contextlib.suppress(UncheckableSchema):  # the hint is optional
             problems += _nearest(schema, arguments, root, values)
         raise ArgumentValueError("\n".join(map(_problem, problems)))
     return values
 
 
 def _nearest(schema: JsonSchema, arguments: Properties, root: Schema, values: Mapping[str, Any]) -> list[str]:
-    """Of arguments that fit none of several alternatives, what keeps them from fitting the nearest."""
+    """For arguments that fit none of several alternatives, return what does not fit in the nearest one."""
     found = []
     for name, value in values.items():
         offered = alternatives(arguments.schemas.get(name, {}))
@@ -439,6 +439,7 @@ def _nearest(schema: JsonSchema, arguments: Properties, root: Schema, values: Ma
             continue
         misfits = [schema.problems(value, each) for each in offered if isinstance(each, Mapping)]
         nearest = min((each for each in misfits if _is_inside(each)), key=len, default=[])
+        # If one alternative fits, the problem is elsewhere.
         if all(misfits) and nearest:
             titles = [resolve(each, root).get("title") for each in offered]
             title = titles[misfits.index(nearest)]
@@ -450,30 +451,30 @@ def _nearest(schema: JsonSchema, arguments: Properties, root: Schema, values: Ma
 
 
 def _is_inside(problems: list[str]) -> bool:
-    """Whether they are about something in the value: another type altogether is no near one."""
+    """Return whether all problems are inside the value: an alternative of another type is not near."""
     return not any(line.startswith("$: ") and " is not of type " in line for line in problems)
 
 
 def compiled(schema: Mapping[str, Any]) -> JsonSchema:
-    """A tool's schema, ready to check values.
+    """Return a tool's schema, compiled to check values.
 
     Raises
     ------
     UncheckableSchema
-        It is none, or exceeds a bound.
+        The schema is invalid or exceeds a bound.
     """
     return _compiled(to_json(schema, inf_nan_mode="constants"))
 
 
 @lru_cache(maxsize=128)
 def _compiled(schema: bytes) -> JsonSchema:
-    """By content: a tool that is called in a loop is read once."""
+    """Cached by content, so that a tool called in a loop is compiled once."""
     return JsonSchema(from_json(schema))
 
 
 @lru_cache(maxsize=128)
 def _properties(schema: bytes) -> Properties:
-    """By content, as `_compiled`."""
+    """Cached by content, as `_compiled`."""
     return properties(from_json(schema))
 
 
@@ -504,7 +505,7 @@ def _joined(texts: list[str], last: str) -> str:
 
 
 def _problem(text: str) -> str:
-    """A line of `JsonSchema.problems`, whose path begins with `$`, for an argument."""
+    """Rewrite a line of `JsonSchema.problems`, whose path begins with `$`, to name an argument."""
     path, _, rest = text.partition(": ")
     path = path.removeprefix("$").removeprefix(".")
     return safe_block(f"{path}: {rest}" if path else rest)
@@ -521,14 +522,14 @@ def _json(name: str, value: Any, schema: Schema, root: Schema) -> Any:
     except (TypeError, ValueError) as exc:
         kind = ArgumentTypeError if isinstance(exc, TypeError) else ArgumentValueError
         raise kind(f"{safe_line(name)}: {exc}") from None
-    except McpJupyterError:  # of too many parts; its message is for who returns a value
+    except McpJupyterError:  # too many parts; the original message is for a function that returns a value
         raise ValueError(
             f"{safe_line(name)}: the value has more than {MAX_PARTS:,} parts, too many for one call."
         ) from None
 
 
 def _encoded(value: Any, parts: list[Schema], root: Schema) -> Any:
-    """The same with its bytes as base64, in the alphabet that the schema asks for; else the common one.
+    """Encode the bytes in a value as base64, in the alphabet that the schema asks for, else the standard one.
 
     Parameters
     ----------
@@ -548,13 +549,13 @@ def _encoded(value: Any, parts: list[Schema], root: Schema) -> Any:
 
 
 def _encoding(parts: Iterable[Schema]) -> str | None:
-    """How schemas want bytes: "base64" or "base64url" (RFC 4648, 4 and 5); None where they do not say."""
+    """Return the encoding that schemas ask for, "base64" or "base64url" (RFC 4648, 4 and 5), or None."""
     said = (part.get(keyword) for part in parts for keyword in ("contentEncoding", "format"))
     return next((_ENCODINGS[each] for each in said if isinstance(each, str) and each in _ENCODINGS), None)
 
 
 def _other(value: Any) -> Any:
-    """A data frame as a list of records, a series as a list, a path as text; others have no JSON form."""
+    """Convert a data frame to records, a series to a list, a path to text; other types have no JSON form."""
     if isinstance(value, os.PathLike):
         return os.fspath(value)
     if not tables.is_frame(value):

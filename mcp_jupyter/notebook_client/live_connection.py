@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Holds one server's connection open on the background loop, and keeps its lists up to date.
+"""Hold one server's connection open on the background loop and keep its lists up to date.
 
-Owns the `Client` from its opening to its end, and what is answered in the person's name without asking
-(roots, a sampling function). Knows no cell and draws nothing.
+`Keeper` opens and closes the `Client`, and answers what needs no question to the user (roots, a sampling
+function).
 
-Threads: everything here is for the background loop's thread, except that the attributes of values
-(`lists`, `state`, `reason`) may be read from any: they are immutable and replaced as a whole.
+Threads: everything here is for the background loop's thread, except that other threads may read the values
+(`lists`, `state`, `reason`): these are immutable and replaced as a whole.
 """
 
 from __future__ import annotations
@@ -45,11 +45,11 @@ __all__ = [
 State = Literal["opening", "open", "closed", "failed"]
 
 RELIST_SECONDS: Final = 0.5
-"""Lists are read anew at most this often, however often a server says that they changed."""
+"""Seconds. Lists are read again at most this often, however often a server reports changes."""
 
 HEAR_SECONDS: Final = 5.0
-"""How long the lists wait for a server to acknowledge that it tells of changes. If it does so later, they
-are read again."""
+"""Seconds. How long to wait, before reading the lists, for the server to acknowledge that it reports changes.
+If it acknowledges later, the lists are read again."""
 
 _LISTS: Final = ("tools", "resources", "templates", "prompts")
 
@@ -63,7 +63,7 @@ _T = TypeVar("_T")
 
 
 class MakeClient(Protocol):
-    """Makes the client of one server: its target and options are known, the callbacks come."""
+    """Make the client of one server with these callbacks; target and options are already set."""
 
     def __call__(self, **callbacks: Any) -> Client: ...
 
@@ -90,24 +90,24 @@ class Keeper:
     log : LogBook
         Where its messages go.
     changed : callable
-        Told, on the loop's thread, that "lists", "state" or "log" changed.
+        Called on the loop's thread with "lists", "state" or "log" when that changed.
     sampling : function, optional
-        Answers `sampling/createMessage`: takes `types.CreateMessageRequestParams`, gives a text or a
-        `types.CreateMessageResult`. One that is not async runs in a worker thread.
+        Answers `sampling/createMessage`: takes `types.CreateMessageRequestParams`, returns text or a
+        `types.CreateMessageResult`. A function that is not async runs in a worker thread.
     roots : sequence of Path
-        Folders the server may be told of.
+        Folders that the server may know about.
 
     Attributes
     ----------
     client : Client or None
-        While it is open.
+        The open client.
     lists : Lists
     state : {"opening", "open", "closed", "failed"}
     reason : str
         Why it failed.
     changed : mapping of str to sequence of str
-        Tools that are no longer what they were when the person first had them, and how they differ. A server
-        whose tools looked harmless may have turned (SECURITY, T34).
+        Tools whose definition changed since it was first listed, and how. A server may turn harmless tools
+        into harmful ones after the user has connected.
     """
 
     def __init__(
@@ -139,13 +139,13 @@ class Keeper:
     # -- life ------------------------------------------------------------------------------------
 
     async def live(self, opened: Future[None]) -> None:
-        """Open the connection, hold it until `close` or its own end, and take leave."""
+        """Open the connection, and hold it until `close` is called or the server ends it."""
         self._closing, self._is_stale = anyio.Event(), anyio.Event()
         try:
             async with self._client() as client, owned_tasks() as tasks:
                 self.client = client
-                # In this order: a list that changes while it is read is read again. `_follow` begins last,
-                # and what was said to have changed until then waits for it.
+                # The order matters: a list that changes while it is read must be read again. `_follow` starts
+                # last and handles the changes that were reported until then.
                 hears = anyio.Event()
                 tasks.start_soon(self._hear, client, hears)
                 with anyio.move_on_after(HEAR_SECONDS):
@@ -159,6 +159,7 @@ class Keeper:
                 await self._closing.wait()
             self._set("failed" if self.reason else "closed")
         except BaseException as exc:
+            # If the server closed the connection, `_watch` has set the reason already.
             self.reason = self.reason or shorten(f"{type(exc).__name__}: {exc}", MAX_MESSAGE_CHARS)
             self._set("closed" if isinstance(exc, anyio.get_cancelled_exc_class()) else "failed")
             if not opened.done():
@@ -169,7 +170,7 @@ class Keeper:
             self.client = None
 
     def close(self) -> None:
-        """Ask for the end. Idempotent."""
+        """Ask for the connection to be closed. Idempotent."""
         if self._closing is not None:
             self._closing.set()
 
@@ -185,7 +186,7 @@ class Keeper:
         return self._make_client(**callbacks)
 
     async def _watch(self, client: Client) -> None:
-        """Notice that the server is gone, also while nothing is asked."""
+        """Notice that the server is gone, even while no request is under way."""
         reason = await client.session.wait_closed()
         self.reason = shorten(reason or "The server closed the connection.", MAX_MESSAGE_CHARS)
         self.close()
@@ -199,17 +200,17 @@ class Keeper:
     # -- lists -----------------------------------------------------------------------------------
 
     async def _hear(self, client: Client, hears: anyio.Event) -> None:
-        """Be told of changed lists; a server that cannot tell is asked no more.
+        """Subscribe to changes of the lists; a server that cannot report them is not asked again.
 
         Parameters
         ----------
         hears : Event
-            Set once the server tells of changes, or will not.
+            Set once the subscription is acknowledged, or has failed.
         """
         try:
             async with client.subscribed(tools=True, prompts=True, resources=True):
                 hears.set()
-                if self.state == "open":  # the lists were read without waiting for this
+                if self.state == "open":  # it took too long: the lists were read meanwhile
                     self._mark_stale(_LISTS)
                 await anyio.sleep_forever()
         except (McpError, RequestTimeout, ConnectionClosed) as exc:
@@ -223,7 +224,7 @@ class Keeper:
             self._is_stale.set()
 
     async def _follow(self, client: Client) -> None:
-        """Read anew what changed."""
+        """Read the lists that changed."""
         while True:
             assert self._is_stale is not None
             await self._is_stale.wait()
@@ -235,7 +236,7 @@ class Keeper:
             await anyio.sleep(RELIST_SECONDS)
 
     async def _list(self, name: str) -> None:
-        """Read one list, where the server has such; its failure costs that list only."""
+        """Read one list if the server has it; a failure leaves the other lists alone."""
         client = self.client
         assert client is not None
         has = client.server_capabilities
@@ -258,7 +259,7 @@ class Keeper:
         self.lists = replace(self.lists, **{name: found})
 
     def _compare(self, tools: Mapping[str, types.Tool]) -> None:
-        """Hold tools against what they were at first."""
+        """Compare tools with their first definitions."""
         changed: dict[str, tuple[str, ...]] = {}
         for name, tool in tools.items():
             pinned = self._pinned.setdefault(name, tool)
@@ -269,7 +270,7 @@ class Keeper:
         self.changed = MappingProxyType(changed)
 
     async def accept_changes(self, names: Collection[str]) -> None:
-        """Take tools for what they are now."""
+        """Accept the present definitions of these tools."""
         self._pinned |= {name: tool for name, tool in self.lists.tools.items() if name in names}
         self._compare(self.lists.tools)
         self._changed("lists")
@@ -315,12 +316,12 @@ async def _run(function: Callable[..., Any], params: types.CreateMessageRequestP
 
 # -- log -----------------------------------------------------------------------------------------
 #
-# What happened at a connection, line by line, for a person to read. Bounded; draws nothing.
+# The events of a connection, one per line, for the user to read. The log is bounded.
 #
-# Threads: `add` is for any thread; what `lines` gives is a copy.
+# Threads: `add` is for any thread; `lines` returns a copy.
 
 MAX_LINES: Final = 500
-"""More than a person scrolls through; a server that floods loses its own oldest lines."""
+"""More lines than a user scrolls through; a server that floods the log loses its own oldest lines."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -334,7 +335,7 @@ class LogLine:
     kind : str
         A severity of the protocol ("info", "error"), or "call", "question", "state".
     text : str
-        Fit to be shown.
+        Safe to show.
     """
 
     time: float
@@ -350,7 +351,7 @@ class LogBook:
         self._lock = threading.Lock()
 
     def add(self, kind: str, text: str) -> LogLine:
-        """Write a line."""
+        """Add a line and return it."""
         line = LogLine(time.time(), safe_line(kind, 20), safe_block(text, MAX_PAGE_CHARS))
         with self._lock:
             self._lines.append(line)
@@ -358,7 +359,7 @@ class LogBook:
 
     @property
     def lines(self) -> tuple[LogLine, ...]:
-        """What is kept, the oldest first."""
+        """The lines that are kept, oldest first."""
         with self._lock:
             return tuple(self._lines)
 

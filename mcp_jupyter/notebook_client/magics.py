@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The magics that call other servers: `%mcp_connect`, `%mcp_call`, and their kin.
+"""The magics that call other servers, such as `%mcp_connect` and `%mcp_call`.
 
-Each reads its line, asks the `Connections`, and shows a card or the result. Main thread only.
+Each parses its line, uses `Connections`, and shows a card or the result. Main thread only.
 """
 
 from __future__ import annotations
@@ -54,10 +54,10 @@ __all__ = [
 
 # -- arguments -----------------------------------------------------------------------------------
 #
-# The options of the magics that call servers, and the reading of `%mcp_connect`'s line.
+# The options of the magics that call servers, and the parsing of `%mcp_connect`'s line.
 #
-# Where the target begins, its own words begin: ``%mcp_connect git --env A=B uvx mcp-server-git --repository
-# .`` gives `--env` to us and `--repository` to the command. After a URL our options may follow.
+# Options after the first word of a command belong to the command: in ``%mcp_connect git --env A=B uvx
+# mcp-server-git --repository .`` `--env` is ours and `--repository` the command's. Ours may follow a URL.
 
 ALIAS = argument("alias", nargs="?", metavar="NAME", help="its name in this notebook")
 
@@ -121,9 +121,9 @@ _URL: Final = ("http://", "https://")
 
 
 def split_target(parser: MagicArgumentParser, words: Sequence[str]) -> tuple[list[str], list[str]]:
-    """The words that are ours, and those of the target.
+    """Split a line into our words and those of the target.
 
-    The target begins with the second word that is no option, or after ``--``.
+    The target begins with the second word that is not an option, or after ``--``.
     """
     takes_value = {flag for flag, action in flags_of(parser).items() if action.nargs != 0}
     ours: list[str] = []
@@ -171,13 +171,13 @@ days: 3
 
 @magics_class
 class CallingMagics(Magics):
-    """The magics of one shell.
+    """The magics of one shell that call other servers.
 
     Attributes
     ----------
     connections : Connections
     completion : Completion or None
-        The completer that is registered once a server is connected.
+        The completer; registered at the first connection.
     """
 
     shell: InteractiveShell
@@ -330,7 +330,7 @@ class CallingMagics(Magics):
             return
         if not args.aliases:
             raise UsageError("%mcp_disconnect: say which, as in %mcp_disconnect weather")
-        # All are looked up first: a mistyped name disconnects nothing.
+        # All names are looked up first, so that a mistyped name disconnects nothing.
         servers = {alias: self._server("%mcp_disconnect", alias) for alias in args.aliases}
         for alias in servers:
             self.connections.disconnect(alias)
@@ -340,7 +340,7 @@ class CallingMagics(Magics):
     # -- what they share -------------------------------------------------------------------------
 
     def _complete(self) -> None:
-        """Complete calls from the first connection on."""
+        """Register the completer at the first connection."""
         if self.completion is None:
             from .completion import Completion
 
@@ -349,7 +349,7 @@ class CallingMagics(Magics):
             self.shell.Completer.custom_matchers.append(self.completion.matcher)
 
     def close(self) -> None:
-        """Disconnect all servers, and complete no more."""
+        """Disconnect all servers and unregister the completer."""
         self.shell.events.unregister("post_run_cell", self._after_cell)
         if self.completion is not None:
             self.shell.Completer.custom_matchers.remove(self.completion.matcher)
@@ -389,12 +389,12 @@ class CallingMagics(Magics):
 
 @contextmanager
 def _one_line(who: str, wrong: type[Exception] = WrongCall) -> Iterator[None]:
-    """What goes wrong with a server as one line; a tool's own failure stays what it is.
+    """Turn errors with a server into one line; a tool's own error passes unchanged.
 
     Parameters
     ----------
     wrong
-        What a mistake in the line, or in arguments, is.
+        The type of the error for a mistake in the line or in arguments.
     """
     __tracebackhide__ = True
     from ..client.config.trust import ConsentNeeded
@@ -404,7 +404,7 @@ def _one_line(who: str, wrong: type[Exception] = WrongCall) -> Iterator[None]:
     except (UsageError, ToolError, CassetteError):
         raise
     except ConsentNeeded as exc:
-        raise wrong(f"{who}: {exc}") from None  # whole: what is agreed to must be seen
+        raise wrong(f"{who}: {exc}") from None  # not shortened: the user must see all they agree to
     except OSError as exc:
         text = f"{exc.filename or 'it'} cannot be started: {exc.strerror or exc}"
         raise ServerFailed(f"{who}: {safe_block(text, MAX_MESSAGE_CHARS)}") from None
@@ -415,7 +415,7 @@ def _one_line(who: str, wrong: type[Exception] = WrongCall) -> Iterator[None]:
 
 
 def _body(cell: str) -> Mapping[str, Any]:
-    """The arguments that a cell's JSON or YAML means."""
+    """Parse the arguments in a cell, JSON or YAML."""
     import yaml
 
     try:
@@ -444,6 +444,6 @@ def _is_server(value: object) -> bool:
 
 
 def connection_cards(connections: Connections) -> list[Card]:
-    """A card of the connected servers, for `%mcp_status`; none where no server is connected."""
+    """Return a card of the connected servers for `%mcp_status`; an empty list without any."""
     lines = [(alias, connections[alias].summary) for alias in connections]
     return [Card("Connected servers", lines)] if lines else []

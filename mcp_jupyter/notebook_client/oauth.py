@@ -1,19 +1,19 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Signing in from a cell: the link a person follows, and the way on which the answer comes back.
+"""Sign in to a server from a cell: show the user the link, and receive the answer.
 
-Owns what the cell shows, which redirect URI is used, and where the tokens of a connection are kept. Knows no
-OAuth: that is `client.auth`'s. Not imported unless somebody signs in, for it brings an OAuth library.
+This module chooses the redirect URI, the cell's output and the storage of the tokens; `client.auth` does
+OAuth itself. It is imported only for a sign-in, because it imports an OAuth library.
 
-**Two ways back.** Where the Jupyter Server that started this kernel has our extension, the browser brings the
-answer there (`ipc.rendezvous`), be it on another machine than the kernel. Elsewhere (a console, VS Code) a
-port on the loopback waits for it, and the browser has to be on the kernel's machine. What the user gives
-(`--callback URL`) comes before both: the public address of a Jupyter Server behind a proxy.
+**Two ways back.** If the Jupyter Server that started this kernel has our extension, the browser brings the
+answer there (`ipc.rendezvous`), even if it runs on another machine than the kernel. Elsewhere (a console, VS
+Code) the kernel listens on a loopback port, and the browser must run on the kernel's machine.
+`--callback URL` overrides both: it is the public address of a Jupyter Server behind a proxy.
 
-**What an output holds.** The link is in the HTML and, where a front end may show nothing but text (no Jupyter
-Server), in the text. It has a `state`, which is of no use once the sign-in is over; then the card in its
-place names the host, and nothing else.
+**What an output holds.** The link is in the HTML and also in the text when there is no Jupyter Server: such a
+front end may show only text. The link's `state` is useless once the sign-in is over; then a card that names
+only the host replaces it.
 
-Everything here runs on the background loop, but for the making of a `CellSignIn`.
+Everything here runs on the background loop, except that any thread may make a `CellSignIn`.
 """
 
 from __future__ import annotations
@@ -46,22 +46,22 @@ __all__ = ["CellSignIn", "InPlace", "SignInCard", "storage_of"]
 T = TypeVar("T")
 
 SIGN_IN_SECONDS: Final = 285.0
-"""For a person to sign in: less than the five minutes of the request that waits, whose message says less."""
+"""Seconds for the user to sign in: less than the request's own 300 s, whose error would say less."""
 
 POLL_SECONDS: Final = 0.25
-"""How often the answer is looked for: a person does not notice, and a look takes microseconds."""
+"""Seconds between two looks for the answer: too short for a user to notice, and a look takes microseconds."""
 
 
 @dataclass(frozen=True, slots=True)
 class SignInCard:
-    """The link to sign in at, and in clear the host it leads to.
+    """A card with the sign-in link and the host that it leads to.
 
     Attributes
     ----------
     url : str
-        Where it leads, in ASCII: what looks like another host's name does not.
+        The link in ASCII, so that the host's name cannot imitate another.
     through_jupyter : bool
-        Whether the answer comes through the Jupyter Server; otherwise to the kernel's own machine.
+        Whether the answer comes through the Jupyter Server; otherwise to a port on the kernel's machine.
     """
 
     url: str
@@ -69,12 +69,12 @@ class SignInCard:
 
     @property
     def host(self) -> str:
-        """The authorization server's name, as the network knows it."""
+        """The authorization server's host name in its ASCII form (IDNA)."""
         return _host(self.url)
 
     @property
     def note(self) -> str:
-        """What the person should know before they follow it."""
+        """What the user should know before following the link."""
         if self.through_jupyter:
             return f"The cell goes on when you are back. It waits {SIGN_IN_SECONDS / 60:.0f} minutes."
         return (
@@ -83,7 +83,7 @@ class SignInCard:
         )
 
     def __repr__(self) -> str:
-        """Without the link where it is in the HTML: a notebook keeps its text longer than a sign-in lasts."""
+        """Leave out a link that the HTML has: a notebook keeps its text longer than a sign-in lasts."""
         link = "" if self.through_jupyter else f"  {self.url}\n"
         return f"Sign in at {self.host}\n{link}{self.note}"
 
@@ -98,16 +98,16 @@ class SignInCard:
 
 @dataclass(frozen=True, slots=True)
 class InPlace:
-    """Something that `display` puts in the place of what the same sign-in showed before.
+    """An object that `display` shows in place of what the same sign-in showed before.
 
     Attributes
     ----------
     thing : object
-        What is seen.
+        The object to show.
     display_id : str
-        The place; it is in no saved notebook.
+        The id of the output; saved notebooks do not have it.
     is_first : bool
-        Whether there is nothing yet.
+        Whether the output is new.
     """
 
     thing: SignInCard | Card
@@ -119,7 +119,7 @@ class InPlace:
 
 
 def storage_of(alias: str) -> FileStorage:
-    """Where the tokens of a connection are kept: under its name, so that two may be two accounts of a server.
+    """Return the storage of a connection's tokens: one per name, so that one server can have two accounts.
 
     Raises
     ------
@@ -138,27 +138,27 @@ def storage_of(alias: str) -> FileStorage:
 
 
 class CellSignIn:
-    """Signs a person in to a server, from a cell.
+    """Sign-in of the user to a server, from a cell.
 
     Parameters
     ----------
     show : callable
-        Has an object displayed in the cell. Called on the background loop's thread, twice a sign-in: with the
-        link, and with what comes in its place.
+        Displays an object in the cell. Called on the background loop's thread, twice per sign-in: with the
+        link, and with its replacement.
     server_url : str
-        The server's.
+        The server's URL.
     alias : str
-        What the connection is called here.
+        The name of the connection in the notebook.
     storage : Storage, optional
         Where tokens are kept; `storage_of(alias)` when None.
     callback_url : str, optional
-        The redirect URI: where browsers reach the callback of a Jupyter Server on this kernel's machine. When
-        None, that of the server that started the kernel; where there is none, a port on the loopback.
+        The redirect URI: where browsers reach the callback of a Jupyter Server on this kernel's machine. By
+        default that of the server that started the kernel; without such a server, a loopback port.
     runtime_dir : Path, optional
         Jupyter's by default.
     **known : Any
-        Of `OAuth`, where the client or the server is known beforehand: client_id, client_secret, issuer,
-        scopes.
+        Arguments of `OAuth`, if the client or the server is known beforehand: client_id, client_secret,
+        issuer, scopes.
 
     Attributes
     ----------
@@ -168,11 +168,11 @@ class CellSignIn:
     Raises
     ------
     ConfigError
-        The callback URL cannot be one.
+        The callback URL is not valid.
     LinkError
-        There is no place for the tokens.
+        The directory of the tokens cannot be made.
     ValueError
-        What is known beforehand does not go together.
+        The `known` arguments do not fit together.
     """
 
     auth: httpx2.Auth
@@ -201,7 +201,7 @@ class CellSignIn:
 
 
 class _CellOAuth(OAuth):
-    """Asks the person in the cell, and says there how it ended."""
+    """Shows the link in the cell, and then the outcome."""
 
     def __init__(
         self,
@@ -223,7 +223,7 @@ class _CellOAuth(OAuth):
         self._display = show
         self._through_jupyter = callback_url is not None
         self._runtime_dir = runtime_dir
-        # Of the sign-in under way, once its link is shown:
+        # Set during a sign-in, once its link is shown:
         self._state = self._host = self._display_id = ""
 
     async def obtain(self, goal: Goal) -> Tokens:
@@ -236,7 +236,7 @@ class _CellOAuth(OAuth):
         return tokens
 
     def _end(self, outcome: str) -> None:
-        """Wait no longer, and put how it ended in the place of the link, if there was one."""
+        """Stop waiting, and replace the link, if it was shown, by the outcome."""
         if self._state:
             forget(self._state, self._runtime_dir)
         if self._host:
@@ -244,21 +244,21 @@ class _CellOAuth(OAuth):
         self._state = self._host = ""
 
     async def _ask(self, url: str) -> None:
-        """Show the link; the answer is waited for before it can come."""
+        """Show the link, after registering for the answer so that it cannot come too early."""
         card = SignInCard(str(httpx2.URL(url)), self._through_jupyter)
         if self._through_jupyter:
-            self._state = parse_qs(urlsplit(url).query)["state"][-1]  # ours is the last, whatever came before
+            self._state = parse_qs(urlsplit(url).query)["state"][-1]  # the last one is ours
             await self._at_link(lambda: expect(self._state, SIGN_IN_SECONDS, self._runtime_dir))
         self._host, self._display_id = card.host, secrets.token_hex(16)
         self._display(InPlace(card, self._display_id, is_first=True))
 
     async def _answer(self) -> AuthorizationResponse:
-        """What the browser brought to the Jupyter Server; `OAuth` bounds the wait."""
+        """Return the answer that the browser brought to the Jupyter Server; `OAuth` bounds the wait."""
 
         def look() -> str | None:
             return collect(self._state, self._runtime_dir)
 
-        # There is nothing to be woken by: the two processes share a directory, and nothing else.
+        # Polling is the only way: the two processes share nothing but a directory.
         while (query := await self._at_link(look)) is None:  # noqa: ASYNC110
             await anyio.sleep(POLL_SECONDS)
         return AuthorizationResponse.from_url(f"?{query}")
@@ -275,5 +275,5 @@ def _host(url: str) -> str:
 
 
 def _application_type(callback_url: str) -> str:
-    """What a client with this redirect URI registers as (OpenID Connect Registration 1.0, section 2)."""
+    """Return the application type of a client with this redirect URI (OIDC Registration 1.0, section 2)."""
     return "native" if is_loopback(urlsplit(callback_url).hostname or "") else "web"

@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""A server's question as prompts in a cell that blocks: one line to type for each field.
+"""Ask a server's question by prompts in a cell that blocks: one line to type per field.
 
-Owns the words of these prompts. The same questions as forms are drawn in `mcp_jupyter.widgets`.
-Main thread only.
+`mcp_jupyter.widgets` asks the same questions as forms. Main thread only.
 """
 
 from __future__ import annotations
@@ -21,13 +20,13 @@ from ..client.pairs import parse_value
 __all__ = ["put"]
 
 MAX_TRIES: Final = 5
-"""Of one question: whoever has not answered by then closes it and calls again."""
+"""Tries per question and per field; then the question is cancelled, and the user can call again."""
 
 _WAYS_OUT: Final = "or type /decline or /cancel"
 
 
 class _LeftError(Exception):
-    """The person chose a way out."""
+    """The user typed /decline or /cancel."""
 
     def __init__(self, decline: bool) -> None:
         super().__init__()
@@ -35,14 +34,14 @@ class _LeftError(Exception):
 
 
 def put(question: Question) -> None:
-    """Put a question to the person, and settle it.
+    """Ask the user a question and settle it.
 
-    Where nobody can type (a notebook that runs without a front end) it is cancelled.
+    Without input (a notebook that runs without a front end) the question is cancelled.
 
     Raises
     ------
     KeyboardInterrupt
-        The person interrupted; the question is left to whoever cancels the call.
+        The user interrupted; the caller cancels the call and with it the question.
     """
     if question.is_settled:
         return
@@ -90,7 +89,7 @@ def _ask_form(question: Question) -> None:
 
 
 def _ask_field(name: str, field: Mapping[str, Any], needed: bool, content: dict[str, Any]) -> None:
-    """Ask for one field; what is left empty takes its default, or is left out."""
+    """Ask for one field; an empty line takes its default or leaves it out."""
     text = _prompt_of(name, field, needed)
     for _ in range(MAX_TRIES):
         typed = _line(text, secret=field.get("format") == "password")
@@ -121,7 +120,7 @@ def _value(name: str, typed: str, field: Mapping[str, Any]) -> Any:
 
 
 def _choices(field: Mapping[str, Any]) -> list[tuple[str, Any]]:
-    """The titles and values that a field, or each item of its list, is limited to."""
+    """Return the titles and values that a field, or each item of its list, is limited to."""
     return choices(field.get("items") if field.get("type") == "array" else field, field)
 
 
@@ -142,7 +141,7 @@ def _prompt_of(name: str, field: Mapping[str, Any], needed: bool) -> str:
 
 
 def _default_text(default: Any, offered: list[tuple[str, Any]]) -> str:
-    """A default by the titles of its choices, if it has such titles."""
+    """Return a default as the titles of its choices, if it has such titles."""
     chosen = default if isinstance(default, list) else [default]
     titles = [next((title for title, value in offered if value == each), None) for each in chosen]
     named = [title for title in titles if title is not None]

@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What a server asks the person in the course of a call, and who puts it to them.
+"""The questions that a server asks the user during a call, and the takers that ask them.
 
-Owns the questions that wait, and their answers. Draws nothing: whoever can ask a person (a cell that blocks,
-a panel, the output of an async cell) takes questions with `Questions.taken_by`.
+`Questions` keeps the pending questions and passes each to a taker (a cell that blocks, a panel, the output of
+an async cell), which registers with `Questions.taken_by`.
 
-Threads: answers come from any thread, the first one counts. `Questions.ask` runs on the background loop.
+Threads: answers may come from any thread, and the first one counts. `Questions.ask` runs on the background
+loop.
 """
 
 from __future__ import annotations
@@ -21,24 +22,24 @@ from .._ipython.questions import Answer, Question
 __all__ = ["Notice", "Questions", "Taker"]
 
 MAX_PENDING: Final = 8
-"""Questions of one server that may wait: no person answers more at once, and a flood must not bury them."""
+"""Pending questions of one server: no user answers more at once, and a flood must not bury them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """Something the person has to see in the course of a call, such as where to sign in.
+    """Something to show the user during a call, such as where to sign in.
 
     Attributes
     ----------
     thing : object
-        What IPython can display.
+        An object that IPython can display.
     """
 
     thing: object
 
 
 Taker: TypeAlias = Callable[[Question | Notice], None]
-"""Takes what is for the person. Called on the background loop: it only hands on."""
+"""Receives questions and notices. Called on the background loop, so it must only pass them on."""
 
 
 class Questions:
@@ -49,12 +50,12 @@ class Questions:
         self._changed = changed
         self._note = note
         self._takers: list[Taker] = []
-        self._lock = threading.RLock()  # no taker gets anything once it has been removed
+        self._lock = threading.RLock()  # a taker gets nothing once it has been removed
         self.pending: tuple[Question, ...] = ()
 
     @contextmanager
     def taken_by(self, taker: Taker) -> Iterator[None]:
-        """Take questions while the body runs; of several takers, the last to come gets them."""
+        """Take questions while the body runs; the last taker to register gets them."""
         self.add_taker(taker)
         try:
             yield
@@ -62,21 +63,21 @@ class Questions:
             self.remove_taker(taker)
 
     def add_taker(self, taker: Taker) -> None:
-        """Take questions from now on."""
+        """Register a taker."""
         with self._lock:
             self._takers.append(taker)
 
     def remove_taker(self, taker: Taker) -> None:
-        """Take no more."""
+        """Unregister a taker."""
         with self._lock, suppress(ValueError):
             self._takers.remove(taker)
 
     def show(self, thing: object) -> None:
-        """Show something to whoever would be asked."""
+        """Show something through the current taker."""
         self.hand_on(Notice(thing))
 
     def hand_on(self, item: Question | Notice) -> None:
-        """Give something to the taker whose turn it is; without one, a question is cancelled."""
+        """Pass an item to the current taker; without a taker, cancel a question."""
         with self._lock:
             if self._takers:
                 self._takers[-1](item)
@@ -89,11 +90,11 @@ class Questions:
         return await self.ask(Question(self._alias, params))
 
     async def sampling(self, params: types.CreateMessageRequestParams) -> Any:
-        """Answer `sampling/createMessage` by a person: the client's callback."""
+        """Answer `sampling/createMessage` by asking the user: the client's callback."""
         return await self.ask(Question(self._alias, params))
 
     async def ask(self, question: Question) -> Answer:
-        """Put a question to whoever can ask a person, and wait for the answer."""
+        """Pass a question to the current taker and wait for the answer."""
         takers = self._takers
         if not takers or len(self.pending) >= MAX_PENDING:
             why = "too many questions wait" if takers else "there was nobody to ask"

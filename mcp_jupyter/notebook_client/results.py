@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What a server answered, as a cell uses it: its text, its data, its table. Knows no connection.
+"""The results of calls for use in a cell: their text, data and data frame.
 
-`.text` and `.data` are what was sent; what is shown of it is made fit to be shown (`display`).
+`.text` and `.data` are as the server sent them; `display` makes safe what is shown.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ _CSV: Final = ("text/csv", "application/csv")
 
 
 class Markdown:
-    """Markdown of a server's that a page can show: without images, HTML, TeX, and links that run."""
+    """A server's Markdown without images, HTML, TeX and links that run scripts."""
 
     def __init__(self, text: str) -> None:
         self._text = harmless_markdown(text)
@@ -68,18 +68,18 @@ class Markdown:
 
 
 class CallResult(Shown):
-    """What a tool answered.
+    """The result of a tool call.
 
     Parameters
     ----------
     result : CallToolResult
     tool : Tool, optional
-        As defined when it was called: its output schema gives a table's columns their types.
+        The tool's definition at the call; its output schema gives the columns of a table their types.
 
     Attributes
     ----------
     raw : CallToolResult
-        As it was sent.
+        The result as the server sent it.
     tool : Tool or None
     """
 
@@ -94,18 +94,18 @@ class CallResult(Shown):
 
     @property
     def text(self) -> str:
-        """All texts, one below the other, as they were sent; those of embedded resources too."""
+        """All texts, including embedded resources, one below the other, as they were sent."""
         return "\n".join(text_of(self.raw.content))
 
     @property
     def data(self) -> Any:
         """The structured content; without any, the text.
 
-        Structured content is an object: of a value that is none, servers make ``{"result": value}``, and say
-        so in the tool's schema. Then it is the value; ``raw`` has the object.
+        Structured content must be an object. For any other value servers send ``{"result": value}``, and
+        declare that in the tool's schema; then this is the value, and ``raw`` has the object.
 
-        A text that is a JSON object or array is read as that. (Others are not: a version "1.10" would become
-        the number 1.1.) Of bytes alone, the bytes; None when there is nothing.
+        Text that is a JSON object or array is parsed. (Other text is not: the version "1.10" would become the
+        number 1.1.) If there are only bytes, this is the bytes; None for an empty result.
         """
         sent = self._sent
         return sent["result"] if _is_wrapped(sent, self.tool) else sent
@@ -124,7 +124,7 @@ class CallResult(Shown):
 
     @property
     def bytes(self) -> bytes:
-        """The embedded resources, images and sounds as bytes; of resources that are text, in UTF-8.
+        """Embedded resources, images and sounds as bytes; text resources in UTF-8.
 
         Raises
         ------
@@ -135,7 +135,7 @@ class CallResult(Shown):
 
     @cached_property
     def problems(self) -> list[str]:
-        """How the answer differs from what the tool's output schema promises; empty when it fits."""
+        """How the result differs from the tool's output schema; empty when it fits."""
         promised = self.tool.outputSchema if self.tool else None
         if promised is None or self.raw.isError:
             return []
@@ -152,12 +152,12 @@ class CallResult(Shown):
         Parameters
         ----------
         key : str, optional
-            Where in an object the table is.
+            The key of the table in an object.
 
         Raises
         ------
         ValueError
-            The result has not the shape of a table; the message names the keys there are.
+            The result does not have the shape of a table; the message names the keys.
         ImportError
             pandas is not installed.
         """
@@ -194,7 +194,7 @@ class CallResult(Shown):
 
 
 class ReadResult(Shown):
-    """What a resource holds.
+    """The contents of a resource.
 
     Attributes
     ----------
@@ -217,13 +217,13 @@ class ReadResult(Shown):
 
     @property
     def data(self) -> Any:
-        """The text, read as JSON when it is an object or an array; without any text, the bytes."""
+        """The text, parsed if it is a JSON object or array; without any text, the bytes."""
         texts = text_of(self.raw.contents)
         return _data(texts) if texts or not self.raw.contents else self.bytes
 
     @property
     def bytes(self) -> bytes:
-        """All parts as bytes; those of text in UTF-8.
+        """All parts as bytes; text in UTF-8.
 
         Raises
         ------
@@ -280,17 +280,17 @@ class PromptResult(Shown):
 
 
 class ToolError(errors.ToolError):
-    """A tool said that it failed. The message is its text.
+    """A tool reported an error. The message is the tool's text.
 
-    In a tool of the notebook's own it passes on to the caller, as every `mcp_jupyter.errors.ToolError`.
+    Raised in a tool of the notebook's own, it reaches the caller as any `mcp_jupyter.errors.ToolError` does.
 
     Parameters
     ----------
     result : CallResult
     name : str, optional
-        The tool's, where the result does not know it.
+        The tool's name, for a result without a definition.
     server : str, optional
-        What the server is called here.
+        The server's name in the notebook.
     """
 
     def __init__(self, result: CallResult, *, name: str = "", server: str = "") -> None:
@@ -301,7 +301,7 @@ class ToolError(errors.ToolError):
         self.server = server
 
     def _render_traceback_(self) -> list[str]:
-        """What IPython shows: the stack of this package says nothing about what failed at the server."""
+        """Return what IPython shows: this package's stack does not explain an error at the server."""
         who = ".".join(safe_line(each) for each in (self.server, self.name) if each)
         lines = [f"ToolError: {who} failed" if who else "ToolError", *str(self).split("\n")]
         if self.result.tool is not None and _ABOUT_ARGUMENTS.search(str(self)):
@@ -316,7 +316,7 @@ _ABOUT_ARGUMENTS: Final = re.compile(
 
 
 def _is_wrapped(sent: object, tool: Tool | None) -> bool:
-    """Whether an object is there only because structured content has to be one (the first SDK's custom)."""
+    """Return whether an object only wraps a value, as the first MCP SDK does for structured content."""
     schema = (tool.outputSchema if tool else None) or {}
     properties = schema.get("properties")
     return (
@@ -337,7 +337,7 @@ def _data(texts: Sequence[str]) -> Any:
 
 
 def _csv(contents: Iterable[Any]) -> str | None:
-    """The text of the first part that is CSV."""
+    """Return the text of the first CSV part."""
     for part in contents:
         if isinstance(part, TextResourceContents) and (part.mimeType or "").partition(";")[0].strip() in _CSV:
             return part.text

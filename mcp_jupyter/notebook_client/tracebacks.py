@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What a cell shows of an error in a call: the lines of the person's own code, and what was said.
+"""Short tracebacks of failed calls: the lines of the user's own code, and the message.
 
-IPython asks an exception for its `_render_traceback_`. The stack through this package, to where the answer
-was read, says nothing about what went wrong at the server.
+IPython calls an exception's `_render_traceback_`. The stack through this package, down to where the answer
+was read, does not explain an error at the server.
 """
 
 from __future__ import annotations
@@ -27,21 +27,21 @@ __all__ = [
 ]
 
 MAX_FRAMES: Final = 5
-"""Of the person's code: the innermost."""
+"""Frames of the user's code that are shown, the innermost ones."""
 
 _OURS: Final = str(Path(__file__).parents[1])
 _INFRASTRUCTURE: Final = ("/IPython/", "/ipykernel/", "/asyncio/", "/concurrent/futures/")
 
 
 def short_traceback(error: BaseException, lines: list[str]) -> list[str]:
-    """A heading, the person's lines on the way to the error, and the rest of what is to be said.
+    """Return a heading, the user's lines on the way to the error, and the rest of the message.
 
     Parameters
     ----------
     error : BaseException
-        As it was raised.
+        The raised exception.
     lines : list of str
-        What to say; the first line is the heading.
+        The message; the first line is the heading.
     """
     frames = [each for each in traceback.extract_tb(error.__traceback__) if _is_the_persons(each.filename)]
     code = [f"  {_place(each)}{shorten((each.line or '').strip())}" for each in frames[-MAX_FRAMES:]]
@@ -69,7 +69,7 @@ class _ArgumentError(Exception):
 
 
 class ArgumentTypeError(_ArgumentError, TypeError):
-    """An argument is missing, unknown or not named, or has no JSON form."""
+    """An argument is missing, unknown or positional, or has no JSON form."""
 
 
 class ArgumentValueError(_ArgumentError, ValueError):
@@ -77,7 +77,7 @@ class ArgumentValueError(_ArgumentError, ValueError):
 
 
 class _CallError(Exception):
-    """A call had no answer."""
+    """A call failed without an answer."""
 
     def _render_traceback_(self) -> list[str]:
         first, *more = str(self).split("\n")
@@ -89,18 +89,18 @@ class ConnectionClosed(_CallError, errors.ConnectionClosed):
 
 
 class RequestTimeout(_CallError, errors.RequestTimeout):
-    """The server was silent for too long, and was told to stop."""
+    """The server did not answer in time, and was told to stop."""
 
 
 class DefinitionChanged(_CallError, errors.DefinitionChanged):
-    """The tool is not what it was when the person connected; nothing was called."""
+    """The tool's definition changed since the user connected; nothing was called."""
 
 
 class _LineError(McpJupyterError):
-    """One line in the cell.
+    """An error that a cell shows as one line.
 
-    No `UsageError`: of that a front end gets no error message, and runners that look for one (nbmake, nbval)
-    take the cell for a good one.
+    It is not a `UsageError`: front ends get no error message for one, and runners that look for that message
+    (nbmake, nbval) take the cell for successful.
     """
 
     def _render_traceback_(self) -> list[str]:
@@ -108,8 +108,8 @@ class _LineError(McpJupyterError):
 
 
 class ServerFailed(_LineError):
-    """A server that a magic calls cannot be reached, or refuses."""
+    """A server that a magic calls cannot be reached, or it refuses."""
 
 
 class WrongCall(_LineError):
-    """What a magic was to call is not there, or takes other arguments; nothing was sent."""
+    """The target of a magic does not exist or takes other arguments; nothing was sent."""
