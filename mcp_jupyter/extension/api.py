@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The human door's REST, for the panel and for the command line of the same user.
+"""REST for the user's own page and command line: live notebooks, and tokens of MCP clients.
 
-Here, and nowhere else over HTTP, tokens are made and revoked. Who comes in is `rest_auth`'s.
+Over HTTP, tokens are made and revoked only here. `rest_auth` authenticates the requests.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ _UNKNOWN_PATH: Final = (
 
 
 class _Wish(BaseModel):
-    """Body of `POST api/tokens`. Scopes are given explicitly: what is left out allows nothing of its kind."""
+    """Body of `POST api/tokens`. A scope that is left out allows nothing of its kind."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
@@ -61,13 +61,13 @@ class _Wish(BaseModel):
 def _explain(error: ValidationError) -> str:
     problems = error.errors(include_url=False, include_input=False, include_context=False)[:MAX_PROBLEMS]
     said = [": ".join(filter(None, (".".join(map(str, item["loc"])), item["msg"]))) for item in problems]
-    # Tornado doubles a per cent sign: to it, a message is a pattern.
+    # Tornado uses the message as a format string and doubles a per cent sign.
     return f"The body is not a wish for a token: {'; '.join(said)}.".replace("%", "?")
 
 
 @contextmanager
 def _file_errors() -> Iterator[None]:
-    """Tell the person what is wrong with the token file: it is theirs."""
+    """Tell the user what is wrong with the token file, which is the user's own."""
     try:
         yield
     except TokenFileError as exc:
@@ -80,7 +80,7 @@ def _model(token: Token) -> dict[str, Any]:
 
 @contextmanager
 def _look_errors() -> Iterator[None]:
-    """Say that live notebooks cannot be looked for now."""
+    """Answer 503 when live notebooks cannot be looked for now."""
     try:
         yield
     except LinkError as exc:
@@ -88,11 +88,11 @@ def _look_errors() -> Iterator[None]:
 
 
 class ServersHandler(HumanHandler):
-    """Which notebooks serve now."""
+    """The live notebooks."""
 
     @allowed("read")
     async def get(self) -> None:
-        """List them."""
+        """List them with their URLs."""
         root = f"{self.url()}mcp-jupyter"
         with _look_errors():
             found = await self.notebooks.servers()
@@ -115,7 +115,7 @@ class TokensHandler(HumanHandler):
 
     @allowed("write")
     async def post(self) -> None:
-        """Make one. Its secret is in this answer and nowhere else."""
+        """Make one. Its secret is in this response and nowhere else."""
         wish = self.wish()
         notebooks, servers = await self._notebooks(wish)
         days = wish.days if "days" in wish.model_fields_set else self.default_days
@@ -138,7 +138,7 @@ class TokensHandler(HumanHandler):
         self.finish(json_encode({"id": token.id, "token": text, "expires": _model(token)["expires"]}))
 
     async def _notebooks(self, wish: _Wish) -> tuple[list[BoundNotebook], list[str]]:
-        """The notebooks that a token opens by their paths, and names and globs of those it opens by name.
+        """Return the notebooks that a token opens by path, and the names and globs that it opens by name.
 
         Raises
         ------
@@ -162,7 +162,7 @@ class TokensHandler(HumanHandler):
         return notebooks, servers
 
     def wish(self) -> _Wish:
-        """The body as a wish for a token.
+        """Parse the body.
 
         Raises
         ------
@@ -180,7 +180,7 @@ class TokenHandler(HumanHandler):
 
     @allowed("write")
     async def delete(self, token_id: str) -> None:
-        """Revoke it, and end at once all that its bearers have open."""
+        """Revoke it, and end at once everything that its bearers have open."""
         try:
             with _file_errors():
                 await to_thread.run_sync(self.store.revoke, token_id)

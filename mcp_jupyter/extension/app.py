@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The extension as Jupyter Server loads it: settings, wiring, and the end.
+"""The extension as Jupyter Server loads it: its settings, wiring and shutdown.
 
-What an administrator may set is here. Everything it starts, it stops.
+Administrators set what is configurable here. The extension stops everything that it starts.
 """
 
 from __future__ import annotations
@@ -34,13 +34,13 @@ __all__ = ["McpJupyterApp"]
 _package_log = logging.getLogger("mcp_jupyter")
 
 LAST_ANSWERS_SECONDS: Final = 2.0
-"""For clients to be told that the server stops."""
+"""Seconds in which clients may be told that the server stops."""
 
 _WILDCARDS: Final = ("", "*", "0.0.0.0", "::")  # noqa: S104 - compared, not bound
 
 
 def _is_origin(text: str) -> bool:
-    """Whether this may stand in an `Origin` header: the address of a Unix socket may not."""
+    """Return whether a text may stand in an `Origin` header; the address of a Unix socket may not."""
     try:
         OriginRule([text])
     except ValueError:
@@ -108,11 +108,11 @@ class McpJupyterApp(StartedApp):
     _renames: RenameFollower | None = None  # until the server listens
     _log_parent: logging.Logger | None = None
 
-    # -- what depends on where the server listens, known once requests come ----------------------
+    # -- facts that depend on where the server listens, known once requests come -------------------
 
     @cached_property
     def url(self) -> str:
-        """The base URL as clients know it, with a slash at its end and no credential."""
+        """The base URL as clients know it, ending in a slash, without a credential."""
         assert self.serverapp is not None
         own, shown = urlsplit(self.serverapp.connection_url), urlsplit(self.serverapp.custom_display_url)
         url = own._replace(
@@ -122,12 +122,12 @@ class McpJupyterApp(StartedApp):
 
     @cached_property
     def audience(self) -> str:
-        """What ties a token to this server: its URL, or the user's path in JupyterHub, where ports change."""
+        """What binds a token to this server: its URL, or the user's path under JupyterHub (ports change)."""
         return os.environ.get("JUPYTERHUB_SERVICE_PREFIX") or self.url
 
     @cached_property
     def origins(self) -> OriginRule:
-        """The origins of this server, and those that were configured."""
+        """The origins of this server and the configured ones."""
         assert self.serverapp is not None
         own, shown = urlsplit(self.serverapp.connection_url), urlsplit(self.url)
         hosts = {url.netloc.rpartition("@")[2] for url in (own, shown)}
@@ -138,7 +138,7 @@ class McpJupyterApp(StartedApp):
 
     @cached_property
     def callback(self) -> str | None:
-        """Where browsers bring the answer to a sign-in; None under a JupyterHub with no public address."""
+        """The redirect URI of sign-ins; None under a JupyterHub without a public address."""
         assert self.serverapp is not None
         if self.callback_url:
             return self.callback_url
@@ -147,12 +147,12 @@ class McpJupyterApp(StartedApp):
         else:
             hub = urlsplit(os.environ.get("JUPYTERHUB_PUBLIC_URL", ""))
             url = callback_under(f"{hub.scheme}://{hub.netloc}{self.serverapp.base_url}")
-        return url if is_callback_url(url) else None  # the address of a Unix socket is none
+        return url if is_callback_url(url) else None  # e.g. when the server listens on a Unix socket
 
     # -- wiring ----------------------------------------------------------------------------------
 
     def initialize_settings(self) -> None:
-        """Make what the handlers share."""
+        """Make the objects that the handlers share."""
         assert self.serverapp is not None
         kernels = self.serverapp.kernel_manager
         self.store = TokenStore()
@@ -165,13 +165,13 @@ class McpJupyterApp(StartedApp):
             accept_jupyter_token=self.accept_jupyter_token,
         )
         self.front = HttpFront(authenticator)
-        # What this package logs goes where the server's own log goes.
+        # The log messages of this package go to the server's own log.
         self._log_parent, _package_log.parent = _package_log.parent, self.serverapp.log
-        # All of these are scrubbed by default already; this holds should that change.
+        # Jupyter leaves all of these out by default; this keeps them out if that default changes.
         scrub_from_logs(self.settings, ["session_key", "code", "state"])
 
     def initialize_handlers(self) -> None:
-        """Add the routes of both doors."""
+        """Add the routes for MCP clients and for the user."""
         assert self.serverapp is not None
         root = self.serverapp.root_dir
         human = {
@@ -187,7 +187,7 @@ class McpJupyterApp(StartedApp):
         self.handlers.extend(routes(machine, human))
 
     async def started(self) -> None:
-        """Follow renamed notebooks, and tell kernels where browsers reach this server."""
+        """Start following renamed notebooks, and tell kernels where browsers reach this server."""
         assert self.serverapp is not None
         self._renames = RenameFollower(self.serverapp, self.store, default_runtime_dir())
         self._renames.start()

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What a token lets its bearer say and see: tokens as principals of the HTTP front. No I/O.
+"""What the bearer of a token may call and see: tokens as principals of the HTTP front. No I/O.
 
-A token for a notebook may open sessions there, call the tools, read the resources and get the prompts that
-its globs name. It sees those alone, in lists and in errors.
+A token for a notebook may open sessions there, and use the tools, resources and prompts that its globs name.
+Lists and errors show it only those.
 
-Source: SECURITY.md, "Tokens"; RFC 6750 section 3.1 (`insufficient_scope`).
+Source: RFC 6750 section 3.1 (`insufficient_scope`).
 """
 
 from __future__ import annotations
@@ -32,20 +32,20 @@ __all__ = [
 ]
 
 MAX_BODY_BYTES_WITHOUT_TOOLS: Final = 64 * 1024
-"""The largest body of a token that may call no tools: lists, reads and prompts need far less, and 4 MiB would
-hold the event loop for a tenth of a second each."""
+"""Bytes in a body of a token that may call no tools. Lists, reads and prompts need far less; parsing 4 MiB
+would hold the event loop for a tenth of a second each."""
 
 OWNER_ID: Final = "jupyter-token"
-"""The principal of the Jupyter token, where it is accepted. No token of ours has such an id."""
+"""The principal of the Jupyter token, if it is accepted. Our tokens cannot have this id."""
 
 
 def insufficient_scope(message: str) -> Refusal:
-    """The refusal of a good token that does not reach this far (403)."""
+    """Return the refusal (403) of a valid token whose scope does not include what was asked."""
     return Refusal(403, message, {"WWW-Authenticate": INSUFFICIENT_SCOPE})
 
 
 def max_body_bytes(token: Token) -> int:
-    """The largest body that the bearer of a token may send."""
+    """Return how many bytes the bearer of a token may send in one body."""
     return MAX_BODY_BYTES if token.tools else MAX_BODY_BYTES_WITHOUT_TOOLS
 
 
@@ -56,21 +56,22 @@ class Grant(Principal):
     Attributes
     ----------
     token : Token
-        What it may do. The principal's id is the token's.
+        Its scope. The principal's id is the token's.
     """
 
     token: Token = None  # type: ignore[assignment] # `of` is the way to make one
 
     @classmethod
     def of(cls, token: Token) -> Grant:
-        """The grant of a token that was verified."""
+        """Return the grant of a verified token."""
         return cls(token.id, max_body_bytes(token), token)
 
     def check(self, frame: Frame) -> Refusal | None:
-        """Refuse a request that names what is outside of the token's scope."""
+        """Refuse a request for something outside of the token's scope."""
         if not isinstance(frame, Request):
             return None
         kind = out_of_scope(self.token, frame.method, frame.params)
+        # A constant tool that the token does not name is judged by the request that it stands for.
         if (
             kind is not None
             and frame.method == "tools/call"
@@ -81,11 +82,11 @@ class Grant(Principal):
 
     @property
     def rights(self) -> Rights:
-        """The token's. The kernel has the last word on a tool that may stand for others."""
+        """The token's rights, for the kernel: only it can tell what a tool stands for."""
         return self.token.rights
 
     def filter(self, request: Request, message: Message) -> Message:
-        """Leave out of lists, and of errors that name what there is, what the token may not use."""
+        """Remove from lists, and from errors that list names, everything that the token may not use."""
         frame = message.frame
         if isinstance(frame, ErrorResponse):
             error = narrowed(self.token, frame.error.get("data"))
@@ -103,7 +104,7 @@ class Grant(Principal):
 
 
 def scope_of(principal: Principal) -> Scope:
-    """What a principal that was let in may see: a token's scope, or everything for the Jupyter token."""
+    """Return the scope of an admitted principal: the token's, or everything for the Jupyter token."""
     return principal.token if isinstance(principal, Grant) else EVERYTHING
 
 

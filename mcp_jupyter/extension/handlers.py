@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The machine door's handlers, and the route table of both doors.
+"""The handlers for MCP clients, and the route table of the extension.
 
-The handlers of `server.http` stand before Jupyter's `APIHandler` here, and its login does not apply:
-`token_auth` authenticates. Each serves one notebook, or all of them where the URL names none.
+The handlers of `server.http` come before Jupyter's `APIHandler` in the class hierarchy; `token_auth` replaces
+its login. Each handler serves one notebook, or all of them at a URL without a name.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ Route = tuple[str, type[RequestHandler], dict[str, Any]]
 
 
 class _MachineHandler(LoggedHandler, BaseHandler):
-    """What the handlers below share. Jupyter's own `prepare`, which authenticates users, is never called."""
+    """The shared base. Jupyter's own `prepare`, which authenticates users, is never called."""
 
     def initialize(self, front: HttpFront, notebooks: NotebookManager) -> None:  # type: ignore[override]
         """Take the arguments of the route."""
@@ -47,18 +47,18 @@ class _MachineHandler(LoggedHandler, BaseHandler):
         super().initialize(front)
 
     async def prepare(self) -> None:
-        """Spell the name in the URL as notebooks are spelled (NFC), then admit the request."""
+        """Normalise the name in the URL as notebook names are (NFC), then admit the request."""
         self.path_args = [unicodedata.normalize("NFC", name) for name in self.path_args]
         await super().prepare()
 
     async def find_endpoint(self, principal: Principal) -> Endpoint:
-        """Return the endpoint of the notebook in the URL; that of all notebooks where the URL names none."""
+        """Return the endpoint of the notebook in the URL; without a name, that of all notebooks."""
         if not self.path_args:
             return await self._notebooks.aggregate()
         return await self._notebooks.endpoint(self.path_args[0], scope_of(principal))
 
     def before_log(self) -> None:
-        """Let no log have a token, or a header of any length."""
+        """Keep tokens, and headers of any length, out of the log."""
         keep_logged_headers_fit(self.request)
 
 
@@ -77,7 +77,7 @@ class McpSseHandler(_MachineHandler, SseHandler, APIHandler):  # type: ignore[mi
 
 
 class McpMessagesHandler(_MachineHandler, MessagesHandler, APIHandler):  # type: ignore[misc]
-    """HTTP+SSE: what a client posts."""
+    """HTTP+SSE: the messages that a client posts."""
 
     post = allow_unauthenticated(MessagesHandler.post)
 
@@ -88,7 +88,7 @@ def routes(machine: dict[str, Any], human: dict[str, Any]) -> list[Route]:
     Parameters
     ----------
     machine, human : dict
-        What the handlers of each door share.
+        The arguments of the handlers for MCP clients, and of the handlers for the user.
     """
     root, name = r"/mcp-jupyter", r"/mcp-jupyter/([^/]+)"
     return [

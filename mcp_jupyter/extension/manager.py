@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""From a notebook's name to the endpoint that serves it, for as long as its kernel may come back.
+"""Find the endpoint of a notebook by its name, and keep it for as long as its kernel may come back.
 
-Owns the endpoints, the task that their links live in, and the periodic look at what must end: tokens
-that are no longer good, kernels that are gone. Knows no URL but a name, and no credential but a token's id.
+The manager keeps the endpoints, runs the task group of their links, and looks periodically for what must end:
+sessions of tokens that are no longer valid, endpoints of kernels that are gone. It gets names and token ids;
+URLs and credentials are handled before.
 
-An endpoint belongs to a kernel id, not to a name or a process: a session goes on when the kernel
-restarts. A name belongs to the kernel whose connection file has it now.
+An endpoint belongs to a kernel id, not to a name or a process, so a session goes on when the kernel restarts.
+A name belongs to the kernel that has it in its connection file now.
 
-Everything here belongs to the server's event loop.
+Everything here runs on the server's event loop.
 """
 
 from __future__ import annotations
@@ -52,17 +53,17 @@ __all__ = [
 log = logging.getLogger(__name__)
 
 TICK_SECONDS: Final = 0.5
-"""A revoked or expired token must be without effect within a second; one look costs a `stat`."""
+"""Seconds. A revoked or expired token must lose its effect within one second; a look costs one `stat`."""
 
 SWEEP_SECONDS: Final = 5.0
-"""How often the kernels that are served are looked for."""
+"""Seconds between two looks for the kernels that are served."""
 
 AWAY_SECONDS: Final = 60.0
-"""A kernel that another program started (VS Code, a console) and that stays away for so long is not coming
-back. A kernel that restarted and has not taken its name again by then has another: its cells have run."""
+"""Seconds. A kernel that another program started (VS Code, a console) and that is away for so long does not
+come back. A restarted kernel that has not taken its old name by then has run its cells under another name."""
 
 STOP_SECONDS: Final = 5.0
-"""For tasks to end when the server stops; they have nothing to wait for."""
+"""Seconds for tasks to end when the server stops; they wait for nothing."""
 
 
 class _Served:
@@ -72,10 +73,10 @@ class _Served:
         self.kernel_id = info.kernel_id
         self.info = info  # as its connection file was last read
         self.endpoint = endpoint
-        self.managed = managed  # by this Jupyter Server, when last looked at
-        self.seen: tuple[int, ...] | None = None  # identity of the connection file when it was last read
+        self.managed = managed  # by this Jupyter Server, at the last look
+        self.seen: tuple[int, ...] | None = None  # identity of the connection file at the last read
         self.last_live = time.monotonic()
-        self.names: dict[str, float] = {}  # and when it was last live under each
+        self.names: dict[str, float] = {}  # its names, and the time at which each was last live
 
 
 class NotebookManager:
@@ -84,11 +85,12 @@ class NotebookManager:
     Parameters
     ----------
     store : TokenStore
-        Whose tokens may end.
+        The tokens, which may end.
     discovery : Discovery
         Finds live kernels.
     manages : callable
-        Whether this Jupyter Server has the kernel of an id: one that it had and no longer has is gone.
+        Returns whether this Jupyter Server has the kernel of an id. When it had one and has it no longer, the
+        kernel is gone.
     """
 
     def __init__(self, store: TokenStore, discovery: Discovery, manages: Callable[[str], bool]) -> None:
@@ -101,31 +103,31 @@ class NotebookManager:
         self._aggregate_endpoint = Endpoint(self._aggregate.open)
         self._token_ids: set[str] = set()
         self._ended_ids: set[str] = set()
-        self._checked: object = None  # the version of the store by which what is open was last checked
+        self._checked: object = None  # the store's version at the last check of what is open
         self._finding = FailureLog("Finding a notebook")
         self._owner: asyncio.Task[None] | None = None
         self._ready = asyncio.Event()
         self._aggregate_runs: anyio.Event | None = None
         self._tasks: TaskGroup | None = None
 
-    # -- what the doors ask ----------------------------------------------------------------------
+    # -- for the handlers --------------------------------------------------------------------------
 
     async def endpoint(self, name: str, scope: Scope) -> Endpoint:
-        """The endpoint of the notebook called `name`.
+        """Return the endpoint of the notebook called `name`.
 
         Parameters
         ----------
         scope : Scope
-            What its sender may see.
+            What the sender may see.
 
         Raises
         ------
         Refusal
-            404: there is none, or none that the scope opens. Other names are not given away. 503: it cannot
-            be looked for now.
+            404: no such notebook, or none that the scope opens; names outside of the scope are not revealed.
+            503: live notebooks cannot be looked for now.
         """
         served = await self._find(name)
-        # Asked of the very kernel that will be called: a name may go to another one at any moment.
+        # Check the kernel that will be called, because another kernel may take the name at any moment.
         if served is not None and scope.opens(name, served.info.path):
             return served.endpoint
         raise Refusal(404, await self._not_served(scope))
@@ -134,8 +136,8 @@ class NotebookManager:
         known = self._names.get(name)
         if known is not None and self._refresh(known) and known.info.name == name:
             return known
-        # A kernel that restarts is not found, but keeps its names for a while: its sessions live on, and its
-        # cells may still have to take the name again.
+        # A restarting kernel is not found but keeps its names for a while: its sessions live on, and its
+        # cells may not have taken the name again yet.
         found_out = False
         with self._finding:
             with suppress(NotebookNotFound):
@@ -147,7 +149,7 @@ class NotebookManager:
         return served
 
     async def _not_served(self, scope: Scope) -> str:
-        """Why a name is not served, with the names of the notebooks that a token names by their paths."""
+        """Explain why a name is not served; give the present names of the notebooks that a token opens."""
         paths = {bound.path for bound in scope.notebooks} if isinstance(scope, Token) else set()
         if not paths:
             return "There is no live notebook of that name."
@@ -175,30 +177,32 @@ class NotebookManager:
         return self._good(principal_id) or NOTHING
 
     async def servers(self) -> list[Summary]:
-        """The live notebooks and what they say of themselves."""
+        """Return the live notebooks and what they report about themselves."""
         return await census(await self.live())
 
     async def live(self) -> list[ConnectionInfo]:
-        """The live notebooks."""
+        """Return the live notebooks."""
         return await self._discovery.live()
 
     def admitted(self, token: Token) -> None:
-        """A request came in with this token: from now on it is looked after."""
+        """Watch this token from now on: a request came in with it."""
         self._token_ids.add(token.id)
-        self._ended_ids.discard(token.id)  # the file may have been bad for a moment: what comes now ends anew
+        self._ended_ids.discard(token.id)  # the file may have been bad for a moment: end new sessions as well
 
     def end_refused(self) -> None:
-        """End all that belongs to tokens that are no longer good, or no longer open its notebook."""
+        """End everything that belongs to tokens that are invalid or no longer open their notebook."""
         for token_id in self._token_ids:
             if self._good(token_id) is not None:
                 self._ended_ids.discard(token_id)
             else:
                 for endpoint in self._endpoints():
+                    # A session may have opened since the last tick, so `end` runs each time.
                     endpoint.end(token_id)
                     if token_id not in self._ended_ids and self._tasks is not None:
                         self._tasks.start_soon(guarded, "Forgetting a token", endpoint.forget, token_id)
                 self._ended_ids.add(token_id)
         with suppress(TokenFileError):
+            # The file may have changed what a valid token opens: a notebook was renamed, for example.
             version = self._store.version
             if version != self._checked:
                 self._checked = version
@@ -209,11 +213,11 @@ class NotebookManager:
         try:
             token = self._store.get(token_id)
         except TokenFileError:
-            return None  # its validity cannot be checked
+            return None  # the token's validity cannot be checked
         return token if token is not None and token.refusal(self._store.now()) is None else None
 
     def _retire_outside(self, served: _Served) -> None:
-        """End what tokens have at a notebook that they open no longer: it moved, or they did."""
+        """End sessions of tokens that no longer open this notebook, because it or the token moved."""
         for token_id in self._token_ids:
             token = self._good(token_id)
             if token is not None and not any(token.opens(name, served.info.path) for name in served.names):
@@ -242,25 +246,25 @@ class NotebookManager:
         if served is None:
             endpoint = Endpoint(lambda: self._open(info.kernel_id))
             served = self._served[info.kernel_id] = _Served(info, endpoint, self._manages(info.kernel_id))
-        if not self._refresh(served):  # it went away just now
+        if not self._refresh(served):  # the kernel went away just now
             self._named(served, info)
 
     def _refresh(self, served: _Served) -> bool:
-        """Read a kernel's connection file again if it changed; whether the kernel has one."""
+        """Read a kernel's connection file again if it changed; return whether the kernel has one."""
         identity = self._identity(served.kernel_id)
         if identity is not None and identity != served.seen:
             try:
                 info = read(file_path(served.kernel_id, self._discovery.runtime_dir))
             except LinkError:
                 return False
-            served.seen = identity  # of before it was read: what changed meanwhile is seen the next time
+            served.seen = identity  # taken before reading, so the next look sees a change made meanwhile
             self._named(served, info)
         return identity is not None
 
     def _named(self, served: _Served, info: ConnectionInfo) -> None:
-        """Note what a kernel is called now. A name that it gives up is its own no longer.
+        """Note a kernel's present name, and take away the names that it gave up.
 
-        Only a kernel that restarted, with the same notebook, may still have to take its name again.
+        A kernel that restarted with the same notebook keeps them: its cells may still take the name again.
         """
         before, served.info = served.info, info
         restarted = info.key != before.key and info.path == before.path  # the key is the process's
@@ -287,7 +291,7 @@ class NotebookManager:
         await served.endpoint.close()
 
     def _identity(self, kernel_id: str) -> tuple[int, ...] | None:
-        """What changes whenever the connection file does; None while there is none."""
+        """Return a value that changes whenever the connection file does; None without a file."""
         try:
             status = os.stat(file_path(kernel_id, self._discovery.runtime_dir), follow_symlinks=False)
         except OSError:
@@ -297,7 +301,7 @@ class NotebookManager:
     # -- the task --------------------------------------------------------------------------------
 
     async def _start(self) -> None:
-        """Start the task that owns all others, at the first use: servers without MCP clients have none."""
+        """Start the task that owns all others, at the first use: not every server has MCP clients."""
         if self._owner is None or self._owner.done():
             self._ready.clear()
             self._owner = asyncio.create_task(self._run(), name="mcp_jupyter")
@@ -314,7 +318,7 @@ class NotebookManager:
             swept = saved = time.monotonic()
             while True:
                 await anyio.sleep(TICK_SECONDS)
-                # Each by itself: the sessions and links in this group outlive whatever fails here.
+                # Each has its own boundary: the sessions and links in this group must survive a failure here.
                 with refreshing:
                     for served in self._served.values():
                         self._refresh(served)
@@ -331,7 +335,7 @@ class NotebookManager:
                         await self._save_last_used()
 
     async def _run_aggregate(self, runs: anyio.Event) -> None:
-        """Follow all live notebooks, from the first use on. When this ends, the next use restarts it."""
+        """Follow all live notebooks from the first use on. If this ends, the next use restarts it."""
         try:
             async with self._aggregate.running():
                 runs.set()
@@ -375,43 +379,41 @@ class NotebookManager:
 
 # -- census --------------------------------------------------------------------------------------
 #
-# What the live notebooks say of themselves: idle or busy, and how much they offer.
-#
-# Asks each kernel one modern question over its link. Knows no HTTP and no Jupyter Server, so the command
-# line uses it too.
+# Ask each live notebook's kernel about its state (idle or busy) and its number of tools, resources and
+# prompts, by one `server/discover` over its link. The command line uses this without a Jupyter Server.
 
 ASK_SECONDS: Final = 2.0
-"""The engine answers beside a running cell in milliseconds. Longer: something holds its interpreter."""
+"""Seconds. The engine answers in milliseconds, even beside a running cell, unless the cell holds the GIL."""
 
 MAX_CLIENTS: Final = 256
-"""Taken of what one kernel says."""
+"""Clients taken from the answer of one kernel."""
 
 NOTEBOOK_META: Final = "mcp-jupyter/notebook"
-"""The key in the `_meta` of a `server/discover` result under which a kernel speaks of its notebook."""
+"""The key in the `_meta` of a `server/discover` result under which a kernel describes its notebook."""
 
 State = Literal["idle", "busy", "gone", "elsewhere"]
 
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """One notebook that serves.
+    """One live notebook.
 
     Attributes
     ----------
     name : str
-        In URLs and on the command line.
+        Its name in URLs and on the command line.
     kernel_id : str
     path : str or None
-        The notebook's; None for a kernel without one.
+        The notebook's path; None for a kernel without one.
     state : {"idle", "busy", "gone", "elsewhere"}
-        "busy" also when it does not answer in time. "elsewhere": its connection file was written on another
-        machine, so it can neither be reached nor judged from here.
+        "busy" also when the kernel does not answer in time. "elsewhere": the connection file was written on
+        another machine, so the kernel can be neither reached nor judged from here.
     tools, resources, prompts : int
-        How many of each; 0 where the kernel does not say.
+        How many of each; 0 if the kernel does not say.
     machine : str or None
-        What that other machine is called.
+        The name of that other machine.
     clients : tuple of mapping
-        Who is connected: `name`, `version` and `since` of each, as the kernel says.
+        The connected clients: `name`, `version` and `since` of each, as reported by the kernel.
     """
 
     name: str
@@ -426,7 +428,7 @@ class Summary:
 
 
 async def census(infos: Collection[ConnectionInfo], seconds: float = ASK_SECONDS) -> list[Summary]:
-    """Ask all of them at once, and wait no longer than `seconds` for the slowest. In the order given."""
+    """Ask all kernels at once, each for up to `seconds`; return the summaries in the given order."""
     summaries = {info.kernel_id: Summary(info.name, info.kernel_id, info.path) for info in infos}
 
     async def ask(info: ConnectionInfo) -> None:
@@ -438,7 +440,7 @@ async def census(infos: Collection[ConnectionInfo], seconds: float = ASK_SECONDS
         except (LinkError, ConnectionClosed):
             summaries[info.kernel_id] = replace(summary, state="gone")
         except McpError:
-            pass  # it answered: it is there
+            pass  # it answered, so it is live
         except RequestTimeout:
             summaries[info.kernel_id] = replace(summary, state="busy")
 

@@ -1,10 +1,9 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Where a browser brings the answer to a sign-in that a notebook asked for (`%mcp_connect ... --oauth`).
+"""The page to which a browser brings the answer to a notebook's sign-in (`%mcp_connect ... --oauth`).
 
-Owns one page of the human door. Hands the answer to the kernel that waits for it (`ipc.rendezvous`), looks
-at none of it, and shows none of it. A GET with an effect, and so one that another site can cause: it has
-an effect only with a `state` that a kernel of this user made, that nobody else knows, and that is taken
-once.
+It hands the answer to the waiting kernel (`ipc.rendezvous`), without reading or showing it. Another site can
+cause this GET, which has an effect. It is safe because the answer needs a `state` that a kernel of this user
+made, that only this user's programs know, and that is accepted once.
 """
 
 from __future__ import annotations
@@ -43,20 +42,20 @@ _NAVIGATIONS: Final[dict[str, tuple[str, ...]]] = {
     "Sec-Fetch-Mode": ("navigate",),
     "Sec-Fetch-Dest": ("document",),
 }
-"""How a browser goes to a page that a person sees; not a picture, a frame or a script of another site's."""
+"""Fetch metadata of a page that the user sees; images, frames and scripts of another site differ."""
 
 
 class CallbackHandler(HumanHandler):
     """The redirect URI of this server's notebooks (RFC 6749, 3.1.2)."""
 
     async def prepare(self) -> None:  # type: ignore[override]
-        """Put the answer where no log looks for it, then let in whom Jupyter lets in."""
+        """Move the answer to where no log looks for it, then let Jupyter authenticate the user."""
         self._query, self.request.query = self.request.query, ""
         self.request.uri = self.request.path
         await super().prepare()
 
     def origin_refusal(self) -> str | None:
-        """The authorization server's page sends the browser here: from another site, by a navigation."""
+        """Allow a navigation from another site: the authorization server's page sends the browser here."""
         headers = self.request.headers
         if headers.get_list("Origin"):
             return "a page asks for this, where a browser should go to it"
@@ -67,7 +66,7 @@ class CallbackHandler(HumanHandler):
 
     @allowed("execute")
     async def get(self) -> None:
-        """Hand over the answer."""
+        """Hand over the answer, and tell the user whether a notebook waited for it."""
         try:
             taken = await to_thread.run_sync(deliver, self._query, default_runtime_dir())
         except LinkError as exc:
@@ -77,7 +76,7 @@ class CallbackHandler(HumanHandler):
             self._say(*((HTTPStatus.OK, ARRIVED) if taken else (HTTPStatus.BAD_REQUEST, UNKNOWN)))
 
     def write_error(self, status_code: int, **kwargs: Any) -> None:
-        """Say it to a person, in words of ours alone."""
+        """Show the error in our own words, without anything from the request."""
         self._say(status_code, REFUSED if status_code < HTTPStatus.INTERNAL_SERVER_ERROR else FAILED)
 
     def _say(self, status: int, words: str) -> None:
@@ -88,5 +87,5 @@ class CallbackHandler(HumanHandler):
 
     @property
     def content_security_policy(self) -> str:
-        """Nothing is loaded, sent or framed."""
+        """Allow the page to load, send and frame nothing."""
         return "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Follow notebooks that are renamed through this Jupyter Server, and tell their kernels.
 
-Two things say so. Jupyter's contents service emits an event when a file or a folder is renamed. And a session
-has another path when its page renamed the notebook or saved it as another; that has no event, so the sessions
-of kernels that serve are looked at once a second.
+There are two sources. Jupyter's contents service emits an event when a file or a folder is renamed. A session
+gets another path when its page renames the notebook or saves it as another; that has no event, so the
+sessions of serving kernels are looked at once a second.
 """
 
 from __future__ import annotations
@@ -30,17 +30,17 @@ __all__ = ["RenameFollower"]
 log = logging.getLogger(__name__)
 
 LOOK_SECONDS: Final = 1.0
-"""A user who renamed a notebook looks at its name no sooner. A look costs a `stat` for each kernel."""
+"""Seconds. No user looks at a new name sooner after renaming. A look costs a `stat` per kernel."""
 
 STOP_SECONDS: Final = 2.0
-"""For the task to end when the server stops; it has nothing to wait for."""
+"""Seconds for the task to end when the server stops; it waits for nothing."""
 
 _CONTENTS: Final = "https://events.jupyter.org/jupyter_server/contents_service/v1"
 
 
 @dataclass(slots=True)
 class _Followed:
-    """A kernel's session, its path there as last seen, and the real path that the kernel should know."""
+    """A kernel's session, its path there at the last look, and the real path that the kernel should know."""
 
     session_id: str
     session_path: str
@@ -48,16 +48,16 @@ class _Followed:
 
 
 class RenameFollower:
-    """Keeps what kernels know of their notebooks' paths true.
+    """Keeps kernels informed of their notebooks' paths.
 
     Parameters
     ----------
     app : ServerApp
-        Whose sessions and contents are followed.
+        Its sessions and contents are followed.
     store : TokenStore
-        Whose tokens move with their notebooks.
+        Its tokens move with their notebooks.
     runtime_dir : Path
-        Where kernels' connection files are.
+        The directory of kernels' connection files.
     """
 
     def __init__(self, app: ServerApp, store: TokenStore, runtime_dir: Path) -> None:
@@ -69,14 +69,14 @@ class RenameFollower:
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
-        """Begin to follow, on the running loop."""
+        """Start following, on the running loop."""
         events = self._app.event_logger
         if events is not None:
             events.add_listener(modified=False, schema_id=_CONTENTS, listener=self._on_contents)
         self._task = asyncio.create_task(self._watch(), name="mcp_jupyter renames")
 
     async def stop(self) -> None:
-        """Follow no longer. Idempotent."""
+        """Stop following. Idempotent."""
         task, self._task = self._task, None
         events = self._app.event_logger
         if task is not None and events is not None:
@@ -92,7 +92,7 @@ class RenameFollower:
             await self.renamed(self._file(data["source_path"]), self._file(data["path"]))
 
     async def renamed(self, old: str, new: str) -> None:
-        """A file or a folder was renamed: its notebooks' tokens move with it, and their kernels are told.
+        """Move the tokens of notebooks in a renamed file or folder, and tell their kernels.
 
         Parameters
         ----------
@@ -112,7 +112,7 @@ class RenameFollower:
                     tasks.start_soon(_tell, info, path)
 
     def _file(self, path: str) -> str:
-        """The absolute path of what the contents service calls `path`. It may be gone; its folder is not."""
+        """Return the real path of a contents path. The file may be gone, but its folder is not."""
         folder, name = os.path.split(os.path.join(self._app.root_dir, *path.strip("/").split("/")))
         return os.path.join(os.path.realpath(folder), name)
 
@@ -123,11 +123,11 @@ class RenameFollower:
             await anyio.sleep(LOOK_SECONDS)
             try:
                 await self.look()
-            except Exception:  # the top of a task: sessions may be those of another package
+            except Exception:  # the top of a task: another package's session manager may raise anything
                 log.exception("Renamed notebooks could not be looked for")
 
     async def look(self) -> None:
-        """Tell the kernels whose notebook has another path than they know."""
+        """Tell kernels the path of their notebook if they know another."""
         serving = self._serving()
         self._followed = {id_: known for id_, known in self._followed.items() if id_ in serving}
         if not serving:
@@ -140,7 +140,7 @@ class RenameFollower:
                     tasks.start_soon(_tell, info, path)
 
     def _serving(self) -> dict[str, ConnectionInfo]:
-        """The kernels of this server that serve, by id."""
+        """Return this server's kernels that serve, by id."""
         found = {}
         for kernel_id in self._app.kernel_manager.list_kernel_ids():
             try:
@@ -157,7 +157,7 @@ class RenameFollower:
         return {kernel_id: info for kernel_id, (_, info) in found.items() if info.is_here}
 
     async def _sessions(self) -> dict[str, dict[str, str]]:
-        """The paths of notebooks' sessions below the root, by kernel and session. A console has no file."""
+        """Return the paths of notebook sessions below the root, by kernel and session id."""
         found: dict[str, dict[str, str]] = {}
         for session in await self._app.session_manager.list_sessions():
             if session["type"] == "notebook" and session["path"]:
@@ -165,11 +165,11 @@ class RenameFollower:
         return found
 
     def _path_of(self, info: ConnectionInfo, sessions: Mapping[str, str]) -> str | None:
-        """The path that a kernel should know; None when no session says."""
+        """Return the path that a kernel should know; None when no session has it."""
         known = self._followed.get(info.kernel_id)
         if known is not None and known.session_id in sessions:
             session_path = sessions[known.session_id]
-            if session_path != known.session_path:  # else the contents service may know better
+            if session_path != known.session_path:  # else the contents service may have told us a newer path
                 known.session_path, known.path = session_path, self._real(session_path)
             return known.path
         paths = {session_id: self._real(path) for session_id, path in sessions.items()}
@@ -185,7 +185,7 @@ class RenameFollower:
 
 
 def _session_of(info: ConnectionInfo, paths: Mapping[str, str]) -> str | None:
-    """The session to follow: that of the kernel's own path, else the only one that there is."""
+    """Return the session to follow: the one with the kernel's own path, else the only one."""
     for session_id, path in paths.items():
         if path == info.path:
             return session_id

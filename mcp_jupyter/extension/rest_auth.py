@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The human door: who comes in, and what is read of a request.
+"""Base handler for the user's own requests: authentication, origin and size of the body.
 
-Jupyter's own authentication and XSRF protection, and its Authorizer; a token of ours opens nothing here.
-Knows nothing of what people want; the handlers do.
+It uses Jupyter's own authentication, XSRF protection and Authorizer. Tokens of MCP clients are refused.
 """
 
 from __future__ import annotations
@@ -24,15 +23,15 @@ from .tokens import TokenStore, split
 __all__ = ["HumanHandler", "allowed"]
 
 MAX_BODY_BYTES: Final = 64 * 1024
-"""The longest wish for a token, several times over. Checked before Jupyter would gather the body."""
+"""Bytes. The longest request for a token is several times smaller. Checked before Jupyter reads the body."""
 
 _VerbT = TypeVar("_VerbT", bound=Callable[..., Any])
 
 
 def allowed(action: Literal["read", "write", "execute"]) -> Callable[[_VerbT], _VerbT]:
-    """Let in who is logged in and may do `action`.
+    """Decorate a verb for users who are logged in and may do `action`.
 
-    Both arguments of `authorized` are given: without them it remembers those of its first use.
+    `authorized` gets both arguments: otherwise it remembers those of its first use.
     """
 
     def decorate(verb: _VerbT) -> _VerbT:
@@ -44,7 +43,7 @@ def allowed(action: Literal["read", "write", "execute"]) -> Callable[[_VerbT], _
 
 @web.stream_request_body
 class HumanHandler(LoggedHandler, APIHandler):
-    """Base: lets people in, not tokens, and reads a small body."""
+    """Base: admits users, refuses tokens, and reads a small body."""
 
     def initialize(
         self,
@@ -56,16 +55,16 @@ class HumanHandler(LoggedHandler, APIHandler):
         default_days: float,
         root: str,
     ) -> None:
-        """Take what the route carries.
+        """Take the arguments of the route.
 
         Parameters
         ----------
         url : callable
-            The server's base URL as clients know it, with a slash at its end.
+            Returns the server's base URL as clients know it, ending in a slash.
         audience : callable
-            What ties a token to this server.
+            Returns what binds a token to this server.
         default_days : float
-            How long a token is good when its maker does not say.
+            Days for which a token is valid by default.
         root : str
             The server's root directory: a real path.
         """
@@ -81,7 +80,7 @@ class HumanHandler(LoggedHandler, APIHandler):
         keep_logs_fit(self.request)
 
     async def prepare(self) -> None:  # type: ignore[override]
-        """Refuse what no person sends; all else is Jupyter's to decide."""
+        """Refuse what no user's page or terminal sends; Jupyter decides about everything else."""
         headers = self.request.headers
         credentials = [part for value in headers.get_list("Authorization") for part in value.split()]
         if any(split(credential) is not None for credential in credentials):
@@ -97,27 +96,27 @@ class HumanHandler(LoggedHandler, APIHandler):
         self._let_in = True
 
     def origin_refusal(self) -> str | None:
-        """Why a request does not come from where people are; None when it may.
+        """Return why the request's origin is refused; None when it is allowed.
 
-        Jupyter's own rule comes later; this one holds whatever `allow_origin` says.
+        Jupyter's own check follows; this one holds whatever `allow_origin` says.
         """
         headers = self.request.headers
         origins = headers.get_list("Origin")
         if len(origins) == 1 and origins[0].partition("://")[2] == self.request.host:
-            origins = []  # the very host it was sent to, as behind a proxy
+            origins = []  # the host that the request was sent to, as behind a proxy
         return self._origins().check(origins, headers.get_list("Sec-Fetch-Site"))
 
     def before_log(self) -> None:
-        """Let no log have a token, or a header of any length."""
+        """Keep tokens, and headers of any length, out of the log."""
         keep_logged_headers_fit(self.request)
 
     def data_received(self, chunk: bytes) -> None:
-        """Keep a piece of the body."""
+        """Append a chunk to the body."""
         self.body += chunk
 
     def write_error(self, status_code: int, **kwargs: Any) -> None:
-        """Answer what was raised."""
-        if not self._let_in:  # tornado closes: what is still to come will not be read
+        """Answer an error."""
+        if not self._let_in:  # the rest of the body stays unread, so the connection must close
             self.set_header("Connection", "close")
         super().write_error(status_code, **kwargs)
 
@@ -127,6 +126,6 @@ class HumanHandler(LoggedHandler, APIHandler):
         value: BaseException | None,
         tb: TracebackType | None,
     ) -> None:
-        """Log what is a fault of ours. Without the URL's query: somebody may have put a token there."""
+        """Log unexpected errors, without the URL's query, which may hold a token."""
         if not isinstance(value, web.HTTPError):
             self.log.error("%s %s failed", self.request.method, self.request.path, exc_info=value)

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The authenticator of the machine door: which hosts and origins are ours, and whose token a request carries.
+"""Authenticate MCP clients: check the host and the origin of a request and the token that it carries.
 
-The only credential is a token of ours in the `Authorization` header; every other one is refused with what to
-do instead. Jupyter's identity provider is never asked, because it would set a cookie that opens the whole
-server. The site's Authorizer is asked, and has the last word.
+The only credential is a token of ours in the `Authorization` header; others are refused with a hint.
+Jupyter's identity provider is never used, because it would set a cookie that opens the whole server. The
+site's Authorizer is asked, and has the last word.
 
-Source: SECURITY.md, "Machine door, concretely"; RFC 6750 sections 2 and 3.
+Source: RFC 6750 sections 2 and 3.
 """
 
 from __future__ import annotations
@@ -40,22 +40,22 @@ __all__ = [
 log = logging.getLogger(__name__)
 
 RESOURCE: Final = "mcp_jupyter"
-"""What an Authorizer is asked about; the action on the machine door is "execute"."""
+"""The resource that an Authorizer is asked about; the action for MCP clients is "execute"."""
 
 MAX_HOST_CHARS: Final = 260
-"""A host name has 253 characters at most (RFC 1035), a port six with its colon."""
+"""A host name has at most 253 characters (RFC 1035), a port at most six with its colon."""
 
 MAX_LOGGED_CHARS: Final = 140
-"""Characters of a URL, or of a header that Jupyter logs with an error: a user's path under a hub, a
-notebook's name and a session's key fit."""
+"""Characters of a URL, or of a header that Jupyter logs with an error: enough for a user's path under a hub,
+a notebook's name and a session's key."""
 
 MAX_LOGGED_METHOD_CHARS: Final = 32
-"""The longest HTTP method that is registered has 17."""
+"""Characters of a logged HTTP method; the longest registered one has 17."""
 
 _LOGGED_HEADERS: Final = ("Host", "Accept", "User-Agent")
 
 _IN_URL: Final = ("token", "access_token")
-"""Query parameters that somebody may put a credential in."""
+"""Query parameters in which a client may put a credential."""
 
 _FLAGS: Final = re.ASCII | re.IGNORECASE
 _HOST: Final = re.compile(r"(?P<host>\[[0-9a-f:.]+\]|[a-z0-9_.%-]+)(?::[0-9]{1,5})?", _FLAGS)
@@ -66,14 +66,14 @@ _PLAIN_NAME: Final = re.compile(r"[\w-]{1,100}", re.ASCII)
 
 
 def host_problem(handler: RequestHandler) -> str | None:
-    """Return why `Host` is not this server's, by the rule of `JupyterHandler.check_host`; None when it is.
+    """Return why `Host` is not this server's, by the rule of `JupyterHandler.check_host`; None if it is.
 
-    Jupyter's own function writes the header into the log whatever it holds, and takes the first of several.
+    Jupyter's own function logs any header as it is, and uses the first of several.
     """
     hosts = handler.request.headers.get_list("Host")
     if len(hosts) > 1:
         return "more than one Host header"
-    host = handler.request.host  # that of a request target in absolute form, where there is one
+    host = handler.request.host  # the host of an absolute request target, if there is one
     match = _HOST.fullmatch(host) if len(host) <= MAX_HOST_CHARS else None
     if match is None:
         return "malformed Host header"
@@ -88,10 +88,10 @@ def host_problem(handler: RequestHandler) -> str | None:
 
 
 def keep_logs_fit(request: HTTPServerRequest) -> None:
-    """Take the secrets of tokens, and what is too long, out of what logs say of a request.
+    """Remove the secrets of tokens, and excess length, from what logs will show of a request.
 
-    Call it when the request is routed: its query is read by then. Jupyter's own log leaves out the values of
-    parameters with telling names, and of nothing else, and has no bound.
+    Call it when the request is routed: its query has been read by then. Jupyter's own log omits only the
+    values of parameters with telling names, and has no limit.
     """
     request.method = without_secrets(request.method or "")[:MAX_LOGGED_METHOD_CHARS]
     request.path = without_secrets(request.path)
@@ -101,14 +101,14 @@ def keep_logs_fit(request: HTTPServerRequest) -> None:
 
 
 def keep_logged_headers_fit(request: HTTPServerRequest) -> None:
-    """The same for the headers that an answer depends on: call it when the request is logged, not before."""
+    """Do the same for headers that the response depends on; call it only when the request is logged."""
     for name in _LOGGED_HEADERS:
         if name in request.headers:
             request.headers[name] = without_secrets(request.headers[name])[:MAX_LOGGED_CHARS]
 
 
 class TokenAuthenticator:
-    """Accepts the bearers of tokens.
+    """Admits the bearers of tokens.
 
     Parameters
     ----------
@@ -119,7 +119,7 @@ class TokenAuthenticator:
     audience : callable
         Returns the server's base URL, for the same reason.
     admitted : callable
-        Called with the token of each request that carries a good one.
+        Called with the token of each admitted request.
     accept_jupyter_token : bool
         Accept the Jupyter token as well. It allows code execution, so no MCP client should hold it.
     """
@@ -146,7 +146,7 @@ class TokenAuthenticator:
         return host_problem(handler) or self._origins().check(get_list("Origin"), get_list("Sec-Fetch-Site"))
 
     async def authenticate(self, handler: RequestHandler) -> Principal:
-        """Return the bearer of a good token, for the notebook in the URL where the URL names one."""
+        """Return the bearer of a valid token, which opens the notebook in the URL if the URL has a name."""
         assert isinstance(handler, JupyterHandler)
         _refuse_credentials_in_url(handler)
         text = bearer_token(handler)
@@ -155,8 +155,8 @@ class TokenAuthenticator:
         if text is None:
             raise Refusal(401, f"{_how(handler)}: a bearer token is required.", _UNAUTHORIZED)
         token = self._verified(text, _how(handler))
-        # The URL of all notebooks has no name: the token is shown what it opens, and nothing else. Whether a
-        # token that names notebooks by their paths opens this one is known once the notebook is found.
+        # At the URL of all notebooks, the bearer sees only what the token opens. A token that names notebooks
+        # by path is checked when the notebook has been found.
         if handler.path_args and not (token.notebooks or token.opens(handler.path_args[0])):
             raise insufficient_scope("This token does not open that notebook.")
         await self._ask_authorizer(handler, User(username=token.issuer))
@@ -169,13 +169,13 @@ class TokenAuthenticator:
         except TokenRefused as exc:
             raise Refusal(401, f"{how} for a new token. {exc}", _UNAUTHORIZED) from None
         except TokenFileError as exc:
-            if str(exc) != self._file_error:  # said once: strangers can make us come here
+            if str(exc) != self._file_error:  # logged once, because strangers can cause it
                 self._file_error = str(exc)
                 log.error("No MCP client can come in: %s", exc)
             raise Refusal(503, "Tokens cannot be checked now; the server's log says why.") from None
 
     def _is_jupyter_token(self, handler: JupyterHandler) -> bool:
-        """Whether a request carries the Jupyter token in its header, as `token` or as `Bearer`."""
+        """Return whether a request carries the Jupyter token in its header, as `token` or as `Bearer`."""
         expected = handler.identity_provider.token or ""
         match = _CREDENTIAL.fullmatch(handler.request.headers.get("Authorization", ""))
         if match is None or not expected:
@@ -200,14 +200,14 @@ class TokenAuthenticator:
 
 
 def _how(handler: JupyterHandler) -> str:
-    """What the user types to get a token. It comes first: some hosts hand only the beginning to the model."""
+    """Return the command that makes a token. It comes first: some hosts cut what the model gets."""
     name = handler.path_args[0] if handler.path_args else ""
-    is_plain = _PLAIN_NAME.fullmatch(name) is not None and without_secrets(name) == name  # it is logged
+    is_plain = _PLAIN_NAME.fullmatch(name) is not None and without_secrets(name) == name  # the text is logged
     return _CREATE.format(name if is_plain else "NAME")
 
 
 def _refuse_credentials_in_url(handler: RequestHandler) -> None:
-    """URLs end up in logs, histories and referrers: a credential there is refused, even a good one."""
+    """Refuse a credential in the URL, even a valid one: URLs end up in logs, histories and referrers."""
     arguments = handler.request.query_arguments
     texts = (value.decode("latin-1") for values in arguments.values() for value in values)
     if any(name in arguments for name in _IN_URL) or any(split(text) is not None for text in texts):

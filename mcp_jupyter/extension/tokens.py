@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The tokens of MCP clients: their form and rules, and the store that keeps them in one private file.
+"""The tokens of MCP clients: their format, their rules, and the store that keeps them in one private file.
 
-A token's text is `mcpj_<id>_<secret>`: easy to find for secret scanners, and the id finds the record
-without a search. Only the SHA-256 of the secret is kept: 32 random bytes need no slow hash.
+A token's text is `mcpj_<id>_<secret>`: secret scanners find it easily, and the id finds the record without a
+search. Only the SHA-256 of the secret is kept: 32 random bytes need no slow hash.
 
-Source: SECURITY.md, "Tokens"; RFC 6750 (bearer tokens).
+Source: RFC 6750 (bearer tokens).
 """
 
 from __future__ import annotations
@@ -56,19 +56,19 @@ __all__ = [
 
 
 DEFAULT_DAYS: Final = 30
-"""A token in a forgotten configuration file stops working within a month."""
+"""Days. A token in a forgotten configuration file stops working within a month."""
 
 MAX_DAYS: Final = 3650
-"""Longer than anybody keeps a machine; who wants longer says "never" in so many words."""
+"""Days: longer than a machine is kept. Tokens for longer are made without an expiry."""
 
 MAX_GLOBS: Final = 64
-"""Patterns of one token, each tried at every call: more is a list of everything."""
+"""Patterns of one token. Each is tried at every call, and more would amount to a list of everything."""
 
 MAX_GLOB_CHARS: Final = 128
-"""The longest name a tool may have."""
+"""Characters, as in the longest name that a tool may have."""
 
 MAX_LABEL_CHARS: Final = 100
-"""A label is for one line of a list."""
+"""Characters: a label must fit on one line of a list."""
 
 _ID_BYTES: Final = 5  # 8 characters of base 32
 _ID_ALPHABET: Final = "abcdefghijklmnopqrstuvwxyz234567"
@@ -85,7 +85,7 @@ def _printable(value: str) -> str:
 
 
 Label = Annotated[str, Field(max_length=MAX_LABEL_CHARS), AfterValidator(_printable)]
-"""A person's name for a token."""
+"""The user's name for a token."""
 
 
 def _of_names(value: str) -> str:
@@ -99,24 +99,24 @@ ServerGlob = Annotated[str, Field(min_length=1, max_length=MAX_GLOB_CHARS), Afte
 """A notebook's name, with `*` for any characters and `?` for one."""
 
 Glob = Annotated[str, Field(pattern=rf"\A[A-Za-z0-9_./*?-]{{1,{MAX_GLOB_CHARS}}}\z")]
-"""A name, with `*` for any characters and `?` for one. No other wildcard, so that names stay names."""
+"""A name, with `*` for any characters and `?` for one. Other wildcards are refused: names stay names."""
 
 
 UriGlob = Annotated[str, Field(pattern=rf'\A[^\s\[\]"]{{1,{MAX_URI_CHARS}}}\z'), AfterValidator(_printable)]
-"""The same for the URI of a resource or of a template. No brackets: they are a wildcard of `fnmatch`."""
+"""The same for the URI of a resource or of a template. Brackets are refused: `fnmatch` would use them."""
 
 
 class TokenRefused(McpJupyterError):
-    """What was presented is not, or no longer, a token of ours. The message is fit for its bearer."""
+    """A text is not, or is no longer, one of our tokens. The message may be shown to its bearer."""
 
 
 def is_glob(server: str) -> bool:
-    """Whether this names notebooks by a pattern."""
+    """Return whether a text names notebooks by a pattern."""
     return not set(server).isdisjoint("*?")
 
 
 def moved_path(path: str, old: str, new: str) -> str | None:
-    """Where `path` is after `old`, a file or a folder, was renamed to `new`; None when it did not move."""
+    """Return the new path after `old`, a file or a folder, was renamed to `new`; None if it did not move."""
     if path == old:
         return new
     return new + path[len(old) :] if path.startswith(old + os.sep) else None
@@ -129,18 +129,18 @@ def _absolute(value: str) -> str:
 
 
 RealPath = Annotated[str, Field(max_length=MAX_PATH_CHARS), AfterValidator(_absolute)]
-"""An absolute path without links."""
+"""An absolute path without symbolic links."""
 
 
 class BoundNotebook(BaseModel):
-    """A notebook that a token opens, wherever its name comes from.
+    """A notebook that a token opens by its path, whatever its name.
 
     Attributes
     ----------
     path : str
-        Its real path. It moves with the notebook when that is renamed in Jupyter.
+        Its real path. It changes when the notebook is renamed in Jupyter.
     root : str or None
-        The root directory of the Jupyter Server that the token was made with, where it was; for people.
+        The root directory of the Jupyter Server that made the token, if there was one; for display only.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -153,42 +153,43 @@ class BoundNotebook(BaseModel):
         return self.path if inside is None else f"{inside.lstrip(os.sep)} (in {self.root})"
 
     def moved(self, old: str, new: str) -> BoundNotebook:
-        """The same notebook after a file or a folder was renamed."""
+        """Return the same notebook after a file or a folder was renamed."""
         path = moved_path(self.path, old, new)
         return self if path is None else self.model_copy(update={"path": path})
 
 
 class Token(BaseModel):
-    """One token as it is kept: everything but the secret.
+    """The record of a token: everything but the secret.
 
     Attributes
     ----------
     id : str
-        Public part; also the key of sessions and limits.
+        The public part; also the key of sessions and limits.
     digest : str
         SHA-256 of the secret, in hexadecimal.
     label : str
-        What its maker calls it.
+        The name that the user gave it.
     issuer : str
-        Who made it: the token may never do more than this person.
+        The user who made it; the token may never do more than this user.
     servers : tuple of str
-        Globs of names in URLs: it opens any notebook of such a name. In files of the first edition all are.
+        Globs of names in URLs: the token opens any notebook of such a name. Files of the first edition have
+        nothing else.
     notebooks : tuple of BoundNotebook
-        The notebooks it opens whatever they are called.
+        The notebooks that it opens whatever their names.
     tools : tuple of str
-        Globs of the tools it may call.
+        Globs of the tools that it may call.
     resources : tuple of str
-        Globs of the resources it may read, by their URIs; a URI's query does not count. Files of the first
-        edition have none, and their tokens read all.
+        Globs of the URIs of resources that it may read; a URI's query is ignored. Files of the first edition
+        lack this field, and their tokens read all.
     prompts : tuple of str
-        Globs of the prompts it may get; as with `resources`.
+        Globs of the prompts that it may get; missing as `resources` are.
     audience : str or None
-        The base URL of the Jupyter Server it was made for; None for any server of this user.
+        The base URL of the Jupyter Server that it was made for; None for any server of this user.
     created : datetime
     expires, last_used, revoked : datetime or None
     """
 
-    # A field that this version does not know may be a restriction: the file is then refused.
+    # An unknown field may be a restriction by a newer version, so the file is refused.
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     id: str = Field(pattern=rf"\A[{_ID_ALPHABET}]{{{_ID_CHARS}}}\z")
@@ -213,7 +214,7 @@ class Token(BaseModel):
         return self
 
     def opens(self, server: str, path: str | None = None) -> bool:
-        """Whether it opens a notebook.
+        """Return whether the token opens a notebook.
 
         Parameters
         ----------
@@ -226,41 +227,41 @@ class Token(BaseModel):
 
     @property
     def opened(self) -> tuple[str, ...]:
-        """What it opens, for people: paths of notebooks, and names that any notebook may have."""
+        """What it opens, for display: paths of notebooks, and names that any notebook may have."""
         by_name = (glob if is_glob(glob) else f"any notebook named {glob}" for glob in self.servers)
         return *map(str, self.notebooks), *by_name
 
     def moved(self, old: str, new: str) -> Token:
-        """The same token after a file or a folder was renamed."""
+        """Return the same token after a file or a folder was renamed."""
         notebooks = tuple(bound.moved(old, new) for bound in self.notebooks)
         return self if notebooks == self.notebooks else self.model_copy(update={"notebooks": notebooks})
 
     @property
     def rights(self) -> Rights:
-        """What of it the kernel must know where a tool stands for others (see `Rights`)."""
+        """The part that a kernel needs for tools that stand for others (see `Rights`)."""
         return Rights(self.tools, self.resources)
 
     def uses(self, kind: Literal["tools", "resources"]) -> bool:
-        """Whether it may use anything of a kind."""
+        """Return whether the token may use anything of a kind."""
         return bool(self.tools if kind == "tools" else self.resources)
 
     def may_call(self, tool: str) -> bool:
-        """Whether it may call a tool of that name."""
+        """Return whether the token may call a tool of that name."""
         return any_matches(self.tools, tool)
 
     def may_get(self, prompt: str) -> bool:
-        """Whether it may get a prompt of that name."""
+        """Return whether the token may get a prompt of that name."""
         return any_matches(self.prompts, prompt)
 
     def may_read(self, uri: str) -> bool:
-        """Whether it may read a resource, or every resource of a template, with any query."""
+        """Return whether the token may read a resource, or every resource of a template, with any query."""
         return any_matches_uri(self.resources, uri)
 
     def may_read_some(self, template: str) -> bool:
-        """Whether it may read any resource of a template.
+        """Return whether the token may read any resource of a template.
 
-        A pattern that names one of them, or some of them (`rows://2026-*` of `rows://{day}`), is itself a
-        text that the template matches.
+        A pattern for one or some of these resources (`rows://2026-*` of `rows://{day}`) is itself a text that
+        the template matches.
         """
         if self.may_read(template):
             return True
@@ -268,13 +269,13 @@ class Token(BaseModel):
         return parsed is not None and any(parsed.match(glob) is not None for glob in self.resources)
 
     def ended(self, now: datetime) -> datetime | None:
-        """When it stopped being good for anything; None while it is."""
+        """Return when the token was revoked or expired; None while it is valid."""
         if self.revoked is not None:
             return self.revoked
         return self.expires if self.expires is not None and self.expires <= now else None
 
     def refusal(self, now: datetime) -> str | None:
-        """Why it is no longer good, for its bearer; None while it is."""
+        """Return why the token is no longer valid, as a message for its bearer; None while it is valid."""
         if self.revoked is not None:
             return "The token has been revoked."
         return "The token has expired." if self.ended(now) is not None else None
@@ -310,19 +311,19 @@ def mint(
     notebooks : iterable of BoundNotebook
         These notebooks, whatever their names.
     tools, resources, prompts : iterable of str
-        Globs; what is left out allows none of that kind.
+        Globs; an empty one allows none of that kind.
     days : float or None
-        How long it is good; None for ever.
+        Days for which it is valid; None for ever.
 
     Returns
     -------
     token, text
-        The record, and what its bearer presents: the one time that the secret is seen.
+        The record, and the text for its bearer: the only time that the secret is available.
 
     Raises
     ------
     ValueError
-        A glob or the label is malformed (pydantic's ValidationError is one).
+        A glob or the label is malformed (a pydantic ValidationError).
     """
     now = now or datetime.now(UTC)
     number = int.from_bytes(secrets.token_bytes(_ID_BYTES))
@@ -346,32 +347,32 @@ def mint(
 
 
 def split(text: str) -> tuple[str, str] | None:
-    """The id and the secret in a token's text; None when it has not the form of one."""
+    """Return the id and the secret in a token's text; None when it does not have that format."""
     match = _TEXT.fullmatch(text)
     return None if match is None else (match[1], match[2])
 
 
 def without_secrets(text: str) -> str:
-    """A text for a log: of each token that it holds, only the id is left."""
+    """Return a text for a log, with every token in it reduced to its id."""
     return _WITHIN.sub(r"\1[secret]", text)
 
 
 def authenticate(secret: str, token: Token | None, *, audience: str | None, now: datetime) -> Token:
-    """The token, if `secret` is its secret and it is still good here.
+    """Return the token if `secret` is its secret and it is valid here.
 
     Parameters
     ----------
     token : Token or None
-        The record that the presented id names, if there is one.
+        The record with the presented id, if there is one.
     audience : str or None
-        The base URL of the server that asks.
+        The base URL of the server that checks.
 
     Raises
     ------
     TokenRefused
-        Bearers of a wrong secret learn nothing but that; who knows the secret learns why.
+        With a wrong secret the message says only that; with the right one it says why.
     """
-    # A comparison of the same length happens in any case.
+    # Compare in any case, so that the time does not tell whether the id exists.
     known = token.digest if token is not None else _digest("")
     if not hmac.compare_digest(_digest(secret), known) or token is None:
         raise TokenRefused("The token is not known here.")
@@ -389,30 +390,30 @@ def _digest(secret: str) -> str:
 
 # -- store ---------------------------------------------------------------------------------------
 #
-# One private JSON file for every Jupyter Server and command line of a user. Each look at a token asks first
-# whether the file changed, so what one process revokes the others refuse at their next request.
+# All Jupyter Servers and command lines of a user share one private JSON file. Each access checks first
+# whether the file changed, so all processes refuse a token at the next request after one has revoked it.
 #
-# It is not in the configuration directory, which people commit.
+# The file is not in Jupyter's configuration directory, because users commit that to repositories.
 
 MAX_FILE_BYTES: Final = 4 * 1024 * 1024
-"""Thousands of tokens; a larger file is not one of ours."""
+"""Bytes: enough for thousands of tokens. A larger file is not ours."""
 
 MAX_TOKENS: Final = 1000
-"""Each is read at every change of the file."""
+"""Tokens in the file; all are read again whenever the file changes."""
 
 KEEP_ENDED: Final = timedelta(days=30)
-"""For so long a list still shows that a token was revoked or expired."""
+"""How long a list still shows that a token was revoked or expired."""
 
 LAST_USED_EVERY: Final = timedelta(minutes=1)
-"""How exact "last used" is: a busy client must not mean a busy disk."""
+"""The precision of "last used": a busy client must not cause constant writes."""
 
 
 class TokenFileError(McpJupyterError):
-    """The token file cannot be used; the message names it and says why, and what to do."""
+    """The token file cannot be used; the message says which file, why, and what to do."""
 
 
 class UnknownToken(McpJupyterError):
-    """There is no token with that id."""
+    """No token has that id."""
 
 
 class _Content(BaseModel):
@@ -423,7 +424,7 @@ class _Content(BaseModel):
 
 
 def default_path() -> Path:
-    """Where the tokens of this user are."""
+    """Return the path of this user's tokens."""
     from jupyter_core.paths import jupyter_data_dir
 
     return Path(jupyter_data_dir()) / "mcp_jupyter" / "tokens.json"
@@ -436,15 +437,15 @@ def _utc_now() -> datetime:
 class TokenStore:
     """The tokens of one user.
 
-    `verify`, `get` and `tokens` are quick and may be called on an event loop; `create`, `revoke`, `move` and
-    `save_last_used` wait for the lock, so a server calls them on a worker thread.
+    `verify`, `get` and `tokens` are quick and may be called on an event loop. `create`, `revoke`, `move` and
+    `save_last_used` wait for the file's lock, so a server calls them on a worker thread.
 
     Parameters
     ----------
     path : Path, optional
-        The file; `default_path` when left out. It need not exist.
+        The file; `default_path` by default. It may be missing.
     clock : callable, optional
-        The time, aware of its zone.
+        Returns the time as an aware datetime.
     """
 
     def __init__(self, path: Path | None = None, clock: Callable[[], datetime] = _utc_now) -> None:
@@ -453,17 +454,17 @@ class TokenStore:
         self._file = PrivateJsonFile(self.path, _Content, MAX_FILE_BYTES, TokenFileError, remedy)
         self._clock = clock
         self._tokens: Mapping[str, Token] = {}
-        self._seen: tuple[int, ...] | None = None  # identity of the file as it was read; None: not there
+        self._seen: tuple[int, ...] | None = None  # identity of the file at the last read; None: no file
         self._used: dict[str, datetime] = {}
 
     def now(self) -> datetime:
-        """The time by which tokens expire."""
+        """Return the time by which tokens expire."""
         return self._clock()
 
     # -- looking ---------------------------------------------------------------------------------
 
     def tokens(self) -> list[Token]:
-        """All tokens, those lately revoked or expired too, oldest first.
+        """Return all tokens, also recently revoked or expired ones, oldest first.
 
         Raises
         ------
@@ -478,7 +479,7 @@ class TokenStore:
         return sorted(fresh, key=lambda token: token.created)
 
     def get(self, token_id: str) -> Token | None:
-        """The token with that id, good or not.
+        """Return the token with that id, valid or not, or None.
 
         Raises
         ------
@@ -488,19 +489,19 @@ class TokenStore:
         return self._current().get(token_id)
 
     def verify(self, text: str, audience: str | None = None) -> Token:
-        """The token whose text this is.
+        """Return the token with this text, and note that it was used.
 
         Parameters
         ----------
         audience : str, optional
-            The base URL of the server that asks.
+            The base URL of the server that checks.
 
         Raises
         ------
         TokenRefused
-            It is none, or no longer good.
+            The text is not a token of ours, or the token is no longer valid.
         TokenFileError
-            The file cannot be trusted, so no token is good.
+            The file cannot be trusted, so no token is accepted.
         """
         parts = split(text)
         if parts is None:
@@ -513,7 +514,7 @@ class TokenStore:
 
     @property
     def version(self) -> object:
-        """Differs whenever the tokens do.
+        """A value that differs whenever the tokens do.
 
         Raises
         ------
@@ -533,7 +534,7 @@ class TokenStore:
     # -- changing --------------------------------------------------------------------------------
 
     def create(self, **wishes: Any) -> tuple[Token, str]:
-        """Make a token and keep it; parameters, returned values and errors as in `tokens.mint`.
+        """Make a token and keep it; parameters, return values and errors as in `tokens.mint`.
 
         Raises
         ------
@@ -550,12 +551,12 @@ class TokenStore:
         return token, text
 
     def revoke(self, token_id: str) -> Token:
-        """End a token's life for good. Revoking it again changes nothing.
+        """Revoke a token for good. Revoking it again changes nothing.
 
         Raises
         ------
         UnknownToken
-            There is none with that id.
+            No token has that id.
         TokenFileError
             The file cannot be trusted or written.
         """
@@ -568,7 +569,7 @@ class TokenStore:
         return token
 
     def move(self, old: str, new: str) -> list[Token]:
-        """Let tokens of the notebooks at or below one path open them at another.
+        """Change the path of notebooks at or below `old` in all tokens that open them.
 
         Parameters
         ----------
@@ -578,7 +579,7 @@ class TokenStore:
         Returns
         -------
         list of Token
-            Those that were changed, as they are now.
+            The changed tokens, with their new paths.
 
         Raises
         ------
@@ -594,7 +595,7 @@ class TokenStore:
         return moved
 
     def save_last_used(self) -> None:
-        """Write down when tokens were used, those of which that is not known well enough yet.
+        """Save when tokens were last used, if the saved times are older than `LAST_USED_EVERY`.
 
         Raises
         ------
@@ -613,7 +614,7 @@ class TokenStore:
 
     @contextmanager
     def _rewriting(self) -> Iterator[dict[str, Token]]:
-        """Read the tokens for the body to change, and write them at its end, with other writers kept away."""
+        """Yield the tokens for the body to change, and write them at its end, under the file's lock."""
         with self._file.locked():
             tokens = self._read()
             yield tokens
@@ -621,7 +622,7 @@ class TokenStore:
             self._file.write(_Content(tokens=[token for token in tokens.values() if _is_kept(token, now)]))
 
     def _read(self) -> dict[str, Token]:
-        """Read the tokens, once it is certain that nobody else can have replaced the file."""
+        """Read the tokens, after checking that no other user can have replaced the file."""
         _check_directory(self.path.parent)
         content = self._file.read()
         return {} if content is None else {token.id: token for token in content.tokens}
@@ -637,7 +638,7 @@ def _is_kept(token: Token, now: datetime) -> bool:
 
 
 def _identity(path: Path) -> tuple[int, ...] | None:
-    """What changes whenever the file does, or who may use its directory; None when there is no file."""
+    """Return what changes with the file or its directory's owner and mode; None when the file is missing."""
     try:
         status, directory = path.lstat(), path.parent.lstat()
     except (FileNotFoundError, NotADirectoryError):
@@ -649,7 +650,7 @@ def _identity(path: Path) -> tuple[int, ...] | None:
 
 
 def _check_directory(directory: Path) -> None:
-    """Refuse a directory in which another user may replace files. One that is not there has none."""
+    """Refuse a directory in which another user may replace files. A missing directory is fine."""
     try:
         status = directory.lstat()
     except OSError:
