@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""A live notebook as a server of our own: a link to its kernel for each conversation.
+"""Serve a live notebook to clients over a link to its kernel, one link per session.
 
-How messages pass between the two is the `Relay`'s business; that a kernel restarts is the link's.
+`Relay` passes the messages between client and kernel; the link handles restarts of the kernel.
 """
 
 from __future__ import annotations
@@ -24,18 +24,18 @@ __all__ = ["AttachedNotebook", "NotebookNamed"]
 
 
 class AttachedNotebook:
-    """Serves whoever comes with what a live notebook serves.
+    """Serves clients by passing their messages to a live notebook.
 
     Parameters
     ----------
     info : ConnectionInfo
-        How the notebook is reached now.
+        The present address of the notebook.
     discovery : Discovery
-        Where it is looked for when its kernel restarts.
+        Finds the notebook's kernel after a restart.
     answer : Answer, optional
         Answers a client's opening when the kernel is late.
     constant_tools : "yes", "no" or "auto", optional
-        Whether clients get the constant tools; as the notebook has it when left out.
+        Whether clients get the constant tools; by default the notebook's own setting.
     """
 
     def __init__(
@@ -53,12 +53,12 @@ class AttachedNotebook:
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """What stands around all conversations: the owner of their links."""
+        """Run the task group of the links for as long as the context lasts."""
         async with owned_tasks() as self._tasks:
             yield
 
     async def serve(self, channel: Channel) -> None:
-        """Run one conversation until it is closed; call it within `running`.
+        """Serve one session until it is closed; call this within `running`.
 
         Raises
         ------
@@ -71,15 +71,15 @@ class AttachedNotebook:
 
 
 class NotebookNamed:
-    """The same for a notebook that is known by its name or file, and looked for when it is wanted.
+    """The same for a notebook given by name or file, which is looked up when it is needed.
 
     Parameters
     ----------
     text : str
         See `find_notebook`.
     own_kernel : str
-        The id of the kernel that asks. Its own notebook is refused: a call would wait for the cell that makes
-        it, and that cell for the call.
+        The id of the calling kernel. Its own notebook is refused: the call would wait for the cell that makes
+        it, and the cell for the call.
     """
 
     def __init__(self, text: str, own_kernel: str) -> None:
@@ -89,12 +89,12 @@ class NotebookNamed:
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """Find the notebook, and stand around its conversations.
+        """Find the notebook, and run the task group of its links.
 
         Raises
         ------
         LinkError
-            There is no such live notebook, or it is the one that asks.
+            No such notebook is live, or it is the caller's own.
         """
         discovery = Discovery()
         info = await find_notebook(self._text, discovery)
@@ -105,6 +105,6 @@ class NotebookNamed:
             yield
 
     async def serve(self, channel: Channel) -> None:
-        """Run one conversation until it is closed; call it within `running`."""
+        """Serve one session until it is closed; call this within `running`."""
         assert self._attached is not None
         await self._attached.serve(channel)

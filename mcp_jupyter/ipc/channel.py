@@ -1,11 +1,10 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """A channel over a socket, the same at both ends of a link.
 
-Owns the way from bytes to the sink and from messages to bytes, and what happens when the other side
-does not read. No task and no queue of its own: a message goes from the socket to the sink by plain
-calls. Does not know who has connected, or with which key.
+It parses and serialises messages, and handles a peer that does not read. It has no task and no queue: a
+message goes from the socket to the sink by plain calls. Keys are checked before it gets the socket.
 
-Everything here belongs to one asyncio loop's thread.
+Everything here runs on the thread of one asyncio loop.
 """
 
 from __future__ import annotations
@@ -29,10 +28,10 @@ __all__ = ["CLOSE_FLUSH_SECONDS", "MAX_WRITE_BUFFER_BYTES", "LinkChannel"]
 log = logging.getLogger(__name__)
 
 MAX_WRITE_BUFFER_BYTES: Final = MAX_LINE_BYTES
-"""Bytes waiting for a peer that does not read: the largest message may wait while others follow it."""
+"""Bytes waiting for a peer that does not read: the largest message, while others follow it."""
 
 CLOSE_FLUSH_SECONDS: Final = 2.0
-"""How long a closing channel tries to deliver its last messages: a peer on this machine needs far less."""
+"""Seconds in which a closing channel tries to deliver its last messages; a local peer needs far less."""
 
 
 class LinkChannel(Channel, asyncio.Protocol):
@@ -41,7 +40,7 @@ class LinkChannel(Channel, asyncio.Protocol):
     Parameters
     ----------
     id_prefix : str
-        See `Channel`. The kernel's end has one: a client's session outlives the kernel.
+        See `Channel`. The kernel's end has one, because a client's session outlives the kernel.
     """
 
     def __init__(self, id_prefix: str = "") -> None:
@@ -59,10 +58,10 @@ class LinkChannel(Channel, asyncio.Protocol):
         self._writable.set()
         self._gone = asyncio.Event()
 
-    # -- the conversation's side ---------------------------------------------------------------
+    # -- called by the connection ----------------------------------------------------------------
 
     def start(self, sink: Sink) -> None:
-        """Begin to read, and to deliver to `sink`."""
+        """Start reading, and deliver messages to `sink`."""
         self._sink = sink
         early, self._early = self._early, []
         self._deliver(early)
@@ -73,15 +72,15 @@ class LinkChannel(Channel, asyncio.Protocol):
                 self._transport.resume_reading()
 
     def send(self, message: Message) -> None:
-        """Write a message, or keep it until the other side reads.
+        """Write a message, or keep it until the other end reads.
 
-        When more than `MAX_WRITE_BUFFER_BYTES` wait already, a notification is dropped, and a request
-        or response ends the link. A message larger than a line may be is replaced by an error.
+        If more than `MAX_WRITE_BUFFER_BYTES` are waiting already, a notification is dropped, and a request or
+        response ends the link. A message that is longer than a line may be is replaced by an error.
 
         Raises
         ------
         ConnectionClosed
-            When the other side is gone.
+            The other end is gone.
         """
         assert threading.get_ident() == self._thread, "a channel belongs to its loop's thread"
         transport = self._transport
@@ -95,12 +94,12 @@ class LinkChannel(Channel, asyncio.Protocol):
             self._refuse(message.frame)
             return
         transport.write(line)
-        if transport.is_closing():  # the write found the other side gone: nothing was taken
+        if transport.is_closing():  # the write noticed that the other end is gone; nothing was sent
             self._end()
             raise ConnectionClosed("The other end of the link is gone.")
 
     async def drain(self) -> None:
-        """Wait until the other side reads again; one that does not for long is treated as gone."""
+        """Wait until the other end reads again; close the link if that takes longer than the time limit."""
         await checkpoint()
         if self._writable.is_set():
             return
@@ -111,17 +110,17 @@ class LinkChannel(Channel, asyncio.Protocol):
             self.close()
 
     def close(self) -> None:
-        """End the link once what was sent is delivered, or `CLOSE_FLUSH_SECONDS` are over."""
+        """Close the link once everything is delivered, or after `CLOSE_FLUSH_SECONDS`."""
         self._end()
 
     async def wait_closed(self) -> None:
-        """Wait until the socket is closed; soon after `close`."""
+        """Wait until the socket is closed, soon after `close`."""
         await self._gone.wait()
 
-    # -- the socket's side: asyncio calls these --------------------------------------------------
+    # -- called by asyncio -------------------------------------------------------------------------
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Take the socket. Nothing is read before `start`, so nobody can fill our memory."""
+        """Take the socket. Nothing is read before `start`, so that the peer cannot fill our memory."""
         # Not checked: uvloop's transports are not instances of asyncio's classes.
         self._transport = cast(asyncio.Transport, transport)
         self._transport.pause_reading()
@@ -140,11 +139,11 @@ class LinkChannel(Channel, asyncio.Protocol):
             self._deliver(lines)
 
     def eof_received(self) -> None:
-        """The other side has left."""
+        """Close the link: the other end has closed its side."""
         self._end()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """The socket is closed."""
+        """Report that the socket is closed."""
         if self._flush is not None:
             self._flush.cancel()
         self._transport = None
@@ -152,14 +151,14 @@ class LinkChannel(Channel, asyncio.Protocol):
         self._gone.set()
 
     def pause_writing(self) -> None:
-        """The other side reads more slowly than we write."""
+        """Make `drain` wait: the other end reads more slowly than this end writes."""
         self._writable.clear()
 
     def resume_writing(self) -> None:
-        """The other side has caught up."""
+        """Let `drain` return: the other end has caught up."""
         self._writable.set()
 
-    # -- between the two -------------------------------------------------------------------------
+    # -- shared --------------------------------------------------------------------------------------
 
     def _deliver(self, lines: list[bytes]) -> None:
         sink = self._sink
@@ -169,7 +168,7 @@ class LinkChannel(Channel, asyncio.Protocol):
                 return
             try:
                 sink.message(unpack(line))
-            except FrameError as exc:  # also of a result that the sink has asked for (`UnparsedResponse`)
+            except FrameError as exc:  # or an error in a result that the sink parses (`UnparsedResponse`)
                 sink.fault(exc)
 
     def _overflow(self, transport: asyncio.Transport, frame: Frame) -> None:
@@ -181,7 +180,7 @@ class LinkChannel(Channel, asyncio.Protocol):
         raise ConnectionClosed("The other end of the link does not read.")
 
     def _refuse(self, frame: Frame) -> None:
-        """Answer in place of a message that no line can hold."""
+        """Send an error in place of a message that is too long for a line."""
         size = MAX_LINE_BYTES // 2**20
         error = McpError(INTERNAL_ERROR, f"The message is larger than {size} MiB.").to_dict()
         if isinstance(frame, Response):

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Open a channel or a connection to a kernel, or find out whether the kernel is there.
+"""Open a channel or a connection to a kernel, or find out whether the kernel is live.
 
-A connection attempt gives a false picture in two cases, which are told apart here. A kernel whose backlog
-is full cannot take the connection now (EAGAIN on Linux, ECONNREFUSED on macOS): the attempt is repeated. A
-refused connection, or a missing socket, means that the kernel is gone only when its process is gone too.
+The result of a connection attempt is ambiguous in two cases. A kernel whose backlog is full cannot take the
+connection now (EAGAIN on Linux, ECONNREFUSED on macOS), so the attempt is repeated. A refused connection or a
+missing socket means that the kernel is gone only if its process is gone too.
 """
 
 from __future__ import annotations
@@ -31,19 +31,20 @@ from .wire import greeting
 __all__ = ["DIAL_SECONDS", "PROBE_SECONDS", "AskingOnly", "Liveness", "connected", "dial", "probe"]
 
 DIAL_SECONDS: Final = 5.0
-"""A kernel whose interpreter is held by one long call accepts late; the system accepts for it."""
+"""Seconds. A kernel accepts late when one long call holds its interpreter; meanwhile the system queues the
+connection."""
 
 PROBE_SECONDS: Final = 1.0
-"""The system answers for a live kernel in microseconds; a silent address is not worth more."""
+"""Seconds. The system answers for a live kernel in microseconds, so a longer wait is not worthwhile."""
 
 RETRY_SECONDS: Final = 0.005
-"""Between two attempts at a full backlog: a kernel accepts a few connections in a millisecond."""
+"""Seconds between two attempts at a full backlog: a kernel accepts a few connections per millisecond."""
 
 _ProtocolT = TypeVar("_ProtocolT", bound=asyncio.Protocol)
 
 
 class Liveness(enum.Enum):
-    """What a look at a kernel's socket showed."""
+    """The result of a look at a kernel's socket."""
 
     LIVE = "the kernel listens"
     GONE = "nobody will ever listen there again"
@@ -51,16 +52,16 @@ class Liveness(enum.Enum):
 
 
 async def _connect(info: ConnectionInfo, protocol: type[_ProtocolT]) -> tuple[asyncio.Transport, _ProtocolT]:
-    """Connect once.
+    """Make one connection attempt.
 
     Raises
     ------
     BlockingIOError
-        When the backlog of a Unix socket is full.
+        The backlog of a Unix socket is full.
     LinkError
-        When the kernel runs on another machine, or this platform has no such sockets.
+        The kernel runs on another machine, or this platform has no Unix sockets.
     OSError
-        As the system says.
+        The system's error.
     """
     if not info.is_here:
         raise LinkError(f"It runs on another machine or in another container ({info.place})")
@@ -78,7 +79,7 @@ async def _connected_socket(info: ConnectionInfo, loop: asyncio.AbstractEventLoo
         family = socket.AF_INET6 if ":" in info.address[0] else socket.AF_INET
     elif sys.platform == "win32":
         raise LinkError("This platform has no Unix sockets")
-    # Where a dead kernel's directory was cleaned away, another user may listen at its path now.
+    # If a dead kernel's directory was cleaned away, another user may listen at its path now.
     elif not is_own(os.stat(info.address)):
         raise LinkError("The socket belongs to another user")
     else:
@@ -89,8 +90,8 @@ async def _connected_socket(info: ConnectionInfo, loop: asyncio.AbstractEventLoo
         if isinstance(info.address, tuple):
             await loop.sock_connect(sock, info.address)
         else:
-            # Not the loop's: asyncio takes EAGAIN (a full backlog) for a connection in progress, and then
-            # hands out a socket that is not connected.
+            # `loop.sock_connect` takes EAGAIN (a full backlog) for a connection in progress, and then returns
+            # a socket that is not connected.
             sock.connect(info.address)
     except BaseException:
         sock.close()
@@ -106,14 +107,14 @@ async def dial(info: ConnectionInfo, timeout: float = DIAL_SECONDS, *, moved: bo
     timeout : float
         Seconds.
     moved : bool
-        The channel is for telling the notebook's new path (see `name_claims`).
+        The channel will tell the notebook's new path (see `name_claims`).
 
     Raises
     ------
     NotebookNotFound
-        When the kernel's process has ended.
+        The kernel's process has ended.
     LinkError
-        When the kernel cannot be reached. (A key it does not accept shows later: it hangs up.)
+        The kernel cannot be reached. (A wrong key shows later: the kernel closes the connection.)
     """
     reason = f"no answer within {timeout:g} s"
     try:
@@ -146,7 +147,7 @@ async def dial(info: ConnectionInfo, timeout: float = DIAL_SECONDS, *, moved: bo
 
 
 class AskingOnly:
-    """Handler of a connection on which only this side asks: it refuses the kernel's requests."""
+    """Handler of a connection on which only this end sends requests; it refuses the kernel's."""
 
     async def request(self, call: InboundRequest) -> Any:
         """Refuse a request."""
@@ -168,18 +169,18 @@ async def connected(
 
 
 async def probe(info: ConnectionInfo, timeout: float = PROBE_SECONDS) -> Liveness:
-    """Find out whether a kernel listens. Shows no key and says nothing.
+    """Find out whether a kernel listens, without sending it anything.
 
     Raises
     ------
     LinkError
-        When this process has no descriptors or memory left to look.
+        This process has no descriptors or memory left.
     """
     try:
         with anyio.fail_after(timeout):
             transport, _ = await _connect(info, asyncio.Protocol)
     except BlockingIOError:
-        return Liveness.LIVE  # so many wait for it that its backlog is full
+        return Liveness.LIVE  # a full backlog means that the kernel listens
     except (FileNotFoundError, ConnectionRefusedError):
         return Liveness.SILENT if process_runs(info.pid) else Liveness.GONE
     except OSError as exc:

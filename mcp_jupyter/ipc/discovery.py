@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Which notebooks are live: connection files whose kernel can be connected to.
+"""Find live notebooks: connection files whose kernel accepts connections.
 
-Removes what dead kernels left behind. Opens no conversation and keeps no list: every question is
-answered from the runtime directory as it is now. Kernels on another machine, which shares the directory, are
-never live here, and never removed.
+The result is always read from the runtime directory, and files of dead kernels are removed. A kernel on
+another machine that shares the directory is never live here, and its file is never removed.
 """
 
 from __future__ import annotations
@@ -47,13 +46,14 @@ __all__ = [
 log = logging.getLogger(__name__)
 
 POLL_SECONDS: Final = 0.25
-"""How often a kernel that is away is looked for: a restart takes seconds, one look microseconds."""
+"""Seconds between two looks for a kernel that is away: a restart takes seconds, a look microseconds."""
 
 MAX_PROBES: Final = 16
-"""Sockets opened at once to find out who lives."""
+"""Sockets opened at once to find live kernels."""
 
 ELSEWHERE_SECONDS: Final = 3600.0
-"""A kernel touches its file each minute. The clocks of machines differ, and machines sleep."""
+"""Seconds since a kernel touched its file, which it does each minute. The clocks of machines differ, and
+machines sleep."""
 
 _ELSEWHERE: Final = (
     "Notebook {!r} runs on another machine or in another container ({}), which shares this user's Jupyter "
@@ -64,12 +64,12 @@ _NOBODY: Final = "No notebook is serving. Run `%load_ext mcp_jupyter` in a noteb
 
 
 class Discovery:
-    """Finds live kernels through one runtime directory.
+    """Finds live kernels in one runtime directory.
 
     Parameters
     ----------
     runtime_dir : Path, optional
-        By default Jupyter's.
+        Jupyter's by default.
     """
 
     def __init__(self, runtime_dir: Path | None = None) -> None:
@@ -77,12 +77,12 @@ class Discovery:
         self._ignored: dict[Path, str] = {}
 
     async def live(self) -> list[ConnectionInfo]:
-        """All kernels that can be connected to now, by name. What dead ones left is removed.
+        """Return all kernels that accept connections now, sorted by name. Remove files of dead kernels.
 
         Raises
         ------
         LinkError
-            When the runtime directory or the kernels cannot be looked at.
+            The runtime directory cannot be read, or sockets cannot be opened.
         """
         states: dict[str, Liveness] = {}
         failures: list[LinkError] = []
@@ -93,7 +93,7 @@ class Discovery:
                 try:
                     states[info.kernel_id] = await probe(info)
                 except LinkError as exc:
-                    failures.append(exc)  # raised outside: a task group would wrap it
+                    failures.append(exc)  # raised below, because a task group would wrap it
 
         found = [info for info in await self._scan() if info.is_here]
         async with anyio.create_task_group() as tasks:
@@ -108,9 +108,9 @@ class Discovery:
         return sorted(live, key=lambda info: (info.name, info.kernel_id))
 
     async def elsewhere(self) -> list[ConnectionInfo]:
-        """The kernels that wrote their connection file on another machine, or in another container, by name.
+        """Return kernels that wrote their connection file on another machine or container, sorted by name.
 
-        Whether they live cannot be found out from here. Those that have not touched their file for
+        This machine cannot find out whether they live. Kernels that have not touched their file for
         `ELSEWHERE_SECONDS` are left out.
         """
         found = [info for info in await self._scan() if not info.is_here]
@@ -121,7 +121,7 @@ class Discovery:
         oldest = time.time() - ELSEWHERE_SECONDS
         found = []
         for info in infos:
-            with suppress(OSError):  # it has ended meanwhile
+            with suppress(OSError):  # the kernel ended meanwhile
                 if file_path(info.kernel_id, self.runtime_dir).lstat().st_mtime > oldest:
                     found.append(info)
         return found
@@ -130,18 +130,18 @@ class Discovery:
         return await to_thread.run_sync(scan, self.runtime_dir, self._ignore)
 
     def _ignore(self, path: Path, error: LinkError) -> None:
-        """Log what is wrong with a file, once: discovery runs often."""
+        """Log the problem of a file once, because discovery runs often."""
         if self._ignored.get(path) != str(error):
             self._ignored[path] = str(error)
-            log.warning("Ignoring %a: %s", str(path), error)  # anybody may have chosen its name
+            log.warning("Ignoring %a: %s", str(path), error)  # ASCII: any program may have chosen the name
 
     async def find(self, name: str) -> ConnectionInfo:
-        """The live kernel that serves under `name`.
+        """Return the live kernel that serves under `name`.
 
         Raises
         ------
         NotebookNotFound
-            The message lists the names there are.
+            The message lists the live names.
         """
         live, wanted = await self.live(), unicodedata.normalize("NFC", name)
         for info in live:
@@ -153,12 +153,12 @@ class Discovery:
         raise NotebookNotFound(f"No live notebook is named {safe_line(name)!r}. {_listing(live)}")
 
     async def only(self) -> ConnectionInfo:
-        """The one live kernel.
+        """Return the only live kernel.
 
         Raises
         ------
         NotebookNotFound
-            When there is none, or when there are several.
+            No kernel is live, or several are.
         """
         live = await self.live()
         if len(live) == 1:
@@ -166,14 +166,14 @@ class Discovery:
         raise NotebookNotFound(f"Say which notebook. {_listing(live)}" if live else _NOBODY)
 
     async def by_kernel(self, kernel_id: str) -> ConnectionInfo:
-        """The kernel with this id. Looks for its file and its process, but does not connect: the caller will.
+        """Return the kernel with this id, by its file and process. The caller will connect to it.
 
         Raises
         ------
         NotebookNotFound
-            When it does not serve.
+            The kernel does not serve.
         LinkError
-            When this process has no descriptors or memory left to look.
+            This process has no descriptors or memory left.
         """
         info = self._look_for(kernel_id)
         if info is not None and not info.is_here:
@@ -183,8 +183,8 @@ class Discovery:
         return info
 
     async def wait_for(self, kernel_id: str) -> ConnectionInfo:
-        """Wait until the kernel with this id serves, as `by_kernel` sees it. The caller bounds the wait."""
-        # There is nothing to be woken by: the kernel that will come knows nobody yet.
+        """Wait until the kernel with this id serves as `by_kernel` finds it. The caller bounds the wait."""
+        # Polling is the only way: the kernel that will start knows no other process.
         while (info := self._look_for(kernel_id)) is None or not info.is_here:  # noqa: ASYNC110
             await anyio.sleep(POLL_SECONDS)
         return info
@@ -207,16 +207,16 @@ def _listing(live: Collection[ConnectionInfo]) -> str:
 
 # -- finding -------------------------------------------------------------------------------------
 #
-# Which live notebook a user means: by its name, or by its file. Knows no server and no host.
+# Find the live notebook that a user means, by its name or by its file.
 
 
 async def find_notebook(text: str, discovery: Discovery) -> ConnectionInfo:
-    """The live notebook of a name, or of a file that ends in `.ipynb`.
+    """Return the live notebook with a name, or with a file whose path ends in `.ipynb`.
 
     Raises
     ------
     NotebookNotFound
-        There is no such file, or it is not live, or several kernels run it; or no notebook has that name.
+        The file does not exist, is not live, or runs in several kernels; or no notebook has that name.
     """
     if not text.endswith(".ipynb"):
         return await discovery.find(text)
@@ -241,7 +241,7 @@ def _real_path(text: str) -> str | None:
 def _not_live(path: str, live: Sequence[ConnectionInfo]) -> str:
     name = PurePath(path).name
     reason = f"{name} is not live. Open it in Jupyter and run `%load_ext mcp_jupyter`."
-    # Some programs give a kernel a path whose root is unknown: it may be this file, or another.
+    # Some programs give a kernel a relative path without its root: it may be this file or another.
     ends = [
         info for info in live if info.path and not os.path.isabs(info.path) and _ends_with(path, info.path)
     ]

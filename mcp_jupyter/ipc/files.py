@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Connection files: what a kernel writes so that others can reach it.
+"""Connection files: written by a kernel so that other programs can reach it.
 
-Owns their format, where they are, who may read them, and that what is read is hostile until checked.
-Does not know whether the kernel behind a file lives. These functions block on the file system.
+This module reads, writes and removes them. It checks that only this user can read a file, and every value in
+it, before the content is used. The functions block on the file system.
 """
 
 from __future__ import annotations
@@ -58,33 +58,33 @@ log = logging.getLogger(__name__)
 
 Transport: TypeAlias = Literal["unix", "tcp"]
 Address: TypeAlias = str | tuple[str, int]
-"""The path of a Unix socket, or host and port."""
+"""The path of a Unix socket, or the host and port."""
 
 PRIVATE_DIR_PREFIX: Final = "mcp-jupyter-"
-"""A temporary directory made for one socket; it goes with the socket."""
+"""A temporary directory made for one socket, and removed with it."""
 
 MAX_FILE_BYTES: Final = 16 * 1024
-"""A connection file has some 400 bytes and two paths; anything larger is not one."""
+"""Bytes. A connection file has about 400 bytes and two paths; a larger file is something else."""
 
 NO_RESOURCES: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM})
-"""Errors of this process or machine: they say nothing about the file or socket it wanted to open."""
+"""Errors of this process or machine, as opposed to the file or socket that was to be opened."""
 
 _KERNEL_ID: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}", re.ASCII)
 _SOCKET: Final = re.compile(r"mcp-[0-9a-f]{16}\.sock", re.ASCII)
 _KEY: Final = re.compile(r"[0-9a-f]{64}", re.ASCII)
 MAX_PATH_CHARS: Final = 4096
-"""Of a notebook's path, as Linux has it."""
+"""Characters of a notebook's path, as Linux limits them."""
 
 _LOOPBACK: Final = frozenset({"127.0.0.1", "::1"})
 
 
 def socket_name() -> str:
-    """A fresh name for a socket. Never used twice, so a late clean-up cannot hit a new kernel's."""
+    """Return a new name for a socket. It is never reused, so a late clean-up cannot hit a new kernel."""
     return f"mcp-{secrets.token_hex(8)}.sock"
 
 
 def _is_unix_address(value: Any) -> bool:
-    # Stale sockets are removed: only what looks like one of ours may stand here.
+    # Stale sockets are removed, so only paths that look like ours are valid here.
     return (
         type(value) is str
         and "\0" not in value
@@ -94,7 +94,7 @@ def _is_unix_address(value: Any) -> bool:
 
 
 def _is_tcp_address(value: Any) -> bool:
-    # The key is sent there: this machine only.
+    # The key is sent to this address, so it must be on this machine.
     return (
         type(value) is tuple
         and len(value) == 2
@@ -131,31 +131,31 @@ _CHECKS: Final[Mapping[str, Callable[[Any], bool]]] = {
 
 @dataclass(frozen=True, slots=True)
 class ConnectionInfo:
-    """How to reach one kernel. Valid from birth: an address is on this machine and looks like ours.
+    """The address of one kernel, checked at creation: it is on this machine and looks like ours.
 
     Parameters
     ----------
     name : str
-        What the notebook is called in URLs.
+        The notebook's name in URLs.
     kernel_id : str
         The kernel's id; it stays the same when the kernel restarts.
     pid : int
-        The kernel's process.
+        The kernel's process id.
     path : str or None
-        The notebook's path, when known.
+        The notebook's path, if known.
     transport : {"unix", "tcp"}
-        What `address` means.
+        The kind of `address`.
     address : str or (str, int)
-        The socket's path, or loopback host and port.
+        The socket's path, or the loopback host and port.
     key : str
         64 hexadecimal characters. Never shown.
     machine : Machine or None
-        Where the kernel runs. None when the file does not say: then it counts as another machine.
+        The machine that the kernel runs on. None, in a file without it, counts as another machine.
 
     Raises
     ------
     LinkError
-        When a field is not valid; the message names it, without its value.
+        A field is not valid; the message names it, without its value.
     """
 
     name: str
@@ -169,12 +169,12 @@ class ConnectionInfo:
 
     @property
     def is_here(self) -> bool:
-        """Whether the kernel is known to run on this machine: only then may it be judged, or sent its key."""
+        """Whether the kernel runs on this machine; only then can its state be known and its key be sent."""
         return self.machine == this_machine()
 
     @property
     def place(self) -> str:
-        """What the kernel's machine is called."""
+        """The name of the kernel's machine."""
         return self.machine.name if self.machine is not None else "unknown"
 
     def __post_init__(self) -> None:
@@ -186,12 +186,12 @@ class ConnectionInfo:
 
     @classmethod
     def from_json(cls, data: bytes) -> ConnectionInfo:
-        """What a connection file says; fields it has besides are ignored.
+        """Parse a connection file; unknown fields are ignored.
 
         Raises
         ------
         LinkError
-            When it is no connection file of this version.
+            The data is not a connection file of this version.
         """
         try:
             value = parse(data)
@@ -206,26 +206,26 @@ class ConnectionInfo:
         return cls(**known)
 
     def to_json(self) -> bytes:
-        """The content of the connection file."""
+        """Return the content of the connection file."""
         machine = None if self.machine is None else self.machine.to_json()
         values = {item.name: getattr(self, item.name) for item in fields(self)}
         return dumps({"version": 1, **values, "machine": machine})
 
 
 def default_runtime_dir() -> Path:
-    """Jupyter's runtime directory: where everybody looks for connection files."""
+    """Return Jupyter's runtime directory, where connection files are looked for."""
     from jupyter_core.paths import jupyter_runtime_dir
 
     return Path(jupyter_runtime_dir())
 
 
 def file_path(kernel_id: str, runtime_dir: Path) -> Path:
-    """Where the connection file of a kernel is.
+    """Return the path of a kernel's connection file.
 
     Raises
     ------
     LinkError
-        When `kernel_id` cannot be one: it becomes part of a path.
+        `kernel_id` is not valid as part of a path.
     """
     if not _CHECKS["kernel_id"](kernel_id):
         raise LinkError("This is no kernel id.")
@@ -233,12 +233,12 @@ def file_path(kernel_id: str, runtime_dir: Path) -> Path:
 
 
 def write(info: ConnectionInfo, runtime_dir: Path) -> Path:
-    """Write the connection file: at once or not at all, and for this user's eyes only.
+    """Write the connection file atomically, readable by this user only.
 
     Raises
     ------
     LinkError
-        When it cannot be written, or what is in its place is not a plain file.
+        It cannot be written, or something other than a plain file is in its place.
     """
     path = file_path(info.kernel_id, runtime_dir)
     put_file(path, info.to_json())
@@ -246,12 +246,12 @@ def write(info: ConnectionInfo, runtime_dir: Path) -> Path:
 
 
 def put_file(path: Path, data: bytes) -> None:
-    """Write a file of the runtime directory: at once or not at all, for this user alone.
+    """Write a file of the runtime directory atomically, readable by this user only.
 
     Raises
     ------
     LinkError
-        It cannot be written, or what is in its place is not a plain file.
+        It cannot be written, or something other than a plain file is in its place.
     """
     try:
         make_private_directory(path.parent)
@@ -261,13 +261,13 @@ def put_file(path: Path, data: bytes) -> None:
 
 
 def read(path: Path) -> ConnectionInfo:
-    """What the connection file at `path` says.
+    """Read the connection file at `path`.
 
     Raises
     ------
     LinkError
-        When it cannot be read, is a link or not a plain file, belongs to somebody else, can be read by
-        somebody else, or does not hold what it must.
+        It cannot be read, is a link or not a plain file, belongs to another user, can be read by another
+        user, or its content is not valid.
     """
     try:
         data = read_private(path, MAX_FILE_BYTES)
@@ -280,9 +280,9 @@ def read(path: Path) -> ConnectionInfo:
 
 
 def remove(info: ConnectionInfo, runtime_dir: Path) -> None:
-    """Remove a kernel's socket and, unless it speaks of a newer kernel already, its connection file.
+    """Remove a kernel's socket and, unless a newer kernel has rewritten it, its connection file.
 
-    What a kernel on another machine left is never removed: it may be alive.
+    Files of a kernel on another machine are never removed, because that kernel may be live.
     """
     if not info.is_here:
         return
@@ -295,22 +295,22 @@ def remove(info: ConnectionInfo, runtime_dir: Path) -> None:
 
 
 def remove_socket(path: Path) -> None:
-    """Remove a socket of this user's, and the private directory made for it."""
+    """Remove a socket of this user's, and the private directory that was made for it."""
     with suppress(OSError):
         status = path.lstat()
         if stat.S_ISSOCK(status.st_mode) and is_own(status):
             path.unlink()
     if path.parent.name.startswith(PRIVATE_DIR_PREFIX):
-        with suppress(OSError):  # somebody else's, or not empty
+        with suppress(OSError):  # another user's, or not empty
             path.parent.rmdir()
 
 
 def _log_ignored(path: Path, error: LinkError) -> None:
-    log.warning("Ignoring %a: %s", str(path), error)  # anybody may have chosen its name
+    log.warning("Ignoring %a: %s", str(path), error)  # ASCII: any program may have chosen the name
 
 
 def _connection_files(runtime_dir: Path) -> list[Path]:
-    # Not `Path.glob`: it hides some errors, which then look like a directory without kernels.
+    # `Path.glob` hides some errors, which would look like a directory without kernels.
     try:
         names = os.listdir(runtime_dir)
     except (FileNotFoundError, NotADirectoryError):
@@ -323,17 +323,17 @@ def _connection_files(runtime_dir: Path) -> list[Path]:
 def scan(
     runtime_dir: Path, ignored: Callable[[Path, LinkError], None] = _log_ignored
 ) -> list[ConnectionInfo]:
-    """Read all connection files, in the order of their names.
+    """Read all connection files, sorted by file name.
 
     Parameters
     ----------
     ignored : callable
-        Told of each file that is not to be trusted, and why; by default it goes to the log.
+        Called with each file that cannot be trusted, and the reason; logs it by default.
 
     Raises
     ------
     LinkError
-        When the directory cannot be read: no descriptors are left, or the file system fails.
+        The directory cannot be read: no descriptors are left, or the file system fails.
     """
     found = []
     for path in _connection_files(runtime_dir):
@@ -341,19 +341,18 @@ def scan(
             found.append(read(path))
         except LinkError as exc:
             if isinstance(exc.__cause__, OSError) and exc.__cause__.errno in NO_RESOURCES:
-                raise  # the file is not at fault: without it the list would be wrong
-            if os.path.lexists(path):  # else its kernel ended meanwhile
+                raise  # the file is not at fault, and the list would be incomplete without it
+            if os.path.lexists(path):  # otherwise its kernel ended meanwhile
                 ignored(path, exc)
     return found
 
 
 # -- machine -------------------------------------------------------------------------------------
 #
-# Say on which machine a process runs, so that a process id and a socket are looked for in the right place.
+# Tell machines apart, so that a process id and a socket are looked for in the right place.
 #
-# A runtime directory may be shared by machines (a home directory on NFS) and by containers. What another one
-# wrote there cannot be judged from here: its sockets refuse connections, its process ids mean other
-# processes.
+# Machines (a home directory on NFS) and containers may share a runtime directory. A file written by another
+# one cannot be judged from here: its sockets refuse connections, and its process ids mean other processes.
 
 _ID_FILES: Final = ("/etc/machine-id", "/var/lib/dbus/machine-id")
 _BOOT_FILE: Final = "/proc/sys/kernel/random/boot_id"
@@ -361,23 +360,23 @@ _PIDS_LINK: Final = "/proc/self/ns/pid"
 
 _NAMES: Final = ("name", "id", "boot", "pids")
 _FIELD: Final = re.compile(r"[A-Za-z0-9._:\[\]-]{0,128}", re.ASCII)
-"""What a field may hold: it is shown in a terminal."""
+"""Allowed characters of a field, which is shown in a terminal."""
 
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """Where a process runs. Two are equal when a process of one can reach those of the other.
+    """The place of a process. Two are equal when processes of one can reach processes of the other.
 
     Parameters
     ----------
     name : str
-        What the machine is called; for messages, not compared.
+        The machine's name, for messages; it is not compared.
     id : str
-        A digest of the machine's id, or its name where it has no id.
+        A digest of the machine's id, or its name if it has no id.
     boot : str
-        Which start of the machine; empty where the platform does not say.
+        Identifies this boot of the machine; empty if the platform does not tell.
     pids : str
-        The process-id namespace (Linux): containers on one machine have different ones. Else empty.
+        The process-id namespace (Linux), which differs between containers on one machine; otherwise empty.
     """
 
     name: str = field(compare=False)
@@ -387,22 +386,22 @@ class Machine:
 
     @classmethod
     def from_json(cls, value: Any) -> Machine | None:
-        """What a file says; None when it says nothing that can be understood."""
+        """Parse the value from a file; None when it is not valid."""
         if not isinstance(value, Mapping):
             return None
         said = [text for name in _NAMES if type(text := value.get(name)) is str and _FIELD.fullmatch(text)]
         return cls(*said) if len(said) == len(_NAMES) and said[1] else None
 
     def to_json(self) -> dict[str, str]:
-        """The object that `from_json` reads."""
+        """Return the object that `from_json` parses."""
         return {"name": self.name, "id": self.id, "boot": self.boot, "pids": self.pids}
 
 
 @cache
 def this_machine() -> Machine:
-    """Return where this process runs."""
+    """Return the machine, boot and namespace of this process."""
     name = re.sub(r"[^A-Za-z0-9._-]", "-", platform.node())[:128] or "unnamed"
-    if sys.platform == "darwin":  # the name there changes with the network
+    if sys.platform == "darwin":  # the host name changes with the network there
         boot = _darwin_boot()
         return Machine(name, boot or name, boot, "")
     ids = [text for path in _ID_FILES if (text := _read(path))]
@@ -422,7 +421,7 @@ def _read(path: str) -> str:
 
 
 def _darwin_boot() -> str:
-    """The UUID that macOS gives to each start of the machine (`sysctl kern.bootsessionuuid`)."""
+    """Return the UUID that macOS gives to each boot (`sysctl kern.bootsessionuuid`)."""
     size = ctypes.c_size_t(128)
     buffer = ctypes.create_string_buffer(size.value)
     with suppress(OSError, AttributeError):
@@ -433,10 +432,10 @@ def _darwin_boot() -> str:
 
 
 def process_runs(pid: int) -> bool:
-    """Whether a process of this machine runs. One that has ended and waits for its parent does not."""
+    """Return whether a process of this machine runs. A zombie does not."""
     try:
         return bool(psutil.Process(pid).status() not in (psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD))
     except psutil.NoSuchProcess:
         return False
-    except (psutil.Error, OSError):  # it may not be looked at, or there are no descriptors left
+    except (psutil.Error, OSError):  # access is denied, or there are no descriptors left
         return True

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The kernel's side of the link: listens, checks the key, and hands each connection to the server.
+"""The kernel's end of links: listen, check the key, and serve each connection in a task of its own.
 
-Owns the socket, the connection file and one task for each connection. Does not know what is served:
-`serve` is called with a channel, as any server has it.
+The listener keeps the socket and the connection file in place. `serve`, which it calls with a channel, is the
+kernel's MCP server.
 
-Everything here belongs to one asyncio loop's thread.
+Everything here runs on the thread of one asyncio loop.
 """
 
 from __future__ import annotations
@@ -40,27 +40,27 @@ __all__ = ["HANDSHAKE_SECONDS", "MAX_CONNECTIONS", "Listener"]
 log = logging.getLogger(__name__)
 
 HANDSHAKE_SECONDS: Final = 5.0
-"""A client sends its key together with the connection; one that does not is none."""
+"""Seconds. A client sends its key at once; a connection without a key is closed after this time."""
 
 MAX_CONNECTIONS: Final = 640
-"""The 512 sessions a Jupyter Server may hold, its pools, and attached command lines. Others wait in the
-backlog for a place: a caller whose connection were closed would take the kernel for gone."""
+"""The 512 sessions that a Jupyter Server may have, its pools, and attached command lines. Others wait in the
+backlog: a client whose connection was closed would take the kernel for gone."""
 
 ACCEPT_PAUSE_SECONDS: Final = 0.5
-"""Where there are no descriptors left, trying again at once would only burn time."""
+"""Seconds. When no descriptors are left, trying again at once would only use processor time."""
 
 FILE_SECONDS: Final = 60.0
-"""How often the kernel looks whether its connection file and socket are still there: clean-up programs, and
-versions of this package that take another machine's kernels for dead, remove them."""
+"""Seconds between two checks that the connection file and socket still exist. Clean-up programs remove them,
+as do versions of this package that take another machine's kernels for dead."""
 
 MAX_GREETING_BYTES: Final = 256
-"""A greeting has 75 bytes."""
+"""Bytes. A greeting has 75."""
 
 Serve = Callable[[Channel], Awaitable[None]]
 
 
 class _Door(asyncio.Protocol):
-    """A connection until it has shown the key. It is never answered: a stranger learns nothing."""
+    """A connection until it has shown the key. It sends no reply, so that a stranger learns nothing."""
 
     def __init__(self, listener: Listener) -> None:
         self._listener = listener
@@ -113,12 +113,12 @@ class _Door(asyncio.Protocol):
 
 
 class Listener:
-    """One kernel, reachable. Use `Listener.open`.
+    """Makes one kernel reachable. Use `Listener.open`.
 
     Attributes
     ----------
     naming : Naming
-        Its name, its notebook's path, and its connection file.
+        The kernel's name, its notebook's path, and its connection file.
     """
 
     def __init__(
@@ -161,30 +161,30 @@ class Listener:
         handshake_seconds: float = HANDSHAKE_SECONDS,
         file_seconds: float = FILE_SECONDS,
     ) -> AsyncIterator[Listener]:
-        """Listen for as long as the context lasts; at its end no task, socket or file is left.
+        """Listen for as long as the context lasts; its end removes every task, socket and file.
 
         Parameters
         ----------
         serve : callable
-            Runs one conversation over a channel until it is over. It runs once for each connection,
-            in a task of its own, and is cancelled at the end.
+            Serves one channel until it is closed. It runs in a task of its own per connection, and is
+            cancelled at the end.
         name : str
-            The wanted name; `listener.info.name` is what was free.
+            The wanted name; `listener.info.name` is the one that was free.
         kernel_id : str
             The kernel's id, which survives its restarts.
         path : str, optional
-            The notebook's path, the real one where it is known.
+            The notebook's path, the real one if it is known.
         remembered, named
             See `Naming`.
         runtime_dir : Path, optional
-            By default Jupyter's.
+            Jupyter's by default.
         transport : {"unix", "tcp"}, optional
-            Only this one; by default the best there is.
+            Use only this one; by default the best that is available.
 
         Raises
         ------
         LinkError
-            When there is no place to listen, or the connection file cannot be written.
+            No address is available, or the connection file cannot be written.
         """
         directory = runtime_dir or default_runtime_dir()
         try:
@@ -223,11 +223,11 @@ class Listener:
                     finally:
                         listener._stop()
             finally:
-                remove(info, directory)  # once more: a write in a thread may have been under way
+                remove(info, directory)  # again: a thread may have written the file meanwhile
 
     @property
     def info(self) -> ConnectionInfo:
-        """What the connection file says."""
+        """The content of the connection file."""
         return self.naming.info
 
     async def rename(self, chosen: str) -> None:
@@ -235,7 +235,7 @@ class Listener:
         await self.naming.rename(chosen)
 
     async def _keep_reachable(self) -> None:
-        """Put the connection file and the socket back when they were removed while the kernel serves."""
+        """Restore the connection file and the socket if they are removed while the kernel serves."""
         failures = FailureLog("Keeping this kernel reachable")
         while True:
             await anyio.sleep(self._file_seconds)
@@ -250,15 +250,15 @@ class Listener:
                 log.info("The socket of this kernel was removed; it listens on a new one.")
                 self._sockets.append(sock)
                 self._tasks.start_soon(self._accept, sock)
-        # What a file says is left alone: it may be that of a newer process of this kernel.
+        # The content is left alone, because a newer process of this kernel may have written it.
         try:
-            await to_thread.run_sync(os.utime, path)  # other machines know from it that the kernel lives
+            await to_thread.run_sync(os.utime, path)  # tells other machines that the kernel lives
         except FileNotFoundError:
             log.info("The connection file of this kernel was removed; it is written again.")
             await self.naming.publish()
 
     async def _accept(self, sock: socket.socket) -> None:
-        # Not asyncio's Server: closed in the wrong moment it forgets a connection it has just accepted.
+        # asyncio's Server, closed at the wrong moment, forgets a connection that it has just accepted.
         loop = asyncio.get_running_loop()
         sock.setblocking(False)
         with sock:
@@ -268,11 +268,11 @@ class Listener:
                     await self._left.wait()
                 try:
                     connection, _ = await loop.sock_accept(sock)
-                    # Shielded, since uvloop tells a protocol nothing of the end of a connection whose
-                    # acceptance was cancelled. It takes one turn of the loop.
+                    # Shielded: if accepting is cancelled, uvloop does not tell the protocol of the
+                    # connection's end. It takes one turn of the loop.
                     with registering_callbacks(), anyio.CancelScope(shield=True):
                         await loop.connect_accepted_socket(lambda: _Door(self), connection)
-                except OSError as exc:  # too many open files, or the client is gone again
+                except OSError as exc:  # too many open files, or the client has gone again
                     log.warning("A connection could not be accepted: %s", exc)
                     await anyio.sleep(ACCEPT_PAUSE_SECONDS)
 
@@ -280,14 +280,14 @@ class Listener:
         remove(self.info, self._runtime_dir)
         for transport in list(self._open):
             protocol = transport.get_protocol()
-            if isinstance(protocol, _Door | LinkChannel):  # else its socket is closed already
+            if isinstance(protocol, _Door | LinkChannel):  # otherwise its socket is closed already
                 protocol.close()
 
     def _descriptors(self) -> list[int]:
         sockets = [*self._sockets, *(transport.get_extra_info("socket") for transport in self._open)]
         return [number for sock in sockets if (number := sock.fileno()) >= 0]
 
-    # -- what a door asks ------------------------------------------------------------------------
+    # -- called by _Door ---------------------------------------------------------------------------
 
     def _admit(self, transport: asyncio.Transport) -> None:
         self._open.add(transport)
@@ -300,8 +300,8 @@ class Listener:
         return key is not None and hmac.compare_digest(key.encode(), self.info.key.encode())
 
     def _welcome(self, transport: asyncio.Transport, rest: bytes, moved: bool) -> None:
-        # An answer to a question of this kernel must never be taken for one to a question of the next kernel
-        # in the same session, or of this one over another link: the ids of questions are never used again.
+        # A response to a request of this kernel must never be taken for one to a request of the next kernel
+        # in the same session, or of this kernel over another link, so request ids are never reused.
         channel = LinkChannel(id_prefix=f"{os.getpid()}-{secrets.token_hex(4)}-")
         transport.set_protocol(channel)
         channel.connection_made(transport)

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The name of a live notebook: which one it gets, and why it is not the one it would like.
+"""Choose and publish the name of a live notebook, and explain when it is not the wanted one.
 
-A notebook gets its plain name where no other has it, and keeps its name over restarts (`names`).
-Only a kernel that has the same name is connected to, so loading many notebooks stays cheap.
+A notebook gets its plain name if no other notebook has it, and keeps its name over restarts (`names`). Only
+kernels with the same name are connected to, so loading many notebooks stays cheap.
 
-Everything here belongs to one loop's thread.
+Everything here runs on one loop's thread.
 """
 
 from __future__ import annotations
@@ -36,25 +36,25 @@ __all__ = [
 
 
 class Naming:
-    """One kernel's name, and its connection file.
+    """One kernel's name and its connection file.
 
     Parameters
     ----------
     info : ConnectionInfo
-        Not yet written; its name is what the notebook would like to be called.
+        Not yet written; its name is the wanted one.
     runtime_dir : Path
-        Where connection files are.
+        The directory of connection files.
     remembered : RememberedNames, optional
         The names that notebooks had; without it, only live notebooks count.
     named : callable
-        Told what the connection file says, whenever it was written.
+        Called with the content of the connection file after each write.
 
     Attributes
     ----------
     info : ConnectionInfo
-        What the connection file says.
+        The content of the connection file.
     note : str
-        A sentence on why the name is not the wanted one; empty when it is.
+        A sentence that explains why the name is not the wanted one; otherwise empty.
     """
 
     def __init__(
@@ -73,7 +73,7 @@ class Naming:
         self._lock = anyio.Lock()
 
     async def rename(self, chosen: str) -> None:
-        """Take the name that the user chose, or the nearest that is free.
+        """Take the name that the user chose, or the nearest free one.
 
         Raises
         ------
@@ -85,7 +85,7 @@ class Naming:
             await self._take(chosen, self.info.path)
 
     async def move(self, path: str) -> ConnectionInfo:
-        """Note that the notebook is at another path. It is called for its file, unless the user chose a name.
+        """Note the notebook's new path, and take the name of its file unless the user chose another.
 
         Raises
         ------
@@ -99,7 +99,7 @@ class Naming:
         return self.info
 
     async def begin(self, wanted: str) -> None:
-        """Take the first name and write the connection file.
+        """Take the first name, and write the connection file.
 
         Raises
         ------
@@ -110,7 +110,7 @@ class Naming:
             await self._take(wanted, self.info.path)
 
     async def publish(self) -> None:
-        """Write the connection file as it is.
+        """Write the connection file again.
 
         Raises
         ------
@@ -131,8 +131,8 @@ class Naming:
             if not found:
                 self.info = replace(self.info, name=name, path=path)
                 await self.publish()
-                # Two kernels may take a name in the same moment. Each looks again after it wrote, so at
-                # least one of them sees the other.
+                # Two kernels may take a name at the same moment. Each looks again after writing, so at least
+                # one of them sees the other.
                 found = await self._owner(name, file)
             if not found:
                 break
@@ -143,20 +143,20 @@ class Naming:
         self._named(self.info)
 
     async def _own_name(self, candidates: list[str], file: str | None) -> str | None:
-        """The name that this notebook had before."""
+        """Return the name that this notebook had before."""
         if file is None or self._chosen is not None or self._remembered is None:
             return None
         owner = self._remembered.owner
         return await to_thread.run_sync(lambda: next((n for n in candidates[:2] if owner(n) == file), None))
 
     async def _owner(self, name: str, file: str | None) -> str:
-        """Which other notebook a name belongs to, for a sentence; empty when it is free."""
+        """Return the other notebook that has a name, for a message; empty when the name is free."""
         if self._remembered is not None and self._chosen is None:
             path = await to_thread.run_sync(self._remembered.owner, name)
             if path not in (None, file):
                 return str(path)
         for info in await to_thread.run_sync(scan, self._runtime_dir):
-            # A kernel on another machine is not served here: its name is free.
+            # Kernels on another machine are not served here, so their names are free.
             is_rival = info.name == name and info.is_here and info.kernel_id != self.info.kernel_id
             if is_rival and await probe(info) is not Liveness.GONE:
                 return "another kernel of this notebook" if file and info.path == file else info.path or name
@@ -179,13 +179,13 @@ class Naming:
 
 # -- moving --------------------------------------------------------------------------------------
 #
-# Tell a kernel that its notebook was renamed: a Jupyter Server knows, the kernel does not.
+# Tell a kernel that its notebook was renamed, which a Jupyter Server knows and the kernel does not.
 #
-# This takes a link of its own kind, whose greeting says so. No client's message ever travels on it, so
-# nothing that a client sends can rename a notebook.
+# This uses a separate kind of link, marked in its greeting. No client's message travels on it, so a client
+# cannot rename a notebook.
 
 TELL_SECONDS: Final = 5.0
-"""The engine answers beside a running cell in milliseconds; longer, and something holds its interpreter."""
+"""Seconds. The engine answers in milliseconds, even beside a running cell, unless the cell holds the GIL."""
 
 _MOVED: Final = "notebook/moved"
 
@@ -193,13 +193,13 @@ Move = Callable[[str], Awaitable[ConnectionInfo]]
 
 
 class _Kernel:
-    """The kernel's side."""
+    """The kernel's end of such a link."""
 
     def __init__(self, move: Move) -> None:
         self._move = move
 
     async def request(self, call: InboundRequest) -> Any:
-        """Answer the one method that there is."""
+        """Answer the link's only method."""
         if call.method != _MOVED:
             raise McpError(METHOD_NOT_FOUND, f"There is no method {safe_line(call.method)!r} on this link.")
         path = call.params.get("path")
@@ -208,11 +208,11 @@ class _Kernel:
         return {"name": (await self._move(path)).name}
 
     def notification(self, notification: Notification) -> None:
-        """Ignore it: there is none of interest."""
+        """Ignore it: notifications have no meaning on this link."""
 
 
 async def hear_moves(channel: Channel, move: Move) -> None:
-    """Serve one such link until it is closed.
+    """Serve a link that tells the kernel of new paths, until it is closed.
 
     Parameters
     ----------
@@ -223,12 +223,12 @@ async def hear_moves(channel: Channel, move: Move) -> None:
 
 
 async def tell_moved(info: ConnectionInfo, path: str) -> None:
-    """Tell a kernel its notebook's new real path. When this returns, its connection file has the new name.
+    """Tell a kernel its notebook's new real path; then its connection file has the new name.
 
     Raises
     ------
     LinkError
-        The kernel cannot be reached, or does not answer.
+        The kernel cannot be reached or does not answer.
     """
     async with connected(info, moved=True) as connection:
         try:

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The name of a notebook in URLs: from any file name to a name that is safe there.
+"""Make a name for URLs from any file name of a notebook.
 
-Letters of every script stay (NFC); a URL has them percent-encoded. Which names are taken is known elsewhere.
+Letters of every script are kept (NFC); URLs percent-encode them. `name_claims` knows which names are taken.
 """
 
 from __future__ import annotations
@@ -32,28 +32,28 @@ __all__ = [
 
 
 MAX_NAME_CHARS: Final = 64
-"""A name is part of URLs and the prefix of tool names in the aggregate; longer ones help nobody."""
+"""Characters. A name is part of URLs and prefixes tool names in the aggregate, so it must stay short."""
 
 RESERVED_NAMES: Final = frozenset({"api", "hub", "messages", "sse", "static"})
-"""Path segments below the extension's base URL that are, or may become, something else."""
+"""Path segments below the extension's base URL that have, or may get, another meaning."""
 
 MARK_CHARS: Final = 6
-"""Hexadecimal characters that tell notebooks of one name apart: two of a user's hardly ever share them."""
+"""Hexadecimal characters that tell notebooks of one name apart; a user's notebooks hardly ever share them."""
 
 MAX_MARK_CHARS: Final = 32
-"""By then the marks of two kernels differ."""
+"""Hexadecimal characters at which the marks of two kernels certainly differ."""
 
 _FALLBACK: Final = "notebook"
 _PUNCTUATION: Final = "_.-"
 
-# Invisible letters and marks: two names that look the same must be the same.
+# Invisible letters and marks are excluded, so that names that look the same are the same.
 _INVISIBLE: Final = re.compile(
     "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]"
 )
 
 
 def is_name(value: str) -> bool:
-    """Whether `value` may name a notebook: safe in a URL, no dot, dash or accent first, not reserved."""
+    """Return whether `value` is a valid name: safe in a URL, no dot, dash or accent first, not reserved."""
     return (
         0 < len(value) <= MAX_NAME_CHARS
         and value not in RESERVED_NAMES
@@ -64,9 +64,9 @@ def is_name(value: str) -> bool:
 
 
 def plain_name(wanted: str) -> str:
-    """The name that is nearest to `wanted`, a file name without ending or the user's choice.
+    """Return the nearest name to `wanted`, a file name without its ending or the user's choice.
 
-    Characters that cannot stand in a name become dashes. It may be reserved, and it may be taken.
+    Characters that a name cannot have become dashes. The result may be reserved or taken.
     """
     text = unicodedata.normalize("NFC", wanted)
     dashed = re.sub("\0+", "-", "".join(char if fits_in_name(char) else "\0" for char in text))
@@ -76,22 +76,22 @@ def plain_name(wanted: str) -> str:
 
 
 def changed_name(wanted: str) -> bool:
-    """Whether a notebook cannot have just the name that its user chose."""
+    """Return whether a notebook cannot have exactly the name that its user chose."""
     plain = plain_name(wanted)
     return plain in RESERVED_NAMES or plain != unicodedata.normalize("NFC", wanted)
 
 
 def candidate_names(wanted: str, kernel_id: str, path: str | None) -> Iterator[str]:
-    """The names that a notebook takes the first free one of, in this order.
+    """Yield the names for a notebook in order of preference; it takes the first free one.
 
     Parameters
     ----------
     wanted : str
-        What it would like to be called.
+        The name it should have.
     kernel_id : str
-        Tells two kernels of one notebook apart, and does so again after a restart.
+        Tells two kernels of one notebook apart, in the same way after a restart.
     path : str or None
-        The notebook's real path: its name stays the same wherever its kernel is new.
+        The notebook's real path, which gives the same name to a new kernel.
     """
     plain = plain_name(wanted)
     if plain not in RESERVED_NAMES:
@@ -111,7 +111,7 @@ def _digest(text: str) -> str:
 
 
 def fits_in_name(char: str) -> bool:
-    """Whether a name may have this character."""
+    """Return whether a name may have this character."""
     return char in _PUNCTUATION or (unicodedata.category(char)[0] in "LMN" and not _INVISIBLE.match(char))
 
 
@@ -121,24 +121,24 @@ def _may_begin(char: str) -> bool:
 
 # -- remembered names ----------------------------------------------------------------------------
 #
-# The names that notebooks had: a notebook gets its name again, and no other gets it meanwhile.
+# The names that notebooks had. A notebook gets its name again, and no other notebook gets it meanwhile.
 #
-# One small private file for each name, in the Jupyter data directory. It holds the name and the notebook's
-# real path. A name whose notebook does not exist any longer is free.
+# Each name has a small private file in the Jupyter data directory, with the name and the notebook's real
+# path. A name is free once its notebook no longer exists.
 #
-# These functions block on the file system, and what they read is checked.
+# These functions block on the file system and check what they read.
 
 log = logging.getLogger(__name__)
 
 MAX_NAMES: Final = 2000
-"""More notebooks than a user has; beyond it the names that were not used for longest are forgotten."""
+"""More names than a user has notebooks; beyond it, the least recently used names are forgotten."""
 
 MAX_FILE_BYTES: Final = 16 * 1024
-"""A name and a path."""
+"""Bytes for a name and a path."""
 
 
 class _Remembered(BaseModel):
-    """What a file holds: a name, and the real path of its notebook."""
+    """The content of a file: a name, and the real path of its notebook."""
 
     name: str
     path: str
@@ -150,14 +150,14 @@ class RememberedNames:
     Parameters
     ----------
     directory : Path, optional
-        Where they are kept; below the Jupyter data directory when left out.
+        The directory of the files; by default below the Jupyter data directory.
     """
 
     def __init__(self, directory: Path | None = None) -> None:
         self._directory = directory or _default_directory()
 
     def owner(self, name: str) -> str | None:
-        """The path of the existing notebook that a name belongs to."""
+        """Return the path of the existing notebook that has a name, or None."""
         try:
             found = self._file(name).read()
         except OSError:
@@ -166,7 +166,7 @@ class RememberedNames:
         return found.path if found is not None and is_there and os.path.exists(found.path) else None
 
     def remember(self, name: str, path: str) -> None:
-        """Let a name be that of the notebook at `path`. A directory that cannot be written is logged only."""
+        """Record the name of the notebook at `path`. A failure to write is only logged."""
         file = self._file(name)
         try:
             if not file.path.exists():
@@ -184,7 +184,7 @@ class RememberedNames:
                 file.unlink()
 
     def _file(self, name: str) -> PrivateJsonFile[_Remembered]:
-        # A file's name may have 255 bytes, and some file systems take two spellings for one.
+        # A digest, because file names are limited to 255 bytes and some file systems ignore case.
         path = self._directory / f"{hashlib.sha256(name.encode()).hexdigest()[:32]}.json"
         return PrivateJsonFile(path, _Remembered, MAX_FILE_BYTES, is_renewable=True)
 

@@ -66,7 +66,7 @@ __all__ = ["REPLAY_SECONDS", "ResumingLink"]
 log = logging.getLogger(__name__)
 
 REPLAY_SECONDS: Final = 30.0
-"""A kernel that has just started may be busy with imports; after this time it is dialled anew."""
+"""Seconds. A kernel that has just started may be busy with imports; after this time it is dialled again."""
 
 _LOST: Final = (
     "The kernel of notebook {!r} went away while this request was running. "
@@ -106,7 +106,7 @@ class _Absent:
         await checkpoint()
 
     def close(self) -> None:
-        """Nothing is open."""
+        """Do nothing: no connection is open."""
 
 
 class _Present:
@@ -268,7 +268,7 @@ class ResumingLink(Channel):
         discovery : Discovery
             Where the kernel is looked for when it is gone.
         owner : TaskGroup
-            Owns the link's one task: when it is cancelled, the link closes.
+            Runs the link's only task; cancelling it closes the link.
 
         Raises
         ------
@@ -295,7 +295,7 @@ class ResumingLink(Channel):
         Raises
         ------
         ConnectionClosed
-            After `close`. That the kernel is away raises nothing.
+            After `close`. A kernel that is away does not raise.
         """
         if self._closed:
             raise ConnectionClosed("The link to the notebook is closed.")
@@ -320,7 +320,7 @@ class ResumingLink(Channel):
             return
         self._closed = True
         self._scope.cancel()
-        self._back.set()  # nobody may wait for ever
+        self._back.set()  # end every wait in `back`
         self._kernel.close()
         if self._sink is not None:
             self._sink.closed()
@@ -339,18 +339,18 @@ class ResumingLink(Channel):
     def lost(
         self, kernel: _Kernel, unanswered: list[RequestId], questions: Mapping[RequestId, RequestId | None]
     ) -> None:
-        """Put `_Absent` in the place of a kernel that is gone, and answer what it leaves open.
+        """Replace a kernel that is gone by `_Absent`, and answer the requests it leaves open.
 
         Parameters
         ----------
         unanswered : list of RequestId
             The client's requests that get an error now.
         questions : mapping
-            The kernel's requests that are cancelled, each with the client's request that it belongs to.
+            The kernel's requests, which are cancelled, each with the client's request that it belongs to.
         """
         if self._closed or self._kernel is not kernel:
             return  # it was gone before it took the place of `_Absent`: `introduce` sees to that
-        # First of all: the client may send during each `deliver` below.
+        # This comes first, because the client may send during each `deliver` below.
         self._kernel = _Absent(self)
         self._back = anyio.Event()
         self._lost.set()

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Where a server of this user listens for HTTP, and the token that it asks for: a private file (0600).
+"""Private files (0600) that processes of one user exchange: HTTP addresses, callback URLs, sign-in answers.
 
-Written by a kernel after `%mcp_serve --http`, beside its connection file, and by `jupyter mcp run --http`;
-read by `jupyter mcp connect`. Whoever can read the file is the user whose server it is. Opens no connection.
+The HTTP address is written by a kernel after `%mcp_serve --http`, beside its connection file, and by
+`jupyter mcp run --http`; `jupyter mcp connect` reads it. Only the server's own user can read the file.
 """
 
 from __future__ import annotations
@@ -46,26 +46,26 @@ __all__ = [
 
 
 MAX_FILE_BYTES: Final = 4096
-"""Ours have some two hundred."""
+"""Bytes. Our files have about 200."""
 
 MAX_NAME_CHARS: Final = 200
-"""Of a server's name: one line of text."""
+"""Characters of a server's name, which is one line of text."""
 
 _EVERYWHERE: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - compared, not bound
 
 
 @dataclass(frozen=True, slots=True)
 class HttpAddress:
-    """A port of this machine, and the token that it asks for (never shown by `repr`).
+    """A port of this machine and the token it requires, which `repr` leaves out.
 
     Attributes
     ----------
     port : int
     token : str
     host : str
-        Where it listens.
+        The address that it listens on.
     name : str
-        The server's; empty for a kernel, whose connection file has the name.
+        The server's name; empty for a kernel, whose connection file has the name.
     transport : str
         "streamable-http", "sse", or "both".
     """
@@ -81,17 +81,17 @@ class HttpAddress:
 
     @property
     def url(self) -> str | None:
-        """Of Streamable HTTP; None where that is not served."""
+        """The URL of Streamable HTTP; None if it is not served."""
         return None if self.transport == "sse" else f"{self._root}/mcp"
 
     @property
     def sse_url(self) -> str | None:
-        """Of HTTP+SSE; None where that is not served."""
+        """The URL of HTTP+SSE; None if it is not served."""
         return None if self.transport == "streamable-http" else f"{self._root}/sse"
 
     @property
     def reach(self) -> str:
-        """The host by which this machine reaches it."""
+        """The host name by which this machine connects to it."""
         return _EVERYWHERE.get(self.host, self.host)
 
     @property
@@ -101,10 +101,10 @@ class HttpAddress:
 
 
 def run_key(port: int) -> str:
-    """The key of a server that `jupyter mcp run` serves at `port`.
+    """Return the key of a server that `jupyter mcp run` serves at `port`.
 
-    One process has a port: a file that a killed one left behind is replaced by the next server there. The
-    machine is in it, because several machines and containers may share the directory.
+    One process has a port, so the next server there replaces the file of one that was killed. The key
+    contains the machine, because several machines and containers may share the directory.
     """
     return f"{_run_prefix()}{port}"
 
@@ -120,7 +120,7 @@ def _http_file(key: str, runtime_dir: Path) -> PrivateJsonFile[HttpAddress]:
 
 
 def write_http(address: HttpAddress, key: str, runtime_dir: Path) -> None:
-    """Write the file, for this user alone (0600).
+    """Write the file, readable by this user only (0600).
 
     Parameters
     ----------
@@ -130,24 +130,24 @@ def write_http(address: HttpAddress, key: str, runtime_dir: Path) -> None:
     Raises
     ------
     LinkError
-        It cannot be written.
+        The file cannot be written.
     """
     _http_file(key, runtime_dir).write(address)
 
 
 def read_http(key: str, runtime_dir: Path) -> HttpAddress | None:
-    """Read the file; None when there is none.
+    """Read the file; None if it does not exist.
 
     Raises
     ------
     LinkError
-        It belongs to another user, is open to others, or is damaged.
+        The file belongs to another user, is open to others, or is damaged.
     """
     return _http_file(key, runtime_dir).read()
 
 
 def run_servers(runtime_dir: Path) -> list[HttpAddress]:
-    """The servers that `jupyter mcp run` serves on this machine, or served until it was killed.
+    """Return the servers that `jupyter mcp run` serves on this machine, or served until it was killed.
 
     Files that cannot be trusted are left out.
     """
@@ -168,28 +168,28 @@ def forget_http(key: str, runtime_dir: Path) -> None:
 
 # -- callback url --------------------------------------------------------------------------------
 #
-# Where browsers reach a Jupyter Server that takes the answers to sign-ins: in a file, for its kernels.
+# A file tells kernels the URL at which browsers bring the answers to sign-ins to a Jupyter Server.
 #
-# Owns that file. That it is there means that the server runs with our extension; what it says is the
-# address people see, which only the server knows (a proxy or a hub may be in front). Knows no sign-in.
+# The file exists while the server runs with our extension. Its content is the public address, which only the
+# server knows (a proxy or a hub may be in front).
 
 CALLBACK_PATH: Final = "mcp-jupyter/api/oauth/callback"
-"""Below a Jupyter Server's base URL."""
+"""The path below a Jupyter Server's base URL."""
 
 _PREFIX: Final = "mcp-callback-"
 _SUFFIX: Final = ".url"
 
 MAX_URL_CHARS: Final = 2048
-"""What every browser and authorization server takes."""
+"""Characters of a URL that every browser and authorization server accepts."""
 
 
 def callback_under(base_url: str) -> str:
-    """Where a Jupyter Server at this base URL takes answers."""
+    """Return the callback URL of a Jupyter Server with this base URL."""
     return f"{base_url.rstrip('/')}/{CALLBACK_PATH}"
 
 
 def is_callback_url(url: str) -> bool:
-    """Whether a URL can be one: http(s), a host, no credential, our path, and nothing after it.
+    """Return whether a URL is valid here: http(s), a host, no credential, our path, and nothing after it.
 
     Source: RFC 6749, 3.1.2.
     """
@@ -206,7 +206,7 @@ def is_callback_url(url: str) -> bool:
 
 
 def announce(url: str, runtime_dir: Path) -> None:
-    """Say where this process takes answers.
+    """Publish the callback URL of this process.
 
     Raises
     ------
@@ -217,21 +217,21 @@ def announce(url: str, runtime_dir: Path) -> None:
 
 
 def withdraw(runtime_dir: Path) -> None:
-    """Take that back."""
+    """Remove this process's callback URL."""
     with suppress(OSError):
         _callback_path(os.getpid(), runtime_dir).unlink()
 
 
 def announced(runtime_dir: Path, environ: Mapping[str, str] | None = None) -> str | None:
-    """Where the Jupyter Server that started this kernel takes answers; None when it does not, or none did.
+    """Return the callback URL of the Jupyter Server that started this kernel, or None.
 
     Parameters
     ----------
     environ : mapping, optional
-        This process's environment by default, where Jupyter says who started the kernel.
+        By default this process's environment, in which Jupyter sets the process id of the starter.
     """
     environ = os.environ if environ is None else environ
-    said = environ.get("JPY_PARENT_PID", "")  # on Windows no process id; there the parent is asked
+    said = environ.get("JPY_PARENT_PID", "")  # a handle on Windows, where the parent process is used
     starters = [int(said)] if said.isdecimal() and len(said) < 20 else []
     for pid in (*starters, os.getppid()):
         if url := _read(_callback_path(pid, runtime_dir)):
@@ -240,9 +240,9 @@ def announced(runtime_dir: Path, environ: Mapping[str, str] | None = None) -> st
 
 
 def running_servers(runtime_dir: Path) -> dict[int, str]:
-    """The Jupyter Servers of this machine that run with our extension: base URLs by process id.
+    """Return the Jupyter Servers of this machine that run with our extension: base URLs by process id.
 
-    A base URL ends with a slash, and is the address that users and clients see.
+    A base URL ends with a slash, and is the address that users and clients use.
     """
     found = {}
     for path in sorted(runtime_dir.glob(f"{_PREFIX}*{_SUFFIX}")):
@@ -268,33 +268,32 @@ def _callback_path(pid: int, runtime_dir: Path) -> Path:
 
 # -- sign in -------------------------------------------------------------------------------------
 #
-# How the answer to a sign-in gets from a browser, through the Jupyter Server, to the kernel that waits.
+# The answer to a sign-in goes from a browser through the Jupyter Server to the kernel that waits for it.
 #
-# Owns the two files by which that happens, who may read them, and that each answer is taken once and in
-# time. Knows no OAuth but the parameter `state`: the answer is handed on as it came.
+# It travels in two files, which only this user can read. Each answer is accepted once and within a time
+# limit. Only the OAuth parameter `state` is read; the answer is passed on unchanged.
 #
-# The browser may be on another machine than the kernel, so the authorization server sends it back to the
-# Jupyter Server. That one and the kernel are processes of one user with one runtime directory, and there
-# they meet: the kernel leaves a file that says what it waits for, the Jupyter Server puts the answer beside
-# it. The kernel's socket would do too, but it is there only when the notebook serves, and a method on it
-# would be one more that others could call. A person signs in now and then, in seconds: looking for a file
-# four times a second is enough.
+# The browser may run on another machine than the kernel, so the authorization server sends it back to the
+# Jupyter Server. That server and the kernel are processes of one user with one runtime directory: the kernel
+# writes a file that says what it waits for, and the Jupyter Server puts the answer beside it. The kernel's
+# socket would do too, but it exists only while the notebook serves, and a method on it would be one more that
+# others could call. Sign-ins are rare and take seconds, so looking for a file four times a second is enough.
 #
-# What is waited for is named by the SHA-256 of its `state`, 256 random bits that no file holds. Who could
-# list the directory could not answer; and an answer is of no use without the PKCE verifier, which never
-# leaves the kernel.
+# The file's name is the SHA-256 of `state`, 256 random bits that are in no file. A program that can list the
+# directory therefore cannot answer, and an answer is useless without the PKCE verifier, which never leaves
+# the kernel.
 
 MAX_QUERY_CHARS: Final = 16384
-"""Of an answer: codes have some hundred characters, and a browser's whole request has no more than this."""
+"""Characters of an answer: codes have some hundred, and a browser's whole request has no more than this."""
 
 MAX_PARAMETERS: Final = 32
-"""Of an answer; five have a meaning."""
+"""Parameters of an answer; five have a meaning."""
 
 MAX_SECONDS: Final = 3600.0
-"""A file older than this was left behind by a kernel that was killed."""
+"""Seconds. An older file was left behind by a kernel that was killed."""
 
 _STATE: Final = re.compile(r"[A-Za-z0-9_-]{43,128}", re.ASCII)
-"""At least 256 bits in base64url."""
+"""At least 256 bits, in base64url."""
 
 _MAX_MARK_BYTES: Final = 64
 _WAITING: Final = ".waiting"
@@ -302,12 +301,12 @@ _ANSWER: Final = ".answer"
 
 
 def expect(state: str, seconds: float, runtime_dir: Path) -> None:
-    """Begin to wait for the answer with this `state`, for so long.
+    """Start waiting for the answer with this `state`, for `seconds`.
 
     Raises
     ------
     ValueError
-        The state is too short to be a secret.
+        The state is too short for a secret.
     LinkError
         The runtime directory cannot be written.
     """
@@ -317,17 +316,17 @@ def expect(state: str, seconds: float, runtime_dir: Path) -> None:
 
 
 def deliver(query: str, runtime_dir: Path) -> bool:
-    """Hand an answer to the kernel that waits for it.
+    """Pass an answer to the kernel that waits for it.
 
     Parameters
     ----------
     query : str
-        What followed the question mark in the URL that the browser was sent to.
+        The query of the URL that the browser was sent to.
 
     Returns
     -------
     bool
-        Whether one waits: False for an answer that is none, that nobody waits for, or that comes again.
+        Whether a kernel waited: False for an answer that is malformed, unexpected or repeated.
 
     Raises
     ------
@@ -340,7 +339,7 @@ def deliver(query: str, runtime_dir: Path) -> bool:
     waiting, answer = (_sign_in_path(state, kind, runtime_dir) for kind in (_WAITING, _ANSWER))
     try:
         ends = float(read_private(waiting, _MAX_MARK_BYTES))
-        waiting.unlink()  # of two that come at the same moment one finds it
+        waiting.unlink()  # of two answers at the same moment, only one succeeds here
     except (OSError, LinkError, ValueError):
         return False
     if not time.time() < ends:
@@ -350,12 +349,12 @@ def deliver(query: str, runtime_dir: Path) -> bool:
 
 
 def collect(state: str, runtime_dir: Path) -> str | None:
-    """The answer with this `state`, as `deliver` was given it; None while there is none. It is there once.
+    """Return the query that `deliver` got with this `state`, only once; None while there is no answer.
 
     Raises
     ------
     LinkError
-        The file is not what the Jupyter Server writes.
+        The file was not written by the Jupyter Server.
     """
     path = _sign_in_path(state, _ANSWER, runtime_dir)
     try:
@@ -369,14 +368,14 @@ def collect(state: str, runtime_dir: Path) -> str | None:
 
 
 def forget(state: str, runtime_dir: Path) -> None:
-    """Wait no longer."""
+    """Stop waiting."""
     for kind in (_WAITING, _ANSWER):
         with suppress(OSError):
             _sign_in_path(state, kind, runtime_dir).unlink()
 
 
 def _state_of(query: str) -> str | None:
-    """The `state` of an answer that can be one."""
+    """Return the `state` of a well-formed answer, or None."""
     if len(query) > MAX_QUERY_CHARS or not query.isascii():
         return None
     try:

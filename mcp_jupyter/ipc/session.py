@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What a client has told its kernel, and a restarted kernel must hear again.
+"""What a client has told its kernel and a restarted kernel must be told again.
 
-Pure state: knows which messages matter after a restart, and says them again. No channel, no kernel.
+`Session` is pure state: it selects the messages that matter after a restart, and makes them again.
 """
 
 from __future__ import annotations
@@ -37,27 +37,27 @@ CANCELLED: Final = "notifications/cancelled"
 LISTEN: Final = "subscriptions/listen"
 
 MAX_SUBSCRIPTIONS: Final = 1000
-"""Remembered for one session, each with its URI; a notebook has far fewer resources."""
+"""Subscriptions remembered for one session, each with its URI; notebooks have far fewer resources."""
 
 _LISTS: Final[Mapping[str, str]] = {
     "notifications/tools/list_changed": "toolsListChanged",
     "notifications/resources/list_changed": "resourcesListChanged",
     "notifications/prompts/list_changed": "promptsListChanged",
 }
-"""The notification for each list, and the word that asks for it in `subscriptions/listen`."""
+"""The notification for each list, and the key that asks for it in `subscriptions/listen`."""
 
 
 NewId = Callable[[], RequestId]
-"""Gives ids for requests that are not the client's."""
+"""Returns a new id for a request of our own."""
 
 
 class Session:
-    """One client's session with one notebook.
+    """The state of one client's session with one notebook.
 
     Attributes
     ----------
     version : str or None
-        The protocol version the handshake ended in; None before it.
+        The negotiated protocol version; None before the handshake.
     """
 
     def __init__(self) -> None:
@@ -68,17 +68,17 @@ class Session:
         self._subscriptions: dict[str, Request] = {}
         self._listens: dict[RequestId, Message] = {}
 
-    # -- what happened ---------------------------------------------------------------------------
+    # -- record ------------------------------------------------------------------------------------
 
     def granted(self, request: Request, answer: Response) -> bool:
-        """Note a request of the client that was answered with a result.
+        """Record a request of the client that was answered with a result.
 
-        Of the answer to most requests nothing is needed, so that it stays unparsed.
+        Most answers need not be read, so they stay unparsed.
 
         Returns
         -------
         bool
-            Whether the request will be remembered.
+            Whether the request could be recorded.
         """
         match request.method:
             case "initialize":
@@ -99,42 +99,42 @@ class Session:
         return True
 
     def noticed(self, notification: Notification) -> None:
-        """The client sent a notification."""
+        """Record a notification of the client."""
         if notification.method == INITIALIZED:
             self._initialized = True
         elif (cancelled := cancelled_id(notification)) is not None:
             self.ended(cancelled)
 
     def listens(self, message: Message, request: Request) -> None:
-        """The client waits for changes (modern era): the request stands until it is answered."""
+        """Record a `subscriptions/listen` (modern era), which stays open until it is answered."""
         self._listens[request.id] = message
 
     def ended(self, request_id: RequestId) -> None:
-        """A request of the client is over."""
+        """Record that a request of the client has ended."""
         self._listens.pop(request_id, None)
 
-    # -- what a new kernel must hear --------------------------------------------------------------
+    # -- messages for a new kernel ------------------------------------------------------------------
 
     def opening(self, new_id: NewId) -> Message | None:
-        """The handshake; None when there was none yet."""
+        """Return the handshake, or None before the first one."""
         if self.version is None:
             return None
         return Message.of(Request(new_id(), "initialize", self._opening))
 
     def rest(self, new_id: NewId) -> list[Message]:
-        """What follows the handshake."""
+        """Return the messages that follow the handshake."""
         messages = [Message.of(Notification(INITIALIZED))] if self._initialized else []
         again = [*([self._level] if self._level else []), *self._subscriptions.values()]
         return messages + [Message.of(Request(new_id(), item.method, item.params)) for item in again]
 
     def standing(self) -> list[Message]:
-        """The client's own requests that stand: sent again as they are."""
+        """Return the client's own open requests, to be sent again unchanged."""
         return list(self._listens.values())
 
-    # -- what the client must hear ----------------------------------------------------------------
+    # -- messages for the client --------------------------------------------------------------------
 
     def changes(self) -> list[Message]:
-        """That all lists have changed, in the form this client expects."""
+        """Return notifications that all lists have changed, in the form that this client expects."""
         messages = []
         for method, wish in _LISTS.items():
             if self._initialized:
@@ -147,7 +147,7 @@ class Session:
 
 
 def cancelled_id(notification: Notification) -> RequestId | None:
-    """The request that a notification cancels; None when it is none of those."""
+    """Return the id of the request that a notification cancels; None for other notifications."""
     id_ = notification.params.get("requestId") if notification.method == CANCELLED else None
     return id_ if is_request_id(id_) else None
 
@@ -160,10 +160,10 @@ def _wishes(listen: Message) -> Mapping[str, Any]:
 
 # -- standin -------------------------------------------------------------------------------------
 #
-# What a client hears while its notebook's kernel does not serve.
+# Replies to a client while its notebook's kernel is down.
 #
-# Lists are empty, so that a client shows nothing it could not call; what can be done later is accepted
-# and remembered in the session; all else gets an error that says what to do. No channel, no waiting.
+# Lists are empty, so that the client shows nothing that it cannot call. Requests that can take effect later
+# are accepted and recorded in the session. All others get an error that says what to do.
 
 _EMPTY: Final[Mapping[str, str]] = {
     "tools/list": "tools",
@@ -173,11 +173,11 @@ _EMPTY: Final[Mapping[str, str]] = {
 }
 
 _ACCEPTED: Final = frozenset({"ping", "logging/setLevel", "resources/subscribe", "resources/unsubscribe"})
-"""Legacy era only; modern clients have none of them."""
+"""Methods of the legacy era only; modern clients do not use them."""
 
 
 def answer(request: Request, session: Session, name: str) -> Response | ErrorResponse:
-    """Answer in place of the kernel of the notebook called `name`; `session` remembers what it must."""
+    """Answer for the kernel of the notebook called `name`; `session` records what a new kernel must know."""
     try:
         return Response(request.id, _result(request, session, name))
     except McpError as exc:

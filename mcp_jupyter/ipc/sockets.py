@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Where a kernel listens: a Unix socket only this user can open, else loopback TCP.
+"""Open a listening socket for a kernel: a Unix socket that only this user can open, else loopback TCP.
 
-Owns the choice of the place, its permissions and its removal, and that a child process does not keep
-a dead kernel's sockets open. Knows no protocol and no connection file.
+This module chooses the place, sets its permissions and removes it, and closes a kernel's sockets in forked
+children, which would otherwise keep them open after the kernel's death.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from .files import PRIVATE_DIR_PREFIX, Address, Transport, remove_socket, socket
 __all__ = ["forget_after_fork", "listen_again", "listening_socket"]
 
 BACKLOG: Final = 1024
-"""Connections that may wait while the kernel's interpreter is held by a long call: more than the listener's
+"""Connections that may wait while a long call holds the kernel's interpreter: more than the listener's
 `MAX_CONNECTIONS`, so that a burst fits. The system may allow fewer (Linux: `net.core.somaxconn`)."""
 
 
@@ -32,20 +32,20 @@ BACKLOG: Final = 1024
 def listening_socket(
     directory: Path, transport: Transport | None = None
 ) -> Iterator[tuple[socket.socket, Transport, Address]]:
-    """A listening socket, and where it is; closed and removed at the end.
+    """Open a listening socket, yield it with its address, and close and remove it at the end.
 
-    A Unix socket in `directory`; where the platform cannot (the path is too long, the file system has
-    no sockets), in a private temporary directory; where that fails too, loopback TCP on a free port.
+    It is a Unix socket in `directory`. If that fails (the path is too long, the file system has no sockets),
+    it is in a private temporary directory; if that fails too, it is loopback TCP on a free port.
 
     Parameters
     ----------
     transport : {"unix", "tcp"}, optional
-        Only this one.
+        Use only this one.
 
     Raises
     ------
     LinkError
-        When there is no place to listen.
+        No address is available.
     """
     sock, kind, address = _bind(directory, transport)
     try:
@@ -68,9 +68,9 @@ def _bind(directory: Path, transport: Transport | None) -> tuple[socket.socket, 
 
 
 def listen_again(address: str) -> socket.socket | None:
-    """A new listening socket in the place of one whose entry in the file system was removed.
+    """Open a new listening socket in place of one whose file was removed.
 
-    None when that cannot be done, or when the place may no longer be this user's alone.
+    Return None if that fails, or if the directory belongs to another user.
     """
     path = Path(address)
     with suppress(OSError):
@@ -94,7 +94,7 @@ def _bind_unix_at(path: Path) -> tuple[socket.socket, Address] | None:
     sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
         sock.bind(str(path))
-        # Nobody can connect before it listens, so the mode is in force from the first connection on.
+        # Clients cannot connect before `listen`, so the mode applies from the first connection on.
         path.chmod(0o600)
         sock.listen(BACKLOG)
     except OSError:
@@ -122,7 +122,7 @@ def _bind_tcp() -> tuple[socket.socket, Address]:
     sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     try:
         if sys.platform == "win32":
-            # Without it another process may bind the same port and take our connections.
+            # Otherwise another process may bind the same port and take our connections.
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_EXCLUSIVEADDRUSE, 1)
         sock.bind(("127.0.0.1", 0))
         sock.listen(BACKLOG)
@@ -134,11 +134,11 @@ def _bind_tcp() -> tuple[socket.socket, Address]:
 
 
 def forget_after_fork(descriptors: Callable[[], Iterable[int]]) -> None:
-    """Make forked children give up the descriptors that the bound method `descriptors` names.
+    """Make forked children close the descriptors that the bound method `descriptors` returns.
 
-    A worker of a process pool outlives a kernel that is killed. If it held copies of the kernel's
-    sockets, nobody would learn that the kernel is dead. (A child that starts another program closes
-    them by itself: PEP 446.) Holds no reference to the method's object.
+    A worker of a process pool outlives a kernel that is killed. Copies of the kernel's sockets in it would
+    make the kernel look live. (A child that starts another program closes them by itself: PEP 446.) Only a
+    weak reference to the method's object is kept.
     """
     if not hasattr(os, "register_at_fork"):
         return
@@ -149,7 +149,7 @@ def forget_after_fork(descriptors: Callable[[], Iterable[int]]) -> None:
             return
         null = os.open(os.devnull, os.O_RDWR)
         for descriptor in method():
-            # The number stays taken: objects copied with the child may close it once more.
+            # The number must stay in use: objects copied into the child may close it once more.
             os.dup2(null, descriptor, inheritable=False)
         os.close(null)
 

@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Pass messages between a host's channel and a notebook's link, as the bytes they came in.
 
-Theory of operation. A host gives its server two or three seconds to answer the opening, and a kernel may
-take longer. The relay therefore answers `initialize`, `server/discover` and `ping` itself while there is no
-link, and keeps everything else in order until `connect`. A handshake that it answered is then sent to the
-kernel, whose answer the host never sees; only after that answer follows what waited. With a link, an
-opening goes to the kernel, and is answered here when the kernel is late. The answer that comes second is
-dropped: a maintainer must not break the rule that the host gets one answer for each request.
+Theory of operation. A host gives its server two or three seconds to answer the opening, and a kernel may take
+longer. Until there is a link, the relay therefore answers `initialize`, `server/discover` and `ping` itself,
+and keeps everything else in order until `connect`. A handshake that it answered is then sent to the kernel,
+and the kernel's answer is not passed to the host; the kept messages follow after it. With a link, an opening
+goes to the kernel, and the relay answers it if the kernel is late. Whichever answer comes second is dropped.
+The rule that a maintainer must not break: the host gets one answer for each request.
 
-Everything here belongs to one asyncio loop's thread.
+Everything here runs on the thread of one asyncio loop.
 """
 
 from __future__ import annotations
@@ -47,39 +47,39 @@ __all__ = [
 log = logging.getLogger(__name__)
 
 LATE_SECONDS: Final = 0.3
-"""For a kernel to answer an opening: it does so in milliseconds, unless C code holds Python's global lock."""
+"""Seconds for a kernel to answer an opening; it takes milliseconds, unless C code holds the GIL."""
 
 MAX_WAITING: Final = 256
-"""Messages kept for a kernel that starts. A host sends a handful before it has its lists."""
+"""Messages kept for a kernel that starts. A host sends a handful before it has the lists."""
 
 _OPENING: Final = frozenset({"initialize", "server/discover", "ping"})
 
 _EARLY: Final = _OPENING | {"tools/list"}
-"""What may be answered here while there is no kernel."""
+"""Requests that the relay may answer while there is no link."""
 
 _FULL: Final = "More than {} requests wait for the notebook, which is still starting. Send this one later."
 _OTHER_VERSION: Final = "The notebook's kernel speaks protocol version {}, not {}: start the server again."
 
 Answer: TypeAlias = Callable[[Request], Response | ErrorResponse | None]
-"""Answers an opening in place of the kernel; None for what only the kernel can answer."""
+"""Answers an opening for the kernel; returns None if only the kernel can answer."""
 
 
 class Relay:
-    """Between one host and one notebook. It is the sink of the host's channel.
+    """Passes messages between one host and one notebook. It is the sink of the host's channel.
 
     Parameters
     ----------
     host : Channel
         Not yet started.
     answer : Answer, optional
-        Without it, nothing is answered here.
+        Without it, the relay answers nothing.
 
     Attributes
     ----------
     over : anyio.Event
-        One of the two sides has closed.
+        Set when one of the two sides has closed.
     caught_up : anyio.Event
-        The kernel has answered what waited for it.
+        Set when the kernel has answered the requests that waited for it.
     """
 
     def __init__(self, host: Channel, answer: Answer | None = None) -> None:
@@ -91,13 +91,13 @@ class Relay:
         self._connected = False
         self._handshake: Message | None = None
         self._waiting: list[Message] = []
-        self._unanswered: set[RequestId] = set()  # of what waited
+        self._unanswered: set[RequestId] = set()  # requests that waited for the kernel
         self._refusal = ""
         self._timers: dict[RequestId, asyncio.TimerHandle] = {}
-        self._dropped: dict[RequestId, str | None] = {}  # with the version that the host was told
+        self._dropped: dict[RequestId, str | None] = {}  # with the version that the relay told the host
 
     def start(self) -> None:
-        """Begin to take the host's messages."""
+        """Start taking the host's messages."""
         self._host.start(self)
 
     async def run(self, link: Channel) -> None:
@@ -110,7 +110,7 @@ class Relay:
             self.close()
 
     def connect(self, link: Channel) -> None:
-        """Pass messages to `link`, not yet started, from now on; first what waits."""
+        """Pass messages to `link`, which is not yet started, from now on; first those that wait."""
         self._link = link
         link.start(_Kernel(self))
         if self._handshake is None:
@@ -119,14 +119,14 @@ class Relay:
             self._pass(link, self._handshake)
 
     def refuse(self, reason: str) -> None:
-        """Answer what waits, and what comes until there is a link, with an error."""
+        """Answer waiting requests, and those that come before there is a link, with an error."""
         self._refusal = reason
         waiting, self._waiting = self._waiting, []
         for message in waiting:
             if isinstance(message.frame, Request):
                 self._fail(message.frame.id, reason)
             else:
-                self._waiting.append(message)  # the kernel must still hear that the session is initialized
+                self._waiting.append(message)  # the kernel must still get notifications/initialized
 
     def close(self) -> None:
         """Close both sides."""
@@ -141,7 +141,7 @@ class Relay:
     # -- from the host: the channel's sink ---------------------------------------------------------
 
     def message(self, message: Message) -> None:
-        """Pass a message on, answer it, or keep it."""
+        """Pass on, answer or keep a message of the host."""
         frame = message.frame
         opening = frame if isinstance(frame, Request) and frame.method in _EARLY else None
         if self._connected and self._link is not None:
@@ -153,7 +153,7 @@ class Relay:
             self._keep(message)
 
     def fault(self, error: FrameError) -> None:
-        """Answer its sender, who may be waiting."""
+        """Answer the host, which may be waiting."""
         self._pass(self._host, Message.of(ErrorResponse(error.request_id, error.to_dict())))
 
     def closed(self) -> None:
@@ -164,7 +164,7 @@ class Relay:
         if answer is None:
             return False
         if request.method == "initialize" and isinstance(answer, Response):
-            if self._handshake is not None:  # some gateways send one of their own first
+            if self._handshake is not None:  # some gateways send a handshake of their own first
                 self._dropped.clear()
             self._handshake = message
             self._dropped[request.id] = str(answer.result.get("protocolVersion"))
@@ -172,7 +172,7 @@ class Relay:
         return True
 
     def _late(self, message: Message, request: Request) -> None:
-        """The kernel has not answered an opening in time."""
+        """Answer an opening that the kernel has not answered in time."""
         del self._timers[request.id]
         self._dropped[request.id] = None
         if not self._answered_here(message, request):
@@ -186,7 +186,7 @@ class Relay:
                 self._fail(frame.id, self._refusal or _FULL.format(MAX_WAITING))
                 return
         elif not isinstance(frame, Notification) or is_full:
-            return  # an answer to a question that no kernel has asked
+            return  # a response without a kernel's request, or a notification beyond the limit
         elif (cancelled := cancelled_id(frame)) is not None:
             self._waiting = [each for each in self._waiting if not _is_request(each, cancelled)]
             return
@@ -198,7 +198,7 @@ class Relay:
     # -- from the kernel ---------------------------------------------------------------------------
 
     def from_kernel(self, message: Message) -> None:
-        """Pass a message to the host, unless the host has its answer already."""
+        """Pass a message to the host, unless the relay has answered the host already."""
         frame = message.frame
         if isinstance(frame, Response | ErrorResponse) and frame.id is not None:
             if frame.id in self._dropped:
@@ -212,7 +212,7 @@ class Relay:
             self._note_progress()
 
     def _check(self, version: str | None, answer: Response | ErrorResponse) -> None:
-        """See that the kernel agrees with what the host was told in its place; then release what waits."""
+        """Check that the kernel agrees with the answer that the relay gave; then release what waits."""
         if version is None:
             return
         if isinstance(answer, ErrorResponse):
@@ -258,7 +258,7 @@ class _Kernel:
         self._relay.from_kernel(message)
 
     def fault(self, error: FrameError) -> None:
-        """The link has told its sender."""
+        """Do nothing: the link has answered the sender."""
 
     def closed(self) -> None:
         self._relay.over.set()
@@ -270,18 +270,18 @@ def _is_request(message: Message, id_: RequestId) -> bool:
 
 # -- starting ------------------------------------------------------------------------------------
 #
-# A notebook as a server from the first moment, while its kernel is yet to start.
+# A notebook that serves its host from the first moment, before its kernel has started.
 #
-# The host's opening is answered at once; everything else waits for the kernel, within bounds, or for the
-# reason why there is none. The code that starts the kernel calls `ready` or `failed`.
+# The host's opening is answered at once. Everything else waits, within limits, for the kernel or for the
+# reason of its failure. The code that starts the kernel calls `ready` or `failed`.
 
 CATCH_UP_SECONDS: Final = 10.0
-"""For a kernel that has just started to answer what waited for it, when the host has closed its end. The
-first call is slow: it imports what it needs."""
+"""Seconds for a kernel that has just started to answer the requests that waited, after the host closed its
+end. The first call is slow, because it imports what it needs."""
 
 WAIT_SECONDS: Final = 600.0
-"""For a notebook to run to its end. Most hosts give a request up long before; for the others, an error that
-says what goes on is better than silence."""
+"""Seconds for a notebook to run all its cells. Most hosts give up a request long before; the others get an
+error that says what is happening."""
 
 _RUNNING: Final = "The notebook {!r} has been running its cells for {:g} s. Send the request again later."
 
@@ -292,7 +292,7 @@ class StartingNotebook:
     Parameters
     ----------
     name : str
-        What the notebook is called in messages.
+        The notebook's name in messages.
     answer : Answer
         Answers the host's opening.
     constant_tools : "yes", "no" or "auto", optional
@@ -301,7 +301,7 @@ class StartingNotebook:
     Attributes
     ----------
     failure : McpJupyterError or None
-        Why the notebook cannot be served.
+        The reason why the notebook cannot be served.
     """
 
     def __init__(self, name: str, answer: Answer, constant_tools: Mode | None = None) -> None:
@@ -317,16 +317,16 @@ class StartingNotebook:
     # -- for the code that starts the kernel --------------------------------------------------------
 
     async def opened(self) -> None:
-        """Wait until the host's first request was answered. The caller bounds the wait."""
+        """Wait until the host's first request has been answered. The caller bounds the wait."""
         await self._opened.wait()
 
     def ready(self, info: ConnectionInfo, discovery: Discovery) -> None:
-        """The kernel serves: what waits is passed to it. `discovery` finds the kernel when it restarts."""
+        """Pass waiting messages to the kernel, which serves now; `discovery` finds it after a restart."""
         self._kernel = info, discovery
         self._decided.set()
 
     def failed(self, failure: McpJupyterError) -> None:
-        """There will be no kernel: what waits is answered with the reason, and the conversation ends."""
+        """Answer waiting requests with the reason, and end the session: there will be no kernel."""
         self.failure = failure
         self._decided.set()
 
@@ -334,12 +334,12 @@ class StartingNotebook:
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """What stands around the conversation: the owner of its link."""
+        """Run the task group of the link for as long as the context lasts."""
         async with owned_tasks() as self._tasks:
             yield
 
     async def serve(self, channel: Channel) -> None:
-        """Run the conversation until it is closed; call it within `running`."""
+        """Serve the session until it is closed; call this within `running`."""
         relay = Relay(channel, self._first)
         channel.is_patient = True
         relay.start()
@@ -380,15 +380,15 @@ class StartingNotebook:
 
 # -- chosen --------------------------------------------------------------------------------------
 #
-# A link whose requests about tools say whether their client gets the constant tools.
+# Mark requests about tools with the client's choice of the constant tools.
 #
-# The kernel has a mode of its own. `attach` and `run` serve one client, and may set another mode for it.
+# The kernel has a setting of its own. `attach` and `run` serve one client, and may choose another one for it.
 
 _ABOUT_TOOLS: Final = frozenset({"tools/list", "tools/call"})
 
 
 def with_constant_tools(link: Channel, mode: Mode | None) -> Channel:
-    """`link`, not yet started, with a mode; None: as the kernel has it."""
+    """Return `link`, not yet started, with a mode; with None, the kernel's own setting applies."""
     return link if mode is None else _Marking(link, mode)
 
 

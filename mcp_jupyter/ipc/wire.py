@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The line format of a link: bytes to messages and back, without I/O.
+"""The line format of a link: convert bytes to messages and back, without I/O.
 
-The first line of a client is its greeting, `{"key": "..."}`, with `"moved": true` on a link that tells a
-notebook's new path (see `name_claims`). Every other line, both ways, is one of
+A client's first line is its greeting, `{"key": "..."}`, with `"moved": true` on a link that tells a
+notebook's new path (see `name_claims`). Every other line, in both directions, is one of
 
 * `{"a": id, "m": message}` for a result: `id` is that of the answered request, so that a program that only
   passes the result on need not parse it;
-* `{"m": message, "r": related request id or null}` for all else, with `"s": sender` where the front that let
-  the message in tells several senders apart, `"h": [[name, value], ...]` where it has headers for it, and
-  `"g": {"tools": [...], "resources": [...]}`, the sender's `Rights`, where the kernel must know them.
+* `{"m": message, "r": related request id or null}` for everything else. Optional are `"s": sender`, if the
+  front tells several senders apart, `"h": [[name, value], ...]`, if it has headers for the message, and
+  `"g": {"tools": [...], "resources": [...]}`, the sender's `Rights`, if the kernel must know them.
 """
 
 from __future__ import annotations
@@ -46,10 +46,10 @@ _RIGHTS: Final = b',"g":'
 
 
 def pack(message: Message) -> bytes:
-    """A message as one line.
+    """Return a message as one line.
 
-    `raw` may come from outside. A line break in JSON can only be white space between tokens, so it is
-    written as a space: no message can smuggle in a second line.
+    `raw` may come from outside. A line break in JSON can only be white space between tokens, so it is written
+    as a space: a message cannot contain a second line.
     """
     raw = message.raw
     if b"\n" in raw:
@@ -65,15 +65,15 @@ def pack(message: Message) -> bytes:
 
 
 def unpack(line: bytes) -> Message:
-    """The message in a line (without its line break).
+    """Return the message in a line (without its line break).
 
-    The number of lists and objects is not counted: the program at the other end belongs to the same user, has
-    shown the key, and counts what it lets in from a client.
+    Lists and objects are not counted: the program at the other end belongs to the same user, has shown the
+    key, and counts them in what it accepts from a client.
 
     Raises
     ------
     FrameError
-        When the line holds no message; with the id of the request where that can be read.
+        The line does not hold a message; the error has the id of the request if that can be read.
     """
     return _unpack_answer(line) or _unpack_sliced(line) or _unpack_parsed(line)
 
@@ -81,7 +81,7 @@ def unpack(line: bytes) -> Message:
 def _unpack_answer(line: bytes) -> Message | None:
     """Cut a result out of a line of the shape that `pack` writes, without parsing it.
 
-    In the text of an id an unescaped `,"m":` cannot occur, so the first one is the envelope's.
+    The text of an id cannot contain an unescaped `,"m":`, so the first one belongs to the envelope.
     """
     if not line.startswith(_ANSWER):
         return None
@@ -96,8 +96,8 @@ def _unpack_answer(line: bytes) -> Message | None:
 def _unpack_sliced(line: bytes) -> Message | None:
     """Cut a line of the shape that `pack` writes, so that `raw` need not be serialised again.
 
-    Both halves must be JSON by themselves, hence the whole line is what its shape says. In a string an
-    unescaped `,"r":` cannot occur, so the last one is the envelope's whenever `pack` wrote the line.
+    If both halves are JSON by themselves, the line has the meaning of its shape. A string cannot contain an
+    unescaped `,"r":`, so the last one belongs to the envelope whenever `pack` wrote the line.
     """
     middle = line.rfind(_MIDDLE)
     if middle < 0 or not line.startswith(_HEAD) or not line.endswith(b"}"):
@@ -111,7 +111,7 @@ def _unpack_sliced(line: bytes) -> Message | None:
 
 
 def _unpack_parsed(line: bytes) -> Message:
-    """Read a line in any other shape of the same meaning."""
+    """Parse a line of any other shape with the same meaning."""
     value = parse_trusted(line)
     if type(value) is not dict or "m" not in value:
         raise FrameError(INVALID_REQUEST, 'A line of a link must be a JSON object with "m".')
@@ -144,12 +144,12 @@ def _is_pair(value: Any) -> bool:
 
 
 def greeting(key: str, *, moved: bool = False) -> bytes:
-    """The line a client opens with; `moved` is for a link that tells a notebook's new path."""
+    """Return a client's first line; `moved` marks a link that tells a notebook's new path."""
     return dumps({"key": key, "moved": True} if moved else {"key": key}) + b"\n"
 
 
 def greeted(line: bytes) -> tuple[str | None, bool]:
-    """The key that a greeting holds (None: not a greeting), and whether it tells a new path."""
+    """Return the key in a greeting (None: not a greeting), and whether the link tells a new path."""
     try:
         value = parse(line)
     except FrameError:
@@ -160,7 +160,7 @@ def greeted(line: bytes) -> tuple[str | None, bool]:
 
 
 class LineBuffer:
-    """Cuts a stream of bytes into lines, in time linear in their number.
+    """Splits a stream of bytes into lines, in linear time.
 
     Parameters
     ----------
@@ -173,12 +173,12 @@ class LineBuffer:
         self._begun = bytearray()
 
     def feed(self, data: bytes) -> list[bytes]:
-        """Take bytes, give the lines they complete, without their line breaks.
+        """Take bytes, and return the lines that they complete, without their line breaks.
 
         Raises
         ------
         FrameError
-            A line is longer than the limit. The stream has no sound position after that.
+            A line is longer than the limit. The stream cannot be read after that.
         """
         lines = data.split(b"\n")
         if self._begun and len(lines) > 1:
