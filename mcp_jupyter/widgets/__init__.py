@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What a person sees of a connected server: forms built from JSON Schema, and the panel (ipywidgets).
+"""The user's view of a connected server, on ipywidgets: forms built from JSON Schema, and the panel.
 
-Everything here belongs to the kernel's main thread.
+Everything here runs on the kernel's main thread.
 """

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""One pane: a list of items, the chosen one's form, its request under way, and the history.
+"""One pane of the panel: a list of items, the chosen item's form, its running request, and the history.
 
-The same for tools, resources and prompts; what differs is in `items`. Main thread only.
+Panes of tools, resources and prompts are alike; `history.Item` holds the differences. Main thread only.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ __all__ = [
 
 
 MAX_REMEMBERED: Final = 20
-"""Forms whose values are kept while another item is shown."""
+"""Forms that keep their values while another item is shown."""
 
 _CHANGED: Final = "This is not what it was when you connected."
 _LIST: Final = {"width": "auto", "flex": "1 1 200px", "max_width": "320px", "margin": "0 16px 8px 0"}
@@ -37,15 +37,16 @@ _ABOUT: Final = {"max_height": "180px", "overflow": "auto", "margin": "2px 2px 8
 
 
 class Pane:
-    """What a person does with one kind of thing that a server has.
+    """The list, form, running request and history of one kind of item.
 
     Parameters
     ----------
     what : str
-        What the items are, in the plural.
+        The kind of the items, in the plural.
     verb : str
-        What is done with one.
+        The action, as on the button.
     items : function
+        Returns the present items.
         Gives the items there are now.
 
     Attributes
@@ -89,28 +90,28 @@ class Pane:
 
     @property
     def count(self) -> int:
-        """How many items there are."""
+        """The number of items."""
         return len(self._items())
 
     def refresh(self) -> None:
-        """Show the items there are now."""
+        """Show the present items."""
         self._picker.show(self._items())
 
     def look(self) -> None:
-        """Look what became of the request under way."""
+        """Check whether the running request has ended."""
         self._underway.look()
 
     def set_open(self, is_open: bool) -> None:
-        """Say whether the server can be asked."""
+        """Enable or disable requests, as the server is connected or not."""
         self._is_open = is_open
         self._enable()
 
     def focus(self) -> None:
-        """Put the keyboard's focus on what starts a request."""
+        """Put the keyboard's focus on the button that starts a request."""
         self._underway.focus()
 
     def close(self) -> None:
-        """Close all."""
+        """Close all widgets."""
         self._underway.close()
         if self._form is not None:
             self._form.close()
@@ -132,7 +133,7 @@ class Pane:
         self._enable()
         if self._is_accepting and not item.changes:
             self._is_accepting = False
-            self.focus()  # the button to agree, which had it, is gone
+            self.focus()  # the accept button had the focus and is hidden now
         is_same = before is not None and before.key == item.key
         if not is_same and not self._underway.is_running:
             self._underway.forget()
@@ -148,14 +149,14 @@ class Pane:
         self._underway.set_open(self._is_open and not (self._item and self._item.changes))
 
     def _draw_form(self, before: Item | None, item: Item) -> None:
-        """Draw the item's form; what was typed before stays where it still fits."""
+        """Draw the item's form, and keep entered values that still fit."""
         if before is not None and self._form is not None:
             self._remember(before, self._form)
         old, form = self._form, SchemaForm(item.schema)
         if item.key in self._values:
             form.set(_fitting(item, self._values[item.key]))
         elif form.is_json:
-            form.set({})  # arguments are an object, and without any it is this
+            form.set({})  # arguments are an object: this is the empty one
         self._form = form
         self._form_box.children = (form.widget,)
         if old is not None:
@@ -186,13 +187,13 @@ class Pane:
             self._history.add(Asked(item, arguments, outcome_of(call)))
 
     def _whose(self) -> str:
-        """What was asked for last, where another item is shown by now."""
+        """Return the name of the last requested item if another one is shown now, else an empty text."""
         item = self._asked[0] if self._asked is not None else self._item
         is_shown = item is None or (self._item is not None and item.key == self._item.key)
         return "" if is_shown or item is None else item.name
 
     def _again(self, asked: Asked) -> None:
-        """Fill the form in as it was."""
+        """Fill the form in as for that request."""
         if not self._picker.pick(asked.item.key):
             show(self._change, muted(f"{asked.item.name} is no longer there."))
             return
@@ -202,7 +203,7 @@ class Pane:
 
 
 def _fitting(item: Item, values: Any) -> Any:
-    """Of values that were typed for another form, what fits this one."""
+    """Return the values, entered in another form, that fit the item's schema."""
     if not isinstance(values, dict):
         return {}
     schema = JsonSchema({**item.schema, "required": []})
@@ -216,13 +217,13 @@ def _fitting(item: Item, values: Any) -> Any:
 
 # -- picker --------------------------------------------------------------------------------------
 #
-# A list to choose one item from, with a filter where it is long. Main thread only.
+# A list to choose one item from, with a filter if it is long. Main thread only.
 
 FILTER_FROM: Final = 9
-"""Fewer items are seen at one glance."""
+"""Shorter lists have no filter: the user sees them at a glance."""
 
 MAX_ROWS: Final = 10
-"""Of the list; more scroll."""
+"""Visible rows of the list; more items scroll."""
 
 MAX_SHOWN: Final = 500
 """Items in the list; the filter finds the others."""
@@ -234,11 +235,11 @@ class Picker:
     Parameters
     ----------
     what : str
-        What they are, in the plural.
+        The kind of the items, in the plural.
     picked : function
-        Told of the item that was chosen, None where there is none.
+        Called with the chosen item, or None without one.
     **layout : str
-        Of the widget.
+        Layout of the widget.
 
     Attributes
     ----------
@@ -266,23 +267,23 @@ class Picker:
         self._draw()
 
     def show(self, items: Sequence[Item]) -> None:
-        """Show these items; the one that was chosen stays, by its key."""
+        """Show these items; the chosen one stays chosen, by its key."""
         self._items = items
         self._draw()
 
     def pick(self, key: str) -> bool:
-        """Choose an item; whether there is such a one."""
+        """Choose an item by its key; return whether it exists."""
         if not any(item.key == key for item in self._items):
             return False
         self._key = key
         if self._filter.value:
-            self._filter.value = ""  # which draws
+            self._filter.value = ""  # its observer draws
         else:
             self._draw()
         return True
 
     def close(self) -> None:
-        """Close all."""
+        """Close all widgets."""
         close_all(self.widget)
 
     def _draw(self) -> None:

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What was asked for in a pane: to be asked again, or to become a cell. Main thread only.
+"""The history of a pane: ended requests, to make again or to insert as a cell. Main thread only.
 
-Values that were filled in are kept in the kernel's memory, and shown nowhere but in the form they came from
-and in the code that the person asks for.
+Entered values are kept in the kernel's memory. They are shown only in their form, and in code that the user
+asks for.
 """
 
 from __future__ import annotations
@@ -49,13 +49,13 @@ __all__ = [
 
 
 MAX_ENTRIES: Final = 20
-"""More than a person remembers having made."""
+"""Requests that are kept: more than a user remembers making."""
 
 MAX_ROWS: Final = 5
-"""Of the list; more scroll."""
+"""Visible rows of the list; more scroll."""
 
 MAX_CODE_LINES: Final = 12
-"""Of the code that is shown at once."""
+"""Visible lines of the code."""
 
 _FRAME: Final = {
     **WIDE,
@@ -69,14 +69,14 @@ _COPY: Final = "To copy: this page has not inserted a cell by itself."
 
 @dataclass(frozen=True)
 class Asked:
-    """One request that ended.
+    """A request that has ended.
 
     Attributes
     ----------
     item : Item
-        As it was then.
+        The item at the time of the request.
     arguments : mapping
-        What was filled in.
+        The entered values.
     outcome : str
     at : float
         Seconds since the epoch.
@@ -93,17 +93,17 @@ class Asked:
 
 
 class History:
-    """The last requests of a pane, the newest first.
+    """The last requests of a pane, newest first.
 
     Parameters
     ----------
     again : function
-        Told of a request that the person wants to make again.
+        Called with a request that the user wants to make again.
 
     Attributes
     ----------
     widget : ipywidgets.VBox
-        Takes no room while it is empty.
+        Takes no room while the history is empty.
     """
 
     def __init__(self, again: Callable[[Asked], None]) -> None:
@@ -129,7 +129,7 @@ class History:
         )
 
     def add(self, asked: Asked) -> None:
-        """Note a request that ended."""
+        """Add a request that has ended."""
         self._entries.appendleft(asked)
         self._list.options = [(str(entry), place) for place, entry in enumerate(self._entries)]
         self._list.index = 0
@@ -137,7 +137,7 @@ class History:
         self.widget.layout.display = None
 
     def close(self) -> None:
-        """Close all."""
+        """Close all widgets."""
         self._inserter.close()
         close_all(self.widget)
 
@@ -166,23 +166,23 @@ class History:
 
 # -- inserting -----------------------------------------------------------------------------------
 #
-# Code as a new cell below the one in use: asks the page, which has our extension, to insert it.
+# Insert code as a new cell below the current one, through our front-end extension.
 #
-# The page listens at a comm target (`labextension/src/cells.ts`), inserts and closes the comm with
-# `{"inserted": true}`. Where nobody listens (no extension, another front end) Jupyter closes it, or nothing
-# comes: then the person copies the code. Nothing is ever run.
+# The page listens at a comm target (`labextension/src/cells.ts`), inserts the cell and closes the comm with
+# `{"inserted": true}`. Without a listener (no extension, another front end) Jupyter closes the comm, or it
+# stays open; the user then copies the code. The code is never run.
 
 TARGET: Final = "mcp-jupyter.insert"
-"""As in `labextension/src/tokens.ts`."""
+"""The same as in `labextension/src/tokens.ts`."""
 
 
 class Inserter:
-    """Asks for one insertion at a time. Main thread only.
+    """Requests one insertion at a time. Main thread only.
 
     Parameters
     ----------
     inserted : function
-        Called once the cell is there.
+        Called when the cell has been inserted.
     """
 
     def __init__(self, inserted: Callable[[], None]) -> None:
@@ -190,14 +190,14 @@ class Inserter:
         self._comm: Any = None
 
     def insert(self, code: str) -> None:
-        """Ask for a cell with this code."""
+        """Request a cell with this code."""
         self.close()
         comm = create_comm(target_name=TARGET, data={"code": code})
         comm.on_close(lambda message: self._closed(comm, message))
         self._comm = comm
 
     def close(self) -> None:
-        """Wait for no answer any more."""
+        """Stop waiting for an answer."""
         comm, self._comm = self._comm, None
         if comm is not None:
             comm.close()
@@ -213,30 +213,28 @@ class Inserter:
 
 # -- items ---------------------------------------------------------------------------------------
 #
-# What a server offers, as things to choose, fill in and ask for. Draws nothing.
-#
-# Tools, resources and prompts differ here, and nowhere above.
+# Tools, resources and prompts as items to choose, fill in and request; the panes treat them alike.
 
 
 @dataclass(frozen=True)
 class Item:
-    """One tool, resource or prompt. Its texts are the server's own, still to be made inert.
+    """One tool, resource or prompt. Its texts are the server's and not yet escaped.
 
     Attributes
     ----------
     key : str
-        By which it is found again in a new list.
+        Identifies the item when the list is read again.
     name, title, about : str
     schema : mapping
-        Of what has to be filled in.
+        The schema of the values to fill in.
     start : function
-        Given what was filled in, asks the server.
+        Starts the request, given the entered values.
     code : function
-        Given the same, the Python that asks.
+        Returns the Python code of the request, given the entered values.
     changes : sequence of str
-        How it differs from what it was when the connection was made; it is not asked for until `accept`.
+        How the definition changed since the connection was made; requests are refused until `accept`.
     accept : function
-        Takes it for what it is now.
+        Accepts the present definition.
     """
 
     key: str
@@ -251,7 +249,7 @@ class Item:
 
 
 def tools_of(server: ConnectedServer) -> list[Item]:
-    """The tools as items."""
+    """Return the tools as items."""
     names = list(server.definitions)
     return [_tool(server, names, tool) for tool in server.definitions.values()]
 
@@ -271,7 +269,7 @@ def _tool(server: ConnectedServer, names: list[str], tool: types.Tool) -> Item:
 
 
 def resources_of(server: ConnectedServer) -> list[Item]:
-    """The resources, and the templates of more, as items."""
+    """Return the resources and resource templates as items."""
     return [
         *(_resource(server, resource) for resource in server.resources),
         *(_template(server, template) for template in server.templates),
@@ -295,7 +293,7 @@ def _template(server: ConnectedServer, template: types.ResourceTemplate) -> Item
         known = UriTemplate(template.uriTemplate)
         schema = _texts([(name, "") for name in known.variables], known.required)
         expand: Callable[[Mapping[str, Any]], str] = known.expand
-    except UriTemplateError:  # one that we cannot fill in: the person can
+    except UriTemplateError:  # a template that we cannot fill in: the user enters the whole URI
         schema = _texts([("uri", f"as in {template.uriTemplate}")], ("uri",))
 
         def expand(arguments: Mapping[str, Any]) -> str:
@@ -317,7 +315,7 @@ def _with_kind(uri: str, kind: str | None) -> str:
 
 
 def prompts_of(server: ConnectedServer) -> list[Item]:
-    """The prompts as items."""
+    """Return the prompts as items."""
     return [_prompt(server, prompt) for prompt in server.prompts]
 
 
@@ -338,7 +336,7 @@ def _prompt(server: ConnectedServer, prompt: types.Prompt) -> Item:
 
 
 def _texts(fields: list[tuple[str, str]], required: Any) -> dict[str, Any]:
-    """The schema of some texts to fill in."""
+    """Return a schema with these text fields."""
     return {
         "type": "object",
         "properties": {name: {"type": "string", "description": about} for name, about in fields},

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What the panes are made of: text that is only text, buttons, boxes that wrap, and closing all of it.
+"""Building blocks of the panes: escaped text, buttons, boxes that wrap, and closing of widgets.
 
-The one place that knows how JupyterLab's theme is asked for colours. Knows no server.
+Foreign text is escaped here, and colours come from JupyterLab's theme.
 """
 
 from __future__ import annotations
@@ -47,21 +47,21 @@ _BLOCK: Final = "line-height:1.45;overflow-wrap:anywhere"
 
 
 def text(value: str = "", **layout: Any) -> Any:
-    """A widget for HTML that the functions below made."""
+    """Make a widget for HTML from the functions below."""
     widget = widgets.HTML(layout={"width": "auto", "margin": "0 2px", **layout})
     show(widget, value)
     return widget
 
 
 def show(widget: Any, value: str) -> None:
-    """Put HTML into such a widget; without any it takes no room."""
+    """Put HTML into such a widget; an empty one takes no room."""
     if widget.value != value:
         widget.value = value
     widget.layout.display = None if value else "none"
 
 
 def heading(title: str, detail: str = "", sign: str = "", good: bool = True) -> str:
-    """A heading of foreign text, and beside it, after a sign in colour, less of a heading."""
+    """Return a heading of foreign text, and beside it a detail after a coloured sign."""
     more = f'<span style="{_QUIET}">{inert(safe_line(detail))}</span>' if detail else ""
     mark = f'<span aria-hidden="true" style="{_GOOD if good else _BAD}">{html.escape(sign)}</span>'
     return (
@@ -71,22 +71,22 @@ def heading(title: str, detail: str = "", sign: str = "", good: bool = True) -> 
 
 
 def said(value: str) -> str:
-    """Foreign text of several lines."""
+    """Return foreign text of several lines."""
     return f'<div style="{_BLOCK}">{inert(value)}</div>' if value.strip() else ""
 
 
 def muted(value: str) -> str:
-    """What is said in passing."""
+    """Return a less prominent text."""
     return f'<div style="{_BLOCK};{_QUIET}">{inert(value)}</div>' if value else ""
 
 
 def status(value: str) -> str:
-    """What a screen reader says when it appears."""
+    """Return a text that a screen reader announces when it appears."""
     return f'<div role="status" style="{_BLOCK};{_QUIET}">{inert(value)}</div>'
 
 
 def failure(value: str, detail: str = "") -> str:
-    """What went wrong: in words, by a sign, and in the theme's colour."""
+    """Return an error in words, with a sign and the theme's colour."""
     more = f'<div style="margin-top:2px">{inert(detail)}</div>' if detail else ""
     line = inert(safe_line(value, MAX_MESSAGE_CHARS))
     return f'<div role="alert" style="{_BLOCK}"><strong style="{_BAD}">⚠ {line}</strong>{more}</div>'
@@ -99,17 +99,17 @@ _LABELLED: Final = {
     "grid_template_columns": "minmax(0, 1fr)",
     "align_items": "stretch",
 }
-"""Of a widget whose label stands above it."""
+"""Layout of a widget with its label above it."""
 
 
 def labelled(kind: Any, label: str, **traits: Any) -> Any:
-    """A widget with a label of our own above it, which is its name to a screen reader too."""
+    """Make a widget with a label of our own above it, which is also its name for screen readers."""
     layout = {**_LABELLED, **traits.pop("layout", {})}
     return kind(description=label, style={"description_width": "fit-content"}, layout=layout, **traits)
 
 
 def button(label: str, about: str, pressed: Callable[[], None], *, primary: bool = False) -> Any:
-    """A button; what it does in full is its tooltip, which screen readers read too."""
+    """Make a button; its tooltip describes it in full, also for screen readers."""
     made = widgets.Button(
         description=label,
         tooltip=about,
@@ -121,12 +121,12 @@ def button(label: str, about: str, pressed: Callable[[], None], *, primary: bool
 
 
 def announced(value: str) -> str:
-    """HTML that a screen reader says at once when it appears."""
+    """Return HTML that a screen reader announces at once when it appears."""
     return f'<div role="alert">{value}</div>'
 
 
 def framed(widget: Any) -> Any:
-    """Mark the whole of what a person works in: plain keys are then its own, not the notebook's commands.
+    """Mark a widget in which the user works, so that plain keys are not taken for the notebook's commands.
 
     See `labextension/src/keys.ts`; without our extension a key may be taken for a command.
     """
@@ -135,13 +135,13 @@ def framed(widget: Any) -> Any:
 
 
 def row(*children: Any, **layout: Any) -> Any:
-    """Widgets side by side; in a narrow window below each other."""
+    """Place widgets side by side; in a narrow window they wrap."""
     wrap = {"flex_flow": "row wrap", "align_items": "center", "overflow": "visible"}
     return widgets.HBox(children, layout={**WIDE, **wrap, **layout})
 
 
 def close_all(widget: Any) -> None:
-    """Close a widget and all within: each is a model of its own in the front end, and in the kernel."""
+    """Close a widget and its children: each is a model of its own in the front end and in the kernel."""
     for child in getattr(widget, "children", ()):
         close_all(child)
     for name in ("layout", "style"):
@@ -152,35 +152,35 @@ def close_all(widget: Any) -> None:
 
 # -- code ----------------------------------------------------------------------------------------
 #
-# A request as the Python that makes it: `weather.tools.forecast(city='Paris')`. Pure.
+# The Python code of a request: `weather.tools.forecast(city='Paris')`. Pure.
 #
-# Everything foreign in it is a literal that `repr` made, so it runs nothing and hides nothing; what is secret
-# is left as `...`, for the person to fill in.
+# Foreign values become literals by `repr`, so that they cannot run or hide anything. Secrets become `...`,
+# for the user to fill in.
 
 MAX_LINE_CHARS: Final = 88
-"""Of a call on one line; a longer one gets a line for each argument."""
+"""Characters of a call on one line; a longer call has one line per argument."""
 
 MAX_DEPTH: Final = 40
-"""Values within each other; deeper ones are left as `...`."""
+"""Nested values; deeper ones become `...`."""
 
 
 def call_code(
     alias: str, name: str, names: Iterable[str], arguments: Mapping[str, Any], schema: Mapping[str, Any]
 ) -> str:
-    """A tool's call.
+    """Return the code of a tool call.
 
     Parameters
     ----------
     alias : str
-        What the server is called.
+        The server's name in the notebook.
     name : str
-        The tool's.
+        The tool's name.
     names : iterable of str
-        Those of all tools of the server: they decide what the attribute is.
+        The names of all tools of the server, which decide on the attribute's name.
     arguments : mapping
         JSON values.
     schema : mapping
-        Of the arguments: says which are secret.
+        The schema of the arguments, which says which ones are secret.
     """
     attribute = {own: attribute for attribute, own in attribute_names(names).items()}.get(name)
     where = f"{alias}.tools[{name!r}]" if attribute is None else f"{alias}.tools.{attribute}"
@@ -188,12 +188,12 @@ def call_code(
 
 
 def prompt_code(alias: str, name: str, arguments: Mapping[str, Any]) -> str:
-    """A prompt's."""
+    """Return the code that gets a prompt."""
     return _call(f"{alias}.prompt", [repr(name)], _literals(arguments, {}))
 
 
 def read_code(alias: str, uri: str) -> str:
-    """A resource's."""
+    """Return the code that reads a resource."""
     return _call(f"{alias}.read", [repr(uri)], {})
 
 
@@ -214,7 +214,7 @@ def _literals(arguments: Mapping[str, Any], schema: Mapping[str, Any]) -> dict[s
 
 
 def _literal(value: Any, parts: Sequence[Schema], root: Schema, depth: int = 0) -> str:
-    """A JSON value as Python; a secret, as its schema says, is left as `...`.
+    """Return a JSON value as Python code; a value that is secret by its schema becomes `...`.
 
     Parameters
     ----------

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The panel of a connected server: its state, what it asks, and a pane each for what it has.
+"""The panel of a connected server: its state, its questions, and a pane for each kind of item.
 
-Owns which pane hears of which change, and when the panel takes the server's questions. A server has one
-panel, however often it is displayed: all its views show the same, and a cell that is run again brings back
-what was typed. Main thread only, but for `_take`.
+The panel passes the server's events to the panes and takes the server's questions while it is displayed. A
+server has one panel: all displays show the same one, so running a cell again brings back what was entered.
+Main thread only, except `_take`.
 """
 
 from __future__ import annotations
@@ -32,14 +32,14 @@ _LOG: Final = 3
 
 
 def panel_of(server: ConnectedServer) -> Any:
-    """The panel of a server, a widget; made when it is first wanted."""
+    """Return the panel of a server, a widget; made at the first call."""
     if server.panel is None or server.panel.is_closed:
         server.panel = Panel(server)
     return server.panel
 
 
 class Panel(widgets.VBox):  # type: ignore[misc]
-    """What a person sees of a connected server.
+    """The view of a connected server.
 
     Parameters
     ----------
@@ -65,7 +65,7 @@ class Panel(widgets.VBox):  # type: ignore[misc]
         self._tabs.titles = ("Tools", "Resources", "Prompts", "Log")
         self._tabs.observe(self._chosen, "selected_index")
         head = widgets.VBox([self._title, self._trouble, self._notice], layout={**WIDE, **_HEAD})
-        # Views are counted only where the count begins with a number.
+        # Front ends count views only if the count starts as a number.
         super().__init__([head, self._asked, self._tabs], layout=_FRAME, _view_count=0)
         framed(self).add_class("mcp-jupyter-panel")
         self.observe(lambda _: self._take_or_leave(), "_view_count")
@@ -75,11 +75,11 @@ class Panel(widgets.VBox):  # type: ignore[misc]
 
     @property
     def is_closed(self) -> bool:
-        """Whether it can be displayed no more."""
+        """Whether the panel has been closed and cannot be displayed."""
         return self.comm is None
 
     def close(self) -> None:
-        """Close all widgets, and hear of the server no more. Requests under way in it are cancelled."""
+        """Close all widgets and stop listening to the server. Requests that it started are cancelled."""
         if self.is_closed:
             return
         self._server.remove_listener(self._heard)
@@ -94,10 +94,10 @@ class Panel(widgets.VBox):  # type: ignore[misc]
         self._take_or_leave()
 
     def __repr__(self) -> str:
-        """What a page shows that has no widgets; the same from run to run."""
+        """Return the text for pages without widgets; the same from run to run."""
         return repr(self._server)
 
-    # -- what happens at the server ------------------------------------------------------------------
+    # -- events of the server --------------------------------------------------------------------------
 
     def _heard(self, event: Event) -> None:
         _HEARD[event](self)
@@ -135,10 +135,10 @@ class Panel(widgets.VBox):  # type: ignore[misc]
             pane.look()
         self._log.refresh()
 
-    # -- what the server asks --------------------------------------------------------------------------
+    # -- questions of the server -----------------------------------------------------------------------
 
     def _take_or_leave(self) -> None:
-        """Take the server's questions while somebody can see this."""
+        """Take the server's questions while the panel is displayed and the server is open."""
         wanted = self._server.is_open and not self.is_closed and bool(self._view_count)
         if wanted and not self._takes:
             self._server.questions.add_taker(self._take)
@@ -147,7 +147,7 @@ class Panel(widgets.VBox):  # type: ignore[misc]
         self._takes = wanted
 
     def _take(self, item: Question | Notice) -> None:
-        """On the background loop's thread. Questions that wait are drawn in any case."""
+        """Show a notice; runs on the background loop's thread. Pending questions are drawn by their event."""
         if isinstance(item, Notice) and not self._loop.is_closed():
             self._loop.call_soon_threadsafe(self._show_notice, item.thing)
 
@@ -168,7 +168,7 @@ class Panel(widgets.VBox):  # type: ignore[misc]
         self._asked.layout.display = None if self._questions else "none"
         for form in gone:
             form.close()
-        if any(form.was_used for form in gone):  # the button that had the keyboard's focus is gone
+        if any(form.was_used for form in gone):  # the button that had the focus is gone
             self._focus()
 
     def _focus(self) -> None:

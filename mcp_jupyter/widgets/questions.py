@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""A server's question as a form: what it says, fields or a place to write, and always two ways to say no.
+"""A server's question as a form: its message, the fields or a text box, and buttons to decline and to cancel.
 
-Owns the words around a question and which addresses become links. Main thread only, but for the news that a
-question was settled elsewhere, which is handed over.
+This module also decides which addresses become links. Main thread only, except that a question may be settled
+on any thread; the form is then updated on the main thread.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ _MESSAGE: Final = {"max_height": "240px", "overflow": "auto", "margin": "4px 2px
 
 
 class QuestionForm:
-    """A form for one question; it goes inert once the question is settled, wherever that happens.
+    """A form for one question; it becomes inert once the question is settled anywhere.
 
     Parameters
     ----------
@@ -83,11 +83,11 @@ class QuestionForm:
 
     @property
     def was_used(self) -> bool:
-        """Whether the person settled the question here."""
+        """Whether the user settled the question in this form."""
         return bool(self._own_words)
 
     def close(self) -> None:
-        """Close all. The question itself stays as it is."""
+        """Close all widgets. The question itself does not change."""
         if self._form is not None:
             self._form.close()
         close_all(self.widget)
@@ -127,13 +127,13 @@ class QuestionForm:
 
         return answer, "Send", accept, "Send this answer to the server"
 
-    # -- what the person does ------------------------------------------------------------------------
+    # -- buttons -------------------------------------------------------------------------------------
 
     def _accepted(self) -> None:
         self._own_words = "You answered."
         try:
             self._accept()
-        except FormError:  # the fields say so themselves
+        except FormError:  # the fields show the details
             self._own_words = ""
             show(self._problem, failure("Something is missing or does not fit."))
         except ValueError as exc:
@@ -149,9 +149,9 @@ class QuestionForm:
         self._question.cancel()
 
     def _settled(self) -> None:
-        """Say how it ended, and let nothing be entered any more."""
+        """Show the outcome, and hide the fields and buttons."""
         if self._outcome.comm is None:
-            return  # closed meanwhile
+            return  # closed in the meantime
         show(self._problem, "")
         show(self._outcome, status(self._own_words or "This question is no longer asked."))
         self._buttons.layout.display = "none"
@@ -171,7 +171,7 @@ _ASKS: Final = {
 
 
 def _hand_over(loop: asyncio.AbstractEventLoop, function: Callable[[], None]) -> None:
-    """Have it called on the main thread; from any thread."""
+    """Call a function on the main thread, from any thread."""
     if not loop.is_closed():
         loop.call_soon_threadsafe(function)
 
@@ -179,15 +179,15 @@ def _hand_over(loop: asyncio.AbstractEventLoop, function: Callable[[], None]) ->
 # -- addresses -------------------------------------------------------------------------------------------
 
 _PLAIN: Final = re.compile(r"[A-Za-z0-9\-._~:/?#\[\]@!$&'()*+,;=%]+")
-"""What a URL may consist of (RFC 3986). Browsers read a backslash as a slash, so that is not among them."""
+"""Characters of a URL (RFC 3986). A backslash is excluded, because browsers read it as a slash."""
 
 
 def link_host(url: str) -> str | None:
-    """The host that a link to `url` leads to; None when there should be no link.
+    """Return the host that a link to `url` leads to; None when the address must not become a link.
 
-    Only https, and http to this machine; nothing before the host that could be taken for it.
+    Allowed are https, and http to this machine. User information is refused: it could be taken for the host.
     """
-    from ..client.auth.metadata import is_loopback  # it brings what signs in, which few panels need
+    from ..client.auth.metadata import is_loopback  # imports the sign-in code, which few panels need
 
     if not _PLAIN.fullmatch(url):
         return None

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""One request as a person sees it: the button that starts it, its progress, the way to stop it, its end.
+"""A running request in a pane: its start button, progress, cancel button and result.
 
-Owns what is drawn of a `Call`. Knows neither forms nor servers. Main thread only.
+`Underway` draws a `Call`, and `LogPane` the connection's log. Main thread only.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ __all__ = [
 
 
 LOOK_SECONDS: Final = 0.5
-"""How often progress and elapsed time are drawn while a call runs, however often a server reports."""
+"""Seconds between two updates of progress and elapsed time, however often a server reports."""
 
 _FAILURE: Final = {"max_height": "240px", "overflow": "auto", "margin": "2px 2px 6px 2px"}
 _RESULT: Final = {
@@ -44,21 +44,20 @@ _BAR: Final = "width:160px;height:8px;vertical-align:middle;accent-color:var(--j
 
 
 class Underway:
-    """A request that a person starts, one at a time.
+    """A request that the user starts, one at a time.
 
     Parameters
     ----------
     verb : str
-        What the button says.
+        The text of the button.
     start : function
-        Starts it. What keeps it from starting is a `FormError`, another `ValueError` or an
-        `McpJupyterError`.
+        Starts the request. Raises `FormError`, another `ValueError` or `McpJupyterError` if it cannot.
     ended : function
-        Told of the call that ended.
+        Called with the call that has ended.
     extra : sequence of widgets
-        Buttons beside ours.
+        Further buttons.
     whose : function, optional
-        Gives the name of what was asked for, where something else is shown above by now, else "".
+        Returns the name of the requested item if another one is shown now, else "".
 
     Attributes
     ----------
@@ -113,12 +112,12 @@ class Underway:
             self._look()
 
     def look(self) -> None:
-        """Look whether the request has ended; its progress is drawn in its own time."""
+        """Check whether the request has ended; progress is drawn by a timer."""
         if self._call is not None and self._call.done():
             self._end(self._call)
 
     def forget(self) -> None:
-        """Show no result and no outcome any more."""
+        """Clear the result and the outcome."""
         show(self._note, "")
         show(self._failure, "")
         show(self._bar, "")
@@ -126,7 +125,7 @@ class Underway:
         self._result.layout.display = "none"
 
     def set_open(self, is_open: bool) -> None:
-        """Say whether anything can be started."""
+        """Set whether requests can be started."""
         self._is_open = is_open
         self._enable()
 
@@ -135,7 +134,7 @@ class Underway:
         self.button.focus()
 
     def close(self) -> None:
-        """Close all; a request under way is cancelled, for nobody will see its end."""
+        """Close all widgets and cancel a running request, as its result cannot be shown any more."""
         self._stop_timer()
         if self._call is not None:
             self._call.cancel()
@@ -150,13 +149,13 @@ class Underway:
 
     def _enable(self) -> None:
         running = self._call is not None
-        self.button.disabled = not self._is_open  # not while it runs: it would lose the keyboard's focus
+        self.button.disabled = not self._is_open  # enabled while it runs, to keep the keyboard's focus
         self.button.button_style = "" if running else "primary"
         self.cancel_button.disabled = not running
         self.cancel_button.layout.display = None if running else "none"
 
     def _look(self) -> None:
-        """Draw how far it is, and look again."""
+        """Draw the progress, and schedule the next update."""
         self._timer = None
         call = self._call
         if call is None:
@@ -188,7 +187,7 @@ class Underway:
             show(self._note, status(f"✓ {_named(self._whose(), outcome_of(call))}"))
         elif isinstance(error, CallCancelled):
             show(self._note, status(_named(self._whose(), outcome_of(call))))
-            self.focus()  # "Cancel", which had it, is gone
+            self.focus()  # "Cancel" had the focus and is hidden now
         else:
             self._fail(_named(self._whose(), outcome_of(call)), str(error) or type(error).__name__)
         self._ended(call)
@@ -205,7 +204,7 @@ class Underway:
 
 
 def outcome_of(call: Call) -> str:
-    """How a call ended, and after how long."""
+    """Return how a call ended and how long it took."""
     if call.error is None:
         return f"Done after {call.seconds:.1f} s"
     if isinstance(call.error, CallCancelled):
@@ -214,7 +213,7 @@ def outcome_of(call: Call) -> str:
 
 
 def _bar_html(progress: Progress | None) -> str:
-    """A bar; where no end is known it moves without saying how far it is, and so it tells a screen reader."""
+    """Return a progress bar; without a total it is indeterminate, also for screen readers."""
     fraction = None if progress is None else progress.fraction
     value = "" if fraction is None else f' value="{fraction:.3f}"'
     return f'<progress aria-label="Progress" max="1"{value} style="{_BAR}"></progress>'
@@ -238,13 +237,13 @@ def _running_html(call: Call, whose: str) -> str:
 
 # -- log pane ------------------------------------------------------------------------------------
 #
-# The log of a connection, the newest line first. Main thread only.
+# The log of a connection, newest line first. Main thread only.
 
 MAX_SHOWN: Final = 200
-"""Lines that are shown; the book keeps some more."""
+"""Lines that are shown; `LogBook` keeps more."""
 
 DRAW_SECONDS: Final = 0.5
-"""How often it is drawn at most: a server that floods the log must not flood the page."""
+"""Seconds between two updates at least: a server that floods the log must not flood the page."""
 
 _TROUBLE: Final = frozenset({"warning", "error", "critical", "alert", "emergency"})
 _ALL: Final = "everything"
@@ -263,7 +262,7 @@ _KIND: Final = "color:var(--jp-ui-font-color2,#616161)"
 
 
 class LogPane:
-    """Shows a `LogBook` while it is looked at.
+    """Shows a `LogBook` while its tab is open.
 
     Attributes
     ----------
@@ -288,18 +287,18 @@ class LogPane:
         self.widget = widgets.VBox([row(self._choice, order), self._lines], layout=WIDE)
 
     def set_seen(self, is_seen: bool) -> None:
-        """Say whether anybody looks."""
+        """Set whether the log's tab is open."""
         self._is_seen = is_seen
         if is_seen:
             self._draw()
 
     def refresh(self) -> None:
-        """Show new lines, soon."""
+        """Show new lines within `DRAW_SECONDS`, if the tab is open."""
         if self._is_seen and self._timer is None:
             self._timer = asyncio.get_running_loop().call_later(DRAW_SECONDS, self._draw)
 
     def close(self) -> None:
-        """Close all."""
+        """Close all widgets."""
         if self._timer is not None:
             self._timer.cancel()
         close_all(self.widget)

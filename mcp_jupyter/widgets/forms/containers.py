@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Entries made of entries: objects, lists, alternatives. Pure; a `Maker` makes what is within, when needed.
+"""Entries made of other entries: objects, lists and alternatives. Pure, but for the widgets that choose.
 
-Made when needed, because a schema may contain itself: only what is entered is ever built.
+A `Maker` makes inner entries when they are needed. A schema may contain itself, so only what is entered is
+built.
 """
 
 from __future__ import annotations
@@ -29,30 +30,30 @@ __all__ = [
 
 
 MAX_ROWS: Final = 100
-"""In one list: more are read and mended more easily as JSON."""
+"""Rows of one list: longer lists are easier to read and edit as JSON."""
 
 MAX_FIRST_ROWS: Final = 5
-"""Rows a list begins with because its schema wants them."""
+"""Rows with which a list starts if its schema requires items."""
 
 MAX_TRIES: Final = 3
-"""Alternatives that fit a value and are tried: each may hold alternatives again, which multiplies."""
+"""Alternatives that fit a value and are tried: each may hold alternatives again, so the work multiplies."""
 
 
 class Maker(Protocol):
-    """Makes the entries within one entry; knows how deep that is, and how many fields there are."""
+    """Makes the inner entries of one entry; knows their depth and the form's number of fields."""
 
     def make(self, schema: Any, label: str, required: bool) -> Entry:
-        """Make an entry for a schema; it is then started, cleared or set, before the next is made."""
+        """Make an entry for a schema; it is started, cleared or set before the next one is made."""
 
     def has_room(self, fields: int) -> bool:
-        """Whether the form may have so many fields more."""
+        """Return whether the form may have this many more fields."""
 
     def drop(self, entry: Entry) -> None:
-        """Note that an entry is no more part of the form."""
+        """Note that an entry is no longer part of the form."""
 
 
 class GroupEntry(Entry):
-    """An entry made of others."""
+    """An entry made of other entries."""
 
     always_raw = False
 
@@ -61,7 +62,7 @@ class GroupEntry(Entry):
         self._maker = maker
 
     def give(self, presence: Presence) -> None:
-        """Say whether there is a value; one that is now given begins as the schema says."""
+        """Set whether there is a value; a new one starts as the schema says."""
         if presence is not self.presence:
             self._reset(presence)
             if presence is Presence.GIVEN:
@@ -83,10 +84,10 @@ class GroupEntry(Entry):
             self._fill(Entry.clear)
 
     def _fill(self, begin: Callable[[Entry], None]) -> None:
-        """Make what is always within, and begin it."""
+        """Make the parts that are always present, and start each with `begin`."""
 
     def _let_go(self) -> None:
-        """Forget what is within."""
+        """Drop the inner entries."""
         raise NotImplementedError
 
     def _read(self, path: Path, problems: list[Problem]) -> Any:
@@ -102,21 +103,21 @@ class GroupEntry(Entry):
 
 @dataclass
 class Row:
-    """A property whose name is entered, too."""
+    """A property whose name is entered as well as its value."""
 
     key: str
     entry: Entry
 
 
 class ObjectEntry(GroupEntry):
-    """An object: its properties, and rows of name and value for others.
+    """An object: its properties, and rows of name and value for additional ones.
 
     Parameters
     ----------
     others : Any
-        The schema of properties without one of their own; False where there are none.
+        The schema of additional properties; False if they are not allowed.
     may_add : bool
-        Whether a person is offered to add such properties; a value that has some shows them in any case.
+        Whether the user can add such properties; those in a value are shown in any case.
     """
 
     def __init__(self, about: About, rules: Rules, maker: Maker, others: Any, may_add: bool) -> None:
@@ -132,7 +133,7 @@ class ObjectEntry(GroupEntry):
         yield from ((row.key, row.entry) for row in self.rows)
 
     def add(self) -> Row:
-        """Add a property, still without a name."""
+        """Add a property without a name."""
         row = self._new_row("")
         row.entry.start()
         return row
@@ -143,7 +144,7 @@ class ObjectEntry(GroupEntry):
         return row
 
     def can_add(self) -> bool:
-        """Whether there may be one more."""
+        """Return whether one more property may be added."""
         return self.may_add and len(self.rows) < MAX_ROWS and self._maker.has_room(1)
 
     def remove(self, row: Row) -> None:
@@ -172,6 +173,7 @@ class ObjectEntry(GroupEntry):
         if not isinstance(value, dict):
             return False
         others = [name for name in value if name not in self._properties]
+        # No row can hold a property that is not allowed, has an empty name or exceeds the limit.
         if others and (self._others is False or "" in others or not self._has_room(len(others))):
             return False
         for name in self._properties:
@@ -200,7 +202,7 @@ class ObjectEntry(GroupEntry):
 
 
 class ListEntry(GroupEntry):
-    """A list of entries for the same schema, which can be added, removed and moved."""
+    """A list of entries with one schema, which can be added, removed and moved."""
 
     def __init__(self, about: About, rules: Rules, maker: Maker) -> None:
         super().__init__(about, rules, maker)
@@ -222,7 +224,7 @@ class ListEntry(GroupEntry):
         return self.items[-1]
 
     def can_add(self) -> bool:
-        """Whether there may be one more."""
+        """Return whether one more item may be added."""
         return len(self.items) < MAX_ROWS and self._maker.has_room(1)
 
     def remove(self, entry: Entry) -> None:
@@ -231,7 +233,7 @@ class ListEntry(GroupEntry):
         self._maker.drop(entry)
 
     def move(self, entry: Entry, by: int) -> None:
-        """Move an item up (-1) or down (1), where there is a place."""
+        """Move an item up (-1) or down (1), if it is not at that end already."""
         index = self.items.index(entry)
         if 0 <= index + by < len(self.items):
             self.items.insert(index + by, self.items.pop(index))
@@ -264,7 +266,7 @@ class VariantEntry(GroupEntry):
     Parameters
     ----------
     options : sequence of (str, Any)
-        What is shown for a schema, and the schema.
+        The label and the schema of each alternative.
     """
 
     def __init__(self, about: About, rules: Rules, maker: Maker, options: Sequence[tuple[str, Any]]) -> None:
@@ -279,7 +281,7 @@ class VariantEntry(GroupEntry):
             yield "", self.entry
 
     def choose(self, index: int | None, without: Presence = Presence.LEFT_OUT) -> None:
-        """Choose a schema, and begin with it anew; or none: then the field is left out or null."""
+        """Choose a schema and start its entry; with None, the field is left out or null."""
         self._reset(without if index is None else Presence.GIVEN)
         if index is not None:
             self._new_entry(index).start()
@@ -290,17 +292,17 @@ class VariantEntry(GroupEntry):
         return self.entry
 
     def _begin(self) -> None:
-        """Nothing is chosen to begin with."""
+        """Choose nothing at the start."""
 
     def _begin_empty(self) -> None:
-        """Nothing is chosen when it is empty."""
+        """Choose nothing when the entry is cleared."""
 
     def _let_go(self) -> None:
         self.chosen = self.entry = None
 
     def _take(self, value: Any) -> bool:
         fitting = [index for index, (_, schema) in enumerate(self.options) if self.rules.fits(schema, value)]
-        # Formats are no part of whether a value fits, but of what a field takes.
+        # `fits` ignores formats, but a field checks them.
         for index in fitting[:MAX_TRIES]:
             problems: list[Problem] = []
             self._new_entry(index).set(value)
@@ -319,28 +321,28 @@ class VariantEntry(GroupEntry):
 
 # -- choosers ------------------------------------------------------------------------------------
 #
-# How one thing of several is chosen, with the mouse or with the keyboard. Knows no entry.
+# Widgets to choose one of several things, with the mouse or the keyboard.
 #
-# Of the kernel's main thread. There is no drop-down list here: JupyterLab takes the keys pressed in one for
-# commands on cells (`a` inserts a cell, the arrows go to the next). Texts and checkboxes keep theirs.
+# Main thread only. There is no drop-down list, because JupyterLab takes keys pressed in one for commands on
+# cells (`a` inserts a cell, the arrows go to the next). Texts and checkboxes keep their keys.
 
 T = TypeVar("T")
 
 MAX_LISTED: Final = 8
-"""Choices that are named below the field, too."""
+"""Choices that are also listed below the field."""
 
 
 class Picker(Generic[T]):
-    """A text that is completed to one of several things; its beginning is enough.
+    """A text box that completes to one of several things; the beginning of a text is enough.
 
     Parameters
     ----------
     choices : sequence of (str, T)
-        The server's text for each thing.
+        The text of each thing, which may come from the server.
     picked : callable
-        Called with the thing that was chosen, or None when the text was emptied.
+        Called with the chosen thing, or None when the text was emptied.
     missed : callable
-        Called with a text that is none of them.
+        Called with a text that matches none of them.
     """
 
     def __init__(
@@ -363,13 +365,13 @@ class Picker(Generic[T]):
 
     @property
     def hint(self) -> str:
-        """What there is to choose."""
+        """The possible choices."""
         texts = list(self._choices)
         more = f" and {len(texts) - MAX_LISTED} more" if len(texts) > MAX_LISTED else ""
         return f"one of: {', '.join(texts[:MAX_LISTED])}{more}"
 
     def show(self, chosen: T | None) -> None:
-        """Show what is chosen."""
+        """Show the present choice."""
         text = next((text for text, thing in self._choices.items() if thing == chosen), "")
         self.box.unobserve(self._written, "value")
         self.box.value = text
@@ -388,7 +390,7 @@ class Picker(Generic[T]):
         self._picked(self._choices[found])
 
     def _find(self, text: str) -> str | None:
-        """The choice with a text, or the only one that begins with it, in capitals or not."""
+        """Return the choice with this text, or the only one that begins with it, ignoring case."""
         if text in self._choices:
             return text
         begun = [choice for choice in self._choices if choice.casefold().startswith(text.casefold())]
@@ -396,16 +398,16 @@ class Picker(Generic[T]):
 
 
 class Marks(Generic[T]):
-    """Checkboxes of which one at most is ticked.
+    """Checkboxes of which at most one is ticked.
 
     Parameters
     ----------
     choices : sequence of (str, T)
-        What a tick means.
+        The text and the meaning of each checkbox.
     resting : T
-        What no tick means.
+        The meaning of no tick.
     chosen : callable
-        Called with what was chosen.
+        Called with the new meaning.
     """
 
     def __init__(
@@ -421,7 +423,7 @@ class Marks(Generic[T]):
         self._observe()
 
     def show(self, chosen: T) -> None:
-        """Show what is chosen."""
+        """Show the present choice."""
         for box in self.boxes:
             box.unobserve_all("value")
         for box, thing in zip(self.boxes, self._things, strict=True):
@@ -439,7 +441,7 @@ class Marks(Generic[T]):
 
 
 def _told_apart(texts: Sequence[str]) -> list[str]:
-    """Texts with a number where there are several of one."""
+    """Return the texts, with a number after repeated ones."""
     apart: dict[str, None] = {}
     for text in texts:
         number, told = 1, text

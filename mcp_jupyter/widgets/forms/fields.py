@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What was entered in one field, as a value and back. Pure: knows no widget, and no schema but its own.
+"""The entries of a form's fields: convert what was entered to a value and back.
 
-A field is left out, null, or given. A text that is empty may mean any of the three, and `blank` says which.
-Each entry takes the values its kind of field can show; any other is kept as JSON text (`raw`), so that what
-was set is what is read.
+A field is left out, null, or given. An empty text may mean any of the three: `presence` says which. Each
+entry takes the values that its kind of field can show; others are kept as JSON text (`raw`), so that a value
+that was set is read back unchanged.
 """
 
 from __future__ import annotations
@@ -46,10 +46,10 @@ __all__ = [
 
 
 LEFT_OUT: Final = object()
-"""In place of a value: the field has none."""
+"""Used in place of the value of a field that has none."""
 
 MAX_JSON_LINE: Final = 60
-"""Characters of JSON shown on one line; more stands on a line each."""
+"""Characters of JSON on one line; longer JSON is indented over several lines."""
 
 
 class Presence(StrEnum):
@@ -62,16 +62,16 @@ class Presence(StrEnum):
 
 @dataclass(frozen=True)
 class About:
-    """What a field is, whatever is entered in it. Texts are the server's own, still to be made inert.
+    """The description of a field, whatever its value. Its texts are the server's and not yet escaped.
 
     Parameters
     ----------
     label, help : str
-        How it is called, and what it is for.
+        The field's name and description.
     schema : Any
-        What its values are checked against: as it stands in the whole.
+        The schema that values are checked against, as it stands in the whole one.
     plain : mapping
-        The same, read.
+        The same schema, with references and `allOf` resolved (see `Reader.plain`).
     """
 
     label: str
@@ -84,28 +84,28 @@ class About:
 
     @property
     def is_secret(self) -> bool:
-        """Whether what is entered must not be shown."""
+        """Whether the entered text must be hidden."""
         return is_secret(self.plain)
 
 
 class Entry:
-    """A field with what was entered. On its own it is the field of last resort: JSON text, validated.
+    """A field and its entered value. This base class is the fallback: JSON text, validated.
 
     Parameters
     ----------
     about : About
-        What it is.
+        The description of the field.
     rules : Rules
-        The checks of its form.
+        The checks of the form.
 
     Attributes
     ----------
     presence : Presence
-        Whether it has a value.
+        Whether the field has a value.
     raw : str or None
-        JSON text that stands for the value; None while the field itself shows it.
+        JSON text that stands for the value; None while the field itself shows the value.
     slip : str
-        What was written in place of a choice and is none.
+        Text that was entered in a choice and matches none of its options.
     """
 
     always_raw = True
@@ -120,7 +120,7 @@ class Entry:
     # -- values in ------------------------------------------------------------------------------
 
     def start(self) -> None:
-        """Begin as the schema says: with its default where that fits, else empty."""
+        """Start with the schema's default if that fits, else empty."""
         if self.about.default is not LEFT_OUT:
             self.set(self.about.default)
             problems: list[Problem] = []
@@ -140,7 +140,7 @@ class Entry:
             self.raw = _json_text(value)
 
     def clear(self) -> None:
-        """Empty it: left out, or where it may not be, as little as there can be."""
+        """Empty the field: leave it out, or set the smallest value if it may not be left out."""
         self._reset(Presence.LEFT_OUT)
         self._begin_empty()
 
@@ -158,7 +158,7 @@ class Entry:
     # -- values out -----------------------------------------------------------------------------
 
     def read(self, path: Path, problems: list[Problem]) -> Any:
-        """The value or `LEFT_OUT`; what is wrong with it is added to `problems`."""
+        """Return the value or `LEFT_OUT`; append to `problems` what is wrong with it."""
         if self.slip:
             self._wrong(path, f"there is no choice {self.slip!r}", problems)
             return LEFT_OUT
@@ -189,46 +189,46 @@ class Entry:
         problems.append(Problem(path, text, self))
 
     def _check(self, value: Any, path: Path, problems: list[Problem]) -> None:
-        """Add what does not fit the schema of the whole field."""
+        """Append what does not fit the schema of the whole field."""
         for line in self.rules.misfits(self.about.schema, value):
             where, _, text = line.removeprefix("$").partition(": ")
-            # jsonschema quotes the value, and with it what must not be shown.
+            # jsonschema's message quotes the value, which may hold a secret.
             text = "does not fit its schema" if self.holds_secret else text
             self._wrong(path, f"{where.removeprefix('.')}: {text}" if where else text, problems)
 
-    # -- what it consists of --------------------------------------------------------------------
+    # -- parts ----------------------------------------------------------------------------------
 
     @property
     def parts(self) -> Iterator[tuple[str | int, Entry]]:
-        """The entries within, each with its step of the path."""
+        """The inner entries, each with its step of the path."""
         return iter(())
 
     @property
     def size(self) -> int:
-        """Fields in all, itself among them."""
+        """The number of fields, including this one."""
         return 1 + sum(part.size for _, part in self.parts)
 
     @property
     def holds_secret(self) -> bool:
-        """Whether it is a secret, or one is within, or may be in its JSON text."""
+        """Whether the field or a part of it is a secret, or its JSON text may contain one."""
         if self.raw is not None and self.rules.has_secret:
             return True
         return self.about.is_secret or any(part.holds_secret for _, part in self.parts)
 
-    # -- what each kind of field says -----------------------------------------------------------
+    # -- for each kind of field -----------------------------------------------------------------
 
     def _forget(self) -> None:
-        """Let go of what was entered. Comes before each of the next three, once."""
+        """Drop the entered value. Called once before each of the next three methods."""
 
     def _begin(self) -> None:
-        """Enter what there is to begin with, without a default."""
+        """Set the value at the start, if there is no default."""
         self._begin_empty()
 
     def _begin_empty(self) -> None:
-        """Enter what has to be there even when nothing is."""
+        """Set the value that must exist even in an empty field."""
 
     def _take(self, value: Any) -> bool:
-        """Show a value as far as this kind of field can; tell whether it could."""
+        """Show a value; return whether this kind of field can show it."""
         return False
 
     def _read(self, path: Path, problems: list[Problem]) -> Any:
@@ -236,7 +236,7 @@ class Entry:
 
 
 class TextEntry(Entry):
-    """A text. While it is empty, `blank` says what that means."""
+    """A text. While it is empty, `presence` says what that means."""
 
     always_raw = False
     may_be_empty = True
@@ -247,7 +247,7 @@ class TextEntry(Entry):
 
     @property
     def blanks(self) -> list[Presence]:
-        """What an empty text can mean here."""
+        """The possible meanings of an empty text."""
         meanings = [Presence.LEFT_OUT]
         if self.may_be_empty:
             meanings.append(Presence.GIVEN)
@@ -256,12 +256,12 @@ class TextEntry(Entry):
         return meanings
 
     def write(self, text: str) -> None:
-        """Enter a text; an empty one is no longer given."""
+        """Enter a text; an empty one means that the field is left out."""
         self.text = text
         self.presence = Presence.GIVEN if text else Presence.LEFT_OUT
 
     def set_blank(self, meaning: Presence) -> None:
-        """Say what the empty text means; a text is given, whatever is said."""
+        """Set the meaning of an empty text; has no effect on other texts."""
         if not self.text:
             self.presence = meaning
 
@@ -284,13 +284,13 @@ class TextEntry(Entry):
 
 
 class NumberEntry(TextEntry):
-    """A number, as text: that has no bounds on its digits, and can be empty."""
+    """A number, as text, which has any number of digits and can be empty."""
 
     may_be_empty = False
 
     @property
     def whole(self) -> bool:
-        """Whether only integers fit."""
+        """Whether only integers are valid."""
         return self.about.plain.get("type") == "integer"
 
     def _take(self, value: Any) -> bool:
@@ -317,7 +317,7 @@ _NUMBER: Final = re.compile(r"([+-]?\d+)(\.\d*)?([eE][+-]?\d+)?|[+-]?\.\d+([eE][
 
 
 def _number(text: str) -> int | float | None:
-    """What a person writes for a number; None for anything else, infinity among it."""
+    """Return the number that a text means; None for any other text, including infinity."""
     match = _NUMBER.fullmatch(text.strip())
     if match is None:
         return None
@@ -325,7 +325,7 @@ def _number(text: str) -> int | float | None:
         if match[1] is not None and not match[2] and not match[3]:
             return int(match[1])
         value = float(match[0])
-    except ValueError:  # more digits than Python reads
+    except ValueError:  # more digits than Python converts
         return None
     return value if math.isfinite(value) else None
 
@@ -338,7 +338,7 @@ def _json_text(value: Any) -> str:
 
 
 def _is_encodable(text: str) -> bool:
-    """Whether a text can travel to the browser: half a character cannot."""
+    """Return whether a text can be sent to the browser: half of a surrogate pair cannot."""
     return not any("\ud800" <= char <= "\udfff" for char in text)
 
 
@@ -352,7 +352,7 @@ def _reason(exc: ValueError) -> str:
 
 # -- problems ------------------------------------------------------------------------------------
 #
-# What is wrong with what was entered, and where. Knows neither fields nor widgets.
+# The problems of a form's values, and their places.
 
 Path = tuple[str | int, ...]
 """Property names and indices, from the form down to a field."""
@@ -360,16 +360,16 @@ Path = tuple[str | int, ...]
 
 @dataclass(frozen=True)
 class Problem:
-    """One thing that keeps a form from having a value.
+    """One reason why a form has no value.
 
     Parameters
     ----------
     path : tuple of str and int
-        Of the field; empty for the form itself.
+        The path of the field; empty for the form itself.
     text : str
-        What is wrong: "required". Never the text of a secret.
+        The reason, as in "required". It never contains a secret.
     of : object
-        The entry it is a problem of.
+        The entry that has the problem.
     """
 
     path: Path
@@ -382,7 +382,7 @@ class Problem:
 
 
 class FormError(McpJupyterError, ValueError):
-    """A form has no value yet; one line a problem, as in `city: required`.
+    """A form has no value yet; the message has one line per problem, as in `city: required`.
 
     Parameters
     ----------
@@ -396,29 +396,27 @@ class FormError(McpJupyterError, ValueError):
 
 
 def place(path: Path) -> str:
-    """A path as people write it: `edits[0].oldText`."""
+    """Return a path in the usual notation: `edits[0].oldText`."""
     text = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in path)
     return safe_line(text.removeprefix("."))
 
 
 # -- page ----------------------------------------------------------------------------------------
 #
-# The widgets of one form: made alike, and closed together. Knows no kind of field.
-#
-# Of the kernel's main thread.
+# Make the widgets of one form with common layouts, and close them together. Main thread only.
 
 _LINE: Final = "3px solid var(--jp-border-color1, #bdbdbd)"
 
 
 class Page:
-    """What all fields of a form share.
+    """Layouts, styles and callbacks that all fields of a form share.
 
     Parameters
     ----------
     changed : callable
-        Called after a person changed an entry.
+        Called after the user changed an entry.
     draw : callable
-        Draws an entry, whatever its kind.
+        Draws an entry of any kind.
     """
 
     def __init__(self, changed: Callable[[], None], draw: Callable[[Entry, Page, str], Drawn]) -> None:
@@ -426,10 +424,10 @@ class Page:
         self.draw = draw
         self.disabled = False
         self.shows_blanks = False
-        # Shared: each layout and style is a widget with a comm of its own.
-        # A width of 100 % would not leave room for the margins that front ends put around a widget.
+        # Layouts and styles are shared, because each is a widget with a comm of its own.
+        # A width of 100 % would leave no room for the margins that front ends put around a widget.
         self.wide = widgets.Layout(width="auto", max_width="56em")
-        # The label above, so that it is whole, also where the page is narrow.
+        # The label is above the field, so that it is not cut where the page is narrow.
         self.field = widgets.Layout(
             width="auto",
             max_width="56em",
@@ -445,7 +443,7 @@ class Page:
         self._styles: dict[Any, Any] = {}
 
     def make(self, kind: Any, **traits: Any) -> Any:
-        """Make a widget, as wide as the form unless `layout` says otherwise."""
+        """Make a widget, as wide as the form unless `layout` is given."""
         if kind in self._styles:
             traits["style"] = self._styles[kind]
         widget = kind(**{"layout": self.wide, **traits})
@@ -458,13 +456,13 @@ class Page:
         return widget
 
     def close(self) -> None:
-        """Close what is shared."""
+        """Close the shared layouts and styles."""
         for shared in (self.wide, self.field, self.narrow, self.inset, self.hidden, *self._styles.values()):
             shared.close()
 
 
 class Area:
-    """Widgets that come and go together."""
+    """Widgets that are made and closed together."""
 
     def __init__(self, page: Page) -> None:
         self._page = page
@@ -472,12 +470,12 @@ class Area:
         self.drawn: list[Drawn] = []
 
     def make(self, kind: Any, **traits: Any) -> Any:
-        """Make a widget, which is the area's to close."""
+        """Make a widget that the area will close."""
         self._widgets.append(self._page.make(kind, **traits))
         return self._widgets[-1]
 
     def control(self, kind: Any, label: str, **traits: Any) -> Any:
-        """Make a widget that a person fills in; its label is the description, which names it to a reader."""
+        """Make a widget to fill in; its label is the description, which screen readers use as its name."""
         if kind is not widgets.Checkbox:
             traits["layout"] = self._page.field
         return self.make(kind, description=label_text(label), tooltip=option_text(label), **traits)
@@ -490,23 +488,23 @@ class Area:
         return button
 
     def draw(self, entry: Entry, label: str) -> Drawn:
-        """Draw an entry, which is the area's to close."""
+        """Draw an entry; the area will close it."""
         self.drawn.append(self._page.draw(entry, self._page, label))
         return self.drawn[-1]
 
     def disable(self, disabled: bool) -> None:
-        """Let a person change nothing, or again."""
+        """Disable or enable all widgets."""
         for widget in self._widgets:
             if widget.has_trait("disabled"):
                 widget.disabled = disabled
 
     @property
     def focusable(self) -> Iterator[Any]:
-        """What can have the focus, in the order it was made."""
+        """The widgets that can have the focus, in the order in which they were made."""
         yield from (widget for widget in self._widgets if widget.has_trait("disabled"))
 
     def clear(self) -> None:
-        """Close all."""
+        """Close all widgets."""
         for drawn in self.drawn:
             drawn.close()
         for widget in self._widgets:
@@ -516,11 +514,11 @@ class Area:
 
 # -- choices -------------------------------------------------------------------------------------
 #
-# Entries of which one chooses: on or off, one of several values, any of several. Pure.
+# Entries of fields with a fixed set of values: on or off, one of several, any of several. Pure.
 
 
 class SwitchEntry(Entry):
-    """True or false, where it has to be one of them."""
+    """True or false, for a field that must be one of them."""
 
     always_raw = False
 
@@ -554,7 +552,7 @@ class ChoiceEntry(Entry):
     Parameters
     ----------
     options : sequence of (str, Any)
-        What is shown for a value, and the value.
+        The text and the value of each option.
     """
 
     always_raw = False
@@ -565,7 +563,7 @@ class ChoiceEntry(Entry):
         self.chosen: int | None = None
 
     def choose(self, index: int | None, without: Presence = Presence.LEFT_OUT) -> None:
-        """Choose an option, or none: then the field is left out or null."""
+        """Choose an option; with None, the field is left out or null."""
         self._reset(without if index is None else Presence.GIVEN)
         self.chosen = index
 
@@ -591,7 +589,7 @@ class ManyEntry(Entry):
     Parameters
     ----------
     options : sequence of (str, Any)
-        What is shown for a value, and the value.
+        The text and the value of each option.
     """
 
     always_raw = False
@@ -602,12 +600,12 @@ class ManyEntry(Entry):
         self.chosen: list[int] = []
 
     def choose(self, index: int, on: bool) -> None:
-        """Take an option in, or out."""
+        """Add or remove an option."""
         self.presence = Presence.GIVEN
         self.chosen = [other for other in self.chosen if other != index] + [index] * on
 
     def give(self, presence: Presence) -> None:
-        """Say whether there is a list at all."""
+        """Set whether there is a list."""
         if presence is not self.presence:
             self._reset(presence)
 
@@ -632,7 +630,7 @@ class ManyEntry(Entry):
 
 
 def same(first: Any, second: Any) -> bool:
-    """Whether two JSON values are equal; to JSON true is not 1."""
+    """Return whether two JSON values are equal; unlike in Python, true is not 1."""
     if isinstance(first, bool) or isinstance(second, bool):
         return first is second
     if isinstance(first, list) and isinstance(second, list):

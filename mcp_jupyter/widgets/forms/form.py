@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""One form for one schema: its widget, its value, what is wrong with it. Knows no server and no call."""
+"""A form for one JSON Schema: its widget, its value and its problems."""
 
 from __future__ import annotations
 
@@ -38,21 +38,21 @@ __all__ = [
 
 
 class SchemaForm:
-    """A form a person fills in, from any JSON Schema. It belongs to the kernel's main thread.
+    """A form that the user fills in, for any JSON Schema. Main thread only.
 
-    What no field can show is entered as JSON; what a field cannot show of a value is shown as JSON.
+    Values that no field can show are entered and shown as JSON.
 
     Parameters
     ----------
     schema : Any
-        The schema; it may be hostile.
+        The schema, which is not trusted.
     label : str
-        A legend for the whole.
+        A legend for the whole form.
 
     Attributes
     ----------
     widget : ipywidgets.Widget
-        What is displayed.
+        The widget to display.
     """
 
     def __init__(self, schema: Any, *, label: str = "") -> None:
@@ -73,12 +73,12 @@ class SchemaForm:
     # -- the value ------------------------------------------------------------------------------
 
     def value(self) -> Any:
-        """The JSON value that was entered.
+        """Return the entered JSON value.
 
         Raises
         ------
         FormError
-            Something is missing or does not fit; each field shows what is wrong with it.
+            A value is missing or does not fit; each field shows its problem.
         """
         value, problems = self._read()
         self._says_problems = bool(problems)
@@ -89,22 +89,22 @@ class SchemaForm:
 
     @property
     def is_json(self) -> bool:
-        """Whether the whole is entered as one JSON text."""
+        """Whether the whole value is entered as one JSON text."""
         return type(self._entry) is Entry
 
     @property
     def entered(self) -> Any:
-        """What was entered so far, without what is missing or cannot be read; it may not fit the schema."""
+        """The values entered so far, without missing and unreadable ones; they may not fit the schema."""
         value, _ = self._read()
         return None if value is LEFT_OUT else value
 
     def set(self, value: Any) -> None:
-        """Show a JSON value in place of what was entered.
+        """Replace the entered values by a JSON value.
 
         Raises
         ------
         TypeError, ValueError
-            It is no JSON value.
+            It is not a JSON value.
         """
         self._entry.set(json.loads(json.dumps(value, allow_nan=False)))
         self._says_problems = False
@@ -112,18 +112,18 @@ class SchemaForm:
         self._changed()
 
     def problems(self) -> list[str]:
-        """What keeps the form from having a value, one line a problem: `city: required`."""
+        """Return why the form has no value, one line per problem: `city: required`."""
         return [str(problem) for problem in self._read()[1]]
 
     def on_change(self, listener: Callable[[SchemaForm], None]) -> None:
-        """Have `listener(form)` called after each change."""
+        """Call `listener(form)` after each change."""
         self._listeners.append(listener)
 
     # -- the widget -----------------------------------------------------------------------------
 
     @property
     def disabled(self) -> bool:
-        """Whether nothing can be changed, as while a call runs."""
+        """Whether the user cannot change anything, as while a call runs."""
         return self._page.disabled
 
     @disabled.setter
@@ -181,29 +181,29 @@ class SchemaForm:
 
 # -- building ------------------------------------------------------------------------------------
 #
-# Which kind of entry a schema gets. Pure; what no kind fits, or is too much, is entered as JSON.
+# Choose the kind of entry for a schema. Schemas that are too complex or too large are entered as JSON. Pure.
 
 MAX_FIELDS: Final = 300
-"""In one form: each is some five widgets, and people fill in ten."""
+"""Fields of one form: each is about five widgets, and users fill in about ten."""
 
 MAX_DEPTH: Final = 6
-"""Objects, lists and alternatives within each other; deeper, a page has no room to show them."""
+"""Nested objects, lists and alternatives; a page has no room for deeper ones."""
 
 MAX_OPTIONS: Final = 500
-"""Of one choice: the time zones of the world fit."""
+"""Options of one choice: enough for all time zones."""
 
 MAX_VARIANTS: Final = 20
-"""Of one value."""
+"""Alternatives of one value."""
 
 MAX_DEFAULT_CHARS: Final = 100_000
-"""Of a text a server fills in."""
+"""Characters of a default text from the server."""
 
 _LISTING: Final = ("const", "enum", "enumNames")
 """Keywords that list values."""
 
 
 def build(schema: Any, label: str = "") -> Entry:
-    """The entry for a schema, with all within, begun with the schema's defaults."""
+    """Return the entry for a schema, with its parts, started with the schema's defaults."""
     rules = Rules(schema)
     if rules.reason is not None:
         entry = Entry(About(label, schema), rules)
@@ -214,18 +214,18 @@ def build(schema: Any, label: str = "") -> Entry:
 
 
 class _Room:
-    """How many fields a form has."""
+    """The number of fields of a form."""
 
     fields = 0
 
 
 class _Builder:
-    """Makes the entries of one depth.
+    """Makes the entries at one depth.
 
     Parameters
     ----------
     depth : int
-        Groups around them.
+        The number of groups around them.
     """
 
     def __init__(self, reader: Reader, rules: Rules, room: _Room, depth: int) -> None:
@@ -249,8 +249,8 @@ class _Builder:
         return entry or Entry(about, self._rules)
 
     def _entry(self, about: About, plain: Plain | None) -> Entry | None:
-        """The entry of the kind that fits, or None."""
-        for _ in range(MAX_DEPTH):  # each round takes one layer of alternatives off
+        """Return an entry of the kind that fits, or None."""
+        for _ in range(MAX_DEPTH):  # each round removes one layer of alternatives
             variants = None if plain is None else self._reader.variants(plain)
             if plain is None or variants is None:
                 return None
@@ -270,7 +270,7 @@ class _Builder:
         return plain is not None and (plain.get("type") == "null" or _options(plain) == [("null", None)])
 
     def _alternatives(self, about: About, variants: Sequence[Any]) -> Entry | None:
-        """A choice of one value each, or of a schema."""
+        """Return a choice of values if each alternative is one value, else a choice of schemas."""
         titled = self._titled(variants)
         if titled:
             return ChoiceEntry(about, self._rules, titled)
@@ -280,7 +280,7 @@ class _Builder:
         return self._variants(about, list(zip(labels, variants, strict=True)))
 
     def _titled(self, variants: Sequence[Any]) -> list[tuple[str, Any]]:
-        """The values of alternatives of which each is one value, perhaps with a title."""
+        """Return the values of alternatives that are one value each, perhaps with a title."""
         plain = [self._reader.plain(variant) for variant in variants[: MAX_OPTIONS + 1]]
         options = choices({"oneOf": plain}, {})
         return options if len(options) <= MAX_OPTIONS else []
@@ -294,7 +294,7 @@ class _Builder:
         return _Builder(self._reader, self._rules, self._room, self._depth + 1)
 
     def _simple(self, about: About) -> Entry | None:
-        """The entry of a schema without alternatives."""
+        """Return the entry for a schema without alternatives."""
         plain = about.plain
         options = _options(plain)
         if options:
@@ -340,11 +340,13 @@ class _Builder:
         plain = about.plain
         conditional = [plain[key] for key in ("then", "else") if key in plain]
         conditional += plain.get("dependentSchemas", {}).values()
+        # Properties that depend on others cannot be drawn.
         if conditional and not self._reader.only_constrains(plain, conditional):
             return None
         properties, others = plain.get("properties"), plain.get("additionalProperties")
         is_map = isinstance(others, Mapping) and bool(others)
         anything = properties is None and not is_map and others is not False
+        # Within another object, an object that may have any property is entered as JSON.
         if (anything and self._depth) or not self.has_room(len(properties or ())):
             return None
         may_add = is_map or (not properties and others is not False and (anything or others is not None))
@@ -359,7 +361,7 @@ _VALUES: Final[Mapping[str, list[tuple[str, Any]]]] = {
 _TEXTS: Final = {"string": TextEntry, "integer": NumberEntry, "number": NumberEntry}
 
 
-# -- reading what stands in a plain schema ------------------------------------------------------------
+# -- parts of a plain schema --------------------------------------------------------------------------
 
 
 def _about(schema: Any, plain: Plain, label: str, required: bool) -> About:
@@ -381,12 +383,12 @@ def _text(value: Any) -> str:
 
 
 def _options(plain: Plain) -> list[tuple[str, Any]]:
-    """The values of `const` or `enum`, each with what is shown for it; too many are one more than fit."""
+    """Return the values of `const` or `enum` with their labels, at most one more than `MAX_OPTIONS`."""
     return choices({key: plain[key] for key in _LISTING if key in plain}, {}, MAX_OPTIONS + 1)
 
 
 def _name_of(plain: Plain) -> str:
-    """How people tell a variant: by its title, a value it fixes, its type."""
+    """Return a label for an alternative: its title, a value that it fixes, or its type."""
     title = _text(plain.get("title"))
     if title:
         return title

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Simple fields as widgets: each shows an entry, and writes into it what a person does.
+"""Draw the entries of a form as widgets, and write the user's changes into the entries.
 
-Of the kernel's main thread. The entry is the truth: a widget is drawn from it and may be thrown away.
+Main thread only. The entries hold the state: widgets are drawn from them and may be replaced.
 """
 
 from __future__ import annotations
@@ -39,15 +39,15 @@ __all__ = [
 
 
 _LONG: Final = 200
-"""Characters a text may have before it gets several lines."""
+"""Characters above which a text gets several lines."""
 
 _LONG_NAMES: Final = frozenset(
     {"body", "code", "content", "markdown", "message", "prompt", "query", "script", "sql", "text"}
 )
-"""Properties that hold long texts, whether or not their schema says so."""
+"""Properties that usually hold long texts, even if their schema does not say so."""
 
 _YEARS: Final = range(1000, 9000)
-"""Years that a browser's calendar shows and time zones do not push out of Python's."""
+"""Years that a browser's calendar shows, and that stay in Python's range in any time zone."""
 
 
 def _moment(text: str) -> datetime:
@@ -63,23 +63,23 @@ _CALENDARS: Final[Mapping[str, tuple[Callable[[str], Any], Any]]] = {
 }
 
 _NULL: Final = -1
-"""Null, among the numbers of options."""
+"""The picker's number for null, beside the indices of options."""
 
 
 class Drawn:
-    """A field as widgets. On its own it draws JSON text, which every entry may turn to.
+    """A field as widgets. This base class draws JSON text, which any entry may fall back to.
 
     Parameters
     ----------
     entry : Entry
-        What is shown.
+        The entry to show.
     label : str
-        The server's, not yet inert.
+        The server's text, not yet escaped.
 
     Attributes
     ----------
     widget : ipywidgets.VBox
-        Stays the same whatever is entered.
+        Stays the same widget whatever is entered.
     """
 
     def __init__(self, entry: Entry, page: Page, label: str) -> None:
@@ -93,11 +93,11 @@ class Drawn:
 
     @property
     def area(self) -> Area:
-        """What is drawn anew with the field."""
+        """The widgets that are replaced when the field is drawn."""
         return self.areas[0]
 
     def draw(self) -> None:
-        """Show what is entered."""
+        """Show the entry's value."""
         for area in reversed(self.areas):
             area.clear()
         content = self._content() if self.entry.raw is None else self._raw_content()
@@ -106,29 +106,29 @@ class Drawn:
 
     @property
     def full_label(self) -> str:
-        """The label, with what may not be said by a sign or a colour alone."""
+        """The label, with "(required)", which a sign or a colour alone would not tell every user."""
         return f"{self.short_label} (required)" if self.entry.about.required else self.label
 
     @property
     def hint(self) -> str:
-        """What fits, in short."""
+        """What values fit, in short."""
         return hint(self.entry.about.plain)
 
     @property
     def short_label(self) -> str:
-        """The label, with room for some words of ours after it."""
+        """The label, cut to leave room for a few words of ours."""
         return safe_line(self.label, MAX_LABEL_CHARS - 20) or "value"
 
     @property
     def within(self) -> Iterator[Drawn]:
-        """The field itself and all within it."""
+        """The field itself and all fields within it."""
         yield self
         for area in self.areas:
             for drawn in area.drawn:
                 yield from drawn.within
 
     def show_problems(self, problems: Sequence[Problem]) -> None:
-        """Show which of a form's problems are this field's; none takes them away."""
+        """Show this field's own ones among a form's problems; without any, clear them."""
         own = [
             f"{self.label}: {problem.text}" if self.label else problem.text
             for problem in problems
@@ -139,11 +139,11 @@ class Drawn:
         self.note.layout = self.page.wide if self.note.value else self.page.hidden
 
     def changed(self) -> None:
-        """Say that a person changed the entry."""
+        """Report that the user changed the entry."""
         self.page.changed()
 
     def close(self) -> None:
-        """Close all widgets."""
+        """Close all widgets of the field."""
         for area in self.areas:
             area.clear()
         self.note.close()
@@ -185,7 +185,7 @@ class Drawn:
 
 
 class TextDrawn(Drawn):
-    """A text, a number, a date: one line, several, hidden, or a calendar."""
+    """A text, number or date: a line, several lines, hidden text, or a calendar."""
 
     entry: TextEntry
 
@@ -207,7 +207,7 @@ class TextDrawn(Drawn):
         return len(self.entry.blanks) > 1 and (self.page.shows_blanks or (about.required and about.nullable))
 
     def _calendar(self) -> Any:
-        """A date's or a moment's widget, unless the text is none it can show."""
+        """Return a calendar widget, or None if it cannot show the text."""
         name = self.entry.about.plain.get("format")
         if isinstance(self.entry, NumberEntry) or not isinstance(name, str) or name not in _CALENDARS:
             return None
@@ -272,7 +272,7 @@ class TextDrawn(Drawn):
 
 
 def _text_of(value: Any) -> str:
-    """What a widget holds, as the entry's text."""
+    """Return the value of a widget as the entry's text."""
     if value is None:
         return ""
     if isinstance(value, datetime):
@@ -297,7 +297,7 @@ class SwitchDrawn(Drawn):
 
 
 class ChoiceDrawn(Drawn):
-    """A text in which one of several values is chosen."""
+    """A text box to choose one of several values."""
 
     entry: ChoiceEntry
 
@@ -312,7 +312,7 @@ class ChoiceDrawn(Drawn):
 
 
 def choice_picker(drawn: Drawn, label: str, texts: Sequence[str], chosen: int | None) -> Picker[int]:
-    """Choose an option of an entry, or null, or nothing."""
+    """Return a picker of an entry's options, of null if that is valid, or of nothing."""
     entry: Any = drawn.entry
     choices = list(zip(texts, range(len(texts)), strict=True))
     if entry.about.nullable:
@@ -338,14 +338,14 @@ def choice_picker(drawn: Drawn, label: str, texts: Sequence[str], chosen: int | 
 
 # -- drawing groups ------------------------------------------------------------------------------
 #
-# Objects, lists, alternatives and sets of choices as widgets: a legend, and what is within it.
+# Objects, lists, alternatives and sets of choices as widgets: a legend, and the parts.
 #
-# Of the kernel's main thread. What stays when a group changes (the legend, its chooser, "Add") keeps the
-# focus of whoever works with the keyboard; what is within is drawn anew.
+# Main thread only. The widgets that stay when a group changes (the legend, its chooser, "Add") keep the
+# keyboard's focus; the parts are drawn again.
 
 
 def draw(entry: Entry, page: Page, label: str) -> Drawn:
-    """Draw an entry as its kind is drawn."""
+    """Draw an entry with the class for its kind."""
     for kind, drawn in _KINDS.items():
         if isinstance(entry, kind):
             return drawn(entry, page, label)
@@ -353,7 +353,7 @@ def draw(entry: Entry, page: Page, label: str) -> Drawn:
 
 
 class GroupDrawn(Drawn):
-    """What groups have in common: a legend, a chooser of whether there is a value, and a body."""
+    """Common parts of groups: a legend, checkboxes for whether there is a value, and a body."""
 
     entry: Any
     marks: Marks[Presence] | None
@@ -368,7 +368,7 @@ class GroupDrawn(Drawn):
 
     @property
     def body(self) -> Area:
-        """What is within the group."""
+        """The widgets within the group."""
         return self.areas[1]
 
     def _head(self) -> list[Any]:
@@ -393,7 +393,7 @@ class GroupDrawn(Drawn):
         self.changed()
 
     def changed(self) -> None:
-        """Draw the body anew, after a person changed the entry."""
+        """Draw the body again after the user changed the entry."""
         self._fill()
         self._show_presence()
         self.page.changed()
@@ -411,12 +411,12 @@ class GroupDrawn(Drawn):
         self.box.layout = shown if children else self.page.hidden
 
     def _within(self) -> list[Any]:
-        """Draw what is within."""
+        """Draw the inner entries."""
         raise NotImplementedError
 
 
 class ObjectDrawn(GroupDrawn):
-    """The fields of an object, and rows for properties without one."""
+    """The fields of an object, and rows for additional properties."""
 
     entry: ObjectEntry
 
@@ -457,7 +457,7 @@ class ObjectDrawn(GroupDrawn):
 
 
 class ListDrawn(GroupDrawn):
-    """The items of a list, each with what moves and removes it."""
+    """The items of a list, each with buttons to move and remove it."""
 
     entry: ListEntry
 
@@ -487,7 +487,7 @@ class ListDrawn(GroupDrawn):
     def _remove(self, entry: Entry) -> None:
         self.entry.remove(entry)
         self.changed()
-        self.adder.focus()  # the button that had it is gone
+        self.adder.focus()  # the button that had the focus is gone
 
     def _move(self, entry: Entry, by: int) -> None:
         self.entry.move(entry, by)
@@ -527,7 +527,7 @@ class ManyDrawn(GroupDrawn):
 
 
 class VariantDrawn(GroupDrawn):
-    """A choice of what the value is, and its field."""
+    """A choice between alternatives, and the field of the chosen one."""
 
     entry: VariantEntry
 

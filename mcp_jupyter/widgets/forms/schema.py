@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What a JSON Schema asks for, as plain as it can be said: references followed, `allOf` merged, null apart.
+"""Read a JSON Schema for a form: follow references, merge `allOf`, and check values.
 
-Pure, and made for hostile schemas: each question has a bound on its steps, and `None` is the answer where
-no form can follow (a remote reference is one: nothing is fetched).
+Pure, and safe for hostile schemas: the steps for each question are limited, and the answer is `None` where a
+form cannot follow (for example a remote reference: nothing is fetched).
 """
 
 from __future__ import annotations
@@ -35,50 +35,50 @@ __all__ = [
 
 
 MAX_STEPS: Final = 200
-"""References and merges for one schema; those of real tools take fewer than ten."""
+"""References and merges for one schema; real tools need fewer than ten."""
 
 Plain = Mapping[str, Any]
-"""A schema without `$ref` and `allOf` at its top."""
+"""A schema without `$ref` and `allOf` at its top level."""
 
 _BEYOND: Final = frozenset({"$dynamicRef", "$recursiveRef", "patternProperties", "prefixItems"})
-"""Keywords no field follows, where they say anything."""
+"""Keywords that fields do not support, unless their value is empty."""
 
 NOTES: Final = frozenset(
     {"title", "description", "default", "examples", "deprecated", "$comment", "$schema", "$id"}
 )
-"""Keywords that do not constrain: the outermost one stands."""
+"""Keywords that do not constrain a value; when schemas are merged, the outer schema's are kept."""
 
 _CHOOSERS: Final = ("oneOf", "anyOf")
 
 
 class Reader:
-    """Reads the schemas that stand in one whole schema.
+    """Reads the parts of one schema.
 
     Parameters
     ----------
     root : Any
-        The whole; references lead into it.
+        The whole schema; references lead into it.
     """
 
     def __init__(self, root: Any) -> None:
         self._root = root
 
     def plain(self, schema: Any) -> Plain | None:
-        """A schema with its references followed and its `allOf` merged, or None."""
+        """Return a schema with its references followed and its `allOf` merged, or None."""
         return self._plain(schema, _Steps())
 
     def variants(self, plain: Plain) -> list[Any] | None:
-        """What `oneOf` or `anyOf` offer, each with what stands beside; None for both at once."""
+        """Return the alternatives of `oneOf` or `anyOf`, each with the keywords beside; None for both."""
         found = [key for key in _CHOOSERS if key in plain]
         if len(found) != 1:
             return None if found else []
         beside = {key: value for key, value in plain.items() if key not in _CHOOSERS}
         for note in NOTES:
-            beside.pop(note, None)  # a title of the whole is none of a variant's
+            beside.pop(note, None)  # a title of the whole is not the title of an alternative
         return [{"allOf": [variant, beside]} if beside else variant for variant in plain[found[0]]]
 
     def only_constrains(self, plain: Plain, schemas: Iterable[Any]) -> bool:
-        """Whether schemas beside an object's properties add none: they are checked, not drawn."""
+        """Return whether the schemas add no properties to an object; they are then checked, not drawn."""
         properties = plain.get("properties")
         return properties is not None and all(self._adds_nothing(properties, schema) for schema in schemas)
 
@@ -109,7 +109,7 @@ class Reader:
 
 
 class _Steps:
-    """What is left of the steps for one schema."""
+    """Counts the steps for one schema down to zero."""
 
     def __init__(self) -> None:
         self._left = MAX_STEPS
@@ -123,7 +123,7 @@ class _Steps:
 
 
 def _is_sound(schema: Plain) -> bool:
-    """Whether each keyword has the form it must have: a reference may lead to what was never a schema."""
+    """Return whether each keyword has a valid value: a reference may lead to what is not a schema."""
     return not any(schema.get(key) for key in _BEYOND) and all(
         form(schema[key]) for key, form in _FORMS.items() if key in schema
     )
@@ -164,7 +164,7 @@ _FORMS: Final[Mapping[str, Callable[[Any], bool]]] = {
 
 
 def _merged(first: Plain, second: Plain) -> Plain | None:
-    """Both schemas as one, where that is simple."""
+    """Merge two schemas if that is simple, else return None."""
     merged = dict(first)
     for key, value in second.items():
         if key not in merged or merged[key] == value:
@@ -177,7 +177,7 @@ def _merged(first: Plain, second: Plain) -> Plain | None:
 
 
 def _properties(first: Any, second: Any) -> Any:
-    """All of both; one that both describe has to fit both."""
+    """Return the properties of both; one that both describe must fit both."""
     both = {name: {"allOf": [first[name], second[name]]} for name in first.keys() & second.keys()}
     return {**first, **second, **both}
 
@@ -189,7 +189,7 @@ def _types(first: Any, second: Any) -> Any:
 
 
 _MERGERS: Final[Mapping[str, Callable[[Any, Any], Any]]] = {
-    "$defs": lambda first, second: first,  # references lead into the whole, never here
+    "$defs": lambda first, second: first,  # references lead into the whole schema, never here
     "definitions": lambda first, second: first,
     "properties": _properties,
     "required": lambda first, second: [*first, *(name for name in second if name not in first)],
@@ -210,33 +210,33 @@ _MERGERS: Final[Mapping[str, Callable[[Any, Any], Any]]] = {
 
 # -- texts ---------------------------------------------------------------------------------------
 #
-# A server's texts as widgets may show them: inert. Knows what ipywidgets does with a text, and no field.
+# Make a server's texts safe for widgets.
 #
-# Front ends set `description`, `placeholder`, `tooltip` and option labels as text; descriptions they then
-# typeset, if they find LaTeX in them. `HTML` is set as HTML, and not typeset.
+# Front ends set `description`, `placeholder`, `tooltip` and option labels as text, and then typeset LaTeX in
+# descriptions. The value of `HTML` is set as HTML and not typeset.
 
 MAX_LABEL_CHARS: Final = 80
-"""Of a label: one line of a form."""
+"""Characters of a label: one line of a form."""
 
 MAX_HELP_CHARS: Final = 1_500
-"""Of a description: some fifteen lines. Longer ones are written for a model."""
+"""Characters of a description: about fifteen lines. Longer ones are written for a model."""
 
 _LATEX: Final = str.maketrans({"$": "＄", "\\": "＼"})  # noqa: RUF001 - look alike and mean nothing
 
 
 def label_text(text: str) -> str:
-    """For `description`: no LaTeX begins in it. A single dollar, as in `$filter`, begins none."""
+    """Return a text for `description`, without LaTeX. One dollar, as in `$filter`, does not start LaTeX."""
     line = safe_line(text, MAX_LABEL_CHARS)
     return line.translate(_LATEX) if "\\" in line or line.count("$") > 1 else line
 
 
 def option_text(text: str) -> str:
-    """For an option, a placeholder or a tooltip."""
+    """Return a text for an option, a placeholder or a tooltip."""
     return safe_line(text, MAX_LABEL_CHARS)
 
 
 def note_html(help_text: str, problems: Sequence[str]) -> str:
-    """For `HTML`: what a field is for, and what is wrong with it, in words and not by colour alone."""
+    """Return a field's description and problems for `HTML`, with words and not only a colour for problems."""
     shown = []
     if help_text:
         shown.append(
@@ -254,7 +254,7 @@ def note_html(help_text: str, problems: Sequence[str]) -> str:
 
 
 def legend_html(text: str) -> str:
-    """For `HTML`: the heading of a group, which a screen reader finds as one."""
+    """Return the heading of a group for `HTML`, with the role that screen readers look for."""
     return f'<span role="heading" aria-level="4"><b>{html.escape(option_text(text))}</b></span>'
 
 
@@ -276,7 +276,7 @@ _KINDS: Final = {"integer": "whole number", "number": "number"}
 
 
 def hint(plain: Mapping[str, Any]) -> str:
-    """What fits, in short: "whole number, at least 1, at most 10"."""
+    """Describe in short which values fit: "whole number, at least 1, at most 10"."""
     words = [_KINDS[kind] for kind in [plain.get("type")] if isinstance(kind, str) and kind in _KINDS]
     for key, text in _HINTS.items():
         if plain.get(key):
@@ -287,7 +287,7 @@ def hint(plain: Mapping[str, Any]) -> str:
 
 # -- rules ---------------------------------------------------------------------------------------
 #
-# Values against the schemas of one form, in words for the person. Knows no field and no widget.
+# Check values against the schemas of one form, and describe problems to the user.
 
 
 class Rules:
@@ -296,14 +296,14 @@ class Rules:
     Parameters
     ----------
     schema : Any
-        The whole schema; what is checked against stands in it.
+        The whole schema, which contains every schema that is checked against.
 
     Attributes
     ----------
     reason : str or None
-        Why nothing can be checked here; the server still does.
+        Why values cannot be checked here; the server still checks them.
     has_secret : bool
-        Whether some part of the whole is a secret.
+        Whether some part of the schema is a secret.
     """
 
     def __init__(self, schema: Any) -> None:
@@ -322,22 +322,22 @@ class Rules:
             self.reason = str(exc)
 
     def misfits(self, schema: Any, value: Any) -> list[str]:
-        """What does not fit a part of the whole, as in `$.a: ...`; empty also where it cannot be checked."""
+        """Return how a value misfits a part of the schema (`$.a: ...`); empty if that cannot be checked."""
         if self._whole is None:
             return []
         try:
             return self._whole.problems(value, schema)
         except UncheckableSchema:
-            return []  # a reference into nowhere, a pattern without bounds: left to the server
+            return []  # a dangling reference, or an unbounded pattern: left to the server
         except (AttributeError, LookupError, TypeError, ValueError):
-            return []  # jsonschema tripped: a reference led to what was never a schema
+            return []  # jsonschema failed on a reference to something that is not a schema
 
     def fits(self, schema: Any, value: Any) -> bool:
-        """Whether a value fits a part of the whole, as far as that can be checked."""
+        """Return whether a value fits a part of the schema, as far as that can be checked."""
         return not self.misfits(schema, value)
 
     def broken(self, plain: Mapping[str, Any], value: Any) -> list[str]:
-        """In words, which of a simple field's bounds a value breaks."""
+        """Describe which limits of a simple field a value breaks."""
         return [
             words.format(plain[keyword])
             for keyword, words in _BOUNDS.items()
@@ -346,7 +346,7 @@ class Rules:
 
 
 def _parts(schema: Any) -> Iterator[Mapping[str, Any]]:
-    """All objects in a schema, which has been measured."""
+    """Yield all objects in a schema, which must have been measured before."""
     if isinstance(schema, Mapping):
         yield schema
     within = schema.values() if isinstance(schema, Mapping) else schema if isinstance(schema, list) else ()
@@ -383,7 +383,7 @@ def _is_uri(text: str) -> bool:
 
 
 _FORMATS: Final[Mapping[str, tuple[Callable[[str], Any], str]]] = {
-    # JSON Schema leaves formats to whoever wants to check them: these tell a slip from the thing itself.
+    # Checking formats is optional in JSON Schema. These checks find typing errors, no more.
     "date": (
         lambda text: text[4:5] == text[7:8] == "-" and date.fromisoformat(text),
         "a date, as 2026-01-31",
@@ -396,7 +396,7 @@ _FORMATS: Final[Mapping[str, tuple[Callable[[str], Any], str]]] = {
 
 
 def format_problem(name: Any, text: str) -> str | None:
-    """What a text is not, for the formats that are known."""
+    """Return what a text should be, if it does not match a known format, else None."""
     if not isinstance(name, str) or name not in _FORMATS:
         return None
     check, words = _FORMATS[name]
