@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The MCP server of all live notebooks: a low-level server whose handlers forward requests to notebooks.
 
-Lists come from the catalog. Every other request goes to the notebook that its name, URI or task id names, and
-the notebook's result comes back with the names of this server. The rounds and tasks of a call are the
-notebook's own: `requestState` and `inputResponses` pass unchanged. A principal gets what is in its scope
-(`Scope`); what is outside does not exist for it.
+Lists come from the catalog. Every other request goes to the notebook that its name, URI or task id belongs
+to, and the notebook's result comes back with the names of this server. The rounds and tasks of a call stay
+with the notebook: `requestState` and `inputResponses` pass unchanged. A principal sees only what is in its
+scope (`Scope`).
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ from .session import AggregateSession, quietly
 __all__ = ["Aggregate"]
 
 KEPT_SECONDS: Final = 30.0
-"""Seconds for all notebooks to say whether a result is theirs. A busy one must not hold up the answer."""
+"""Seconds for all notebooks to say whether a result is theirs. A busy one must not delay the answer."""
 
 _INSTRUCTIONS: Final = (
     "The live Jupyter notebooks of this user. Names begin with the notebook's, as in "
@@ -75,7 +75,7 @@ _FORWARDED: Final = (
 
 
 class Aggregate(Server[None]):
-    """All live notebooks as one server, to be served as any other: `serve` within `running`.
+    """All live notebooks as one server; call `serve` within `running`, as for any server.
 
     Parameters
     ----------
@@ -85,9 +85,9 @@ class Aggregate(Server[None]):
         Returns what a sender (`Message.sender`) may see and call; called at each request. Without it, every
         sender may use everything.
     away_seconds : float
-        After which a kernel that went away is given up.
+        Seconds after which a kernel that went away is given up.
     constant_tools : "yes", "no" or "auto"
-        Whether hosts get `find_tools`, `use_tool` and `read_more`; with "auto", those that need them.
+        Whether hosts get `find_tools`, `use_tool` and `read_more`; with "auto", the hosts that need them.
     """
 
     def __init__(
@@ -133,7 +133,7 @@ class Aggregate(Server[None]):
             self._open_sessions.discard(session)
 
     async def open(self) -> Channel:
-        """Return a channel to a session of its own, not yet started.
+        """Return a channel to a new session; the channel is not yet started.
 
         Raises
         ------
@@ -221,21 +221,21 @@ class Aggregate(Server[None]):
         wanted = method, params, self.scope_of(context.sender), context.era
         try:
             return self.catalog.index.target(*wanted)
-        except McpError:  # its notebook may have come just now
+        except McpError:  # the notebook may be new
             index = await self.catalog.fresh()
             return index.target(*wanted)
 
     async def _read(self, context: RequestContext, uri: str) -> Mapping[str, Any]:
-        """Read a URI in the course of another request."""
+        """Read a URI as part of another request."""
         meta = context.call.params.get("_meta")
         params = {"uri": uri} if meta is None else {"uri": uri, "_meta": meta}
         result: Mapping[str, Any] = await self._forward(context, "resources/read", params)
         return result
 
     async def _read_kept(self, context: RequestContext, params: Mapping[str, Any]) -> Any:
-        """Read a kept result by its notebook's own URI, as the text of a result names it.
+        """Read a kept result by its notebook's own URI, which the text of a result contains.
 
-        The URI does not say which notebook: all are asked, and one has it.
+        The URI does not say which notebook it belongs to, so all are asked.
         """
         found: list[Any] = []
 
@@ -264,29 +264,29 @@ def _session(context: RequestContext) -> AggregateSession:
 #
 # `find_tools`, `use_tool` and `read_more`: one set for all notebooks, with the names and URIs of this server.
 #
-# A call of `use_tool` becomes a call of the inner tool, which is allowed or refused as any other. What a
-# scope does not show is neither found nor listed in an error.
+# A call of `use_tool` becomes a call of the inner tool, with the same checks as any call. Tools outside of
+# the scope are neither found nor listed in an error.
 
 Read = Callable[[str], Awaitable[Mapping[str, Any]]]
 """Reads a `hub://` URI and returns the `resources/read` result."""
 
 
 def listed(mode: Mode, profile: HostProfile, index: Index, scope: Scope) -> list[dict[str, Any]]:
-    """Return the definitions that a host's list of tools has beside those of the notebooks."""
+    """Return the constant tools for a host's list of tools."""
     tools: list[dict[str, Any]] = parse_trusted(dumps([*needed(mode, profile).values()]))
     taken = _names(index, scope)
     return [tool for tool in tools if sees(scope, "tools", tool) and tool["name"] not in taken]
 
 
 async def answer(context: RequestContext, index: Index, scope: Scope, read: Read) -> dict[str, Any] | None:
-    """Answer a call of a constant tool; None for a call to forward, which one of `use_tool` becomes.
+    """Answer a call of a constant tool; return None for calls to forward, including those of `use_tool`.
 
     Parameters
     ----------
     context : RequestContext
-        Of a `tools/call` with the name of a constant tool.
+        The context of a `tools/call` with the name of a constant tool.
     read : async callable
-        Reads a URI, as far as the scope allows.
+        Reads a URI within the scope.
     """
     call = context.call
     name, arguments = call.params["name"], call.params.get("arguments")
@@ -308,15 +308,15 @@ async def answer(context: RequestContext, index: Index, scope: Scope, read: Read
 
 
 def rights_at(method: str, params: Mapping[str, Any], mode: Mode) -> Rights | None:
-    """Return what a notebook must know of the sender's rights, which have been checked here.
+    """Return the rights that a notebook must know; they have been checked here.
 
-    A user's tool may have the name of one of the notebook's constant tools. Those are not for the hosts of
-    this server, which has its own.
+    A user's tool may have the name of one of the notebook's constant tools. Hosts of this server do not get
+    those, because this server has its own.
     """
     name = params.get("name")
     if method != "tools/call" or not isinstance(name, str) or (mode == "auto" and not is_name(name)):
         return None
-    return Rights((name,), constant_tools=mode)  # a result that is cut says whether read_more is there
+    return Rights((name,), constant_tools=mode)  # the mode tells whether a cut result may mention read_more
 
 
 async def _part(uri: str, index: Index, scope: Scope, profile: HostProfile, read: Read) -> str:
@@ -330,7 +330,7 @@ async def _part(uri: str, index: Index, scope: Scope, profile: HostProfile, read
 
 
 def _names(index: Index, scope: Scope) -> set[str]:
-    """Return the names of notebooks' own tools: the tool `tool` of a notebook `use` is `use_tool`."""
+    """Return the names of notebooks' own tools: a tool `tool` of a notebook `use` is called `use_tool`."""
     return {tool["name"] for tool in index.listed("tools/list", scope)["tools"]}
 
 

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The catalog of the live notebooks: which there are, what each offers, and which of them a request is for.
+"""The catalog of live notebooks: their lists, and the notebook that each request is for.
 
-The catalog looks at the runtime directory and follows each notebook over a connection of its own, on which it
-hears of changed lists and asks for them again. All notebooks are asked at once; one that does not answer in
-time keeps its old lists and delays nobody. Everything here belongs to one event loop's thread.
+The catalog watches the runtime directory and follows each notebook over a separate connection, on which it
+gets notifications of changed lists and reads them again. All notebooks are read at once; one that does not
+answer in time keeps its old lists and does not delay the others. Everything here runs on one event loop's
+thread.
 """
 
 from __future__ import annotations
@@ -58,7 +59,7 @@ __all__ = [
 log = logging.getLogger(__name__)
 
 LIST_SECONDS: Final = 2.0
-"""Seconds. An engine lists in milliseconds, beside a running cell too; if it takes longer, C code holds the
+"""Seconds. An engine lists in milliseconds, even beside a running cell, unless C code holds the
 interpreter."""
 
 RETRY_SECONDS: Final = 5.0
@@ -68,39 +69,39 @@ MAX_PAGES: Final = 100
 """Pages that are read of one list. A notebook that sends more may never end its list."""
 
 _META: Final = {**MODERN_META, CLIENT_INFO: {"name": AGGREGATE.name, "version": __version__}}
-"""Of our own requests: as a client that takes everything as it is."""
+"""The `_meta` of our own requests: they come from a client that gets everything unchanged."""
 
 KINDS: Final[Mapping[str, Mapping[str, str]]] = {
     "tools": {"tools/list": "tools"},
     "resources": {"resources/list": "resources", "resources/templates/list": "resourceTemplates"},
     "prompts": {"prompts/list": "prompts"},
 }
-"""What can change, and the lists that are then asked for again: each method, and its result's member."""
+"""The kinds of lists that can change, and how to read them: each method, and the member of its result."""
 
 _KIND_OF: Final = {f"notifications/{kind}/list_changed": kind for kind in KINDS}
 _ACKNOWLEDGED: Final = "notifications/subscriptions/acknowledged"
 
 
 class Notebook(AskingOnly):
-    """One notebook, from when it is first seen until it is gone for good.
+    """One notebook, from its first appearance until it is given up.
 
     Parameters
     ----------
     info : ConnectionInfo
-        How to reach it; replaced when its kernel comes back.
+        The address of its kernel; replaced when the kernel comes back.
     changed : callable
         Called with the kinds of lists that have changed.
 
     Attributes
     ----------
     live : bool
-        Its kernel serves.
+        Whether its kernel serves.
     last_live : float
-        When it last did, on the monotonic clock.
+        `time.monotonic` when the kernel last served, in seconds.
     lists : mapping of str to list of dict
-        By the member's name in results; each list is replaced as a whole.
+        The lists by their member's name in results; each list is replaced as a whole.
     listed : Event
-        The first lists have arrived, or have been waited for long enough.
+        Set when the first lists have arrived or the wait for them has ended.
     """
 
     def __init__(self, info: ConnectionInfo, changed: Callable[[Collection[str]], None]) -> None:
@@ -116,7 +117,7 @@ class Notebook(AskingOnly):
 
     @property
     def kernel_id(self) -> str:
-        """The id of its kernel, by which the notebook is known."""
+        """The id of its kernel, which identifies the notebook."""
         return self.info.kernel_id
 
     @property
@@ -125,7 +126,7 @@ class Notebook(AskingOnly):
         return Rewriting(self.label, self.kernel_id)
 
     def is_open_to(self, scope: Scope) -> bool:
-        """Tell whether a principal may see it."""
+        """Return whether a principal may see it."""
         return scope.opens(self.info.name, self.info.path)
 
     async def follow(self) -> None:
@@ -151,6 +152,7 @@ class Notebook(AskingOnly):
         self.last_live = time.monotonic()
         self.listed.set()
         self._changed(offered)
+        # Requests no longer wait for this kernel; those for its successor wait for a new event.
         self.listed = anyio.Event()
 
     def _offered(self) -> set[str]:
@@ -171,7 +173,7 @@ class Notebook(AskingOnly):
 
     async def _keep(self, connection: Connection) -> None:
         with anyio.move_on_after(LIST_SECONDS):
-            await self._news.wait()  # that it listens: from then on nothing is missed
+            await self._news.wait()  # until the subscription is acknowledged: then no change is missed
         self._dirty = set(KINDS)
         while True:
             dirty, self._dirty, self._news = self._dirty, set(), anyio.Event()
@@ -179,6 +181,7 @@ class Notebook(AskingOnly):
                 for kind in dirty:
                     tasks.start_soon(self._ask, connection, kind)
             self.listed.set()
+            # `_ask` has marked the lists that did not arrive in time.
             with anyio.move_on_after(RETRY_SECONDS if self._dirty else None):
                 await self._news.wait()
 
@@ -192,7 +195,7 @@ class Notebook(AskingOnly):
             log.info("Notebook %r does not list its %s in time; the list it had stands.", self.label, kind)
             self._dirty.add(kind)
         except ConnectionClosed:
-            pass  # the end of it all
+            pass  # `follow` ends as well
         except McpJupyterError as exc:
             log.warning("Notebook %r does not list its %s: %s", self.label, kind, exc)
         else:
@@ -203,7 +206,7 @@ class Notebook(AskingOnly):
     # -- the connection's handler ------------------------------------------------------------------
 
     def notification(self, notification: Notification) -> None:
-        """Note what changed."""
+        """Note which lists have changed."""
         kind = _KIND_OF.get(notification.method)
         if kind is not None:
             self._dirty.add(kind)
@@ -212,7 +215,7 @@ class Notebook(AskingOnly):
 
 
 def _is_own(item: object) -> bool:
-    """Tell whether an item of a list is the notebook's own. The aggregate has one set of constant tools."""
+    """Return whether an item of a list is the notebook's own: the aggregate has one set of constant tools."""
     return isinstance(item, dict) and not is_constant(item)
 
 
@@ -237,9 +240,9 @@ async def _all_pages(connection: Connection, method: str, key: str) -> list[dict
 
 # -- index ---------------------------------------------------------------------------------------
 #
-# What all live notebooks offer at one moment: merged lists, and which notebook a request is for.
+# The lists of all live notebooks at one moment, merged, and the notebook that a request is for.
 #
-# Each method takes the caller's scope and answers as if everything outside the scope did not exist. An index
+# Each method takes the caller's scope and answers as if everything outside of it did not exist. An index
 # never changes: a new one is built when a list has changed.
 
 LISTS: Final[Mapping[str, str]] = {
@@ -254,7 +257,7 @@ _TABLES: Final = {"tools/call": "tools", "prompts/get": "prompts"}
 
 
 _Item: TypeAlias = tuple[Notebook, dict[str, Any], dict[str, Any]]
-"""A notebook, one item of its lists as the notebook gives it, and the same item as this endpoint gives it."""
+"""A notebook, an item of its lists as the notebook sends it, and the same item with the aggregate's names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -266,12 +269,12 @@ class Target:
 
 
 class Index:
-    """What the notebooks offer.
+    """The merged lists of the notebooks.
 
     Parameters
     ----------
     notebooks : iterable of Notebook
-        The live ones, each with its label.
+        The live ones, with their labels.
     """
 
     def __init__(self, notebooks: Iterable[Notebook]) -> None:
@@ -305,7 +308,7 @@ class Index:
     # -- lists -------------------------------------------------------------------------------------
 
     def listed(self, method: str, scope: Scope, profile: HostProfile = OWN) -> dict[str, Any]:
-        """Return the result of a method that lists, for a host."""
+        """Return the result of a list method, for a host."""
         key = LISTS[method]
         seen = [
             item
@@ -388,13 +391,13 @@ class Index:
         return UnknownName(error.kind, outside(error.name), map(outside, error.known))
 
     def resource(self, uri: object, scope: Scope) -> tuple[Notebook, str] | None:
-        """Return the notebook of a `hub://` URI, and its own URI; None when there is none in scope."""
+        """Return the notebook of a `hub://` URI, and its own URI; None if out of scope or unknown."""
         found = split_uri(uri) if isinstance(uri, str) else None
         notebook = None if found is None else self._open(found[0], scope)
         return (notebook, found[1]) if found and notebook and may_read(scope, found[1]) else None
 
     def task(self, task_id: object, scope: Scope) -> tuple[Notebook, str] | None:
-        """Return the notebook of a task id, and its own id of the task; None when there is none in scope."""
+        """Return the notebook of a task id, and its own id of the task; None if out of scope or unknown."""
         found = split_task(task_id)
         for notebook in () if found is None else self.notebooks(scope):
             if found is not None and notebook.kernel_id == found[0]:
@@ -433,16 +436,16 @@ _FINDERS: Final[Mapping[str, _Finder]] = {
 # -- catalog -------------------------------------------------------------------------------------
 
 TICK_SECONDS: Final = 0.5
-"""Seconds between two looks whether the runtime directory has changed. A look costs one `stat`."""
+"""Seconds between two checks whether the runtime directory has changed. A check costs one `stat`."""
 
 LOOK_SECONDS: Final = 5.0
-"""Seconds after which the kernels are looked for anyway: one that was killed leaves its file behind."""
+"""Seconds between two searches in any case: a kernel that was killed leaves its file behind."""
 
 FRESH_SECONDS: Final = LIST_SECONDS + 0.5
-"""Seconds that a list waits for notebooks that have just come and are asked for the first time."""
+"""Seconds for which a list waits for new notebooks that are read for the first time."""
 
 AWAY_SECONDS: Final = 60.0
-"""Seconds. A kernel that stays away for so long is not coming back, and what sessions keep for it ends."""
+"""Seconds. A kernel that is away for so long does not come back, and what sessions keep for it ends."""
 
 
 class Catalog:
@@ -453,9 +456,9 @@ class Catalog:
     discovery : Discovery
         Finds live kernels.
     away_seconds : float
-        After which a kernel that went away is given up.
+        Seconds after which a kernel that went away is given up.
     changed : callable
-        Called with "tools", "resources" or "prompts" when such a list has changed.
+        Called with "tools", "resources" or "prompts" when a list of that kind has changed.
     gone : callable
         Called with the id of a kernel that was given up.
     """
@@ -488,7 +491,7 @@ class Catalog:
 
     @property
     def index(self) -> Index:
-        """What the notebooks offer now."""
+        """The present lists of the notebooks."""
         if self._index is None:
             live = {item.kernel_id: item for item in self._notebooks.values() if item.live}
             for kernel_id, label in labels((item.info.name, id_) for id_, item in live.items()).items():
@@ -497,7 +500,7 @@ class Catalog:
         return self._index
 
     async def fresh(self) -> Index:
-        """Return the index once new notebooks were asked, at the latest after `FRESH_SECONDS`."""
+        """Return the index once new notebooks have been read, at the latest after `FRESH_SECONDS`."""
         with anyio.move_on_after(FRESH_SECONDS):
             await self._look()
             for kernel_id in list(self._following):
@@ -530,7 +533,7 @@ class Catalog:
             with self._failures:
                 live = await self.discovery.live()
             if live is None:
-                self._seen = None  # look again at the next occasion
+                self._seen = None  # search again at the next call
                 return
             for info in live:
                 known = self._notebooks.get(info.kernel_id)

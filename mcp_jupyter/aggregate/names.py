@@ -81,8 +81,9 @@ class NameTable:
     def inside(self, outside: str) -> tuple[str, str] | None:
         """Return the notebook's label and its own name of the tool or prompt.
 
-        A name that is not in the table, but begins with a notebook's label, may be newer than the table: the
-        notebook decides. None when there is no such notebook, or when several names would be the same.
+        A name that is missing in the table but begins with a notebook's label may be newer than the table;
+        the notebook then decides. Return None for an unknown notebook, and for a name that several tools
+        would have.
         """
         known = self._inside.get(outside)
         if known is not None or outside in self._clashes:
@@ -110,10 +111,10 @@ def split_uri(uri: str) -> tuple[str, str] | None:
 
 # -- rewriting -----------------------------------------------------------------------------------
 #
-# URIs and task ids in what a notebook sends, as the aggregate's clients must see them.
+# Rewrite URIs and task ids in a notebook's messages for the clients of the aggregate.
 #
-# The protocol has URIs in lists, contents, links and notifications. A value without the form that the
-# protocol demands is left as it is: the client will judge it.
+# The protocol has URIs in lists, contents, links and notifications. A value that does not have the form that
+# the protocol demands is left as it is, for the client to judge.
 
 
 def split_task(task_id: object) -> tuple[str, str] | None:

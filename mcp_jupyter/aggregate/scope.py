@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What a principal may see and use of a notebook, asked of requests and of results. Pure.
+"""Decide what a principal may see and use of a notebook, for requests and results. Pure.
 
-One place for the endpoint of one notebook (`extension.grants`) and that of all (`Index`). What a
-principal's own call left in the server (`result://`) needs no scope for resources: only its sender can read
-it.
+Both the endpoint of one notebook (`extension.grants`) and that of all notebooks (`Index`) use these rules. A
+result that a principal's own call left in the server (`result://`) needs no scope for resources, because only
+its sender can read it.
 """
 
 from __future__ import annotations
@@ -31,22 +31,22 @@ class Scope(Protocol):
     """What a principal may see and use. A token is one."""
 
     def opens(self, server: str, path: str | None) -> bool:
-        """Whether it opens the notebook of that name and real path."""
+        """Return whether it opens the notebook of that name and real path."""
 
     def uses(self, kind: Literal["tools", "resources"]) -> bool:
-        """Whether it may use anything of a kind."""
+        """Return whether it may use anything of a kind."""
 
     def may_call(self, tool: str) -> bool:
-        """Whether it may call a tool that its notebook calls so."""
+        """Return whether it may call a tool with this name in its notebook."""
 
     def may_read(self, uri: str) -> bool:
-        """Whether it may read a resource, or every resource of a template."""
+        """Return whether it may read a resource, or every resource of a template."""
 
     def may_read_some(self, template: str) -> bool:
-        """Whether it may read any resource of a template."""
+        """Return whether it may read any resource of a template."""
 
     def may_get(self, prompt: str) -> bool:
-        """Whether it may get a prompt."""
+        """Return whether it may get a prompt."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,14 +77,14 @@ NOTHING: Final[Scope] = _All(False)
 
 
 def may_read(scope: Scope, uri: str) -> bool:
-    """Whether a principal may read a URI, also one that its own call left."""
+    """Return whether a principal may read a URI, including that of a result of its own call."""
     return is_kept_result(uri) or scope.may_read(uri)
 
 
 def out_of_scope(scope: Scope, method: str, params: Mapping[str, Any]) -> str | None:
-    """What a request to one notebook names outside of a scope: "tool", "resource", "prompt"; else None.
+    """Return the kind that a request names outside of the scope: "tool", "resource" or "prompt"; else None.
 
-    What is malformed names nothing: the server says what is wrong with it.
+    A malformed request passes: the server says what is wrong with it.
     """
     if method == "tools/call":
         return _refused("tool", scope.may_call, params.get("name"))
@@ -124,19 +124,19 @@ _NAMED_BY: Final = {
 
 
 def sees(scope: Scope, key: str, item: object) -> bool:
-    """Whether a scope shows an item of a list: one that it can use.
+    """Return whether a scope shows an item of a list, which it does if it may use the item.
 
     Parameters
     ----------
     key : str
         The list's member in the result: "tools", "prompts", "resources", "resourceTemplates".
     item : object
-        As the notebook itself listed it.
+        The item as the notebook itself listed it.
     """
     name = item.get(_NAMED_BY[key]) if isinstance(item, Mapping) else None
     if not isinstance(name, str):
         return False
-    if key == "tools" and is_constant(item):  # a call of it needs the right to what it is for
+    if key == "tools" and is_constant(item):  # it is useful only with the right to what it calls or reads
         return scope.uses("tools") or (name == READ_MORE and scope.uses("resources"))
     may_use = {
         "tools": scope.may_call,
@@ -148,7 +148,7 @@ def sees(scope: Scope, key: str, item: object) -> bool:
 
 
 def narrowed(scope: Scope, data: object) -> UnknownName | None:
-    """An error that lists the names there are, with those alone that the scope may use.
+    """Return an error that lists known names, reduced to those that the scope may use.
 
     Parameters
     ----------
@@ -158,7 +158,7 @@ def narrowed(scope: Scope, data: object) -> UnknownName | None:
     Returns
     -------
     UnknownName or None
-        None when it is another error, or may be passed on as it is.
+        None when it is another error or needs no change.
     """
     error = UnknownName.of(data)
     if error is None:

@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """One session of a host with the aggregate: a server session that has connections to notebooks.
 
-The handshake, log level and subscriptions are those of every server session (`server.session`). Added is
-what concerns the notebooks: they get the log level and changed roots, and serve the resources and tasks that
-the host subscribes to.
+`server.session` handles the handshake, the log level and subscriptions. This subclass passes the log level
+and changed roots to the notebooks, and subscribes at them to the resources and tasks that the host names.
 """
 
 from __future__ import annotations
@@ -44,9 +43,9 @@ class AggregateSession(ServerSession):
     Parameters
     ----------
     server : Aggregate
-        Knows the notebooks.
+        Has the catalog of notebooks.
     channel : Channel
-        To the host; not yet started.
+        The channel to the host; not yet started.
     """
 
     server: Aggregate
@@ -103,7 +102,7 @@ class AggregateSession(ServerSession):
     # -- connections to notebooks ------------------------------------------------------------------
 
     async def upstream(self, notebook: Notebook, era: Era) -> Upstream:
-        """Return the connection to a notebook for requests of one version; opened at the first.
+        """Return the connection to a notebook for requests of one version; opened at the first use.
 
         Raises
         ------
@@ -111,6 +110,7 @@ class AggregateSession(ServerSession):
             The notebook cannot be reached.
         """
         key = notebook.kernel_id, era.version
+        # One lock per key, so that simultaneous requests share one connection.
         async with self._opening[key]:
             upstream = self._upstreams.get(key)
             if upstream is None or upstream.is_closed:
@@ -150,6 +150,6 @@ class AggregateSession(ServerSession):
 
 
 async def quietly(work: Callable[[], Awaitable[None]]) -> None:
-    """Do something at one notebook. Its failure does not concern the other notebooks."""
+    """Do something at one notebook; its failure must not affect the other notebooks."""
     with suppress(McpJupyterError):
         await work()

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """One session's connection to one notebook, on which requests of the host are forwarded.
 
-What the notebook sends in the course of a forwarded request (progress, log messages, questions) goes to the
-host as belonging to the host's own request. Params arrive here as the notebook must see them.
+What the notebook sends during a forwarded request (progress, log messages, questions) goes to the host as
+part of the host's own request. Params are already in the notebook's own names here.
 """
 
 from __future__ import annotations
@@ -37,11 +37,11 @@ _UNRELATED: Final = frozenset(
         "notifications/progress",
     }
 )
-"""What passes to the host outside of any request. The catalog tells of changed lists."""
+"""Notifications that go to the host outside of any request. The catalog reports changed lists."""
 
 
 class _Questions:
-    """Handler of the notebook's requests: each goes to the host, in the course of the host's request."""
+    """Handler of the notebook's requests: each goes to the host, as part of the host's request."""
 
     def __init__(self, host: Connection, forwarded: Mapping[RequestId, Any]) -> None:
         self._host = host
@@ -66,11 +66,11 @@ class Upstream(Connection):
     Parameters
     ----------
     link : ResumingLink
-        To the notebook; not yet started.
+        The link to the notebook; not yet started.
     host : Connection
-        To the host.
+        The connection to the host.
     notebook : Notebook
-        Whose URIs and task ids are rewritten in what belongs to no request.
+        Its URIs and task ids are rewritten in notifications that belong to no request.
     """
 
     def __init__(self, link: ResumingLink, host: Connection, notebook: Notebook) -> None:
@@ -82,28 +82,28 @@ class Upstream(Connection):
         self._numbers = itertools.count(1)
 
     def message(self, message: Message) -> None:
-        """Route one message. Notifications keep the request that they belong to, and do not end here."""
+        """Handle one message. Notifications go to the request that they belong to, or to the host."""
         frame = message.frame
         if not isinstance(frame, Notification) or frame.method == CANCELLED:
             super().message(message)
         elif message.related is None:
             if frame.method in _UNRELATED:
                 self._host.notify(frame.method, self._notebook.rewriting.notification(frame.params))
-        elif message.related in self._forwarded:  # else the request has been answered
+        elif message.related in self._forwarded:  # otherwise the request has been answered
             self._forwarded[message.related][1](frame.method, frame.params)
 
     async def initialize(self, params: Mapping[str, Any], level: str) -> None:
-        """Open a legacy session with what the host said in its own.
+        """Open a legacy session with the params of the host's own.
 
         Parameters
         ----------
         level : str
-            From which level on the host wants log messages.
+            The lowest level of log messages that the host wants.
 
         Raises
         ------
         McpJupyterError
-            The notebook refuses, or does not answer.
+            The notebook refuses or does not answer.
         """
         said = await self.request("initialize", params, timeout=OPEN_SECONDS)
         if said.get("protocolVersion") != params.get("protocolVersion"):
@@ -112,7 +112,7 @@ class Upstream(Connection):
         await self.set_level(level)
 
     async def set_level(self, level: str) -> None:
-        """Set from which level on the notebook sends log messages."""
+        """Set the lowest level of log messages that the notebook sends."""
         await self.request("logging/setLevel", {"level": level}, timeout=OPEN_SECONDS)
 
     async def forward(
@@ -125,16 +125,16 @@ class Upstream(Connection):
         Parameters
         ----------
         call : InboundRequest
-            The host's request. Its sender, headers and rights go along.
+            The host's request. Its sender, headers and rights are forwarded.
         method, params
-            As the notebook must see them. A progress token stays the host's.
+            In the notebook's own names. A progress token stays the host's.
         heard : callable
             Called with each notification that belongs to the request.
 
         Raises
         ------
         McpJupyterError
-            As `Connection.request`.
+            See `Connection.request`.
         """
         id_ = f"forwarded-{next(self._numbers)}"
         self._forwarded[id_] = call, heard
@@ -146,8 +146,8 @@ class Upstream(Connection):
 
 # -- subscriptions -------------------------------------------------------------------------------
 #
-# A `subscriptions/listen` request of a host names resources and tasks of several notebooks. Each notebook
-# gets a request of its own, with its part of the filter, and what it sends goes into the host's stream.
+# A host's `subscriptions/listen` request may name resources and tasks of several notebooks. Each notebook
+# gets a separate request with its part of the filter, and its notifications go into the host's stream.
 
 _ACKNOWLEDGED: Final = "notifications/subscriptions/acknowledged"
 _URIS: Final = "resourceSubscriptions"
@@ -160,11 +160,11 @@ class NotebookListener:
     Attributes
     ----------
     uris, tasks : dict of str to str
-        The notebook's own URIs and task ids, and for each the one that the host knows.
+        The notebook's own URIs and task ids, each with the host's name for it.
     granted_uris, granted_tasks : frozenset of str
-        Those that the notebook serves, as the host knows them.
+        Those that the notebook serves, by the host's names.
     acknowledged : Event
-        The notebook has said which it serves, or will not.
+        Set when the notebook has said which ones it serves, or has failed.
     """
 
     def __init__(self, notebook: Notebook, listener: Listener) -> None:
@@ -199,7 +199,7 @@ def _granted(names: Mapping[str, str], served: object) -> frozenset[str]:
 
 
 def notebook_listeners(listener: Listener, index: Index, scope: Scope) -> list[NotebookListener]:
-    """Split a host's request by notebook. What leads to no notebook in scope is left out."""
+    """Split a host's request by notebook, leaving out what is unknown or out of scope."""
     found: dict[str, NotebookListener] = {}
 
     def at(notebook: Notebook) -> NotebookListener:
