@@ -18,20 +18,18 @@ from typing import Annotated, Any, Final, get_args, get_origin
 
 from IPython.display import display
 
-from .._util.text import MAX_MESSAGE_CHARS, safe_block, safe_line
+from .._util.text import safe_block, safe_line
 from ..server.fastmcp.signatures import signature_of
 
-__all__ = ["FRAME", "NOTE", "ROW", "TABLE", "Card", "inert", "show", "signature_text", "unhinted"]
+__all__ = ["FRAME", "NOTE", "Card", "inert", "show", "signature_text", "unhinted"]
 
 # JupyterLab's sanitiser allows each of these styles, in exactly this notation. They undo the stripes, the
 # right alignment and the centring that notebooks give every table.
 FRAME: Final = "border-left:3px solid #f37726;padding:2px 10px;margin:2px 0"
-TABLE: Final = "margin:0;border-collapse:collapse"
-ROW: Final = "background:transparent"
-_NAME: Final = "padding:2px 12px 2px 0;text-align:left;vertical-align:top"
+_TABLE: Final = "margin:0;border-collapse:collapse"
+_ROW: Final = "background:transparent"
+_NAME: Final = "padding:2px 12px 2px 0;text-align:left;vertical-align:top;white-space:nowrap"
 _TEXT: Final = "padding:2px 0;text-align:left;vertical-align:top;opacity:.75"
-_ROOM: Final = "min-width:12em"
-"""The least width of a signature and of the text beside it. Else the longer one would take all the room."""
 _CODE: Final = "background:transparent;padding:0;font-family:inherit;white-space:pre-wrap"
 NOTE: Final = "opacity:.75"
 
@@ -61,28 +59,19 @@ class Card:
         rows = []
         for name, *texts in self.lines:
             first, *more = map(_first_line, texts)
-            rows += [
-                f"  {safe_line(name, MAX_MESSAGE_CHARS)}  {first}".rstrip(),
-                *(f"      {text}" for text in more),
-            ]
+            rows += [f"  {name}  {first}".rstrip(), *(f"      {text}" for text in more)]
         return "\n".join([self.heading, *rows, *([self.note] if self.note else [])])
 
     def _repr_html_(self) -> str:
-        rows = "".join(_row(name, texts) for name, *texts in self.lines)
-        table = f'<table style="{TABLE}"><tbody>{rows}</tbody></table>' if rows else ""
+        rows = "".join(
+            f'<tr style="{_ROW}"><td style="{_NAME}"><code>{html.escape(name)}</code></td>'
+            f'<td style="{_TEXT}">{"<br>".join(html.escape(_first_line(text)) for text in texts)}</td></tr>'
+            for name, *texts in self.lines
+        )
+        table = f'<table style="{_TABLE}"><tbody>{rows}</tbody></table>' if rows else ""
         text = _COMMAND.sub(r"<code>\1</code>", html.escape(self.note))
         note = f'<div style="{NOTE}">{text}</div>' if text else ""
-        return f'<div style="{FRAME}"><strong>{inert(self.heading)}</strong>{table}{note}</div>'
-
-
-def _row(name: str, texts: Sequence[str]) -> str:
-    room = f";{_ROOM}" if any(texts) else ""
-    said = inert("\n".join(map(_first_line, texts)))
-    return (
-        f'<tr style="{ROW}"><td style="{_NAME}{room}">'
-        f'<code style="overflow-wrap:anywhere">{html.escape(safe_line(name, MAX_MESSAGE_CHARS))}</code></td>'
-        f'<td style="{_TEXT}{room}">{said}</td></tr>'
-    )
+        return f'<div style="{FRAME}"><strong>{html.escape(self.heading)}</strong>{table}{note}</div>'
 
 
 def inert(text: str) -> str:

@@ -25,7 +25,7 @@ from itertools import count
 from typing import Any, Final, Protocol, TypeAlias
 
 from .. import types
-from .._ipython.cards import Card
+from .._ipython.cards import FRAME, NOTE, inert
 from .._ipython.private import publish
 from .._ipython.questions import Question
 from .._util.text import safe_block, safe_line
@@ -166,8 +166,12 @@ class NotebookQuestions:
             entry.form.close()
         if entry.bundle is not None:
             heading = safe_line(f"{entry.asked.asker} asked: {entry.question.message}")
-            line = Card(heading, (), safe_line(outcome))
-            bundle = {"text/plain": repr(line), "text/html": line._repr_html_()}
+            said = safe_line(outcome)
+            shown = f'<strong>{inert(heading)}</strong><div style="{NOTE}">{inert(said)}</div>'
+            bundle = {
+                "text/plain": f"{heading}\n{said}",
+                "text/html": f'<div style="{FRAME}">{shown}</div>',
+            }
             self._publish("update_display_data", entry, bundle)
 
     def _publish(self, kind: str, entry: _Open, bundle: Mapping[str, Any]) -> None:

@@ -9,10 +9,10 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from .._ipython.cards import Card
 from ..client.pairs import split_headers, split_pairs
 from ..errors import ConfigError
 from .connections import Recording, Wanted, notebook_being_run
+from .display import Listing
 
 if TYPE_CHECKING:
     import httpx2
@@ -116,7 +116,7 @@ def _entries(args: argparse.Namespace) -> Mapping[str, ServerEntry]:
     return entries_of_host(args.host, Path.cwd())
 
 
-def found_card(args: argparse.Namespace) -> Card:
+def found_card(args: argparse.Namespace) -> Listing:
     """Return a card of the servers of a host or a file: names and types only, as entries hold secrets.
 
     Raises
@@ -128,7 +128,7 @@ def found_card(args: argparse.Namespace) -> Card:
     where = f"--from {args.host}" if args.host else f"--config {args.config}"
     lines = [(name, _described(entries, name, where)) for name in list(entries)[:MAX_LISTED]]
     more = len(entries) - len(lines)
-    return Card(f"Servers of {args.host or args.config}", lines, f"... and {more} more" if more else "")
+    return Listing(f"Servers of {args.host or args.config}", lines, f"... and {more} more" if more else "")
 
 
 def _described(entries: Mapping[str, ServerEntry], name: str, where: str) -> str:

@@ -7,14 +7,16 @@ something. Equal results give equal text: it has no ids and no times.
 
 from __future__ import annotations
 
+import html
 import io
 import re
 from base64 import b64decode
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import groupby
 from typing import Any, Final
 
-from .._ipython.cards import NOTE, ROW, TABLE, inert
+from .._ipython.cards import FRAME, NOTE, inert
 from .._util.text import MAX_MESSAGE_CHARS, join_names, safe_block, safe_line
 from ..protocol.frames import dumps
 from ..types import (
@@ -28,6 +30,7 @@ from ..types import (
 )
 
 __all__ = [
+    "Listing",
     "Shown",
     "audio_bundle",
     "bundles_of",
@@ -38,6 +41,7 @@ __all__ = [
     "image_bundle",
     "is_page",
     "joined",
+    "listing",
     "page_bundle",
     "table",
     "text_of",
@@ -181,21 +185,69 @@ def harmless_markdown(text: str) -> str:
     return _DIAGRAM.sub(r"\1text", _ACTIVE.sub(lambda match: match[0].translate(_TWINS), safe_block(text)))
 
 
-# -- tables --------------------------------------------------------------------------------------
+# -- cards and tables ----------------------------------------------------------------------------
+#
+# HTML of our own around foreign text, in the manner of `_ipython.cards`.
 
+# JupyterLab's sanitiser allows each of these styles, in exactly this notation.
+_TABLE: Final = "margin:0;border-collapse:collapse"
+_ROW: Final = "background:transparent"
+_NAME: Final = "padding:2px 12px 2px 0;text-align:left;vertical-align:top"
+_TEXT: Final = "padding:2px 0;text-align:left;vertical-align:top;opacity:.75"
+_ROOM: Final = "min-width:12em"
+"""What a signature and what is said of it take at least: else the longer one leaves the other no room."""
 _CELL: Final = "padding:2px 12px 2px 0;text-align:left;vertical-align:top"
+
+
+def listing(heading: str, lines: Iterable[tuple[str, str]], note: str = "") -> str:
+    """A card: a heading, and lines of a name and what is said of it."""
+    rows = "".join(
+        f'<tr style="{_ROW}"><td style="{_NAME};{_ROOM}">'
+        f'<code style="overflow-wrap:anywhere">{html.escape(safe_line(name, MAX_MESSAGE_CHARS))}</code></td>'
+        f'<td style="{_TEXT}{f";{_ROOM}" if text else ""}">{inert(safe_line(text))}</td></tr>'
+        for name, text in lines
+    )
+    body = f'<table style="{_TABLE}"><tbody>{rows}</tbody></table>' if rows else ""
+    return f'<div style="{FRAME}"><strong>{inert(heading)}</strong>{body}{_note(note)}</div>'
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """The same to be displayed: as a card, and as text.
+
+    Attributes
+    ----------
+    heading : str
+    lines : sequence of (str, str)
+        What it is about, and what is said of it.
+    note : str
+    """
+
+    heading: str
+    lines: Sequence[tuple[str, str]]
+    note: str = ""
+
+    def __repr__(self) -> str:
+        """The card as text."""
+        rows = [
+            f"  {safe_line(name, MAX_MESSAGE_CHARS)}  {safe_line(text)}".rstrip() for name, text in self.lines
+        ]
+        return "\n".join([self.heading, *rows, *([self.note] if self.note else [])])
+
+    def _repr_html_(self) -> str:
+        return listing(self.heading, self.lines, self.note)
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[str]], note: str = "") -> str:
     """Return an HTML table of text cells."""
     head = "".join(f'<th style="{_CELL}"><strong>{inert(safe_line(name))}</strong></th>' for name in columns)
     body = "".join(
-        f'<tr style="{ROW}">'
+        f'<tr style="{_ROW}">'
         + "".join(f'<td style="{_CELL}">{inert(safe_line(cell))}</td>' for cell in row)
         + "</tr>"
         for row in rows
     )
-    return f'<table style="{TABLE}"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>{_note(note)}'
+    return f'<table style="{_TABLE}"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>{_note(note)}'
 
 
 def _note(text: str) -> str:

@@ -24,7 +24,6 @@ from typing import Any, Final
 
 from pydantic_core import from_json, to_json
 
-from .._ipython.cards import Card
 from .._util.json_schema import (
     Properties,
     Schema,
@@ -42,6 +41,7 @@ from ..protocol.validation import JsonSchema
 from ..server.content import columns, plain, readable, tables
 from ..server.content.size_limits import MAX_PARTS, extent
 from ..types import Tool
+from .display import Listing
 from .exports import fitted_names
 from .tracebacks import ArgumentTypeError, ArgumentValueError
 
@@ -154,7 +154,7 @@ class Tools:
         return card_of(self._definitions())._repr_html_()
 
 
-def card_of(definitions: Mapping[str, Tool], heading: str | None = None) -> Card:
+def card_of(definitions: Mapping[str, Tool], heading: str | None = None) -> Listing:
     """Return a card of tools, headed by `heading` or by their number."""
     names = list(attribute_names(definitions).items())
     lines = [
@@ -163,7 +163,7 @@ def card_of(definitions: Mapping[str, Tool], heading: str | None = None) -> Card
     ]
     counted = f"{len(names)} tool{'' if len(names) == 1 else 's'}"
     more = len(names) - len(lines)
-    return Card(heading or counted, lines, f"... and {more} more" if more else "")
+    return Listing(heading or counted, lines, f"... and {more} more" if more else "")
 
 
 class ToolFunction:

@@ -28,7 +28,7 @@ def test_a_tools_card_has_its_docstring_and_its_hints(kernel):
         "MCP tool\n  drop  (region: str) -> int\n      Delete the sales of a region.\n"
         "      destructive, idempotent, open-world, concurrent, timeout 5 s"
     )
-    assert "Delete the sales of a region.\ndestructive, idempotent" in ran.displayed[0]["text/html"]
+    assert "Delete the sales of a region.<br>destructive, idempotent" in ran.displayed[0]["text/html"]
     status = kernel.run("%mcp_status").text
     assert "  drop  tool (region: str) -> int\n      destructive, idempotent, open-world" in status
 
