@@ -40,7 +40,7 @@ _ids = itertools.count(1)
 
 
 def message(method: str, params: Mapping[str, Any], id_: int | None = None) -> bytes:
-    """Return a request, or a notification if there is no id, as JSON."""
+    """Encode a JSON-RPC message: a request, or a notification when `id_` is None."""
     head = {"jsonrpc": "2.0"} if id_ is None else {"jsonrpc": "2.0", "id": id_}
     return json.dumps({**head, "method": method, "params": params}, separators=(",", ":")).encode()
 

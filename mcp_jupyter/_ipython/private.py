@@ -110,7 +110,7 @@ def main_loop(shell: InteractiveShell) -> asyncio.AbstractEventLoop | None:
 
 
 def gui_has_main_thread(kernel: Any) -> bool:
-    """Whether a GUI's event loop (`%gui qt`) has the main thread. Then asyncio's runs only for messages."""
+    """Whether a GUI's loop (`%gui qt`) holds the main thread: asyncio's loop then waits for a message."""
     return kernel.eventloop is not None
 
 

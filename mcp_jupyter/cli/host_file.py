@@ -112,7 +112,7 @@ def write_entry(host: Host, path: Path, entry: MadeEntry) -> None:
 
 
 def _repository(path: Path) -> str:
-    """Return the root of the repository that contains a file; empty if there is none."""
+    """Return the root of the repository that contains a file, or an empty text outside of repositories."""
     return next((str(folder) for folder in path.parents if os.path.lexists(folder / ".git")), "")
 
 

@@ -326,9 +326,6 @@ def malformed(what: str, error: ValidationError) -> str:
 #
 # Source: spec 2025-11-25 and 2026-07-28, client/elicitation.
 
-MAX_FORM_ERROR_CHARS: Final = 300
-"""Characters that say what is wrong with an answer."""
-
 
 class Elicitor(Answerer):
     """A user's function that answers `elicitation/create`.

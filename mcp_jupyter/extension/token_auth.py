@@ -101,7 +101,7 @@ def keep_logs_fit(request: HTTPServerRequest) -> None:
 
 
 def keep_logged_headers_fit(request: HTTPServerRequest) -> None:
-    """Do the same for headers that the response depends on; call it only when the request is logged."""
+    """Shorten the other logged headers, on which the response depends. Call it just before the log line."""
     for name in _LOGGED_HEADERS:
         if name in request.headers:
             request.headers[name] = without_secrets(request.headers[name])[:MAX_LOGGED_CHARS]

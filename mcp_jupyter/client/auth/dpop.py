@@ -25,10 +25,13 @@ from ...errors import AuthorizationFailed
 from ..http import origin_of
 from .metadata import Tokens
 
-__all__ = ["ALGORITHM", "Proofs", "new_key"]
+__all__ = ["ALGORITHM", "NONCE_WANTED", "Proofs", "new_key"]
+
+NONCE_WANTED: Final = "use_dpop_nonce"
+"""The error code of a refusal for want of a nonce (RFC 9449, sections 8 and 9)."""
 
 ALGORITHM: Final = "ES256"
-"""Signs the proofs; every implementation supports it."""
+"""The JWS algorithm of the proofs. Every implementation supports it."""
 
 MAX_ORIGINS: Final = 8
 """Origins whose nonces are kept: the server, its authorization server, and others that metadata may name."""

@@ -493,7 +493,7 @@ _SECRET_PAIRS: Final = frozenset(
 )  # fmt: skip
 
 _COUNTED: Final = frozenset({"sig", "token", "tokens"})
-"""Words for quantities (`max_tokens`, significance levels), not secrets, when the value is a number."""
+"""Words that name a quantity, as in `max_tokens`, when the value is a number. Such a value is not secret."""
 
 _RUNS: Final = re.compile(r"[A-Z]?[a-z]{2,}|[A-Z]{3,}|[^\W\d_A-Za-z]+|\d|.", re.DOTALL)
 _WORD_BITS: Final = 1.5  # per letter of a word
