@@ -50,8 +50,9 @@ from ..server.context import RequestContext
 from ..server.host_profiles import HostProfile
 from ..server.lowlevel.server import NotificationOptions, Server
 from ..types import RequestParams
-from .catalog import AWAY_SECONDS, LISTS, Catalog, Index, Notebook, Target
+from .catalog import AWAY_SECONDS, LISTS, Catalog, Index, Target
 from .names import hub_uri
+from .notebook import Notebook
 from .scope import EVERYTHING, Scope, sees
 from .session import AggregateSession, quietly
 

@@ -25,7 +25,7 @@ from ..protocol.eras import Era
 from ..protocol.frames import Notification
 from ..server.context import RequestContext, current_request
 from ..server.session import Listener, ServerSession
-from .catalog import LIST_SECONDS, Notebook
+from .notebook import LIST_SECONDS, Notebook
 from .upstream import NotebookListener, Upstream, notebook_listeners
 
 if TYPE_CHECKING:

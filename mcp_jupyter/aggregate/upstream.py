@@ -18,7 +18,8 @@ from ..errors import INTERNAL_ERROR, McpError
 from ..ipc.reconnecting_channel import ResumingLink
 from ..protocol.frames import Message, Notification, RequestId
 from ..server.session import Listener
-from .catalog import Index, Notebook
+from .catalog import Index
+from .notebook import Notebook
 from .scope import Scope
 
 __all__ = ["NotebookListener", "OnNotification", "Upstream", "notebook_listeners"]

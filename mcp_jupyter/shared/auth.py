@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The models of OAuth under the first-generation SDK's names."""
 
-from ..client.auth.oauth import OAuthClientInformationFull, OAuthClientMetadata, OAuthToken
+from ..client.auth.provider import OAuthClientInformationFull, OAuthClientMetadata, OAuthToken
 
 __all__ = ["OAuthClientInformationFull", "OAuthClientMetadata", "OAuthToken"]

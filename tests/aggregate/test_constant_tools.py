@@ -84,7 +84,7 @@ async def test_it_finds_and_calls_tools_of_every_notebook(
         assert "'arguments' must be an object" in await said(
             host, modern, "use_tool", name="a_say", arguments=3
         )
-        with pytest.raises(McpError, match=r"There is no tool 'a_sey'\. There are: a_ask"):
+        with pytest.raises(McpError, match=r"Unknown tool 'a_sey'\. Known tools: a_ask"):
             await call(host, modern, "use_tool", name="a_sey")
         with pytest.raises(McpError, match="No live notebook has a tool 'c_say'"):
             await call(host, modern, "use_tool", name="c_say")

@@ -14,7 +14,7 @@ import anyio
 import pytest
 
 from mcp_jupyter.aggregate.aggregate import Aggregate
-from mcp_jupyter.aggregate.catalog import LIST_SECONDS
+from mcp_jupyter.aggregate.notebook import LIST_SECONDS
 from mcp_jupyter.errors import McpError
 from mcp_jupyter.ipc.discovery import Discovery
 

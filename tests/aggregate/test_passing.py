@@ -291,7 +291,7 @@ async def test_a_task_leads_back_to_its_notebook(aggregate: Aggregate, notebooks
         assert found["taskId"] == task["taskId"]
         assert found["result"]["content"][0]["text"] == "done"
         for wrong in (task["taskId"].partition(".")[2], f"kernel-b.{task['taskId']}", "x", 1):
-            with pytest.raises(McpError, match="no such task"):
+            with pytest.raises(McpError, match="Unknown task"):
                 await host.ask("tasks/get", {"taskId": wrong, **meta})
 
 
@@ -362,7 +362,7 @@ async def test_a_scope_shows_what_it_opens_and_nothing_else(runtime_dir, noteboo
             assert caught.value.code in (-32602, -32021, -32003)
         with pytest.raises(McpError) as caught:
             await host.modern("tools/call", {"name": "a_ask2"})
-        assert str(caught.value) == "There is no tool 'a_ask2'. There are: a_ask, a_say."
+        assert str(caught.value) == "Unknown tool 'a_ask2'. Known tools: a_ask, a_say."
         uris = ["hub://b/data://figures", "hub://a/data://rows/1"]
         tasks.start_soon(host.modern, LISTEN, {"notifications": {"resourceSubscriptions": uris}})
         said = await host.hear("notifications/subscriptions/acknowledged")

@@ -17,10 +17,9 @@ from .oauth import (
     CallbackHandler,
     ClientCredentials,
     OAuth,
-    OAuthClientProvider,
     RedirectHandler,
-    TokenStorage,
 )
+from .provider import OAuthClientProvider, TokenStorage
 from .storage import FileStorage, MemoryStorage, Storage
 
 __all__ = [

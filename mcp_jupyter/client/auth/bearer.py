@@ -2,8 +2,8 @@
 """Send requests with an access token, and get, refresh or widen the token when the server refuses it.
 
 `BearerAuth` reads the challenge of a refusal, lets one request at a time fetch a token, and limits how often
-a refused request is repeated. Its subclasses in `oauth` obtain a grant; `exchange` exchanges it for tokens at
-the token endpoint. A token goes to the server's own origin only.
+a refused request is repeated. Its subclasses in `oauth` obtain a grant; `token_endpoint` exchanges it for
+tokens. A token goes to the server's own origin only.
 
 Source: spec 2026-07-28, basic/authorization; RFC 6749; RFC 6750; RFC 7523; RFC 9110, 11.6.1; RFC 9449; RFC
 9728.
@@ -12,50 +12,38 @@ Source: spec 2026-07-28, basic/authorization; RFC 6749; RFC 6750; RFC 7523; RFC 
 from __future__ import annotations
 
 import abc
-import base64
 import logging
 import re
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Generator, Iterable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Generator, Iterable
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, field, replace
-from typing import Any, Final
-from urllib.parse import quote_plus
+from dataclasses import dataclass, replace
+from typing import Final
 from urllib.request import parse_http_list
 
 import anyio
 import httpx2
-from authlib.oauth2.rfc6749.parameters import prepare_token_request
-from authlib.oauth2.rfc7523 import private_key_jwt_sign
-from joserfc.errors import JoseError
-from joserfc.jwk import import_key
 
 from ...errors import AuthorizationFailed
 from ...protocol.headers import PROTOCOL_VERSION
 from ..http import origin_of, server_url
-from ..secrets import ClientSecrets
 from .discovery import Discovery, Fetcher
-from .dpop import ALGORITHM, Proofs, new_key
+from .dpop import NONCE_WANTED, Proofs
 from .metadata import (
     AuthorizationServer,
-    ClientInformation,
     Hosts,
     ProtectedResource,
     Tokens,
     wanted_scopes,
-    web_url,
 )
 from .storage import MemoryStorage, Storage
+from .token_endpoint import Party, Refused, exchange
 
 __all__ = [
     "BearerAuth",
     "Challenge",
     "Goal",
-    "Party",
-    "Refused",
-    "auth_method_for",
     "challenge_of",
-    "exchange",
 ]
 
 log = logging.getLogger(__name__)
@@ -341,9 +329,6 @@ async def _settle(response: httpx2.Response) -> None:
 #
 # What `WWW-Authenticate` of a refusal says (RFC 9110, 11.6.1; RFC 6750, 3; RFC 9449, 7.1; RFC 9728, 5.1).
 
-NONCE_WANTED: Final = "use_dpop_nonce"
-"""The error code of a refusal for want of a nonce (RFC 9449, sections 8 and 9)."""
-
 _SCHEME: Final = re.compile(r"([!#$%&'*+.^_`|~0-9A-Za-z-]+)(?:\s+|$)(?!=)")
 _PARAMETER: Final = re.compile(r"([!#$%&'*+.^_`|~0-9A-Za-z-]+)\s*=\s*(.*)", re.DOTALL)
 
@@ -405,186 +390,3 @@ def _parameters(headers: list[str]) -> tuple[dict[str, str], dict[str, str]]:
                     value = re.sub(r"\\(.)", r"\1", value[1:-1])
                 found.setdefault(parameter[1].lower(), value)
     return schemes["bearer"], schemes["dpop"]
-
-
-# -- token endpoint ------------------------------------------------------------------------------
-#
-# Client authentication (RFC 6749, 2.3; RFC 7523, 2.2), and the exchange of a grant for tokens, which are
-# bound to a key where the server supports that (RFC 9449, 5).
-
-ASSERTION_SECONDS: Final = 300
-"""Seconds for which an assertion about the client is valid: it is used at once."""
-
-ASSERTION_TYPE: Final = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
-
-_KEY_TYPES: Final = {"ES": "EC", "RS": "RSA", "PS": "RSA", "Ed": "OKP"}
-"""Key types by the beginning of the name of the JWS algorithm."""
-
-_SECRET_METHODS: Final = ("client_secret_basic", "client_secret_post")
-
-
-class Refused(AuthorizationFailed):
-    """The token endpoint refused the request.
-
-    Parameters
-    ----------
-    code : str
-        Its error code (RFC 6749, 5.2); empty when it gave none.
-    """
-
-    def __init__(self, message: str, code: str) -> None:
-        super().__init__(message)
-        self.code = code
-
-
-@dataclass(frozen=True, slots=True)
-class Party:
-    """The parties of a token request: authorization server, client and resource.
-
-    Parameters
-    ----------
-    server : AuthorizationServer
-    client : ClientInformation
-    resource : str
-        Exactly as published (RFC 8707).
-    private_key, algorithm : str, optional
-        PEM and JWS algorithm of a client that signs assertions about itself.
-    """
-
-    server: AuthorizationServer
-    client: ClientInformation
-    resource: str
-    private_key: str | None = field(default=None, repr=False)
-    algorithm: str = "ES256"
-
-
-def auth_method_for(client: ClientInformation, server: AuthorizationServer) -> str:
-    """Return how the client authenticates: as registered, else by the first method that both sides know."""
-    if client.auth_method is not None:
-        return client.auth_method
-    if client.client_secret is None:
-        return "none"
-    return next((method for method in _SECRET_METHODS if method in server.auth_methods), "none")
-
-
-async def exchange(
-    fetcher: Fetcher,
-    proofs: Proofs,
-    party: Party,
-    grant_type: str,
-    scopes: tuple[str, ...],
-    refresh_token: str | None = None,
-    send_scope: bool = False,
-    grant: Mapping[str, str] | None = None,
-    dpop_key: str | None = None,
-) -> Tokens:
-    """Exchange a grant for tokens.
-
-    Parameters
-    ----------
-    scopes : tuple of str
-        The scopes of the tokens.
-    refresh_token : str, optional
-        The refresh token to use.
-    send_scope : bool
-        Whether this request names the scopes; an earlier one has done so otherwise.
-    grant : mapping, optional
-        The grant's own parameters.
-    dpop_key : str, optional
-        The key that the refresh token is bound to; any other grant gets a new key.
-
-    Raises
-    ------
-    Refused
-        The endpoint answered with an error.
-    AuthorizationFailed
-        It did not answer, or answered without a token.
-    """
-    fields: dict[str, Any] = {**(grant or {}), "resource": party.resource}
-    if refresh_token is not None:
-        fields["refresh_token"] = refresh_token
-    if send_scope and scopes:
-        fields["scope"] = " ".join(scopes)
-    if refresh_token is None and ALGORITHM in party.server.dpop_algorithms:
-        dpop_key = new_key()
-    document = await _asked(fetcher, proofs, party, grant_type, fields, dpop_key)
-    return Tokens.read(
-        document,
-        issuer=party.server.issuer,
-        client_id=party.client.client_id,
-        resource=party.resource,
-        scopes=scopes,
-        refresh_token=refresh_token,
-        dpop_key=dpop_key,
-    )
-
-
-async def _asked(
-    fetcher: Fetcher,
-    proofs: Proofs,
-    party: Party,
-    grant_type: str,
-    fields: Mapping[str, Any],
-    dpop_key: str | None,
-) -> Mapping[str, Any]:
-    """Send a token request, and send it once more when it only lacked a nonce."""
-    endpoint, has_nonce = party.server.token_endpoint, False
-    url = web_url(endpoint, "token endpoint")
-    while True:
-        headers, form = {"Content-Type": "application/x-www-form-urlencoded"}, dict(fields)
-        _authenticate(party, headers, form)  # each time: an assertion is valid for one request
-        if dpop_key is not None:
-            headers["DPoP"] = proofs.sign(dpop_key, "POST", url)
-        body: str = prepare_token_request(grant_type, **form)
-        answer = await fetcher.post(endpoint, "token endpoint", headers, body.encode())
-        learned = dpop_key is not None and proofs.learn(url, answer.headers)
-        if answer.status == 200:
-            return answer.document
-        if has_nonce or not learned or answer.document.get("error") != NONCE_WANTED:
-            raise _refusal(answer.status, answer.document, headers, form)
-        has_nonce = True
-
-
-def _authenticate(party: Party, headers: dict[str, str], fields: dict[str, Any]) -> None:
-    client, method = party.client, auth_method_for(party.client, party.server)
-    if party.private_key is not None:
-        fields |= {"client_assertion_type": ASSERTION_TYPE, "client_assertion": _assertion(party)}
-    elif method == "client_secret_basic":
-        # Encoded before they are joined, so that a colon in them does not separate (RFC 6749, 2.3.1).
-        pair = f"{quote_plus(client.client_id)}:{quote_plus(client.client_secret or '')}"
-        headers["Authorization"] = "Basic " + base64.b64encode(pair.encode()).decode()
-    elif method == "client_secret_post":
-        fields |= {"client_id": client.client_id, "client_secret": client.client_secret or ""}
-    elif method == "none":
-        fields["client_id"] = client.client_id
-    else:
-        raise AuthorizationFailed("The authorization server wants a kind of client that this is not.")
-
-
-def _assertion(party: Party) -> str:
-    """Sign an assertion of the client's identity, for this authorization server alone."""
-    try:
-        key: Any = import_key(party.private_key or "", _KEY_TYPES[party.algorithm[:2]])  # type: ignore[call-overload]
-        signed: str = private_key_jwt_sign(
-            key,
-            party.client.client_id,
-            party.server.issuer,
-            alg=party.algorithm,
-            expires_in=ASSERTION_SECONDS,
-        )
-    except (JoseError, KeyError, ValueError):
-        raise AuthorizationFailed(f"The private key cannot sign with {party.algorithm}.") from None
-    return signed
-
-
-def _refusal(status: int, document: Any, headers: dict[str, str], fields: dict[str, Any]) -> Refused:
-    """Make an error of the endpoint's words, without what was sent to it."""
-    secrets = ClientSecrets(httpx2.Headers(headers), httpx2.URL("https://localhost"))
-    for value in fields.values():
-        secrets.keep(str(value))
-        secrets.keep(quote_plus(str(value)))
-    code = document.get("error")
-    code = secrets.quote(code) if isinstance(code, str) else ""
-    text = document.get("error_description")
-    words = f"{code}: {secrets.quote(text)}" if isinstance(text, str) and text else code
-    return Refused(f"The token endpoint refused ({status}): {words or 'it gave no reason'}", code)
