@@ -187,9 +187,9 @@ class UnknownName(McpError):
         self.kind, self.name = kind, name[:100]
         names = sorted(known)
         self.known = names if len(names) <= MAX_NAMED else []
-        there_are = f" There are: {', '.join(self.known)}." if self.known else ""
+        known_names = f" Known {kind}s: {', '.join(self.known)}." if self.known else ""
         data = {"kind": kind, "name": self.name, "known": self.known}
-        super().__init__(INVALID_PARAMS, f"There is no {kind} {self.name!r}.{there_are}", data)
+        super().__init__(INVALID_PARAMS, f"Unknown {kind} {self.name!r}.{known_names}", data)
 
     @classmethod
     def of(cls, data: object) -> UnknownName | None:

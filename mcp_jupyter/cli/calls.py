@@ -89,7 +89,7 @@ async def _meant(client: Client, tool: str, pairs: Pairs) -> dict[str, Any]:
 
     tools = {each.name: each for each in await client.list_tools()}
     if tool not in tools:
-        raise McpJupyterError(f"There is no tool {tool!r}. There are: {join_names(sorted(tools)) or 'none'}.")
+        raise McpJupyterError(f"Unknown tool {tool!r}. Known tools: {join_names(sorted(tools)) or 'none'}.")
     try:
         return parse_arguments(pairs, tools[tool].inputSchema)
     except ValueError as exc:

@@ -201,7 +201,7 @@ class _Kernel:
     async def request(self, call: InboundRequest) -> Any:
         """Answer the link's only method."""
         if call.method != _MOVED:
-            raise McpError(METHOD_NOT_FOUND, f"There is no method {safe_line(call.method)!r} on this link.")
+            raise McpError(METHOD_NOT_FOUND, f"Unknown method {safe_line(call.method)!r} on this link.")
         path = call.params.get("path")
         if not isinstance(path, str) or not os.path.isabs(path) or "\0" in path or len(path) > MAX_PATH_CHARS:
             raise McpError(INVALID_PARAMS, "params.path must be an absolute path.")

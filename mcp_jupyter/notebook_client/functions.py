@@ -110,7 +110,7 @@ class Tools:
 
     def __getattr__(self, name: str) -> ToolFunction:
         if name.startswith("_"):  # Python and IPython look up many of these
-            raise AttributeError(f"There is no tool {name!r}.")
+            raise AttributeError(f"Unknown tool {name!r}.")
         definitions = self._definitions()
         if name in definitions and _attribute(name) == name:
             return self._function(name)
@@ -221,7 +221,7 @@ def _unknown(name: str, known: Iterable[str]) -> str:
     names = list(known)
     close = [safe_line(each) for each in get_close_matches(name, names, n=3)]
     hint = f"Did you mean {' or '.join(close)}?" if close else f"There are {len(names)} others."
-    return f"There is no tool {safe_line(name)!r}. {hint}"
+    return f"Unknown tool {safe_line(name)!r}. {hint}"
 
 
 def _short_signature(tool: Tool) -> str:
@@ -451,7 +451,7 @@ def _nearest(schema: JsonSchema, arguments: Properties, root: Schema, values: Ma
 
 
 def _is_inside(problems: list[str]) -> bool:
-    """Return whether all problems are inside the value: an alternative of another type is not near."""
+    """Return whether the value has the type of this alternative, so that its problems are worth showing."""
     return not any(line.startswith("$: ") and " is not of type " in line for line in problems)
 
 

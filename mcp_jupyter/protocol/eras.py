@@ -168,7 +168,7 @@ class _Legacy(Era):
         return result
 
     def resource_not_found(self, uri: str) -> McpError:
-        return McpError(RESOURCE_NOT_FOUND, f"There is no resource {uri!r}.", {"uri": uri})
+        return McpError(RESOURCE_NOT_FOUND, f"Unknown resource {uri!r}.", {"uri": uri})
 
     def missing_capability(self, needed: Mapping[str, Any], message: str | None = None) -> MissingCapability:
         return MissingCapability(INVALID_REQUEST, needed, message)
@@ -219,7 +219,7 @@ class _Modern(Era):
         return result
 
     def resource_not_found(self, uri: str) -> McpError:
-        return McpError(INVALID_PARAMS, f"There is no resource {uri!r}.", {"uri": uri})
+        return McpError(INVALID_PARAMS, f"Unknown resource {uri!r}.", {"uri": uri})
 
     def missing_capability(self, needed: Mapping[str, Any], message: str | None = None) -> MissingCapability:
         return MissingCapability(MISSING_CLIENT_CAPABILITY, needed, message)

@@ -318,7 +318,7 @@ def _texts(wanted: Any) -> frozenset[str]:
 
 
 def _unknown(method: str) -> McpError:
-    return McpError(METHOD_NOT_FOUND, f"There is no method {safe_line(method)!r}.")
+    return McpError(METHOD_NOT_FOUND, f"Unknown method {safe_line(method)!r}.")
 
 
 def _uri(call: InboundRequest) -> str:

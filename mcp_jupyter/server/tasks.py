@@ -188,7 +188,7 @@ class Tasks:
         id_ = params.get("taskId")
         task = self._tasks.get(id_) if isinstance(id_, str) else None
         if task is None or task.sender != context.sender:
-            raise McpError(INVALID_PARAMS, "There is no such task: its result may have expired.")
+            raise McpError(INVALID_PARAMS, "Unknown task. Its result may have expired.")
         return task
 
     def _forget_old(self) -> None:

@@ -170,7 +170,7 @@ async def test_a_live_notebook(
         assert "report.ipynb is not live. Open it" in (await ask(jupyter_dirs, "inspect", "report.ipynb"))[2]
         code, shown, errors = await ask(jupyter_dirs, "call", NAME, "nothing")
         assert (code, shown) == (1, "")
-        assert "There is no tool 'nothing'" in errors
+        assert "Unknown tool 'nothing'" in errors
 
 
 @pytest.mark.parametrize(
@@ -310,8 +310,8 @@ async def test_an_answer_that_does_not_come_is_not_waited_for(jupyter_dirs: Jupy
 @pytest.mark.parametrize(
     ("args", "code", "words"),
     [
-        (("ad", "a=1"), 1, "There is no tool 'ad'. There are: add, environment, fail"),
-        (("ad",), 1, "There is no tool 'ad'"),
+        (("ad", "a=1"), 1, "Unknown tool 'ad'. Known tools: add, environment, fail"),
+        (("ad",), 1, "Unknown tool 'ad'"),
         (("add", "c=1"), 1, "add: There is no argument 'c'. There are: a, b, note."),
         (("add", "a=one"), 1, "add: a must be a whole number, which 'one' is not."),
         (("add", "one"), 2, "key=value"),
@@ -366,7 +366,7 @@ async def test_prompt(jupyter_dirs: JupyterDirs, url: str) -> None:
     for args, words in (
         (("summarise", "regoin=x"), "There is no argument 'regoin'. There are: region, style."),
         (("summarise",), "region"),
-        (("nothing",), "There is no prompt 'nothing'"),
+        (("nothing",), "Unknown prompt 'nothing'"),
     ):
         code, shown, errors = await ask(jupyter_dirs, "prompt", url, *args)
         assert (code, shown) == (1, "")

@@ -75,10 +75,10 @@ async def test_what_goes_wrong_in_a_tool_is_its_result(connect, name, arguments,
 
 async def test_what_there_is_not_is_an_error(connect):
     async with connect() as client:
-        with pytest.raises(McpError, match="There is no tool 'nope'") as caught:
+        with pytest.raises(McpError, match="Unknown tool 'nope'") as caught:
             await client.call_tool("nope")
         assert caught.value.code == -32602
-        with pytest.raises(McpError, match="There is no resource 'books://nope'") as caught:
+        with pytest.raises(McpError, match="Unknown resource 'books://nope'") as caught:
             await client.read_resource("books://nope")
         assert caught.value.code in (-32002, -32602)
 

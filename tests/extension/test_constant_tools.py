@@ -128,7 +128,7 @@ async def test_an_error_gives_no_name_away(asking: Any) -> None:
         ask = await asking(tools=["tot*"], resources=["none://*"])
         answer = await use(ask, f"{asking.prefix}totals")
         assert answer.json()["error"]["message"] == (
-            f"There is no tool '{asking.prefix}totals'. There are: {asking.prefix}total."
+            f"Unknown tool '{asking.prefix}totals'. Known tools: {asking.prefix}total."
         )
         said = await read_more(ask, f"{asking.uri}none://x")
         assert said.json()["result"]["isError"] is True

@@ -145,7 +145,7 @@ def test_an_error_names_only_what_may_be_used(kind: str, name: str) -> None:
     message = Message.of(ErrorResponse(1, error.to_dict()))
     passed = scoped(**{f"{kind}s": ["a*"]}).filter(Request(1, "any"), message)
     assert isinstance(passed.frame, ErrorResponse)
-    assert passed.frame.error["message"] == f"There is no {kind} 'ax'. There are: {name}."
+    assert passed.frame.error["message"] == f"Unknown {kind} 'ax'. Known {kind}s: {name}."
     assert b"secret" not in passed.raw
     everything = scoped(tools=["*"], resources=["*"], prompts=["*"])
     assert everything.filter(Request(1, "any"), message) is message

@@ -83,11 +83,11 @@ async def test_a_token_without_scopes_reaches_nothing(
 async def test_an_unknown_name_gives_no_other_away(
     served: Served, notebook: Listener, client: httpx2.AsyncClient
 ) -> None:
-    """`There are: ...` names what the token may use, at a notebook and at the endpoint of all (1.27)."""
+    """`Known tools: ...` names what the token may use, at a notebook and at the endpoint of all (1.27)."""
     token = served.token(tools=["tot*"])
     for url, name, said in (
-        (served.notebook_url(), "totals", "There is no tool 'totals'. There are: total."),
-        (served.root, f"{NAME}_totals", f"There is no tool '{NAME}_totals'. There are: {NAME}_total."),
+        (served.notebook_url(), "totals", "Unknown tool 'totals'. Known tools: total."),
+        (served.root, f"{NAME}_totals", f"Unknown tool '{NAME}_totals'. Known tools: {NAME}_total."),
     ):
         request = modern("tools/call", {"name": name})
         request["headers"] |= bearer(token)

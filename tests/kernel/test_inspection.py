@@ -61,7 +61,7 @@ async def test_the_status_says_who_is_connected(kernel):
 async def test_variables_and_cells_are_read_only_where_the_person_lets_it(kernel):
     async with kernel.connect() as client:
         for what in ("variables", "cells"):
-            with pytest.raises(McpError, match="There is no resource"):
+            with pytest.raises(McpError, match="Unknown resource"):
                 await read(client, what)
 
 

@@ -52,7 +52,7 @@ def test_arguments_have_to_be_named() -> None:
 
 def test_an_unknown_name_is_answered_with_close_ones() -> None:
     tools = tools_of(defined("forecast", "get-alerts"))
-    with pytest.raises(AttributeError, match=r"There is no tool 'forcast'. Did you mean forecast?"):
+    with pytest.raises(AttributeError, match=r"Unknown tool 'forcast'. Did you mean forecast?"):
         _ = tools.forcast
     with pytest.raises(KeyError, match=r"Did you mean get-alerts?"):
         tools["get-alert"]

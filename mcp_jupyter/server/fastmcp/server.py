@@ -430,10 +430,10 @@ class FastMCP(Standalone):
         Raises
         ------
         ToolError
-            There is no tool of that name.
+            The name is unknown.
         """
         if name not in self._catalog.tools:
-            raise ToolError(f"There is no tool {name!r}.")
+            raise ToolError(f"Unknown tool {name!r}.")
         self.announce(self._catalog.remove(name, tools_only=True))
 
     def announce(self, kinds: Iterable[str]) -> None:

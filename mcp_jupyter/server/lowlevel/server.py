@@ -241,7 +241,7 @@ class Server(Decorators, Generic[L]):
         try:
             model, handler = self._handlers[method]
         except KeyError:
-            raise McpError(METHOD_NOT_FOUND, f"There is no method {safe_line(method)!r}.") from None
+            raise McpError(METHOD_NOT_FOUND, f"Unknown method {safe_line(method)!r}.") from None
         return await handler(context, parameters(model, params))
 
     async def answer_in_rounds(self, method: str, params: Mapping[str, Any], context: RequestContext) -> Any:

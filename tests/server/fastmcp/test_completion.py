@@ -109,8 +109,8 @@ async def test_a_completion_of_the_protocols_own_is_sent_as_it_is():
     ("name", "ref", "match"),
     [
         ("nope", None, "no argument 'nope'. There are: region, colour, sure"),
-        ("region", {"type": "ref/prompt", "name": "nope"}, "no prompt 'nope'"),
-        ("region", {"type": "ref/resource", "uri": "data://nope"}, "no resource 'data://nope'"),
+        ("region", {"type": "ref/prompt", "name": "nope"}, "Unknown prompt 'nope'"),
+        ("region", {"type": "ref/resource", "uri": "data://nope"}, "Unknown resource 'data://nope'"),
         ("region", {"type": "ref/other"}, "Invalid params"),
     ],
 )

@@ -99,7 +99,7 @@ async def test_the_mode_has_the_last_word(mode: Mode, listed: list[str], host: s
     async with as_host(host, mode=mode) as client:
         assert await constant(client) == listed
         if not listed:
-            with pytest.raises(McpError, match="There is no tool 'find_tools'"):
+            with pytest.raises(McpError, match="Unknown tool 'find_tools'"):
                 await client.call("find_tools", query="")
 
 
@@ -109,7 +109,7 @@ async def test_a_script_never_has_them() -> None:
     mcp.add_tool(lambda: 1, name="one")
     async with speaking(mcp, name=UNKNOWN) as client:
         assert await names(client) == ["one"]
-        with pytest.raises(McpError, match="There is no tool 'use_tool'"):
+        with pytest.raises(McpError, match="Unknown tool 'use_tool'"):
             await client.call("use_tool", name="one")
 
 

@@ -190,7 +190,7 @@ async def test_a_resource_is_read_and_unpacked(era):
     async with speaking(mcp, era) as client:
         assert await client.text("read", uri="data://abc") == "('ABC', 'text/x-own')"
         assert await client.text("read", uri="bytes://x") == r"(b'\xff', 'application/octet-stream')"
-        assert await client.error("read", uri="data://a/b") == "There is no resource 'data://a/b'."
+        assert await client.error("read", uri="data://a/b") == "Unknown resource 'data://a/b'."
 
 
 async def test_what_a_context_knows():

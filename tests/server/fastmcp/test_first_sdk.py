@@ -58,7 +58,7 @@ async def test_a_tool_is_removed_by_its_name():
     mcp.remove_tool("add")
     assert await mcp.list_tools() == []
     assert [prompt.name for prompt in await mcp.list_prompts()] == ["add"]
-    with pytest.raises(ToolError, match="no tool 'add'"):
+    with pytest.raises(ToolError, match="Unknown tool 'add'"):
         mcp.remove_tool("add")
 
 

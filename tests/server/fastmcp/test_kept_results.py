@@ -31,7 +31,7 @@ class _Request:
         self.era = self
 
     def resource_not_found(self, uri: str) -> McpError:
-        return McpError(-32002, f"There is no resource {uri!r}.")
+        return McpError(-32002, f"Unknown resource {uri!r}.")
 
 
 class _Asking:
@@ -56,14 +56,14 @@ def test_only_who_called_may_read_it():
     uri = kept(results, "a", "secret")
     assert read_as(results, "a", uri).data == "secret"
     for sender in ("b", ""):
-        with pytest.raises(McpError, match="There is no resource"):
+        with pytest.raises(McpError, match="Unknown resource"):
             read_as(results, sender, uri)
 
 
 def test_the_oldest_goes_first():
     results = KeptResults()
     uris = [kept(results, "a", f"text {n}") for n in range(MAX_KEPT + 1)]
-    with pytest.raises(McpError, match="There is no resource"):
+    with pytest.raises(McpError, match="Unknown resource"):
         read_as(results, "a", uris[0])
     assert read_as(results, "a", uris[1]).data == "text 1"
 
@@ -72,6 +72,6 @@ def test_what_is_kept_for_one_sender_can_be_dropped():
     results = KeptResults()
     gone, stays = kept(results, "a", "text"), kept(results, "b", "text")
     results.forget("a")
-    with pytest.raises(McpError, match="There is no resource"):
+    with pytest.raises(McpError, match="Unknown resource"):
         read_as(results, "a", gone)
     assert read_as(results, "b", stays).data == "text"

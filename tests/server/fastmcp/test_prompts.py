@@ -137,7 +137,7 @@ async def test_what_does_not_fit_is_named(era):
             ({"name": "p"}, "a: Field required"),
             ({"name": "p", "arguments": {"a": "x", "c": "y"}}, "c: Extra inputs are not permitted"),
             ({"name": "p", "arguments": {"a": 3}}, "arguments.a"),
-            ({"name": "q"}, "There is no prompt 'q'. There are: p."),
+            ({"name": "q"}, "Unknown prompt 'q'. Known prompts: p."),
             ({}, "name: Field required"),
         ):
             error = await refused(client, **params)

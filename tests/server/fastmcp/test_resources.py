@@ -345,7 +345,7 @@ async def test_an_unknown_resource_by_the_rules_of_each_era(era, code):
         for uri in ("data://a/b", "other://x", "", "data://%ff", "data://"):
             error = await refused(client, uri)
             assert (error.code, error.data) == (code, {"uri": uri})
-            assert error.message == f"There is no resource {uri!r}."
+            assert error.message == f"Unknown resource {uri!r}."
 
 
 @both_eras

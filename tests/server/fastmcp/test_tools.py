@@ -289,7 +289,7 @@ async def test_an_unknown_tool_is_an_error_that_says_which_there_are(era):
         with pytest.raises(McpError) as caught:
             await client.call("ad")
         assert caught.value.code == INVALID_PARAMS
-        assert str(caught.value) == "There is no tool 'ad'. There are: add."
+        assert str(caught.value) == "Unknown tool 'ad'. Known tools: add."
 
 
 @both_eras
