@@ -9,18 +9,17 @@ from __future__ import annotations
 
 import os
 import secrets
-import signal
 import socket
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import (
     AbstractAsyncContextManager,
-    AsyncExitStack,
     asynccontextmanager,
     contextmanager,
     nullcontext,
 )
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -250,15 +249,14 @@ def file_reported() -> Iterator[None]:
 def _serve_stdio(prepare: Callable[[], Served]) -> None:
     import anyio
 
+    from ..server.fastmcp import FastMCP
     from ..server.stdio import protocol_stdin, protocol_stdout, serve_stdio
 
     async def serve() -> None:
-        async with AsyncExitStack() as stack:
-            with protocol_stdin(), protocol_stdout():
-                _, server = await stack.enter_async_context(served())
-            await serve_stdio(server)
+        async with served() as (_, server):
+            await (server.run_stdio_async() if isinstance(server, FastMCP) else serve_stdio(server))
 
-    # Output of the file or of the notebook must not reach the client, which would read it as messages.
+    # Output of the file must not reach the client, which would read it as messages.
     with protocol_stdin(), protocol_stdout():
         served = prepare()
     anyio.run(serve)
@@ -267,27 +265,43 @@ def _serve_stdio(prepare: Callable[[], Served]) -> None:
 def _serve_http(served: Served, listening: _Listening) -> None:
     import anyio
 
-    from ..server.http.app import PATHS, address_family, announced, serve_http
-
-    host, port, token, transport = listening.host, listening.port, listening.token, listening.transport
+    from ..server.fastmcp import FastMCP
+    from ..server.http.app import END_SECONDS, address_family
+    from ..server.standalone import serve_apart
+    from ..server.stdio import on_terminate
 
     async def serve() -> None:
-        async with (
-            served() as (name, server),
-            serve_http(server, host=host, port=port, token=token, transports=(transport,)) as bound,
-        ):
-            lines = announced(name, host, bound, PATHS[transport], has_token=token is not None)
-            with _kept_for_connect(listening, name, bound) as how:
-                # One write, so that a program that waits for the address in a log finds the token too.
-                click.echo("\n".join([*(safe_line(line, MAX_PAGE_CHARS) for line in lines), *how]), err=True)
-                await _asked_to_stop()
+        async with served() as (name, server):
+            listen = partial(_listen, name, server, listening)
+            if isinstance(server, FastMCP):
+                await serve_apart(server, listen, end_seconds=END_SECONDS)
+            else:
+                with anyio.CancelScope() as scope, on_terminate(scope.cancel):
+                    await listen()
 
+    host, port = listening.host, listening.port
     try:
         # Report a port that is in use now: a notebook may run for a long time before it is served.
         socket.create_server((host, port), family=address_family(host)).close()
         anyio.run(serve)
+        _say("Stopped.")
     except OSError as exc:
         raise click.ClickException(f"Cannot listen on {host}, port {port}: {exc.strerror or exc}.") from None
+
+
+async def _listen(name: str, server: Any, listening: _Listening) -> None:
+    """Serve over HTTP until cancelled, and print how to connect."""
+    import anyio
+
+    from ..server.http.app import PATHS, announced, serve_http
+
+    host, port, token, transport = listening.host, listening.port, listening.token, listening.transport
+    async with serve_http(server, host=host, port=port, token=token, transports=(transport,)) as bound:
+        lines = announced(name, host, bound, PATHS[transport], has_token=token is not None)
+        with _kept_for_connect(listening, name, bound) as how:
+            # One write, so that a program that waits for the address in a log finds the token too.
+            click.echo("\n".join([*(safe_line(line, MAX_PAGE_CHARS) for line in lines), *how]), err=True)
+            await anyio.sleep_forever()
 
 
 @contextmanager
@@ -321,17 +335,6 @@ def _how_to_connect(address: HttpAddress, listening: _Listening) -> list[str]:
     assert url is not None
     lines = [f"Token: {token}"] if listening.show_token else []
     return [*lines, shown(url_lines(address.name, url, token, transport))]
-
-
-async def _asked_to_stop() -> None:
-    """Wait for SIGTERM, so that the server's lifespan is closed; Ctrl-C cancels the wait."""
-    import anyio
-
-    if sys.platform == "win32":  # has no SIGTERM
-        await anyio.sleep_forever()
-    with anyio.open_signal_receiver(signal.SIGTERM) as signals:
-        async for _ in signals:
-            return
 
 
 def _say(line: str) -> None:

@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The calls of a kernel: their states, their limits, the cell they wait for, and their interrupts.
+"""The calls of a kernel: what they print and draw, the cell they wait for, and their interrupts.
 
-A `Call` passes from the engine's thread to the thread that runs it, and its outcome passes back. It either
-starts or is withdrawn, never both. `CellWatch` tells which cell has the main thread; `InterruptGate` directs
-SIGINT to the call whose code runs. Queues and threads are left to `runner`.
+`CellWatch` tells which cell has the main thread; `InterruptGate` directs SIGINT to the call whose code runs.
+Queues and threads are left to `runner`.
 """
 
 from __future__ import annotations
@@ -15,279 +14,92 @@ import signal
 import sys
 import threading
 import time
-from collections import Counter, OrderedDict
-from collections.abc import Callable, Iterator
+from collections import OrderedDict
+from collections.abc import Callable
 from contextlib import suppress
-from contextvars import Context, ContextVar, copy_context
+from contextvars import ContextVar
 from dataclasses import dataclass
-from enum import Enum, auto
 from functools import partial
-from operator import itemgetter
 from types import FrameType
 from typing import Any, Final, Literal, Protocol, TypeVar
 
 from IPython.core.interactiveshell import InteractiveShell
 
 from .._ipython.private import run_code_code, shell_main_code
-from ..errors import ToolError
+from ..server.calls import Call
 from ..server.content import Content
-from ..server.runner import Invocation, OneProcess, Outcome
+from ..server.runner import Invocation, Outcome
 from .outputs import CallOutput
 
 __all__ = [
-    "CALL_SHARE",
     "CURRENT",
-    "MAX_CALLS",
     "Activity",
-    "Call",
-    "Calls",
     "CellWatch",
     "InterruptGate",
     "Interruptible",
-    "State",
-    "walled",
+    "KernelCall",
 ]
 
 
-CURRENT: ContextVar[Call | None] = ContextVar("mcp_jupyter_call", default=None)
+CURRENT: ContextVar[KernelCall | None] = ContextVar("mcp_jupyter_call", default=None)
 """The call to which the running code belongs; also set in tasks and `to_thread` jobs that the call starts."""
 
 
-class State(Enum):
-    """The state of a call."""
+class KernelCall(Call):
+    """A call in a kernel: it prints, displays, draws figures, and may be interrupted by the user.
 
-    WAITING = auto()
-    RUNNING = auto()
-    WITHDRAWN = auto()
-    DONE = auto()
-
-
-MAX_CALLS: Final = 256
-"""Calls waiting or running in one kernel: as many as one connection may have in flight. One principal may
-have all of them until another needs a place."""
-
-CALL_SHARE: Final = 64
-"""Calls of one principal that never give way to calls of others: more than a host has in flight at once."""
-
-MAX_CALLS_IN_ALL: Final = 512
-"""Calls in one kernel at most. Running calls cannot give way, so calls of principals within their share are
-admitted beyond `MAX_CALLS`."""
-
-
-class Call:
-    """One invocation.
-
-    It is made on the engine's thread, within the context of the request. The thread that runs the call uses
-    `claim`, `start` and `finish`; the engine's thread uses all other methods.
-
-    Parameters
+    Attributes
     ----------
-    invocation : Invocation
-        What to run.
-    loop : asyncio.AbstractEventLoop
-        The engine's loop.
+    output : CallOutput
+        What it prints and displays.
+    interrupted : bool
+        The user interrupted it.
+    shut_down : bool
+        The interrupt came because the kernel shuts down.
+    figures : OrderedDict
+        pyplot's managers of the figures that it opened.
+    displayed : list of Content
+        What it displayed (see `Outcome`).
     """
 
     def __init__(self, invocation: Invocation, loop: asyncio.AbstractEventLoop) -> None:
-        self.invocation = invocation
-        self.loop = loop
-        self.ended: asyncio.Future[None] = loop.create_future()
-        self.output = CallOutput(partial(_post, loop, invocation.log))
-        self.context = copy_context()
+        super().__init__(invocation, loop)
         self.context.run(CURRENT.set, self)
-        self.state = State.WAITING
-        self.since = time.monotonic()  # when this state began
-        self.interrupted = False  # the user interrupted it
-        self.shut_down = False  # the interrupt came because the kernel shuts down
-        self.task: asyncio.Task[Any] | None = None  # an async function's, on the loop that runs it
-        self.figures: OrderedDict[Any, Any] = OrderedDict()  # pyplot's managers of the figures it opened
-        self.displayed: list[Content] = []  # what it displayed (see `Outcome`)
-        self._lock = threading.Lock()
-        self._stop: str | None = None  # why it must stop, or did not start
-        self._verdict: str | None = None  # the error for a caller that goes on before the call ends
-        self._value: Any = None
-        self._error: BaseException | None = None
+        self.output = CallOutput(partial(_post, loop, invocation.log))
+        self.interrupted = False
+        self.shut_down = False
+        self.figures: OrderedDict[Any, Any] = OrderedDict()
+        self.displayed: list[Content] = []
 
     @property
-    def name(self) -> str:
-        return self.invocation.name
+    def last_line(self) -> str:  # type: ignore[override]
+        return self.output.last_line
 
     @property
-    def sender(self) -> str:
-        """The principal that made the call."""
-        return self.invocation.sender
-
-    @property
-    def stopping(self) -> bool:
-        """Whether it was asked to stop."""
-        return self._stop is not None
-
-    @property
-    def in_thread(self) -> bool:
-        """Whether a worker thread runs the call. Such a call cannot be interrupted."""
-        return self.invocation.concurrent and self.task is None
-
-    def claim(self) -> bool:
-        """Mark the call as running and return True; return False when it was withdrawn."""
-        with self._lock:
-            if self.state is not State.WAITING:
-                return False
-            self.since, self.state = time.monotonic(), State.RUNNING
-            return True
-
-    def withdraw(self, reason: str) -> bool:
-        """Ask the call to stop. Return True when it had not started: it never will."""
-        with self._lock:
-            if self.state is not State.DONE:
-                self._stop = reason
-            if self.state is not State.WAITING:
-                return False
-            self.state = State.WITHDRAWN
-            return True
-
-    def give_way(self, reason: str) -> bool:
-        """Withdraw a waiting call and return True; return False and do nothing when it has started."""
-        with self._lock:
-            if self.state is not State.WAITING:
-                return False
-            self._stop, self.state = reason, State.WITHDRAWN
-            return True
-
-    def start(self) -> Any:
-        """Call the function.
-
-        Raises
-        ------
-        KeyboardInterrupt
-            The call was asked to stop between `claim` and this.
-        """
-        if self._stop is not None:
-            raise KeyboardInterrupt
-        with OneProcess():
-            return self.invocation.function(**self.invocation.arguments)
+    def printed(self) -> str:  # type: ignore[override]
+        return self.output.printed
 
     def finish(self, value: Any, error: BaseException | None) -> None:
-        """Keep the function's value or error. Tell the engine's thread afterwards."""
         self.output.close()
-        self._value, self._error, self.state = value, error, State.DONE
-        self.context, self.task = Context(), None  # both refer to the call, and would keep its value alive
+        super().finish(value, error)
 
-    def release(self, verdict: str | None = None) -> None:
-        """Let the caller go on: the call has ended or, with a verdict, the caller gets that error now."""
-        if self.ended.done():
-            self._value = self._error = None  # the caller has gone
-        else:
-            self._verdict = verdict
-            self.ended.set_result(None)
+    def _outcome(self, value: Any) -> Outcome:
+        return Outcome(value, self.displayed, self.output.printed)
 
-    def outcome(self) -> Outcome:
-        """Return the outcome for the caller. To be called once: the error is dropped.
-
-        Raises
-        ------
-        ToolError
-            The call was stopped or interrupted, or raised an exception that must not leave it (`walled`).
-        Exception
-            The function raised it.
-        """
-        error, self._error = self._error, None
-        try:
-            if self._verdict is not None:
-                raise ToolError(self._verdict)
-            if self.state is State.WITHDRAWN:
-                raise ToolError(self._stop)
-            if error is None:
-                return Outcome(self._value, self.displayed, self.output.printed)
-            if self._stop is not None:
-                raise ToolError(self._stop) from error
-            raise walled(self, error)
-        finally:
-            del error  # it holds its frames, and those hold the tool's data
-
-
-class Calls:
-    """The calls of a kernel that have not ended, in the order of their arrival. Engine's thread only."""
-
-    def __init__(self) -> None:
-        self._calls: dict[Call, None] = {}
-
-    def __len__(self) -> int:
-        return len(self._calls)
-
-    def __iter__(self) -> Iterator[Call]:
-        return iter(self._calls)
-
-    def add(self, call: Call) -> None:
-        """Add a call."""
-        self._calls[call] = None
-
-    def discard(self, call: Call) -> None:
-        """Remove a call that has ended."""
-        self._calls.pop(call, None)
-
-    def make_room(self, sender: str) -> Call | None:
-        """Make room for one more call; if there are `MAX_CALLS`, another principal's call gives way.
-
-        A principal below `CALL_SHARE` displaces the newest waiting call of the principal that has most of
-        them, if it has more than `CALL_SHARE`.
-
-        Returns
-        -------
-        Call or None
-            The call that gave way. It will not start.
-
-        Raises
-        ------
-        ToolError
-            There is no room.
-        """
-        if len(self._calls) < MAX_CALLS:
-            return None
-        if sum(call.sender == sender for call in self._calls) < CALL_SHARE:
-            gave_way = self._give_way()
-            if gave_way is not None or len(self._calls) < MAX_CALLS_IN_ALL:
-                return gave_way
-        raise ToolError(f"{len(self._calls)} calls are waiting or running in this kernel; try again later.")
-
-    def _give_way(self) -> Call | None:
-        waiting = Counter(call.sender for call in self._calls if call.state is State.WAITING)
-        sender, number = max(waiting.items(), key=itemgetter(1), default=("", 0))
-        if number <= CALL_SHARE:
-            return None
-        reason = (
-            f"{number} calls of this client were waiting in the notebook, and another client needed a place. "
-            f"Call again when fewer than {CALL_SHARE} of them wait."
-        )
-        # The newest first: the earlier ones have waited longer.
-        theirs = (call for call in reversed(self._calls) if call.sender == sender)
-        return next((call for call in theirs if call.give_way(reason)), None)
+    def _why(self, error: BaseException) -> str:
+        if self.interrupted and isinstance(error, (KeyboardInterrupt, asyncio.CancelledError)):
+            if self.shut_down:
+                return f"{self.name} was stopped, because its kernel was shut down."
+            return f"{self.name} was interrupted by the user at the notebook."
+        kind = type(error).__name__
+        if isinstance(error, SystemExit):
+            return f"{self.name} tried to end the kernel ({kind}); the kernel goes on."
+        return f"{self.name} ended with {kind}, which is not an error a tool can report."
 
 
 def _post(loop: asyncio.AbstractEventLoop, log: Callable[[str, str], None], level: str, text: str) -> None:
     with suppress(RuntimeError):  # the engine's loop is closed, so there is no listener
         loop.call_soon_threadsafe(log, level, text)
-
-
-def walled(call: Call, error: BaseException) -> Exception:
-    """Return an error that may leave a call: an `Exception` as it is, else a `ToolError` in its place.
-
-    SystemExit and KeyboardInterrupt would end the event loop and with it the kernel, StopIteration cannot
-    pass through a coroutine (PEP 479), and CancelledError would look like a cancellation of the caller.
-    """
-    kind = type(error).__name__
-    if isinstance(error, Exception) and not isinstance(error, StopIteration):
-        return error
-    if call.interrupted and isinstance(error, (KeyboardInterrupt, asyncio.CancelledError)):
-        text = f"{call.name} was interrupted by the user at the notebook."
-        if call.shut_down:
-            text = f"{call.name} was stopped, because its kernel was shut down."
-    elif isinstance(error, SystemExit):
-        text = f"{call.name} tried to end the kernel ({kind}); the kernel goes on."
-    else:
-        text = f"{call.name} ended with {kind}, which is not an error a tool can report."
-    wall = ToolError(text)
-    wall.__cause__ = error
-    return wall
 
 
 # -- activity ------------------------------------------------------------------------------------

@@ -22,7 +22,7 @@ from ..server.content.conversion import HTML, RICH_TYPES, TEXT, most_telling
 from ..server.content.images import picture
 from ..server.content.markup import readable_html
 from . import figures
-from .calls import CURRENT, Call
+from .calls import CURRENT, KernelCall
 from .figures import chart, describe, readable
 from .outputs import Display
 
@@ -157,7 +157,7 @@ class Displays:
         self._formatter = formatter
         self._table = kernel_table(formatter, close_figures=False)
 
-    def forms(self, call: Call, value: Any, original: Callable[[], Forms]) -> Forms:
+    def forms(self, call: KernelCall, value: Any, original: Callable[[], Forms]) -> Forms:
         """Return the MIME bundle and the metadata of a value that the call displays.
 
         Parameters
@@ -192,7 +192,7 @@ class Displays:
             return {TEXT: describe(figure)} | ({} if drawn is None else {"image/png": drawn}), None
         return chart(value), None
 
-    def finish(self, call: Call, succeeded: bool) -> None:
+    def finish(self, call: KernelCall, succeeded: bool) -> None:
         """Close the figures that a call left open, and convert its displays. Runs in the call's context."""
         for figure, bundle in figures.take(call, draw=succeeded):
             call.output.show_last(bundle, figure)

@@ -24,7 +24,7 @@ from pydantic_core import from_json
 from .._util.names import library_of
 from .._util.text import safe_line, shorten
 from ..server.content.images import MAX_ABOUT_CHARS, MAX_IMAGE_SIDE
-from .calls import CURRENT, Call
+from .calls import CURRENT, KernelCall
 
 __all__ = [
     "CallFigures",
@@ -132,7 +132,7 @@ def uninstall() -> None:
         gcf.figs = gcf.figs.notebooks
 
 
-def take(call: Call, draw: bool) -> list[tuple[Any, dict[str, Any]]]:
+def take(call: KernelCall, draw: bool) -> list[tuple[Any, dict[str, Any]]]:
     """Draw and close the figures that the call left open. Runs in the call's context.
 
     A figure that cannot be drawn (a mistake in a formula, say) becomes a line on stderr, so that the call

@@ -1,16 +1,18 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Run user functions: the `Runner` interface, the runner of standalone servers, and what runners share.
+"""Run user functions: the `Runner` interface, the runner of servers in memory, and what runners share.
 
 Theory of operation. The server makes an `Invocation` (function, validated arguments, time limit, callbacks)
 and awaits `Runner.run` on its event loop; the runner returns an `Outcome` or raises.
 
 1. `converted` wraps the function so that its value becomes content on the same thread, in the same turn:
    figures and some other values are bound to their thread.
-2. `InlineRunner` calls sync functions on the event loop's thread and awaits async functions there. A sync
-   function declared `concurrent` runs on a thread of `Workers`, which shares threads fairly among principals.
+2. `InlineRunner`, the runner of servers in memory, calls sync functions on the event loop's thread and awaits
+   async functions there. A sync function declared `concurrent` runs on a thread of `Workers`, which shares
+   threads fairly among principals.
 3. A worker thread reports its end with a `Poster`: one `call_soon_threadsafe`.
 
-A kernel replaces `InlineRunner` by its own runner (between cells, on the main thread), and uses the rest.
+Where user code has a thread of its own, a `CallRunner` (`calls`) takes the place of `InlineRunner`: that of a
+program (`standalone`) or that of a kernel (`kernel.runner`). They use the rest.
 Rule: each use of user code stands inside `OneProcess`. Otherwise a child that the code forks would return
 into the server's loop and take requests from its parent.
 """
@@ -57,7 +59,10 @@ __all__ = [
     "Outcome",
     "Poster",
     "Runner",
+    "Steps",
     "Workers",
+    "as_coroutine",
+    "awaited",
     "collected",
     "converted",
     "is_async",
@@ -182,7 +187,6 @@ class InlineRunner:
     keeps_printed = False
 
     def __enter__(self) -> InlineRunner:
-        self._post = Poster()
         self._workers = Workers[Callable[[], None]](call)
         return self
 
@@ -221,13 +225,12 @@ class InlineRunner:
                 value = function()
         if not hasattr(type(value), "__await__"):
             return value
-        return await _Steps(value)
+        return await Steps(as_coroutine(value))
 
     async def _in_thread(self, function: Callable[[], Any], sender: str) -> Any:
         """Call the function on a worker thread; if cancelled before it starts, it never runs."""
         job: Future[Any] = Future()
         context = copy_context()
-        ended = anyio.Event()
 
         def work() -> None:
             if job.set_running_or_notify_cancel():
@@ -237,37 +240,68 @@ class InlineRunner:
                     job.set_result(value)
                 except BaseException as exc:  # noqa: BLE001 - carried to the caller
                     job.set_exception(exc)
-            with suppress(RuntimeError):  # the loop is closed, and the call with it
-                self._post(ended.set)
 
         self._workers.submit(work, sender)
-        try:
-            await ended.wait()
-        finally:
-            job.cancel()
-        return job.result()
+        return await awaited(job)
 
 
-class _Steps(Generator[Any, Any, Any]):
-    """Run each step of an awaitable within `OneProcess`: `value = await _Steps(awaitable)`.
+class Steps:
+    """A coroutine around a user's coroutine: `await Steps(coroutine)`, or a task of it.
 
-    One `OneProcess` around all steps would not do: between two steps a forked child runs the server's loop.
+    Each step runs within `OneProcess`. One `OneProcess` around all steps would not do: between two steps a
+    forked child runs the server's loop.
+
+    Parameters
+    ----------
+    coroutine : Coroutine
+        The user's coroutine.
+    run : callable
+        Runs each step; takes a function and its arguments.
     """
 
-    def __init__(self, awaitable: Awaitable[Any]) -> None:
-        self._steps = awaitable.__await__()
-
-    def __await__(self) -> Generator[Any, Any, Any]:
-        return self
+    def __init__(self, coroutine: Coroutine[Any, Any, Any], run: Callable[..., Any] = call) -> None:
+        self._coroutine = coroutine
+        self._run = run
 
     def send(self, value: Any) -> Any:
-        with OneProcess():
-            # A plain iterator has no `send`; the event loop sends such awaitables only None.
-            return next(self._steps) if value is None else self._steps.send(value)
+        return self._run(_in_one_process, self._coroutine.send, value)
 
     def throw(self, *error: Any) -> Any:
-        with OneProcess():
-            return self._steps.throw(*error)
+        return self._run(_in_one_process, self._coroutine.throw, *error)
+
+    def close(self) -> None:
+        self._coroutine.close()
+
+    def __await__(self) -> Generator[Any, Any, Any]:
+        return cast("Generator[Any, Any, Any]", self)
+
+    def __iter__(self) -> Steps:
+        return self
+
+    def __next__(self) -> Any:
+        return self.send(None)
+
+    def __getattr__(self, name: str) -> Any:
+        # `inspect.getcoroutinestate`, on which anyio relies, reads the state of the user's coroutine.
+        return getattr(self._coroutine, name)
+
+
+Coroutine.register(Steps)  # asyncio.Task accepts only coroutines
+
+
+def _in_one_process(function: Callable[..., Any], *args: Any) -> Any:
+    # Inside `run`, not around it: in a forked child the lock of a kernel's gate may be held for ever.
+    with OneProcess():
+        return function(*args)
+
+
+async def _await(awaitable: Awaitable[Any]) -> Any:
+    return await awaitable
+
+
+def as_coroutine(awaitable: Awaitable[Any]) -> Coroutine[Any, Any, Any]:
+    """Return a coroutine that awaits the awaitable: tasks are made of coroutines only."""
+    return awaitable if asyncio.iscoroutine(awaitable) else _await(awaitable)
 
 
 class OneProcess:
@@ -457,10 +491,34 @@ class Poster:
         self._soon(self._context.run, function, *args)
 
     async def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
-        """Run a coroutine on the loop's thread, from a coroutine there or on another asyncio loop."""
+        """Run a coroutine on the loop's thread, from a coroutine there or on another loop.
+
+        The loop of this poster must be asyncio's, unless the coroutine is there already.
+        """
         if self.is_here:
             return await coroutine
-        return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(coroutine, self._loop))
+        future = asyncio.run_coroutine_threadsafe(coroutine, self._loop)
+        try:
+            asyncio.get_running_loop()
+        except RuntimeError:
+            return await awaited(future)  # from trio
+        return await asyncio.wrap_future(future)
+
+
+async def awaited(future: Future[T]) -> T:
+    """Wait for a future that another thread completes, on asyncio or trio; if cancelled, cancel it."""
+    done, post = anyio.Event(), Poster()
+
+    def tell(_: Future[T]) -> None:
+        with suppress(RuntimeError):  # this loop is closed
+            post.soon(done.set)
+
+    future.add_done_callback(tell)
+    try:
+        await done.wait()
+    finally:
+        future.cancel()
+    return future.result()
 
 
 # -- workers -------------------------------------------------------------------------------------

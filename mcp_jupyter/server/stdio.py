@@ -16,7 +16,7 @@ import sys
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, suppress
-from typing import Any, BinaryIO, Final, Protocol
+from typing import Any, BinaryIO, Final, Protocol, cast
 
 import anyio
 
@@ -180,7 +180,9 @@ class StdioChannel(Channel):
             raise ConnectionClosed("The client closed its end.")
         self._writing = True
         try:
-            self._target.write(message.raw + b"\n")
+            rest = memoryview(message.raw + b"\n")
+            while rest:
+                rest = rest[self._target.write(rest) :]
             self._target.flush()
         except (OSError, ValueError):
             self.close()
@@ -230,19 +232,18 @@ def protocol_stdout() -> Iterator[BinaryIO]:
     Yields
     ------
     binary file
-        The original stdout.
+        The original stdout, without a buffer: a buffer cannot be closed while another thread is stuck in it.
     """
     sys.stdout.flush()
     ours, kept, printing = os.dup(1), os.dup(1), sys.stdout
     os.set_blocking(ours, True)
     os.dup2(2, 1)
     sys.stdout = sys.stderr
-    target = os.fdopen(ours, "wb")
+    target = os.fdopen(ours, "wb", buffering=0)
     try:
-        yield target
+        yield cast(BinaryIO, target)
     finally:
-        with suppress(OSError):  # the client is gone, and the buffer was not empty
-            target.close()
+        target.close()
         sys.stdout = printing
         os.dup2(kept, 1)
         os.close(kept)
@@ -298,7 +299,7 @@ Hosts kill a server two seconds after SIGTERM."""
 
 
 @contextmanager
-def on_terminate(stop: Callable[[], None]) -> Iterator[None]:
+def on_terminate(stop: Callable[[], None]) -> Iterator[Callable[[], None]]:
     """Call `stop` at the first SIGTERM or SIGINT inside the block; a second one of its kind ends the process.
 
     On other threads than the main one this does nothing. A signal for which the program has set a handler of
@@ -308,14 +309,20 @@ def on_terminate(stop: Callable[[], None]) -> Iterator[None]:
     ----------
     stop : callable
         Asks the server to stop; called on the event loop's thread.
+
+    Yields
+    ------
+    callable
+        To be called from another thread when the block must end for another reason than a signal: what
+        blocks the event loop is then ended in the same way. It does not call `stop`.
     """
     if threading.current_thread() is not threading.main_thread():
-        yield
+        yield lambda: None
         return
     stopping = _Stopping(stop)
     stopping.begin()
     try:
-        yield
+        yield stopping.must_stop
     finally:
         stopping.end()
 
@@ -323,7 +330,7 @@ def on_terminate(stop: Callable[[], None]) -> Iterator[None]:
 class _Stopping:
     """The signal handlers, and the threads that make the loop stop in time.
 
-    `_watch` and `_enforce` run on threads of their own, all other methods on the main thread.
+    `_watch`, `_enforce` and `must_stop` run on other threads, all other methods on the main thread.
     """
 
     def __init__(self, stop: Callable[[], None]) -> None:
@@ -358,6 +365,12 @@ class _Stopping:
         signal.set_wakeup_fd(self._taken)
         self._stops.set()
         self._tells.close()
+
+    def must_stop(self) -> None:
+        """End what blocks the loop, as after a signal. From another thread."""
+        with suppress(RuntimeError):  # the loop is closed
+            self._post.soon(self._stops.set)
+            self._start_to_enforce(1)
 
     def _terminated(self, *_: object) -> None:
         signal.signal(signal.SIGTERM, signal.SIG_DFL)  # a second SIGTERM ends the process
@@ -394,11 +407,12 @@ class _Stopping:
                         os.write(self._taken, number)
                 if number[0] in self._before and not heard:
                     heard = True
-                    threading.Thread(
-                        target=self._enforce, args=(number[0],), name="mcp-stop-in-time", daemon=True
-                    ).start()
+                    self._start_to_enforce(128 + number[0])
 
-    def _enforce(self, number: int) -> None:
+    def _start_to_enforce(self, status: int) -> None:
+        threading.Thread(target=self._enforce, args=(status,), name="mcp-stop-in-time", daemon=True).start()
+
+    def _enforce(self, status: int) -> None:
         """Interrupt the main thread if the loop does not begin to stop in time; at last, end the process."""
         if self._stops.wait(INTERRUPT_SECONDS):
             return
@@ -406,7 +420,7 @@ class _Stopping:
             self._interrupts = True
             _interrupt_main_thread()
         if not self._stops.wait(END_SECONDS):
-            os._exit(128 + number)
+            os._exit(status)
 
 
 def _is_plain(handler: Any) -> bool:

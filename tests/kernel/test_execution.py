@@ -268,6 +268,8 @@ def test_calls_beyond_a_share_give_way_to_another_client(kernel: DrivenKernel) -
     assert "Call again when fewer than 64" in greedy[191].error(5)[1]
     for call in greedy[5:191]:
         kernel.cancel(call)
+    for call in greedy[5:191]:
+        assert call.error(5)[0] == "CancelledError"
     kernel.release()
     assert third.value() == 70
     assert others[-1].value() == 69

@@ -58,7 +58,7 @@ def test_a_closed_runner_leaves_the_kernel_as_it_was(kernel: DrivenKernel) -> No
     assert kernel.evaluate("before") == kernel.evaluate("state()")
     kernel.run("look_between_cells()")
     assert kernel.evaluate("handlers") == ["<Handlers.SIG_IGN: 1>"]
-    assert kernel.call("note").error()[1] == "This notebook serves no calls any more."
+    assert kernel.call("note").error()[1] == "note did not run: its notebook serves no calls any more."
     kernel.interrupt()
     assert kernel.evaluate("1") == 1
 

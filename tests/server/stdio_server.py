@@ -11,6 +11,7 @@ import hashlib
 import os
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -30,13 +31,18 @@ def note(line: str) -> None:
             target.write(line + "\n")
 
 
+def home() -> tuple[threading.Thread, object]:
+    """The thread and the event loop of the running code."""
+    return threading.current_thread(), anyio.lowlevel.current_token()
+
+
 @asynccontextmanager
-async def lifespan(server: FastMCP) -> AsyncIterator[None]:
+async def lifespan(server: FastMCP) -> AsyncIterator[object]:
     if KIND == "broken":
         raise RuntimeError("no database")
     note("begins")
     try:
-        yield
+        yield home()
     finally:
         await anyio.lowlevel.checkpoint()  # as a database that is closed
         note("ends")
@@ -48,6 +54,29 @@ mcp = FastMCP("Stdio", lifespan=lifespan, result_budget=10_000_000)
 @mcp.tool()
 def add(a: int, b: int) -> int:
     return a + b
+
+
+@mcp.tool()
+def at_home(ctx: Context) -> bool:
+    """Whether it runs on the main thread, where the lifespan runs."""
+    thread, _ = ctx.request_context.lifespan_context
+    return threading.current_thread() is thread is threading.main_thread()
+
+
+@mcp.tool()
+async def at_home_async(ctx: Context) -> bool:
+    return at_home(ctx) and home() == ctx.request_context.lifespan_context
+
+
+@mcp.tool()
+async def ask(ctx: Context) -> str:
+    answer = await ctx.elicit("Which?", {"type": "object", "properties": {"name": {"type": "string"}}})
+    return f"{answer.action} {answer.data} {at_home(ctx)}"
+
+
+@mcp.tool(concurrent=True)
+def beside() -> str:
+    return "beside"
 
 
 @mcp.tool()

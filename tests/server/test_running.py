@@ -1,5 +1,9 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The plain runner: where functions run, what may leave them, and when they are given up."""
+"""The runners of servers outside of kernels: where functions run, what may leave them, and when they end.
+
+`InlineRunner` runs functions on the loop of the server, `LoopRunner` on that of another thread, asyncio's or
+trio's. What is tested with `runner` holds for all.
+"""
 
 from __future__ import annotations
 
@@ -17,43 +21,43 @@ import anyio.lowlevel
 import pytest
 
 from mcp_jupyter.errors import ToolError
-from mcp_jupyter.server.runner import MAX_WORKERS, InlineRunner, Invocation, converted, is_async
+from mcp_jupyter.server.runner import MAX_WORKERS, InlineRunner, Runner, converted, is_async
+
+from .runners import async_thread_of, loop_runner, run, thread_of
 
 pytestmark = pytest.mark.anyio
 
 
 @pytest.fixture
-async def runner() -> AsyncIterator[InlineRunner]:
+async def inline() -> AsyncIterator[InlineRunner]:
     with InlineRunner() as runner:
         yield runner
 
 
-async def run(runner: InlineRunner, function: Callable[..., Any], **options: Any) -> Any:
-    with anyio.fail_after(10):
-        return (await runner.run(Invocation("f", function, **options))).value
-
-
-def thread_of() -> int:
-    return threading.get_ident()
-
-
-async def async_thread_of() -> int:
-    return threading.get_ident()
+@pytest.fixture(params=["inline", "asyncio", "trio"])
+async def runner(request: pytest.FixtureRequest) -> AsyncIterator[Runner]:
+    if request.param == "inline":
+        with InlineRunner() as runner:
+            yield runner
+    else:
+        async with loop_runner(request.param) as (runner, _):
+            yield runner
 
 
 # -- where it runs ---------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("function", [thread_of, async_thread_of])
-async def test_a_function_runs_on_the_thread_of_the_loop(runner, function):
-    assert await run(runner, function) == threading.get_ident()
+async def test_a_function_runs_on_the_thread_of_the_loop(inline, function):
+    assert await run(inline, function) == threading.get_ident()
 
 
 async def test_a_concurrent_sync_function_runs_on_another_thread(runner):
-    assert await run(runner, thread_of, concurrent=True) != threading.get_ident()
+    threads = {threading.get_ident(), await run(runner, thread_of)}
+    assert await run(runner, thread_of, concurrent=True) not in threads
 
 
-async def test_a_concurrent_async_function_runs_on_the_loop(runner):
+async def test_a_concurrent_async_function_runs_on_the_loop_of_the_server(runner):
     assert await run(runner, async_thread_of, concurrent=True) == threading.get_ident()
 
 
@@ -77,14 +81,14 @@ async def test_arguments_are_passed_by_name(runner):
 
 async def test_threads_are_reused(runner):
     threads = {await run(runner, thread_of, concurrent=True) for _ in range(20)}
-    assert len(threads) <= 2  # the first may not have become idle when the second was asked for
+    assert len(threads) < 10  # one may not have become idle when the next was asked for
 
 
 @pytest.mark.parametrize("anyio_backend", ["trio"])
-async def test_on_trio_too(runner):
-    assert await run(runner, thread_of, concurrent=True) != threading.get_ident()
+async def test_on_trio_too(inline):
+    assert await run(inline, thread_of, concurrent=True) != threading.get_ident()
     with pytest.raises(ToolError, match=r"within 0\.01 s"):
-        await run(runner, anyio.sleep_forever, timeout=0.01)
+        await run(inline, anyio.sleep_forever, timeout=0.01)
 
 
 # -- what may leave it -----------------------------------------------------------------------------------
@@ -142,8 +146,8 @@ async def test_what_is_no_exception_becomes_an_error_of_the_tool(runner, way, er
     raised = WALLED[error]()
     with pytest.raises(ToolError, match=rf"^f ended with {type(raised).__name__}, ") as caught:
         await run(runner, function, arguments={"error": raised}, concurrent=concurrent)
-    assert caught.value.__cause__ is raised
-    assert await run(runner, thread_of) == threading.get_ident()
+    assert type(caught.value.__cause__) is type(raised)
+    assert await run(runner, lambda: 1) == 1
 
 
 @pytest.mark.parametrize("way", WAYS)
@@ -160,15 +164,15 @@ async def test_an_exception_passes_as_it_is(runner, way, error):
 @pytest.mark.parametrize("way", WAYS)
 async def test_a_stop_iteration_does_not_look_like_a_value(runner, way):
     function, concurrent = WAYS[way]
-    with pytest.raises(RuntimeError, match="StopIteration"):
+    with pytest.raises((RuntimeError, ToolError), match="StopIteration"):
         await run(runner, function, arguments={"error": StopIteration(5)}, concurrent=concurrent)
 
 
-async def test_a_future_that_was_cancelled_elsewhere_is_an_error_of_the_tool(runner):
+async def test_a_future_that_was_cancelled_elsewhere_is_an_error_of_the_tool(inline):
     future = asyncio.get_running_loop().create_future()
     future.cancel()
     with pytest.raises(ToolError, match="CancelledError"):
-        await run(runner, lambda: future)
+        await run(inline, lambda: future)
 
 
 # -- when it is given up ---------------------------------------------------------------------------------
@@ -191,7 +195,7 @@ async def test_an_async_function_over_its_time_is_stopped(runner):
 async def test_a_thread_over_its_time_is_left_and_that_is_said(runner):
     release = threading.Event()
     try:
-        with pytest.raises(ToolError, match=r"within 0\.01 s; if it has begun, its thread goes on"):
+        with pytest.raises(ToolError, match=r"within 0\.01 s.*(its thread goes on|it is still running)\."):
             await run(runner, release.wait, concurrent=True, timeout=0.01)
     finally:
         release.set()
@@ -313,8 +317,9 @@ async def test_a_call_that_yields_without_end_ends(runner, function):
 
 async def test_conversion_happens_on_the_thread_of_the_function(runner):
     where = converted(_three, lambda _: threading.get_ident())
-    assert await run(runner, where) == threading.get_ident()
-    assert await run(runner, where, concurrent=True) != threading.get_ident()
+    thread = await run(runner, thread_of)
+    assert await run(runner, where) == thread
+    assert await run(runner, where, concurrent=True) != thread
 
 
 async def test_what_conversion_raises_is_raised(runner):

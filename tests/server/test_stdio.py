@@ -3,16 +3,12 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 import os
 import signal
-import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import anyio
@@ -21,88 +17,9 @@ from mcp import Client, StdioServerParameters
 from mcp.client.stdio import stdio_client
 
 from mcp_jupyter.errors import INVALID_REQUEST, PARSE_ERROR
-from mcp_jupyter.server.stdio import END_SECONDS, INTERRUPT_SECONDS
 
 from .conversation import MODERN
-
-SERVER = Path(__file__).with_name("stdio_server.py")
-HELLO = {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "t", "version": "1"}}
-LIMIT_SECONDS = 30
-
-
-class Peer:
-    """A server's process, and what is said to it."""
-
-    def __init__(self, *args: str) -> None:
-        self.process = subprocess.Popen(
-            [sys.executable, str(SERVER), *args],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-        )
-        self._end = threading.Timer(LIMIT_SECONDS, self.process.kill)
-        self._end.start()
-
-    def write(self, data: bytes) -> None:
-        self.process.stdin.write(data)
-        self.process.stdin.flush()
-
-    def say(self, method: str, params: Any = None, id: Any = None) -> None:
-        message = {"jsonrpc": "2.0", "method": method, "params": params or {}}
-        self.write(json.dumps(message if id is None else {**message, "id": id}).encode() + b"\n")
-
-    def call(self, id: Any, name: str, **arguments: Any) -> None:
-        self.say("tools/call", {"name": name, "arguments": arguments}, id)
-
-    def open(self) -> None:
-        self.say("initialize", HELLO, "hello")
-        assert self.read()["id"] == "hello"
-        self.say("notifications/initialized")
-
-    def read(self) -> Any:
-        line = self.process.stdout.readline()
-        assert line, f"the process ended: {self.process.stderr.read().decode()}"
-        return json.loads(line)
-
-    def result(self, id: Any) -> Any:
-        """The answer to a request; other messages are passed over."""
-        while (message := self.read()).get("id") != id:
-            pass
-        return message["result"]
-
-    def text(self, id: Any) -> str:
-        return self.result(id)["content"][0]["text"]
-
-    def leave(self) -> tuple[str, str]:
-        """Close stdin; give what was left on stdout, and stderr."""
-        rest, errors = self.process.communicate()
-        return rest.decode(), errors.decode()
-
-    def stop(self) -> None:
-        self._end.cancel()
-        self.process.kill()
-        self.process.communicate()
-
-
-@pytest.fixture
-def peers() -> Iterator[Any]:
-    started = []
-
-    def start(*args: str) -> Peer:
-        started.append(Peer(*args))
-        return started[-1]
-
-    yield start
-    for peer in started:
-        peer.stop()
-
-
-def wait_for(file: Path, line: str) -> None:
-    deadline = time.monotonic() + LIMIT_SECONDS
-    while line not in (file.read_text() if file.exists() else ""):
-        assert time.monotonic() < deadline, f"{line!r} is not noted"
-        time.sleep(0.005)
-
+from .stdio_peer import HELLO, LIMIT_SECONDS, SERVER, wait_for
 
 # -- a process, in lines ----------------------------------------------------------------------------------
 
@@ -163,6 +80,53 @@ def test_nothing_that_a_tool_prints_or_reads_touches_the_protocol(peers, kind):
     assert rest == "printed after\n"
     for line in ("from print", "from the descriptor", "from a child"):
         assert line in errors
+
+
+@pytest.mark.parametrize("kind", ["asyncio", "trio"])
+def test_user_code_has_the_thread_and_the_loop_of_the_program(peers, kind):
+    """What a program or a lifespan has opened there works in a tool (3.5)."""
+    peer = peers(kind)
+    peer.open()
+    for id, tool in enumerate(["at_home", "at_home_async"]):
+        peer.call(id, tool)
+        assert peer.result(id)["structuredContent"] == {"result": True}
+
+
+@pytest.mark.parametrize("kind", ["asyncio", "trio"])
+def test_a_tool_can_ask_from_the_loop_of_the_program(peers, kind):
+    peer = peers(kind)
+    peer.say("initialize", {**HELLO, "capabilities": {"elicitation": {}}}, "hello")
+    peer.result("hello")
+    peer.say("notifications/initialized")
+    peer.call(1, "ask")
+    question = peer.read()
+    assert question["method"] == "elicitation/create"
+    answer = {"action": "accept", "content": {"name": "x"}}
+    peer.write(json.dumps({"jsonrpc": "2.0", "id": question["id"], "result": answer}).encode() + b"\n")
+    assert peer.text(1) == "accept {'name': 'x'} True"
+
+
+@pytest.mark.parametrize("kind", ["asyncio", "trio"])
+def test_a_tool_that_blocks_holds_up_nothing_but_tools_that_take_turns(peers, tmp_path, kind):
+    """No ping, list or concurrent tool; and a call that waits for its turn can be cancelled (3.5)."""
+    notes = tmp_path / "notes"
+    peer = peers(kind, str(notes))
+    peer.open()
+    peer.call(1, "block", seconds=60)
+    wait_for(notes, "blocking")
+    peer.call(2, "wait", seconds=0)
+    peer.say("ping", id=3)
+    assert peer.result(3) == {}
+    peer.say("tools/list", id=4)
+    assert peer.result(4)["tools"]
+    peer.call(5, "beside")
+    assert peer.text(5) == "beside"
+    peer.say("notifications/cancelled", {"requestId": 2})
+    peer.say("ping", id=6)
+    assert peer.result(6) == {}
+    peer.process.send_signal(signal.SIGTERM)
+    peer.process.wait(10)
+    assert "waiting" not in notes.read_text()
 
 
 def test_junk_is_answered_and_the_conversation_goes_on(peers):
@@ -265,136 +229,6 @@ def test_progress_and_log_messages_stand_before_the_result(peers):
         "notifications/message",
     ] * 100
     assert said[-1]["id"] == 1
-
-
-# -- its end ----------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("tool", "seconds"), [(None, 0.5), ("wait", 2.0), ("hang", 2.0)], ids=["idle", "async", "in a thread"]
-)
-@pytest.mark.parametrize("kind", ["asyncio", "trio"])
-def test_the_end_of_input_ends_the_process_soon(peers, tmp_path, kind, tool, seconds):
-    notes = tmp_path / "notes"
-    peer = peers(kind, str(notes))
-    peer.open()
-    if tool:
-        peer.call(1, tool, seconds=60)
-        wait_for(notes, tool.removesuffix("e"))
-    start = time.monotonic()
-    rest, errors = peer.leave()
-    assert time.monotonic() - start < seconds + 2.5  # a busy machine takes a while to end an interpreter
-    assert (peer.process.returncode, rest) == (0, "printed after\n")
-    assert notes.read_text().splitlines()[-1] == "ends"
-    assert errors == "printed before\n"
-
-
-@pytest.mark.parametrize(
-    ("kind", "number"),  # on trio an interrupt is raised where the script called `anyio.run`
-    [("asyncio", signal.SIGTERM), ("asyncio", signal.SIGINT), ("trio", signal.SIGTERM)],
-)
-@pytest.mark.parametrize("tool", [None, "wait", "hang"])
-def test_a_signal_ends_it_cleanly(peers, tmp_path, kind, number, tool):
-    notes = tmp_path / "notes"
-    peer = peers(kind, str(notes))
-    peer.open()
-    if tool:
-        peer.call(1, tool, seconds=60)
-        wait_for(notes, tool.removesuffix("e"))
-    peer.process.send_signal(number)
-    peer.process.wait(10)  # stdin is still open
-    rest, errors = peer.leave()
-    assert (peer.process.returncode, rest) == (0, "printed after\n")
-    assert errors == "printed before\n"
-    assert notes.read_text().splitlines()[-1] == "ends"
-
-
-@pytest.mark.parametrize(
-    ("kind", "number", "tool"),  # trio has handlers of its own, for interrupts and to wake its loop
-    [
-        *itertools.product(["asyncio"], [signal.SIGTERM, signal.SIGINT], ["block", "stubborn", "compute"]),
-        ("trio", signal.SIGTERM, "block"),
-        ("trio", signal.SIGTERM, "stubborn"),
-        ("trio", signal.SIGTERM, "compute"),
-    ],
-)
-def test_a_signal_ends_it_while_a_tool_blocks(peers, tmp_path, kind, number, tool):
-    """In order where the tool can be interrupted, and within two seconds in any case (1.32)."""
-    notes = tmp_path / "notes"
-    peer = peers(kind, str(notes))
-    peer.open()
-    peer.call(1, tool, **({} if tool == "compute" else {"seconds": 60}))
-    wait_for(notes, {"block": "blocking", "stubborn": "clinging", "compute": "computing"}[tool])
-    peer.process.send_signal(number)
-    peer.process.wait(10)  # stdin is still open; a busy machine takes its time
-    assert INTERRUPT_SECONDS + END_SECONDS < 2
-    in_order = tool == "block" and kind == "asyncio"
-    assert peer.process.returncode == (0 if in_order else 128 + number)
-    assert (notes.read_text().splitlines()[-1] == "ends") is in_order
-
-
-def test_a_second_sigterm_ends_what_does_not_end(peers, tmp_path):
-    notes = tmp_path / "notes"
-    peer = peers("asyncio", str(notes))
-    peer.open()
-    peer.call(1, "stubborn", seconds=60)
-    wait_for(notes, "clinging")
-    for _ in range(2):
-        peer.process.send_signal(signal.SIGTERM)
-        time.sleep(0.2)  # two at once are one
-    assert peer.process.wait(10) in (-signal.SIGTERM, 128 + signal.SIGTERM)
-
-
-def test_a_second_interrupt_ends_what_does_not_end(peers, tmp_path):
-    notes = tmp_path / "notes"
-    peer = peers("asyncio", str(notes))
-    peer.open()
-    peer.call(1, "block", seconds=60)
-    wait_for(notes, "blocking")
-    for _ in range(2):
-        peer.process.send_signal(signal.SIGINT)
-        time.sleep(0.2)  # two at once are one
-    assert peer.process.wait(10) == 0
-    assert notes.read_text().splitlines()[-1] == "ends"
-
-
-def test_a_cancelled_call_holds_nothing_up(peers, tmp_path):
-    notes = tmp_path / "notes"
-    peer = peers("asyncio", str(notes))
-    peer.open()
-    peer.call(1, "wait", seconds=60)
-    wait_for(notes, "waiting")
-    for id in ([1], None, 7, 1):
-        peer.say("notifications/cancelled", {"requestId": id})
-    peer.call(2, "add", a=1, b=1)
-    assert peer.text(2) == "2"
-    rest, _ = peer.leave()
-    assert (peer.process.returncode, rest) == (0, "printed after\n")
-
-
-def test_a_tool_that_exits_ends_nothing(peers):
-    peer = peers()
-    peer.open()
-    peer.call(1, "leave")
-    assert peer.result(1)["isError"] is True
-    peer.call(2, "add", a=1, b=1)
-    assert peer.text(2) == "2"
-
-
-def test_a_client_that_reads_no_more_is_gone(peers):
-    peer = peers("quiet")
-    peer.open()
-    peer.process.stdout.close()
-    peer.call(1, "make", size=1_000_000)
-    assert peer.process.wait(10) == 0
-    assert peer.process.stderr.read() == b"printed before\n"
-
-
-def test_a_lifespan_that_fails_says_why(peers):
-    peer = peers("broken")
-    rest, errors = peer.leave()
-    assert (peer.process.returncode, rest) == (1, "")
-    assert errors.rstrip().endswith("RuntimeError: no database")
 
 
 # -- the official SDK's client -----------------------------------------------------------------------------

@@ -27,7 +27,7 @@ from ...errors import ToolError
 from ..client_requests import AskUser
 from ..content import ContentTable, default_rows
 from ..context import RequestContext
-from ..lowlevel.server import TASK_AFTER_SECONDS, NotificationOptions, Server, opened
+from ..lowlevel.server import TASK_AFTER_SECONDS, NotificationOptions, Server, no_lifespan, opened
 from ..models import Instructions
 from ..runner import InlineRunner, Poster, Runner
 from .catalog import PAGE_SIZE, Catalog
@@ -92,6 +92,10 @@ class Standalone(ABC):
     async def serve(self, channel: Channel) -> None:
         """Serve one channel until it is closed; call it within `running`."""
 
+    @abstractmethod
+    def user_code_here(self) -> AbstractAsyncContextManager[None]:
+        """Return a context that keeps user code on the current event loop (see `FastMCP`)."""
+
     if not TYPE_CHECKING:  # with `__getattr__`, type checkers would accept any attribute
 
         def __getattr__(self, name: str) -> Any:
@@ -150,16 +154,27 @@ class Standalone(ABC):
             return
 
     async def run_stdio_async(self) -> None:
-        """Serve one client on this process's stdin and stdout."""
-        from ..stdio import serve_stdio
+        """Serve one client on this process's stdin and stdout. User code stays on the current event loop."""
+        from ..standalone import serve_apart
+        from ..stdio import StdioChannel, protocol_stdin, protocol_stdout
 
         self._log()
-        await serve_stdio(self)
+        with protocol_stdin() as source, protocol_stdout() as target:
+            channel = StdioChannel(source, target)
+
+            async def serve() -> None:
+                async with self.running():
+                    await self.serve(channel)
+
+            await serve_apart(self, serve)
 
     async def run_streamable_http_async(
         self, *, host: str | None = None, port: int | None = None, token: str | None = None
     ) -> None:
-        """Serve over Streamable HTTP, as `run` does, until cancelled or terminated."""
+        """Serve over Streamable HTTP, as `run` does, until cancelled or terminated.
+
+        User code stays on the current event loop.
+        """
         await self._run_http("streamable-http", host, port, token)
 
     async def run_sse_async(
@@ -177,8 +192,8 @@ class Standalone(ABC):
         self, transport: Transport, host: str | None, port: int | None, token: str | None
     ) -> None:
         from ..http.admission import check_token
-        from ..http.app import announced, serve_http
-        from ..stdio import on_terminate
+        from ..http.app import END_SECONDS, announced, serve_http
+        from ..standalone import serve_apart
 
         self._log()
         settings = self.settings
@@ -186,22 +201,24 @@ class Standalone(ABC):
         port = settings.port if port is None else port
         token = None if token is None else check_token(token)
         path = settings.sse_path if transport == "sse" else settings.streamable_http_path
-        serving = serve_http(
-            self,
-            host=host,
-            port=port,
-            token=token,
-            path=settings.streamable_http_path,
-            sse_path=settings.sse_path,
-            messages_path=settings.message_path,
-            transports=(transport,),
-        )
-        async with serving as bound:
-            with anyio.CancelScope() as scope, on_terminate(scope.cancel):
+
+        async def serve() -> None:
+            async with serve_http(
+                self,
+                host=host,
+                port=port,
+                token=token,
+                path=settings.streamable_http_path,
+                sse_path=settings.sse_path,
+                messages_path=settings.message_path,
+                transports=(transport,),
+            ) as bound:
                 said = announced(self.name, host, bound, path, has_token=token is not None)
                 sys.stderr.writelines(f"{line}\n" for line in said)
                 sys.stderr.flush()
                 await anyio.sleep_forever()
+
+        await serve_apart(self, serve, end_seconds=END_SECONDS)
 
     def _log(self) -> None:
         if self.settings.log_level is not None:
@@ -241,7 +258,7 @@ class FastMCP(Standalone):
     version, title, description, website_url, icons : optional
         The server's description of itself for clients.
     runner : Runner, optional
-        Runs the functions; an `InlineRunner` when left out.
+        Runs the functions. When left out: on the event loop of `running`, or on that of `user_code_here`.
     content : ContentTable, optional
         Converts the functions' values to content.
     page_size : int
@@ -297,7 +314,6 @@ class FastMCP(Standalone):
         **settings: Any,
     ) -> None:
         self.settings = Settings.of(settings)
-        said: dict[str, Any] = {} if lifespan is None else {"lifespan": lambda: opened(lifespan, self)}
         self._server: Server[Any] = Server(
             name or "FastMCP",
             version,
@@ -311,10 +327,12 @@ class FastMCP(Standalone):
             cache_seconds=cache_seconds,
             cache_scope=cache_scope,
             ask_user=ask_user,
-            **said,
+            lifespan=self._life,
         )
         self._server.notification_options = NotificationOptions(True, True, True)
         self.dependencies, self.clients = list(dependencies), self._server.clients
+        self._lifespan = no_lifespan if lifespan is None else lifespan
+        self._kept_here: tuple[Runner, Any] | None = None  # runner and lifespan context of `user_code_here`
         self._given_runner, self._given_post = runner, post
         self._poster: Poster | None = None
         self._catalog = Catalog()
@@ -599,7 +617,8 @@ class FastMCP(Standalone):
         """
         if self._poster is not None:
             raise RuntimeError("This server is running: within one `running()`, `serve` each conversation.")
-        given = self._given_runner  # its owner closes it; a runner made here is closed here
+        given = self._given_runner or (self._kept_here and self._kept_here[0])
+        # The owner of a given runner closes it; a runner made here is closed here.
         with nullcontext(given) if given else InlineRunner() as self._handlers.runner:
             self._poster = Poster()
             try:
@@ -607,6 +626,30 @@ class FastMCP(Standalone):
                     yield
             finally:
                 self._poster = None
+
+    @asynccontextmanager
+    async def user_code_here(self) -> AsyncIterator[None]:
+        """Keep user code on the current event loop: the lifespan, and functions that run in turn.
+
+        Within the context, `running` belongs to another thread, with an asyncio loop. Without it, user code
+        shares the event loop of `running`.
+        """
+        from ..standalone import open_loop_runner
+
+        async with opened(self._lifespan, self) as context, open_loop_runner() as runner:
+            self._kept_here = runner, context
+            try:
+                yield
+            finally:
+                self._kept_here = None
+
+    @asynccontextmanager
+    async def _life(self) -> AsyncIterator[Any]:
+        if self._kept_here is not None:
+            yield self._kept_here[1]
+            return
+        async with opened(self._lifespan, self) as context:
+            yield context
 
     async def serve(self, channel: Channel) -> None:
         """Serve one channel until it is closed; call it within `running`."""

@@ -62,7 +62,10 @@ MAX_HEADER_BYTES: Final = 32 * 1024
 """Bytes of all headers of a request: room for a token and long `Mcp-Param-` values."""
 
 STOP_SECONDS: Final = 5.0
-"""Seconds for the last answers to go out when the server stops."""
+"""Seconds for the last answers to go out when the server stops, and again for the connections to close."""
+
+END_SECONDS: Final = 3 * STOP_SECONDS
+"""Seconds in which `serve_http` ends when it is cancelled, with time to spare."""
 
 Route = tuple[str, type[RequestHandler], dict[str, Any]]
 
