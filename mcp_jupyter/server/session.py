@@ -65,7 +65,7 @@ class Listener:
     ----------
     kinds, uris, tasks : frozenset of str
         The lists, resources and tasks that the client wants notifications about. Lists that the server does
-        not announce and URIs that it refuses are removed before the request is acknowledged.
+        not announce, URIs that it refuses and unknown tasks are removed before the request is acknowledged.
     sender : str
         The sender of the request.
     """
@@ -268,8 +268,9 @@ class ServerSession:
         """Subscribe the client to the listener's URIs, and unsubscribe it at the end of the block.
 
         This calls the handlers of the legacy methods, so that a server needs one pair of handlers for both
-        eras. A URI that they refuse is removed from the listener.
+        eras. A URI that they refuse is removed from the listener, and so is a task of another sender.
         """
+        listener.tasks = self.server.tasks_of(listener.sender, listener.tasks)
         granted: set[str] = set()
         try:
             for uri in listener.uris:

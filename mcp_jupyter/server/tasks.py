@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import secrets
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from time import monotonic
 from typing import Any, Final
@@ -176,6 +176,12 @@ class Tasks:
         else:
             task.cancel()
         return {}
+
+    def owned(self, sender: str, ids: Iterable[str]) -> frozenset[str]:
+        """Return those of `ids` that are tasks of the sender."""
+        self._forget_old()
+        held = {task.id for task in self._tasks.values() if task.sender == sender}
+        return frozenset(held.intersection(ids))
 
     def forget(self, sender: str) -> None:
         """Cancel and remove the tasks of a sender."""

@@ -292,6 +292,29 @@ async def test_who_listens_is_told_how_a_task_stands():
     assert heard == [(id_, "completed")]
 
 
+async def test_a_listener_is_promised_its_own_tasks_only():
+    gated = Gated()
+    owner, other = Asked("modern", {}, CAPABILITIES), Asked("modern", {}, CAPABILITIES)
+    promised: list[Any] = []
+    acknowledged = anyio.Event()
+
+    def notification(said: Any) -> None:
+        if said.method == "notifications/subscriptions/acknowledged":
+            promised.append(said.params["notifications"])
+            acknowledged.set()
+
+    owner.notification = notification  # type: ignore[method-assign]
+    async with asked(gated.mcp, owner, other), anyio.create_task_group() as group:
+        own = (await begun(owner, "wait"))["taskId"]
+        of_another = (await begun(other, "wait"))["taskId"]
+        wanted = {"taskIds": [own, of_another, "made up"]}
+        group.start_soon(owner.round, "subscriptions/listen", {"notifications": wanted})
+        with anyio.fail_after(5):
+            await acknowledged.wait()
+        group.cancel_scope.cancel()
+    assert promised == [{"taskIds": [own]}]
+
+
 async def test_discover_says_that_there_are_tasks_and_the_handshake_does_not():
     client = Asked("modern", {})
     async with asked(Gated().mcp, client):

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import inspect
 import logging
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from functools import cached_property, partial
@@ -254,6 +254,10 @@ class Server(Decorators, Generic[L]):
     async def answer_about_task(self, params: Mapping[str, Any], context: RequestContext) -> Any:
         """Answer a request about a task (see `Tasks`)."""
         return await self._tasks.answer(context, params)
+
+    def tasks_of(self, sender: str, ids: Iterable[str]) -> frozenset[str]:
+        """Return those of `ids` that are tasks of the sender."""
+        return self._tasks.owned(sender, ids)
 
     @property
     def request_context(self) -> RequestContext:
