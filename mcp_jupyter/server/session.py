@@ -128,6 +128,11 @@ class ServerSession:
         self._listeners: set[Listener] = set()
         self._connection = Connection(channel, self)
 
+    @property
+    def info(self) -> Mapping[str, Any]:
+        """The `serverInfo` that this client sees; it changes when the server is renamed."""
+        return self._introduced.info
+
     async def serve(self) -> None:
         """Serve until the connection is closed."""
         await self._connection.serve()
@@ -195,7 +200,7 @@ class ServerSession:
             result = await self.server.answer(call.method, call.params, context)
         if era.unknown_blocks:
             result = _with_known_blocks(result, era.unknown_blocks)
-        return era.complete(call.method, result, self._introduced.info, self.server.cache_hints)
+        return era.complete(call.method, result, self.info, self.server.cache_hints)
 
     def _legacy_era(self, call: InboundRequest) -> Era:
         if self._era is None and call.method not in _OPENING:

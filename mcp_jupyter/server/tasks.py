@@ -54,14 +54,13 @@ class Task:
         The call that runs.
     """
 
-    def __init__(self, call: SuspendedCall, info: Mapping[str, Any]) -> None:
+    def __init__(self, call: SuspendedCall) -> None:
         self.id = secrets.token_urlsafe(16)
         self.sender = call.sender
         self.ends = monotonic() + TASK_SECONDS
         self.call = call
         self._method = call.context.method
         self._era: Era = call.context.era
-        self._info = info
         self._created = self._updated = _now()
         self._cancelled = False
         self._outcome: dict[str, Any] | None = None
@@ -114,7 +113,8 @@ class Task:
     def _ended(self) -> dict[str, Any]:
         if self._outcome is None:
             try:
-                result = self._era.complete(self._method, self.call.result(), self._info)
+                info = self.call.context.conversation.info
+                result = self._era.complete(self._method, self.call.result(), info)
                 self._outcome = {"result": result}
             except McpError as exc:
                 self._outcome = {"error": exc.to_dict()}
@@ -129,14 +129,11 @@ class Tasks:
 
     Parameters
     ----------
-    info : mapping
-        The server's `serverInfo`, which results contain.
     changed : callable
         Takes a task whose state has changed.
     """
 
-    def __init__(self, info: Mapping[str, Any], changed: Callable[[Task], None]) -> None:
-        self._info = info
+    def __init__(self, changed: Callable[[Task], None]) -> None:
         self._changed = changed
         self._tasks: dict[str, Task] = {}  # the oldest first
 
@@ -146,7 +143,7 @@ class Tasks:
         held = Counter(task.sender for task in self._tasks.values())
         if held[call.sender] >= MAX_TASKS_PER_SENDER or held.total() >= MAX_TASKS:
             return None
-        task = Task(call, self._info)
+        task = Task(call)
         self._tasks[task.id] = task
         call.expire(TASK_SECONDS)
 

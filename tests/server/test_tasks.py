@@ -9,6 +9,7 @@ import anyio
 import pytest
 
 from mcp_jupyter.errors import McpError, ProtocolError
+from mcp_jupyter.protocol.eras import SERVER_INFO
 from mcp_jupyter.server import tasks
 from mcp_jupyter.server.fastmcp import Context, FastMCP
 
@@ -99,6 +100,16 @@ async def test_a_call_is_answered_with_a_handle_and_its_result_comes_later():
         task = await until(client, handle["taskId"], "completed")
         assert task["result"]["content"][0]["text"] == "waited"
         assert "error" not in task
+
+
+async def test_the_result_of_a_task_names_the_server_as_it_is_called_now():
+    gated, client = Gated(name="before"), Asked("modern", {}, CAPABILITIES)
+    async with asked(gated.mcp, client):
+        id_ = (await begun(client, "wait"))["taskId"]
+        gated.mcp.name = "after"
+        gated.gate.set()
+        task = await until(client, id_, "completed")
+    assert task["result"]["_meta"][SERVER_INFO]["name"] == "after"
 
 
 async def test_who_takes_no_tasks_waits_for_the_result():

@@ -192,7 +192,7 @@ class Server(Decorators, Generic[L]):
         self._running = False
         self._stopping: anyio.Event | None = None
         self._task_after = task_after
-        self._tasks = Tasks(self.info, self._task_changed)
+        self._tasks = Tasks(self._task_changed)
         self._suspended: SuspendedCalls | None = None
         self.on_forget: Callable[[str], None] = lambda sender: None
 
