@@ -52,7 +52,8 @@ _CHANGES: Final = {
 """For each list, the notification of a change and its member in the filter of `subscriptions/listen`."""
 
 MAX_SUBSCRIPTIONS: Final = 1024
-"""Resource subscriptions of one session: every update of a resource is compared with all of them."""
+"""Resource subscriptions of one session: every update of a resource is compared with all of them. Requests
+that wait for a handler at the same time may exceed it."""
 
 UNSUBSCRIBE_SECONDS: Final = 5.0
 """Seconds for the unsubscribe handlers, all together, when one `subscriptions/listen` ends."""
@@ -188,7 +189,9 @@ class ServerSession:
         current_request.set(context)
         own = _OWN.get(call.method)
         if own is not None:
-            # A handler of the server comes first: by raising, it can refuse a subscription.
+            if call.method == "resources/subscribe":
+                self._check_room(_uri(call))  # first: the handler must not hear of what is refused
+            # A handler of the server comes next: by raising, it can refuse a subscription.
             if self.server.handles(call.method):
                 await self.server.answer(call.method, call.params, context)
             result = await getattr(self, own)(call)
@@ -244,11 +247,12 @@ class ServerSession:
         return {}
 
     async def _subscribe(self, call: InboundRequest) -> dict[str, Any]:
-        uri = _uri(call)
+        self._subscribed.add(_uri(call))
+        return {}
+
+    def _check_room(self, uri: str) -> None:
         if len(self._subscribed) >= MAX_SUBSCRIPTIONS and uri not in self._subscribed:
             raise McpError(INVALID_PARAMS, f"No more than {MAX_SUBSCRIPTIONS} subscriptions a session.")
-        self._subscribed.add(uri)
-        return {}
 
     async def _unsubscribe(self, call: InboundRequest) -> dict[str, Any]:
         self._subscribed.discard(_uri(call))

@@ -12,6 +12,7 @@ from pydantic import AnyUrl
 
 from mcp_jupyter import Client, types
 from mcp_jupyter.errors import INTERNAL_ERROR, INVALID_PARAMS, McpError
+from mcp_jupyter.server import session
 from mcp_jupyter.server.lowlevel import NotificationOptions, ReadResourceContents, Server
 
 from ..conversation import connected
@@ -192,6 +193,24 @@ async def test_a_refused_subscription_is_none(server: Server[Any]):
         client.session.listen(uris=["secret:1", "a:1"]) as given,
     ):
         assert given.granted.resourceSubscriptions == ["a:1"]
+
+
+async def test_a_handler_does_not_hear_of_a_subscription_beyond_the_limit(
+    server: Server[Any], monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(session, "MAX_SUBSCRIPTIONS", 1)
+    heard: list[str] = []
+
+    @server.subscribe_resource()
+    async def subscribe(uri: str) -> None:
+        heard.append(uri)
+
+    async with Client(server, era="legacy") as client:
+        for _ in range(2):  # the second time it is the same subscription
+            await client.session.subscribe_resource("a:1")
+        with pytest.raises(McpError, match="No more than 1 subscriptions"):
+            await client.session.subscribe_resource("a:2")
+    assert heard == ["a:1", "a:1"]
 
 
 @pytest.mark.parametrize("said", [{}, {"resultType": "complete"}], ids=["bare", "with its type"])
