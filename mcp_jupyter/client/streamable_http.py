@@ -383,8 +383,9 @@ class _StreamableHttp(HttpChannel):
                     fault = await self._heard(trail, response)
                     response = await self._resumed(trail, fault)
         except McpError as exc:
-            if exc.data == {"httpStatus": 404}:  # the session is over: `RequestSender` opens a new one
-                self._ended = True
+            # Without a session id there is no session that could be over: a new one would end the same way.
+            if exc.data == {"httpStatus": 404} and self.session_id is not None:
+                self._ended = True  # and `RequestSender` opens a new session
                 self.session_ended.set()
             else:
                 log.warning("No more notifications until a new session: %s", exc.message)

@@ -17,7 +17,7 @@ from mcp_jupyter.server.http.app import serve_http
 
 from .memory_server import Server, conversation
 from .our_server import our_server
-from .scripted_http import Exchange, scripted, session, then
+from .scripted_http import INITIALIZED, Exchange, opening, scripted, session, then
 
 pytestmark = pytest.mark.anyio
 
@@ -130,6 +130,29 @@ async def test_who_only_waits_to_be_told_gets_a_new_session_too(
     assert server.methods.count("initialize") == 2
     assert listened == (["session-1", "session-2"] if takes_new else ["session-1"])
     assert ("could not be opened anew" in caplog.text) is not takes_new
+
+
+async def test_a_stream_that_ends_with_404_is_given_up_where_there_is_no_session_id(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async def script(exchange: Exchange) -> None:
+        if exchange.message.get("method") == "initialize":
+            await exchange.result(INITIALIZED)
+        elif exchange.method == "GET" and server.methods[-2:] != ["GET", "GET"]:
+            await exchange.begin_events()
+            await exchange.stream.send(b"retry: 1\ndata:\n\n")
+            await exchange.stream.aclose()
+        elif exchange.method == "GET":
+            await exchange.send("404 Not Found")
+        else:
+            await opening(exchange)
+
+    async with scripted(script) as server, session(server):
+        with anyio.fail_after(10):
+            while "No more notifications" not in caplog.text and server.methods.count("initialize") < 2:
+                await anyio.sleep(0.01)
+    assert server.methods.count("initialize") == 1
+    assert server.methods.count("GET") == 2
 
 
 async def test_a_server_that_ends_every_session_at_once_is_given_up() -> None:
