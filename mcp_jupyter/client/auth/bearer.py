@@ -32,7 +32,6 @@ from .dpop import NONCE_WANTED, Proofs
 from .metadata import (
     AuthorizationServer,
     Hosts,
-    ProtectedResource,
     Tokens,
     wanted_scopes,
 )
@@ -220,26 +219,28 @@ class BearerAuth(httpx2.Auth, abc.ABC):
         """Return whether a new authorization could lead to another response."""
         if challenge.insufficient:
             # Pointless if every scope that the challenge names was requested before.
-            return effort.authorized < MAX_AUTHORIZATIONS and not self._asked.issuperset(challenge.scopes)
+            is_known = bool(challenge.scopes) and self._asked.issuperset(challenge.scopes)
+            return effort.authorized < MAX_AUTHORIZATIONS and not is_known
         return effort.authorized == 0 and time.monotonic() >= self._unproven_until
 
-    async def _authorized(self, challenge: Challenge, effort: _Effort) -> Tokens:
+    async def _authorized(self, challenge: Challenge, effort: _Effort) -> Tokens | None:
+        """Return new tokens; None if scopes are lacking and no other is known than those requested before."""
         resource = await self._discovery.resource(challenge.resource_metadata)
+        needed = wanted_scopes(challenge.scopes, resource.scopes_supported, self._scopes)
+        if challenge.insufficient and self._asked.issuperset(needed):
+            return None
         server = await self._discovery.server(resource, effort.version)
-        goal = Goal(server, resource.resource, self._wanted(challenge, resource, server))
+        goal = Goal(server, resource.resource, wanted_scopes(needed, besides=self._scopes_at(server)))
         tokens = await self.obtain(goal)
         self._asked.update(goal.scopes)
         self._unproven_until = time.monotonic() + PROOF_SECONDS
         await self._keep(tokens)
         return tokens
 
-    def _wanted(
-        self, challenge: Challenge, resource: ProtectedResource, server: AuthorizationServer
-    ) -> tuple[str, ...]:
-        """Return the scopes to request: those that the server needs now, and those requested before."""
+    def _scopes_at(self, server: AuthorizationServer) -> tuple[str, ...]:
+        """Return the scopes of the token so far, if it is of this authorization server."""
         before = self._tokens
-        besides = before.scopes if before is not None and before.issuer == server.issuer else ()
-        return wanted_scopes(challenge.scopes, resource.scopes_supported, self._scopes, besides=besides)
+        return before.scopes if before is not None and before.issuer == server.issuer else ()
 
     async def _refreshed(self, tokens: Tokens, effort: _Effort) -> Tokens | None:
         """Return tokens from the refresh token; None if it is refused, and then it is not used again."""

@@ -134,6 +134,22 @@ async def test_a_request_that_needs_more_gets_the_union_of_scopes() -> None:
     assert [form["scope"] for form in w.asked("/authorize")] == ["read", "read write"]
 
 
+@pytest.mark.parametrize("supported", [["read", "write"], ["read"], None])
+async def test_a_refusal_that_names_no_scopes_is_answered_with_those_of_the_metadata(
+    supported: list[str] | None,
+) -> None:
+    """As at the first sign-in; where they add nothing, the refusal stands and the user is not asked."""
+    async with world() as w, client(w.oauth()) as http:
+        await http.get(w.server)
+        w.needs, w.names_scopes = {"write"}, False
+        if supported is not None:
+            w.resource["scopes_supported"] = supported
+        answers = [(await http.get(w.server)).status_code for _ in range(2)]
+    helps = supported == ["read", "write"]
+    assert answers == ([200, 200] if helps else [403, 403])
+    assert [form["scope"] for form in w.asked("/authorize")] == ["read", *["read write"] * helps]
+
+
 async def test_a_server_that_is_never_content_does_not_bother_the_person_for_ever() -> None:
     async with world() as w, client(w.oauth()) as http:
         w.needs = {"never"}

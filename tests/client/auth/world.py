@@ -33,8 +33,9 @@ class World:
     """What the two servers say, and what they were asked.
 
     `seen` holds (path, form or query) of what the authorization server was asked; `tokens` the scopes of each
-    token that the protected server takes. `proofs` are what came to either, by path, and all checked;
-    `keys` the thumbprint of each token that is bound to a key; `nonces` what proofs must hold at a path.
+    token that the protected server takes; `names_scopes` whether a refusal says what it `needs`. `proofs` are
+    what came to either, by path, and all checked; `keys` the thumbprint of each token that is bound to a key;
+    `nonces` what proofs must hold at a path.
     """
 
     server: str = ""
@@ -43,6 +44,7 @@ class World:
     metadata: dict[str, Any] = field(default_factory=dict)
     challenge: str = 'Bearer scope="read"'
     needs: set[str] = field(default_factory=lambda: {"read"})
+    names_scopes: bool = True
     answer: dict[str, Any] = field(default_factory=dict)
     token: dict[str, Any] = field(default_factory=dict)
     tokens: dict[str, set[str]] = field(default_factory=dict)
@@ -128,9 +130,9 @@ class World:
             handler.finish("who are you?")
         elif not self.needs <= scopes:
             handler.set_status(403)
-            needed = " ".join(sorted(self.needs))
+            scope = f', scope="{" ".join(sorted(self.needs))}"' if self.names_scopes else ""
             handler.set_header(
-                "WWW-Authenticate", f'Basic realm="x", Bearer error="insufficient_scope", scope="{needed}"'
+                "WWW-Authenticate", f'Basic realm="x", Bearer error="insufficient_scope"{scope}'
             )
         else:
             handler.finish("welcome")
