@@ -37,7 +37,7 @@ __all__ = ["Recorder"]
 log = logging.getLogger(__name__)
 
 MAX_BYTES: Final = 48 * 1024 * 1024
-"""Characters of one server's calls: three quarters of a file's `MAX_FILE_BYTES`, to leave room for others."""
+"""Bytes of one server's calls in the file: three quarters of `MAX_FILE_BYTES`, to leave room for others."""
 
 _STEP: Final = ("progress", "total", "message")
 
@@ -120,8 +120,8 @@ class Recorder:
         if place is not None and place in places:
             part = places.index(place)
             start = self._parts[part][1]
-            self._bytes -= sum(len(text_of(call)) for call in calls[start:])
             del calls[start:], self._parts[part:]
+            self._bytes = sum(map(_size_of, calls))
         self._parts.append((place, len(calls)))
         self.recording.opening, self._kept = opening, kept
         self._tools_before, self._is_listed, self.drift = self._tools or self._tools_before, False, []
@@ -229,7 +229,7 @@ class Recorder:
             self._warn(f"the answer to {safe_line(call.method)} is left out: {exc}")
             self._drop(call)
             return
-        size = len(text_of(call))
+        size = _size_of(call)
         if self._bytes + size > MAX_BYTES:
             self._warn(f"it has {MAX_BYTES} bytes, and takes no more")
             self._drop(call)
@@ -301,3 +301,7 @@ class Recorder:
         if not self._warned:
             self._warned = True
             log.warning("The recording of %s is not whole (said once): %s.", self._alias, words)
+
+
+def _size_of(call: Interaction) -> int:
+    return len(text_of(call).encode())

@@ -327,6 +327,18 @@ async def test_what_is_beyond_the_limits_is_left_out_and_said_once(
     assert len(caplog.records) == 1
 
 
+async def test_the_limit_on_a_servers_calls_is_in_bytes_of_the_file(
+    path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(recorder_module, "MAX_BYTES", 8_000)
+    async with recording(counting_server(), path) as client:
+        for _ in range(8):
+            await client.call_tool("count", {"name": "売" * 400})  # three bytes each
+    calls = json.dumps(calls_in(path), ensure_ascii=False).encode()
+    assert 2_000 < len(calls) <= 8_000
+    assert "takes no more" in caplog.text
+
+
 async def test_what_no_reader_could_read_is_left_out(path: Path, caplog: pytest.LogCaptureFixture) -> None:
     mcp = FastMCP("deep")
 
