@@ -53,6 +53,11 @@ _NO_PATH: Final = (
     "notebook that is called so."
 )
 
+_NO_NAME: Final = (
+    "The name that {0} will get is not known: other notebooks have {1}. Start the notebook, then make the "
+    "token."
+)
+
 
 @dataclass(slots=True)
 class NotebookChoice:
@@ -94,7 +99,7 @@ def chosen_notebooks(
     click.UsageError
         A word is not a live notebook, or the notebook's path is unknown.
     click.ClickException
-        A file does not exist.
+        A file does not exist, or the name that its notebook will get is unknown.
     """
     from ..extension.tokens import BoundNotebook, is_glob
 
@@ -136,18 +141,25 @@ def real_path(text: str) -> str:
 
 
 def _name_of(path: str, live: Sequence[ConnectionInfo]) -> str:
-    """Return the name of the notebook at a path, or the name that it will get when it is started."""
-    from ..ipc.names import RememberedNames, candidate_names
+    """Return the name of the notebook at a path, or the name that it will get when it is started.
+
+    Raises
+    ------
+    click.ClickException
+        Other notebooks have the names that this one could get whatever its kernel.
+    """
+    from ..ipc.names import RememberedNames, names_of_file
 
     for info in live:
         if info.path == path:
             return info.name
-    owners = {
-        name: RememberedNames().owner(name)
-        for name, _ in zip(candidate_names(PurePath(path).stem, "", path), range(2), strict=False)
-    }
-    own = [name for name, owner in owners.items() if owner == path]
-    return next(iter([*own, *(name for name, owner in owners.items() if owner is None)]))
+    remembered = RememberedNames()
+    owners = {name: remembered.owner(name) for name in names_of_file(PurePath(path).stem, path)}
+    for wanted in (path, None):
+        for name, owner in owners.items():
+            if owner == wanted:
+                return name
+    raise click.ClickException(_NO_NAME.format(path, join_names(list(owners))))
 
 
 def _root_of(path: str, runtime_dir: Path) -> str | None:

@@ -27,6 +27,7 @@ __all__ = [
     "changed_name",
     "fits_in_name",
     "is_name",
+    "names_of_file",
     "plain_name",
 ]
 
@@ -93,13 +94,16 @@ def candidate_names(wanted: str, kernel_id: str, path: str | None) -> Iterator[s
     path : str or None
         The notebook's real path, which gives the same name to a new kernel.
     """
-    plain = plain_name(wanted)
-    if plain not in RESERVED_NAMES:
-        yield plain
-    if path is not None:
-        yield _marked(plain, _digest(path)[:MARK_CHARS])
+    yield from names_of_file(wanted, path)
     for length in range(MARK_CHARS, MAX_MARK_CHARS + 1):
-        yield _marked(plain, _digest(kernel_id)[:length])
+        yield _marked(plain_name(wanted), _digest(kernel_id)[:length])
+
+
+def names_of_file(wanted: str, path: str | None) -> list[str]:
+    """Return those of `candidate_names` that do not depend on the kernel."""
+    plain = plain_name(wanted)
+    names = [] if plain in RESERVED_NAMES else [plain]
+    return names if path is None else [*names, _marked(plain, _digest(path)[:MARK_CHARS])]
 
 
 def _marked(name: str, mark: str) -> str:

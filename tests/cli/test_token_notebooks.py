@@ -13,7 +13,7 @@ from click.testing import CliRunner
 from mcp_jupyter.cli.new_token import server_user
 from mcp_jupyter.cli.tokens import command
 from mcp_jupyter.extension.tokens import BoundNotebook, Token, TokenStore
-from mcp_jupyter.ipc.names import RememberedNames
+from mcp_jupyter.ipc.names import RememberedNames, names_of_file
 from mcp_jupyter.ipc.rendezvous import announce, callback_under, withdraw
 from tests.conftest import JupyterDirs
 from tests.extension.support import NAME, serve_notebook
@@ -68,6 +68,20 @@ async def test_a_notebook_is_named_by_a_path(jupyter_dirs: JupyterDirs, notebook
     assert only_token().notebooks == (BoundNotebook(path=notebook),)
     assert b"URL:    http://localhost:8899/mcp-jupyter/sales-" in made.stdout
     assert f"Note: No live notebook is at {notebook} now." in made.stderr.decode()
+
+
+async def test_a_notebook_whose_names_others_have_is_to_be_started_first(
+    jupyter_dirs: JupyterDirs, notebook: str
+) -> None:
+    names = names_of_file("sales", notebook)
+    for name in names:
+        RememberedNames().remember(name, str(Path(notebook).parent))
+    ended = await run(jupyter_dirs, "token", "create", notebook, *ALL)
+    assert (ended.returncode, ended.stdout) == (1, b"")
+    error = " ".join(ended.stderr.decode().split())
+    assert error.startswith(f"Error: The name that {notebook} will get is not known: other notebooks have ")
+    assert all(name in error for name in names)
+    assert TokenStore().tokens() == []
 
 
 @pytest.mark.parametrize(("live", "words"), [(False, "No live notebook is named"), (True, "know its path")])

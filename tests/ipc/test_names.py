@@ -11,7 +11,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mcp_jupyter.ipc.names import RESERVED_NAMES, candidate_names, changed_name, is_name, plain_name
+from mcp_jupyter.ipc.names import (
+    RESERVED_NAMES,
+    candidate_names,
+    changed_name,
+    is_name,
+    names_of_file,
+    plain_name,
+)
 
 KERNEL = "1f2e3d4c-aaaa-bbbb-cccc-0123456789ab"
 PATH = "/home/ann/private/analysis.ipynb"
@@ -91,6 +98,13 @@ def test_a_reserved_name_is_taken(reserved: str) -> None:
 )
 def test_a_name_that_cannot_be_had_is_known(wanted: str, changed: bool) -> None:
     assert changed_name(wanted) is changed
+
+
+@pytest.mark.parametrize("wanted", ["analysis", "api", "x" * 64])
+@pytest.mark.parametrize("path", [PATH, None])
+def test_the_first_candidates_are_the_same_in_every_kernel(wanted: str, path: str | None) -> None:
+    ours, theirs = (list(candidate_names(wanted, kernel, path)) for kernel in (KERNEL, "another"))
+    assert [name for name in ours if name in theirs] == names_of_file(wanted, path)
 
 
 @given(st.text())
