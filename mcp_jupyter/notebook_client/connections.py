@@ -163,7 +163,6 @@ class Connections:
             track = tracks[0] if tracks else None
             if mode == "replay":  # no target, no credential
                 return Client(None, cassette=track, **callbacks)
-            auth = wanted.sign_in(server.questions.show) if wanted.sign_in else None
             return Client(wanted.target, auth=auth, cassette=track, **wanted.options, **callbacks)
 
         server = ConnectedServer(
@@ -175,6 +174,8 @@ class Connections:
             sampling=wanted.sampling,
             roots=tuple(wanted.roots),
         )
+        # Made on this thread, because imports and files would hold up the connections on theirs.
+        auth = wanted.sign_in(server.questions.show) if wanted.sign_in and mode != "replay" else None
         server.open(SIGN_IN_SECONDS if wanted.sign_in else OPEN_SECONDS)
         self.disconnect(alias)
         self._servers[alias], self._targets[alias] = server, wanted.target

@@ -13,7 +13,8 @@ Code) the kernel listens on a loopback port, and the browser must run on the ker
 front end may show only text. The link's `state` is useless once the sign-in is over; then a card that names
 only the host replaces it.
 
-Everything here runs on the background loop, except that any thread may make a `CellSignIn`.
+Everything here runs on the background loop, except that the cell's thread imports this module and makes the
+`CellSignIn`: the library and the files would hold up the loop.
 """
 
 from __future__ import annotations

@@ -331,6 +331,17 @@ def test_a_name_that_is_connected_anew_is_another_connection(connections):
     assert second.tools.forecast(city="Paris").text
 
 
+def test_a_sign_in_is_made_on_the_thread_of_the_cell(connections):
+    """It imports a library and reads files, which would hold up the other connections."""
+    made_on: list[threading.Thread] = []
+
+    def sign_in(show):
+        made_on.append(threading.current_thread())
+
+    connections.connect("weather", Wanted(weather(), sign_in=sign_in))
+    assert made_on == [threading.current_thread()]
+
+
 def test_a_connection_that_fails_leaves_the_one_that_works(connections):
     """The name keeps the server that it has (1.23)."""
     first = connections.connect("weather", Wanted(weather()))
