@@ -300,7 +300,11 @@ Hosts kill a server two seconds after SIGTERM."""
 
 @contextmanager
 def on_terminate(stop: Callable[[], None]) -> Iterator[Callable[[], None]]:
-    """Call `stop` at the first SIGTERM or SIGINT inside the block; a second one of its kind ends the process.
+    """Call `stop` at the first SIGTERM or SIGINT inside the block.
+
+    A second SIGTERM ends the process at once. A SIGINT after the first signal of either kind raises
+    KeyboardInterrupt. If the event loop does not begin to stop in time, the function that blocks it is
+    interrupted, and at last the process is ended.
 
     On other threads than the main one this does nothing. A signal for which the program has set a handler of
     its own keeps that handler.
