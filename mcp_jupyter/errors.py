@@ -20,7 +20,7 @@ Each layer translates the exceptions that it catches from libraries into one of 
     ├── AuthorizationFailed     no token could be obtained for a server
     │   └── MetadataAbsent      the server publishes no metadata, which its version requires
     ├── DefinitionChanged       a server changed a tool after the user connected
-    ├── ConfigError             a file of servers cannot be used as it is
+    ├── ConfigError             a file of servers or an option cannot be used as it is
     ├── CassetteError           a recording of calls cannot be read or written
     │   └── CassetteMiss        the request was not recorded
     └── LinkError               no kernel can be reached
@@ -348,16 +348,20 @@ class MetadataAbsent(AuthorizationFailed):
     """The server publishes no metadata. The request's version requires it; older versions do not."""
 
 
-class ConfigError(McpJupyterError, ValueError):
-    """A file of servers, or an entry of it, cannot be used as it is; the message says where."""
-
-
-class CassetteError(McpJupyterError):
-    """A recording of calls cannot be read or written; the message says which and why."""
+class _OneLineError(McpJupyterError):
+    """An error about a file or an option, which no traceback explains."""
 
     def _render_traceback_(self) -> list[str]:
         """Return the lines that IPython shows: the message without a traceback."""
         return [f"{type(self).__name__}: {self}"]
+
+
+class ConfigError(_OneLineError, ValueError):
+    """A file of servers, an entry of it, or an option cannot be used as it is; the message says where."""
+
+
+class CassetteError(_OneLineError):
+    """A recording of calls cannot be read or written; the message says which and why."""
 
 
 class CassetteMiss(CassetteError):

@@ -194,16 +194,12 @@ def mcp_client(request: pytest.FixtureRequest) -> Iterator[Callable[..., Connect
         **options: Any,
     ) -> ConnectedServer:
         __tracebackhide__ = True
-        from ..errors import CassetteError
 
         def track() -> Track | None:
             return None if cassette is None else recordings.track(cassette, redact, no_redact)
 
-        try:
+        with _one_line():
             return servers.connect(cassette or "server", target, track=track, **options)
-        except CassetteError as exc:
-            failure = f"{exc} {_HOW}."
-        pytest.fail(failure, pytrace=False)
 
     try:
         yield connect
@@ -243,15 +239,23 @@ def mcp_cassette(request: pytest.FixtureRequest) -> Callable[..., Track]:
 
     def track(name: str, *, redact: tuple[str, ...] = (), no_redact: tuple[str, ...] = ()) -> Track:
         __tracebackhide__ = True
-        from ..errors import CassetteError
-
-        try:
+        with _one_line():
             return recordings.track(name, redact, no_redact)
-        except CassetteError as exc:
-            failure = f"{exc} {_HOW}."
-        pytest.fail(failure, pytrace=False)
 
     return track
+
+
+@contextmanager
+def _one_line() -> Iterator[None]:
+    """Fail the test with the message alone if a recording or an option cannot be used."""
+    __tracebackhide__ = True
+    from ..errors import CassetteError, ConfigError
+
+    try:
+        yield
+    except (CassetteError, ConfigError) as exc:
+        how = f" {_HOW}." if isinstance(exc, CassetteError) else ""
+        raise pytest.fail.Exception(f"{exc}{how}", pytrace=False) from None
 
 
 def _recordings(request: pytest.FixtureRequest) -> Recordings:

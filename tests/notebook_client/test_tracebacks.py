@@ -10,6 +10,7 @@ import pytest
 from mcp_jupyter.errors import ConnectionClosed, DefinitionChanged, McpError, RequestTimeout
 
 from .conftest import eventually
+from .shells import shell_in
 
 
 def shown(server, source: str, kind: type[BaseException]) -> list[str]:
@@ -61,6 +62,13 @@ def test_a_server_that_is_gone_is_shown_as_that(server):
         "ConnectionClosed: weather is not connected (closed); run its %mcp_connect again.",
         "  line 1: weather.tools.forecast(city='Paris')",
     ]
+
+
+def test_an_option_that_cannot_be_used_is_one_line(tmp_path, capsys):
+    with shell_in(tmp_path) as shell:
+        shell.run_cell("from mcp_jupyter.client.cassettes import Cassette\nCassette.open('a', 'recrod')")
+    shown = capsys.readouterr().out
+    assert shown == "ConfigError: A cassette's mode must be record, replay or off, not 'recrod'.\n"
 
 
 def test_a_tool_that_changed_is_shown_as_that(server):

@@ -109,10 +109,15 @@ def test_a_test_without_a_recording_says_how_to_make_one(project):
         assert said.endswith("For a test that is: pytest --mcp-cassettes=record.")
 
 
-def test_two_servers_of_a_test_have_two_names(project):
+def test_a_mistake_in_a_test_is_one_line(project):
     project.write(
         "test_twice.py",
-        "def test_twice(mcp_cassette):\n    mcp_cassette('weather')\n    mcp_cassette('weather')\n",
+        "def test_twice(mcp_cassette):\n    mcp_cassette('weather')\n    mcp_cassette('weather')\n"
+        "def test_pattern(mcp_client):\n    mcp_client(['true'], cassette='weather', redact=['('])\n",
     )
     outcome = project.pytest("--mcp-cassettes=record")
-    assert "test_twice has a server 'weather' already" in outcome.failed["test_twice"]
+    assert outcome.failed["test_twice"] == (
+        "test_twice has a server 'weather' already: give this one another name."
+    )
+    assert outcome.failed["test_pattern"].count("\n") == 0
+    assert "'('" in outcome.failed["test_pattern"]
