@@ -110,7 +110,7 @@ def variable(
     engine, shell = _engine(), get_ipython()
     assert shell is not None
     if variable not in shell.user_ns:
-        raise NameError(f"There is no variable {variable!r}.", name=variable)
+        raise NameError(f"Unknown variable {variable!r}.", name=variable)
     engine.variables.serve(variable, name=name, description=description, watch=watch)
 
 

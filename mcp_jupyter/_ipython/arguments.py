@@ -37,11 +37,11 @@ __all__ = [
     "argument",
     "describing",
     "magic",
-    "no_such",
     "parse",
     "parse_words",
     "seconds",
     "tool_hints",
+    "unknown_name",
     "wants_help",
     "words_of",
 ]
@@ -265,9 +265,9 @@ def tool_hints(args: argparse.Namespace) -> ToolAnnotations | None:
     return ToolAnnotations(**given) if given else None
 
 
-def no_such(what: str, name: str, known: Iterable[str]) -> UsageError:
+def unknown_name(what: str, name: str, known: Iterable[str]) -> UsageError:
     """Make the error for an unknown name. It suggests similar names."""
     known = sorted(known)
     close = get_close_matches(name, known, n=3)
     hint = f" Did you mean {', '.join(close)}?" if close else ""
-    return UsageError(f"there is no {what} {name!r}.{hint}")
+    return UsageError(f"unknown {what} {name!r}.{hint}")

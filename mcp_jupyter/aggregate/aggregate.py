@@ -163,7 +163,7 @@ class Aggregate(Server[None]):
 
     async def _list(self, context: RequestContext, params: RequestParams) -> dict[str, Any]:
         if context.call.params.get("cursor") is not None:
-            raise McpError(INVALID_PARAMS, "There is one page only: send no cursor.")
+            raise McpError(INVALID_PARAMS, "Unknown cursor: this list has one page.")
         index, scope = await self.catalog.fresh(), self.scope_of(context.sender)
         found = index.listed(context.method, scope, context.profile)
         if context.method == "tools/list":

@@ -76,7 +76,7 @@ def _object(given: str | None) -> dict[str, Any]:
     try:
         value = json.loads(given)
     except (ValueError, RecursionError) as exc:
-        raise click.UsageError(f"--arguments is no JSON: {exc}.") from None
+        raise click.UsageError(f"--arguments is not valid JSON: {exc}.") from None
     if not isinstance(value, dict):
         raise click.UsageError('--arguments must be a JSON object: {"key": value}.')
     return value

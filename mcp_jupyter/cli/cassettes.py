@@ -260,7 +260,7 @@ def _read(file: str) -> dict[str, Recording]:
     place = CassetteFile(Path(file))
     content = place.read()
     if content is None:
-        raise CassetteError(f"There is no file {place.shown}.")
+        raise CassetteError(f"File not found: {place.shown}.")
     return parse(content, place.shown)
 
 
@@ -268,7 +268,7 @@ def _chosen(recordings: Mapping[str, Recording], server: str | None) -> list[str
     if server is None:
         return sorted(recordings)
     if server not in recordings:
-        raise _unknown(recordings, f"There is no server {server!r} in it.")
+        raise _unknown(recordings, f"Unknown server {server!r}.")
     return [server]
 
 
@@ -283,4 +283,4 @@ def _unknown(recordings: Mapping[str, Recording], problem: str) -> Exception:
     from ..errors import CassetteError
 
     names = join_names(sorted(recordings)) or "none"
-    return CassetteError(f"{problem} There are: {names}.")
+    return CassetteError(f"{problem} Known servers: {names}.")

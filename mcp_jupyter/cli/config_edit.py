@@ -105,7 +105,7 @@ def _check(text: str) -> None:
     """Raise `NotEditable` for invalid JSON, with a message that helps the user to correct the file."""
 
     def refuse(constant: str) -> None:
-        raise NotEditable(f"{constant}, which it holds, is no JSON.")
+        raise NotEditable(f"it contains {constant}, which is not valid JSON.")
 
     try:
         json.loads(text, parse_constant=refuse)

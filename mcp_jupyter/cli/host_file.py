@@ -180,12 +180,12 @@ class ConfigFile:
             real = path.resolve()
             if not path.exists():
                 if path.is_symlink():
-                    raise ConfigRefused(f"{path} is a link to {real}, which is not there.")
+                    raise ConfigRefused(f"{path} is a link to {real}, which does not exist.")
                 return cls(real, None, NEW_MODE)
             found = real.stat()
             link = f"a link to {real}, which is" if path.is_symlink() else "there, but it is"
             if not stat.S_ISREG(found.st_mode):
-                raise ConfigRefused(f"{path} is {link} no regular file.")
+                raise ConfigRefused(f"{path} is {link} not a regular file.")
             if found.st_size > MAX_BYTES:
                 raise ConfigRefused(f"{path} is larger than {MAX_BYTES // 1024**2} MiB: no configuration is.")
             return cls(real, real.read_bytes(), stat.S_IMODE(found.st_mode))

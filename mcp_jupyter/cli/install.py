@@ -54,7 +54,7 @@ class _Options:
         from .servers import names_file
 
         if (self.parameters or self.kernel) and not target.endswith(".ipynb"):
-            raise click.UsageError(f"-p and --kernel are for a notebook file, and {target} is none.")
+            raise click.UsageError(f"-p and --kernel are for notebook files only, and {target} is not one.")
         if (self.packages or self.env) and not names_file(target):
             raise click.UsageError(
                 "-v, -f and --with are for a FILE: the kernel of a live notebook runs already."
@@ -292,7 +292,7 @@ def _launch_notebook_file(
     from .servers import run_command
 
     if not path.is_file():
-        raise click.ClickException(f"There is no file {path}.")
+        raise click.ClickException(f"File not found: {path}.")
     with reported():
         parse_parameters(parameters)
     options = [f"--parameter={parameter}" for parameter in parameters]
@@ -324,7 +324,7 @@ def _environment(variables: Sequence[str], env_file: Path | None) -> dict[str, s
         env[key] = value
     for key, value in env.items():
         if _VARIABLE.fullmatch(key) is None:
-            raise click.UsageError(f"{key!r} is no name of a variable: letters, digits and _ only.")
+            raise click.UsageError(f"{key!r} is not a valid variable name: letters, digits and _ only.")
         if not _is_plain(value):  # the message leaves it out: it may be a secret
             raise click.UsageError(f"The value of {key} has control characters, which no host passes on.")
     return env

@@ -136,7 +136,7 @@ def real_path(text: str) -> str:
         The file or folder does not exist.
     """
     if not os.path.exists(text):
-        raise click.ClickException(f"There is no file {text}.")
+        raise click.ClickException(f"File not found: {text}.")
     return os.path.realpath(text)
 
 

@@ -114,9 +114,9 @@ class ServerFile:
                 "serves what its cells offer."
             )
         if not path.exists():
-            raise ServerFileError(f"There is no file {path}.")
+            raise ServerFileError(f"File not found: {path}.")
         if path.suffix != ".py" or not path.is_file():
-            raise ServerFileError(f"{path} is no Python file: give it as server.py, or server.py:obj.")
+            raise ServerFileError(f"{path} is not a Python file: give it as server.py, or server.py:obj.")
         return cls(Path(os.path.abspath(path)), found["name"] if found else None)
 
     def __str__(self) -> str:
@@ -195,11 +195,11 @@ class ServerFile:
             return servers[self.name]  # type: ignore[no-any-return]
         if self.name in names:
             kind = type(names[self.name])
-            wrong = f"{self.name} in {self.path} is no server of mcp_jupyter but a {kind.__qualname__}."
+            wrong = f"{self.name} in {self.path} is a {kind.__qualname__}, not a server of mcp_jupyter."
             advice = _advice({self.name: names[self.name]})
         else:
-            wrong, advice = f"There is no {self.name} in {self.path}.", _advice(names)
-        raise ServerFileError(f"{wrong} {f'There is: {self._choices(servers)}' if servers else advice}")
+            wrong, advice = f"Unknown name {self.name!r} in {self.path}.", _advice(names)
+        raise ServerFileError(f"{wrong} {f'Known servers: {self._choices(servers)}' if servers else advice}")
 
     def _choices(self, servers: dict[str, Any]) -> str:
         return ", ".join(f"{self.path.name}:{name}" for name in servers)
@@ -330,7 +330,7 @@ def run_command(
     brought: list[str] = []
     for package in packages:
         if not package.strip() or package.startswith("-") or not package.isprintable():
-            raise click.ClickException(f"{package!r} is no package to bring along.")
+            raise click.ClickException(f"{package!r} is not a valid package requirement, such as 'pandas'.")
         brought += ["--with", package]
     for folder in editables:
         brought += ["--with-editable", os.path.abspath(folder)]

@@ -131,7 +131,7 @@ def server_url(url: str) -> httpx2.URL:
     try:
         parsed = httpx2.URL(url)
     except httpx2.InvalidURL as exc:
-        raise ValueError(f"This is no URL: {exc}") from None
+        raise ValueError(f"This is not a valid URL: {exc}") from None
     if parsed.scheme not in ("http", "https") or not parsed.host:
         raise ValueError("The URL of a server must begin with http:// or https:// and name a host.")
     if parsed.port is not None and not 0 < parsed.port < 65536:

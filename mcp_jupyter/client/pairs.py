@@ -47,7 +47,7 @@ def split_pairs(words: Sequence[str]) -> Pairs:
     for word in words:
         key, equals, value = word.partition("=")
         if not equals or not key:
-            raise ValueError(f"{word!r} is no argument: write key=value.")
+            raise ValueError(f"{word!r} is not an argument: write key=value.")
         if key in pairs:
             raise ValueError(f"{key} is given twice.")
         pairs[key] = value
@@ -91,7 +91,7 @@ def parse_arguments(pairs: Pairs, schema: Mapping[str, Any]) -> dict[str, Any]:
     arguments: dict[str, Any] = {}
     for key, text in pairs.items():
         if known.schemas and key not in known.schemas and not known.is_open:
-            raise ValueError(f"There is no argument {key!r}. There are: {join_names(known.schemas)}.")
+            raise ValueError(f"Unknown argument {key!r}. Known arguments: {join_names(known.schemas)}.")
         arguments[key] = parse_value(key, text, known.schemas.get(key), schema)
     return arguments
 

@@ -173,7 +173,10 @@ class ClientChannel(Channel):
         # Logged once for each channel: a server that prints to its standard output does it all the time.
         if raw.strip() and not self._saw_junk:
             self._saw_junk = True
-            log.warning("The server sent what is no message (said once): %s", ascii(raw[:MAX_LINE_CHARS]))
+            log.warning(
+                "The server sent something that is not a message (logged once): %s",
+                ascii(raw[:MAX_LINE_CHARS]),
+            )
 
 
 # -- invalid json --------------------------------------------------------------------------------

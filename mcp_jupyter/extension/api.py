@@ -62,7 +62,7 @@ def _explain(error: ValidationError) -> str:
     problems = error.errors(include_url=False, include_input=False, include_context=False)[:MAX_PROBLEMS]
     said = [": ".join(filter(None, (".".join(map(str, item["loc"])), item["msg"]))) for item in problems]
     # Tornado uses the message as a format string and doubles a per cent sign.
-    return f"The body is not a wish for a token: {'; '.join(said)}.".replace("%", "?")
+    return f"The body is not a valid token request: {'; '.join(said)}.".replace("%", "?")
 
 
 @contextmanager

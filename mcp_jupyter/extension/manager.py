@@ -152,12 +152,12 @@ class NotebookManager:
         """Explain why a name is not served; give the present names of the notebooks that a token opens."""
         paths = {bound.path for bound in scope.notebooks} if isinstance(scope, Token) else set()
         if not paths:
-            return "There is no live notebook of that name."
+            return "No live notebook has that name."
         names: list[str] = []
         with self._finding:
             names = [repr(info.name) for info in await self.live() if info.path in paths]
         called = f" What it opens is called {' and '.join(names)} now." if names else ""
-        return f"There is no live notebook of that name, or this token does not open it.{called}"
+        return f"No live notebook has that name, or this token does not open it.{called}"
 
     async def aggregate(self) -> Endpoint:
         """Return the endpoint of all live notebooks."""

@@ -61,7 +61,7 @@ class CallbackHandler(HumanHandler):
             return "a page asks for this, where a browser should go to it"
         for name, right in _NAVIGATIONS.items():
             if any(said not in right for said in headers.get_list(name)):
-                return "this is no page to embed"
+                return "this page must not be embedded"
         return None
 
     @allowed("execute")

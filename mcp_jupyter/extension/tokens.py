@@ -563,7 +563,7 @@ class TokenStore:
         with self._rewriting() as tokens:
             token = tokens.get(token_id)
             if token is None:
-                raise UnknownToken("There is no token with that id.")
+                raise UnknownToken("Unknown token id. `jupyter mcp token list` shows the ids.")
             if token.revoked is None:
                 token = tokens[token_id] = token.model_copy(update={"revoked": self._clock()})
         return token

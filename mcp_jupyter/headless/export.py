@@ -169,13 +169,13 @@ class _Writer:
             return self._plain(source)
         if (write := _CELLS.get(magic)) is not None:
             while (around := _cell_magic(body))[0] in _AROUND:
-                self._note(f"%%{around[0]} has no place in a script; what it is around stays")
+                self._note(f"%%{around[0]} does not work in a script; its code is kept")
                 body = around[2]
             return write(self, line, body)
         if magic in _AROUND:
-            self._note(f"%%{magic} has no place in a script; what it is around stays")
+            self._note(f"%%{magic} does not work in a script; its code is kept")
             return self._written(body)
-        self._note(f"%%{magic} has no place in a script; its cell is left out")
+        self._note(f"%%{magic} does not work in a script; its cell is left out")
         return _commented(source)
 
     def _note(self, text: str) -> None:
@@ -245,7 +245,7 @@ class _Writer:
         """Note uses of IPython and of `mcp_jupyter.notebook` that the script cannot have."""
         for statement in tree.body:
             if _is_definition(statement) and _names_ipython(statement):
-                self._note(f"{getattr(statement, 'name', '')} uses IPython, which is not there in a script")
+                self._note(f"{getattr(statement, 'name', '')} uses IPython, which a script does not have")
             for node in ast.walk(statement) if self._of_notebook(statement) is None else ():
                 if not isinstance(node, ast.Attribute) or not self._is_notebook(node):
                     continue
@@ -273,7 +273,7 @@ class _Writer:
         if what == "variable" and isinstance(values.get("variable"), str):
             named = {key: values.get(key) for key in ("name", "title", "description")}
             return self._variable(Namespace(what=values["variable"], **named)).splitlines()
-        self._note(f"{ast.unparse(call)} has no place in a script and is left out")
+        self._note(f"{ast.unparse(call)} does not work in a script and is left out")
         return _commented("\n".join(lines)).splitlines()
 
     def _of_ipython(self, statement: ast.stmt, lines: list[str]) -> list[str]:
@@ -284,10 +284,10 @@ class _Writer:
         if name == "mcp_resource":
             return self._variable(self._options(McpMagics.mcp_resource, line)).splitlines()
         if name in _AROUND and isinstance(statement, ast.Expr):
-            self._note(f"%{name} has no place in a script; what it is around stays")
+            self._note(f"%{name} does not work in a script; its code is kept")
             return self._plain(line).splitlines()
         shown = f"%{name} {line}".strip() if name else ast.unparse(statement)
-        self._note(f"{shown} has no place in a script and is left out")
+        self._note(f"{shown} does not work in a script and is left out")
         return _commented("\n".join(lines)).splitlines()
 
     # -- tools, resources and prompts ------------------------------------------------------------
@@ -306,7 +306,7 @@ class _Writer:
     def _resource(self, line: str, body: str) -> str:
         options = self._options(McpMagics.mcp_resource, line)
         if not options.what:
-            raise self._error("%%mcp_resource has no URI.")
+            raise self._error("%%mcp_resource needs a URI.")
         said = {"uri": repr(options.what), **_said(options, "name", "title", "description", "mime_type")}
         if options.paths:
             said["paths"] = "True"
@@ -329,7 +329,7 @@ class _Writer:
 
     def _variable(self, options: Namespace) -> str:
         if not options.what:
-            raise self._error("%mcp_resource names no variable.")
+            raise self._error("%mcp_resource needs the name of a variable.")
         said = {"uri": repr(variable_uri(options.what)), "name": repr(options.name or options.what)}
         said |= _said(options, "title", "description", "mime_type")
         self._serves = True
@@ -486,5 +486,7 @@ def read_notebook(path: Path) -> nbformat.NotebookNode:
     except OSError as exc:
         raise HeadlessError(f"{path} cannot be read: {exc.strerror or exc}.") from None
     except Exception as exc:  # noqa: BLE001 - whatever nbformat's readers of old formats raise
-        raise HeadlessError(f"{path} is no notebook: {safe_line(str(exc).partition(chr(10))[0])}") from None
+        raise HeadlessError(
+            f"{path} is not a valid notebook: {safe_line(str(exc).partition(chr(10))[0])}"
+        ) from None
     return notebook

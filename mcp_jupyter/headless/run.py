@@ -112,7 +112,7 @@ class HeadlessNotebook:
             await client.async_start_new_kernel_client()
         except NoSuchKernel as exc:
             raise HeadlessError(
-                f"There is no kernel {exc.name!r}; `jupyter kernelspec list` shows which there are."
+                f"Unknown kernel {exc.name!r}. `jupyter kernelspec list` shows the known kernels."
             ) from None
         except RuntimeError as exc:
             raise HeadlessError(f"The kernel of {self._path.name} did not start: {exc}") from None
@@ -300,7 +300,7 @@ def parse_parameters(given: Iterable[str]) -> dict[str, Any]:
     for text in given:
         name, equals, value = text.partition("=")
         if not equals:
-            raise ParameterError(f"{text!r} is no parameter: write NAME=VALUE.")
+            raise ParameterError(f"{text!r} is not a parameter: write NAME=VALUE.")
         if not name.isidentifier() or keyword.iskeyword(name):
             raise ParameterError(f"{name!r} cannot be the name of a variable.")
         parameters[name] = _literal(value)

@@ -222,7 +222,7 @@ async def find_notebook(text: str, discovery: Discovery) -> ConnectionInfo:
         return await discovery.find(text)
     path = await to_thread.run_sync(_real_path, text)
     if path is None:
-        raise NotebookNotFound(f"There is no file {text}.")
+        raise NotebookNotFound(f"File not found: {text}.")
     live = await discovery.live()
     found = [info for info in live if info.path == path]
     if len(found) == 1:

@@ -228,7 +228,7 @@ def file_path(kernel_id: str, runtime_dir: Path) -> Path:
         `kernel_id` is not valid as part of a path.
     """
     if not _CHECKS["kernel_id"](kernel_id):
-        raise LinkError("This is no kernel id.")
+        raise LinkError("This is not a valid kernel id.")
     return runtime_dir / f"mcp-{kernel_id}.json"
 
 

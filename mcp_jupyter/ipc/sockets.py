@@ -64,7 +64,7 @@ def _bind(directory: Path, transport: Transport | None) -> tuple[socket.socket, 
     if transport != "unix":
         sock, address = _bind_tcp()
         return sock, "tcp", address
-    raise LinkError("This machine gives no Unix socket to listen on.")
+    raise LinkError("This machine cannot open a Unix socket to listen on.")
 
 
 def listen_again(address: str) -> socket.socket | None:
@@ -128,7 +128,7 @@ def _bind_tcp() -> tuple[socket.socket, Address]:
         sock.listen(BACKLOG)
     except OSError as exc:
         sock.close()
-        raise LinkError(f"This machine gives no loopback port to listen on: {exc.strerror}.") from exc
+        raise LinkError(f"This machine cannot open a loopback port to listen on: {exc.strerror}.") from exc
     host, port = sock.getsockname()
     return sock, (host, port)
 

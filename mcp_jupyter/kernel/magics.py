@@ -43,9 +43,9 @@ from .._ipython.arguments import (
     WHAT,
     describing,
     magic,
-    no_such,
     parse,
     tool_hints,
+    unknown_name,
 )
 from .._ipython.cards import Card, show, signature_text
 from .._ipython.identity import cell_id
@@ -220,7 +220,7 @@ class McpMagics(Magics):
         if args.paths:
             raise UsageError("%mcp_resource: --paths is for a cell: %%mcp_resource files://{path*} --paths")
         if args.what not in self.shell.user_ns:
-            raise no_such("variable", args.what, user_variables(self.shell))
+            raise unknown_name("variable", args.what, user_variables(self.shell))
         resource = self.engine.variables.serve(
             args.what,
             name=args.name,
@@ -313,7 +313,7 @@ class McpMagics(Magics):
         known = self.served_names()
         for name in args.names:
             if name not in known:
-                raise no_such("tool, resource or prompt", name, known)
+                raise unknown_name("tool, resource or prompt", name, known)
         removed = [(name, ", ".join(self.engine.remove(name))) for name in args.names]
         show(Card("No longer served", removed))
 
@@ -479,7 +479,8 @@ def text_prompt(text: str) -> Callable[..., str]:
         if not field.isidentifier() or spec or conversion:
             shown = field + (f"!{conversion}" if conversion else "") + (f":{spec}" if spec else "")
             raise ValueError(
-                f"the placeholder {{{shown}}} is no plain name; write {{name}}, or {{{{ and }}}} for braces"
+                f"the placeholder {{{shown}}} is not a plain name; write {{name}}, or {{{{ and "
+                "}} for braces"
             )
         if field not in names:
             names.append(field)

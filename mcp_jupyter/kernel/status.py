@@ -104,7 +104,7 @@ def _unknown_executor(tool: Tool, executors: Mapping[str, Any]) -> list[str]:
     if name not in executors:
         close = get_close_matches(name, [each for each in executors if not each.startswith("_")], n=1)
         hint = f" Did you mean {close[0]}?" if close else ""
-        return [f"There is no variable {name!r} yet: calls fail until it is an executor.{hint}"]
+        return [f"The variable {name!r} does not exist yet: calls fail until it is an executor.{hint}"]
     from ..server.executors import check  # here: it imports multiprocessing
 
     try:

@@ -214,7 +214,7 @@ class Variables:
         if not tables.is_frame(value):
             raise McpError(
                 INTERNAL_ERROR,
-                f"The variable {variable!r} is no data frame any more but a value of type "
+                f"The variable {variable!r} is no longer a data frame but a value of type "
                 f"{type(value).__name__}: read {variable_uri(variable)}.",
             )
         return value

@@ -85,7 +85,7 @@ def _target(alias: str, args: argparse.Namespace, words: Sequence[str], identity
         )
     if words and words[0].startswith(("http://", "https://")):
         if len(words) > 1:
-            raise ValueError(f"after the URL there is {words[1]!r}, which is no option of %mcp_connect")
+            raise ValueError(f"unexpected {words[1]!r} after the URL: it is not an option of %mcp_connect")
         return words[0]
     if words and words[0].endswith(".ipynb"):
         from ..ipc.attached_notebook import NotebookNamed
@@ -101,7 +101,9 @@ def _target(alias: str, args: argparse.Namespace, words: Sequence[str], identity
         entry = next(iter(entries.values()))
     if entry is None:
         known = ", ".join(sorted(entries)) or "none"
-        raise ValueError(f"there is no server {args.server or alias!r} there (known: {known}): give --server")
+        raise ValueError(
+            f"unknown server {args.server or alias!r}. Known servers: {known}. Choose one by --server"
+        )
     require_consent(entry, is_trusted=args.trust)
     return entry.server()
 

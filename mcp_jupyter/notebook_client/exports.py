@@ -49,7 +49,7 @@ def tool_schemas(
     """
     form = _FORMS.get(style)
     if form is None:
-        raise ValueError(f"There is no style {style!r}: take 'anthropic' or 'openai'.")
+        raise ValueError(f"Unknown style {style!r}. Known styles: {', '.join(_FORMS)}.")
     names = fitted_names(definitions)
     return [form(names[name], _description(tool), _schema(tool)) for name, tool in definitions.items()]
 

@@ -220,7 +220,7 @@ class ToolFunction:
 def _unknown(name: str, known: Iterable[str]) -> str:
     names = list(known)
     close = [safe_line(each) for each in get_close_matches(name, names, n=3)]
-    hint = f"Did you mean {' or '.join(close)}?" if close else f"There are {len(names)} others."
+    hint = f"Did you mean {' or '.join(close)}?" if close else f"Known tools: {join_names(names) or 'none'}."
     return f"Unknown tool {safe_line(name)!r}. {hint}"
 
 

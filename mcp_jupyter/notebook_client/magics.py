@@ -22,7 +22,7 @@ from IPython.core.magic_arguments import MagicArgumentParser
 from IPython.display import display
 from traitlets import List, Unicode
 
-from .._ipython.arguments import HELP, argument, magic, no_such, parse, parse_words, seconds, words_of
+from .._ipython.arguments import HELP, argument, magic, parse, parse_words, seconds, unknown_name, words_of
 from .._ipython.cards import Card, show
 from .._ipython.identity import cell_id, identify
 from .._ipython.private import flags_of
@@ -254,7 +254,7 @@ class CallingMagics(Magics):
             return None
         server = self._server("%mcp_call", args.alias)
         if args.tool not in server.definitions:
-            raise WrongCall(f"%mcp_call: {no_such('tool', args.tool, server.definitions)}")
+            raise WrongCall(f"%mcp_call: {unknown_name('tool', args.tool, server.definitions)}")
         from ..client.pairs import parse_arguments, split_pairs
         from .functions import checked
 
@@ -308,7 +308,7 @@ class CallingMagics(Magics):
         server = self._server("%mcp_prompt", args.alias)
         known = [prompt.name for prompt in server.prompts]
         if args.prompt not in known:
-            raise WrongCall(f"%mcp_prompt: {no_such('prompt', args.prompt, known)}")
+            raise WrongCall(f"%mcp_prompt: {unknown_name('prompt', args.prompt, known)}")
         from ..client.pairs import split_pairs
 
         with _one_line("%mcp_prompt"):
@@ -362,7 +362,9 @@ class CallingMagics(Magics):
                 "%mcp_connect: give a name and a server, as in %mcp_connect weather https://example.com/mcp"
             )
         if not _is_name(alias):
-            raise UsageError(f"%mcp_connect: {alias!r} is no name for a variable, which the server will be")
+            raise UsageError(
+                f"%mcp_connect: {alias!r} is not a valid variable name, and the server becomes a variable"
+            )
         there = self.shell.user_ns.get(alias)
         if there is not None and not _is_server(there):
             kind = type(there).__name__
@@ -376,7 +378,7 @@ class CallingMagics(Magics):
             return self.connections[alias]
         if not len(self.connections):
             raise WrongCall(f"{who}: no server is connected yet: %mcp_connect {alias} URL|COMMAND")
-        raise WrongCall(f"{who}: {no_such('connected server', alias, self.connections)}")
+        raise WrongCall(f"{who}: {unknown_name('server', alias, self.connections)}")
 
     def _given(self, args: argparse.Namespace, result: Any) -> Any:
         if args.into is None:

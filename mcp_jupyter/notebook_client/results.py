@@ -140,7 +140,7 @@ class CallResult(Shown):
         if promised is None or self.raw.isError:
             return []
         if "structuredContent" not in self.raw.model_fields_set:
-            return ["there is no structured content"]
+            return ["structuredContent is missing"]
         try:
             return compiled(promised).problems(self.raw.structuredContent)
         except UncheckableSchema as exc:
@@ -295,7 +295,7 @@ class ToolError(errors.ToolError):
 
     def __init__(self, result: CallResult, *, name: str = "", server: str = "") -> None:
         text = safe_block(result.text.strip(), MAX_PAGE_CHARS)
-        super().__init__(text or "The tool failed, and said nothing more.")
+        super().__init__(text or "The tool failed without a message.")
         self.result = result
         self.name = result.tool.name if result.tool else name
         self.server = server

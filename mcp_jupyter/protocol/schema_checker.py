@@ -110,11 +110,11 @@ class Checker:
         try:
             dialect.check_schema(schema, format_checker=None)
         except SchemaError as exc:
-            raise UncheckableSchema(f"It is no JSON Schema: {_shown(exc)}") from None
+            raise UncheckableSchema(f"It is not a valid JSON Schema: {_shown(exc)}") from None
         except RecursionError:
             raise UncheckableSchema("It is nested too deep.") from None
         except ValueError:
-            raise UncheckableSchema("A name in it is no URI.") from None
+            raise UncheckableSchema("A name in it is not a valid URI.") from None
         # An empty registry: jsonschema's default one would open URLs.
         self._validator = dialect(schema, registry=Registry())
 
@@ -130,7 +130,8 @@ class Checker:
             raise UncheckableSchema("A reference leads back to itself, or the value is too deep.") from None
         except _TRIPPED:
             raise UncheckableSchema(
-                "A reference leads to no schema, a number is too large to be compared, or a name is no URI."
+                "A reference does not lead to a schema, a number is too large to be compared, or a name is "
+                "not a valid URI."
             ) from None
         finally:
             _deadline.reset(reset)
@@ -172,8 +173,8 @@ def _compiled(pattern: str) -> Any:
         return SchemaValidator(core_schema.str_schema(pattern=pattern))
     except PatternError:
         raise UncheckableSchema(
-            f"The pattern {_short(pattern)!r} is none, or needs look-around or back-references, which have "
-            "no bound on their time."
+            f"The pattern {_short(pattern)!r} is not valid, or needs look-around or back-references, which "
+            "have no bound on their time."
         ) from None
 
 
@@ -210,7 +211,7 @@ def _additional_properties(
         if any(_matches(pattern, name) for pattern in patterns):
             continue
         if allowed is False:
-            yield ValidationError(f"There is no property {name!r} in the schema")
+            yield ValidationError(f"Unknown property {name!r}")
         else:
             yield from validator.descend(instance[name], allowed, path=name)
 

@@ -172,7 +172,7 @@ def inner_call(arguments: Mapping[str, Any] | None) -> tuple[str, dict[str, Any]
     name = _string(USE_TOOL, "name", "the name of a tool", arguments["name"])
     if extra := sorted(arguments.keys() - {"name", "arguments"}):
         raise ToolError(
-            f"{USE_TOOL}: There is no argument {safe_line(extra[0])!r}. Put the arguments of "
+            f"{USE_TOOL}: Unknown argument {safe_line(extra[0])!r}. Put the arguments of "
             f"{safe_line(name)!r} into 'arguments', an object."
         )
     if name in CONSTANT_TOOLS:
@@ -206,9 +206,7 @@ def uri_in(arguments: Mapping[str, Any] | None) -> str:
 
 def _only(tool: str, arguments: Mapping[str, Any], names: Sequence[str]) -> Mapping[str, Any]:
     if extra := sorted(arguments.keys() - set(names)):
-        raise ToolError(
-            f"{tool}: There is no argument {safe_line(extra[0])!r}; its only one is {names[0]!r}."
-        )
+        raise ToolError(f"{tool}: Unknown argument {safe_line(extra[0])!r}. Known arguments: {names[0]}.")
     return arguments
 
 
@@ -314,11 +312,11 @@ def unreadable(uri: str, reason: str, known: Sequence[str]) -> ToolError:
     known : sequence of str
         URIs that the caller may read; at most `MAX_NAMED` are shown.
     """
-    there_are = f" There are: {join_names(known)}." if known else ""
+    known_uris = f" Known URIs: {join_names(known)}." if known else ""
     return ToolError(
         f"{READ_MORE}: Cannot read {safe_line(uri)!r}: {reason} The URI of a long result stands in the "
         f"result's last line and looks like result://{'0123456789abcdef' * 2}?offset=200&limit=200. A result "
-        f"is kept for a while: when it is gone, call its tool again.{there_are}"
+        f"is kept for a while: when it is gone, call its tool again.{known_uris}"
     )
 
 

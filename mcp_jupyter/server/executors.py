@@ -65,7 +65,7 @@ def check(executor: Any, function: Callable[..., Any]) -> None:
     if isinstance(executor, str):
         if _namespace(function) is None:
             raise ValueError(
-                f"give the executor itself, not its name {executor!r}: this is no plain function"
+                f"give the executor itself, not its name {executor!r}: this is not a plain function"
             )
     elif _executor_in(executor) is None:
         raise ValueError(f"executor must be one, or the name of one, not a {type(executor).__name__}")
@@ -145,8 +145,8 @@ class ExecutorCall:
             space = _namespace(self._function) or {}
             if found not in space:
                 raise ToolError(
-                    f"{self._name} runs in the executor {found!r}, and there is no such variable. "
-                    f"Make it in the notebook, as in {found} = ThreadPoolExecutor(), and call again."
+                    f"{self._name} runs in the executor {found!r}, which is not defined. "
+                    f"Define it in the notebook, as in {found} = ThreadPoolExecutor(), and call again."
                 )
             found = space[found]
         executor = _executor_in(found)

@@ -146,7 +146,7 @@ def _notebook(path: str | os.PathLike[str], request: pytest.FixtureRequest) -> P
     for folder in folders:
         if (folder / path).is_file():
             return folder / path
-    pytest.fail(f"There is no notebook {os.fspath(path)} in {' or '.join(map(str, folders))}.", pytrace=False)
+    pytest.fail(f"Notebook not found in {' or '.join(map(str, folders))}: {os.fspath(path)}.", pytrace=False)
 
 
 @pytest.fixture

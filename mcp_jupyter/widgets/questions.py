@@ -217,5 +217,6 @@ def _address_html(url: str) -> str:
 
 _LINK: Final = "color:var(--jp-content-link-color,#1976d2);text-decoration:underline"
 _NO_LINK: Final = (
-    "There is no link to this address, for it is not a plain https one. Do not visit it unless you know why."
+    "This is not shown as a link, because it is not a plain https address. Do not visit it unless you know "
+    "why."
 )

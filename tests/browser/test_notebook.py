@@ -117,7 +117,7 @@ def test_tab_completes_options_and_served_names(
 
 def test_a_mistake_is_one_line(quickstart: Page) -> None:
     output = run_cell(quickstart, "%mcp_resource no_such")
-    expect(output).to_have_text("UsageError: there is no variable 'no_such'.\n")
+    expect(output).to_have_text("UsageError: unknown variable 'no_such'.\n")
 
 
 def test_an_extension_that_cannot_start_says_why_in_one_line(new_notebook: Page) -> None:

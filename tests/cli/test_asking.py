@@ -105,7 +105,9 @@ async def test_a_file_of_servers(jupyter_dirs: JupyterDirs, tmp_path: Path) -> N
         code, shown, errors = await ask(jupyter_dirs, *asked, name)
         assert (code, shown) == (1, "")
         assert "peer" in errors
-    assert "Give --server NAME. There are: peer, other, none." in (await ask(jupyter_dirs, *asked[:-1]))[2]
+    assert (
+        "Give --server NAME. Known servers: peer, other, none." in (await ask(jupyter_dirs, *asked[:-1]))[2]
+    )
 
 
 @pytest.mark.parametrize("name", [".mcp.json", "mcp.json", ".cursor/mcp.json"])
@@ -165,7 +167,7 @@ async def test_a_live_notebook(
         assert await ask(jupyter_dirs, "call", NAME, "total", "n=2") == (0, "20\n", "")
         code, shown, errors = await ask(jupyter_dirs, "inspect", "report.ipynb")
         assert (code, shown) == (1, "")
-        assert "There is no file report.ipynb" in errors
+        assert "File not found: report.ipynb" in errors
         (tmp_path / "report.ipynb").write_text("{}")
         assert "report.ipynb is not live. Open it" in (await ask(jupyter_dirs, "inspect", "report.ipynb"))[2]
         code, shown, errors = await ask(jupyter_dirs, "call", NAME, "nothing")
@@ -177,8 +179,8 @@ async def test_a_live_notebook(
     ("args", "code", "words"),
     [
         (("nobody",), 1, "No live notebook is named 'nobody'"),
-        (("nowhere.py",), 1, "There is no file nowhere.py"),
-        (("./nowhere",), 1, "There is no file nowhere"),
+        (("nowhere.py",), 1, "File not found: nowhere.py"),
+        (("./nowhere",), 1, "File not found: nowhere"),
         (("nowhere.json",), 1, "nowhere.json"),
         (("http://127.0.0.1:9/mcp",), 1, "127.0.0.1:9"),
         (("ftp://example.com",), 2, "http://"),
@@ -312,12 +314,12 @@ async def test_an_answer_that_does_not_come_is_not_waited_for(jupyter_dirs: Jupy
     [
         (("ad", "a=1"), 1, "Unknown tool 'ad'. Known tools: add, environment, fail"),
         (("ad",), 1, "Unknown tool 'ad'"),
-        (("add", "c=1"), 1, "add: There is no argument 'c'. There are: a, b, note."),
+        (("add", "c=1"), 1, "add: Unknown argument 'c'. Known arguments: a, b, note."),
         (("add", "a=one"), 1, "add: a must be a whole number, which 'one' is not."),
         (("add", "one"), 2, "key=value"),
         (("add", "a=1", "a=2"), 2, "a is given twice"),
         (("add", "--arguments", "[1]"), 2, "must be a JSON object"),
-        (("add", "--arguments", "{a: 1}"), 2, "--arguments is no JSON"),
+        (("add", "--arguments", "{a: 1}"), 2, "--arguments is not valid JSON"),
         (("picture", "--output", "/nowhere/x.png"), 1, "/nowhere/x.png cannot be written"),
         ((), 2, "Missing argument 'TOOL'"),
     ],
@@ -364,7 +366,7 @@ async def test_prompt(jupyter_dirs: JupyterDirs, url: str) -> None:
     shown = (await ask(jupyter_dirs, "prompt", url, "summarise", "region=3", "--json"))[1]
     assert json.loads(shown)["messages"][0]["content"]["text"].startswith("Summarise 3, short.")
     for args, words in (
-        (("summarise", "regoin=x"), "There is no argument 'regoin'. There are: region, style."),
+        (("summarise", "regoin=x"), "Unknown argument 'regoin'. Known arguments: region, style."),
         (("summarise",), "region"),
         (("nothing",), "Unknown prompt 'nothing'"),
     ):

@@ -203,10 +203,10 @@ async def test_prune_keeps_what_a_replay_needs(cassette: Path, jupyter_dirs: Jup
 
 
 PROBLEMS: list[tuple[tuple[Any, ...], str]] = [
-    (("show", "none.json"), "There is no file none.json."),
-    (("show", "{file}", "--server", "x"), "There is no server 'x' in it. There are: clock, other."),
-    (("verify", "{file}", "x.py"), "Say which server it is: --server NAME. There are: clock, other."),
-    (("prune", "{file}", "--server", "x"), "There is no server 'x' in it. There are: clock, other."),
+    (("show", "none.json"), "File not found: none.json."),
+    (("show", "{file}", "--server", "x"), "Unknown server 'x'. Known servers: clock, other."),
+    (("verify", "{file}", "x.py"), "Say which server it is: --server NAME. Known servers: clock, other."),
+    (("prune", "{file}", "--server", "x"), "Unknown server 'x'. Known servers: clock, other."),
 ]
 
 

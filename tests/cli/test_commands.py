@@ -281,7 +281,7 @@ async def test_a_token_for_what_does_not_exist_is_made_and_told(jupyter_dirs: Ju
 async def test_revoking_what_is_not_there(jupyter_dirs: JupyterDirs) -> None:
     ended = await run(jupyter_dirs, "token", "revoke", "aaaaaaaa")
     assert ended.returncode == 1
-    assert ended.stderr == b"Error: There is no token with that id.\n"
+    assert ended.stderr == b"Error: Unknown token id. `jupyter mcp token list` shows the ids.\n"
 
 
 async def test_an_unsafe_file_is_explained(jupyter_dirs: JupyterDirs) -> None:

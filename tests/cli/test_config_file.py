@@ -98,7 +98,7 @@ def test_what_is_no_regular_file_is_refused(tmp_path: Path) -> None:
         ConfigFile.read(path)
     path.unlink()
     path.symlink_to("/dev/zero")
-    with pytest.raises(ConfigRefused, match="is a link to /dev/zero, which is no regular file"):
+    with pytest.raises(ConfigRefused, match="is a link to /dev/zero, which is not a regular file"):
         ConfigFile.read(path)
     path.unlink()
     path.mkdir()

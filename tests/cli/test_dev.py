@@ -134,7 +134,7 @@ def test_what_is_no_package_is_refused(
     program(programs, "uv", UV)
     ended = dev(jupyter_dirs, programs, file, f"--with={package}")
     assert (ended.returncode, ended.stdout) == (1, "")
-    assert "is no package" in ended.stderr
+    assert "is not a valid package" in ended.stderr
 
 
 @pytest.mark.parametrize(

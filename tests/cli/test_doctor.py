@@ -123,4 +123,4 @@ async def test_a_file_that_a_host_cannot_read_is_told(jupyter_dirs: JupyterDirs,
     async with serve_notebook():
         code, lines = await doctor(jupyter_dirs, NAME)
     assert code == 1
-    assert f"Codex cannot read its file: {HOSTS['codex'].locate()} is no TOML" in to_do(lines)[0]
+    assert f"Codex cannot read its file: {HOSTS['codex'].locate()} is not valid TOML" in to_do(lines)[0]

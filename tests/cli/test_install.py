@@ -266,7 +266,7 @@ def test_the_environment_comes_from_a_file_too(install: Install, home: Path, fil
     ("args", "words"),
     [
         (("-v", "KEY"), "has no value"),
-        (("-v", "A B=1"), "'A B' is no name of a variable"),
+        (("-v", "A B=1"), "'A B' is not a valid variable name"),
         (("-v", "KEY=canary\x1b[31m"), "The value of KEY has control characters"),
         (("-v", "KEY=canary\nX=1"), "The value of KEY has control characters"),
         (("-f", "nowhere.env"), "nowhere.env"),
@@ -352,8 +352,8 @@ async def test_a_live_notebook_is_attached_to(jupyter_dirs: JupyterDirs, home: P
     ("args", "words"),
     [
         (("nothing-live",), "No live notebook is named 'nothing-live'"),
-        (("nowhere.ipynb",), "There is no file nowhere.ipynb"),
-        (("nowhere.py",), "There is no file nowhere.py"),
+        (("nowhere.ipynb",), "File not found: nowhere.ipynb"),
+        (("nowhere.py",), "File not found: nowhere.py"),
         (("nothing-live", "-v", "A=1"), "-v, -f and --with are for a FILE"),
         (("nothing-live", "-p", "a=1"), "-p and --kernel are for a notebook file"),
     ],

@@ -285,7 +285,7 @@ async def test_a_file_that_raises_shows_its_own_traceback(jupyter_dirs: JupyterD
     ("args", "code", "words"),
     [
         ((), 2, "Missing argument"),
-        (("nowhere.py",), 1, "Error: There is no file nowhere.py."),
+        (("nowhere.py",), 1, "Error: File not found: nowhere.py."),
         (("analysis.ipynb",), 1, "analysis.ipynb cannot be read: No such file"),
         (("server.py", "--watch", "-p", "x=1"), 2, "--parameter, --watch: for notebooks only"),
         (("analysis.ipynb:mcp",), 1, "which has no object to serve"),

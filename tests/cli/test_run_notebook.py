@@ -125,8 +125,8 @@ async def test_a_watched_notebook_is_run_again_when_its_file_changes(jupyter_dir
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        (("--kernel", "cobol"), "There is no kernel 'cobol'"),
-        (("-p", "year"), "'year' is no parameter: write NAME=VALUE."),
+        (("--kernel", "cobol"), "Unknown kernel 'cobol'"),
+        (("-p", "year"), "'year' is not a parameter: write NAME=VALUE."),
         (("-p", "1=2"), "'1' cannot be the name of a variable."),
     ],
 )

@@ -51,8 +51,8 @@ def test_the_server_is_found(tmp_path: Path, source: str, named: str, found: str
     [
         ("x = FastMCP('a'); y = Server('b')", "", "a_server_file.py:x, a_server_file.py:y"),
         ("x = 1", "", "has no server"),
-        ("mcp = FastMCP('a')", ":other", "There is no other in"),
-        ("mcp = FastMCP('a')", ":other", "There is: a_server_file.py:mcp"),
+        ("mcp = FastMCP('a')", ":other", "Unknown name 'other' in"),
+        ("mcp = FastMCP('a')", ":other", "Known servers: a_server_file.py:mcp"),
         ("number = 1", ":number", "number in"),
         ("number = 1", ":number", "but a int"),
         ("from mcp.server.lowlevel import Server as Official; s = Official('x')", "", "from mcp_jupyter"),
@@ -115,10 +115,10 @@ def test_a_file_that_raises_is_told_with_the_place(
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("nowhere.py", "There is no file nowhere.py"),
-        ("nowhere.py:mcp", "There is no file nowhere.py"),
-        ("note.txt", "is no Python file"),
-        ("folder.py", "is no Python file"),
+        ("nowhere.py", "File not found: nowhere.py"),
+        ("nowhere.py:mcp", "File not found: nowhere.py"),
+        ("note.txt", "is not a Python file"),
+        ("folder.py", "is not a Python file"),
         ("analysis.ipynb", "is a notebook, which has no object"),
         ("analysis.ipynb:mcp", "is a notebook, which has no object"),
     ],

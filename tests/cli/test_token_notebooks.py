@@ -97,7 +97,7 @@ async def test_a_name_without_a_path_must_be_meant(jupyter_dirs: JupyterDirs, li
 
 async def test_a_file_that_is_not_there_is_said(jupyter_dirs: JupyterDirs) -> None:
     ended = await run(jupyter_dirs, "token", "create", "nowhere/sales.ipynb", *ALL)
-    assert (ended.returncode, ended.stderr) == (1, b"Error: There is no file nowhere/sales.ipynb.\n")
+    assert (ended.returncode, ended.stderr) == (1, b"Error: File not found: nowhere/sales.ipynb.\n")
 
 
 async def test_names_and_patterns_open_by_name(jupyter_dirs: JupyterDirs) -> None:
@@ -114,7 +114,7 @@ async def test_a_token_is_moved_when_its_notebook_was_renamed_elsewhere(
     await run(jupyter_dirs, "token", "create", notebook, *ALL)
     new = str(Path(notebook).with_name("2026.ipynb"))
     early = await run(jupyter_dirs, "token", "move", notebook, new)
-    assert (early.returncode, early.stderr.decode()) == (1, f"Error: There is no file {new}.\n")
+    assert (early.returncode, early.stderr.decode()) == (1, f"Error: File not found: {new}.\n")
     os.rename(notebook, new)
     moved = await run(jupyter_dirs, "token", "move", notebook, new)
     assert moved.stdout.decode() == f"Token {only_token().id} opens {new}.\n"

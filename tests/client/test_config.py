@@ -342,13 +342,13 @@ def test_a_form_that_cannot_be_used_is_named(tmp_path: Path, content: Any, words
     [
         ({"url": "ftp://a/b"}, "url must begin with http"),
         ({"url": "file:///etc/passwd"}, "url must begin with http"),
-        ({"url": "http://a", "headers": {"A B": "c"}}, "headers.A B is no header"),
-        ({"url": "http://a", "headers": {"": "c"}}, "is no header"),
-        ({"url": "http://a", "headers": {"A": "secret\r\nEvil: 1"}}, "headers.A is no header"),
-        ({"url": "http://a", "headers": {"A": "secret é"}}, "headers.A is no header"),
-        ({"command": "a", "env": {"A=B": "secret"}}, "env.A=B is no name of a variable"),
-        ({"command": "a", "env": {"": "secret"}}, "is no name of a variable"),
-        ({"command": "a", "envFile": "/no/such/file"}, "envFile: there is no such file"),
+        ({"url": "http://a", "headers": {"A B": "c"}}, "headers.A B is not a valid header"),
+        ({"url": "http://a", "headers": {"": "c"}}, "is not a valid header"),
+        ({"url": "http://a", "headers": {"A": "secret\r\nEvil: 1"}}, "headers.A is not a valid header"),
+        ({"url": "http://a", "headers": {"A": "secret é"}}, "headers.A is not a valid header"),
+        ({"command": "a", "env": {"A=B": "secret"}}, "env.A=B is not a valid variable name"),
+        ({"command": "a", "env": {"": "secret"}}, "is not a valid variable name"),
+        ({"command": "a", "envFile": "/no/such/file"}, "envFile: file not found"),
     ],
 )
 def test_a_value_that_cannot_be_used_is_named_and_not_shown(members: dict[str, Any], words: str) -> None:
@@ -379,7 +379,7 @@ HOSTILE = {
 def test_what_is_no_json_is_refused_in_a_moment(tmp_path: Path, content: bytes) -> None:
     path = written(tmp_path, content)
     began = time.thread_time()
-    with pytest.raises(ConfigError, match="is no JSON") as caught:
+    with pytest.raises(ConfigError, match="is not valid JSON") as caught:
         load_servers(path)
     assert time.thread_time() - began < 5
     assert len(str(caught.value)) < 600

@@ -81,7 +81,7 @@ def test_a_text_that_cannot_be_one_is_told(text: str, schema: Any, words: str) -
 
 def test_a_wrong_key_names_the_right_ones() -> None:
     schema: dict[str, Any] = {"properties": {"region": {}, "n": {}}}
-    with pytest.raises(ValueError, match=r"There is no argument 'regoin'\. There are: region, n\."):
+    with pytest.raises(ValueError, match=r"Unknown argument 'regoin'\. Known arguments: region, n\."):
         parse_arguments({"regoin": "1"}, schema)
     assert parse_arguments({"more": "1"}, {**schema, "additionalProperties": True}) == {"more": 1}
     assert parse_arguments({"any": "1"}, {"type": "object"}) == {"any": 1}

@@ -241,7 +241,7 @@ serve(junk)
             assert await ask(client, "junk") == "after"
             assert await ask(client, "junk") == "after"
     assert [record.getMessage() for record in caplog.records] == [
-        "The server sent what is no message (said once): b'Server is starting!'"
+        "The server sent something that is not a message (logged once): b'Server is starting!'"
     ]
 
 

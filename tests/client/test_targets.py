@@ -55,7 +55,7 @@ def test_a_command_that_is_none(target: Any) -> None:
 def test_a_python_file_is_no_command_and_the_error_says_what_is(tmp_path: Path) -> None:
     file = tmp_path / "server.py"
     file.touch()
-    with pytest.raises(ValueError, match=r"server.py is a file and no command; give .*\['python', "):
+    with pytest.raises(ValueError, match=r"server.py is a file, not a command; give .*\['python', "):
         server_of(str(file))
 
 
@@ -100,9 +100,9 @@ def test_what_the_person_gives_is_never_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("servers", "name", "words"),
     [
-        (TWO, None, r"Which server\? Give name=\. There are: a, b\."),
-        (TWO, "c", r"There is no server 'c'\. There are: a, b\."),
-        ({"mcpServers": {}}, None, r"There are: none\."),
+        (TWO, None, r"Which server\? Give name=\. Known servers: a, b\."),
+        (TWO, "c", r"Unknown server 'c'\. Known servers: a, b\."),
+        ({"mcpServers": {}}, None, r"Known servers: none\."),
         ({"servers": {str(n): {"command": "x"} for n in range(100)}}, None, r"18, 19, \.\.\.\.$"),
     ],
 )

@@ -87,8 +87,8 @@ ODD_CELLS = [
 async def test_a_script_runs_without_what_a_notebook_has(tmp_path, write_notebook):
     exported = export(write_notebook(*ODD_CELLS))
     assert exported.notes == [
-        "Cell [2]: %%time has no place in a script; what it is around stays.",
-        "Cell [3]: %time has no place in a script; what it is around stays.",
+        "Cell [2]: %%time does not work in a script; its code is kept.",
+        "Cell [3]: %time does not work in a script; its code is kept.",
         "display() shows nothing in a script.",
     ]
     async with await served(tmp_path, exported.script) as client:
@@ -165,8 +165,8 @@ async def test_a_magic_around_ours_or_under_it_is_left_out(tmp_path, write_noteb
     cells = ["%%time\n%%mcp_tool\ndef a(): return 1", "%%mcp_tool --name b\n%%capture out\ndef f(): return 2"]
     exported = export(write_notebook(*cells))
     assert exported.notes == [
-        "Cell [1]: %%time has no place in a script; what it is around stays.",
-        "Cell [2]: %%capture has no place in a script; what it is around stays.",
+        "Cell [1]: %%time does not work in a script; its code is kept.",
+        "Cell [2]: %%capture does not work in a script; its code is kept.",
     ]
     async with await served(tmp_path, exported.script) as client:
         assert [tool.name for tool in await client.list_tools()] == ["a", "b"]
@@ -187,7 +187,7 @@ SERVING = "%%mcp_tool\ndef serves(): ..."
 def test_what_will_be_missed_within_a_function_is_named(write_notebook):
     update = "from mcp_jupyter import notebook\ndef sell():\n    notebook.updated('sales')"
     assert export(write_notebook("def files():\n    !ls", update, SERVING)).notes == [
-        "Cell [1]: files uses IPython, which is not there in a script.",
+        "Cell [1]: files uses IPython, which a script does not have.",
         "Cell [2]: notebook.updated is not there in a script.",
     ]
 
@@ -197,9 +197,9 @@ def test_what_has_no_place_in_a_script_is_left_out_and_named(write_notebook):
         write_notebook("%matplotlib inline\nx = 1", "!ls", "%%bash\necho", "%mcp_serve --name a", SERVING)
     )
     assert exported.notes == [
-        "Cell [1]: %matplotlib inline has no place in a script and is left out.",
-        "Cell [2]: get_ipython().system('ls') has no place in a script and is left out.",
-        "Cell [3]: %%bash has no place in a script; its cell is left out.",
+        "Cell [1]: %matplotlib inline does not work in a script and is left out.",
+        "Cell [2]: get_ipython().system('ls') does not work in a script and is left out.",
+        "Cell [3]: %%bash does not work in a script; its cell is left out.",
     ]
     assert "\nx = 1\n" in exported.script
     compile(exported.script, "script", "exec")
@@ -213,8 +213,8 @@ def test_what_has_no_place_in_a_script_is_left_out_and_named(write_notebook):
         ("x = = 1", "it is not Python: invalid syntax, line 1"),
         ("%%mcp_tool --nope\ndef f(): ...", "--nope"),
         ("%%mcp_resource\n1", "has no URI"),
-        ("%mcp_resource", "names no variable"),
-        ("%%mcp_prompt p\n{0}", "is no plain name"),
+        ("%mcp_resource", "needs the name of a variable"),
+        ("%%mcp_prompt p\n{0}", "is not a plain name"),
     ],
 )
 def test_a_cell_that_cannot_be_a_script_is_named(write_notebook, cell, said):

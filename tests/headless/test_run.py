@@ -114,8 +114,8 @@ async def test_run_again_it_serves_the_file_as_it_is_now_to_the_same_clients(wri
     ("content", "match"),
     [
         (None, "cannot be read"),
-        (b"{", "is no notebook"),
-        (b'{"nbformat": 9}', "is no notebook"),
+        (b"{", "is not a valid notebook"),
+        (b'{"nbformat": 9}', "is not a valid notebook"),
         (b"[]", "no notebook"),
     ],
 )

@@ -76,7 +76,7 @@ async def test_a_file_that_is_not_there_and_one_that_is_not_live_are_told_apart(
     runtime_dir: Path, file: Path
 ) -> None:
     discovery = Discovery(runtime_dir)
-    with pytest.raises(NotebookNotFound, match=r"There is no file nowhere\.ipynb"):
+    with pytest.raises(NotebookNotFound, match=r"File not found: nowhere\.ipynb"):
         await find_notebook("nowhere.ipynb", discovery)
     with pytest.raises(NotebookNotFound, match=r"analysis\.ipynb is not live"):
         await find_notebook(str(file), discovery)

@@ -77,7 +77,8 @@ def test_an_executor_that_is_not_there_is_said(kernel):
     ran = kernel.run("%%mcp_tool --executor worker\ndef far(): 'Runs.'")
     assert ran.text.splitlines()[3:] == [
         "      executor worker",
-        "      There is no variable 'worker' yet: calls fail until it is an executor. Did you mean workers?",
+        "      The variable 'worker' does not exist yet: calls fail until it is an executor. "
+        "Did you mean workers?",
     ]
     ran = kernel.run("%%mcp_tool --executor n\ndef near(): 'Runs.'")
     assert "'n' is a variable of type int: calls fail until it is an executor." in ran.text

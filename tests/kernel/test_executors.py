@@ -135,7 +135,7 @@ async def test_an_executor_is_missed_with_words_and_found_once_it_is_there(kerne
         result = await client.call("later")
         assert result["isError"] is True
         assert text_of(result).startswith(
-            "later runs in the executor 'tomorrows', and there is no such variable. Make it in the notebook"
+            "later runs in the executor 'tomorrows', which is not defined. Define it in the notebook"
         )
         await kernel.arun("tomorrows = threads")
         assert text_of(await client.call("later")) == "1"

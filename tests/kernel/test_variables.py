@@ -120,7 +120,7 @@ async def test_its_schema_and_its_summary_have_uris_of_their_own(kernel):
 @pytest.mark.parametrize(
     ("query", "message"),
     [
-        ("?columns=zip", "There is no column 'zip'. There are: n, s."),
+        ("?columns=zip", "Unknown column 'zip'. Known columns: n, s."),
         ("?offset=-1", "greater than or equal to 0"),
         ("?limit=99999999", "less than or equal to 10000"),
         ("?limit=__import__('os')", "valid integer"),
@@ -142,7 +142,7 @@ async def test_a_variable_of_another_kind_has_other_templates_and_clients_are_to
         assert await templates(client) == []
         assert json.loads((await read(client, SALES))["text"]) == {"a": 1}
         for page in ("?offset=1", "/schema"):  # who was in the midst of reading it
-            with pytest.raises(McpError, match="no data frame any more but a value of type dict"):
+            with pytest.raises(McpError, match="no longer a data frame but a value of type dict"):
                 await read(client, SALES + page)
         await kernel.arun("sales = pd.DataFrame({'n': [1]})")
         await client.hear("notifications/resources/list_changed")
@@ -172,7 +172,7 @@ async def test_in_the_midst_of_a_cell_a_frame_may_be_none_any_more(kernel):
         kernel.client.execute("sales = [1]; _in.set(); _go.wait(10)")
         await client.call("inside")
         try:
-            with pytest.raises(McpError, match="no data frame any more but a value of type list"):
+            with pytest.raises(McpError, match="no longer a data frame but a value of type list"):
                 await read(client, f"{SALES}?offset=1")
         finally:
             await client.call("go")

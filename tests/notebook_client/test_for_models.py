@@ -71,7 +71,7 @@ def test_hidden_text_in_a_description_is_shown_to_the_model_too() -> None:
 
 
 def test_an_unknown_style_is_refused() -> None:
-    with pytest.raises(ValueError, match="There is no style 'gemini': take 'anthropic' or 'openai'"):
+    with pytest.raises(ValueError, match=r"Unknown style 'gemini'\. Known styles: anthropic, openai\."):
         tool_schemas({}, "gemini")  # type: ignore[arg-type]
 
 

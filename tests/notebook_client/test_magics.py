@@ -94,12 +94,10 @@ def test_an_entry_of_a_file_of_servers(kernel, tmp_path):
     assert kernel.run(f"%mcp_connect w2 --config {file} --server weather").error == ""
     ran = kernel.run(f"%mcp_connect w3 --config {file}")
     assert ran.error.startswith(
-        "UsageError: %mcp_connect: there is no server 'w3' there (known: other, weather)"
+        "UsageError: %mcp_connect: unknown server 'w3'. Known servers: other, weather."
     )
     ran = kernel.run("%mcp_disconnect weather w2 wether")
-    assert ran.error == (
-        "WrongCall: %mcp_disconnect: there is no connected server 'wether'. Did you mean weather?"
-    )
+    assert ran.error == ("WrongCall: %mcp_disconnect: unknown server 'wether'. Did you mean weather?")
     assert kernel.run("print(weather.is_open, w2.is_open)").printed == "True True\n"
     assert kernel.run("%mcp_disconnect weather w2 weather").text == "Disconnected: weather, w2"
     assert kernel.run("print('weather' in globals(), 'w2' in globals())").printed == "False False\n"
@@ -185,7 +183,7 @@ def test_without_a_name_the_servers_of_a_host_or_file_are_listed_and_none_is_con
 MISTAKES = {
     "%mcp_connect": "%mcp_connect: give a name and a server",
     "%mcp_connect weather": "%mcp_connect: give one of a URL, a command",
-    "%mcp_connect 2x http://localhost": "%mcp_connect: '2x' is no name for a variable",
+    "%mcp_connect 2x http://localhost": "%mcp_connect: '2x' is not a valid variable name",
     "%mcp_connect mine http://localhost": "%mcp_connect: mine is a variable already (int)",
     "%mcp_connect a http://localhost:9 more": "%mcp_connect: after the URL there is 'more'",
     "%mcp_connect a http://localhost:9 --headr x": "%mcp_connect: unrecognized arguments: --headr",
@@ -284,14 +282,14 @@ def test_a_tool_that_fails_is_a_readable_error(kernel, weather):
 @pytest.mark.parametrize(
     ("line", "said"),
     [
-        ("%mcp_call weather forecst city=x", "%mcp_call: there is no tool 'forecst'. Did you mean forecast?"),
+        ("%mcp_call weather forecst city=x", "%mcp_call: unknown tool 'forecst'. Did you mean forecast?"),
         (
             "%mcp_call wether forecast",
-            "%mcp_call: there is no connected server 'wether'. Did you mean weather?",
+            "%mcp_call: unknown server 'wether'. Did you mean weather?",
         ),
         ("%mcp_call weather forecast days=many", "%mcp_call: days must be a whole number"),
-        ("%mcp_call weather forecast town=x", "%mcp_call: There is no argument 'town'"),
-        ("%mcp_prompt weather pakc", "%mcp_prompt: there is no prompt 'pakc'. Did you mean pack?"),
+        ("%mcp_call weather forecast town=x", "%mcp_call: Unknown argument 'town'"),
+        ("%mcp_prompt weather pakc", "%mcp_prompt: unknown prompt 'pakc'. Did you mean pack?"),
     ],
 )
 def test_names_and_values_are_checked(kernel, weather, line, said):

@@ -148,9 +148,9 @@ def test_every_usual_shape_of_a_table_becomes_a_frame(found: CallResult | ReadRe
 def test_a_table_within_an_object_is_named() -> None:
     found = result(structuredContent={"city": "Paris", "hours": RECORDS})
     assert len(found.df("hours")) == 2
-    with pytest.raises(ValueError, match=r"no table.*keys are 'city', 'hours'.*df\(key\)"):
+    with pytest.raises(ValueError, match=r"not a table.*keys are 'city', 'hours'.*df\(key\)"):
         found.df()
-    with pytest.raises(ValueError, match="no key 'days'"):
+    with pytest.raises(ValueError, match="Unknown key 'days'"):
         found.df("days")
 
 
@@ -406,7 +406,7 @@ def test_a_failure_about_arguments_shows_how_the_tool_is_called() -> None:
 
 def test_a_failure_is_bounded_and_never_empty() -> None:
     assert len(str(failed("x" * 1_000_000))) < 5_000
-    assert str(failed("")) == "The tool failed, and said nothing more."
+    assert str(failed("")) == "The tool failed without a message."
 
 
 def test_a_failure_is_in_the_tree_and_keeps_its_result() -> None:

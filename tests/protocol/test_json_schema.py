@@ -36,7 +36,7 @@ def test_each_problem_has_its_place():
     assert sorted(found) == [
         "$.age: -1 is less than the minimum of 0",
         "$: 'name' is a required property",
-        "$: There is no property 'colour' in the schema",
+        "$: Unknown property 'colour'",
     ]
 
 

@@ -173,7 +173,7 @@ async def test_on_trio_too(executor):
 async def test_executor_and_function_are_looked_up_when_called(threads):
     space = defined("def current(): return 'first'")
     call = ExecutorCall("current", space["current"], "later_pool")
-    with pytest.raises(ToolError, match="runs in the executor 'later_pool', and there is no such variable"):
+    with pytest.raises(ToolError, match="runs in the executor 'later_pool', which is not defined"):
         await call()
     defined("", later_pool=threads)
     assert await call() == "first"

@@ -105,7 +105,7 @@ def test_a_test_without_a_recording_says_how_to_make_one(project):
     project.write("test_weather.py", TESTS)
     outcome = project.pytest("-k", "Rome or asyncio")
     for said in (outcome.failed["test_forecast[Rome]"], outcome.failed["test_forecast[asyncio]"]):
-        assert said.startswith("There is no recording ")
+        assert said.startswith("Recording not found: ")
         assert said.endswith("For a test that is: pytest --mcp-cassettes=record.")
 
 

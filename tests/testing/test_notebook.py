@@ -82,7 +82,7 @@ def test_a_cell_that_fails_is_named_with_its_traceback(ran):
 def test_a_notebook_that_is_not_there_is_said_with_the_folders(ran):
     project, outcome = ran
     said = outcome.failed["test_no_notebook"]
-    assert said == f"There is no notebook absent.ipynb in {project.root / 'tests'} or {project.root}."
+    assert said == f"Notebook not found in {project.root / 'tests'} or {project.root}: absent.ipynb."
 
 
 def test_a_notebook_that_does_not_end_is_ended(ran):

@@ -104,15 +104,15 @@ class LoopbackCallback:
     def _take(self, target: str) -> tuple[bytes, bytes]:
         # `urlsplit` raises for some targets, and any web page or local program can send a request here.
         if self._answer is not None or target.partition("?")[0] != "/callback":
-            return b"404 Not Found", b"There is nothing here."
+            return b"404 Not Found", b"Nothing is served here."
         try:
             answer = AuthorizationResponse.from_url(target)
         except AuthorizationFailed:
-            return b"400 Bad Request", b"This is no answer to a sign-in."
+            return b"400 Bad Request", b"This is not a response to a sign-in."
         if self._state is None or not secrets.compare_digest(
             (answer.state or "").encode(), self._state.encode()
         ):
-            return b"400 Bad Request", b"This is no answer to the sign-in that is under way."
+            return b"400 Bad Request", b"This is not a response to the sign-in that is under way."
         self._answer = answer
         return b"200 OK", b"The answer has arrived."
 

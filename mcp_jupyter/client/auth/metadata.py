@@ -69,7 +69,7 @@ class ProtectedResource:
             )
         servers = _strings(document, "authorization_servers", what)
         if not servers:
-            raise AuthorizationFailed(f"The {what} names no authorization server.")
+            raise AuthorizationFailed(f"The {what} must name an authorization server.")
         return cls(resource, servers, _strings(document, "scopes_supported", what))
 
 
@@ -415,7 +415,7 @@ def web_url(text: str, what: str) -> httpx2.URL:
     try:
         url = httpx2.URL(text)
     except (httpx2.InvalidURL, ValueError):
-        raise AuthorizationFailed(f"The {what} is no URL.") from None
+        raise AuthorizationFailed(f"The {what} is not a valid URL.") from None
     if url.scheme not in ("http", "https") or not url.host or url.userinfo or url.fragment:
         raise AuthorizationFailed(f"The {what} must be a plain http(s) URL, not {safe_line(text)}")
     return url
@@ -488,11 +488,11 @@ class Hosts:
         try:
             found = await anyio.getaddrinfo(host, port, type=1)  # SOCK_STREAM
         except (OSError, UnicodeError):
-            raise AuthorizationFailed(f"The host {safe_line(host)} has no address.") from None
+            raise AuthorizationFailed(f"The host {safe_line(host)} cannot be resolved.") from None
         addresses = list(dict.fromkeys(str(entry[4][0]) for entry in found))
         if not self.is_named(url) and not all(is_public(address) for address in addresses):
             raise AuthorizationFailed(
-                f"The server points to {safe_line(host)}, which is no public address. If that is "
+                f"The server points to {safe_line(host)}, which is not a public address. If that is "
                 "intended, name the host: trusted_hosts=[...]."
             )
         return addresses[:MAX_ADDRESSES]

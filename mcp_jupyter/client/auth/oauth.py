@@ -139,7 +139,8 @@ class OAuth(BearerAuth):
         server = goal.server
         if server.authorization_endpoint is None:
             raise AuthorizationFailed(
-                "At this authorization server nobody can sign in: it has no page for it."
+                f"The authorization server {safe_line(server.issuer)} has no authorization endpoint, so "
+                "users cannot sign in there."
             )
         if not server.has_s256:
             raise AuthorizationFailed(
@@ -249,7 +250,7 @@ def _checked(answer: AuthorizationResponse, state: str, server: AuthorizationSer
         words = ": ".join(safe_line(text) for text in (answer.error, answer.error_description) if text)
         raise AuthorizationFailed(f"The sign-in was refused: {words}")
     if not answer.code:
-        raise AuthorizationFailed("The answer to the sign-in has no code.")
+        raise AuthorizationFailed("The response to the sign-in has no authorization code.")
     return answer.code
 
 

@@ -126,7 +126,7 @@ def _registered(answer: Answer, redirect_uri: str) -> ClientInformation:
         words = [said.get("error"), said.get("error_description")]
         text = ": ".join(safe_line(word) for word in words if isinstance(word, str)) or "no reason given"
         raise AuthorizationFailed(
-            f"The authorization server registers no such client ({answer.status}): {text}"
+            f"The authorization server refused to register the client ({answer.status}): {text}"
         )
     client_id, secret = said.get("client_id"), said.get("client_secret")
     method, ends = said.get("token_endpoint_auth_method"), said.get("client_secret_expires_at")

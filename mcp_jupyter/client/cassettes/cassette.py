@@ -235,9 +235,7 @@ class Cassette:
     def _read(self) -> None:
         content = self._file.read()
         if content is None and self.mode == "replay":
-            raise CassetteError(
-                f"There is no recording {self._file.shown}. Record it with {VARIABLE}=record."
-            )
+            raise CassetteError(f"Recording not found: {self._file.shown}. Record it with {VARIABLE}=record.")
         self._there = {} if content is None else parse(content, self._file.shown)
 
     def record(
@@ -544,7 +542,7 @@ class CassetteFile:
             file, but the user has marked it so that it stays as it is.
         """
         if not self.path.parent.is_dir():
-            raise CassetteError(f"{self.shown} cannot be written: there is no such folder.")
+            raise CassetteError(f"{self.shown} cannot be written: the folder does not exist.")
         with suppress(OSError, ValueError):
             if not self.path.lstat().st_mode & stat.S_IWUSR:
                 raise CassetteError(

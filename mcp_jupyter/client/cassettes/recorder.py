@@ -300,7 +300,7 @@ class Recorder:
     def _warn(self, words: str) -> None:
         if not self._warned:
             self._warned = True
-            log.warning("The recording of %s is not whole (said once): %s.", self._alias, words)
+            log.warning("The recording of %s is incomplete (logged once): %s.", self._alias, words)
 
 
 def _size_of(call: Interaction) -> int:

@@ -205,7 +205,7 @@ def parse(content: bytes, shown: str) -> dict[str, Recording]:
         value = from_json(content, allow_inf_nan=False)
     except ValueError as exc:
         said = safe_line(str(exc))
-        raise CassetteError(f"{shown} is no cassette: {said}. {_REMEDY}") from None
+        raise CassetteError(f"{shown} is not a valid cassette: {said}. {_REMEDY}") from None
     reader = _Reader(shown)
     top = reader.table(value, "the file")
     version = top.get("cassette")
@@ -239,7 +239,7 @@ class _Reader:
 
     def refuse(self, place: str, wanted: str) -> None:
         shown = safe_line(place)
-        raise CassetteError(f"{self._shown} is no cassette: {shown} must be {wanted}. {_REMEDY}")
+        raise CassetteError(f"{self._shown} is not a valid cassette: {shown} must be {wanted}. {_REMEDY}")
 
     def table(self, value: Any, place: str) -> dict[str, Any]:
         if not isinstance(value, dict):

@@ -439,7 +439,7 @@ def _compiled(pattern: str) -> re.Pattern[str]:
     try:
         made = re.compile(pattern)
     except (re.error, RecursionError, OverflowError) as exc:
-        raise ConfigError(f"A pattern of redact= is no regular expression: {exc}.") from None
+        raise ConfigError(f"A pattern of redact= is not a valid regular expression: {exc}.") from None
     if made.match(""):
         raise ConfigError("A pattern of redact= matches the empty text, so it would match everywhere.")
     return made

@@ -153,7 +153,7 @@ def _notification(event: Event) -> Notification:
     return Notification(event["notification"], deepcopy(event.get("params", {})))
 
 
-_GONE: Final = "This is a recording: there is no server that could be asked."
+_GONE: Final = "This is a recording: no server is connected that could answer."
 
 
 class NoServer(Channel):

@@ -58,7 +58,7 @@ def read_file(path: Path, shown: str) -> bytes:
     except ValueError:  # for instance, a NUL in the path
         regular = False
     if not regular:
-        raise ConfigError(f"{shown}: there is no such file.")
+        raise ConfigError(f"{shown}: file not found.")
     try:
         with path.open("rb") as file:
             content = file.read(MAX_FILE_BYTES + 1)
@@ -96,7 +96,7 @@ def parsed(content: bytes, shown: str, file_format: FileFormat = "jsonc") -> Any
     try:
         return parse(content)
     except (ValueError, RecursionError) as exc:
-        raise ConfigError(f"{shown} is no {title}: {exc}") from None
+        raise ConfigError(f"{shown} is not valid {title}: {exc}") from None
 
 
 def _json(content: bytes) -> Any:

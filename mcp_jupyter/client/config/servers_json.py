@@ -166,7 +166,7 @@ class ServerEntry:
         for name, value in headers.items():
             if not (_HEADER_NAME.fullmatch(name) and _HEADER_VALUE.fullmatch(value)):
                 shown = safe_line(name)
-                raise ConfigError(f"{self.place}: headers.{shown} is no header that can be sent.")
+                raise ConfigError(f"{self.place}: headers.{shown} is not a valid header.")
         if not url.lower().startswith(("http://", "https://")):
             raise ConfigError(f"{self.place}: url must begin with http:// or https://.")
         return HttpServerParameters(url, headers, sse=self.type == "sse")
@@ -204,7 +204,7 @@ class ServerEntry:
     def _check_variable(self, name: str) -> None:
         shown = safe_line(name)
         if not name or "=" in name or "\0" in name:
-            raise ConfigError(f"{self.place}: env.{shown} is no name of a variable.")
+            raise ConfigError(f"{self.place}: env.{shown} is not a valid variable name.")
         if self.is_project and not _is_allowed(name.upper()):
             raise ConfigError(
                 f"{self.place}: a project's file may not set {shown}. It may set credentials and settings "
@@ -260,10 +260,10 @@ def entry_of(source: str | os.PathLike[str] | Mapping[str, Any], name: str | Non
         return next(iter(entries.values()))
     if name is not None and name in entries:
         return entries[name]
-    there_are = f"There are: {join_names(entries) or 'none'}."
+    known = f"Known servers: {join_names(entries) or 'none'}."
     if name is None:
-        raise ConfigError(f"Which server? Give name=. {there_are}")
-    raise ConfigError(f"There is no server {safe_line(name)!r}. {there_are}")
+        raise ConfigError(f"Which server? Give name=. {known}")
+    raise ConfigError(f"Unknown server {safe_line(name)!r}. {known}")
 
 
 def is_project_file(path: Path) -> bool:

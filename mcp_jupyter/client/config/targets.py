@@ -139,11 +139,11 @@ def _server_of_text(text: str) -> Server:
             raise ValueError("The URL of a server must begin with http:// or https://.")
         return HttpServerParameters(text)
     if text.endswith(".py") and Path(text).is_file() and not os.access(text, os.X_OK):
-        raise ValueError(f"{text} is a file and no command; give the command, ['python', {text!r}].")
+        raise ValueError(f"{text} is a file, not a command; give the command, ['python', {text!r}].")
     try:
         return _command(shlex.split(text, posix=sys.platform != "win32"))
     except ValueError as exc:
-        raise ValueError(f"This is no URL, and as a command it cannot be read: {exc}") from None
+        raise ValueError(f"This is not a URL, and it cannot be parsed as a command: {exc}") from None
 
 
 def _command(words: Sequence[str]) -> StdioServerParameters:

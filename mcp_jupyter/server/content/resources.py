@@ -203,8 +203,8 @@ def _chosen(columns: str, labels: Sequence[str]) -> list[str]:
         found = columns.split(",")
     for name in found:
         if name not in labels:
-            wrong = f"There is no column {safe_line(readable(name))!r}."
-            raise McpError(INVALID_PARAMS, f"{wrong} There are: {join_names(labels)}.")
+            wrong = f"Unknown column {safe_line(readable(name))!r}."
+            raise McpError(INVALID_PARAMS, f"{wrong} Known columns: {join_names(labels)}.")
     return list(dict.fromkeys(found))
 
 

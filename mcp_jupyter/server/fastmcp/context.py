@@ -356,9 +356,9 @@ class Form:
             self._adapter = TypeAdapter(wanted)
             schema = self._adapter.json_schema(schema_generator=Untitled)
         except PydanticUserError as exc:
-            raise TypeError(f"{wanted!r} is no form: {exc}") from None
+            raise TypeError(f"{wanted!r} is not a valid form: {exc}") from None
         if schema.get("type") != "object":
-            raise TypeError(f"{wanted!r} is no form: it has no fields.")
+            raise TypeError(f"{wanted!r} is not a valid form: it has no fields.")
         fields = {name: _field(name, part, schema) for name, part in schema.get("properties", {}).items()}
         schema.pop("$defs", None)
         self.schema = {**schema, "properties": fields}

@@ -331,7 +331,7 @@ async def complete(
     if argument.name not in schema["properties"]:
         known = ", ".join(schema["properties"]) or "none"
         raise McpError(
-            INVALID_PARAMS, f"There is no argument {safe_line(argument.name)!r}. There are: {known}."
+            INVALID_PARAMS, f"Unknown argument {safe_line(argument.name)!r}. Known arguments: {known}."
         )
     if completer is not None:
         ask = partial(completer, params.ref, argument, params.context)

@@ -146,9 +146,11 @@ class Output:
             text = dumps(self.promise.form(value))
             return Serialised(from_json(text), text)
         except ValidationError as exc:
-            raise ToolError(f"The tool returned something else than it promised: {describe(exc)}") from None
+            raise ToolError(
+                f"The tool's result does not fit its return annotation: {describe(exc)}"
+            ) from None
         except (TypeError, ValueError, RecursionError) as exc:
-            raise ToolError(f"What the tool returned has no JSON form: {exc}") from None
+            raise ToolError(f"The tool's result has no JSON form: {exc}") from None
 
 
 class _Promise:

@@ -99,7 +99,7 @@ class Resource:
             The URI, its variables and the function's parameters do not fit together.
         """
         if not _SCHEME.match(uri):
-            raise ValueError(f"{uri!r} is no URI: it must begin with a scheme, as in data://{uri}")
+            raise ValueError(f"{uri!r} is not a URI: it must begin with a scheme, as in data://{uri}")
         template, signature = UriTemplate(uri), Signature(function, Context)
         _check_parameters(template, signature)
         said: dict[str, Any] = {

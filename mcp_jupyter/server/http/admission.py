@@ -241,7 +241,7 @@ def _check_body_length(request: HTTPServerRequest, limit: int) -> None:
     length = request.headers.get("Content-Length", "0")
     if request.method != "POST":
         if length != "0" or "Transfer-Encoding" in request.headers:
-            raise Refusal(400, f"A {request.method} has no body here.")
+            raise Refusal(400, f"A {request.method} request must not have a body here.")
     elif length.isdecimal() and int(length[:20]) > limit:
         raise Refusal(413, f"A body may have {limit} bytes at most.")
 
@@ -374,7 +374,7 @@ def bearer_token(handler: RequestHandler) -> str | None:
     """
     values = handler.request.headers.get_list("Authorization")
     if len(values) > 1:
-        raise Refusal(400, "There is more than one Authorization header.")
+        raise Refusal(400, "The request has more than one Authorization header.")
     scheme, _, token = values[0].partition(" ") if values else ("", "", "")
     return token.strip() if scheme.lower() == "bearer" else None
 

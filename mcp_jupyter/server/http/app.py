@@ -314,7 +314,7 @@ class _UnknownHandler(BaseHandler):
     SUPPORTED_METHODS: tuple[str, ...] = RequestHandler.SUPPORTED_METHODS
 
     async def prepare(self) -> None:
-        raise Refusal(404, "There is nothing at this URL.")
+        raise Refusal(404, "Nothing is served at this URL.")
 
 
 def _log_request(handler: RequestHandler) -> None:

@@ -205,7 +205,7 @@ class BaseHandler(RequestHandler):
             404: there is no endpoint of that name, or this principal may not use it.
         """
         if self._only_endpoint is None:
-            raise Refusal(404, "There is no such server.")
+            raise Refusal(404, "No server is served at this URL.")
         return self._only_endpoint
 
     def data_received(self, chunk: bytes) -> None:

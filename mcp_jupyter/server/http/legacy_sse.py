@@ -109,5 +109,5 @@ class MessagesHandler(BaseHandler):
             raise Refusal(400, f"The URL must have one {SESSION_KEY}; it comes as the stream's first event.")
         session = self.endpoint.sessions.get(keys[0], self.principal, SseSession)
         if session is None:
-            raise Refusal(404, "There is no such stream; open a new one.")
+            raise Refusal(404, "Unknown stream; open a new one.")
         return session

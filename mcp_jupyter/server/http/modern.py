@@ -151,7 +151,7 @@ class ModernExchange(Exchange):
 
     def fault(self, error: FrameError) -> None:
         """Answer with an error: the server sent an invalid message."""
-        self.fail("The server sent something that is no message.")
+        self.fail("The server sent an invalid message.")
 
     def closed(self) -> None:
         """Answer with an error: the channel closed before the response."""

@@ -116,7 +116,7 @@ class StreamableHandler(EventStreamHandler):
             return session.log.since(given[0].strip() if len(given) == 1 else "")
         except LookupError:
             # Not 404: to the client that would mean that the session has ended.
-            message = f"{headers.LAST_EVENT_ID} names no event that is kept; open a stream without it."
+            message = f"{headers.LAST_EVENT_ID}: unknown or expired event; open a stream without it."
             raise Refusal(400, message) from None
 
     async def delete(self, *path: str) -> None:
@@ -193,7 +193,7 @@ class StreamableHandler(EventStreamHandler):
             raise Refusal(400, message, request_id=id_)
         session = self.endpoint.sessions.get(given[0], self.principal, StreamableSession)
         if session is None:
-            raise Refusal(404, "There is no such session; initialize a new one.", request_id=id_)
+            raise Refusal(404, "Unknown session; initialize a new one.", request_id=id_)
         return session
 
     def _only_legacy(self) -> None:
@@ -228,7 +228,7 @@ class StreamableHandler(EventStreamHandler):
     async def _take_modern_notification(self, frame: Frame) -> None:
         """Acknowledge a notification of a modern client: over HTTP none of them needs an action."""
         if not isinstance(frame, Notification):
-            raise Refusal(400, "This protocol version has no responses of a client.")
+            raise Refusal(400, "Clients of this protocol version do not send responses.")
         for version in self._versions:
             if version not in MODERN_VERSIONS:
                 raise Refusal(

@@ -307,7 +307,7 @@ def _lister(
 
     async def page(context: RequestContext, params: types.PaginatedRequestParams) -> R:
         if params.cursor is not None and not takes_request:
-            raise McpError(INVALID_PARAMS, "There is no such cursor: this list has one page.")
+            raise McpError(INVALID_PARAMS, "Unknown cursor: this list has one page.")
         value = await _told(function(request(params=params)) if takes_request else function())
         if isinstance(value, result):
             return value.model_copy()

@@ -47,7 +47,7 @@ def test_a_public_address_is_known(address: str) -> None:
     ],
 )
 async def test_a_public_server_cannot_send_us_to_a_private_address(url: str) -> None:
-    with pytest.raises(AuthorizationFailed, match="no public address"):
+    with pytest.raises(AuthorizationFailed, match="not a public address"):
         await Hosts(["mcp.example.com"]).addresses(httpx2.URL(url))
 
 

@@ -172,12 +172,12 @@ async def test_off_is_as_without(path: Path) -> None:
 
 
 def test_nothing_to_replay_is_said(path: Path) -> None:
-    with pytest.raises(CassetteError, match=r"There is no recording .*MCP_JUPYTER_CASSETTES=record"):
+    with pytest.raises(CassetteError, match=r"Recording not found: .*MCP_JUPYTER_CASSETTES=record"):
         Cassette.open(path, "replay")
     path.write_text(written(alias="weather"))
     with pytest.raises(CassetteError, match="no recording of 'ours'; it has weather"):
         Cassette.open(path, "replay").track(ALIAS)
-    with pytest.raises(CassetteError, match="no such folder"):
+    with pytest.raises(CassetteError, match="the folder does not exist"):
         Cassette.open(path.parent / "none" / "a.json", "record")
 
 

@@ -51,7 +51,7 @@ def test_an_index_and_labels_used_twice_are_chosen_by_what_a_page_calls_them():
 
 @pytest.mark.parametrize("columns", ["z", "__import__('os')", "n > 1", "[1]", ""])
 def test_what_is_no_column_is_refused(columns):
-    with pytest.raises(McpError, match=r"There is no column .* There are: n, s, x,y"):
+    with pytest.raises(McpError, match=r"Unknown column .* Known columns: n, s, x,y"):
         read_rows(pd.DataFrame(DATA), columns=columns)
 
 

@@ -108,7 +108,7 @@ async def test_a_completion_of_the_protocols_own_is_sent_as_it_is():
 @pytest.mark.parametrize(
     ("name", "ref", "match"),
     [
-        ("nope", None, "no argument 'nope'. There are: region, colour, sure"),
+        ("nope", None, "Unknown argument 'nope'. Known arguments: region, colour, sure"),
         ("region", {"type": "ref/prompt", "name": "nope"}, "Unknown prompt 'nope'"),
         ("region", {"type": "ref/resource", "uri": "data://nope"}, "Unknown resource 'data://nope'"),
         ("region", {"type": "ref/other"}, "Invalid params"),

@@ -316,7 +316,7 @@ async def test_a_static_resource_comes_before_a_template_and_the_first_template_
 @pytest.mark.parametrize(
     ("uri", "function", "said"),
     [
-        ("x", lambda: 1, r"'x' is no URI: it must begin with a scheme, as in data://x"),
+        ("x", lambda: 1, r"'x' is not a URI: it must begin with a scheme, as in data://x"),
         ("data://{a}", lambda: 1, r"has a, but the function has no such parameter"),
         ("data://{a}", lambda b: 1, r"has a, but the function"),
         (
