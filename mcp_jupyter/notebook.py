@@ -159,7 +159,7 @@ def connect(
         The connection failed.
     """
     from .client.cassettes import cassette_path, mode_from_environment
-    from .notebook_client.connections import Recording, Wanted
+    from .notebook_client.connections import ConnectOptions, Recording
 
     shell = _loaded()
     path = identify(shell.user_ns).path
@@ -169,7 +169,7 @@ def connect(
     )
     connections = connections_of(shell)
     assert connections is not None
-    wanted = Wanted(target, options, sampling=sampling, roots=roots, recording=recording)
+    wanted = ConnectOptions(target, options, sampling=sampling, roots=roots, recording=recording)
     return connections.connect(name, wanted)
 
 

@@ -51,7 +51,7 @@ from ..server.host_profiles import HostProfile
 from ..server.lowlevel.server import NotificationOptions, Server
 from ..types import RequestParams
 from .catalog import AWAY_SECONDS, LISTS, Catalog, Index, Target
-from .names import hub_uri
+from .names import aggregate_uri
 from .notebook import Notebook
 from .scope import EVERYTHING, Scope, sees
 from .session import AggregateSession, quietly
@@ -129,7 +129,7 @@ class Aggregate(Server[None]):
         session = AggregateSession(self, channel)
         self._open_sessions.add(session)
         try:
-            await self._converse(session)
+            await self._serve_session(session)
         finally:
             self._open_sessions.discard(session)
 
@@ -241,7 +241,7 @@ class Aggregate(Server[None]):
         found: list[Any] = []
 
         async def ask(notebook: Notebook) -> None:
-            uri = hub_uri(notebook.label, params["uri"])
+            uri = aggregate_uri(notebook.label, params["uri"])
             with suppress(McpError):
                 found.append(await self._forward(context, "resources/read", {**params, "uri": uri}))
                 tasks.cancel_scope.cancel()
@@ -256,7 +256,7 @@ class Aggregate(Server[None]):
 
 
 def _session(context: RequestContext) -> AggregateSession:
-    session = context.conversation
+    session = context.server_session
     assert isinstance(session, AggregateSession), "`serve` makes no other"
     return session
 

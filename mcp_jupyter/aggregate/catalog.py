@@ -32,7 +32,7 @@ from ..ipc.files import ConnectionInfo
 from ..protocol.eras import Era
 from ..server.definitions import ResultFacts, always_loaded, for_host
 from ..server.host_profiles import OWN, HostProfile
-from .names import NameTable, hub_uri, labels, split_task, split_uri
+from .names import NameTable, aggregate_uri, labels, split_task, split_uri
 from .notebook import KINDS, LIST_SECONDS, Notebook
 from .scope import Scope, may_read, narrowed, out_of_scope, sees
 
@@ -195,7 +195,7 @@ class Index:
     def unknown(self, error: UnknownName, notebook: Notebook, scope: Scope) -> UnknownName:
         """Rewrite a notebook's error for an unknown name. It lists the names that the scope may use."""
         error = narrowed(scope, error.data) or error
-        outside = partial(hub_uri, notebook.label)
+        outside = partial(aggregate_uri, notebook.label)
         if error.kind != "resource":
             outside = partial(self._names[f"{error.kind}s"].outside, notebook.label)
         return UnknownName(error.kind, outside(error.name), map(outside, error.known))

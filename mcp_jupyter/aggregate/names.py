@@ -16,7 +16,7 @@ from .._util.names import MAX_NAME_CHARS, marked_name, plain_name
 __all__ = [
     "NameTable",
     "Rewriting",
-    "hub_uri",
+    "aggregate_uri",
     "labels",
     "split_task",
     "split_uri",
@@ -98,7 +98,7 @@ def _longest_first(item: tuple[str, str]) -> tuple[int, str]:
     return -len(item[0]), item[1]
 
 
-def hub_uri(label: str, uri: str) -> str:
+def aggregate_uri(label: str, uri: str) -> str:
     """Return the `hub://` URI of a notebook's URI, or of its URI template."""
     return f"hub://{quote(label, safe='')}/{uri}"
 
@@ -158,7 +158,7 @@ class Rewriting:
     def uri(self, item: Mapping[str, Any]) -> dict[str, Any]:
         """Rewrite the `uri` or `uriTemplate` of an object."""
         found = {key: item[key] for key in ("uri", "uriTemplate") if isinstance(item.get(key), str)}
-        return {**item, **{key: hub_uri(self._label, value) for key, value in found.items()}}
+        return {**item, **{key: aggregate_uri(self._label, value) for key, value in found.items()}}
 
     def _block(self, block: Mapping[str, Any]) -> Mapping[str, Any]:
         if block.get("type") == "resource_link":

@@ -25,7 +25,7 @@ from ..errors import (
     McpJupyterError,
     RequestTimeout,
 )
-from ..ipc.connect import AskingOnly, dial
+from ..ipc.connect import RequestOnlyHandler, dial
 from ..ipc.files import ConnectionInfo
 from ..protocol.eras import CLIENT_INFO, MODERN_META
 from ..protocol.frames import Notification
@@ -62,7 +62,7 @@ _KIND_OF: Final = {f"notifications/{kind}/list_changed": kind for kind in KINDS}
 _ACKNOWLEDGED: Final = "notifications/subscriptions/acknowledged"
 
 
-class Notebook(AskingOnly):
+class Notebook(RequestOnlyHandler):
     """One notebook, from its first appearance until it is given up.
 
     Parameters

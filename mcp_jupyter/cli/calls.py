@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 import click
 
 from .._util.text import join_names
-from .target import TargetCommand, Where, ask, on_target, say
+from .target import Target, TargetCommand, ask, on_target, say
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -47,7 +47,7 @@ TOOL_ERROR: Final = 5
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the whole result as JSON.")
 def call(
-    where: Where, tool: str, words: tuple[str, ...], given: str | None, output: Path | None, as_json: bool
+    where: Target, tool: str, words: tuple[str, ...], given: str | None, output: Path | None, as_json: bool
 ) -> None:
     """Call TOOL with arguments. What each VALUE means, a number or a text, the tool's schema says.
 
@@ -144,7 +144,7 @@ def _present(result: types.CallToolResult, output: Path | None, as_json: bool) -
     "--output", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE", help="Save what it holds."
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the whole result as JSON.")
-def read(where: Where, uri: str, output: Path | None, as_json: bool) -> None:
+def read(where: Target, uri: str, output: Path | None, as_json: bool) -> None:
     """Read the resource URI, and print it; bytes are named, and saved with --output.
 
     \b
@@ -171,7 +171,7 @@ def read(where: Where, uri: str, output: Path | None, as_json: bool) -> None:
 @click.argument("name", metavar="NAME")
 @click.argument("words", nargs=-1, metavar="[KEY=VALUE]...")
 @click.option("--json", "as_json", is_flag=True, help="Print the whole result as JSON.")
-def prompt(where: Where, name: str, words: tuple[str, ...], as_json: bool) -> None:
+def prompt(where: Target, name: str, words: tuple[str, ...], as_json: bool) -> None:
     """Get the prompt NAME with arguments, which are texts, and print its messages.
 
     \b
@@ -219,7 +219,7 @@ def _print_messages(result: types.GetPromptResult) -> None:
 @click.command("inspect", cls=TargetCommand, short_help="Show what a server has.")
 @on_target
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, with everything the server says.")
-def inspect(where: Where, as_json: bool) -> None:
+def inspect(where: Target, as_json: bool) -> None:
     """Show the tools, resources and prompts of a server."""
     found = ask(where, _look)
     if as_json:

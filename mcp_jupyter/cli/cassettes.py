@@ -16,7 +16,7 @@ import click
 
 from .._util.text import join_names, safe_block, safe_line
 from . import reported
-from .target import TargetCommand, Where, ask, on_target, say
+from .target import Target, TargetCommand, ask, on_target, say
 
 if TYPE_CHECKING:
     from ..client.cassettes.recording import Interaction, Recording
@@ -133,7 +133,7 @@ class _FileFirst(TargetCommand):
 @click.argument("file", metavar="FILE")
 @on_target
 @click.option("--call", "repeat", is_flag=True, help="Also repeat the calls of tools that are read-only.")
-def verify(where: Where, file: str, repeat: bool) -> None:
+def verify(where: Target, file: str, repeat: bool) -> None:
     """Compare the tools of TARGET with those in FILE; the exit code is 1 when they differ.
 
     --server says which server of FILE it is, where there are several, and which entry of a file of servers.
@@ -155,7 +155,7 @@ def verify(where: Where, file: str, repeat: bool) -> None:
         if recorded is None:
             raise CassetteError(f"The tools of {alias!r} are not in the recording: nothing can be compared.")
     if where.server is not None and not where.target.endswith(".json"):
-        where = Where(where.target, where.command, None, where.headers, where.timeout)
+        where = Target(where.target, where.command, None, where.headers, where.timeout)
 
     async def put(client: Client) -> list[str]:
         tools = await client.list_tools()

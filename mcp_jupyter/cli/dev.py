@@ -58,13 +58,13 @@ def dev(file: str, packages: tuple[str, ...], editables: tuple[Path, ...]) -> No
     jupyter mcp dev server.py
     jupyter mcp dev server.py --with pandas --with-editable .
     """  # noqa: D301 - click reads the backspace
-    from .servers import ServerFile, learn, run_command
+    from .servers import ServerFile, load_info, run_command
 
     with reported():
         where = ServerFile.parse(file)
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
     npx = _npx(path)
-    packages = learn(where, packages, editables).packages
+    packages = load_info(where, packages, editables).packages
     server = run_command(where, packages, editables)
     _become([npx, "--yes", INSPECTOR, "--", *server], os.environ | {"PATH": path})
 

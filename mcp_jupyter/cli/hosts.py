@@ -152,10 +152,10 @@ def _host(client: Mapping[str, str]) -> str:
 
 
 async def _live() -> list[Summary]:
-    from ..extension.manager import census
+    from ..extension.manager import summaries_of
     from ..ipc.discovery import Discovery
 
-    return await census(await Discovery().live())
+    return await summaries_of(await Discovery().live())
 
 
 # -- jupyter mcp doctor ----------------------------------------------------------------------------
@@ -224,13 +224,13 @@ def _notebook(name: str | None, report: _Report) -> Summary | None:
     """Return the summary that the notebook's kernel gives, or None when it is not reached."""
     import anyio
 
-    from ..extension.manager import census
+    from ..extension.manager import summaries_of
     from ..ipc.discovery import Discovery
 
     async def ask() -> Summary:
         discovery = Discovery()
         info = await (discovery.only() if name is None else discovery.find(name))
-        return (await census([info]))[0]
+        return (await summaries_of([info]))[0]
 
     try:
         summary = anyio.run(ask)

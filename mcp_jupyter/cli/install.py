@@ -274,11 +274,11 @@ def _url_entry(options: _Options, place: _Place, token: str) -> MadeEntry:
 
 
 def _launch_file(target: str, packages: Sequence[str]) -> _Launch:
-    from .servers import ServerFile, learn, run_command
+    from .servers import ServerFile, load_info, run_command
 
     with reported():
         where = ServerFile.parse(target)
-    known = learn(where, packages)
+    known = load_info(where, packages)
     return _Launch(known.name or where.path.stem, run_command(where, known.packages))
 
 

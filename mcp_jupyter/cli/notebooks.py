@@ -45,12 +45,12 @@ def list_notebooks(as_json: bool) -> None:
     """
     import anyio
 
-    from ..extension.manager import Summary, census
+    from ..extension.manager import Summary, summaries_of
     from ..ipc.discovery import Discovery
 
     async def ask() -> list[Summary]:
         discovery = Discovery()
-        live = await census(await discovery.live())
+        live = await summaries_of(await discovery.live())
         elsewhere = await discovery.elsewhere()
         return live + [
             Summary(info.name, info.kernel_id, info.path, "elsewhere", machine=info.place)

@@ -128,7 +128,7 @@ async def serve_notebook(path: Path, options: NotebookOptions, say: Callable[[st
     server = StartingNotebook(path.name, answer, options.constant_tools)
     async with owned_tasks() as tasks:
         with anyio.CancelScope() as scope:
-            tasks.start_soon(_converse, server, scope)
+            tasks.start_soon(_serve_stdio, server, scope)
             with anyio.move_on_after(FIRST_SECONDS):
                 await server.opened()
             from ..ipc.discovery import Discovery  # not needed for the first answer
@@ -145,7 +145,7 @@ async def serve_notebook(path: Path, options: NotebookOptions, say: Callable[[st
         raise server.failure
 
 
-async def _converse(server: StartingNotebook, scope: CancelScope) -> None:
+async def _serve_stdio(server: StartingNotebook, scope: CancelScope) -> None:
     from ..server.stdio import serve_stdio
 
     await serve_stdio(server)

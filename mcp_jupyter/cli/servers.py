@@ -32,13 +32,13 @@ if TYPE_CHECKING:
 
 __all__ = [
     "FileFailed",
-    "Known",
     "ModuleMissing",
     "ServerFile",
     "ServerFileError",
+    "ServerFileInfo",
     "attach_command",
     "jupyter_directories",
-    "learn",
+    "load_info",
     "names_file",
     "run_command",
     "shared_command",
@@ -251,7 +251,7 @@ _NO_UV: Final = (
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class ServerFileInfo:
     """The name and the packages of a server file.
 
     Attributes
@@ -266,7 +266,9 @@ class Known:
     packages: tuple[str, ...]
 
 
-def learn(where: ServerFile, packages: Sequence[str] = (), editables: Sequence[Path] = ()) -> Known:
+def load_info(
+    where: ServerFile, packages: Sequence[str] = (), editables: Sequence[Path] = ()
+) -> ServerFileInfo:
     """Load a file, to check that it has a server and to learn which packages the server needs.
 
     If packages are given, a missing module is not an error: it may be in one of them. The server's own
@@ -291,12 +293,12 @@ def learn(where: ServerFile, packages: Sequence[str] = (), editables: Sequence[P
             if not packages and not editables:
                 raise
             click.echo(f"Not tried out, as it needs what is not installed here: {exc}", err=True)
-            return Known(None, tuple(packages))
+            return ServerFileInfo(None, tuple(packages))
     own = [package for package in getattr(server, "dependencies", ()) if package not in packages]
     if own and not packages and not editables and _uv() is None:
         click.echo(f"As uv was not found, it starts without bringing along {', '.join(own)}.", err=True)
         own = []
-    return Known(server.name, (*packages, *own))
+    return ServerFileInfo(server.name, (*packages, *own))
 
 
 def run_command(

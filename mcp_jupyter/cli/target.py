@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from ..client.client import Client
 
 __all__ = [
+    "Target",
     "TargetCommand",
-    "Where",
     "ask",
     "constant_tools",
     "on_target",
@@ -54,7 +54,7 @@ TARGET is one of
 
 
 @dataclass(frozen=True, slots=True)
-class Where:
+class Target:
     """A server as given on the command line.
 
     Attributes
@@ -98,8 +98,8 @@ class TargetCommand(click.Command):
             formatter.write_text(_HELP)
 
 
-def on_target(function: Callable[Concatenate[Where, P], None]) -> Callable[..., None]:
-    """Add the argument TARGET and its options to a command, which gets them as one `Where`."""
+def on_target(function: Callable[Concatenate[Target, P], None]) -> Callable[..., None]:
+    """Add the argument TARGET and its options to a command, which gets them as one `Target`."""
 
     @click.argument("target", metavar="TARGET")
     @click.option("--server", metavar="NAME", help="Which entry of a file of servers.")
@@ -119,7 +119,7 @@ def on_target(function: Callable[Concatenate[Where, P], None]) -> Callable[..., 
         words = click.get_current_context().meta.get(_COMMAND_LINE, [])
         if target == _AFTER and not words:
             raise click.UsageError("After -- comes the command that starts the server.")
-        where = Where(target, words, server, _headers(headers), timeout, trust)
+        where = Target(target, words, server, _headers(headers), timeout, trust)
         function(where, **rest)  # type: ignore[call-arg]
 
     return command
@@ -134,12 +134,12 @@ def _headers(lines: tuple[str, ...]) -> dict[str, str]:
         raise click.UsageError(str(exc)) from None
 
 
-def ask(where: Where, question: Callable[[Client], Awaitable[T]], **options: Any) -> T:
+def ask(where: Target, question: Callable[[Client], Awaitable[T]], **options: Any) -> T:
     """Connect to a server, run a function with the client, disconnect, and return the function's result.
 
     Parameters
     ----------
-    where : Where
+    where : Target
         The server.
     question : async function
         The function; its argument is the client.
@@ -161,13 +161,13 @@ def ask(where: Where, question: Callable[[Client], Awaitable[T]], **options: Any
             raise click.ClickException(f"{program} cannot be started: {exc.strerror or exc}.") from None
 
 
-async def _ask(where: Where, question: Callable[[Client], Awaitable[T]], options: Mapping[str, Any]) -> T:
+async def _ask(where: Target, question: Callable[[Client], Awaitable[T]], options: Mapping[str, Any]) -> T:
     target, given = await _client_target(where)
     async with _client(target, where, given | dict(options)) as client:
         return await question(client)
 
 
-def _client(target: Any, where: Where, options: dict[str, Any]) -> Client:
+def _client(target: Any, where: Target, options: dict[str, Any]) -> Client:
     from ..client.client import Client
 
     shared: dict[str, Any] = {"name": where.server, "headers": where.headers or None}
@@ -177,7 +177,7 @@ def _client(target: Any, where: Where, options: dict[str, Any]) -> Client:
         raise click.UsageError(_in_words(str(exc))) from None
 
 
-async def _client_target(where: Where) -> tuple[Any, dict[str, Any]]:
+async def _client_target(where: Target) -> tuple[Any, dict[str, Any]]:
     """Return the target of a `Client`, and further options for it."""
     target = where.target
     if where.command:
@@ -200,7 +200,7 @@ async def _client_target(where: Where) -> tuple[Any, dict[str, Any]]:
     return AttachedNotebook(await find_notebook(target, discovery), discovery), {}
 
 
-def _server_of_file(path: Path, where: Where) -> Any:
+def _server_of_file(path: Path, where: Target) -> Any:
     """Return the server of an entry in a file; an entry that came with a project needs the user's consent."""
     from ..client.config.servers_json import entry_of
     from ..client.config.trust import require_consent

@@ -67,7 +67,7 @@ MAX_WORDS_BYTES: Final = 65536
 """Bytes that are read of a refusal's body."""
 
 FOREIGN: Final = (httpx2.HTTPError, httpx2.InvalidURL, httpx2.StreamError, SseError, HeaderError)
-"""Exceptions of the libraries below; `HttpChannel.trouble` translates them."""
+"""Exceptions of the libraries below; `HttpChannel.as_mcp_error` translates them."""
 
 LOOPBACK: Final = ("localhost", "127.0.0.1", "::1")
 """Hosts that are never reached through a proxy: it could not reach this machine, but would see the token."""
@@ -248,7 +248,7 @@ class HttpChannel(ClientChannel, abc.ABC):
         except McpError as exc:
             self.fail(request.id, exc)
         except FOREIGN as exc:
-            self.fail(request.id, self.trouble(exc))
+            self.fail(request.id, self.as_mcp_error(exc))
         finally:
             del self.calls[request.id]
 
@@ -266,7 +266,7 @@ class HttpChannel(ClientChannel, abc.ABC):
         except TimeoutError:
             error = self._error(f"{self.where} did not take it within {SEND_TIMEOUT_SECONDS:g} s.")
         except FOREIGN as exc:
-            error = self.trouble(exc)
+            error = self.as_mcp_error(exc)
         log.warning("A notification or answer did not reach the server: %s", error.message)
         return False
 
@@ -327,7 +327,7 @@ class HttpChannel(ClientChannel, abc.ABC):
 
     # -- words for what failed -----------------------------------------------------------------
 
-    def trouble(self, error: Exception) -> McpError:
+    def as_mcp_error(self, error: Exception) -> McpError:
         """Make an `McpError` of an exception of httpx2 or a decoder."""
         if isinstance(error, httpx2.TimeoutException):
             return self._error(f"{self.where} did not answer in time ({type(error).__name__}).")

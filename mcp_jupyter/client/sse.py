@@ -150,7 +150,7 @@ class _Sse(HttpChannel):
         except McpError as exc:
             reason = exc.message
         except FOREIGN as exc:
-            reason = self.trouble(exc).message
+            reason = self.as_mcp_error(exc).message
         if not opened:
             raise ConnectionClosed(reason)
         self.lost(reason)

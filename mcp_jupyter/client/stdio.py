@@ -223,7 +223,7 @@ class _Child(ClientChannel):
         with anyio.move_on_after(LAST_WORDS_SECONDS):
             await self._process.wait()
             await self._errors_read.wait()
-        self.lost(self._obituary())
+        self.lost(self._exit_message())
 
     async def read_errors(self) -> None:
         """Keep the end of the child's error output, and write all of it to `errlog` if there is one."""
@@ -240,7 +240,7 @@ class _Child(ClientChannel):
                     self._errlog = None
         self._errors_read.set()
 
-    def _obituary(self) -> str:
+    def _exit_message(self) -> str:
         code = self._process.returncode
         end = "closed its output" if code is None else f"ended ({_exit(code)})"
         words = safe_line(_last_lines(self._last_words.decode("utf-8", "replace")), MAX_MESSAGE_CHARS)

@@ -51,7 +51,7 @@ from .http import (
 from .transport import SESSION_ENDED, ParamHeaders, ReadHalf, WriteHalf, halves, seconds
 
 __all__ = [
-    "Trail",
+    "StreamPosition",
     "events",
     "streamable_http_client",
     "streamablehttp_client",
@@ -201,10 +201,10 @@ class _StreamableHttp(HttpChannel):
             return headers  # it opens a new session, also when the channel had one
         return headers | self._session_headers()
 
-    def _get_headers(self, trail: Trail) -> dict[str, str]:
+    def _get_headers(self, position: StreamPosition) -> dict[str, str]:
         headers = {"Accept": EVENTS} | self._session_headers()
-        if trail.last_event_id:
-            headers[LAST_EVENT_ID] = trail.last_event_id
+        if position.last_event_id:
+            headers[LAST_EVENT_ID] = position.last_event_id
         return headers
 
     def _session_headers(self) -> dict[str, str]:
@@ -279,28 +279,28 @@ class _StreamableHttp(HttpChannel):
 
     async def _follow(self, request: Request, response: httpx2.Response) -> None:
         """Deliver the messages of a request's stream up to its response, resuming the stream if necessary."""
-        trail = Trail()
+        position = StreamPosition()
         while True:
             try:
-                if await self._read(request, trail, response):
+                if await self._read(request, position, response):
                     return
                 words = f"{self.where} ended the stream before it answered {request.method}."
                 fault = McpError(INTERNAL_ERROR, words)
             except httpx2.HTTPError as exc:
-                fault = self.trouble(exc)
+                fault = self.as_mcp_error(exc)
             finally:
                 await response.aclose()
             # Only a legacy stream whose events have ids can be resumed.
-            if not trail.last_event_id or is_modern(request.method, request.params):
+            if not position.last_event_id or is_modern(request.method, request.params):
                 raise fault
-            response = await self._resumed(trail, fault)
+            response = await self._resumed(position, fault)
 
-    async def _read(self, request: Request, trail: Trail, response: httpx2.Response) -> bool:
+    async def _read(self, request: Request, position: StreamPosition, response: httpx2.Response) -> bool:
         """Deliver the messages of one connection until it ends; return whether the response has come."""
         answered = False
         try:
             with anyio.CancelScope() as afterwards:
-                async with aclosing(trail.read(response)) as stream:
+                async with aclosing(position.read(response)) as stream:
                     async for event in stream:
                         if event.event != "message" or not event.data:
                             continue
@@ -312,7 +312,7 @@ class _StreamableHttp(HttpChannel):
                 raise
         return answered
 
-    async def _resumed(self, trail: Trail, fault: McpError) -> httpx2.Response:
+    async def _resumed(self, position: StreamPosition, fault: McpError) -> httpx2.Response:
         """Open the next connection of a legacy stream that broke off with `fault`, and return its response.
 
         Raises
@@ -321,16 +321,16 @@ class _StreamableHttp(HttpChannel):
             The server does not resume the stream, or cannot be reached again.
         """
         latest = fault
-        while (wait := trail.wait()) is not None:
+        while (wait := position.wait()) is not None:
             await anyio.sleep(wait)
             try:
-                response = await self.open("GET", self._get_headers(trail))
+                response = await self.open("GET", self._get_headers(position))
                 if response.is_success and media_type(response) == EVENTS:
                     return response
                 async with aclosing(response):
                     latest = await self.refusal(response)
             except httpx2.HTTPError as exc:
-                latest = self.trouble(exc)
+                latest = self.as_mcp_error(exc)
                 continue
             if response.status_code < 500:  # a server error may pass, another refusal is final
                 break
@@ -372,16 +372,16 @@ class _StreamableHttp(HttpChannel):
 
     async def _listen(self, scope: anyio.CancelScope) -> None:
         """Receive messages that belong to no request, if the server has a stream for them (else 405)."""
-        trail = Trail()
+        position = StreamPosition()
         try:
             with scope:
-                response = await self.open("GET", self._get_headers(trail))
+                response = await self.open("GET", self._get_headers(position))
                 if not response.is_success or media_type(response) != EVENTS:
                     await response.aclose()
                     return
                 while True:
-                    fault = await self._heard(trail, response)
-                    response = await self._resumed(trail, fault)
+                    fault = await self._heard(position, response)
+                    response = await self._resumed(position, fault)
         except McpError as exc:
             # Without a session id there is no session that could be over: a new one would end the same way.
             if exc.data == {"httpStatus": 404} and self.session_id is not None:
@@ -390,20 +390,20 @@ class _StreamableHttp(HttpChannel):
             else:
                 log.warning("No more notifications until a new session: %s", exc.message)
         except FOREIGN as exc:
-            log.warning("No more notifications until a new session: %s", self.trouble(exc).message)
+            log.warning("No more notifications until a new session: %s", self.as_mcp_error(exc).message)
 
-    async def _heard(self, trail: Trail, response: httpx2.Response) -> McpError:
+    async def _heard(self, position: StreamPosition, response: httpx2.Response) -> McpError:
         """Deliver the messages of one connection of the GET stream; return why it ended."""
         try:
-            async with aclosing(response), aclosing(trail.read(response)) as stream:
+            async with aclosing(response), aclosing(position.read(response)) as stream:
                 async for event in stream:
                     if event.event == "message" and event.data:
-                        self._overhear(self.receive(event.data.encode()))
+                        self._close_answered(self.receive(event.data.encode()))
         except httpx2.HTTPError as exc:
-            return self.trouble(exc)
+            return self.as_mcp_error(exc)
         return McpError(INTERNAL_ERROR, f"{self.where} ended the event stream.")
 
-    def _overhear(self, frame: Frame | None) -> None:
+    def _close_answered(self, frame: Frame | None) -> None:
         """Close a request's own stream if its response came on the GET stream."""
         if isinstance(frame, Response | ErrorResponse) and frame.id is not None:
             id_ = matching_id(frame.id, self.calls)
@@ -454,7 +454,7 @@ _EVENT_ID: Final = re.compile(r"[ -~]{1,1024}")
 """An id that a header can carry, with a sane length. A stream with other ids cannot be resumed."""
 
 
-class Trail:
+class StreamPosition:
     """The position in one stream, and the waits between its connections.
 
     Attributes

@@ -1,2 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Who may say what, and when: one conversation over one channel. Not aware of tools or transports."""
+"""The JSON-RPC engine: one `Connection` per channel.
+
+It pairs requests with responses and handles cancellation, progress and time-outs. It knows nothing about MCP
+methods or transports.
+"""

@@ -20,7 +20,7 @@ from tornado.escape import json_encode
 
 from ..errors import LinkError
 from ..protocol.limits import MAX_PROBLEMS
-from .rest_auth import HumanHandler, allowed
+from .rest_auth import UserHandler, allowed
 from .tokens import (
     MAX_DAYS,
     MAX_GLOBS,
@@ -44,7 +44,7 @@ _UNKNOWN_PATH: Final = (
 )
 
 
-class _Wish(BaseModel):
+class _TokenRequest(BaseModel):
     """Body of `POST api/tokens`. A scope that is left out allows nothing of its kind."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
@@ -87,7 +87,7 @@ def _look_errors() -> Iterator[None]:
         raise web.HTTPError(503, str(exc).replace("%", "?")) from None
 
 
-class ServersHandler(HumanHandler):
+class ServersHandler(UserHandler):
     """The live notebooks."""
 
     @allowed("read")
@@ -103,7 +103,7 @@ class ServersHandler(HumanHandler):
         self.finish(json_encode({"servers": servers}))
 
 
-class TokensHandler(HumanHandler):
+class TokensHandler(UserHandler):
     """The tokens of this user."""
 
     @allowed("read")
@@ -116,18 +116,18 @@ class TokensHandler(HumanHandler):
     @allowed("write")
     async def post(self) -> None:
         """Make one. Its secret is in this response and nowhere else."""
-        wish = self.wish()
-        notebooks, servers = await self._notebooks(wish)
-        days = wish.days if "days" in wish.model_fields_set else self.default_days
+        wanted = self.token_request()
+        notebooks, servers = await self._notebooks(wanted)
+        days = wanted.days if "days" in wanted.model_fields_set else self.default_days
         with _file_errors():
             token, text = await to_thread.run_sync(
                 lambda: self.store.create(
-                    label=wish.label,
+                    label=wanted.label,
                     servers=servers,
                     notebooks=notebooks,
-                    tools=wish.tools,
-                    resources=wish.resources,
-                    prompts=wish.prompts,
+                    tools=wanted.tools,
+                    resources=wanted.resources,
+                    prompts=wanted.prompts,
                     issuer=self.current_user.username,
                     days=days,
                     audience=self.audience(),
@@ -137,7 +137,7 @@ class TokensHandler(HumanHandler):
         self.set_header("Cache-Control", "no-store")
         self.finish(json_encode({"id": token.id, "token": text, "expires": _model(token)["expires"]}))
 
-    async def _notebooks(self, wish: _Wish) -> tuple[list[BoundNotebook], list[str]]:
+    async def _notebooks(self, wanted: _TokenRequest) -> tuple[list[BoundNotebook], list[str]]:
         """Return the notebooks that a token opens by path, and the names and globs that it opens by name.
 
         Raises
@@ -145,12 +145,12 @@ class TokensHandler(HumanHandler):
         HTTPError
             400: a notebook's path is not known now.
         """
-        if wish.any_notebook_of_this_name:
-            return [], wish.servers
+        if wanted.any_notebook_of_this_name:
+            return [], wanted.servers
         with _look_errors():
             paths = {info.name: info.path for info in await self.notebooks.live()}
         notebooks, servers = [], []
-        for name in wish.servers:
+        for name in wanted.servers:
             path = paths.get(name)
             if is_glob(name):
                 servers.append(name)
@@ -161,7 +161,7 @@ class TokensHandler(HumanHandler):
                 raise web.HTTPError(400, _UNKNOWN_PATH.format(name))
         return notebooks, servers
 
-    def wish(self) -> _Wish:
+    def token_request(self) -> _TokenRequest:
         """Parse the body.
 
         Raises
@@ -170,12 +170,12 @@ class TokensHandler(HumanHandler):
             400, naming what is wrong with it.
         """
         try:
-            return _Wish.model_validate_json(bytes(self.body))
+            return _TokenRequest.model_validate_json(bytes(self.body))
         except ValidationError as exc:
             raise web.HTTPError(400, _explain(exc)) from None
 
 
-class TokenHandler(HumanHandler):
+class TokenHandler(UserHandler):
     """One token."""
 
     @allowed("write")

@@ -46,7 +46,7 @@ __all__ = [
     "NOTEBOOK_META",
     "NotebookManager",
     "Summary",
-    "census",
+    "summaries_of",
 ]
 
 
@@ -178,7 +178,7 @@ class NotebookManager:
 
     async def servers(self) -> list[Summary]:
         """Return the live notebooks and what they report about themselves."""
-        return await census(await self.live())
+        return await summaries_of(await self.live())
 
     async def live(self) -> list[ConnectionInfo]:
         """Return the live notebooks."""
@@ -377,7 +377,7 @@ class NotebookManager:
             log.warning("When tokens were used is not written down: %s", exc)
 
 
-# -- census --------------------------------------------------------------------------------------
+# -- summaries -----------------------------------------------------------------------------------
 #
 # Ask each live notebook's kernel about its state (idle or busy) and its number of tools, resources and
 # prompts, by one `server/discover` over its link. The command line uses this without a Jupyter Server.
@@ -427,7 +427,7 @@ class Summary:
     clients: tuple[Mapping[str, str], ...] = ()
 
 
-async def census(infos: Collection[ConnectionInfo], seconds: float = ASK_SECONDS) -> list[Summary]:
+async def summaries_of(infos: Collection[ConnectionInfo], seconds: float = ASK_SECONDS) -> list[Summary]:
     """Ask all kernels at once, each for up to `seconds`; return the summaries in the given order."""
     summaries = {info.kernel_id: Summary(info.name, info.kernel_id, info.path) for info in infos}
 

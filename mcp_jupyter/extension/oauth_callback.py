@@ -16,7 +16,7 @@ from anyio import to_thread
 from ..errors import LinkError
 from ..ipc.files import default_runtime_dir
 from ..ipc.rendezvous import deliver
-from .rest_auth import HumanHandler, allowed
+from .rest_auth import UserHandler, allowed
 
 __all__ = ["CallbackHandler"]
 
@@ -45,7 +45,7 @@ _NAVIGATIONS: Final[dict[str, tuple[str, ...]]] = {
 """Fetch metadata of a page that the user sees; images, frames and scripts of another site differ."""
 
 
-class CallbackHandler(HumanHandler):
+class CallbackHandler(UserHandler):
     """The redirect URI of this server's notebooks (RFC 6749, 3.1.2)."""
 
     async def prepare(self) -> None:  # type: ignore[override]

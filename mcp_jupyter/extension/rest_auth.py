@@ -20,7 +20,7 @@ from .private import LoggedHandler
 from .token_auth import RESOURCE, keep_logged_headers_fit, keep_logs_fit
 from .tokens import TokenStore, split
 
-__all__ = ["HumanHandler", "allowed"]
+__all__ = ["UserHandler", "allowed"]
 
 MAX_BODY_BYTES: Final = 64 * 1024
 """Bytes. The longest request for a token is several times smaller. Checked before Jupyter reads the body."""
@@ -42,7 +42,7 @@ def allowed(action: Literal["read", "write", "execute"]) -> Callable[[_VerbT], _
 
 
 @web.stream_request_body
-class HumanHandler(LoggedHandler, APIHandler):
+class UserHandler(LoggedHandler, APIHandler):
     """Base: admits users, refuses tokens, and reads a small body."""
 
     def initialize(

@@ -28,7 +28,7 @@ from .channel import LinkChannel
 from .files import NO_RESOURCES, ConnectionInfo, process_runs
 from .wire import greeting
 
-__all__ = ["DIAL_SECONDS", "PROBE_SECONDS", "AskingOnly", "Liveness", "connected", "dial", "probe"]
+__all__ = ["DIAL_SECONDS", "PROBE_SECONDS", "Liveness", "RequestOnlyHandler", "connected", "dial", "probe"]
 
 DIAL_SECONDS: Final = 5.0
 """Seconds. A kernel accepts late when one long call holds its interpreter; meanwhile the system queues the
@@ -146,7 +146,7 @@ async def dial(info: ConnectionInfo, timeout: float = DIAL_SECONDS, *, moved: bo
     raise LinkError(f"The kernel of notebook {info.name!r} cannot be reached: {reason}.")
 
 
-class AskingOnly:
+class RequestOnlyHandler:
     """Handler of a connection on which only this end sends requests; it refuses the kernel's."""
 
     async def request(self, call: InboundRequest) -> Any:
@@ -162,7 +162,7 @@ async def connected(
     info: ConnectionInfo, timeout: float = DIAL_SECONDS, *, moved: bool = False
 ) -> AsyncIterator[Connection]:
     """Connect to a kernel for a few requests of our own; parameters and errors as for `dial`."""
-    connection = Connection(await dial(info, timeout, moved=moved), AskingOnly())
+    connection = Connection(await dial(info, timeout, moved=moved), RequestOnlyHandler())
     async with owned_tasks() as tasks:
         await tasks.start(connection.serve)
         yield connection

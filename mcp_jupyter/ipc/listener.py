@@ -30,7 +30,7 @@ from ..engine.channel import Channel, registering_callbacks
 from ..errors import LinkError
 from .channel import LinkChannel
 from .files import ConnectionInfo, Transport, default_runtime_dir, file_path, remove, this_machine
-from .name_claims import Naming, hear_moves
+from .name_claims import NameClaim, hear_moves
 from .names import RememberedNames, candidate_names
 from .sockets import forget_after_fork, listen_again, listening_socket
 from .wire import greeted
@@ -59,7 +59,7 @@ MAX_GREETING_BYTES: Final = 256
 Serve = Callable[[Channel], Awaitable[None]]
 
 
-class _Door(asyncio.Protocol):
+class _Greeting(asyncio.Protocol):
     """A connection until it has shown the key. It sends no reply, so that a stranger learns nothing."""
 
     def __init__(self, listener: Listener) -> None:
@@ -92,7 +92,7 @@ class _Door(asyncio.Protocol):
             self._refuse("wrong key")
             return
         self._stop_timer()
-        self._listener._welcome(transport, rest, moved)
+        self._listener._accept(transport, rest, moved)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._stop_timer()
@@ -117,13 +117,13 @@ class Listener:
 
     Attributes
     ----------
-    naming : Naming
+    naming : NameClaim
         The kernel's name, its notebook's path, and its connection file.
     """
 
     def __init__(
         self,
-        naming: Naming,
+        naming: NameClaim,
         serve: Serve,
         sock: socket.socket,
         tasks: TaskGroup,
@@ -175,7 +175,7 @@ class Listener:
         path : str, optional
             The notebook's path, the real one if it is known.
         remembered, named
-            See `Naming`.
+            See `NameClaim`.
         runtime_dir : Path, optional
             Jupyter's by default.
         transport : {"unix", "tcp"}, optional
@@ -205,7 +205,7 @@ class Listener:
             try:
                 async with owned_tasks() as tasks:
                     listener = cls(
-                        Naming(info, directory, remembered, named),
+                        NameClaim(info, directory, remembered, named),
                         serve,
                         sock,
                         tasks,
@@ -231,7 +231,7 @@ class Listener:
         return self.naming.info
 
     async def rename(self, chosen: str) -> None:
-        """See `Naming.rename`."""
+        """See `NameClaim.rename`."""
         await self.naming.rename(chosen)
 
     async def _keep_reachable(self) -> None:
@@ -271,7 +271,7 @@ class Listener:
                     # Shielded: if accepting is cancelled, uvloop does not tell the protocol of the
                     # connection's end. It takes one turn of the loop.
                     with registering_callbacks(), anyio.CancelScope(shield=True):
-                        await loop.connect_accepted_socket(lambda: _Door(self), connection)
+                        await loop.connect_accepted_socket(lambda: _Greeting(self), connection)
                 except OSError as exc:  # too many open files, or the client has gone again
                     log.warning("A connection could not be accepted: %s", exc)
                     await anyio.sleep(ACCEPT_PAUSE_SECONDS)
@@ -280,14 +280,14 @@ class Listener:
         remove(self.info, self._runtime_dir)
         for transport in list(self._open):
             protocol = transport.get_protocol()
-            if isinstance(protocol, _Door | LinkChannel):  # otherwise its socket is closed already
+            if isinstance(protocol, _Greeting | LinkChannel):  # otherwise its socket is closed already
                 protocol.close()
 
     def _descriptors(self) -> list[int]:
         sockets = [*self._sockets, *(transport.get_extra_info("socket") for transport in self._open)]
         return [number for sock in sockets if (number := sock.fileno()) >= 0]
 
-    # -- called by _Door ---------------------------------------------------------------------------
+    # -- called by _Greeting ---------------------------------------------------------------------
 
     def _admit(self, transport: asyncio.Transport) -> None:
         self._open.add(transport)
@@ -299,7 +299,7 @@ class Listener:
     def _opens(self, key: str | None) -> bool:
         return key is not None and hmac.compare_digest(key.encode(), self.info.key.encode())
 
-    def _welcome(self, transport: asyncio.Transport, rest: bytes, moved: bool) -> None:
+    def _accept(self, transport: asyncio.Transport, rest: bytes, moved: bool) -> None:
         # A response to a request of this kernel must never be taken for one to a request of the next kernel
         # in the same session, or of this kernel over another link, so request ids are never reused.
         channel = LinkChannel(id_prefix=f"{os.getpid()}-{secrets.token_hex(4)}-")
@@ -313,7 +313,7 @@ class Listener:
         try:
             await (hear_moves(channel, self.naming.move) if moved else self._serve(channel))
         except Exception:  # the top of a connection's task: its failure must not end the others
-            log.exception("A conversation on the link failed")
+            log.exception("A connection on the link failed")
         finally:
             channel.close()
             with anyio.CancelScope(shield=True):  # bounded by the channel's own flush time

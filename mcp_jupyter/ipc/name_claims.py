@@ -29,13 +29,13 @@ from .names import RESERVED_NAMES, RememberedNames, candidate_names, changed_nam
 
 __all__ = [
     "TELL_SECONDS",
-    "Naming",
+    "NameClaim",
     "hear_moves",
     "tell_moved",
 ]
 
 
-class Naming:
+class NameClaim:
     """One kernel's name and its connection file.
 
     Parameters

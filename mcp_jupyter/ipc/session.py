@@ -140,7 +140,7 @@ class Session:
             if self._initialized:
                 messages.append(Message.of(Notification(method)))
             for id_, listen in self._listens.items():
-                if _wishes(listen).get(wish) is True:
+                if _filter_of(listen).get(wish) is True:
                     meta = {"_meta": {SUBSCRIPTION_ID: id_}}
                     messages.append(Message.of(Notification(method, meta), related=id_))
         return messages
@@ -152,7 +152,7 @@ def cancelled_id(notification: Notification) -> RequestId | None:
     return id_ if is_request_id(id_) else None
 
 
-def _wishes(listen: Message) -> Mapping[str, Any]:
+def _filter_of(listen: Message) -> Mapping[str, Any]:
     assert isinstance(listen.frame, Request)
     wishes = listen.frame.params.get("notifications")
     return wishes if isinstance(wishes, dict) else {}

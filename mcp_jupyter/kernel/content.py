@@ -18,7 +18,7 @@ from IPython.core.interactiveshell import ExecutionResult
 
 from .._util.names import is_builtin, library_of
 from ..server.content import Content, ContentTable, FramePage, Row, default_rows, from_bundle, tables
-from ..server.content.conversion import HTML, RICH_TYPES, TEXT, most_telling
+from ..server.content.conversion import HTML, RICH_TYPES, TEXT, most_useful
 from ..server.content.images import picture
 from ..server.content.markup import readable_html
 from . import figures
@@ -124,9 +124,9 @@ def _rich(formatter: DisplayFormatter) -> Row:
             # Built-in types have no rich form, and asking every formatter would take longer than the rest.
             return None
         bundle, said = formatter.format(value, include=set(RICH_TYPES))
-        if HTML in bundle:  # `most_telling` compares it with the text
+        if HTML in bundle:  # `most_useful` compares it with the text
             bundle |= formatter.format(value, include={TEXT})[0]
-        found = most_telling(bundle)
+        found = most_useful(bundle)
         if found is None:
             return None
         mime, data = found

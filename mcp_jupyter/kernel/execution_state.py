@@ -107,9 +107,9 @@ class ExecutionState:
         """Schedule the "idle" that ends our "busy". The engine's thread, after a call's end."""
         if self._lingering is None and self._shown is not None and not self._holding:
             # On this loop: the main thread's does not run while a GUI's loop has that thread.
-            self._lingering = loop.call_later(LINGER_SECONDS, self._linger_over)
+            self._lingering = loop.call_later(LINGER_SECONDS, self._linger_ended)
 
-    def _linger_over(self) -> None:
+    def _linger_ended(self) -> None:
         self._lingering = None
         with self._lock:
             if self._shown is not None and not self._holding:

@@ -43,7 +43,7 @@ from . import figures
 from .calls import CURRENT, Activity, CellWatch, InterruptGate, KernelCall
 from .content import Displays
 from .execution_state import ExecutionState
-from .stdio_redirect import StandIns
+from .stdio_redirect import StdioRedirect
 
 __all__ = ["KernelRunner", "task_factory"]
 
@@ -99,7 +99,7 @@ class KernelRunner(CallRunner[KernelCall]):
         self._main_loop = main_loop
         self._cells = CellWatch(shell, self._after_cell)
         self._displays = Displays(shell.display_formatter)
-        self._standins = StandIns(shell, self._displays)
+        self._standins = StdioRedirect(shell, self._displays)
         self._gate = InterruptGate(idle=self._interrupt_awaited)
         self._state = ExecutionState(self._kernel)
         self._lookups: Workers[KernelCall] = Workers(

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Redirect a call's output to the call, and refuse its `input()` and `exit()`.
 
-`StandIns` replaces the kernel's streams, display hooks, input and exit. Each replacement checks whether the
-code that runs is a call's (`CURRENT`); for all other code it does what the original does. `close` puts back
-what `open` replaced.
+`StdioRedirect` replaces the kernel's streams, display hooks, input and exit. Each replacement checks whether
+the code that runs is a call's (`CURRENT`); for all other code it does what the original does. `close` puts
+back what `open` replaced.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from .calls import CURRENT
 from .content import Displays
 from .outputs import Display
 
-__all__ = ["StandIns"]
+__all__ = ["StdioRedirect"]
 
 
 class CallStream:
@@ -86,7 +86,7 @@ class CallStdin:
         return iter(self.readline, "")
 
 
-class StandIns:
+class StdioRedirect:
     """Puts the replacements in place and removes them. Main thread, except `hook_display`.
 
     Parameters

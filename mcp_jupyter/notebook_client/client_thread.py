@@ -24,7 +24,7 @@ from anyio.abc import TaskGroup
 
 from ..errors import ConnectionClosed
 
-__all__ = ["Background"]
+__all__ = ["ClientThread"]
 
 START_SECONDS: Final = 10.0
 """Seconds. A loop starts in milliseconds, and in seconds on a machine under load."""
@@ -51,7 +51,7 @@ class _Running:
     beginning: asyncio.Queue[Callable[[], None]]
 
 
-class Background:
+class ClientThread:
     """A daemon thread with an event loop, for tasks that outlive the cell that started them."""
 
     def __init__(self) -> None:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Turn the options of `%mcp_connect` into the `Wanted` connection; `Connections` makes it."""
+"""Turn the options of `%mcp_connect` into the `ConnectOptions` connection; `Connections` makes it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from ..client.pairs import split_headers, split_pairs
 from ..errors import ConfigError
-from .connections import Recording, Wanted, notebook_being_run
+from .connections import ConnectOptions, Recording, notebook_being_run
 from .display import Listing
 
 if TYPE_CHECKING:
@@ -20,20 +20,20 @@ if TYPE_CHECKING:
     from .._ipython.identity import Identity
     from ..client.config.servers_json import ServerEntry
 
-__all__ = ["found_card", "wanted_of"]
+__all__ = ["found_card", "options_of"]
 
 MAX_LISTED: Final = 50
 """Servers of a file that are listed; hosts' files have about a dozen."""
 
 
-def wanted_of(
+def options_of(
     alias: str,
     args: argparse.Namespace,
     target: Sequence[str],
     namespace: Mapping[str, Any],
     identity: Identity,
     cell: str | None = None,
-) -> Wanted:
+) -> ConnectOptions:
     """Return the connection that the line asks for.
 
     Parameters
@@ -67,7 +67,7 @@ def wanted_of(
             options["headers"] = split_headers(args.header)
         if args.env:
             options["env"] = split_pairs(args.env)
-    return Wanted(
+    return ConnectOptions(
         found,
         options,
         sign_in=_sign_in(alias, args, found) if args.oauth and recording.mode != "replay" else None,

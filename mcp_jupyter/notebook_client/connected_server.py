@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """A connected server as an object in the notebook's namespace: `weather.tools.forecast(city="Paris")`.
 
-Blocking calls, calls to await, and events for the view. `Keeper` holds the connection open, `blocking` waits
-in a cell, and `mcp_jupyter.widgets` draws the panel.
+Blocking calls, calls to await, and events for the view. `LiveConnection` holds the connection open,
+`blocking` waits in a cell, and `mcp_jupyter.widgets` draws the panel.
 
 Threads: blocking methods may be called from any thread but the background loop's; listeners are called on
 the kernel's main thread.
@@ -23,10 +23,10 @@ from .._util.text import safe_block, safe_line
 from ..client.client import Client
 from .blocking import wait, wait_opened
 from .calls import MAX_CALLS, Call, Report, Work
-from .client_thread import Background
+from .client_thread import ClientThread
 from .exports import tool_schemas
 from .functions import Tools
-from .live_connection import Keeper, LogBook, MakeClient
+from .live_connection import ConnectionLog, LiveConnection, MakeClient
 from .questions import Notice, Questions
 from .results import CallResult, PromptResult, ReadResult, ToolError
 from .tracebacks import ConnectionClosed, DefinitionChanged, RequestTimeout
@@ -71,7 +71,7 @@ class ConnectedServer:
         Its name in the notebook.
     make_client : callable
         See `MakeClient`.
-    background : Background
+    background : ClientThread
         The thread that the connection runs on.
     post : callable or None
         See `PostToMain`; None where nothing can run between cells.
@@ -79,9 +79,9 @@ class ConnectedServer:
         Draws the panel, and the questions that arrive while no cell waits. Without it there is no panel, and
         such a question is cancelled at once.
     sampling : function, optional
-        See `Keeper`.
+        See `LiveConnection`.
     roots : sequence of Path
-        See `Keeper`.
+        See `LiveConnection`.
 
     Attributes
     ----------
@@ -90,7 +90,7 @@ class ConnectedServer:
         the server.
     aio : Aio
         The same for async code: ``await weather.aio.tools.forecast(city="Paris")``.
-    log : LogBook
+    log : ConnectionLog
     questions : Questions
     drift : sequence of str
         While recording: how the tools differ from those recorded before.
@@ -100,7 +100,7 @@ class ConnectedServer:
         self,
         alias: str,
         make_client: MakeClient,
-        background: Background,
+        background: ClientThread,
         post: PostToMain | None,
         *,
         view: View | None = None,
@@ -108,14 +108,14 @@ class ConnectedServer:
         roots: tuple[Path, ...] = (),
     ) -> None:
         self.alias = alias
-        self.log = LogBook()
+        self.log = ConnectionLog()
         self.questions = Questions(alias, lambda: self._changed("questions"), self.log.add)
         self._background = background
         self._post = post
         self._view = view
         if post is not None and view is not None:
             self.questions.add_taker(partial(_take, post, view))
-        self._keeper = Keeper(
+        self._connection = LiveConnection(
             make_client, self.questions, self.log, self._changed, sampling=sampling, roots=roots
         )
         self._life: Future[None] | None = None
@@ -148,7 +148,7 @@ class ConnectedServer:
         """
         __tracebackhide__ = True
         opened: Future[None] = Future()
-        self._life = self._background.spawn(self._keeper.live, opened, name=f"mcp {self.alias}")
+        self._life = self._background.spawn(self._connection.live, opened, name=f"mcp {self.alias}")
         try:
             wait_opened(opened, self.questions, timeout, self.alias)
         except BaseException:
@@ -160,7 +160,7 @@ class ConnectedServer:
         life, self._life = self._life, None
         if life is None:
             return
-        self._background.post(self._keeper.close)
+        self._background.post(self._connection.close)
         try:
             life.result(CLOSE_SECONDS)
         except TimeoutError:
@@ -169,15 +169,15 @@ class ConnectedServer:
     @property
     def is_open(self) -> bool:
         """Whether calls can be made."""
-        return self._keeper.state == "open"
+        return self._connection.state == "open"
 
     @property
     def state(self) -> str:
         """One of open, opening, closed, or failed with the reason."""
-        keeper = self._keeper
-        return (
-            keeper.state if keeper.state != "failed" else f"failed: {safe_block(keeper.reason).rstrip('.')}"
-        )
+        connection = self._connection
+        if connection.state != "failed":
+            return connection.state
+        return f"failed: {safe_block(connection.reason).rstrip('.')}"
 
     @property
     def summary(self) -> str:
@@ -191,22 +191,22 @@ class ConnectedServer:
     @property
     def definitions(self) -> Mapping[str, types.Tool]:
         """Its tools by name, as last listed."""
-        return self._keeper.lists.tools
+        return self._connection.lists.tools
 
     @property
     def resources(self) -> list[types.Resource]:
         """Its resources, as last listed."""
-        return list(self._keeper.lists.resources)
+        return list(self._connection.lists.resources)
 
     @property
     def templates(self) -> list[types.ResourceTemplate]:
         """Its resource templates, as last listed."""
-        return list(self._keeper.lists.templates)
+        return list(self._connection.lists.templates)
 
     @property
     def prompts(self) -> list[types.Prompt]:
         """Its prompts, as last listed."""
-        return list(self._keeper.lists.prompts)
+        return list(self._connection.lists.prompts)
 
     @property
     def changed(self) -> Mapping[str, Sequence[str]]:
@@ -214,12 +214,12 @@ class ConnectedServer:
 
         Calls of these tools are refused until `accept_changes`.
         """
-        return self._keeper.changed
+        return self._connection.changed
 
     def accept_changes(self, *names: str) -> None:
         """Accept the present definitions of these tools; without names, of all changed tools."""
         wanted = names or tuple(self.changed)
-        self._background.spawn(self._keeper.accept_changes, wanted, name="accept").result(CLOSE_SECONDS)
+        self._background.spawn(self._connection.accept_changes, wanted, name="accept").result(CLOSE_SECONDS)
 
     def tool_schemas(self, style: Literal["anthropic", "openai"]) -> list[dict[str, Any]]:
         """Return the tools in the form that a model's API takes."""
@@ -343,7 +343,7 @@ class ConnectedServer:
 
     def _bound(self, name: str, work: Callable[[Client, Report], Any]) -> Work:
         async def bound(report: Report) -> Any:
-            client = self._keeper.client
+            client = self._connection.client
             if client is None:
                 raise ConnectionClosed(
                     f"{self.alias} is not connected ({self.state}); run its %mcp_connect again."

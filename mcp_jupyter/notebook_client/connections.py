@@ -25,14 +25,14 @@ if TYPE_CHECKING:
 
     from ..client.cassettes import Cassette, Mode, Track
     from ..client.config.targets import Target
-    from .client_thread import Background
+    from .client_thread import ClientThread
     from .connected_server import ConnectedServer, PostToMain, View
 
 __all__ = [
     "HOW_TO_RECORD",
+    "ConnectOptions",
     "Connections",
     "Recording",
-    "Wanted",
     "notebook_being_run",
 ]
 
@@ -75,7 +75,7 @@ class Recording:
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class ConnectOptions:
     """The connection that the user asked for.
 
     Attributes
@@ -87,7 +87,7 @@ class Wanted:
     sign_in : callable, optional
         Returns the `httpx2.Auth` of a user who signs in; takes a function that displays an object.
     sampling : function, optional
-        See `Keeper`.
+        See `LiveConnection`.
     roots : sequence of Path
     recording : Recording
     """
@@ -114,7 +114,7 @@ class Connections:
     def __init__(self, post: PostToMain | None, view: View | None = None) -> None:
         self._post = post
         self._view = view
-        self._background: Background | None = None
+        self._background: ClientThread | None = None
         self._servers: dict[str, ConnectedServer] = {}
         self._targets: dict[str, Target | None] = {}
         self._cassettes: dict[tuple[Path, str, tuple[str, ...], tuple[str, ...]], Cassette] = {}
@@ -136,7 +136,7 @@ class Connections:
         """The servers by name."""
         return dict(self._servers)
 
-    def connect(self, alias: str, wanted: Wanted) -> ConnectedServer:
+    def connect(self, alias: str, wanted: ConnectOptions) -> ConnectedServer:
         """Connect a server under a name, then disconnect the server that had the name before.
 
         Raises
@@ -147,13 +147,13 @@ class Connections:
             The server cannot be reached.
         """
         from ..client.client import Client
-        from .client_thread import Background
+        from .client_thread import ClientThread
         from .connected_server import ConnectedServer
 
         if self._is_taken(alias, wanted.target):
             self.disconnect(alias)
         if self._background is None:
-            self._background = Background()
+            self._background = ClientThread()
         mode = wanted.recording.mode
         tracks: list[Track] = []
 

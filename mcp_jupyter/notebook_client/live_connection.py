@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Hold one server's connection open on the background loop and keep its lists up to date.
 
-`Keeper` opens and closes the `Client`, and answers what needs no question to the user (roots, a sampling
-function).
+`LiveConnection` opens and closes the `Client`, and answers what needs no question to the user (roots, a
+sampling function).
 
 Threads: everything here is for the background loop's thread, except that other threads may read the values
 (`lists`, `state`, `reason`): these are immutable and replaced as a whole.
@@ -33,9 +33,9 @@ from ..errors import ConnectionClosed, McpError, RequestTimeout
 from .questions import Questions
 
 __all__ = [
-    "Keeper",
+    "ConnectionLog",
     "Lists",
-    "LogBook",
+    "LiveConnection",
     "LogLine",
     "MakeClient",
     "State",
@@ -78,7 +78,7 @@ class Lists:
     prompts: tuple[types.Prompt, ...] = ()
 
 
-class Keeper:
+class LiveConnection:
     """Holds one connection.
 
     Parameters
@@ -87,7 +87,7 @@ class Keeper:
         See `MakeClient`.
     questions : Questions
         Where the server's questions go.
-    log : LogBook
+    log : ConnectionLog
         Where its messages go.
     changed : callable
         Called on the loop's thread with "lists", "state" or "log" when that changed.
@@ -114,7 +114,7 @@ class Keeper:
         self,
         make_client: MakeClient,
         questions: Questions,
-        log: LogBook,
+        log: ConnectionLog,
         changed: Callable[[str], None],
         *,
         sampling: Callable[..., Any] | None = None,
@@ -343,7 +343,7 @@ class LogLine:
     text: str
 
 
-class LogBook:
+class ConnectionLog:
     """The last `MAX_LINES` lines of one connection."""
 
     def __init__(self) -> None:

@@ -217,7 +217,7 @@ class CallingMagics(Magics):
         args = parse_words(self.mcp_connect, ours)
         if args is None:
             return
-        from .connect_options import found_card, wanted_of
+        from .connect_options import found_card, options_of
         from .functions import card_of
 
         if args.alias is None and (args.host or args.config):
@@ -229,7 +229,7 @@ class CallingMagics(Magics):
             identity = identify(self.shell.user_ns)
             args.redact = [*self.redact, *(args.redact or ())]
             args.no_redact = [*self.no_redact, *(args.no_redact or ())]
-            wanted = wanted_of(alias, args, target, self.shell.user_ns, identity, cell_id(self.shell))
+            wanted = options_of(alias, args, target, self.shell.user_ns, identity, cell_id(self.shell))
             server = self.connections.connect(alias, wanted)
         self.shell.push({alias: server}, interactive=True)
         for line in server.drift:

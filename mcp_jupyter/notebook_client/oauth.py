@@ -42,7 +42,7 @@ from ..errors import AuthorizationFailed, ConfigError, LinkError
 from ..ipc.files import default_runtime_dir
 from ..ipc.rendezvous import CALLBACK_PATH, announced, collect, expect, forget, is_callback_url
 
-__all__ = ["CellSignIn", "InPlace", "SignInCard", "storage_of"]
+__all__ = ["CellSignIn", "SignInCard", "UpdatableDisplay", "storage_of"]
 
 T = TypeVar("T")
 
@@ -98,7 +98,7 @@ class SignInCard:
 
 
 @dataclass(frozen=True, slots=True)
-class InPlace:
+class UpdatableDisplay:
     """An object that `display` shows in place of what the same sign-in showed before.
 
     Attributes
@@ -241,7 +241,9 @@ class _CellOAuth(OAuth):
         if self._state:
             forget(self._state, self._runtime_dir)
         if self._host:
-            self._display(InPlace(Card(outcome.format(self._host)), self._display_id, is_first=False))
+            self._display(
+                UpdatableDisplay(Card(outcome.format(self._host)), self._display_id, is_first=False)
+            )
         self._state = self._host = ""
 
     async def _ask(self, url: str) -> None:
@@ -251,7 +253,7 @@ class _CellOAuth(OAuth):
             self._state = parse_qs(urlsplit(url).query)["state"][-1]  # the last one is ours
             await self._at_link(lambda: expect(self._state, SIGN_IN_SECONDS, self._runtime_dir))
         self._host, self._display_id = card.host, secrets.token_hex(16)
-        self._display(InPlace(card, self._display_id, is_first=True))
+        self._display(UpdatableDisplay(card, self._display_id, is_first=True))
 
     async def _answer(self) -> AuthorizationResponse:
         """Return the answer that the browser brought to the Jupyter Server; `OAuth` bounds the wait."""

@@ -43,12 +43,12 @@ def short_traceback(error: BaseException, lines: list[str]) -> list[str]:
     lines : list of str
         The message; the first line is the heading.
     """
-    frames = [each for each in traceback.extract_tb(error.__traceback__) if _is_the_persons(each.filename)]
+    frames = [each for each in traceback.extract_tb(error.__traceback__) if _is_users_file(each.filename)]
     code = [f"  {_place(each)}{shorten((each.line or '').strip())}" for each in frames[-MAX_FRAMES:]]
     return [lines[0], *code, *lines[1:]]
 
 
-def _is_the_persons(filename: str) -> bool:
+def _is_users_file(filename: str) -> bool:
     name = filename.replace("\\", "/")
     return not filename.startswith(_OURS) and not any(part in name for part in _INFRASTRUCTURE)
 

@@ -217,7 +217,7 @@ class RequestSession:
     @property
     def client_params(self) -> types.InitializeRequestParams | None:
         """The params of the client's `initialize`; None in the modern era."""
-        return self._request.conversation.client_params
+        return self._request.server_session.client_params
 
     async def send_log_message(
         self, level: types.LoggingLevel, data: Any, logger: str | None = None, related_request_id: Any = None
@@ -238,19 +238,19 @@ class RequestSession:
 
     async def send_resource_updated(self, uri: Any) -> None:
         """Tell all clients that subscribed to `uri` that its value changed."""
-        await self._tell(self._request.conversation.server.resource_updated, str(uri))
+        await self._tell(self._request.server_session.server.resource_updated, str(uri))
 
     async def send_tool_list_changed(self) -> None:
         """Tell all clients that the tools changed."""
-        await self._tell(self._request.conversation.server.changed, "tools")
+        await self._tell(self._request.server_session.server.changed, "tools")
 
     async def send_resource_list_changed(self) -> None:
         """Tell all clients that the resources changed."""
-        await self._tell(self._request.conversation.server.changed, "resources")
+        await self._tell(self._request.server_session.server.changed, "resources")
 
     async def send_prompt_list_changed(self) -> None:
         """Tell all clients that the prompts changed."""
-        await self._tell(self._request.conversation.server.changed, "prompts")
+        await self._tell(self._request.server_session.server.changed, "prompts")
 
     async def send_elicit_complete(self, elicitation_id: str) -> None:
         """Tell the client that the user is done at a URL (2025-11-25)."""
@@ -342,7 +342,7 @@ async def ask(
         request.name,
         request.arguments,
         host_title(request.client_info),
-        has_notebook=request.conversation.server.ask_user is not None,
+        has_notebook=request.server_session.server.ask_user is not None,
         client_is_asked=not problem,
     )
     client = None if problem else partial(_ask_client, request, question, key)
@@ -388,7 +388,7 @@ async def _ask_client(request: RequestContext, question: UserQuestion, key: str 
 
 
 def _way_to_user(request: RequestContext, question: UserQuestion) -> _Way | None:
-    ask_user = request.conversation.server.ask_user
+    ask_user = request.server_session.server.ask_user
     if ask_user is None or question.method == "roots/list":
         return None
 

@@ -401,12 +401,12 @@ def _best(word: str, places: Iterable[tuple[int, Sequence[str]]]) -> int:
     for weight, words in places:
         if word in words:
             best = max(best, 2 * weight)
-        elif len(word) > 2 and any(_akin(word, other) for other in words):
+        elif len(word) > 2 and any(_is_similar(word, other) for other in words):
             best = max(best, weight)
     return best
 
 
-def _akin(word: str, other: str) -> bool:
+def _is_similar(word: str, other: str) -> bool:
     return other.startswith(word) or (len(other) > 3 and word.startswith(other))
 
 

@@ -66,7 +66,7 @@ class RequestContext:
         When handling began (`time.monotonic`, seconds).
     era : Era
         The rules of the request's protocol version.
-    conversation : ServerSession
+    server_session : ServerSession
         The session that the request arrived on.
     lifespan_context : Any
         What the server's lifespan yielded.
@@ -87,9 +87,9 @@ class RequestContext:
         "arguments",
         "began",
         "call",
-        "conversation",
         "era",
         "lifespan_context",
+        "server_session",
         "suspended",
     )
 
@@ -97,7 +97,7 @@ class RequestContext:
         self,
         call: InboundRequest,
         era: Era,
-        conversation: ServerSession,
+        server_session: ServerSession,
         lifespan_context: Any,
         level: str | None,
     ) -> None:
@@ -105,7 +105,7 @@ class RequestContext:
         self.began = monotonic()
         self.arguments: Collection[str] = ()
         self.era = era
-        self.conversation = conversation
+        self.server_session = server_session
         self.suspended: SuspendedCall | None = None
         self.lifespan_context = lifespan_context
         self._threshold = LOG_LEVELS.index(level) if level in LOG_LEVELS else None
@@ -119,7 +119,7 @@ class RequestContext:
     def rebind(self, other: RequestContext) -> None:
         """Switch to another request: the next round of the same call."""
         self.call, self.began = other.call, other.began
-        self.conversation = other.conversation
+        self.server_session = other.server_session
         self._threshold = other._threshold
         self._own_progress = self._sent_progress = None  # the values of a new token may begin anew
         self._token = other._token
@@ -214,7 +214,7 @@ class RequestContext:
         if self.era.rounds:
             declared = self.call.meta.get(CLIENT_CAPABILITIES)
             return declared if isinstance(declared, dict) else {}
-        return self.conversation.client_capabilities
+        return self.server_session.client_capabilities
 
     @property
     def client_info(self) -> Mapping[str, Any]:
@@ -222,7 +222,7 @@ class RequestContext:
         if self.era.rounds:
             info = self.call.meta.get(CLIENT_INFO)
             return info if isinstance(info, dict) else {}
-        return self.conversation.client_info
+        return self.server_session.client_info
 
     @property
     def profile(self) -> HostProfile:

@@ -124,7 +124,7 @@ class ExecutorCall:
             with anyio.move_on_after(self._timeout) as scope:
                 await submitted.ended()
                 if box is not None:
-                    await box.silence()
+                    await box.drained()
         if scope.cancelled_caught and not submitted.done:
             raise ToolError(self._late(executor, submitted))
         if submitted.lost and not submitted.done:

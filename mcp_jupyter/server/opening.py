@@ -31,7 +31,7 @@ from ..types import (
 from .host_profiles import DEFAULT, HostProfile, profile_of
 from .models import InitializationOptions, parameters
 
-__all__ = ["NOTEBOOK_CAPABILITIES", "Introduced", "Opening", "discovered", "initialized"]
+__all__ = ["NOTEBOOK_CAPABILITIES", "Opening", "ServerDeclaration", "discovered", "initialized"]
 
 NOTEBOOK_CAPABILITIES: Final = ServerCapabilities(
     prompts=PromptsCapability(listChanged=True),
@@ -43,7 +43,7 @@ NOTEBOOK_CAPABILITIES: Final = ServerCapabilities(
 """The capabilities of every FastMCP server, and so of every notebook. A test compares the two."""
 
 
-class Introduced(Protocol):
+class ServerDeclaration(Protocol):
     """Interface to what a server declares: implemented by the server and by `InitializationOptions`."""
 
     @property
@@ -59,30 +59,32 @@ class Introduced(Protocol):
 
 
 def initialized(
-    era: Era, introduced: Introduced, profile: HostProfile, rights: Rights = EVERY_RIGHT
+    era: Era, declared: ServerDeclaration, profile: HostProfile, rights: Rights = EVERY_RIGHT
 ) -> dict[str, Any]:
     """Return the result of `initialize`."""
     return {
         "protocolVersion": era.version,
-        "capabilities": introduced.capabilities,
-        **_instructions(introduced, profile, rights),
-        "serverInfo": introduced.info,
+        "capabilities": declared.capabilities,
+        **_instructions(declared, profile, rights),
+        "serverInfo": declared.info,
     }
 
 
-def discovered(introduced: Introduced, profile: HostProfile, rights: Rights = EVERY_RIGHT) -> dict[str, Any]:
+def discovered(
+    declared: ServerDeclaration, profile: HostProfile, rights: Rights = EVERY_RIGHT
+) -> dict[str, Any]:
     """Return the result of `server/discover`; `Era.complete` adds `resultType` and `serverInfo`."""
-    capabilities = introduced.capabilities
+    capabilities = declared.capabilities
     extensions = {TASKS_EXTENSION: {}, **(capabilities.extensions or {})}
     return {
         "supportedVersions": list(MODERN_VERSIONS),
         "capabilities": capabilities.model_copy(update={"extensions": extensions}),
-        **_instructions(introduced, profile, rights),
+        **_instructions(declared, profile, rights),
     }
 
 
-def _instructions(introduced: Introduced, profile: HostProfile, rights: Rights) -> dict[str, str]:
-    text = introduced.instructions_for(profile, rights)
+def _instructions(declared: ServerDeclaration, profile: HostProfile, rights: Rights) -> dict[str, str]:
+    text = declared.instructions_for(profile, rights)
     return {} if text is None else {"instructions": text}
 
 

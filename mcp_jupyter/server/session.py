@@ -28,7 +28,7 @@ from ..protocol.frames import Notification
 from ..protocol.methods import FORGET_SENDER, METHODS
 from .context import LOG_LEVELS, RequestContext, current_request
 from .models import InitializationOptions, parameters
-from .opening import Introduced, discovered, initialized
+from .opening import ServerDeclaration, discovered, initialized
 
 if TYPE_CHECKING:
     from .lowlevel.server import Server
@@ -117,7 +117,7 @@ class ServerSession:
         self, server: Server[Any], channel: Channel, options: InitializationOptions | None = None
     ) -> None:
         self.server = server
-        self._introduced: Introduced = options or server
+        self._declared: ServerDeclaration = options or server
         self.client_params: types.InitializeRequestParams | None = None
         self.client_info: Mapping[str, Any] = {}
         self.clients = SeenClients()
@@ -132,7 +132,7 @@ class ServerSession:
     @property
     def info(self) -> Mapping[str, Any]:
         """The `serverInfo` that this client sees; it changes when the server is renamed."""
-        return self._introduced.info
+        return self._declared.info
 
     async def serve(self) -> None:
         """Serve until the connection is closed."""
@@ -225,11 +225,11 @@ class ServerSession:
         self.client_capabilities = call.params["capabilities"]
         self._era = negotiate(params.protocolVersion)
         context = current_request.get()
-        return initialized(self._era, self._introduced, context.profile, context.rights)
+        return initialized(self._era, self._declared, context.profile, context.rights)
 
     async def _discover(self, call: InboundRequest) -> dict[str, Any]:
         context = current_request.get()
-        said = discovered(self._introduced, context.profile, context.rights)
+        said = discovered(self._declared, context.profile, context.rights)
         return {**said, "_meta": self.server.status()} if self.server.status else said
 
     async def _ping(self, call: InboundRequest) -> dict[str, Any]:
@@ -262,7 +262,7 @@ class ServerSession:
         wanted = call.params.get("notifications")
         if not isinstance(wanted, dict):
             raise McpError(INVALID_PARAMS, "params.notifications must be an object.")
-        listener = Listener(call, wanted, _promised(self._introduced.capabilities))
+        listener = Listener(call, wanted, _promised(self._declared.capabilities))
         async with self._subscribed_to(listener):
             listener.tell("notifications/subscriptions/acknowledged", {"notifications": listener.honoured})
             self._listeners.add(listener)

@@ -32,9 +32,9 @@ __all__ = [
     "MAX_SAID_BYTES",
     "REACH_SECONDS",
     "Mailbox",
-    "Mouthpiece",
     "RemoteCall",
     "RemoteContext",
+    "ReportReceiver",
     "Sent",
     "mailbox",
     "pack",
@@ -333,7 +333,7 @@ KEY_BYTES: Final = 32
 """256 bits cannot be guessed while a call lasts."""
 
 
-class Mouthpiece(Protocol):
+class ReportReceiver(Protocol):
     """The part of a `Context` that a worker can use: the mailbox calls it for each message."""
 
     def log(self, level: str, message: Any, *, logger_name: str | None = None) -> object: ...
@@ -344,7 +344,7 @@ class Mouthpiece(Protocol):
 
 
 @asynccontextmanager
-async def mailbox(context: Mouthpiece) -> AsyncIterator[Mailbox]:
+async def mailbox(context: ReportReceiver) -> AsyncIterator[Mailbox]:
     """Receive the messages of a call until the block ends.
 
     The block should not raise an `Exception`: it would come out in an exception group.
@@ -353,7 +353,7 @@ async def mailbox(context: Mouthpiece) -> AsyncIterator[Mailbox]:
         listener, address = await _listen(Path(directory) / "s")
         box = Mailbox(context, address)
         async with listener, anyio.create_task_group() as tasks:
-            tasks.start_soon(listener.serve, box.hear)
+            tasks.start_soon(listener.serve, box.receive)
             yield box
             tasks.cancel_scope.cancel()
 
@@ -370,7 +370,7 @@ class Mailbox:
 
     Parameters
     ----------
-    context : Mouthpiece
+    context : ReportReceiver
         Sends the messages on to the caller.
     address : str or (str, int)
         Where the workers connect.
@@ -381,14 +381,14 @@ class Mailbox:
         The context for the workers, to be pickled.
     """
 
-    def __init__(self, context: Mouthpiece, address: str | tuple[str, int]) -> None:
+    def __init__(self, context: ReportReceiver, address: str | tuple[str, int]) -> None:
         self._key = secrets.token_hex(KEY_BYTES)
         self.stand_in = RemoteContext(address, self._key, platform.node())
         self._context = context
         self._speakers = 0
         self._hung_up = anyio.Event()
 
-    async def silence(self) -> None:
+    async def drained(self) -> None:
         """Wait until all workers have disconnected, at most `DRAIN_SECONDS`.
 
         No message is missed: a worker gets `ACCEPTED`, and is counted, before it sends its first.
@@ -398,7 +398,7 @@ class Mailbox:
                 self._hung_up = anyio.Event()
                 await self._hung_up.wait()
 
-    async def hear(self, stream: SocketStream) -> None:
+    async def receive(self, stream: SocketStream) -> None:
         """Receive the messages of one worker until it disconnects."""
         lines = BufferedByteReceiveStream(stream)
         async with stream:

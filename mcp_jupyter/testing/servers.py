@@ -15,7 +15,7 @@ from .._util.text import safe_block
 from ..client.cassettes import Track
 from ..client.client import Client
 from ..client.config.targets import Target
-from ..notebook_client.client_thread import Background
+from ..notebook_client.client_thread import ClientThread
 from ..notebook_client.connected_server import ConnectedServer
 
 __all__ = ["OPEN_SECONDS", "Servers"]
@@ -35,7 +35,7 @@ class Servers:
     """The servers of one test. Call it on the test's thread."""
 
     def __init__(self) -> None:
-        self._background = Background()
+        self._background = ClientThread()
         self._servers: list[ConnectedServer] = []
 
     def connect(

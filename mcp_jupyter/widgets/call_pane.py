@@ -19,7 +19,7 @@ from .forms import SchemaForm
 from .forms.schema import option_text
 from .history import Asked, History, Item
 from .html import WIDE, button, close_all, failure, heading, labelled, muted, row, said, show, text
-from .running_call import Underway, outcome_of
+from .running_call import RunningRequest, outcome_of
 
 __all__ = [
     "Pane",
@@ -70,7 +70,7 @@ class Pane:
         )
         self._accept.layout.align_self = "flex-start"
         self._form_box = widgets.VBox(layout=WIDE)
-        self._underway = Underway(verb, self._start, self._ended, whose=self._whose)
+        self._underway = RunningRequest(verb, self._start, self._ended, whose=self._whose)
         self._history = History(self._again)
         self._detail = widgets.VBox(
             [

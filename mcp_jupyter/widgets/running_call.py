@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """A running request in a pane: its start button, progress, cancel button and result.
 
-`Underway` draws a `Call`, and `LogPane` the connection's log. Main thread only.
+`RunningRequest` draws a `Call`, and `LogPane` the connection's log. Main thread only.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ import ipywidgets as widgets
 from .._util.text import MAX_MESSAGE_CHARS, MAX_PAGE_CHARS, safe_block, safe_line, shorten
 from ..errors import McpJupyterError
 from ..notebook_client.calls import Call, CallCancelled, Progress
-from ..notebook_client.live_connection import LogBook, LogLine
+from ..notebook_client.live_connection import ConnectionLog, LogLine
 from .forms import FormError
 from .html import WIDE, button, close_all, failure, muted, row, show, status, text
 
 __all__ = [
     "LogPane",
-    "Underway",
+    "RunningRequest",
     "outcome_of",
 ]
 
@@ -43,7 +43,7 @@ _RESULT: Final = {
 _BAR: Final = "width:160px;height:8px;vertical-align:middle;accent-color:var(--jp-brand-color1,#1976d2)"
 
 
-class Underway:
+class RunningRequest:
     """A request that the user starts, one at a time.
 
     Parameters
@@ -240,7 +240,7 @@ def _running_html(call: Call, whose: str) -> str:
 # The log of a connection, newest line first. Main thread only.
 
 MAX_SHOWN: Final = 200
-"""Lines that are shown; `LogBook` keeps more."""
+"""Lines that are shown; `ConnectionLog` keeps more."""
 
 DRAW_SECONDS: Final = 0.5
 """Seconds between two updates at least: a server that floods the log must not flood the page."""
@@ -262,14 +262,14 @@ _KIND: Final = "color:var(--jp-ui-font-color2,#616161)"
 
 
 class LogPane:
-    """Shows a `LogBook` while its tab is open.
+    """Shows a `ConnectionLog` while its tab is open.
 
     Attributes
     ----------
     widget : ipywidgets.VBox
     """
 
-    def __init__(self, book: LogBook) -> None:
+    def __init__(self, book: ConnectionLog) -> None:
         self._book = book
         self._is_seen = False
         self._drawn: Sequence[LogLine] | None = None

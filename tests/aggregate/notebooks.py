@@ -116,7 +116,7 @@ class Notebooks:
 
 
 class Host:
-    """A client's end of a conversation: asks, hears, answers questions."""
+    """A client's end of a connection: asks, hears, answers questions."""
 
     def __init__(self, channel: Any) -> None:
         self.connection = Connection(channel, self)

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mcp_jupyter._util.names import MAX_NAME_CHARS
-from mcp_jupyter.aggregate.names import NameTable, hub_uri, labels, split_uri
+from mcp_jupyter.aggregate.names import NameTable, aggregate_uri, labels, split_uri
 
 LABELS = st.text("ab_.-", min_size=1, max_size=64)
 NAMES = st.text("ab_./ é", min_size=1, max_size=128)
@@ -39,7 +39,7 @@ def test_a_notebook_without_ascii_letters_has_a_name_of_its_own_in_the_aggregate
     assert re.fullmatch("ete_[0-9a-f]{6}_total", names["été"])
     assert {table.inside(name) for name in names.values()} == {(label, "total") for label in names}
     assert table.inside(names["分析"].replace("total", "new")) == ("分析", "new")
-    assert hub_uri("売上", "data://x") == "hub://%E5%A3%B2%E4%B8%8A/data://x"
+    assert aggregate_uri("売上", "data://x") == "hub://%E5%A3%B2%E4%B8%8A/data://x"
     assert split_uri("hub://%E5%A3%B2%E4%B8%8A/data://x") == ("売上", "data://x")
 
 
@@ -76,6 +76,6 @@ def test_two_notebooks_that_claim_one_name_are_told_apart() -> None:
 
 def test_uris_are_prefixed_and_lead_back() -> None:
     for uri in ("notebook://variables/sales", "file:///a b", "https://x.org/?q=hub://a/b#c", "data://{n}"):
-        assert split_uri(hub_uri("sales", uri)) == ("sales", uri)
+        assert split_uri(aggregate_uri("sales", uri)) == ("sales", uri)
     for foreign in ("notebook://variables/sales", "hub://sales", "hub://sales/", "hub:///x"):
         assert split_uri(foreign) is None

@@ -70,10 +70,10 @@ class Served:
 
 
 @asynccontextmanager
-async def conversation(
+async def connected(
     server: Server, *, opening: str | None = "initialize", **options: Any
 ) -> AsyncIterator[tuple[ClientSession, Connection]]:
-    """A session, opened, and the server's end of its conversation."""
+    """A session, opened, and the server's end of its connection."""
     theirs, ours = memory_pair()
     connection = Connection(theirs, server)
     async with nothing_left(), anyio.create_task_group() as tasks:

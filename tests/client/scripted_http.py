@@ -140,7 +140,7 @@ async def read(buffered: BufferedByteReceiveStream, stream: SocketStream) -> Exc
 
 
 async def opening(exchange: Exchange) -> bool:
-    """Answer what every conversation begins and ends with; whether it was that."""
+    """Answer what every session begins and ends with; whether it was that."""
     match exchange.message.get("method", exchange.method):
         case "initialize":
             await exchange.result(INITIALIZED, Mcp_Session_Id="session-1234")

@@ -14,7 +14,7 @@ from mcp_jupyter.engine.channel import memory_pair
 from mcp_jupyter.engine.connection import InboundRequest
 from mcp_jupyter.errors import McpError
 
-from .memory_server import Server, conversation
+from .memory_server import Server, connected
 
 pytestmark = pytest.mark.anyio
 
@@ -32,7 +32,7 @@ async def test_capabilities_say_what_there_are_callbacks_for() -> None:
 
     server = Server()
     options = ("sampling_callback", "elicitation_callback", "list_roots_callback")
-    async with conversation(server, **dict.fromkeys(options, callback)):
+    async with connected(server, **dict.fromkeys(options, callback)):
         pass
     assert server.asked[0][1]["capabilities"] == {
         "sampling": {},
@@ -42,7 +42,7 @@ async def test_capabilities_say_what_there_are_callbacks_for() -> None:
 
 
 async def test_ping_is_answered_and_what_has_no_callback_is_refused() -> None:
-    async with conversation(Server()) as (_, connection):
+    async with connected(Server()) as (_, connection):
         assert await connection.request("ping", {}) == {}
         for method in ("sampling/createMessage", "elicitation/create", "roots/list", "no/such"):
             with pytest.raises(McpError) as caught:
@@ -64,7 +64,7 @@ async def test_callbacks_take_the_params_alone_or_a_context_before_them() -> Non
     async def roots(context: Any) -> types.ListRootsResult:
         return types.ListRootsResult(roots=[types.Root(uri="file:///" + context.meta["trace"])])
 
-    async with conversation(
+    async with connected(
         Server(), sampling_callback=sample, elicitation_callback=elicit, list_roots_callback=roots
     ) as (_, connection):
         answer = await connection.request("sampling/createMessage", question("x"))
@@ -83,7 +83,7 @@ async def test_a_callback_may_refuse_fail_or_be_asked_badly_without_harm() -> No
             return types.ErrorData(code=-1, message="the person said no")
         raise SystemExit(1)
 
-    async with conversation(Server(), sampling_callback=sample) as (session, connection):
+    async with connected(Server(), sampling_callback=sample) as (session, connection):
         for params, code in ((question("refuse"), -1), (question("die"), -32603), ({"messages": 1}, -32602)):
             with pytest.raises(McpError) as caught:
                 await connection.request("sampling/createMessage", params)
@@ -100,13 +100,13 @@ async def test_tools_for_a_model_are_taken_only_where_that_was_declared(asked: d
         return types.CreateMessageResult(role="assistant", content=types.TextContent(text="ok"), model="m")
 
     params = {**question("x"), **asked}
-    async with conversation(Server(), sampling_callback=sample) as (_, connection):
+    async with connected(Server(), sampling_callback=sample) as (_, connection):
         with pytest.raises(McpError, match="did not declare that its model takes tools") as caught:
             await connection.request("sampling/createMessage", params)
     assert (caught.value.code, seen) == (types.INVALID_PARAMS, [])
     server = Server()
     able = types.SamplingCapability(tools=types.SamplingToolsCapability())
-    async with conversation(server, sampling_callback=sample, sampling_capabilities=able) as (_, connection):
+    async with connected(server, sampling_callback=sample, sampling_capabilities=able) as (_, connection):
         assert (await connection.request("sampling/createMessage", params))["model"] == "m"
     assert server.asked[0][1]["capabilities"] == {"sampling": {"tools": {}}}
 
@@ -132,7 +132,7 @@ async def test_notifications_are_handed_out_in_order_and_bad_ones_dropped() -> N
             heard.append(notification.params.uri)
             enough.set()
 
-    async with conversation(Server(), logging_callback=log, message_handler=handle) as (_, connection):
+    async with connected(Server(), logging_callback=log, message_handler=handle) as (_, connection):
         connection.notify("notifications/message", {"level": "no such", "data": 0})
         connection.notify("notifications/message", {"level": "info", "data": "fail"})
         connection.notify("notifications/unheard/of", {})
@@ -160,7 +160,7 @@ async def test_a_flood_of_log_messages_costs_its_oldest_members() -> None:
         if params.data == 9_999:
             last.set()
 
-    async with conversation(Server(), logging_callback=log) as (_, connection):
+    async with connected(Server(), logging_callback=log) as (_, connection):
         for number in range(10_000):
             connection.notify("notifications/message", {"level": "info", "data": number})
         release.set()
@@ -183,7 +183,7 @@ async def test_a_flood_of_progress_does_not_delay_the_answer_for_ever() -> None:
     async def progress(done: float, total: float | None, message: str | None) -> None:
         seen.append(done)
 
-    async with conversation(Server({"tools/call": flood})) as (session, _):
+    async with connected(Server({"tools/call": flood})) as (session, _):
         with anyio.fail_after(20):
             await session.call_tool("t", progress_callback=progress)
     assert seen[-1] == 19_999

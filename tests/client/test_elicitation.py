@@ -12,7 +12,7 @@ from mcp_jupyter import types
 from mcp_jupyter.client.callbacks import Elicitor, with_defaults
 from mcp_jupyter.errors import McpError
 
-from .memory_server import Server, conversation
+from .memory_server import Server, connected
 
 pytestmark = pytest.mark.anyio
 
@@ -56,7 +56,7 @@ async def test_an_accepted_form_is_completed_and_anything_else_carries_no_conten
     async def callback(params: types.ElicitRequestFormParams) -> Any:
         return {"action": next(replies), "content": {"note": "hello"}}
 
-    async with conversation(Server(), elicitation_callback=callback) as (_, connection):
+    async with connected(Server(), elicitation_callback=callback) as (_, connection):
         answer = await connection.request("elicitation/create", form(SCHEMA))
         assert answer["content"]["note"] == "hello"
         assert answer["content"]["age"] == 36
@@ -84,7 +84,7 @@ async def test_an_answer_that_does_not_fit_the_form_is_not_sent(reply: Any, word
     async def callback(params: Any) -> Any:
         return reply
 
-    async with conversation(Server(), elicitation_callback=callback) as (_, connection):
+    async with connected(Server(), elicitation_callback=callback) as (_, connection):
         with pytest.raises(McpError, match=words) as caught:
             await connection.request("elicitation/create", form(SCHEMA))
         assert caught.value.code == -32603
@@ -95,7 +95,7 @@ async def test_a_form_that_is_no_schema_is_shown_to_nobody(schema: dict[str, Any
     async def callback(params: Any) -> Any:
         raise AssertionError("nobody should be asked")
 
-    async with conversation(Server(), elicitation_callback=callback) as (_, connection):
+    async with connected(Server(), elicitation_callback=callback) as (_, connection):
         with pytest.raises(McpError, match="The form's schema cannot be used") as caught:
             await connection.request("elicitation/create", form(schema))
         assert caught.value.code == -32602
@@ -106,7 +106,7 @@ async def test_a_form_that_leads_elsewhere_is_not_followed() -> None:
         return {"action": "accept", "content": {"a": "x"}}
 
     schema = {"properties": {"a": {"$ref": "http://127.0.0.1:1/secret"}}}
-    async with conversation(Server(), elicitation_callback=callback) as (_, connection):
+    async with connected(Server(), elicitation_callback=callback) as (_, connection):
         with pytest.raises(McpError, match="A reference leads nowhere"):
             await connection.request("elicitation/create", form(schema))
 
@@ -119,12 +119,12 @@ async def test_a_url_is_only_shown_to_a_callback_that_takes_one() -> None:
         return {"action": "accept", "content": {"a": 1}}
 
     question = {"mode": "url", "message": "m", "url": "https://example.com", "elicitationId": "1"}
-    async with conversation(Server(), elicitation_callback=plain) as (_, connection):
+    async with connected(Server(), elicitation_callback=plain) as (_, connection):
         with pytest.raises(McpError, match="did not declare elicitation by URL") as caught:
             await connection.request("elicitation/create", question)
         assert caught.value.code == -32602
     server = Server()
-    async with conversation(server, elicitation_callback=able) as (_, connection):
+    async with connected(server, elicitation_callback=able) as (_, connection):
         assert await connection.request("elicitation/create", question) == {"action": "accept"}
     assert server.asked[0][1]["capabilities"] == {"elicitation": {"form": {}, "url": {}}}
 
@@ -153,7 +153,7 @@ async def test_the_end_of_an_elicitation_by_url_reaches_the_message_handler() ->
         heard.append(notification)
         told.set()
 
-    async with conversation(Server(), message_handler=handle) as (_, connection):
+    async with connected(Server(), message_handler=handle) as (_, connection):
         connection.notify("notifications/elicitation/complete", {"elicitationId": "7"})
         with anyio.fail_after(5):
             await told.wait()

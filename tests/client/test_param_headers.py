@@ -13,7 +13,7 @@ from mcp_jupyter.client.transport import MAX_TOOLS, ParamHeaders
 from mcp_jupyter.errors import McpError
 from mcp_jupyter.types import Tool
 
-from .memory_server import Server, conversation
+from .memory_server import Server, connected
 from .scripted_http import Exchange, scripted, session, then
 
 pytestmark = pytest.mark.anyio
@@ -124,7 +124,7 @@ async def test_a_value_that_no_header_can_carry_is_an_error_of_the_call() -> Non
 
 async def test_other_transports_and_versions_have_all_tools() -> None:
     listed = {"tools": [BAD], "resultType": "complete"}
-    async with conversation(Server({"tools/list": listed}), opening="discover") as (client, _):
+    async with connected(Server({"tools/list": listed}), opening="discover") as (client, _):
         assert len((await client.list_tools()).tools) == 1
     shop = Shop(BAD, tool("t", region=REGION))
     async with scripted(then(shop)) as server, session(server) as client:

@@ -12,7 +12,7 @@ import pytest
 
 from mcp_jupyter import types
 from mcp_jupyter.client import streamable_http
-from mcp_jupyter.client.streamable_http import Trail
+from mcp_jupyter.client.streamable_http import StreamPosition
 from mcp_jupyter.errors import McpError, RequestTimeout
 
 from .scripted_http import Exchange, opening, progress_of, result_of, scripted, session
@@ -275,7 +275,7 @@ async def test_an_answer_on_another_stream_ends_the_wait_for_the_first() -> None
 
 def test_the_waits_grow_and_end() -> None:
     waits = []
-    trail = Trail()
-    while (wait := trail.wait()) is not None:
+    position = StreamPosition()
+    while (wait := position.wait()) is not None:
         waits.append(wait)
     assert waits == [0.5, 1.0, 2.0, 4.0, 8.0]

@@ -15,7 +15,7 @@ from mcp_jupyter.client import requests as rounds
 from mcp_jupyter.engine.connection import InboundRequest
 from mcp_jupyter.errors import McpError, RequestTimeout
 
-from .memory_server import Server, conversation
+from .memory_server import Server, connected
 
 pytestmark = pytest.mark.anyio
 
@@ -78,7 +78,7 @@ ASK = {
 async def test_the_questions_are_answered_and_the_request_is_sent_again(method: str) -> None:
     questions = {"where": ELICIT, "roots": ROOTS, "model": SAMPLE}
     handler, calls = in_turn(asks(questions, '{"a": 1}\u00e9'), DONE)
-    async with conversation(Server({method: handler}), opening="discover", **CALLBACKS) as (session, _):
+    async with connected(Server({method: handler}), opening="discover", **CALLBACKS) as (session, _):
         result = await ASK[method](session)
     assert result.is_complete
     first, second = calls
@@ -95,7 +95,7 @@ async def test_the_questions_are_answered_and_the_request_is_sent_again(method: 
 
 async def test_state_and_answers_belong_to_one_round() -> None:
     handler, calls = in_turn(asks({"a": ROOTS}, "one"), asks({"b": ROOTS}), asks(None, "three"), DONE)
-    async with conversation(Server({"tools/call": handler}), opening="discover", **CALLBACKS) as (session, _):
+    async with connected(Server({"tools/call": handler}), opening="discover", **CALLBACKS) as (session, _):
         await session.call_tool("t")
         await session.call_tool("other")
     sent = [(call.params.get("requestState"), list(call.params.get("inputResponses", []))) for call in calls]
@@ -117,7 +117,7 @@ async def test_questions_are_answered_at_the_same_time_up_to_a_bound() -> None:
 
     handler, calls = in_turn(asks({str(number): ROOTS for number in range(20)}), DONE)
     server = Server({"tools/call": handler})
-    async with conversation(server, opening="discover", list_roots_callback=slow_roots) as (session, _):
+    async with connected(server, opening="discover", list_roots_callback=slow_roots) as (session, _):
         await session.call_tool("t")
     assert most == 8
     assert len(calls[1].params["inputResponses"]) == 20
@@ -136,7 +136,7 @@ async def test_progress_goes_on_over_all_rounds() -> None:
         seen.append(done)
 
     server = Server({"tools/call": handler})
-    async with conversation(server, opening="discover", **CALLBACKS) as (session, _):
+    async with connected(server, opening="discover", **CALLBACKS) as (session, _):
         await session.call_tool("t", progress_callback=progress)
     assert seen == [1, 2]
 
@@ -152,7 +152,7 @@ async def test_the_time_out_is_over_the_whole() -> None:
 
     handler, calls = in_turn(asks({"where": ELICIT}))
     server = Server({"tools/call": handler})
-    async with conversation(server, opening="discover", elicitation_callback=never) as (session, _):
+    async with connected(server, opening="discover", elicitation_callback=never) as (session, _):
         with pytest.raises(RequestTimeout, match=r"No answer to tools/call within 0\.05 s"):
             await session.call_tool("t", timeout=0.05)
         assert cancelled.is_set()
@@ -161,7 +161,7 @@ async def test_the_time_out_is_over_the_whole() -> None:
 
 async def test_a_server_that_never_has_enough_is_given_up() -> None:
     handler, calls = in_turn(asks({"where": ELICIT}, "again"))
-    async with conversation(Server({"tools/call": handler}), opening="discover", **CALLBACKS) as (session, _):
+    async with connected(Server({"tools/call": handler}), opening="discover", **CALLBACKS) as (session, _):
         with pytest.raises(McpError, match="by asking for input, more than 32 times"):
             await session.call_tool("t")
     assert len(calls) == rounds.MAX_ROUNDS + 1
@@ -186,7 +186,7 @@ async def test_a_server_that_never_has_enough_is_given_up() -> None:
 async def test_what_cannot_be_answered_is_a_clear_error(answer: Any, words: str) -> None:
     handler, calls = in_turn(answer)
     options = {"elicitation_callback": elicit, "list_roots_callback": roots}
-    async with conversation(Server({"tools/call": handler}), opening="discover", **options) as (session, _):
+    async with connected(Server({"tools/call": handler}), opening="discover", **options) as (session, _):
         with pytest.raises(McpError, match=words) as caught:
             await session.call_tool("t")
     assert "\x1b" not in str(caught.value)
@@ -195,7 +195,7 @@ async def test_what_cannot_be_answered_is_a_clear_error(answer: Any, words: str)
 
 async def test_only_three_methods_may_ask_back() -> None:
     server = Server({"tools/list": asks({"where": ELICIT})})
-    async with conversation(server, opening="discover", **CALLBACKS) as (session, _):
+    async with connected(server, opening="discover", **CALLBACKS) as (session, _):
         with pytest.raises(McpError, match="answered tools/list by asking for input, which no server may do"):
             await session.list_tools()
 
@@ -218,7 +218,7 @@ async def test_a_callback_that_refuses_or_fails_ends_the_call_and_the_other_ques
     dear = {**SAMPLE, "params": {**SAMPLE["params"], "maxTokens": 6}}
     handler, calls = in_turn(asks({"a": ROOTS, "b": SAMPLE}), asks({"a": ROOTS, "b": dear}))
     options = {"list_roots_callback": never, "sampling_callback": decide}
-    async with conversation(Server({"tools/call": handler}), opening="discover", **options) as (session, _):
+    async with connected(Server({"tools/call": handler}), opening="discover", **options) as (session, _):
         with pytest.raises(McpError, match="the person said no") as caught:
             await session.call_tool("t")
         assert caught.value.code == -1
@@ -237,6 +237,6 @@ async def test_a_callback_may_call_the_server_meanwhile() -> None:
     handler, calls = in_turn(asks({"where": ELICIT}), DONE)
     listed = {"tools": [{"name": "north", "inputSchema": {"type": "object"}}]}
     server = Server({"tools/call": handler, "tools/list": listed})
-    async with conversation(server, opening="discover", elicitation_callback=ask_back) as (session, _):
+    async with connected(server, opening="discover", elicitation_callback=ask_back) as (session, _):
         await session.call_tool("t")
     assert calls[1].params["inputResponses"]["where"]["content"] == {"region": "north"}

@@ -15,7 +15,7 @@ from mcp_jupyter.client.transport import SESSION_ENDED
 from mcp_jupyter.errors import McpError
 from mcp_jupyter.server.http.app import serve_http
 
-from .memory_server import Server, conversation
+from .memory_server import Server, connected
 from .our_server import our_server
 from .scripted_http import INITIALIZED, Exchange, opening, scripted, session, then
 
@@ -191,7 +191,7 @@ async def test_a_404_without_a_session_is_an_ordinary_refusal() -> None:
 
 async def test_a_modern_server_cannot_talk_a_client_into_a_legacy_session() -> None:
     server = Server({"tools/call": McpError(-32603, "over", dict(SESSION_ENDED))})
-    async with conversation(server, opening="discover") as (client, _):
+    async with connected(server, opening="discover") as (client, _):
         with pytest.raises(McpError, match="over"):
             await client.call_tool("t")
     assert [method for method, _ in server.asked] == ["server/discover", "tools/call"]

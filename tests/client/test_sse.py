@@ -212,7 +212,7 @@ async def test_many_clients_come_and_go(official_url: Callable[[str], str]) -> N
                 await client.initialize()
 
 
-async def test_an_answer_with_too_many_lists_ends_the_conversation() -> None:
+async def test_an_answer_with_too_many_lists_ends_the_connection() -> None:
     """(1.26)."""
     script = EventServer("/messages")
 

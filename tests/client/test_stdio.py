@@ -269,7 +269,7 @@ serve(call)
             assert await ask(client, name) == name
 
 
-async def test_a_line_without_end_ends_the_conversation() -> None:
+async def test_a_line_without_end_ends_the_connection() -> None:
     body = """
 def endless(m, _):
     while True:
@@ -284,7 +284,7 @@ serve(endless)
             await client.call_tool("t")
 
 
-async def test_an_answer_with_too_many_lists_ends_the_conversation() -> None:
+async def test_an_answer_with_too_many_lists_ends_the_connection() -> None:
     """A hostile server cannot freeze the kernel, nor leave the caller waiting (1.26)."""
     body = """
 def bomb(m, _):
@@ -307,7 +307,7 @@ async def test_a_long_message_in_one_line_arrives_both_ways() -> None:
     assert result.content == [types.TextContent(text=data)]
 
 
-async def test_endless_error_output_does_not_stop_the_conversation() -> None:
+async def test_endless_error_output_does_not_stop_the_connection() -> None:
     body = """
 import threading
 def shout():

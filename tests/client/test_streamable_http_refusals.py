@@ -192,7 +192,7 @@ async def test_an_answer_without_end_is_given_up(kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", ["application/json", "text/event-stream"])
-async def test_an_answer_with_too_many_lists_ends_the_conversation(kind: str) -> None:
+async def test_an_answer_with_too_many_lists_ends_the_connection(kind: str) -> None:
     """(1.26)."""
 
     async def answer(exchange: Exchange) -> None:

@@ -14,7 +14,7 @@ from mcp_jupyter.engine.connection import InboundRequest
 from mcp_jupyter.errors import ConnectionClosed, McpError, RequestTimeout
 from mcp_jupyter.protocol.eras import SUBSCRIPTION_ID
 
-from .memory_server import Server, conversation
+from .memory_server import Server, connected
 from .scripted_http import Exchange, scripted, session, then
 
 pytestmark = pytest.mark.anyio
@@ -51,7 +51,7 @@ async def test_a_subscription_is_asked_for_acknowledged_heard_and_ended() -> Non
         told.set()
 
     server = Listened({"toolsListChanged": True})
-    async with conversation(server, opening="discover", message_handler=handle) as (client, _):
+    async with connected(server, opening="discover", message_handler=handle) as (client, _):
         async with client.listen(tools=True, resources=True, uris=["note://1"]) as subscription:
             assert subscription.granted == types.SubscriptionFilter(toolsListChanged=True)
             (call,) = server.calls
@@ -72,7 +72,7 @@ async def test_a_subscription_is_asked_for_acknowledged_heard_and_ended() -> Non
 
 async def test_subscriptions_have_ids_of_their_own() -> None:
     server = Listened()
-    async with conversation(server, opening="discover") as (client, _):
+    async with connected(server, opening="discover") as (client, _):
         async with client.listen(tools=True) as first, client.listen(prompts=True) as second:
             assert first.granted.toolsListChanged
             assert second.granted.promptsListChanged
@@ -86,7 +86,7 @@ async def test_subscriptions_have_ids_of_their_own() -> None:
 async def test_a_server_may_end_a_subscription_in_good_order(way: str) -> None:
     server = Listened()
     async with (
-        conversation(server, opening="discover") as (client, connection),
+        connected(server, opening="discover") as (client, connection),
         client.listen(tools=True) as subscription,
     ):
         if way == "result":
@@ -101,7 +101,7 @@ async def test_a_server_may_end_a_subscription_in_good_order(way: str) -> None:
 async def test_the_end_of_the_server_ends_a_subscription_with_a_reason() -> None:
     server = Listened()
     async with (
-        conversation(server, opening="discover") as (client, connection),
+        connected(server, opening="discover") as (client, connection),
         client.listen(tools=True) as subscription,
     ):
         connection.close()
@@ -134,14 +134,14 @@ async def test_what_is_not_acknowledged_is_not_opened() -> None:
     )
     for answer, kind, words in cases:
         server = Server({"subscriptions/listen": answer})
-        async with conversation(server, opening="discover") as (client, _):
+        async with connected(server, opening="discover") as (client, _):
             with pytest.raises(kind, match=words):
                 async with client.listen(tools=True, timeout=0.05):
                     raise AssertionError("it must not be entered")
 
 
 async def test_a_legacy_session_has_none() -> None:
-    async with conversation(Server()) as (client, _):
+    async with connected(Server()) as (client, _):
         with pytest.raises(McpError, match="does not exist in version 2025-11-25"):
             async with client.listen(tools=True):
                 pass

@@ -260,7 +260,7 @@ async def drain_returns_when_the_other_side_reads_and_when_it_is_gone(connect: C
             await pair.left.drain()
 
 
-async def junk_is_a_fault_and_the_conversation_goes_on(connect: Connect) -> None:
+async def junk_is_a_fault_and_the_connection_goes_on(connect: Connect) -> None:
     async with connect() as pair:
         left, right = started(pair)
         assert pair.inject is not None
@@ -290,5 +290,5 @@ CONTRACT: tuple[Check, ...] = (
     drain_returns_when_the_other_side_reads_and_when_it_is_gone,
 )
 
-JUNK_CONTRACT: tuple[Check, ...] = (junk_is_a_fault_and_the_conversation_goes_on,)
+JUNK_CONTRACT: tuple[Check, ...] = (junk_is_a_fault_and_the_connection_goes_on,)
 """For channels over bytes: their `Pair` can inject."""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""One conversation: requests both ways, cancellation, progress, time-outs; what a handler cannot break."""
+"""One connection: requests both ways, cancellation, progress, time-outs; what a handler cannot break."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Echo:
 
 
 @asynccontextmanager
-async def conversation(server, client=None):
+async def connected(server, client=None):
     ours, theirs = memory_pair()
     left, right = Connection(ours, client or Echo()), Connection(theirs, server)
     async with anyio.create_task_group() as tasks:
@@ -55,7 +55,7 @@ async def conversation(server, client=None):
 
 
 async def test_a_request_gets_its_answer():
-    async with conversation(Echo()) as (client, _):
+    async with connected(Echo()) as (client, _):
         assert await client.request("echo", {"a": 1}) == {"a": 1}
 
 
@@ -65,7 +65,7 @@ async def test_requests_in_flight_together_get_their_own_answers():
             await anyio.lowlevel.checkpoint()
         return {"n": call.params["n"]}
 
-    async with conversation(Echo(later=later)) as (client, _):
+    async with connected(Echo(later=later)) as (client, _):
         got = []
 
         async def ask(n):
@@ -81,7 +81,7 @@ async def test_a_handler_may_ask_back_without_a_deadlock():
     async def ask(call):
         return await call.request("echo", {"asked": True})
 
-    async with conversation(Echo(ask=ask)) as (client, _):
+    async with connected(Echo(ask=ask)) as (client, _):
         assert await client.request("ask", {}) == {"asked": True}
 
 
@@ -96,11 +96,11 @@ async def test_a_handler_may_ask_back_without_a_deadlock():
     ],
     ids=lambda exc: type(exc).__name__,
 )
-async def test_whatever_a_handler_raises_is_one_answer_and_the_conversation_goes_on(raised):
+async def test_whatever_a_handler_raises_is_one_answer_and_the_connection_goes_on(raised):
     async def boom(call):
         raise raised
 
-    async with conversation(Echo(boom=boom)) as (client, _):
+    async with connected(Echo(boom=boom)) as (client, _):
         with pytest.raises(McpError) as caught:
             await client.request("boom", {})
         assert caught.value.code == INTERNAL_ERROR
@@ -113,7 +113,7 @@ async def test_a_result_that_has_no_json_form_costs_one_answer(result):
     async def bad(call):
         return result
 
-    async with conversation(Echo(bad=bad)) as (client, _):
+    async with connected(Echo(bad=bad)) as (client, _):
         with pytest.raises(McpError) as caught:
             await client.request("bad", {})
         assert caught.value.code == INTERNAL_ERROR
@@ -123,7 +123,7 @@ async def test_an_error_of_the_protocol_arrives_as_it_was_raised():
     async def refuse(call):
         raise McpError(-32602, "no", {"why": 1})
 
-    async with conversation(Echo(refuse=refuse)) as (client, _):
+    async with connected(Echo(refuse=refuse)) as (client, _):
         with pytest.raises(McpError) as caught:
             await client.request("refuse", {})
         assert (caught.value.code, caught.value.message, caught.value.data) == (-32602, "no", {"why": 1})
@@ -138,7 +138,7 @@ async def test_an_error_about_an_unknown_method_names_the_method():
     async def wordy(call):
         raise McpError(METHOD_NOT_FOUND, "What is wordy?")
 
-    async with conversation(Echo(terse=terse, wordy=wordy)) as (client, _):
+    async with connected(Echo(terse=terse, wordy=wordy)) as (client, _):
         with pytest.raises(McpError) as caught:
             await client.request("terse", {})
         assert str(caught.value) == "Method not found (method: terse)"
@@ -151,7 +151,7 @@ async def test_error_data_without_a_json_form_is_left_out():
     async def refuse(call):
         raise McpError(-32602, "no", object())
 
-    async with conversation(Echo(refuse=refuse)) as (client, _):
+    async with connected(Echo(refuse=refuse)) as (client, _):
         with pytest.raises(McpError, match="no"):
             await client.request("refuse", {})
 
@@ -166,7 +166,7 @@ async def test_a_request_out_of_time_is_cancelled_on_the_other_side():
         finally:
             ended.set()
 
-    async with conversation(Echo(slow=slow)) as (client, _):
+    async with connected(Echo(slow=slow)) as (client, _):
         with pytest.raises(RequestTimeout, match="No answer to slow within"):
             await client.request("slow", {}, timeout=0.05)
         await ended.wait()
@@ -181,7 +181,7 @@ async def test_a_cancelled_caller_cancels_the_work_and_no_answer_comes():
         finally:
             ended.set()
 
-    async with conversation(Echo(slow=slow)) as (client, _):
+    async with connected(Echo(slow=slow)) as (client, _):
         with anyio.move_on_after(0.05):
             await client.request("slow", {})
         await ended.wait()
@@ -221,7 +221,7 @@ async def test_progress_reaches_the_caller_in_order_and_in_its_own_task():
     async def on_progress(progress, total, message):
         seen.append((progress, total, message))
 
-    async with conversation(Echo(work=work)) as (client, _):
+    async with connected(Echo(work=work)) as (client, _):
         await client.request("work", {"_meta": {"kept": 1}}, on_progress=on_progress)
     assert seen == [(n, 99, None) for n in range(100)]
 
@@ -235,13 +235,13 @@ async def test_a_time_out_of_the_callers_own_stays_that(timeout):
     async def on_progress(progress, total, message):
         raise TimeoutError("of a database")
 
-    async with conversation(Echo(work=work)) as (client, _):
+    async with connected(Echo(work=work)) as (client, _):
         with pytest.raises(TimeoutError, match="of a database"):
             await client.request("work", {}, on_progress=on_progress, timeout=timeout)
 
 
 async def test_malformed_progress_and_cancellation_are_ignored():
-    async with conversation(Echo()) as (client, server):
+    async with connected(Echo()) as (client, server):
         for params in ({}, {"progressToken": []}, {"progressToken": 1, "progress": "x"}):
             server.notify("notifications/progress", params)
         for params in ({}, {"requestId": {}}, {"requestId": True}, {"requestId": 99}):
@@ -314,14 +314,14 @@ async def test_when_the_other_side_leaves_waiting_requests_fail_at_once():
         call.connection.close()
         await anyio.sleep_forever()
 
-    async with conversation(Echo(leave=leave)) as (client, _):
+    async with connected(Echo(leave=leave)) as (client, _):
         with pytest.raises(ConnectionClosed):
             await client.request("leave", {})
         with pytest.raises(ConnectionClosed):
             await client.request("echo", {})
 
 
-async def test_when_a_conversation_ends_its_handlers_have_ended():
+async def test_when_a_connection_ends_its_handlers_have_ended():
     ended = []
 
     async def hold(call):
@@ -330,7 +330,7 @@ async def test_when_a_conversation_ends_its_handlers_have_ended():
         finally:
             ended.append(call.id)
 
-    async with conversation(Echo(hold=hold)) as (client, _), anyio.create_task_group() as tasks:
+    async with connected(Echo(hold=hold)) as (client, _), anyio.create_task_group() as tasks:
         for _ in range(3):
             tasks.start_soon(ignore_close, client, "hold")
         await anyio.wait_all_tasks_blocked()
@@ -345,7 +345,7 @@ async def ignore_close(client, method):
 
 async def test_notifications_arrive_in_order():
     echo = Echo()
-    async with conversation(echo) as (client, _):
+    async with connected(echo) as (client, _):
         for n in range(20):
             client.notify("note", {"n": n})
         await client.request("echo", {})
@@ -386,7 +386,7 @@ async def test_what_a_request_says_after_its_answer_goes_nowhere():
         return {}
 
     ears = Echo()
-    async with conversation(Echo(work=work), ears) as (client, server):
+    async with connected(Echo(work=work), ears) as (client, server):
         await client.request("work", {})
         kept[0].notify("late", {})
         server.notify("other", {})
@@ -396,7 +396,7 @@ async def test_what_a_request_says_after_its_answer_goes_nowhere():
 
 async def test_params_without_a_json_form_are_the_callers_error_and_nothing_is_sent():
     echo = Echo()
-    async with conversation(echo) as (client, _):
+    async with connected(echo) as (client, _):
         with pytest.raises(TypeError):
             await client.request("echo", {"a": object()})
         assert await client.request("echo", {}) == {}
@@ -404,12 +404,12 @@ async def test_params_without_a_json_form_are_the_callers_error_and_nothing_is_s
 
 
 async def test_a_result_that_a_client_would_refuse_is_one_error():
-    """A client that counts lists and objects ends the conversation where it meets too many (1.26)."""
+    """A client that counts lists and objects ends the connection where it meets too many (1.26)."""
 
     async def bomb(call):
         return {"lists": [[] for _ in range(MAX_CONTAINERS)]}
 
-    async with conversation(Echo(bomb=bomb)) as (client, _):
+    async with connected(Echo(bomb=bomb)) as (client, _):
         with pytest.raises(McpError, match=r"more than 100,000 lists and objects, and was not sent"):
             await client.request("bomb", {})
         assert await client.request("echo", {"a": 1}) == {"a": 1}

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The hub behind the machine door: one URL for all notebooks that a token opens, and for no other."""
+"""The aggregate behind the machine door: one URL for all notebooks that a token opens, and for no other."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ async def names(client: httpx2.AsyncClient, url: str, token: str) -> list[str]:
 
 
 def notebooks_own(listed: list[dict[str, Any]]) -> list[str]:
-    """Names without the hub's constant tools, which an unknown host such as this one gets."""
+    """Names without the aggregate's constant tools, which an unknown host such as this one gets."""
     return [tool["name"] for tool in listed if tool["name"] not in CONSTANT_TOOLS]
 
 
@@ -129,7 +129,7 @@ async def test_a_token_for_several_notebooks_sees_those(served: Served, client: 
         ({"servers": [NAME]}, [f"{NAME}_{tool}" for tool in TOOLS]),
         ({"servers": ["*"], "tools": ["tot*"]}, [f"{OTHER}_total", f"{NAME}_total"]),
         ({"servers": [NAME], "tools": ["erase"]}, [f"{NAME}_erase"]),
-        ({"servers": ["*"], "tools": [f"{NAME}_total"]}, []),  # a tool's own name counts, not the hub's
+        ({"servers": ["*"], "tools": [f"{NAME}_total"]}, []),  # a tool's own name counts, not the aggregate's
         ({"servers": ["*"], "tools": []}, []),
         ({"servers": ["nowhere"]}, []),
     ],

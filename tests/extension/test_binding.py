@@ -167,16 +167,16 @@ async def test_the_endpoint_of_all_shows_what_a_path_opens(
         serve_notebook("z", path=private) as first,
         serve_notebook("y", OTHER_KERNEL_ID, path=public) as second,
     ):
-        assert await names_at_hub(client) == {"z_total", "z_erase", "z_wait"}
+        assert await names_at_aggregate(client) == {"z_total", "z_erase", "z_wait"}
         await first.rename("w")
         await second.rename("z")
         with anyio.fail_after(PATIENCE_SECONDS):
-            while (names := await names_at_hub(client)) != {"w_total", "w_erase", "w_wait"}:
+            while (names := await names_at_aggregate(client)) != {"w_total", "w_erase", "w_wait"}:
                 assert names <= {"w_total", "w_erase", "w_wait", "z_total", "z_erase", "z_wait"}
                 await anyio.sleep(0.05)
 
 
-async def names_at_hub(client: httpx2.AsyncClient) -> set[str]:
+async def names_at_aggregate(client: httpx2.AsyncClient) -> set[str]:
     answer = await client.post("mcp-jupyter/", **modern("tools/list"))
     names = {tool["name"] for tool in json.loads(answer.text)["result"]["tools"]}
-    return names - {"find_tools", "use_tool", "read_more"}  # the hub's own
+    return names - {"find_tools", "use_tool", "read_more"}  # the aggregate's own

@@ -31,7 +31,7 @@ def notebook(server: FastMCP | None = None) -> FastMCP:
     return mcp
 
 
-@pytest.fixture(params=["legacy", "modern", "hub"])
+@pytest.fixture(params=["legacy", "modern", "aggregate"])
 def asking(request: pytest.FixtureRequest, served: Served, client: httpx2.AsyncClient) -> Callable[..., Any]:
     """Makes a function that sends a request with a token: in either era, or to the endpoint of all."""
 
@@ -40,7 +40,7 @@ def asking(request: pytest.FixtureRequest, served: Served, client: httpx2.AsyncC
         if request.param == "legacy":
             session = await initialize(client, served.notebook_url(), token)
             return lambda method, **params: session.call(method, params)
-        url = served.root if request.param == "hub" else served.notebook_url()
+        url = served.root if request.param == "aggregate" else served.notebook_url()
 
         async def ask(method: str, **params: Any) -> httpx2.Response:
             sent = modern(method, params)
@@ -49,9 +49,9 @@ def asking(request: pytest.FixtureRequest, served: Served, client: httpx2.AsyncC
 
         return ask
 
-    make.prefix = f"{NAME}_" if request.param == "hub" else ""  # type: ignore[attr-defined]
-    make.uri = f"hub://{NAME}/" if request.param == "hub" else ""  # type: ignore[attr-defined]
-    make.is_hub = request.param == "hub"  # type: ignore[attr-defined]
+    make.prefix = f"{NAME}_" if request.param == "aggregate" else ""  # type: ignore[attr-defined]
+    make.uri = f"hub://{NAME}/" if request.param == "aggregate" else ""  # type: ignore[attr-defined]
+    make.is_aggregate = request.param == "aggregate"  # type: ignore[attr-defined]
     return make
 
 
@@ -102,7 +102,7 @@ async def test_a_tool_out_of_scope_is_refused_as_it_is_directly(asking: Any, too
         ask = await asking(tools=tools)
         directly = await ask("tools/call", name=f"{asking.prefix}erase", arguments={})
         await same_refusal(await use(ask, f"{asking.prefix}erase"), directly)
-        assert asking.is_hub or directly.headers["www-authenticate"] == REFUSED
+        assert asking.is_aggregate or directly.headers["www-authenticate"] == REFUSED
 
 
 @pytest.mark.parametrize("tools", [["total"], ["*"]])
@@ -115,7 +115,7 @@ async def test_a_resource_out_of_scope_is_not_read(asking: Any, tools: list[str]
             answer = await read_more(ask, uri + place)
             assert "1,2,3" not in answer.text
             assert ",2,3" not in answer.text
-            if asking.is_hub:
+            if asking.is_aggregate:
                 assert answer.json()["result"]["isError"] is True
             else:
                 await same_refusal(answer, await ask("resources/read", uri=uri))

@@ -22,7 +22,7 @@ pytestmark = pytest.mark.anyio
 PATIENCE_SECONDS = 10.0
 
 
-async def hub_tools(client: httpx2.AsyncClient, served: Served, token: str) -> httpx2.Response:
+async def aggregate_tools(client: httpx2.AsyncClient, served: Served, token: str) -> httpx2.Response:
     request = modern("tools/list")
     request["headers"] |= {"Authorization": f"Bearer {token}"}
     return await client.post(served.root, **request)
@@ -37,7 +37,7 @@ async def test_a_process_without_descriptors_ends_no_session(
     token = served.token()
     async with open_client(served) as client:
         session = await initialize(client, served.notebook_url(), token)
-        assert (await hub_tools(client, served, token)).status_code == 200
+        assert (await aggregate_tools(client, served, token)).status_code == 200
         with no_descriptors(), anyio.fail_after(PATIENCE_SECONDS):
             while "Too many open files" not in caplog.text:
                 await anyio.sleep(0.01)
@@ -45,9 +45,9 @@ async def test_a_process_without_descriptors_ends_no_session(
             assert answer.json()["result"]["structuredContent"] == {"result": 10}
         answer = await session.call("tools/call", {"name": "total", "arguments": {"n": 2}})
         assert answer.json()["result"]["structuredContent"] == {"result": 20}
-        listed = (await hub_tools(client, served, token)).json()["result"]["tools"]
+        listed = (await aggregate_tools(client, served, token)).json()["result"]["tools"]
         assert f"{NAME}_total" in [tool["name"] for tool in listed]
-    assert caplog.text.count("Looking for live notebooks failed") <= 2  # once each: the sweep, the hub
+    assert caplog.text.count("Looking for live notebooks failed") <= 2  # once each: the sweep, the aggregate
 
 
 async def test_without_descriptors_a_notebook_is_not_said_to_be_gone(
@@ -96,11 +96,11 @@ async def test_the_endpoint_of_all_notebooks_starts_again_after_its_tasks_have_e
     """Whatever ended its tasks, the next request starts them, without a restart of Jupyter (1.6)."""
     token = served.token()
     async with open_client(served) as client:
-        assert (await hub_tools(client, served, token)).status_code == 200
+        assert (await aggregate_tools(client, served, token)).status_code == 200
         owner = served.extension.notebooks._owner
         owner.cancel()
         with anyio.fail_after(PATIENCE_SECONDS):
             while not owner.done():
                 await anyio.sleep(0.01)
-            listed = (await hub_tools(client, served, token)).json()["result"]["tools"]
+            listed = (await aggregate_tools(client, served, token)).json()["result"]["tools"]
         assert f"{NAME}_total" in [tool["name"] for tool in listed]

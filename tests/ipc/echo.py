@@ -59,5 +59,5 @@ ANSWERS = {
 
 
 async def serve(channel: Channel) -> None:
-    """Serve one conversation."""
+    """Serve one connection."""
     await Connection(channel, Echo()).serve()

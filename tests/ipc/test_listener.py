@@ -304,7 +304,7 @@ async def test_a_line_without_end_closes_only_its_own_connection(listen: Any) ->
             await writer.wait_closed()
 
 
-async def test_a_conversation_that_fails_ends_alone(
+async def test_a_connection_that_fails_ends_alone(
     runtime_dir: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     async def fragile(channel: Channel) -> None:

@@ -309,7 +309,7 @@ async def test_a_name_that_the_user_chose_stays_when_the_file_is_renamed(
         assert (listener.info.name, listener.info.path) == ("chosen", str(public))
 
 
-async def test_a_conversation_with_a_client_cannot_rename_a_notebook(listen: Any) -> None:
+async def test_a_connection_with_a_client_cannot_rename_a_notebook(listen: Any) -> None:
     """Only a link that was opened for it tells a new path (1.9)."""
     async with listen() as listener, anyio.create_task_group() as tasks:
         connection = Connection(await dial(listener.info), Echo())

@@ -36,7 +36,7 @@ def answer(request: Request) -> Response | ErrorResponse | None:
 
 
 class End(Recorder):
-    """One end of a conversation."""
+    """One end of a connection."""
 
     def __init__(self, channel: MemoryChannel) -> None:
         super().__init__()
@@ -60,7 +60,7 @@ class End(Recorder):
         ]
 
 
-class Conversation:
+class RelayPeers:
     """A relay between a host's end and a kernel's."""
 
     def __init__(self) -> None:
@@ -76,7 +76,7 @@ class Conversation:
 
 async def test_an_opening_is_answered_and_the_rest_waits_for_the_kernel() -> None:
     """The kernel hears the handshake first, and all else in order after its answer (2: opening)."""
-    talk = Conversation()
+    talk = RelayPeers()
     talk.host.send(Request(1, "initialize"), Notification("notifications/initialized"))
     talk.host.send(Request(2, "tools/list"), Request(3, "ping"), Request(4, "resources/list"))
     assert talk.host.heard == [(1, EARLY), (3, {})]
@@ -90,7 +90,7 @@ async def test_an_opening_is_answered_and_the_rest_waits_for_the_kernel() -> Non
 
 async def test_a_request_that_is_cancelled_while_it_waits_never_runs() -> None:
     """What a host gave up is dropped before the kernel is up (2: opening)."""
-    talk = Conversation()
+    talk = RelayPeers()
     talk.host.send(Request(1, "tools/call"), Request(2, "tools/call"), Response(9, {}))
     talk.host.send(Notification("notifications/cancelled", {"requestId": 1}))
     talk.connect()
@@ -100,7 +100,7 @@ async def test_a_request_that_is_cancelled_while_it_waits_never_runs() -> None:
 
 async def test_no_more_than_a_limit_waits() -> None:
     """A host that floods gets errors, and costs no memory (2: opening)."""
-    talk = Conversation()
+    talk = RelayPeers()
     talk.host.send(*[Request(number, "tools/call") for number in range(MAX_WAITING + 1)])
     talk.host.send(*[Notification("notifications/roots/list_changed")] * 3)
     ((number, reason),) = talk.host.heard
@@ -111,7 +111,7 @@ async def test_no_more_than_a_limit_waits() -> None:
 
 async def test_the_second_of_two_handshakes_counts() -> None:
     """A gateway that sends one of its own first is served (2: opening)."""
-    talk = Conversation()
+    talk = RelayPeers()
     talk.host.send(Request(1, "initialize", {"n": 1}), Request(2, "initialize", {"n": 2}))
     talk.connect()
     assert [frame.params for frame in talk.kernel.frames if isinstance(frame, Request)] == [{"n": 2}]
@@ -121,7 +121,7 @@ async def test_the_second_of_two_handshakes_counts() -> None:
 
 async def test_a_late_kernel_is_answered_for_and_its_own_answer_dropped() -> None:
     """While C code holds the kernel, a host still hears that the server is there (2: opening)."""
-    talk = Conversation()
+    talk = RelayPeers()
     talk.connect()
     talk.host.send(Request(1, "initialize"), Request(2, "ping"), Request(3, "ping", {"_meta": {}}))
     assert talk.kernel.heard == ["initialize", "ping", "ping"]
@@ -140,9 +140,9 @@ OTHER, REFUSED = (
 
 
 @pytest.mark.parametrize("answered", [OTHER, REFUSED])
-async def test_a_kernel_that_disagrees_ends_the_conversation(answered: Response | ErrorResponse) -> None:
+async def test_a_kernel_that_disagrees_ends_the_connection(answered: Response | ErrorResponse) -> None:
     """What waits gets the reason (2: opening)."""
-    talk = Conversation()
+    talk = RelayPeers()
     talk.host.send(Request(1, "initialize"), Request(2, "tools/list"))
     talk.connect()
     talk.kernel.send(answered)

@@ -21,7 +21,7 @@ from mcp_jupyter.engine.connection import Connection
 from mcp_jupyter.ipc.connect import dial
 from mcp_jupyter.ipc.discovery import Discovery
 from mcp_jupyter.server.host_profiles import OWN
-from tests.server.conversation import Client, Ears
+from tests.server.memory_client import Client, Ears
 
 CELL_SECONDS = 30
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.conftest import JupyterDirs
-from tests.server.conversation import MODERN, Client
+from tests.server.memory_client import MODERN, Client
 
 from .live import LiveKernel, live_kernel
 

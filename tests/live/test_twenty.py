@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Twenty notebooks in twenty kernels behind one hub; some are killed in mid-call, one is restarted."""
+"""Twenty notebooks in twenty kernels behind one aggregate; some are killed in mid-call, one is restarted."""
 
 from __future__ import annotations
 
@@ -99,8 +99,8 @@ async def test_twenty_kernels(jupyter: JupyterServer) -> None:
     kernels, all_names = Kernels(jupyter), set(NAMES)
     with anyio.fail_after(100):
         await kernels.start_all()
-    hub = jupyter.endpoint("").rstrip("/")
-    async with sdk_client("legacy", hub, jupyter.token("*")) as client:
+    aggregate = jupyter.endpoint("").rstrip("/")
+    async with sdk_client("legacy", aggregate, jupyter.token("*")) as client:
         assert await client.do("tools") == [f"{name}_{tool}" for name in NAMES for tool in TOOLS]
         assert await each(client, "who", all_names) == {name: name for name in NAMES}
         pids = await each(client, "pid", all_names)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from mcp_jupyter.notebook_client.connections import Connections, Wanted
+from mcp_jupyter.notebook_client.connections import Connections, ConnectOptions
 
 from .servers import weather
 
@@ -60,4 +60,4 @@ def events() -> list[str]:
 
 @pytest.fixture
 def server(connections: Connections, events: list[str]):
-    return connections.connect("weather", Wanted(weather(events)))
+    return connections.connect("weather", ConnectOptions(weather(events)))

@@ -13,7 +13,7 @@ import pytest
 
 from mcp_jupyter.errors import ConnectionClosed
 from mcp_jupyter.notebook_client import client_thread as module
-from mcp_jupyter.notebook_client.client_thread import Background
+from mcp_jupyter.notebook_client.client_thread import ClientThread
 
 from .conftest import BOUND, eventually
 
@@ -21,14 +21,14 @@ SOON = 0.2
 
 
 @pytest.fixture
-def background() -> Iterator[Background]:
-    made = Background()
+def background() -> Iterator[ClientThread]:
+    made = ClientThread()
     yield made
     made.stop()
 
 
 @pytest.fixture
-def held_up(background: Background) -> Iterator[None]:
+def held_up(background: ClientThread) -> Iterator[None]:
     """Something blocks the loop until the test is over."""
     held, let_go = threading.Event(), threading.Event()
 
@@ -46,7 +46,7 @@ async def answer(value: int) -> int:
     return value
 
 
-def test_a_task_gives_its_value_and_its_error(background: Background):
+def test_a_task_gives_its_value_and_its_error(background: ClientThread):
     async def fail() -> None:
         raise ValueError("no")
 
@@ -56,7 +56,7 @@ def test_a_task_gives_its_value_and_its_error(background: Background):
     assert background.spawn(answer, 4, name="answer").result(BOUND) == 4
 
 
-def test_to_cancel_the_future_cancels_the_task(background: Background):
+def test_to_cancel_the_future_cancels_the_task(background: ClientThread):
     began, ended = threading.Event(), threading.Event()
 
     async def rest() -> None:
@@ -72,7 +72,7 @@ def test_to_cancel_the_future_cancels_the_task(background: Background):
     assert ended.wait(BOUND)
 
 
-def test_the_end_cancels_what_runs(background: Background):
+def test_the_end_cancels_what_runs(background: ClientThread):
     future = background.spawn(anyio.sleep_forever, name="rest")
     background.stop()
     with pytest.raises(CancelledError):
@@ -82,7 +82,7 @@ def test_the_end_cancels_what_runs(background: Background):
 
 @pytest.mark.usefixtures("held_up")
 def test_who_wants_a_task_of_a_loop_that_is_held_up_is_told_so_in_time(
-    background: Background, monkeypatch: pytest.MonkeyPatch
+    background: ClientThread, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr(module, "BEGIN_SECONDS", SOON)
     ran = []
@@ -95,7 +95,7 @@ def test_who_wants_a_task_of_a_loop_that_is_held_up_is_told_so_in_time(
     assert not ran
 
 
-def test_what_could_not_begin_in_time_never_runs(background: Background, monkeypatch: pytest.MonkeyPatch):
+def test_what_could_not_begin_in_time_never_runs(background: ClientThread, monkeypatch: pytest.MonkeyPatch):
     let_go, ran = threading.Event(), []
 
     async def hold() -> None:
@@ -116,7 +116,7 @@ def test_what_could_not_begin_in_time_never_runs(background: Background, monkeyp
 
 @pytest.mark.usefixtures("held_up")
 def test_to_end_a_loop_that_is_held_up_takes_no_longer_than_its_bound(
-    background: Background, monkeypatch: pytest.MonkeyPatch
+    background: ClientThread, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr(module, "STOP_SECONDS", SOON)
     began = time.monotonic()
@@ -124,7 +124,7 @@ def test_to_end_a_loop_that_is_held_up_takes_no_longer_than_its_bound(
     assert time.monotonic() - began < BOUND / 2
 
 
-def test_a_thread_that_ended_is_started_anew(background: Background):
+def test_a_thread_that_ended_is_started_anew(background: ClientThread):
     background.spawn(answer, 1, name="answer").result(BOUND)
     background.stop()
     eventually(lambda: not any(thread.name == "mcp-client" for thread in threading.enumerate()))

@@ -18,7 +18,7 @@ from pydantic import Field
 from mcp_jupyter import types
 from mcp_jupyter.errors import ConnectionClosed, DefinitionChanged, McpError, RequestTimeout
 from mcp_jupyter.notebook_client.calls import CallCancelled
-from mcp_jupyter.notebook_client.connections import Wanted
+from mcp_jupyter.notebook_client.connections import ConnectOptions
 from mcp_jupyter.notebook_client.results import ToolError
 from mcp_jupyter.server.fastmcp import FastMCP
 from tests.client.memory_server import Served
@@ -31,8 +31,8 @@ COMMAND = [sys.executable, "-m", "tests.notebook_client.servers"]
 ROOT = Path(__file__).parents[2]
 
 
-def as_process(**options) -> Wanted:
-    return Wanted(COMMAND, {"cwd": ROOT, **options})
+def as_process(**options) -> ConnectOptions:
+    return ConnectOptions(COMMAND, {"cwd": ROOT, **options})
 
 
 # -- calling --------------------------------------------------------------------------------------
@@ -53,7 +53,7 @@ def test_a_parameter_is_called_by_its_alias(connections):
     ) -> str:
         return f"{año} {límite}"
 
-    tools = connections.connect("sales", Wanted(mcp)).tools
+    tools = connections.connect("sales", ConnectOptions(mcp)).tools
     assert str(inspect.signature(tools.sales)) == "(*, year: int, limit: int = 5)"
     assert tools.sales(year=2025).text == "2025 5"
 
@@ -180,7 +180,7 @@ def test_to_cancel_a_call_waits_for_nobody(connections):
         released.set()
         return "late"
 
-    server = connections.connect("weather", Wanted(weather(), sampling=holding_the_loop))
+    server = connections.connect("weather", ConnectOptions(weather(), sampling=holding_the_loop))
     call, other = server.start_call("forever", {}), server.start_call("haiku", {})
     assert held.wait(BOUND)
     call.cancel()
@@ -258,7 +258,7 @@ def test_sampling_is_answered_by_a_function(connections, kind):
         return sync(params)
 
     function = sync if kind == "sync" else not_sync
-    server = connections.connect("weather", Wanted(weather(), sampling=function))
+    server = connections.connect("weather", ConnectOptions(weather(), sampling=function))
     assert server.tools.haiku().text == "wrote: WRITE A HAIKU ABOUT RAIN."
 
 
@@ -291,7 +291,7 @@ def test_a_question_ends_with_its_call(server, main_thread):
 
 
 def test_the_server_is_told_of_the_folders_that_were_given(connections, tmp_path):
-    server = connections.connect("weather", Wanted(weather(), roots=[tmp_path]))
+    server = connections.connect("weather", ConnectOptions(weather(), roots=[tmp_path]))
     assert server.tools.folders().data == [tmp_path.name]
 
 
@@ -323,8 +323,8 @@ def test_a_tool_that_turned_is_not_called_until_the_person_agrees(server, main_t
 
 
 def test_a_name_that_is_connected_anew_is_another_connection(connections):
-    first = connections.connect("weather", Wanted(weather()))
-    second = connections.connect("weather", Wanted(weather()))
+    first = connections.connect("weather", ConnectOptions(weather()))
+    second = connections.connect("weather", ConnectOptions(weather()))
     assert (first.state, second.state) == ("closed", "open")
     with pytest.raises(ConnectionClosed, match="weather is not connected"):
         first.tools.forecast(city="Paris")
@@ -344,19 +344,19 @@ def test_a_sign_in_is_made_on_the_thread_of_the_cell(connections):
 
 def test_a_connection_that_fails_leaves_the_one_that_works(connections):
     """The name keeps the server that it has (1.23)."""
-    first = connections.connect("weather", Wanted(weather()))
+    first = connections.connect("weather", ConnectOptions(weather()))
     with pytest.raises(OSError, match="no-such-program"):
-        connections.connect("weather", Wanted(["no-such-program"]))
+        connections.connect("weather", ConnectOptions(["no-such-program"]))
     with pytest.raises((McpError, ConnectionClosed)):
-        connections.connect("weather", Wanted([sys.executable, "-c", "print('no server')"]))
+        connections.connect("weather", ConnectOptions([sys.executable, "-c", "print('no server')"]))
     assert connections["weather"] is first
     assert first.tools.forecast(city="Paris").text
 
 
 def test_a_server_object_can_be_connected_anew(connections):
     target = weather()
-    first = connections.connect("weather", Wanted(target))
-    second = connections.connect("weather", Wanted(target))
+    first = connections.connect("weather", ConnectOptions(target))
+    second = connections.connect("weather", ConnectOptions(target))
     assert (first.state, second.state) == ("closed", "open")
 
 
@@ -386,7 +386,7 @@ def test_a_list_that_changes_while_it_is_read_is_read_again(connections):
     wanted = {"toolsListChanged": True}
     discovered = {**DISCOVERED, "capabilities": {"tools": {"listChanged": True}}}
     answers = {"subscriptions/listen": listen, "tools/list": listed, "server/discover": discovered}
-    server = connections.connect("changing", Wanted(Served(answers)))
+    server = connections.connect("changing", ConnectOptions(Served(answers)))
     eventually(lambda: set(server.definitions) == {"one", "two"})
 
 
@@ -413,7 +413,7 @@ def test_a_server_that_dies_fails_its_calls_and_says_so(connections, main_thread
 
 def test_a_command_that_is_not_there_says_so(connections):
     with pytest.raises(OSError, match="no-such-program"):
-        connections.connect("weather", Wanted(["no-such-program"]))
+        connections.connect("weather", ConnectOptions(["no-such-program"]))
     assert "weather" not in connections
 
 
@@ -421,7 +421,7 @@ def test_closing_all_ends_the_thread(main_thread):
     from mcp_jupyter.notebook_client.connections import Connections
 
     connections = Connections(main_thread.post)
-    connections.connect("weather", Wanted(weather()))
+    connections.connect("weather", ConnectOptions(weather()))
     assert "mcp-client" in {thread.name for thread in threading.enumerate()}
     connections.close()
     assert "mcp-client" not in {thread.name for thread in threading.enumerate()}

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from mcp_jupyter.errors import McpError, RequestTimeout
-from mcp_jupyter.notebook_client.connections import Wanted
+from mcp_jupyter.notebook_client.connections import ConnectOptions
 from mcp_jupyter.notebook_client.results import ToolError
 
 from .conftest import BOUND, eventually
@@ -27,14 +27,14 @@ def command(kind: str) -> list[str]:
 
 @pytest.fixture
 def hostile(connections):
-    return connections.connect("hostile", Wanted(command("tools")))
+    return connections.connect("hostile", ConnectOptions(command("tools")))
 
 
 def test_a_server_that_never_answers_can_be_interrupted_and_bounded(connections, monkeypatch):
     monkeypatch.setattr("mcp_jupyter.notebook_client.connections.OPEN_SECONDS", 1.0)
     began = time.monotonic()
     with pytest.raises(RequestTimeout, match="hostile did not answer within 1 s"):
-        connections.connect("hostile", Wanted(command("mute")))
+        connections.connect("hostile", ConnectOptions(command("mute")))
     assert time.monotonic() - began < BOUND
     assert "hostile" not in connections
 
@@ -49,7 +49,7 @@ def test_a_call_that_hangs_ends_with_its_time_out_and_others_go_on(hostile):
 
 
 def test_a_flood_costs_no_memory_and_no_other_server(connections, hostile, capsys):
-    other = connections.connect("weather", Wanted(weather()))
+    other = connections.connect("weather", ConnectOptions(weather()))
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     assert hostile.call("flood").text == "flooded"
     assert other.tools.forecast(city="Paris").text.startswith("Paris")
@@ -60,7 +60,7 @@ def test_a_flood_costs_no_memory_and_no_other_server(connections, hostile, capsy
 
 
 def test_a_list_of_twenty_thousand_tools_can_be_used(connections):
-    server = connections.connect("many", Wanted(command("many")))
+    server = connections.connect("many", ConnectOptions(command("many")))
     assert len(server.tools) == 20_000
     assert "t19999" in dir(server.tools)
 

@@ -18,7 +18,7 @@ from tornado.web import RequestHandler
 from mcp_jupyter.client.auth import MemoryStorage
 from mcp_jupyter.errors import AuthorizationFailed, ConfigError
 from mcp_jupyter.ipc.rendezvous import CALLBACK_PATH
-from mcp_jupyter.notebook_client.oauth import CellSignIn, InPlace, SignInCard, storage_of
+from mcp_jupyter.notebook_client.oauth import CellSignIn, SignInCard, UpdatableDisplay, storage_of
 from tests.client.auth.world import World, client, world
 from tests.conftest import JupyterDirs
 from tests.extension.support import JUPYTER_TOKEN, Served, run_server
@@ -47,7 +47,7 @@ class Cell:
         self._changed = anyio.Event()
 
     def show(self, shown: object) -> None:
-        assert isinstance(shown, InPlace)
+        assert isinstance(shown, UpdatableDisplay)
         assert shown.is_first == (not self.shown)
         self.shown.append(shown.thing)
         self._changed.set()

@@ -14,7 +14,7 @@ from pydantic import Field
 
 from mcp_jupyter.errors import INTERNAL_ERROR, McpError
 from mcp_jupyter.server.fastmcp import FastMCP
-from tests.server.conversation import MODERN, Client, connected
+from tests.server.memory_client import MODERN, Client, connected
 
 pytestmark = pytest.mark.anyio
 

@@ -307,7 +307,7 @@ async def test_only_the_key_opens_a_mailbox_and_it_goes_with_the_call():
         await anyio.to_thread.run_sync(box.stand_in.info, "heard")
         await anyio.to_thread.run_sync(box.stand_in.report_progress, 2)
         box.stand_in.close()
-        await box.silence()
+        await box.drained()
     assert heard.said == [("info", "heard"), 2]
     assert not Path(address).parent.exists()
     late = RemoteContext(address, key, host)
@@ -326,7 +326,7 @@ async def test_without_unix_sockets_a_mailbox_listens_on_the_loopback(monkeypatc
         assert (host, port > 0) == ("127.0.0.1", True)
         await anyio.to_thread.run_sync(box.stand_in.info, "heard")
         box.stand_in.close()
-        await box.silence()
+        await box.drained()
     assert heard.said == [("info", "heard")]
 
 
@@ -344,7 +344,7 @@ async def test_nonsense_in_a_mailbox_is_passed_over():
             await anyio.to_thread.run_sync(box.stand_in._say, *said)
         await anyio.to_thread.run_sync(box.stand_in.info, "sense")
         box.stand_in.close()
-        await box.silence()
+        await box.drained()
     assert heard.said == [("info", "sense")]
 
 

@@ -11,7 +11,7 @@ from mcp_jupyter import types
 from mcp_jupyter.protocol.methods import LEGACY_VERSIONS
 from mcp_jupyter.server.fastmcp import FastMCP
 
-from .conversation import connected
+from .memory_client import connected
 
 pytestmark = pytest.mark.anyio
 

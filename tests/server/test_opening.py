@@ -17,7 +17,7 @@ from mcp_jupyter.server.fastmcp import FastMCP
 from mcp_jupyter.server.opening import Opening
 from mcp_jupyter.types import Tool
 
-from .conversation import MODERN, connected
+from .memory_client import MODERN, connected
 
 pytestmark = pytest.mark.anyio
 
@@ -70,7 +70,7 @@ async def test_what_is_wrong_with_an_opening_is_said_as_the_server_says_it(metho
 
 @pytest.mark.parametrize("params", [{}, {"_meta": MODERN}])
 def test_all_else_is_left_to_the_kernel(params: dict[str, Any]) -> None:
-    """Only what opens a conversation is answered early (2: opening)."""
+    """Only what opens a connection is answered early (2: opening)."""
     assert Opening("sales", text).answer(Request(1, "tools/list", params)) is None
 
 

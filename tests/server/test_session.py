@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""One conversation in either era: handshake, envelope, log levels, subscriptions."""
+"""One session in either era: handshake, envelope, log levels, subscriptions."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from mcp_jupyter.protocol.eras import LOG_LEVEL, SERVER_INFO, SUBSCRIPTION_ID
 from mcp_jupyter.protocol.methods import LEGACY_VERSIONS, methods_of
 from mcp_jupyter.server.fastmcp import Context, FastMCP
 
-from .conversation import MODERN, connected
+from .memory_client import MODERN, connected
 
 pytestmark = pytest.mark.anyio
 

@@ -18,7 +18,7 @@ from mcp.client.stdio import stdio_client
 
 from mcp_jupyter.errors import INVALID_REQUEST, PARSE_ERROR
 
-from .conversation import MODERN
+from .memory_client import MODERN
 from .stdio_peer import HELLO, LIMIT_SECONDS, SERVER, wait_for
 
 # -- a process, in lines ----------------------------------------------------------------------------------
@@ -129,7 +129,7 @@ def test_a_tool_that_blocks_holds_up_nothing_but_tools_that_take_turns(peers, tm
     assert "waiting" not in notes.read_text()
 
 
-def test_junk_is_answered_and_the_conversation_goes_on(peers):
+def test_junk_is_answered_and_the_connection_goes_on(peers):
     peer = peers()
     peer.open()
     for junk, code in (

@@ -123,7 +123,7 @@ async def test_a_closed_channel_delivers_and_sends_nothing():
 
 
 @pytest.mark.anyio
-async def test_a_target_that_is_gone_ends_the_conversation():
+async def test_a_target_that_is_gone_ends_the_connection():
     reading, writing = os.pipe()
     broken, target = os.pipe()
     os.close(broken)

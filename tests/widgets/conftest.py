@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from mcp_jupyter.notebook_client.connected_server import ConnectedServer
-from mcp_jupyter.notebook_client.connections import Connections, Wanted
+from mcp_jupyter.notebook_client.connections import Connections, ConnectOptions
 from mcp_jupyter.widgets.panel import panel_of
 from tests.notebook_client.servers import weather
 
@@ -27,7 +27,7 @@ async def connections() -> AsyncIterator[Connections]:
 @pytest.fixture
 async def server(connections: Connections) -> ConnectedServer:
     """The weather, connected."""
-    return connections.connect("weather", Wanted(weather()))
+    return connections.connect("weather", ConnectOptions(weather()))
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from ipywidgets.widgets.widget import _instances as open_widgets
 from mcp_jupyter import types
 from mcp_jupyter._ipython.cards import Card
 from mcp_jupyter.notebook_client.connected_server import ConnectedServer
-from mcp_jupyter.notebook_client.connections import Connections, Wanted
+from mcp_jupyter.notebook_client.connections import Connections, ConnectOptions
 from mcp_jupyter.server.lowlevel import Server
 from mcp_jupyter.widgets.panel import panel_of
 
@@ -36,7 +36,7 @@ async def test_a_tool_is_called_with_what_is_filled_in(person: Person) -> None:
 
 
 async def test_arguments_that_are_json_begin_with_none_of_them(connections: Connections) -> None:
-    bare = connections.connect("bare", Wanted(bare_server()))
+    bare = connections.connect("bare", ConnectOptions(bare_server()))
     panel = panel_of(bare)
     person = Person(panel)
     person.press("Call")

@@ -36,7 +36,7 @@ from .metadata import (
     wanted_scopes,
 )
 from .storage import MemoryStorage, Storage
-from .token_endpoint import Party, Refused, exchange
+from .token_endpoint import Refused, TokenParties, exchange
 
 __all__ = [
     "BearerAuth",
@@ -74,7 +74,7 @@ class Goal:
 
 
 @dataclass(slots=True)
-class _Effort:
+class _Attempts:
     """What was tried for one request so far, and the protocol version that the request names."""
 
     version: str | None
@@ -146,7 +146,7 @@ class BearerAuth(httpx2.Auth, abc.ABC):
             No tokens can be obtained; the message says why.
         """
 
-    async def renewing_party(self, server: AuthorizationServer, tokens: Tokens) -> Party | None:
+    async def renewal_parties(self, server: AuthorizationServer, tokens: Tokens) -> TokenParties | None:
         """Return the parties of a refresh request to the issuer of `tokens`; None if it cannot succeed."""
         return None
 
@@ -161,7 +161,7 @@ class BearerAuth(httpx2.Auth, abc.ABC):
         if origin_of(request.url) != self._origin:
             yield request  # the token belongs to the server's origin only
             return
-        effort = _Effort(request.headers.get(PROTOCOL_VERSION))
+        effort = _Attempts(request.headers.get(PROTOCOL_VERSION))
         tokens = await self._current(effort)
         while True:
             if tokens is not None:
@@ -186,7 +186,7 @@ class BearerAuth(httpx2.Auth, abc.ABC):
 
     # -- having a token ------------------------------------------------------------------------
 
-    async def _current(self, effort: _Effort) -> Tokens | None:
+    async def _current(self, effort: _Attempts) -> Tokens | None:
         """Return the token to try, refreshed if it has expired; wait while one is being fetched."""
         if self._loaded and not self._lock.locked() and (self._tokens is None or self._tokens.is_fresh):
             return self._tokens
@@ -199,7 +199,7 @@ class BearerAuth(httpx2.Auth, abc.ABC):
                 return tokens
             return await self._refreshed(tokens, effort)
 
-    async def _renewed(self, used: Tokens | None, challenge: Challenge, effort: _Effort) -> Tokens | None:
+    async def _renewed(self, used: Tokens | None, challenge: Challenge, effort: _Attempts) -> Tokens | None:
         """Return another token than the refused one; None when the refusal stands."""
         async with self._turn():
             now = self._tokens
@@ -215,7 +215,7 @@ class BearerAuth(httpx2.Auth, abc.ABC):
             effort.authorized += 1
             return await self._authorized(challenge, effort)
 
-    def _may_help(self, challenge: Challenge, effort: _Effort) -> bool:
+    def _may_help(self, challenge: Challenge, effort: _Attempts) -> bool:
         """Return whether a new authorization could lead to another response."""
         if challenge.insufficient:
             # Pointless if every scope that the challenge names was requested before.
@@ -223,7 +223,7 @@ class BearerAuth(httpx2.Auth, abc.ABC):
             return effort.authorized < MAX_AUTHORIZATIONS and not is_known
         return effort.authorized == 0 and time.monotonic() >= self._unproven_until
 
-    async def _authorized(self, challenge: Challenge, effort: _Effort) -> Tokens | None:
+    async def _authorized(self, challenge: Challenge, effort: _Attempts) -> Tokens | None:
         """Return new tokens; None if scopes are lacking and no other is known than those requested before."""
         resource = await self._discovery.resource(challenge.resource_metadata)
         needed = wanted_scopes(challenge.scopes, resource.scopes_supported, self._scopes)
@@ -242,18 +242,18 @@ class BearerAuth(httpx2.Auth, abc.ABC):
         before = self._tokens
         return before.scopes if before is not None and before.issuer == server.issuer else ()
 
-    async def _refreshed(self, tokens: Tokens, effort: _Effort) -> Tokens | None:
+    async def _refreshed(self, tokens: Tokens, effort: _Attempts) -> Tokens | None:
         """Return tokens from the refresh token; None if it is refused, and then it is not used again."""
         fresh = None
         if tokens.refresh_token is not None:
             try:
                 server = await self._discovery.known(tokens.issuer, effort.version)
-                party = await self.renewing_party(server, tokens)
-                if party is not None:
+                parties = await self.renewal_parties(server, tokens)
+                if parties is not None:
                     fresh = await exchange(
                         self.fetcher,
                         self.proofs,
-                        party,
+                        parties,
                         "refresh_token",
                         tokens.scopes,
                         tokens.refresh_token,

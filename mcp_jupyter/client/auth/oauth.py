@@ -28,7 +28,7 @@ from .loopback import AuthorizationResponse, loopback_callback
 from .metadata import AuthorizationServer, ClientInformation, Tokens, web_url
 from .registration import Registrar, check_metadata_url
 from .storage import Storage
-from .token_endpoint import Party, Refused, exchange
+from .token_endpoint import Refused, TokenParties, exchange
 
 __all__ = [
     "Assertion",
@@ -152,22 +152,22 @@ class OAuth(BearerAuth):
             client = await self._registrar.client(server, redirect_uri)
             verifier = secrets.token_urlsafe(48)
             code = await self._code(goal, client, redirect_uri, verifier, answering)
-        party = Party(server, client, goal.resource)
+        parties = TokenParties(server, client, goal.resource)
         grant = {"code": code, "redirect_uri": redirect_uri, "code_verifier": verifier}
         try:
             return await exchange(
-                self.fetcher, self.proofs, party, "authorization_code", goal.scopes, grant=grant
+                self.fetcher, self.proofs, parties, "authorization_code", goal.scopes, grant=grant
             )
         except Refused as exc:
             if exc.code == "invalid_client":
                 await self._registrar.forget(server.issuer)
             raise
 
-    async def renewing_party(self, server: AuthorizationServer, tokens: Tokens) -> Party | None:
+    async def renewal_parties(self, server: AuthorizationServer, tokens: Tokens) -> TokenParties | None:
         client = await self._registrar.known(server.issuer)
         if client is None or client.client_id != tokens.client_id:
             return None
-        return Party(server, client, tokens.resource)
+        return TokenParties(server, client, tokens.resource)
 
     @asynccontextmanager
     async def _listening(self) -> AsyncIterator[tuple[str, _Answering]]:
@@ -315,9 +315,9 @@ class ClientCredentials(BearerAuth):
         self._algorithm = algorithm
 
     async def obtain(self, goal: Goal) -> Tokens:
-        party = Party(goal.server, self._client, goal.resource, self._private_key, self._algorithm)
+        parties = TokenParties(goal.server, self._client, goal.resource, self._private_key, self._algorithm)
         return await exchange(
-            self.fetcher, self.proofs, party, "client_credentials", goal.scopes, send_scope=True
+            self.fetcher, self.proofs, parties, "client_credentials", goal.scopes, send_scope=True
         )
 
 
@@ -358,12 +358,12 @@ class Assertion(BearerAuth):
         self._assert = assertion_handler
 
     async def obtain(self, goal: Goal) -> Tokens:
-        party = Party(goal.server, self._client, goal.resource)
+        parties = TokenParties(goal.server, self._client, goal.resource)
         assertion = await self._assert(goal.server.issuer, goal.resource)
         return await exchange(
             self.fetcher,
             self.proofs,
-            party,
+            parties,
             _JWT_BEARER,
             goal.scopes,
             send_scope=True,

@@ -31,7 +31,7 @@ from .metadata import (
     web_url,
 )
 
-__all__ = ["Party", "Refused", "auth_method_for", "exchange"]
+__all__ = ["Refused", "TokenParties", "auth_method_for", "exchange"]
 
 ASSERTION_SECONDS: Final = 300
 """Seconds for which an assertion about the client is valid: it is used at once."""
@@ -59,7 +59,7 @@ class Refused(AuthorizationFailed):
 
 
 @dataclass(frozen=True, slots=True)
-class Party:
+class TokenParties:
     """The parties of a token request: authorization server, client and resource.
 
     Parameters
@@ -91,7 +91,7 @@ def auth_method_for(client: ClientInformation, server: AuthorizationServer) -> s
 async def exchange(
     fetcher: Fetcher,
     proofs: Proofs,
-    party: Party,
+    parties: TokenParties,
     grant_type: str,
     scopes: tuple[str, ...],
     refresh_token: str | None = None,
@@ -121,19 +121,19 @@ async def exchange(
     AuthorizationFailed
         It did not answer, or answered without a token.
     """
-    fields: dict[str, Any] = {**(grant or {}), "resource": party.resource}
+    fields: dict[str, Any] = {**(grant or {}), "resource": parties.resource}
     if refresh_token is not None:
         fields["refresh_token"] = refresh_token
     if send_scope and scopes:
         fields["scope"] = " ".join(scopes)
-    if refresh_token is None and ALGORITHM in party.server.dpop_algorithms:
+    if refresh_token is None and ALGORITHM in parties.server.dpop_algorithms:
         dpop_key = new_key()
-    document = await _asked(fetcher, proofs, party, grant_type, fields, dpop_key)
+    document = await _asked(fetcher, proofs, parties, grant_type, fields, dpop_key)
     return Tokens.read(
         document,
-        issuer=party.server.issuer,
-        client_id=party.client.client_id,
-        resource=party.resource,
+        issuer=parties.server.issuer,
+        client_id=parties.client.client_id,
+        resource=parties.resource,
         scopes=scopes,
         refresh_token=refresh_token,
         dpop_key=dpop_key,
@@ -143,17 +143,17 @@ async def exchange(
 async def _asked(
     fetcher: Fetcher,
     proofs: Proofs,
-    party: Party,
+    parties: TokenParties,
     grant_type: str,
     fields: Mapping[str, Any],
     dpop_key: str | None,
 ) -> Mapping[str, Any]:
     """Send a token request, and send it once more when it only lacked a nonce."""
-    endpoint, has_nonce = party.server.token_endpoint, False
+    endpoint, has_nonce = parties.server.token_endpoint, False
     url = web_url(endpoint, "token endpoint")
     while True:
         headers, form = {"Content-Type": "application/x-www-form-urlencoded"}, dict(fields)
-        _authenticate(party, headers, form)  # each time: an assertion is valid for one request
+        _authenticate(parties, headers, form)  # each time: an assertion is valid for one request
         if dpop_key is not None:
             headers["DPoP"] = proofs.sign(dpop_key, "POST", url)
         body: str = prepare_token_request(grant_type, **form)
@@ -166,10 +166,10 @@ async def _asked(
         has_nonce = True
 
 
-def _authenticate(party: Party, headers: dict[str, str], fields: dict[str, Any]) -> None:
-    client, method = party.client, auth_method_for(party.client, party.server)
-    if party.private_key is not None:
-        fields |= {"client_assertion_type": ASSERTION_TYPE, "client_assertion": _assertion(party)}
+def _authenticate(parties: TokenParties, headers: dict[str, str], fields: dict[str, Any]) -> None:
+    client, method = parties.client, auth_method_for(parties.client, parties.server)
+    if parties.private_key is not None:
+        fields |= {"client_assertion_type": ASSERTION_TYPE, "client_assertion": _assertion(parties)}
     elif method == "client_secret_basic":
         # Encoded before they are joined, so that a colon in them does not separate (RFC 6749, 2.3.1).
         pair = f"{quote_plus(client.client_id)}:{quote_plus(client.client_secret or '')}"
@@ -182,19 +182,19 @@ def _authenticate(party: Party, headers: dict[str, str], fields: dict[str, Any])
         raise AuthorizationFailed("The authorization server wants a kind of client that this is not.")
 
 
-def _assertion(party: Party) -> str:
+def _assertion(parties: TokenParties) -> str:
     """Sign an assertion of the client's identity, for this authorization server alone."""
     try:
-        key: Any = import_key(party.private_key or "", _KEY_TYPES[party.algorithm[:2]])  # type: ignore[call-overload]
+        key: Any = import_key(parties.private_key or "", _KEY_TYPES[parties.algorithm[:2]])  # type: ignore[call-overload]
         signed: str = private_key_jwt_sign(
             key,
-            party.client.client_id,
-            party.server.issuer,
-            alg=party.algorithm,
+            parties.client.client_id,
+            parties.server.issuer,
+            alg=parties.algorithm,
             expires_in=ASSERTION_SECONDS,
         )
     except (JoseError, KeyError, ValueError):
-        raise AuthorizationFailed(f"The private key cannot sign with {party.algorithm}.") from None
+        raise AuthorizationFailed(f"The private key cannot sign with {parties.algorithm}.") from None
     return signed
 
 

@@ -18,7 +18,7 @@ from ..._util.text import safe_block, safe_line
 from ...protocol.frames import dumps
 from ..secrets import MARK
 
-__all__ = ["canonical", "drift", "key_of", "matches", "plain", "pretty", "same_text", "veiled"]
+__all__ = ["canonical", "drift", "keep_recorded", "key_of", "matches", "plain", "pretty", "same_text"]
 
 
 MAX_LINES: Final = 200
@@ -228,15 +228,16 @@ def same_text(recorded: str, given: str) -> bool:
     return True
 
 
-def veiled(recorded: Any, given: Any) -> Any:
+def keep_recorded(recorded: Any, given: Any) -> Any:
     """Return `given` with the recorded value wherever the two match, so that marks stay and secrets go."""
     if matches(recorded, given):
         return recorded
     if isinstance(recorded, dict) and isinstance(given, dict):
         return {
-            key: veiled(recorded[key], value) if key in recorded else value for key, value in given.items()
+            key: keep_recorded(recorded[key], value) if key in recorded else value
+            for key, value in given.items()
         }
     if isinstance(recorded, list) and isinstance(given, list):
-        kept = [veiled(old, new) for old, new in zip(recorded, given, strict=False)]
+        kept = [keep_recorded(old, new) for old, new in zip(recorded, given, strict=False)]
         return kept + given[len(kept) :]
     return given

@@ -25,7 +25,7 @@ from ...protocol.frames import Message, Notification, Request
 from ..callbacks import Event
 from ..requests import InterceptedRequest
 from ..secrets import MARK
-from .compare import canonical, key_of, matches, pretty, veiled
+from .compare import canonical, keep_recorded, key_of, matches, pretty
 from .recording import Interaction, Recording, listed_tools
 from .redaction import Redactor, TooDeep
 
@@ -270,7 +270,7 @@ def difference(recorded: Any, given: Any, title: str) -> str:
     title : str
         The heading of `given` in the diff.
     """
-    given = veiled(recorded, given)
+    given = keep_recorded(recorded, given)
     lines = list(
         difflib.unified_diff(
             pretty(recorded).splitlines(), pretty(given).splitlines(), "recorded", title, lineterm=""

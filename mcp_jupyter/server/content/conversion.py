@@ -37,7 +37,7 @@ __all__ = [
     "Row",
     "default_rows",
     "from_bundle",
-    "most_telling",
+    "most_useful",
 ]
 
 
@@ -301,14 +301,14 @@ _DEFAULT_REPR: Final = re.compile(r"<[\w.<>]+ (?:object(?: at 0x[0-9a-fA-F]+)?|a
 
 def from_bundle(bundle: Mapping[str, Any]) -> list[Any]:
     """Return the most useful form of a bundle as content blocks; an empty list for an empty bundle."""
-    found = most_telling(bundle)
+    found = most_useful(bundle)
     if found is None:
         return []
     mime, data = found
     return _picture(mime, data, _about(bundle)) if mime.startswith("image/") else [_mime_block(mime, data)]
 
 
-def most_telling(bundle: Mapping[str, Any]) -> tuple[str, Any] | None:
+def most_useful(bundle: Mapping[str, Any]) -> tuple[str, Any] | None:
     """Return MIME type and data of the most useful form, or None for an empty bundle.
 
     HTML that is a table becomes Markdown. Other HTML is written for browsers, so the value's text replaces

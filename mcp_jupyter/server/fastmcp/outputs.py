@@ -69,14 +69,14 @@ class Output:
     ----------
     schema : dict
         JSON Schema of `structuredContent`, an object in every era.
-    promise : _Promise or None
+    promise : _DeclaredForm or None
         The JSON form of other values; None for data frames.
     wrapped : bool
         Whether the value is put under the key "result", because it is not a JSON object.
     """
 
     schema: dict[str, Any]
-    promise: _Promise | None
+    promise: _DeclaredForm | None
     wrapped: bool
 
     @classmethod
@@ -100,12 +100,12 @@ class Output:
         if schema in _UNSAID:
             return None
         if schema.get("type") == "object":
-            return cls(schema, _Promise(adapter), wrapped=False)
+            return cls(schema, _DeclaredForm(adapter), wrapped=False)
         definitions = schema.pop("$defs", None)
         outer: dict[str, Any] = {"type": "object", "properties": {"result": schema}, "required": ["result"]}
         if definitions:
             outer["$defs"] = definitions
-        return cls(outer, _Promise(adapter), wrapped=True)
+        return cls(outer, _DeclaredForm(adapter), wrapped=True)
 
     def check(self, result: types.CallToolResult) -> None:
         """Check the structured content of a `CallToolResult` that the function returned.
@@ -153,7 +153,7 @@ class Output:
             raise ToolError(f"The tool's result has no JSON form: {exc}") from None
 
 
-class _Promise:
+class _DeclaredForm:
     """The JSON form that an annotation promises."""
 
     def __init__(self, adapter: TypeAdapter[Any]) -> None:

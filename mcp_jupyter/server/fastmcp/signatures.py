@@ -150,7 +150,7 @@ class Signature:
             self._has_bytes = models.has_bytes(self._adapter.core_schema)
             self.schema = self._schema()
         except PydanticUserError as exc:
-            raise ValueError(f"{self._shown}: {self._blame(fields, function, exc)}") from None
+            raise ValueError(f"{self._shown}: {self._explain(fields, function, exc)}") from None
 
     def _read(self, function: Callable[..., Any]) -> inspect.Signature:
         try:
@@ -206,7 +206,7 @@ class Signature:
                     schema["properties"][name].setdefault("default", shown)
         return schema
 
-    def _blame(self, fields: dict[str, Any], function: Callable[..., Any], error: Exception) -> str:
+    def _explain(self, fields: dict[str, Any], function: Callable[..., Any], error: Exception) -> str:
         """Return the reason: which parameter cannot come from JSON, and what to do."""
         for name, hint in fields.items():
             try:

@@ -152,8 +152,8 @@ async def serve_http(
     bound: int = listening.getsockname()[1]
     try:
         front = HttpFront(authenticator or StandaloneAuthenticator.listening(host, bound, token))
-        async with server.running(), owned_tasks() as conversations:
-            endpoint = Endpoint(_opener(server, conversations))
+        async with server.running(), owned_tasks() as connections:
+            endpoint = Endpoint(_opener(server, connections))
             routes = make_routes(
                 endpoint,
                 front,
@@ -197,21 +197,21 @@ def address_family(host: str) -> socket.AddressFamily:
     return socket.AF_INET6 if ":" in host else socket.AF_INET
 
 
-def _opener(server: Serves, conversations: TaskGroup) -> Callable[[], Awaitable[Channel]]:
+def _opener(server: Serves, connections: TaskGroup) -> Callable[[], Awaitable[Channel]]:
     async def open_channel() -> Channel:
         near, far = memory_pair(is_direct=True)
-        conversations.start_soon(_converse, server, far)
+        connections.start_soon(_serve_channel, server, far)
         return near
 
     return open_channel
 
 
-async def _converse(server: Serves, channel: Channel) -> None:
+async def _serve_channel(server: Serves, channel: Channel) -> None:
     """Serve one channel. An exception ends here and is logged, so that it does not reach the others."""
     try:
         await server.serve(channel)
     except Exception:
-        log.exception("a conversation failed")
+        log.exception("Serving a connection failed")
     finally:
         channel.close()
 

@@ -86,7 +86,7 @@ class Stream:
         self._queue.append(message)
         self._bytes += len(message.raw)
         if self._over_limit():
-            self._shed()
+            self._drop_oldest()
         if not (self._pausing and isinstance(message.frame, Notification)) or len(self._queue) >= _ENOUGH:
             self.wake()
 
@@ -192,7 +192,7 @@ class Stream:
             self._bytes > MAX_BACKLOG_BYTES and len(self._queue) > 1
         )
 
-    def _shed(self) -> None:
+    def _drop_oldest(self) -> None:
         # Move the oldest messages that must not be lost aside, and put them back in front afterwards.
         kept: deque[Message] = deque()
         while self._queue and self._over_limit_with(kept):

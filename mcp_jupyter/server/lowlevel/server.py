@@ -341,7 +341,9 @@ class Server(Decorators, Generic[L]):
             The server is running already.
         """
         if self._running:
-            raise RuntimeError("This server is running: within one `running()`, `serve` each conversation.")
+            raise RuntimeError(
+                "This server is running: within one `running()`, call `serve` for each connection."
+            )
         self._running = True
         self._stopping = anyio.Event()
         try:
@@ -361,7 +363,7 @@ class Server(Decorators, Generic[L]):
 
     async def serve(self, channel: Channel) -> None:
         """Serve one connection until it is closed; call it within `running`."""
-        await self._converse(ServerSession(self, channel))
+        await self._serve_session(ServerSession(self, channel))
 
     async def run(
         self,
@@ -390,11 +392,11 @@ class Server(Decorators, Generic[L]):
         kind = _Strict if raise_exceptions else ServerSession
         session = kind(self, joined(read_stream, write_stream), initialization_options)
         async with self.running():
-            await self._converse(session)
+            await self._serve_session(session)
         if isinstance(session, _Strict) and session.failure is not None:
             raise session.failure
 
-    async def _converse(self, session: ServerSession) -> None:
+    async def _serve_session(self, session: ServerSession) -> None:
         notices = self._sessions[session] = NoticeQueue(self._handle_notice, MAX_STREAM_BACKLOG)
         try:
             async with owned_tasks() as tasks:

@@ -12,7 +12,7 @@ import pytest
 from mcp_jupyter.protocol.eras import CLIENT_INFO, LOG_LEVEL
 from mcp_jupyter.server.fastmcp import FastMCP
 
-from ..conversation import MODERN, Client, connected
+from ..memory_client import MODERN, Client, connected
 
 both_eras = pytest.mark.parametrize("era", ["legacy", "modern"])
 

@@ -12,7 +12,7 @@ from mcp_jupyter.errors import McpError
 from mcp_jupyter.server.fastmcp import FastMCP
 from mcp_jupyter.types import Completion
 
-from ..conversation import connected
+from ..memory_client import connected
 
 pytestmark = pytest.mark.anyio
 

@@ -18,7 +18,7 @@ from mcp_jupyter.server.client_requests import RequestSession
 from mcp_jupyter.server.context import LOG_LEVELS, RequestContext
 from mcp_jupyter.server.fastmcp import Context, FastMCP
 
-from ..conversation import connected
+from ..memory_client import connected
 from .speaker import both_eras, speaking
 
 pytestmark = pytest.mark.anyio
@@ -276,7 +276,7 @@ def with_lifespan(events: list[str], fail_at: str = "") -> FastMCP:
     return mcp
 
 
-async def test_a_lifespan_surrounds_all_conversations_and_tools_find_what_it_yields():
+async def test_a_lifespan_surrounds_all_connections_and_tools_find_what_it_yields():
     events: list[str] = []
     mcp = with_lifespan(events)
     assert events == []

@@ -9,7 +9,7 @@ from mcp_jupyter.errors import McpError
 from mcp_jupyter.server.fastmcp import FastMCP
 
 from ..asking import Asked, asked
-from ..conversation import connected
+from ..memory_client import connected
 
 pytestmark = pytest.mark.anyio
 

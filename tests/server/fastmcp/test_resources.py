@@ -14,7 +14,7 @@ from mcp_jupyter import types
 from mcp_jupyter.errors import INTERNAL_ERROR, INVALID_PARAMS, RESOURCE_NOT_FOUND, McpError, ToolError
 from mcp_jupyter.server.fastmcp import Context, FastMCP, Image
 
-from ..conversation import connected
+from ..memory_client import connected
 from .speaker import Speaker, both_eras, speaking
 
 pytestmark = pytest.mark.anyio

@@ -14,7 +14,7 @@ from mcp_jupyter.errors import INVALID_PARAMS, McpError
 from mcp_jupyter.server.fastmcp import FastMCP
 from mcp_jupyter.server.fastmcp.tools import Tool
 
-from ..conversation import connected
+from ..memory_client import connected
 from .speaker import both_eras, speaking
 
 pytestmark = pytest.mark.anyio

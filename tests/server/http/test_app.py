@@ -56,7 +56,7 @@ async def test_official_client_over_streamable_http(mode: Any, version: str) -> 
             assert seen == list(range(100))
             large = await client.call_tool("big", {"size": 2_000_000})
             assert len(large.content[0].text) == 2_000_000  # type: ignore[union-attr]
-        await server.until(lambda: mode != "legacy" or server.conversations == 0)
+        await server.until(lambda: mode != "legacy" or server.connections == 0)
 
 
 async def test_official_client_over_sse() -> None:
@@ -68,7 +68,7 @@ async def test_official_client_over_sse() -> None:
             for number in range(5):
                 result = await session.call_tool("echo", {"text": str(number)})
                 assert result.content[0].text == str(number)  # type: ignore[union-attr]
-        await server.until(lambda: server.conversations == 0)
+        await server.until(lambda: server.connections == 0)
 
 
 async def test_official_client_hears_what_belongs_to_no_request() -> None:
@@ -183,7 +183,7 @@ async def test_stopping_answers_what_is_under_way() -> None:
         while await third.chunk():
             pass
         assert await wire.closed()
-    assert (server.conversations, server.cancelled) == (0, 2)
+    assert (server.connections, server.cancelled) == (0, 2)
 
 
 async def test_a_door_that_is_shut_lets_nobody_in(front: Front) -> None:
@@ -228,11 +228,11 @@ async def test_paths_can_be_chosen() -> None:
         assert (await stream.event())[1].startswith("/m/?session_key=")
 
 
-async def test_a_conversation_that_fails_harms_no_other(caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_connection_that_fails_harms_no_other(caplog: pytest.LogCaptureFixture) -> None:
     class Failing(TinyServer):
         async def serve(self, channel: Channel) -> None:
-            if self.conversations:
-                raise RuntimeError("no second conversation")
+            if self.connections:
+                raise RuntimeError("no second connection")
             await super().serve(channel)
 
     async with serve_http(Failing(), port=0) as port, connect(port) as wire:
@@ -242,7 +242,7 @@ async def test_a_conversation_that_fails_harms_no_other(caplog: pytest.LogCaptur
             reply = await other.post(message)
             assert reply.json["error"]["code"] == -32603
         assert text((await wire.post(call(1, "echo", {"text": "on"}), session)).json) == "on"
-    assert "a conversation failed" in caplog.text
+    assert "Serving a connection failed" in caplog.text
 
 
 async def test_connections_beyond_the_limit_are_closed(monkeypatch: pytest.MonkeyPatch) -> None:

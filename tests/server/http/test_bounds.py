@@ -85,7 +85,7 @@ async def test_idle_streams_give_their_descriptors_back(front: Front) -> None:
             assert (await stream.head()).status == 200
         assert len(front.endpoint.sessions) == 60
     async with asyncio.timeout(5):
-        await front.server.until(lambda: front.server.conversations == 0)
+        await front.server.until(lambda: front.server.connections == 0)
         while process.num_fds() > before:
             async with connect(front.port) as wire:
                 await wire.request("GET", "/mcp")

@@ -81,7 +81,7 @@ async def test_closing_the_stream_ends_the_session(front: Front) -> None:
             await said(stream)
             await wire.post(call(1, "wait"), target=url)
             await front.server.until(lambda: front.server.started == 1)
-        await front.server.until(lambda: front.server.conversations == 0)
+        await front.server.until(lambda: front.server.connections == 0)
         assert front.server.cancelled == 1
         assert len(front.endpoint.sessions) == 0
         assert (await wire.post(call(2, "echo"), target=url)).status == 404

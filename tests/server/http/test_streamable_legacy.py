@@ -327,7 +327,7 @@ async def test_delete_ends_everything_of_the_session(front: Front) -> None:
         while await stream.chunk():
             pass
         assert (await wire.post(call(2, "echo"), session)).status == 404
-        await front.server.until(lambda: front.server.conversations == 0)
+        await front.server.until(lambda: front.server.connections == 0)
     assert front.server.cancelled == 1
     assert len(front.endpoint.sessions) == 0
 
@@ -365,7 +365,7 @@ async def test_a_refused_initialize_leaves_nothing(front: Front) -> None:
             assert reply.json["error"]["code"] == -32602
             assert reply.header(SESSION) is None
         assert len(front.endpoint.sessions) == 0
-        await front.server.until(lambda: front.server.conversations == 0)
+        await front.server.until(lambda: front.server.connections == 0)
 
 
 async def test_a_client_that_leaves_during_initialize_leaves_nothing(mount: Mount) -> None:

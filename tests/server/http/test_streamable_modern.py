@@ -163,7 +163,7 @@ async def test_an_idle_channel_is_used_again(front: Front) -> None:
     async with connect(front.port) as wire:
         for _ in range(5):
             assert (await wire.post(message, modern_headers(message))).status == 200
-    assert front.server.conversations == 1
+    assert front.server.connections == 1
 
 
 async def test_requests_at_once_do_not_mix(front: Front) -> None:
@@ -175,7 +175,7 @@ async def test_requests_at_once_do_not_mix(front: Front) -> None:
         assert text((await second.post(other, modern_headers(other))).json) == "other"
         front.server.release.set()
         assert text((await wire.reply()).json) == "released"
-    assert front.server.conversations == 2
+    assert front.server.connections == 2
 
 
 async def test_notifications_of_the_request_come_as_events(front: Front) -> None:
@@ -199,7 +199,7 @@ async def test_leaving_cancels(front: Front) -> None:
     async with connect(front.port) as wire:
         await wire.send_message(message, modern_headers(message))
         await front.server.until(lambda: front.server.started == 1)
-    await front.server.until(lambda: front.server.cancelled == 1 and front.server.conversations == 0)
+    await front.server.until(lambda: front.server.cancelled == 1 and front.server.connections == 0)
 
 
 async def test_leaving_an_event_stream_cancels(mount: Mount) -> None:

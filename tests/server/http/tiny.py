@@ -23,10 +23,10 @@ TOOLS = ["ask", "big", "die", "echo", "listen", "progress", "steps", "tell", "wa
 
 
 class TinyServer:
-    """Counts its conversations and remembers what happened to its calls."""
+    """Counts its connections and remembers what happened to its calls."""
 
     def __init__(self) -> None:
-        self.conversations = 0
+        self.connections = 0
         self.started = 0
         self.cancelled = 0
         self.refuse_initialize = False
@@ -39,12 +39,12 @@ class TinyServer:
         yield
 
     async def serve(self, channel: Channel) -> None:
-        self.conversations += 1
+        self.connections += 1
         self.note()
         try:
-            await Connection(channel, _Conversation(self)).serve()
+            await Connection(channel, _Handler(self)).serve()
         finally:
-            self.conversations -= 1
+            self.connections -= 1
             self.note()
 
     def note(self) -> None:
@@ -58,7 +58,7 @@ class TinyServer:
                 await self._changed.wait()
 
 
-class _Conversation:
+class _Handler:
     def __init__(self, server: TinyServer) -> None:
         self._server = server
         self._initialized = False

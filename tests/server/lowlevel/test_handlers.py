@@ -15,7 +15,7 @@ from mcp_jupyter.errors import INTERNAL_ERROR, INVALID_PARAMS, McpError
 from mcp_jupyter.server import session
 from mcp_jupyter.server.lowlevel import NotificationOptions, ReadResourceContents, Server
 
-from ..conversation import connected
+from ..memory_client import connected
 
 pytestmark = pytest.mark.anyio
 

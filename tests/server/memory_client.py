@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""A client's end of a conversation in memory, with nothing of ours between test and server but the engine."""
+"""A client's end of a connection in memory, with nothing of ours between test and server but the engine."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The hub, the whole way: the official SDK, a real Jupyter Server, and notebooks in real kernels."""
+"""The aggregate, the whole way: the official SDK, a real Jupyter Server, and notebooks in real kernels."""
 
 from __future__ import annotations
 
@@ -123,7 +123,7 @@ async def test_a_notebook_that_comes_and_goes_is_heard_of(jupyter, url, token, m
         )
 
 
-async def test_a_token_for_one_notebook_works_at_the_hub_with_that_one(jupyter, url):
+async def test_a_token_for_one_notebook_works_at_the_aggregate_with_that_one(jupyter, url):
     token = jupyter.token(LABELS["south"], tools=("who", "count"))
     async with sdk_client("auto", url, token) as client:
         assert await client.do("tools") == ["south_v2_who", "south_v2_count"]
