@@ -163,7 +163,7 @@ class TooManyContainers(FrameError):
     """The bytes hold more lists and objects than a message may have. They were not parsed."""
 
 
-MAX_NAMED: Final = 20
+MAX_KNOWN_NAMES: Final = 20
 """How many known names an error lists: enough to correct a typing error."""
 
 
@@ -180,13 +180,13 @@ class UnknownName(McpError):
     name : str
         The name in the request.
     known : iterable of str
-        The known names; if there are more than `MAX_NAMED`, none are listed.
+        The known names; if there are more than `MAX_KNOWN_NAMES`, none are listed.
     """
 
     def __init__(self, kind: str, name: str, known: Iterable[str]) -> None:
         self.kind, self.name = kind, name[:100]
         names = sorted(known)
-        self.known = names if len(names) <= MAX_NAMED else []
+        self.known = names if len(names) <= MAX_KNOWN_NAMES else []
         known_names = f" Known {kind}s: {', '.join(self.known)}." if self.known else ""
         data = {"kind": kind, "name": self.name, "known": self.known}
         super().__init__(INVALID_PARAMS, f"Unknown {kind} {self.name!r}.{known_names}", data)

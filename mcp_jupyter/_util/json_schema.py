@@ -17,6 +17,7 @@ from urllib.parse import unquote
 
 __all__ = [
     "MAX_CHOICES",
+    "MAX_TYPE_DEPTH",
     "Properties",
     "Schema",
     "allowed_values",
@@ -41,6 +42,9 @@ MAX_BRANCHES: Final = 200
 
 MAX_CHOICES: Final = 1_000
 """Values of one enumeration: more than a list in an editor shows."""
+
+MAX_TYPE_DEPTH: Final = 3
+"""How deep nested types are written out in a signature, as in list[list[str]]; deeper ones are `any`."""
 
 Schema = Mapping[str, Any]
 

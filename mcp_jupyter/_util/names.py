@@ -17,7 +17,9 @@ from typing import Any, Final
 __all__ = ["MAX_NAME_CHARS", "is_builtin", "library_of", "marked_name", "module_of", "plain_name"]
 
 MAX_NAME_CHARS: Final = 64
-"""The longest name that model APIs accept. They refuse a whole request for one longer name."""
+"""The longest name of a tool or an argument that model APIs accept: they refuse a whole request for one
+longer name. Hosts and the aggregate prefix tools with the name of a server or notebook, which may not be
+longer."""
 
 _DIGEST_CHARS: Final = 8
 _UNFIT: Final = re.compile(r"[^A-Za-z0-9_-]", re.ASCII)

@@ -29,6 +29,7 @@ from ..ipc.connect import RequestOnlyHandler, dial
 from ..ipc.files import ConnectionInfo
 from ..protocol.eras import CLIENT_INFO, MODERN_META
 from ..protocol.frames import Notification
+from ..protocol.limits import MAX_PAGES
 from ..server.constant_tools import is_constant
 from ..server.host_profiles import AGGREGATE
 from .names import Rewriting
@@ -44,9 +45,6 @@ interpreter."""
 
 RETRY_SECONDS: Final = 5.0
 """Seconds until a notebook that did not answer in time is asked again. Until then no request waits for it."""
-
-MAX_PAGES: Final = 100
-"""Pages that are read of one list. A notebook that sends more may never end its list."""
 
 _META: Final = {**MODERN_META, CLIENT_INFO: {"name": AGGREGATE.name, "version": __version__}}
 """The `_meta` of our own requests: they come from a client that gets everything unchanged."""

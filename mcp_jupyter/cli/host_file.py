@@ -22,6 +22,7 @@ from .._util.text import join_names, safe_line
 from ..client.config.file_formats import parsed
 from ..client.config.hosts import Host
 from ..errors import ConfigError, McpJupyterError
+from ..protocol.limits import MAX_HOST_FILE_BYTES
 from .config_edit import NotEditable, put_json, put_toml, put_yaml
 
 __all__ = [
@@ -134,9 +135,6 @@ def _only_before(
 # A configuration file that belongs to another program. It is replaced atomically, a copy from before our
 # first change stays beside it, and a change by another program in the meantime is detected, not overwritten.
 
-MAX_BYTES: Final = 32 * 1024 * 1024
-"""Bytes. Some hosts keep their history in the same file, which takes a few MiB."""
-
 BACKUP_SUFFIX: Final = ".before-jupyter-mcp"
 
 NEW_MODE: Final = 0o600
@@ -186,8 +184,10 @@ class ConfigFile:
             link = f"a link to {real}, which is" if path.is_symlink() else "there, but it is"
             if not stat.S_ISREG(found.st_mode):
                 raise ConfigRefused(f"{path} is {link} not a regular file.")
-            if found.st_size > MAX_BYTES:
-                raise ConfigRefused(f"{path} is larger than {MAX_BYTES // 1024**2} MiB: no configuration is.")
+            if found.st_size > MAX_HOST_FILE_BYTES:
+                raise ConfigRefused(
+                    f"{path} is larger than {MAX_HOST_FILE_BYTES // 1024**2} MiB: no configuration is."
+                )
             return cls(real, real.read_bytes(), stat.S_IMODE(found.st_mode))
         except (OSError, RuntimeError) as exc:  # RuntimeError: links in a circle
             raise ConfigRefused(f"{path} cannot be read: {exc}.") from None

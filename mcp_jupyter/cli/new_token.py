@@ -19,6 +19,7 @@ import click
 
 from .._util.text import join_names, shorten
 from ..errors import McpJupyterError
+from ..protocol.limits import MAX_PRIVATE_FILE_BYTES
 
 if TYPE_CHECKING:
     from ..extension.tokens import BoundNotebook, Token, TokenStore
@@ -40,9 +41,6 @@ __all__ = [
 ]
 
 ANY_NAME: Final = "--any-notebook-of-this-name"
-
-MAX_SERVER_FILE_BYTES: Final = 64 * 1024
-"""Bytes. The file in which a Jupyter Server describes itself has about 300 bytes and a path."""
 
 _NOT_LIVE: Final = (
     "No live notebook is named {0!r}, so its path is not known and no token can be bound to it. Start the "
@@ -169,7 +167,7 @@ def _root_of(path: str, runtime_dir: Path) -> str | None:
     roots = []
     for file in runtime_dir.glob("jpserver-*.json"):
         with suppress(OSError, ValueError, RecursionError, AttributeError, TypeError):
-            root = os.path.realpath(json.loads(read_private(file, MAX_SERVER_FILE_BYTES))["root_dir"])
+            root = os.path.realpath(json.loads(read_private(file, MAX_PRIVATE_FILE_BYTES))["root_dir"])
             if PurePath(path).is_relative_to(root):
                 roots.append(root)
     return max(roots, key=len, default=None)

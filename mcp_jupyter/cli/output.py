@@ -18,7 +18,7 @@ from typing import Any, Final, Protocol
 import click
 
 from .. import types
-from .._util.json_schema import Schema, alternatives, choices, kinds, properties, resolve
+from .._util.json_schema import MAX_TYPE_DEPTH, Schema, alternatives, choices, kinds, properties, resolve
 from .._util.text import MAX_LINE_CHARS, MAX_MESSAGE_CHARS, MAX_PAGE_CHARS, safe_block, safe_line
 from .target import say
 
@@ -39,9 +39,6 @@ __all__ = [
 
 MAX_PARAMETERS: Final = 30
 """Parameters shown in one signature."""
-
-MAX_DEPTH: Final = 3
-"""Levels of nested types shown in a signature; deeper ones are `any`."""
 
 MAX_VALUES: Final = 6
 """Values of an enumeration, or alternatives of a type, shown in a signature."""
@@ -114,7 +111,7 @@ def _parameter(name: str, schema: Schema, needed: bool, root: Schema) -> str:
 
 def _kind(schema: Any, root: Schema, depth: int = 0) -> str:
     """Return the type that a JSON Schema describes, in a few words and without null: `"a" | [integer]`."""
-    if depth > MAX_DEPTH:
+    if depth > MAX_TYPE_DEPTH:
         return "any"
     schema = resolve(schema, root)
     if values := choices(schema, root, MAX_VALUES + 1):

@@ -312,9 +312,9 @@ def _kept_for_connect(listening: _Listening, name: str, bound: int) -> Iterator[
         return
     from ..errors import LinkError
     from ..ipc.files import default_runtime_dir
-    from ..ipc.rendezvous import MAX_NAME_CHARS, HttpAddress, forget_http, run_key, write_http
+    from ..ipc.rendezvous import MAX_SERVED_NAME_CHARS, HttpAddress, forget_http, run_key, write_http
 
-    called = safe_line(name, MAX_NAME_CHARS)
+    called = safe_line(name, MAX_SERVED_NAME_CHARS)
     address = HttpAddress(bound, listening.token, listening.host, called, listening.transport)
     directory, key = default_runtime_dir(), run_key(bound)
     try:

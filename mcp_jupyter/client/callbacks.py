@@ -22,7 +22,7 @@ from .._util.text import MAX_MESSAGE_CHARS, safe_line
 from ..engine.connection import InboundRequest
 from ..errors import INTERNAL_ERROR, INVALID_PARAMS, METHOD_NOT_FOUND, McpError, UncheckableSchema
 from ..protocol.frames import Notification
-from ..protocol.limits import MAX_STREAM_BACKLOG
+from ..protocol.limits import MAX_OPEN_QUESTIONS, MAX_STREAM_BACKLOG
 from ..protocol.validation import JsonSchema
 
 __all__ = [
@@ -50,9 +50,6 @@ Event: TypeAlias = dict[str, Any]
 * ``{"asked": method, "params": ..., "answered": result}``, or ``"refused": error``: a request of the
   server.
 """
-
-MAX_AT_ONCE: Final = 8
-"""Input requests of one round that are answered at the same time; a user can hardly follow more."""
 
 _LOG: Final = "notifications/message"
 
@@ -157,7 +154,7 @@ class Callbacks:
         return await self._observed(call.method, call.params, answering)
 
     async def fulfil(self, requests: Mapping[str, Any]) -> dict[str, Any]:
-        """Answer the input requests of one round, `MAX_AT_ONCE` of them at a time (2026-07-28).
+        """Answer the input requests of one round, `MAX_OPEN_QUESTIONS` of them at a time (2026-07-28).
 
         Raises
         ------
@@ -166,7 +163,7 @@ class Callbacks:
             Or a callback failed or refused, which a round cannot express; then the others are cancelled.
         """
         questions = [(key, *self._question(key, request)) for key, request in requests.items()]
-        limiter = anyio.CapacityLimiter(MAX_AT_ONCE)
+        limiter = anyio.CapacityLimiter(MAX_OPEN_QUESTIONS)
         answers: dict[str, Any] = {}
         failures: list[McpError] = []
 

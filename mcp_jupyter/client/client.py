@@ -21,6 +21,7 @@ from ..engine.connection import ProgressCallback
 from ..errors import INTERNAL_ERROR, METHOD_NOT_FOUND, McpError
 from ..protocol.eras import SERVER_INFO
 from ..protocol.frames import Notification
+from ..protocol.limits import MAX_PAGES
 from .cache import Key, ResultCache
 from .callbacks import Callback
 from .config.servers_json import HttpServerParameters
@@ -35,9 +36,6 @@ if TYPE_CHECKING:
     from .cassettes import Track
 
 __all__ = ["Client"]
-
-MAX_PAGES: Final = 1000
-"""Pages of one list: a server's cursors may never end."""
 
 MAX_ITEMS: Final = 100_000
 """Items of one list: more are of no use to a user or a model, and must not fill the memory."""

@@ -24,8 +24,14 @@ from anyio.abc import TaskGroup
 from ..errors import INTERNAL_ERROR, INVALID_REQUEST, McpError, MetadataAbsent
 from ..protocol.frames import Message, Request, RequestId, parse
 from ..protocol.headers import HeaderError
-from ..protocol.limits import MAX_IN_FLIGHT, SEND_TIMEOUT_SECONDS
-from ..protocol.sse import MAX_EVENT_BYTES, SseError
+from ..protocol.limits import (
+    MAX_EVENT_BYTES,
+    MAX_IN_FLIGHT,
+    MAX_REDIRECTS,
+    MAX_REFUSAL_BYTES,
+    SEND_TIMEOUT_SECONDS,
+)
+from ..protocol.sse import SseError
 from .secrets import ClientSecrets
 from .transport import ClientChannel
 
@@ -59,12 +65,6 @@ KEEPALIVE_SECONDS: Final = 4.0
 
 CLOSE_SECONDS: Final = 2.0
 """Seconds for each step of closing: sending queued messages, ending the session, closing sockets."""
-
-MAX_REDIRECTS: Final = 5
-"""Redirects in a row: an added slash or a moved path takes one or two."""
-
-MAX_WORDS_BYTES: Final = 65536
-"""Bytes that are read of a refusal's body."""
 
 FOREIGN: Final = (httpx2.HTTPError, httpx2.InvalidURL, httpx2.StreamError, SseError, HeaderError)
 """Exceptions of the libraries below; `HttpChannel.as_mcp_error` translates them."""
@@ -258,7 +258,8 @@ class HttpChannel(ClientChannel, abc.ABC):
             with anyio.fail_after(SEND_TIMEOUT_SECONDS):
                 async with aclosing(await self._opened(message)) as response:
                     if response.is_success:
-                        await read_at_most(response, MAX_WORDS_BYTES)  # unread, the connection must be closed
+                        # Unread, the connection would have to be closed.
+                        await read_at_most(response, MAX_REFUSAL_BYTES)
                         return True
                     error = await self.refusal(response)
         except McpError as exc:
@@ -338,7 +339,7 @@ class HttpChannel(ClientChannel, abc.ABC):
     async def refusal(self, response: httpx2.Response, body: bytes | None = None) -> McpError:
         """Make an error of a response other than 2xx, with `httpStatus` in `data` and the server's text."""
         if body is None:
-            body = await read_at_most(response, MAX_WORDS_BYTES)
+            body = await read_at_most(response, MAX_REFUSAL_BYTES)
         status = response.status_code
         words = self.secrets.quote(_words(media_type(response), body))
         text = f"{self.where} answered {status} {_phrase(status)}" + (f": {words}" if words else ".")

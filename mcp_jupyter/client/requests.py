@@ -67,6 +67,7 @@ from ..protocol.eras import (
     era_of,
 )
 from ..protocol.frames import Notification
+from ..protocol.limits import MAX_INPUT_REQUESTS
 from ..protocol.methods import LEGACY_VERSIONS, METHODS, MODERN_VERSIONS, methods_of
 from .callbacks import Callbacks, Event, malformed
 from .partial_results import partial_result
@@ -82,9 +83,6 @@ MAX_VISITS: Final = 8
 
 MAX_ROUNDS: Final = 32
 """Times a server may ask for input in one request: an endless loop must end."""
-
-MAX_INPUT_REQUESTS: Final = 64
-"""Input requests in one round; more are a fault of the server."""
 
 PAUSE_SECONDS: Final = 0.05
 """Seconds before the first retry of a round without input requests, in which the server only wants a retry.

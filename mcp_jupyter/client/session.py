@@ -25,6 +25,7 @@ from .._version import __version__
 from ..engine.connection import ProgressCallback
 from ..errors import InvalidToolOutput, UncheckableSchema
 from ..protocol.frames import Notification
+from ..protocol.limits import MAX_PAGES, MAX_TOOLS
 from ..protocol.validation import JsonSchema
 from .callbacks import Callback, Callbacks
 from .requests import Interceptor, RequestSender
@@ -46,9 +47,6 @@ log = logging.getLogger(__name__)
 
 READ_TIMEOUT_SECONDS: Final = 300.0
 """Five minutes: a call may wait for a cell that the user runs, but a caller must not wait for ever."""
-
-MAX_PAGES: Final = 1000
-"""Pages of tools that are searched for one tool. A server's cursors may never end."""
 
 _ATOMS: Final = frozenset({str, int, float, bool, type(None)})
 
@@ -576,9 +574,6 @@ def _without_bytes(value: Any) -> Any:
 # -- output schemas ------------------------------------------------------------------------------
 #
 # Source: spec 2025-06-18 and later, server/tools, "Output Schema".
-
-MAX_TOOLS: Final = 10_000
-"""Tools whose schemas are kept; the results of further tools are not checked."""
 
 
 class OutputSchemas:

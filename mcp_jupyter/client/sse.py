@@ -20,7 +20,7 @@ from anyio.abc import TaskGroup, TaskStatus
 from .._util.tasks import owned_tasks
 from ..errors import ConnectionClosed, McpError
 from ..protocol.frames import Message, Request
-from ..protocol.limits import SEND_TIMEOUT_SECONDS
+from ..protocol.limits import MAX_REFUSAL_BYTES, SEND_TIMEOUT_SECONDS
 from ..protocol.sse import Event
 from .http import FOREIGN, HttpChannel, http_client, media_type, origin_of, read_at_most, server_url
 from .streamable_http import events
@@ -35,9 +35,6 @@ SIGN_IN_SECONDS: Final = 300.0
 
 ENDING_SECONDS: Final = 1.0
 """Seconds that a failed POST waits for the stream to end too, which shows that the server is gone."""
-
-MAX_ACCEPTED_BYTES: Final = 65536
-"""Bytes that are read of the response to an accepted POST; it is at most one word."""
 
 
 @asynccontextmanager
@@ -105,7 +102,7 @@ class _Sse(HttpChannel):
             raise await self.refusal(response)
         # The result comes in the stream. If this body stayed unread, the connection could not be used again.
         with anyio.move_on_after(SEND_TIMEOUT_SECONDS):
-            await read_at_most(response, MAX_ACCEPTED_BYTES)
+            await read_at_most(response, MAX_REFUSAL_BYTES)
 
     async def open(self, method: str, headers: Mapping[str, str], content: bytes = b"") -> httpx2.Response:
         try:

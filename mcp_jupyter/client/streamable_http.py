@@ -37,8 +37,9 @@ from ..protocol.frames import (
 )
 from ..protocol.headers import LAST_EVENT_ID, METHOD, NAME, SESSION_ID, encode_value, name_of
 from ..protocol.headers import PROTOCOL_VERSION as VERSION_HEADER
+from ..protocol.limits import MAX_EVENT_BYTES
 from ..protocol.methods import LEGACY_VERSIONS
-from ..protocol.sse import MAX_EVENT_BYTES, Decoder, Event
+from ..protocol.sse import Decoder, Event
 from .http import (
     CLOSE_SECONDS,
     FOREIGN,

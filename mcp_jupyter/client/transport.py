@@ -31,7 +31,7 @@ from ..errors import (
 )
 from ..protocol.frames import ErrorResponse, Frame, Message, RequestId, classify, encode, is_request_id, parse
 from ..protocol.headers import HeaderError, mirror_params, param_headers
-from ..protocol.limits import MAX_CONTAINERS, MAX_STREAM_BACKLOG
+from ..protocol.limits import MAX_CONTAINERS, MAX_STREAM_BACKLOG, MAX_TOOLS
 
 __all__ = [
     "SESSION_ENDED",
@@ -285,9 +285,6 @@ class Outbox:
 # and values. Only Streamable HTTP of 2026-07-28 has such headers.
 #
 # Source: spec 2026-07-28, basic/transports/streamable-http, "Custom Headers from Tool Parameters".
-
-MAX_TOOLS: Final = 10_000
-"""Tools whose annotations are kept; beyond it the oldest are dropped, and listed again when needed."""
 
 
 class ParamHeaders:

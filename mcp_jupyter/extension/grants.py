@@ -16,24 +16,19 @@ from ..aggregate.catalog import LISTS
 from ..aggregate.scope import EVERYTHING, Scope, narrowed, out_of_scope, sees
 from ..errors import OutOfScope
 from ..protocol.frames import ErrorResponse, Frame, Message, Request, Response
-from ..protocol.limits import MAX_BODY_BYTES
+from ..protocol.limits import MAX_BODY_BYTES, MAX_SMALL_BODY_BYTES
 from ..protocol.rights import Rights
 from ..server.constant_tools import stands_for
 from ..server.http.admission import INSUFFICIENT_SCOPE, Principal, Refusal
 from .tokens import Token
 
 __all__ = [
-    "MAX_BODY_BYTES_WITHOUT_TOOLS",
     "OWNER_ID",
     "Grant",
     "insufficient_scope",
     "max_body_bytes",
     "scope_of",
 ]
-
-MAX_BODY_BYTES_WITHOUT_TOOLS: Final = 64 * 1024
-"""Bytes in a body of a token that may call no tools. Lists, reads and prompts need far less; parsing 4 MiB
-would hold the event loop for a tenth of a second each."""
 
 OWNER_ID: Final = "jupyter-token"
 """The principal of the Jupyter token, if it is accepted. Our tokens cannot have this id."""
@@ -46,7 +41,7 @@ def insufficient_scope(message: str) -> Refusal:
 
 def max_body_bytes(token: Token) -> int:
     """Return how many bytes the bearer of a token may send in one body."""
-    return MAX_BODY_BYTES if token.tools else MAX_BODY_BYTES_WITHOUT_TOOLS
+    return MAX_BODY_BYTES if token.tools else MAX_SMALL_BODY_BYTES
 
 
 @dataclass(frozen=True, slots=True)

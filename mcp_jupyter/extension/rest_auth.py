@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from types import TracebackType
-from typing import Any, Final, Literal, TypeVar, cast
+from typing import Any, Literal, TypeVar, cast
 
 from jupyter_server.auth.decorator import authorized
 from jupyter_server.base.handlers import APIHandler
 from tornado import web
 
+from ..protocol.limits import MAX_SMALL_BODY_BYTES
 from ..protocol.origins import OriginRule
 from .manager import NotebookManager
 from .private import LoggedHandler
@@ -21,9 +22,6 @@ from .token_auth import RESOURCE, keep_logged_headers_fit, keep_logs_fit
 from .tokens import TokenStore, split
 
 __all__ = ["UserHandler", "allowed"]
-
-MAX_BODY_BYTES: Final = 64 * 1024
-"""Bytes. The longest request for a token is several times smaller. Checked before Jupyter reads the body."""
 
 _VerbT = TypeVar("_VerbT", bound=Callable[..., Any])
 
@@ -90,9 +88,9 @@ class UserHandler(LoggedHandler, APIHandler):
             raise web.HTTPError(403, f"Refused: {reason}.")
         await super().prepare()
         length = headers.get("Content-Length", "0")
-        if not length.isdecimal() or int(length[:20]) > MAX_BODY_BYTES:
-            raise web.HTTPError(413, f"A body may have {MAX_BODY_BYTES} bytes at most.")
-        self.request.connection.set_max_body_size(MAX_BODY_BYTES)  # type: ignore[union-attr]
+        if not length.isdecimal() or int(length[:20]) > MAX_SMALL_BODY_BYTES:
+            raise web.HTTPError(413, f"A body may have {MAX_SMALL_BODY_BYTES} bytes at most.")
+        self.request.connection.set_max_body_size(MAX_SMALL_BODY_BYTES)  # type: ignore[union-attr]
         self._let_in = True
 
     def origin_refusal(self) -> str | None:

@@ -27,9 +27,9 @@ from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 
 from .._util.private_files import PrivateJsonFile, is_own
 from ..errors import McpJupyterError
-from ..ipc.files import MAX_PATH_CHARS
 from ..ipc.names import fits_in_name
-from ..protocol.rights import MAX_URI_CHARS, Rights, any_matches, any_matches_uri
+from ..protocol.limits import MAX_PATH_CHARS, MAX_URI_CHARS
+from ..protocol.rights import Rights, any_matches, any_matches_uri
 from ..protocol.uri_templates import UriTemplate, UriTemplateError
 
 __all__ = [
@@ -395,7 +395,7 @@ def _digest(secret: str) -> str:
 #
 # The file is not in Jupyter's configuration directory, because users commit that to repositories.
 
-MAX_FILE_BYTES: Final = 4 * 1024 * 1024
+MAX_TOKEN_FILE_BYTES: Final = 4 * 1024 * 1024
 """Bytes: enough for thousands of tokens. A larger file is not ours."""
 
 MAX_TOKENS: Final = 1000
@@ -451,7 +451,7 @@ class TokenStore:
     def __init__(self, path: Path | None = None, clock: Callable[[], datetime] = _utc_now) -> None:
         self.path = path or default_path()
         remedy = f"Remove it and make new tokens; or look at what it holds, then: chmod 600 '{self.path}'"
-        self._file = PrivateJsonFile(self.path, _Content, MAX_FILE_BYTES, TokenFileError, remedy)
+        self._file = PrivateJsonFile(self.path, _Content, MAX_TOKEN_FILE_BYTES, TokenFileError, remedy)
         self._clock = clock
         self._tokens: Mapping[str, Token] = {}
         self._seen: tuple[int, ...] | None = None  # identity of the file at the last read; None: no file

@@ -20,15 +20,12 @@ from anyio.lowlevel import checkpoint
 from ..engine.channel import Channel, Sink, registering_callbacks
 from ..errors import INTERNAL_ERROR, ConnectionClosed, FrameError, McpError
 from ..protocol.frames import ErrorResponse, Frame, Message, Notification, Request, Response
-from ..protocol.limits import MAX_LINE_BYTES, SEND_TIMEOUT_SECONDS
+from ..protocol.limits import MAX_BACKLOG_BYTES, MAX_LINE_BYTES, SEND_TIMEOUT_SECONDS
 from .wire import LineBuffer, pack, unpack
 
-__all__ = ["CLOSE_FLUSH_SECONDS", "MAX_WRITE_BUFFER_BYTES", "LinkChannel"]
+__all__ = ["CLOSE_FLUSH_SECONDS", "LinkChannel"]
 
 log = logging.getLogger(__name__)
-
-MAX_WRITE_BUFFER_BYTES: Final = MAX_LINE_BYTES
-"""Bytes waiting for a peer that does not read: the largest message, while others follow it."""
 
 CLOSE_FLUSH_SECONDS: Final = 2.0
 """Seconds in which a closing channel tries to deliver its last messages; a local peer needs far less."""
@@ -74,7 +71,7 @@ class LinkChannel(Channel, asyncio.Protocol):
     def send(self, message: Message) -> None:
         """Write a message, or keep it until the other end reads.
 
-        If more than `MAX_WRITE_BUFFER_BYTES` are waiting already, a notification is dropped, and a request or
+        If more than `MAX_BACKLOG_BYTES` are waiting already, a notification is dropped, and a request or
         response ends the link. A message that is longer than a line may be is replaced by an error.
 
         Raises
@@ -86,7 +83,7 @@ class LinkChannel(Channel, asyncio.Protocol):
         transport = self._transport
         if self._closed or transport is None:
             raise ConnectionClosed("The other end of the link is gone.")
-        if transport.get_write_buffer_size() > MAX_WRITE_BUFFER_BYTES:
+        if transport.get_write_buffer_size() > MAX_BACKLOG_BYTES:
             self._overflow(transport, message.frame)
             return
         line = pack(message)

@@ -30,10 +30,10 @@ import psutil
 from .._util.private_files import is_own, make_private_directory, read_private, replace_file
 from ..errors import FrameError, LinkError
 from ..protocol.frames import dumps, parse
+from ..protocol.limits import MAX_PATH_CHARS, MAX_PRIVATE_FILE_BYTES
 from .names import is_name
 
 __all__ = [
-    "MAX_PATH_CHARS",
     "NO_RESOURCES",
     "PRIVATE_DIR_PREFIX",
     "Address",
@@ -63,18 +63,12 @@ Address: TypeAlias = str | tuple[str, int]
 PRIVATE_DIR_PREFIX: Final = "mcp-jupyter-"
 """A temporary directory made for one socket, and removed with it."""
 
-MAX_FILE_BYTES: Final = 16 * 1024
-"""Bytes. A connection file has about 400 bytes and two paths; a larger file is something else."""
-
 NO_RESOURCES: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM})
 """Errors of this process or machine, as opposed to the file or socket that was to be opened."""
 
 _KERNEL_ID: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}", re.ASCII)
 _SOCKET: Final = re.compile(r"mcp-[0-9a-f]{16}\.sock", re.ASCII)
 _KEY: Final = re.compile(r"[0-9a-f]{64}", re.ASCII)
-MAX_PATH_CHARS: Final = 4096
-"""Characters of a notebook's path, as Linux limits them."""
-
 _LOOPBACK: Final = frozenset({"127.0.0.1", "::1"})
 
 
@@ -270,7 +264,7 @@ def read(path: Path) -> ConnectionInfo:
         user, or its content is not valid.
     """
     try:
-        data = read_private(path, MAX_FILE_BYTES)
+        data = read_private(path, MAX_PRIVATE_FILE_BYTES)
     except OSError as exc:
         raise LinkError(f"The connection file cannot be read: {exc.strerror}.") from exc
     info = ConnectionInfo.from_json(data)

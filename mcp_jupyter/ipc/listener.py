@@ -28,6 +28,7 @@ from .._util.private_files import make_private_directory
 from .._util.tasks import FailureLog, owned_tasks
 from ..engine.channel import Channel, registering_callbacks
 from ..errors import LinkError
+from ..protocol.limits import MAX_SESSIONS
 from .channel import LinkChannel
 from .files import ConnectionInfo, Transport, default_runtime_dir, file_path, remove, this_machine
 from .name_claims import NameClaim, hear_moves
@@ -42,8 +43,8 @@ log = logging.getLogger(__name__)
 HANDSHAKE_SECONDS: Final = 5.0
 """Seconds. A client sends its key at once; a connection without a key is closed after this time."""
 
-MAX_CONNECTIONS: Final = 640
-"""The 512 sessions that a Jupyter Server may have, its pools, and attached command lines. Others wait in the
+MAX_CONNECTIONS: Final = MAX_SESSIONS + 128
+"""The sessions that a Jupyter Server may have, its pools, and attached command lines. Others wait in the
 backlog: a client whose connection was closed would take the kernel for gone."""
 
 ACCEPT_PAUSE_SECONDS: Final = 0.5

@@ -23,8 +23,9 @@ from ..engine.channel import Channel
 from ..engine.connection import Connection, InboundRequest
 from ..errors import INVALID_PARAMS, METHOD_NOT_FOUND, ConnectionClosed, LinkError, McpError, McpJupyterError
 from ..protocol.frames import Notification
+from ..protocol.limits import MAX_PATH_CHARS
 from .connect import Liveness, connected, probe
-from .files import MAX_PATH_CHARS, ConnectionInfo, scan, write
+from .files import ConnectionInfo, scan, write
 from .names import RESERVED_NAMES, RememberedNames, candidate_names, changed_name, plain_name
 
 __all__ = [

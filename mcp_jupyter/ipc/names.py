@@ -18,7 +18,9 @@ from typing import Final
 
 from pydantic import BaseModel
 
+from .._util.names import MAX_NAME_CHARS
 from .._util.private_files import PrivateJsonFile
+from ..protocol.limits import MAX_PRIVATE_FILE_BYTES
 
 __all__ = [
     "RESERVED_NAMES",
@@ -31,9 +33,6 @@ __all__ = [
     "plain_name",
 ]
 
-
-MAX_NAME_CHARS: Final = 64
-"""Characters. A name is part of URLs and prefixes tool names in the aggregate, so it must stay short."""
 
 RESERVED_NAMES: Final = frozenset({"api", "hub", "messages", "sse", "static"})
 """Path segments below the extension's base URL that have, or may get, another meaning."""
@@ -137,9 +136,6 @@ log = logging.getLogger(__name__)
 MAX_NAMES: Final = 2000
 """More names than a user has notebooks; beyond it, the least recently used names are forgotten."""
 
-MAX_FILE_BYTES: Final = 16 * 1024
-"""Bytes for a name and a path."""
-
 
 class _Remembered(BaseModel):
     """The content of a file: a name, and the real path of its notebook."""
@@ -190,7 +186,7 @@ class RememberedNames:
     def _file(self, name: str) -> PrivateJsonFile[_Remembered]:
         # A digest, because file names are limited to 255 bytes and some file systems ignore case.
         path = self._directory / f"{hashlib.sha256(name.encode()).hexdigest()[:32]}.json"
-        return PrivateJsonFile(path, _Remembered, MAX_FILE_BYTES, is_renewable=True)
+        return PrivateJsonFile(path, _Remembered, MAX_PRIVATE_FILE_BYTES, is_renewable=True)
 
 
 def _last_used(file: Path) -> float:

@@ -22,6 +22,7 @@ from pydantic import Field
 
 from .._util.private_files import PrivateJsonFile, read_private
 from ..errors import LinkError
+from ..protocol.limits import MAX_CALLBACK_BYTES, MAX_PRIVATE_FILE_BYTES, MAX_URI_CHARS
 from .files import process_runs, put_file, this_machine
 
 __all__ = [
@@ -45,10 +46,7 @@ __all__ = [
 ]
 
 
-MAX_FILE_BYTES: Final = 4096
-"""Bytes. Our files have about 200."""
-
-MAX_NAME_CHARS: Final = 200
+MAX_SERVED_NAME_CHARS: Final = 200
 """Characters of a server's name, which is one line of text."""
 
 _EVERYWHERE: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - compared, not bound
@@ -73,7 +71,7 @@ class HttpAddress:
     port: Annotated[int, Field(gt=0, lt=65536)]
     token: Annotated[str, Field(pattern=r"\A[A-Za-z0-9._~+/-]{1,512}=*\z")]
     host: Annotated[str, Field(pattern=r"\A[A-Za-z0-9._:-]{1,255}\z")] = "127.0.0.1"
-    name: Annotated[str, Field(max_length=MAX_NAME_CHARS)] = ""
+    name: Annotated[str, Field(max_length=MAX_SERVED_NAME_CHARS)] = ""
     transport: Annotated[str, Field(pattern=r"\A(both|streamable-http|sse)\z")] = "both"
 
     def __repr__(self) -> str:
@@ -116,7 +114,7 @@ def _run_prefix() -> str:
 
 def _http_file(key: str, runtime_dir: Path) -> PrivateJsonFile[HttpAddress]:
     path = runtime_dir / f"mcp-{key}.http"
-    return PrivateJsonFile(path, HttpAddress, MAX_FILE_BYTES, LinkError, "Start the server again.")
+    return PrivateJsonFile(path, HttpAddress, MAX_PRIVATE_FILE_BYTES, LinkError, "Start the server again.")
 
 
 def write_http(address: HttpAddress, key: str, runtime_dir: Path) -> None:
@@ -179,9 +177,6 @@ CALLBACK_PATH: Final = "mcp-jupyter/api/oauth/callback"
 _PREFIX: Final = "mcp-callback-"
 _SUFFIX: Final = ".url"
 
-MAX_URL_CHARS: Final = 2048
-"""Characters of a URL that every browser and authorization server accepts."""
-
 
 def callback_under(base_url: str) -> str:
     """Return the callback URL of a Jupyter Server with this base URL."""
@@ -193,7 +188,7 @@ def is_callback_url(url: str) -> bool:
 
     Source: RFC 6749, 3.1.2.
     """
-    if len(url) > MAX_URL_CHARS or not (url.isascii() and url.isprintable()) or set(url) & set(' "<>\\'):
+    if len(url) > MAX_URI_CHARS or not (url.isascii() and url.isprintable()) or set(url) & set(' "<>\\'):
         return False
     try:
         parts = urlsplit(url)
@@ -256,7 +251,7 @@ def running_servers(runtime_dir: Path) -> dict[int, str]:
 
 def _read(path: Path) -> str | None:
     with suppress(OSError, UnicodeDecodeError):
-        url = read_private(path, MAX_URL_CHARS).decode("ascii")
+        url = read_private(path, MAX_URI_CHARS).decode("ascii")
         if is_callback_url(url):
             return url
     return None
@@ -282,9 +277,6 @@ def _callback_path(pid: int, runtime_dir: Path) -> Path:
 # The file's name is the SHA-256 of `state`, 256 random bits that are in no file. A program that can list the
 # directory therefore cannot answer, and an answer is useless without the PKCE verifier, which never leaves
 # the kernel.
-
-MAX_QUERY_CHARS: Final = 16384
-"""Characters of an answer: codes have some hundred, and a browser's whole request has no more than this."""
 
 MAX_PARAMETERS: Final = 32
 """Parameters of an answer; five have a meaning."""
@@ -358,7 +350,7 @@ def collect(state: str, runtime_dir: Path) -> str | None:
     """
     path = _sign_in_path(state, _ANSWER, runtime_dir)
     try:
-        data = read_private(path, MAX_QUERY_CHARS)
+        data = read_private(path, MAX_CALLBACK_BYTES)
         path.unlink()
         return data.decode("ascii")
     except FileNotFoundError:
@@ -376,7 +368,7 @@ def forget(state: str, runtime_dir: Path) -> None:
 
 def _state_of(query: str) -> str | None:
     """Return the `state` of a well-formed answer, or None."""
-    if len(query) > MAX_QUERY_CHARS or not query.isascii():
+    if len(query) > MAX_CALLBACK_BYTES or not query.isascii():
         return None
     try:
         states = parse_qs(query, max_num_fields=MAX_PARAMETERS).get("state", [])

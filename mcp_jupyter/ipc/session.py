@@ -21,11 +21,11 @@ from ..protocol.frames import (
     Response,
     is_request_id,
 )
+from ..protocol.limits import MAX_SUBSCRIPTIONS
 
 __all__ = [
     "CANCELLED",
     "LISTEN",
-    "MAX_SUBSCRIPTIONS",
     "Session",
     "answer",
     "cancelled_id",
@@ -35,9 +35,6 @@ __all__ = [
 INITIALIZED: Final = "notifications/initialized"
 CANCELLED: Final = "notifications/cancelled"
 LISTEN: Final = "subscriptions/listen"
-
-MAX_SUBSCRIPTIONS: Final = 1000
-"""Subscriptions remembered for one session, each with its URI; notebooks have far fewer resources."""
 
 _LISTS: Final[Mapping[str, str]] = {
     "notifications/tools/list_changed": "toolsListChanged",

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import unquote
 
-from .._util.text import safe_line
+from .._util.text import MAX_NAMED, safe_line
 from ..protocol.rights import EVERY_RIGHT, Rights
 from ..server.content import tables
 from ..server.fastmcp import FastMCP
@@ -25,9 +25,6 @@ from .status import shown_resources
 from .variables import Variables, variable_uri
 
 __all__ = ["NotebookInstructions"]
-
-MAX_COLUMNS: Final = 20
-"""Columns that are named for one data frame; of the others only the number is given."""
 
 COLUMN_CHARS: Final = 40
 DESCRIPTION_CHARS: Final = 120
@@ -155,7 +152,7 @@ def _about(value: Any) -> str:
         names = value.column_names if is_arrow else getattr(value, "columns", None)
         if names is None:  # a series
             return f"{kind} of {rows}"
-        shown = [" ".join(str(name)[:COLUMN_CHARS].split()) for name in islice(names, MAX_COLUMNS)]
+        shown = [" ".join(str(name)[:COLUMN_CHARS].split()) for name in islice(names, MAX_NAMED)]
         more = len(names) - len(shown)
         return f"{rows}; columns {', '.join(shown)}{f' and {more} more' if more > 0 else ''}"
     except Exception:  # noqa: BLE001 - a subclass of a frame may raise anything

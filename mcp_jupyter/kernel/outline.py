@@ -40,7 +40,7 @@ __all__ = [
 INSTRUCTIONS_CHARS: Final = 2_000
 """Characters at most: a model reads them in each chat. Claude Code passes on 4,096, other hosts all."""
 
-MAX_FILE_BYTES: Final = 16 * 2**20
+MAX_OUTLINE_BYTES: Final = 16 * 2**20
 """A larger file counts as empty, because parsing it would delay the host's first answer."""
 
 MAX_CELLS: Final = 5_000
@@ -102,8 +102,8 @@ def read_outline(path: Path) -> Outline:
         if not stat.S_ISREG(path.stat().st_mode):  # opening a pipe would wait for its writer
             return Outline()
         with path.open("rb") as file:
-            data = file.read(MAX_FILE_BYTES + 1)
-        if len(data) > MAX_FILE_BYTES:
+            data = file.read(MAX_OUTLINE_BYTES + 1)
+        if len(data) > MAX_OUTLINE_BYTES:
             return Outline()
         return _outline(list(_cells(parse(data))))
     except (OSError, FrameError):

@@ -22,7 +22,7 @@ __all__ = [
     "MAX_CHARS",
     "MAX_DISPLAYED",
     "MAX_LINES",
-    "MAX_LINE_CHARS",
+    "MAX_LOG_CHARS",
     "MAX_PRINTED_CHARS",
     "MAX_UNPUBLISHED",
     "CallOutput",
@@ -36,7 +36,7 @@ MAX_CHARS: Final = 100_000
 """Characters that one call may send by printing: more than an assistant reads, far less than an endless loop
 prints."""
 
-MAX_LINE_CHARS: Final = 10_000
+MAX_LOG_CHARS: Final = 10_000
 """Characters of one log message. A longer line is sent in pieces, which bounds text without line ends."""
 
 MAX_PRINTED_CHARS: Final = 4000
@@ -102,7 +102,7 @@ class Printed:
         """Add a line or, with `ends` false, a piece of a long line."""
         text = self._bars.pop(channel, "") + text
         shown = _last_state(text)
-        if not ends and "\r" in text and len(shown) <= MAX_LINE_CHARS:
+        if not ends and "\r" in text and len(shown) <= MAX_LOG_CHARS:
             self._bars[channel] = shown + "\r" * text.endswith("\r")
         else:
             self._push(shown + "\n" * ends)
@@ -200,11 +200,11 @@ class CallOutput:
             begun = self._begun.setdefault(channel, io.StringIO())
             begun.write(text)
             self._latest = channel
-            if "\n" in text or begun.tell() > MAX_LINE_CHARS:
+            if "\n" in text or begun.tell() > MAX_LOG_CHARS:
                 *lines, rest = begun.getvalue().split("\n")
                 for line in lines:
                     self._take(channel, line)
-                if len(rest) > MAX_LINE_CHARS:
+                if len(rest) > MAX_LOG_CHARS:
                     self._take(channel, rest, ends=False)
                     rest = ""
                 self._begun[channel] = begun = io.StringIO()
@@ -312,7 +312,7 @@ class CallOutput:
 
     def _send(self, channel: str, line: str) -> None:
         while line:
-            text, line = line[:MAX_LINE_CHARS], line[MAX_LINE_CHARS:]
+            text, line = line[:MAX_LOG_CHARS], line[MAX_LOG_CHARS:]
             if self._lines >= MAX_LINES or self._chars >= MAX_CHARS:
                 self._unsent += 1
                 return

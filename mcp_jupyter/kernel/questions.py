@@ -22,7 +22,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import count
-from typing import Any, Final, Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 from .. import types
 from .._ipython.cards import FRAME, NOTE, inert
@@ -30,15 +30,13 @@ from .._ipython.private import publish
 from .._ipython.questions import Question
 from .._util.text import safe_block, safe_line
 from ..errors import McpError
+from ..protocol.limits import MAX_OPEN_QUESTIONS
 from ..server.client_requests import UserQuestion, form_fields
 from .calls import CURRENT
 
 __all__ = ["DrawForm", "NotebookQuestions"]
 
 log = logging.getLogger(__name__)
-
-MAX_OPEN: Final = 8
-"""Questions in the notebook at once. Users do not answer more, and a flood would bury the notebook."""
 
 
 class _Form(Protocol):
@@ -184,7 +182,7 @@ class NotebookQuestions:
     def ask(self, asked: UserQuestion) -> Awaitable[dict[str, Any]] | None:
         """Ask the user (see `AskUser`); return None when the user cannot be asked."""
         cell = self._cell
-        return None if cell is None or len(self._open) >= MAX_OPEN else self._answered(asked, cell)
+        return None if cell is None or len(self._open) >= MAX_OPEN_QUESTIONS else self._answered(asked, cell)
 
     async def _answered(self, asked: UserQuestion, cell: Mapping[str, Any]) -> dict[str, Any]:
         question = Question(asked.asker, _params(asked), note=_note(asked))

@@ -35,7 +35,7 @@ __all__ = [
 ]
 
 
-MAX_PATH_CHARS: Final = 500
+MAX_EXPRESSION_CHARS: Final = 500
 """Characters before a bracket in which a path such as `weather.tools.forecast` is looked for."""
 
 
@@ -146,7 +146,7 @@ class Completion:
 
     def _at(self, text: str) -> Tool | Mapping[str, Tool] | None:
         """Return the tool, or the tools of a server, that a path at the end of `text` means, or None."""
-        path = _PATH.search(text[-MAX_PATH_CHARS:])
+        path = _PATH.search(text[-MAX_EXPRESSION_CHARS:])
         if path is None:
             return None
         parts = [next(filter(None, each), "") for each in _PART.findall(path[2])]

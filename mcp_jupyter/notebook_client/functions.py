@@ -25,6 +25,7 @@ from typing import Any, Final
 from pydantic_core import from_json, to_json
 
 from .._util.json_schema import (
+    MAX_TYPE_DEPTH,
     Properties,
     Schema,
     alternatives,
@@ -35,7 +36,15 @@ from .._util.json_schema import (
     properties,
     resolve,
 )
-from .._util.text import MAX_NAMED, MAX_PAGE_CHARS, is_safe_line, join_names, safe_block, safe_line
+from .._util.text import (
+    MAX_LINE_CHARS,
+    MAX_NAMED,
+    MAX_PAGE_CHARS,
+    is_safe_line,
+    join_names,
+    safe_block,
+    safe_line,
+)
 from ..errors import McpJupyterError, UncheckableSchema
 from ..protocol.validation import JsonSchema
 from ..server.content import columns, plain, readable, tables
@@ -261,9 +270,6 @@ def docstring(tool: Tool) -> str:
 MAX_PARAMETERS: Final = 100
 """Parameters shown in a signature; further ones are accepted, too."""
 
-MAX_TYPE_DEPTH: Final = 3
-"""How deep nested types are written out, as in list[list[str]]."""
-
 MAX_ALTERNATIVES: Final = 8
 """Types of a union that are written out. With `MAX_TYPE_DEPTH` this bounds the work for one argument."""
 
@@ -272,9 +278,6 @@ MAX_LITERALS: Final = 12
 
 MAX_LITERAL_CHARS: Final = 40
 """Characters of one such value."""
-
-MAX_TYPE_CHARS: Final = 200
-"""Characters of a type in a signature."""
 
 _TYPES: Final = {
     "string": "str", "integer": "int", "number": "float", "boolean": "bool", "array": "list",
@@ -348,7 +351,7 @@ def _default(arguments: Properties, name: str) -> Any:
 def type_text(schema: Any, root: Schema) -> str:
     """Write a schema as a Python type, as in `Literal['c', 'f'] | None`; `Any` where it sets no type."""
     text = " | ".join(_unique(_types(schema, root, 0)))
-    return text if len(text) <= MAX_TYPE_CHARS else "Any"
+    return text if len(text) <= MAX_LINE_CHARS else "Any"
 
 
 def _types(schema: Any, root: Schema, depth: int) -> list[str]:

@@ -14,15 +14,13 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import Any, Final, TypeAlias
+from typing import Any, TypeAlias
 
 from .. import types
 from .._ipython.questions import Answer, Question
+from ..protocol.limits import MAX_OPEN_QUESTIONS
 
 __all__ = ["Notice", "Questions", "Taker"]
-
-MAX_PENDING: Final = 8
-"""Pending questions of one server: no user answers more at once, and a flood must not bury them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +94,7 @@ class Questions:
     async def ask(self, question: Question) -> Answer:
         """Pass a question to the current taker and wait for the answer."""
         takers = self._takers
-        if not takers or len(self.pending) >= MAX_PENDING:
+        if not takers or len(self.pending) >= MAX_OPEN_QUESTIONS:
             why = "too many questions wait" if takers else "there was nobody to ask"
             self._note("question", f"{question.message} (cancelled: {why})")
             question.cancel()

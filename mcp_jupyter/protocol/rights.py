@@ -13,9 +13,10 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any, Final, Literal, Self, TypeGuard, get_args
 
+from .limits import MAX_URI_CHARS
+
 __all__ = [
     "EVERY_RIGHT",
-    "MAX_URI_CHARS",
     "NO_RIGHT",
     "Mode",
     "Rights",
@@ -26,9 +27,6 @@ __all__ = [
 
 Mode = Literal["yes", "no", "auto"]
 """Which constant tools a client gets: all, none, or those that its host needs."""
-
-MAX_URI_CHARS: Final = 2048
-"""The length of a resource's URI, and of a pattern for URIs, that HTTP servers and browsers accept."""
 
 _QUERY: Final = re.compile(r"\{?[?]")
 """The beginning of the query of a URI or of a template, as in `{?offset,limit}`."""

@@ -29,7 +29,7 @@ from pydantic_core import SchemaValidator, core_schema
 from referencing import Registry
 from referencing.exceptions import Unresolvable
 
-from .._util.text import safe_line, shorten
+from .._util.text import MAX_LINE_CHARS, safe_line, shorten
 from ..errors import UncheckableSchema
 from .limits import MAX_PROBLEMS
 
@@ -78,9 +78,6 @@ MAX_PATTERN_COST: Final = 100_000_000
 
 MAX_PATTERNS: Final = 16
 """Compiled patterns that are cached. Each may take 10 MiB, and few schemas have more."""
-
-MAX_PROBLEM_CHARS: Final = 200
-"""Characters of one problem. It quotes the value, which may be long."""
 
 Keyword = Callable[[Any, Any, Any, Any], Any]
 """jsonschema's function for a keyword: (validator, value, instance, schema) to an iterable of errors."""
@@ -143,7 +140,7 @@ def _shown(error: ValidationError | SchemaError) -> str:
 
 def _short(text: str) -> str:
     """Shorten a message in its middle: it begins with the value and ends with the problem."""
-    return safe_line(shorten(text, MAX_PROBLEM_CHARS, end=MAX_PROBLEM_CHARS // 2), MAX_PROBLEM_CHARS)
+    return safe_line(shorten(text, MAX_LINE_CHARS, end=MAX_LINE_CHARS // 2), MAX_LINE_CHARS)
 
 
 # -- keywords for which jsonschema's function has no bound ---------------------------------------

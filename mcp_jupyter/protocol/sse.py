@@ -10,10 +10,9 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
-__all__ = ["MAX_EVENT_BYTES", "Decoder", "Event", "SseError", "comment", "encode"]
+from .limits import MAX_EVENT_BYTES
 
-MAX_EVENT_BYTES: Final = 16 * 1024 * 1024
-"""The size of an event, which holds one message. A large image passes; an endless line does not."""
+__all__ = ["Decoder", "Event", "SseError", "comment", "encode"]
 
 _MAX_RETRY_DIGITS: Final = 10
 """Longer reconnection times are ignored as mistakes. Ten digits of milliseconds are 115 days."""

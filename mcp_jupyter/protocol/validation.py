@@ -10,17 +10,12 @@ of a check. This module is cheap to import; jsonschema is imported with the firs
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any
 
 from ..errors import UncheckableSchema
+from .limits import MAX_SCHEMA_DEPTH, MAX_SCHEMA_PARTS
 
-__all__ = ["MAX_SCHEMA_DEPTH", "MAX_SCHEMA_PARTS", "JsonSchema"]
-
-MAX_SCHEMA_PARTS: Final = 5_000
-"""Objects and arrays in one schema. The largest schemas of real tools have some hundreds."""
-
-MAX_SCHEMA_DEPTH: Final = 64
-"""Levels of objects and arrays within each other, because checking recurses."""
+__all__ = ["JsonSchema"]
 
 
 class JsonSchema:

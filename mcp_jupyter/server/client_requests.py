@@ -38,6 +38,7 @@ from pydantic import ValidationError
 
 from .. import types
 from .._util.json_schema import Schema, choices, kinds, properties
+from .._util.text import MAX_NAMED, safe_line
 from ..errors import INTERNAL_ERROR, METHOD_NOT_FOUND, McpError, MissingCapability, RequestTimeout, lacks
 from .host_profiles import host_title
 from .models import describe
@@ -70,12 +71,6 @@ user looks elsewhere, or the host does not show it."""
 
 MARGIN_SECONDS: Final = 5.0
 """Before a host ends a silent call: the error must arrive while the host still takes it."""
-
-MAX_MESSAGE_CHARS: Final = 200
-"""Of a question, or the name or URI of who asks it, in an error."""
-
-MAX_FIELDS: Final = 10
-"""Fields of a form that an error lists, and choices of a field."""
 
 _ANSWERS: Final[Mapping[str, type[types.Result]]] = {
     "elicitation/create": types.ElicitResult,
@@ -518,7 +513,7 @@ def needed_text(question: UserQuestion, why: str) -> str:
     why : str
         The end of a sentence, as "nobody answered within 55 s".
     """
-    asker, asked = _short(question.asker), _short(str(question.params.get("message") or ""))
+    asker, asked = safe_line(question.asker), safe_line(str(question.params.get("message") or ""))
     needs = f"{asker} needs"
     end = (
         ", or ask the user to open the notebook in JupyterLab and to answer there."
@@ -547,8 +542,8 @@ def form_fields(schema: Any) -> dict[str, str]:
     """The first fields of a form, and what fits each."""
     found = properties(schema)
     return {
-        _short(name): _fitting(field) + ("" if name in found.required else ", optional")
-        for name, field in islice(found.schemas.items(), MAX_FIELDS)
+        safe_line(name): _fitting(field) + ("" if name in found.required else ", optional")
+        for name, field in islice(found.schemas.items(), MAX_NAMED)
     }
 
 
@@ -558,12 +553,7 @@ _KINDS: Final = {"number": "number", "integer": "whole number", "boolean": "true
 def _fitting(field: Schema) -> str:
     several = field.get("type") == "array"
     if offered := choices(field.get("items") if several else field, field):
-        values = ", ".join(str(value) for _, value in offered[:MAX_FIELDS])
-        return f"{'some' if several else 'one'} of {_short(values)}"
+        values = ", ".join(str(value) for _, value in offered[:MAX_NAMED])
+        return f"{'some' if several else 'one'} of {safe_line(values)}"
     named = kinds(field)
     return _KINDS.get(named[0], "text") if len(named) == 1 else "text"
-
-
-def _short(text: str) -> str:
-    line = " ".join(text[: 2 * MAX_MESSAGE_CHARS].split())
-    return line if len(line) <= MAX_MESSAGE_CHARS else f"{line[: MAX_MESSAGE_CHARS - 3]}..."

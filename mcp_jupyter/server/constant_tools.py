@@ -327,7 +327,7 @@ def unreadable(uri: str, reason: str, known: Sequence[str]) -> ToolError:
 MAX_FOUND: Final = 20
 """Tools shown with their schemas; for others, the model calls again with a narrower query."""
 
-MAX_QUERY_CHARS: Final = 500
+MAX_SEARCH_CHARS: Final = 500
 """Characters of a query: a sentence or two. The rest is ignored."""
 
 _NAME_WEIGHT, _TITLE_WEIGHT, _ARGUMENT_WEIGHT, _DESCRIPTION_WEIGHT = 8, 4, 3, 2
@@ -351,7 +351,7 @@ def found_tools(query: str, tools: Sequence[Mapping[str, Any]], chars: int) -> s
     chars : int
         About the most characters of the text.
     """
-    query = query.strip()[:MAX_QUERY_CHARS]
+    query = query.strip()[:MAX_SEARCH_CHARS]
     if not tools:
         return "There are no tools now."
     if not query:

@@ -25,6 +25,7 @@ from ..engine.connection import Connection, InboundRequest
 from ..errors import INVALID_PARAMS, INVALID_REQUEST, METHOD_NOT_FOUND, McpError
 from ..protocol.eras import SUBSCRIPTION_ID, Era, is_modern, modern_era, negotiate
 from ..protocol.frames import Notification
+from ..protocol.limits import MAX_SUBSCRIPTIONS
 from ..protocol.methods import FORGET_SENDER, METHODS
 from .context import LOG_LEVELS, RequestContext, current_request
 from .models import InitializationOptions, parameters
@@ -50,10 +51,6 @@ _CHANGES: Final = {
     "resources": ("notifications/resources/list_changed", "resourcesListChanged"),
 }
 """For each list, the notification of a change and its member in the filter of `subscriptions/listen`."""
-
-MAX_SUBSCRIPTIONS: Final = 1024
-"""Resource subscriptions of one session: every update of a resource is compared with all of them. Requests
-that wait for a handler at the same time may exceed it."""
 
 UNSUBSCRIBE_SECONDS: Final = 5.0
 """Seconds for the unsubscribe handlers, all together, when one `subscriptions/listen` ends."""

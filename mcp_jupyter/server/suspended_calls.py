@@ -45,6 +45,7 @@ from anyio.lowlevel import checkpoint
 from .. import types
 from ..errors import INTERNAL_ERROR, INVALID_PARAMS, McpError
 from ..protocol.frames import dumps_with_serialised
+from ..protocol.limits import MAX_INPUT_REQUESTS
 from ..protocol.seals import Seal, SealError
 from .client_requests import ANSWER_SECONDS, kind_of, read_answer
 from .context import RequestContext
@@ -52,7 +53,6 @@ from .context import RequestContext
 __all__ = [
     "MAX_KEPT_BYTES",
     "MAX_KEPT_BYTES_PER_SENDER",
-    "MAX_QUESTIONS",
     "MAX_SUSPENDED",
     "MAX_SUSPENDED_PER_SENDER",
     "SuspendedCall",
@@ -72,9 +72,6 @@ MAX_KEPT_BYTES_PER_SENDER: Final = 8 * 1024 * 1024
 
 MAX_KEPT_BYTES: Final = 64 * 1024 * 1024
 """The same of all senders."""
-
-MAX_QUESTIONS: Final = 32
-"""Questions that one call may have open: more than a user would answer at once."""
 
 GATHER_SECONDS: Final = 0.01
 """Questions asked together on a kernel's main thread arrive in several turns of the loop. The client should
@@ -446,8 +443,8 @@ class SuspendedCall:
         key = key or f"{kind}-{self._asked[kind]}"
         if key in self._questions:
             raise ValueError(f"The question {key!r} has been asked and is not answered yet.")
-        if len(self._questions) >= MAX_QUESTIONS:
-            raise McpError(INTERNAL_ERROR, f"No more than {MAX_QUESTIONS} questions at once.")
+        if len(self._questions) >= MAX_INPUT_REQUESTS:
+            raise McpError(INTERNAL_ERROR, f"No more than {MAX_INPUT_REQUESTS} questions at once.")
         if key in self._given:
             try:
                 return read_answer(method, self._given.pop(key))

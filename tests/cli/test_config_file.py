@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from mcp_jupyter.cli.host_file import BACKUP_SUFFIX, MAX_BYTES, ConfigFile, ConfigRefused
+from mcp_jupyter.cli.host_file import BACKUP_SUFFIX, ConfigFile, ConfigRefused
+from mcp_jupyter.protocol.limits import MAX_HOST_FILE_BYTES
 
 
 def mode(path: Path) -> int:
@@ -113,7 +114,7 @@ def test_what_is_no_regular_file_is_refused(tmp_path: Path) -> None:
 def test_what_is_too_large_or_no_text_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "c.json"
     with path.open("wb") as file:
-        file.truncate(MAX_BYTES + 1)
+        file.truncate(MAX_HOST_FILE_BYTES + 1)
     with pytest.raises(ConfigRefused, match="larger than 32 MiB"):
         ConfigFile.read(path)
     path.write_bytes(b'{"a": "\xff"}')

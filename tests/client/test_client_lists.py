@@ -9,9 +9,9 @@ import anyio
 import pytest
 
 from mcp_jupyter import Client, types
-from mcp_jupyter.client.client import MAX_PAGES
 from mcp_jupyter.engine.connection import InboundRequest
 from mcp_jupyter.errors import McpError
+from mcp_jupyter.protocol.limits import MAX_PAGES
 from mcp_jupyter.server.fastmcp import FastMCP
 
 from .conftest import nothing_left

@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 
 from mcp_jupyter.client import StdioServerParameters
-from mcp_jupyter.client.config.file_formats import MAX_FILE_BYTES
 from mcp_jupyter.client.config.servers_json import HttpServerParameters, load_servers
 from mcp_jupyter.errors import ConfigError, McpJupyterError
+from mcp_jupyter.protocol.limits import MAX_HOST_FILE_BYTES
 
 CLAUDE_DESKTOP = """
 {"mcpServers": {"files": {"command": "npx", "args": ["-y", "server-files", "/data"],
@@ -398,8 +398,8 @@ def test_a_byte_order_mark_is_no_mistake(tmp_path: Path) -> None:
 def test_a_file_that_is_too_large_is_not_read(tmp_path: Path) -> None:
     path = written(tmp_path, b"")
     with path.open("r+b") as file:
-        file.truncate(MAX_FILE_BYTES + 1)
-    with pytest.raises(ConfigError, match=f"more than {MAX_FILE_BYTES} bytes"):
+        file.truncate(MAX_HOST_FILE_BYTES + 1)
+    with pytest.raises(ConfigError, match=f"more than {MAX_HOST_FILE_BYTES} bytes"):
         load_servers(path)
 
 

@@ -15,13 +15,13 @@ from mcp_jupyter._util.text import MAX_PAGE_CHARS
 from mcp_jupyter.client.config.servers_json import ServerEntry, load_servers
 from mcp_jupyter.client.config.trust import (
     MAX_CONSENTS,
-    MAX_FILE_BYTES,
     Consent,
     ConsentNeeded,
     default_path,
     require_consent,
 )
 from mcp_jupyter.errors import ConfigError
+from mcp_jupyter.protocol.limits import MAX_PRIVATE_FILE_BYTES
 from tests.conftest import JupyterDirs
 
 GIT = {"command": "uvx", "args": ["server-git", "--repository", "."], "env": {"A": "1"}}
@@ -148,7 +148,7 @@ def test_the_oldest_go_first(project: Path, file: Path) -> None:
         b'{"version": 1, "digests": ["' + b"0" * 64 + b'\\n"]}',
         b"\xff\xfe",
         b"[" * 100_000,
-        b'{"version": 1, "digests": [' + b" " * MAX_FILE_BYTES + b"]}",
+        b'{"version": 1, "digests": [' + b" " * MAX_PRIVATE_FILE_BYTES + b"]}",
     ],
 )
 def test_a_damaged_file_is_refused(content: bytes, project: Path, file: Path) -> None:

@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
-from mcp_jupyter.client.transport import MAX_TOOLS, ParamHeaders
+from mcp_jupyter.client.transport import ParamHeaders
 from mcp_jupyter.errors import McpError
+from mcp_jupyter.protocol.limits import MAX_TOOLS
 from mcp_jupyter.types import Tool
 
 from .memory_server import Server, connected

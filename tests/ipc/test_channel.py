@@ -65,7 +65,7 @@ def fill(left: LinkChannel, bytes_: int) -> None:
 async def test_notifications_over_the_limit_are_dropped_and_the_rest_arrives(
     ends: Ends, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(channel_module, "MAX_WRITE_BUFFER_BYTES", 2**20)
+    monkeypatch.setattr(channel_module, "MAX_BACKLOG_BYTES", 2**20)
     left, right = ends
     left.start(Recorder())
     fill(left, 2**24)
@@ -84,7 +84,7 @@ async def test_notifications_over_the_limit_are_dropped_and_the_rest_arrives(
 async def test_a_request_or_response_over_the_limit_ends_the_link(
     ends: Ends, monkeypatch: pytest.MonkeyPatch, frame: Request | Response
 ) -> None:
-    monkeypatch.setattr(channel_module, "MAX_WRITE_BUFFER_BYTES", 2**20)
+    monkeypatch.setattr(channel_module, "MAX_BACKLOG_BYTES", 2**20)
     left, _ = ends
     recorder = Recorder()
     left.start(recorder)

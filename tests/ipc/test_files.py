@@ -21,6 +21,7 @@ from hypothesis import strategies as st
 from mcp_jupyter.errors import LinkError
 from mcp_jupyter.ipc import files
 from mcp_jupyter.ipc.files import ConnectionInfo, read, remove, scan, this_machine, write
+from mcp_jupyter.protocol.limits import MAX_PRIVATE_FILE_BYTES
 
 KEY = "0123456789abcdef" * 4
 FIELDS: dict[str, Any] = {
@@ -198,7 +199,7 @@ def test_a_file_named_for_another_kernel_is_not_read(runtime_dir: Path) -> None:
 def test_a_huge_file_is_not_read(runtime_dir: Path) -> None:
     path = write(INFO, runtime_dir)
     with path.open("ab") as file:
-        file.write(b" " * files.MAX_FILE_BYTES)
+        file.write(b" " * MAX_PRIVATE_FILE_BYTES)
     with pytest.raises(LinkError, match="more than 16384 bytes"):
         read(path)
 

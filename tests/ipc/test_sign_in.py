@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from mcp_jupyter.errors import LinkError
-from mcp_jupyter.ipc.rendezvous import MAX_QUERY_CHARS, MAX_SECONDS, collect, deliver, expect, forget
+from mcp_jupyter.ipc.rendezvous import MAX_SECONDS, collect, deliver, expect, forget
+from mcp_jupyter.protocol.limits import MAX_CALLBACK_BYTES
 
 
 @pytest.fixture
@@ -91,7 +92,7 @@ def test_who_waits_no_longer_gets_nothing(state: str, tmp_path: Path) -> None:
         "code=x&state=" + "a" * 43,
         "code=x&state=" + "a" * 5000,
         "state=STATE&code=é",
-        "state=STATE&code=" + "x" * MAX_QUERY_CHARS,
+        "state=STATE&code=" + "x" * MAX_CALLBACK_BYTES,
         "state=STATE" + "&a=b" * 40,
     ],
 )

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from mcp_jupyter.kernel.outputs import (
     MAX_CHARS,
     MAX_DISPLAYED,
-    MAX_LINE_CHARS,
     MAX_LINES,
+    MAX_LOG_CHARS,
     MAX_PRINTED_CHARS,
     MAX_UNPUBLISHED,
     CallOutput,
@@ -74,8 +74,8 @@ def test_of_a_progress_bar_the_last_state_is_sent(kept: Kept) -> None:
 
 
 def test_a_long_line_is_sent_in_pieces(kept: Kept) -> None:
-    kept.output.write("stdout", "x" * (2 * MAX_LINE_CHARS + 1) + "\n")
-    assert [len(text) for _, text in kept.logs] == [MAX_LINE_CHARS, MAX_LINE_CHARS, 1]
+    kept.output.write("stdout", "x" * (2 * MAX_LOG_CHARS + 1) + "\n")
+    assert [len(text) for _, text in kept.logs] == [MAX_LOG_CHARS, MAX_LOG_CHARS, 1]
 
 
 def test_lines_over_the_limit_are_counted(kept: Kept) -> None:
@@ -96,13 +96,13 @@ def test_nothing_of_a_text_is_lost(pieces: list[str]) -> None:
     assert [text for _, text in kept.logs] == [line for line in lines if line]
 
 
-@given(st.lists(st.integers(0, 3 * MAX_LINE_CHARS), max_size=40))
+@given(st.lists(st.integers(0, 3 * MAX_LOG_CHARS), max_size=40))
 def test_what_is_sent_and_what_is_kept_has_a_bound(lengths: list[int]) -> None:
     kept = Kept()
     for length in lengths:
         kept.output.write("stdout", "x" * length)
     kept.output.close()
-    assert sum(len(text) for level, text in kept.logs if level == "info") <= MAX_CHARS + MAX_LINE_CHARS
+    assert sum(len(text) for level, text in kept.logs if level == "info") <= MAX_CHARS + MAX_LOG_CHARS
 
 
 def test_displays_are_kept_in_order_and_updated_in_place(kept: Kept) -> None:

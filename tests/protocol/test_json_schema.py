@@ -12,8 +12,9 @@ from typing import Any
 import pytest
 
 from mcp_jupyter.errors import UncheckableSchema
+from mcp_jupyter.protocol.limits import MAX_SCHEMA_DEPTH, MAX_SCHEMA_PARTS
 from mcp_jupyter.protocol.schema_checker import MAX_CHECK_SECONDS
-from mcp_jupyter.protocol.validation import MAX_SCHEMA_DEPTH, MAX_SCHEMA_PARTS, JsonSchema
+from mcp_jupyter.protocol.validation import JsonSchema
 
 PERSON = {
     "type": "object",

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from mcp_jupyter.protocol.rights import EVERY_RIGHT, MAX_URI_CHARS, NO_RIGHT, Rights
+from mcp_jupyter.protocol.limits import MAX_URI_CHARS
+from mcp_jupyter.protocol.rights import EVERY_RIGHT, NO_RIGHT, Rights
 
 
 def test_patterns_are_of_whole_names_and_of_uris_without_their_query() -> None:

@@ -26,6 +26,7 @@ import httpx2
 
 from ...errors import AuthorizationFailed
 from ...protocol.headers import PROTOCOL_VERSION
+from ...protocol.limits import MAX_REFUSAL_BYTES
 from ..http import origin_of, server_url
 from .discovery import Discovery, Fetcher
 from .dpop import NONCE_WANTED, Proofs
@@ -52,9 +53,6 @@ MAX_AUTHORIZATIONS: Final = 3
 
 SIGN_IN_SECONDS: Final = 300.0
 """Seconds that a user has to sign in; other requests wait as long for the token."""
-
-MAX_BODY_BYTES: Final = 65536
-"""Bytes of a refusal's body that are kept, to show it when no token can be obtained."""
 
 PROOF_SECONDS: Final = 60.0
 """Seconds after an authorization in which a refused new token does not lead to another one, for any request:
@@ -318,12 +316,12 @@ async def _settle(response: httpx2.Response) -> None:
     with suppress(httpx2.HTTPError, httpx2.StreamError), anyio.move_on_after(BODY_SECONDS):
         async for chunk in stream:
             body += chunk
-            if len(body) > MAX_BODY_BYTES:
+            if len(body) > MAX_REFUSAL_BYTES:
                 break
     with anyio.move_on_after(BODY_SECONDS, shield=True):
         await stream.aclose()
     encoded = response.headers.pop("content-encoding", None)
-    response.stream = httpx2.ByteStream(b"" if encoded else body[:MAX_BODY_BYTES])
+    response.stream = httpx2.ByteStream(b"" if encoded else body[:MAX_REFUSAL_BYTES])
 
 
 # -- challenge -----------------------------------------------------------------------------------

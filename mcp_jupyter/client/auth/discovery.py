@@ -24,6 +24,7 @@ from pydantic_core import from_json
 from ..._util.text import safe_line
 from ...errors import AuthorizationFailed, MetadataAbsent
 from ...protocol.frames import has_too_many_containers
+from ...protocol.limits import MAX_REDIRECTS
 from ..http import origin_of
 from .metadata import (
     AuthorizationServer,
@@ -176,9 +177,6 @@ FETCH_SECONDS: Final = 10.0
 
 MAX_DOCUMENT_BYTES: Final = 1 << 20
 """Metadata is a few KiB. It is requested uncompressed, so that this bounds memory too."""
-
-MAX_REDIRECTS: Final = 3
-"""Redirects within an origin that are followed, for a document that has moved."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,11 +21,9 @@ from anyio.abc import SocketAttribute, SocketStream
 
 from ..._util.tasks import owned_tasks
 from ...errors import AuthorizationFailed
+from ...protocol.limits import MAX_CALLBACK_BYTES
 
 __all__ = ["AuthorizationResponse", "LoopbackCallback", "loopback_callback"]
-
-MAX_HEAD_BYTES: Final = 16384
-"""Bytes read of a browser's request; authorization codes are a few hundred bytes."""
 
 HEAD_SECONDS: Final = 5.0
 """Seconds for a request to arrive: browsers open connections that they do not use."""
@@ -130,7 +128,7 @@ async def loopback_callback() -> AsyncIterator[LoopbackCallback]:
 async def _target(stream: SocketStream) -> str:
     """Return the target of a GET request; empty for any other request."""
     head = b""
-    while b"\r\n\r\n" not in head and len(head) < MAX_HEAD_BYTES:
+    while b"\r\n\r\n" not in head and len(head) < MAX_CALLBACK_BYTES:
         head += await stream.receive()
     words = head.partition(b"\r\n")[0].decode("latin-1").split(" ")
     return words[1] if len(words) == 3 and words[0] == "GET" and words[1].startswith("/") else ""

@@ -7,19 +7,17 @@ import hashlib
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Final, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import anyio.to_thread
 from pydantic import BaseModel
 
 from ..._util.private_files import PrivateJsonFile
 from ...errors import AuthorizationFailed
+from ...protocol.limits import MAX_PRIVATE_FILE_BYTES
 from .metadata import ClientInformation, Tokens
 
 __all__ = ["FileStorage", "MemoryStorage", "Storage"]
-
-MAX_FILE_BYTES: Final = 1 << 18
-"""256 KiB; a record is a few KiB."""
 
 T = TypeVar("T")
 
@@ -93,7 +91,7 @@ class FileStorage:
 
     def _file(self, kind: str, key: str) -> PrivateJsonFile[_Content]:
         path = self._directory / f"{kind}-{hashlib.sha256(key.encode()).hexdigest()[:32]}.json"
-        return PrivateJsonFile(path, _Content, MAX_FILE_BYTES, AuthorizationFailed, is_renewable=True)
+        return PrivateJsonFile(path, _Content, MAX_PRIVATE_FILE_BYTES, AuthorizationFailed, is_renewable=True)
 
     async def _read(self, kind: str, key: str, made: Callable[[Mapping[str, Any]], T]) -> T | None:
         content = await anyio.to_thread.run_sync(self._file(kind, key).read)

@@ -26,6 +26,7 @@ from ..._util.tasks import owned_tasks
 from ..._util.text import MAX_MESSAGE_CHARS, join_names, safe_line
 from ...engine.channel import halves
 from ...errors import CassetteError, ConfigError
+from ...protocol.limits import MAX_CASSETTE_BYTES
 from ..callbacks import malformed
 from ..connect import Opened, SessionFactory
 from ..session import ClientSession
@@ -36,7 +37,6 @@ from .redaction import Redactor
 from .replayer import NoServer, Replayer
 
 __all__ = [
-    "MAX_FILE_BYTES",
     "Cassette",
     "CassetteFile",
     "Mode",
@@ -479,9 +479,6 @@ def _named(call: Interaction) -> str:
 #
 # A cassette on disk. It is read up to a maximum size, replaced as a whole, and readable by its owner only.
 
-MAX_FILE_BYTES: Final = 64 * 1024 * 1024
-"""Bytes. A run with a few plots has one or two MiB; a larger file does not belong in a repository."""
-
 _State = tuple[int, int, int]
 
 
@@ -520,10 +517,10 @@ class CassetteFile:
         Raises
         ------
         CassetteError
-            The file cannot be read, is a link or not a plain file, or has more than `MAX_FILE_BYTES`.
+            The file cannot be read, is a link or not a plain file, or has more than `MAX_CASSETTE_BYTES`.
         """
         try:
-            content, status = read_plain(self.path, MAX_FILE_BYTES)
+            content, status = read_plain(self.path, MAX_CASSETTE_BYTES)
         except FileNotFoundError:
             self._seen = None
             return None
@@ -555,12 +552,12 @@ class CassetteFile:
         Raises
         ------
         CassetteError
-            The file cannot be written, is a link or not a plain file, or would exceed `MAX_FILE_BYTES`.
+            The file cannot be written, is a link or not a plain file, or would exceed `MAX_CASSETTE_BYTES`.
         """
         self.check_writable()
-        if len(content) > MAX_FILE_BYTES:
+        if len(content) > MAX_CASSETTE_BYTES:
             raise CassetteError(
-                f"{self.shown} would have more than {MAX_FILE_BYTES} bytes; it is not written."
+                f"{self.shown} would have more than {MAX_CASSETTE_BYTES} bytes; it is not written."
             )
         with self.writing():
             self._seen = _state(replace_file(self.path, content))

@@ -17,6 +17,7 @@ from typing import Any, Final
 from ..._util.text import safe_line
 from ...engine.connection import ProgressCallback
 from ...errors import McpError
+from ...protocol.limits import MAX_CASSETTE_BYTES
 from ..callbacks import Event
 from ..requests import InterceptedRequest
 from .compare import canonical, drift, plain
@@ -36,8 +37,8 @@ __all__ = ["Recorder"]
 
 log = logging.getLogger(__name__)
 
-MAX_BYTES: Final = 48 * 1024 * 1024
-"""Bytes of one server's calls in the file: three quarters of `MAX_FILE_BYTES`, to leave room for others."""
+MAX_BYTES: Final = 3 * MAX_CASSETTE_BYTES // 4
+"""Bytes of one server's calls: three quarters of a cassette, to leave room for others."""
 
 _STEP: Final = ("progress", "total", "message")
 

@@ -462,7 +462,7 @@ word has about 15, a word with a year about 20, eight random hexadecimal digits 
 MIN_UNUSUAL_CHARS: Final = 6
 """Characters. A shorter secret is not even searched for in the response to its own call."""
 
-MAX_NAME_CHARS: Final = 200
+MAX_EXAMINED_CHARS: Final = 200
 """Characters of a name that are examined."""
 
 MAX_NAMES: Final = 1_024
@@ -516,11 +516,11 @@ class SecretNames:
 
     def is_exempt(self, name: str) -> bool:
         """Whether the user declared this name harmless."""
-        return bool(self._exempt) and _words(name[:MAX_NAME_CHARS]) in self._exempt
+        return bool(self._exempt) and _words(name[:MAX_EXAMINED_CHARS]) in self._exempt
 
     def tell(self, name: str, value: Any) -> bool:
         """Whether the value of a parameter with this name is a secret."""
-        telling = _telling(name[:MAX_NAME_CHARS])
+        telling = _telling(name[:MAX_EXAMINED_CHARS])
         if not telling or self.is_exempt(name):
             return False
         return bool(telling - _COUNTED) or type(value) not in (int, float)

@@ -16,9 +16,9 @@ from typing import Any, Final, Literal
 from pydantic_core import from_json
 
 from ...errors import ConfigError
+from ...protocol.limits import MAX_HOST_FILE_BYTES
 
 __all__ = [
-    "MAX_FILE_BYTES",
     "EntryShape",
     "FileFormat",
     "parsed",
@@ -26,9 +26,6 @@ __all__ = [
     "without_comments",
 ]
 
-
-MAX_FILE_BYTES: Final = 16 * 1024 * 1024
-"""Bytes. A list of servers has a few KiB, but Claude Code keeps it in one large file with all its state."""
 
 FileFormat = Literal["json", "jsonc", "toml", "yaml"]
 """The format of a host's files; "jsonc" (JSON with comments) where the host accepts comments."""
@@ -51,7 +48,7 @@ def read_file(path: Path, shown: str) -> bytes:
     Raises
     ------
     ConfigError
-        There is no such file, it cannot be read, or it has more than `MAX_FILE_BYTES`.
+        There is no such file, it cannot be read, or it has more than `MAX_HOST_FILE_BYTES`.
     """
     try:
         regular = path.is_file()  # reading a pipe could block
@@ -61,11 +58,11 @@ def read_file(path: Path, shown: str) -> bytes:
         raise ConfigError(f"{shown}: file not found.")
     try:
         with path.open("rb") as file:
-            content = file.read(MAX_FILE_BYTES + 1)
+            content = file.read(MAX_HOST_FILE_BYTES + 1)
     except OSError as exc:
         raise ConfigError(f"{shown} cannot be read: {exc.strerror}.") from None
-    if len(content) > MAX_FILE_BYTES:
-        raise ConfigError(f"{shown} has more than {MAX_FILE_BYTES} bytes.")
+    if len(content) > MAX_HOST_FILE_BYTES:
+        raise ConfigError(f"{shown} has more than {MAX_HOST_FILE_BYTES} bytes.")
     return content
 
 

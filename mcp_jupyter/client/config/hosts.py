@@ -37,6 +37,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from ..._util.names import MAX_NAME_CHARS
 from ..._util.text import safe_line
 from ...errors import ConfigError
 from .add_commands import AddCommand
@@ -127,9 +128,6 @@ def jupyter() -> Path:
 
 
 # -- hosts ---------------------------------------------------------------------------------------
-
-MAX_NAME_CHARS: Final = 64
-"""Characters of a server's name. Hosts prefix each tool's name with it, and limit the length of the whole."""
 
 MAX_FOLDERS: Final = 32
 """Folders to search upwards for the root of a repository; deeper ones are not expected."""

@@ -22,6 +22,7 @@ from pydantic import BaseModel, Field
 from ..._util.private_files import PrivateJsonFile
 from ..._util.text import MAX_PAGE_CHARS, safe_line
 from ...errors import ConfigError
+from ...protocol.limits import MAX_PRIVATE_FILE_BYTES
 from .env import variables_in
 from .servers_json import ServerEntry
 
@@ -29,9 +30,6 @@ __all__ = ["Consent", "ConsentNeeded", "default_path", "require_consent"]
 
 MAX_CONSENTS: Final = 1000
 """Consents in the file. Beyond that the oldest are dropped, and the user is asked about them again."""
-
-MAX_FILE_BYTES: Final = 256 * 1024
-"""Bytes: `MAX_CONSENTS` digests take about 70 KiB."""
 
 _WHAT_RUNS: Final = ("type", "command", "args", "env", "envFile", "cwd", "url", "headers")
 """The members of an entry that this package uses."""
@@ -116,7 +114,7 @@ class Consent:
     @property
     def _file(self) -> PrivateJsonFile[_Consents]:
         remedy = "Remove it: you will be asked anew."
-        return PrivateJsonFile(self.path, _Consents, MAX_FILE_BYTES, ConfigError, remedy)
+        return PrivateJsonFile(self.path, _Consents, MAX_PRIVATE_FILE_BYTES, ConfigError, remedy)
 
     def _known(self) -> list[str]:
         content = self._file.read()

@@ -17,6 +17,7 @@ from ... import types
 from ..._util.json_schema import allowed_values
 from ..._util.text import safe_line
 from ...errors import INTERNAL_ERROR, INVALID_PARAMS, McpError, UnknownName
+from ...protocol.limits import MAX_COMPLETIONS
 from ..constant_tools import READ_MORE, is_name
 from ..content import ContentTable
 from ..context import RequestContext
@@ -32,7 +33,6 @@ from .results import Draft, KeptResults, Presenter
 from .tools import Tool, explain
 
 __all__ = [
-    "MAX_VALUES",
     "Handlers",
     "complete",
 ]
@@ -294,9 +294,6 @@ def _named(kind: str, name: str, known: Mapping[str, T]) -> T:
 #
 # Source: spec, server/utilities/completion.
 
-MAX_VALUES: Final = 100
-"""Maximum number of values in one answer (spec, "Completion results")."""
-
 MAX_SEARCHED: Final = 100_000
 """Values of an enumeration that are compared with the typed text. The limit is high, because the schema is
 the server's own."""
@@ -352,8 +349,8 @@ def _completion(found: types.Completion | Sequence[str]) -> types.Completion:
         values, total, more = found.values, found.total, found.hasMore
     else:
         values, total, more = [str(value) for value in found], None, None
-    if len(values) > MAX_VALUES:
+    if len(values) > MAX_COMPLETIONS:
         total, more = total or len(values), True
     return types.Completion(
-        values=values[:MAX_VALUES], total=len(values) if total is None else total, hasMore=bool(more)
+        values=values[:MAX_COMPLETIONS], total=len(values) if total is None else total, hasMore=bool(more)
     )

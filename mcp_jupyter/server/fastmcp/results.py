@@ -21,6 +21,7 @@ from pydantic_core import from_json
 
 from ... import types
 from ...protocol.frames import dumps, dumps_with_serialised, has_too_many_containers
+from ...protocol.limits import MAX_LINE_BYTES
 from ..content import Content, FramePage, ResourceValue, tables
 from ..content import resources as paging
 from ..content.images import with_texts, without_texts
@@ -409,8 +410,8 @@ MAX_KEPT: Final = 64
 MAX_KEPT_BYTES: Final = 512 * 2**20
 """Bytes of all kept results. Frames are not copied: one that the notebook holds too takes no more memory."""
 
-MAX_ITEM_BYTES: Final = 32 * 2**20
-"""Bytes of one kept text or picture: as base64, it still fits into one message of a link (64 MiB)."""
+MAX_ITEM_BYTES: Final = MAX_LINE_BYTES // 2
+"""Bytes of one kept text or picture: as base64, it still fits into one message of a link."""
 
 Limit = Annotated[int | None, Field(ge=1, description="Rows of a data frame, or characters of a text.")]
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final, Literal
 
 from ... import types
+from ..._util.names import MAX_NAME_CHARS
 from ..._util.text import shorten
 from ...errors import McpJupyterError, ToolError
 from ...protocol.headers import HeaderError, param_headers
@@ -30,9 +31,6 @@ _NAME: Final = re.compile(r"[A-Za-z0-9_.\-/]{1,128}")
 _ARGUMENT: Final = re.compile(r"[A-Za-z0-9_.\-]{1,64}")
 """Allowed names of arguments. Anthropic's API, and so every host that uses it, refuses a whole conversation
 if one tool's input schema has a property with another name."""
-
-MAX_NAME_CHARS: Final = 64
-"""Characters of an argument's name that hosts accept."""
 
 
 def check_name(name: str | None) -> str:

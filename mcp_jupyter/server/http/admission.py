@@ -75,7 +75,7 @@ MIN_TOKEN_CHARS: Final = 16
 """A shorter token could be found by trying."""
 
 MAX_TOKEN_CHARS: Final = 512
-"""Every request carries the token in a header, and headers are limited (`MAX_HEADER_BYTES` in `app`)."""
+"""Every request carries the token in a header, and headers are limited (`MAX_HEADER_BYTES`)."""
 
 _TOKEN: Final = re.compile(r"[A-Za-z0-9._~+/-]+=*", re.ASCII)
 """What may follow `Bearer` (RFC 6750 section 2.1, b64token)."""

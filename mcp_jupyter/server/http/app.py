@@ -31,7 +31,7 @@ from tornado.web import Application, RequestHandler
 from ..._util.tasks import owned_tasks
 from ..._util.text import safe_line
 from ...engine.channel import Channel, memory_pair
-from ...protocol.limits import MAX_BODY_BYTES
+from ...protocol.limits import MAX_BODY_BYTES, MAX_HEADER_BYTES
 from .admission import Authenticator, Refusal, StandaloneAuthenticator, is_loopback
 from .base_handler import BaseHandler, HttpFront
 from .legacy_sse import MessagesHandler, SseHandler
@@ -57,9 +57,6 @@ BACKLOG: Final = 128
 
 IDLE_CONNECTION_SECONDS: Final = 75.0
 """Seconds from one request to the next request's last header; slow and idle connections are closed."""
-
-MAX_HEADER_BYTES: Final = 32 * 1024
-"""Bytes of all headers of a request: room for a token and long `Mcp-Param-` values."""
 
 STOP_SECONDS: Final = 5.0
 """Seconds for the last answers to go out when the server stops, and again for the connections to close."""

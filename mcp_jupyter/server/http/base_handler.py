@@ -25,7 +25,13 @@ from tornado.web import HTTPError, RequestHandler, stream_request_body
 from ...errors import INTERNAL_ERROR, INVALID_REQUEST, FrameError, McpError
 from ...protocol import sse
 from ...protocol.frames import ErrorResponse, Frame, Message, Request, classify, dumps, encode
-from ...protocol.limits import MAX_BODY_BYTES, SEND_TIMEOUT_SECONDS, SSE_KEEPALIVE_SECONDS
+from ...protocol.limits import (
+    MAX_BATCH,
+    MAX_BODY_BYTES,
+    MAX_PRINCIPAL_BODY_BYTES,
+    SEND_TIMEOUT_SECONDS,
+    SSE_KEEPALIVE_SECONDS,
+)
 from .admission import JSON, Authenticator, Principal, Refusal, RefusalLog, admit
 from .response_stream import Stream, Timeouts
 from .sessions import Endpoint
@@ -33,8 +39,6 @@ from .sessions import Endpoint
 __all__ = [
     "BODY_TIMEOUT_SECONDS",
     "KEEPALIVE",
-    "MAX_BATCH",
-    "MAX_PRINCIPAL_BODY_BYTES",
     "BaseHandler",
     "Batch",
     "EventStreamHandler",
@@ -49,10 +53,6 @@ log = logging.getLogger(__name__)
 
 BODY_TIMEOUT_SECONDS: Final = 20.0
 """Seconds from the headers to the last byte of the body: 4 MiB at 200 KiB/s. A slower client is cut off."""
-
-MAX_PRINCIPAL_BODY_BYTES: Final = 32 * 1024 * 1024
-"""Bytes of one principal's bodies that have not arrived completely: eight of the largest. Without it, sixty
-bodies that stop before their end would hold 240 MiB for `BODY_TIMEOUT_SECONDS`."""
 
 WRITE_PIECE_BYTES: Final = 256 * 1024
 """Bytes. A larger reply is sent in pieces with a send time-out each, so that a slow client gets all of it."""
@@ -377,9 +377,6 @@ class BaseHandler(RequestHandler):
 #
 # Source: JSON-RPC 2.0 section 6; spec 2025-03-26, basic ("Batching") and basic/lifecycle ("initialize
 # MUST NOT be part of a batch").
-
-MAX_BATCH: Final = 100
-"""Entries of one batch. Each may take a task, and the limit on bodies alone would allow 100,000."""
 
 _LINE_ENDS: Final = bytes.maketrans(b"\r\n", b"  ")
 

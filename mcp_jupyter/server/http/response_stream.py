@@ -17,10 +17,9 @@ from typing import Final, Generic, NamedTuple, TypeVar
 from ...errors import BacklogFull
 from ...protocol import sse
 from ...protocol.frames import Message, Notification
-from ...protocol.limits import MAX_LINE_BYTES, MAX_STREAM_BACKLOG
+from ...protocol.limits import MAX_BACKLOG_BYTES, MAX_STREAM_BACKLOG
 
 __all__ = [
-    "MAX_BACKLOG_BYTES",
     "MAX_KEPT_BYTES",
     "MAX_KEPT_EVENTS",
     "RETRY_MILLISECONDS",
@@ -30,9 +29,6 @@ __all__ = [
     "Timeouts",
 ]
 
-
-MAX_BACKLOG_BYTES: Final = MAX_LINE_BYTES
-"""Bytes that may wait for one slow reader: as many as the largest single message has."""
 
 _ENOUGH: Final = MAX_STREAM_BACKLOG // 2
 """Messages that end a `pause`: without it, a reader that pauses to gather messages could lose some."""

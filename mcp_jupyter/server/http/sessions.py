@@ -43,14 +43,13 @@ from ...protocol.frames import (
     Response,
     encode,
 )
-from ...protocol.limits import MAX_IN_FLIGHT
+from ...protocol.limits import MAX_IN_FLIGHT, MAX_SESSIONS
 from ...protocol.methods import CLOSE_STREAM, FORGET_SENDER
 from .admission import Principal, Refusal
 from .modern import ModernExchange
 from .response_stream import EventLog, Exchange, Stream
 
 __all__ = [
-    "MAX_SESSIONS",
     "MAX_SESSIONS_PER_PRINCIPAL",
     "SESSION_IDLE_SECONDS",
     "Endpoint",
@@ -61,9 +60,6 @@ __all__ = [
 ]
 
 log = logging.getLogger(__name__)
-
-MAX_SESSIONS: Final = 512
-"""Sessions of one endpoint. Each may hold a file descriptor: half of a process's usual 1,024."""
 
 MAX_SESSIONS_PER_PRINCIPAL: Final = 64
 """More clients than one principal runs. At the limit, eight principals fill `MAX_SESSIONS`."""

@@ -20,13 +20,13 @@ from ... import types
 from ...errors import INTERNAL_ERROR, INVALID_PARAMS, McpError, ToolError, UncheckableSchema
 from ...protocol.frames import dumps
 from ...protocol.headers import HeaderError, param_headers
+from ...protocol.limits import MAX_COMPLETIONS, MAX_PAGES
 from ...protocol.validation import JsonSchema
 from ..content import Content, ContentTable, default_rows, plain, readable
 from ..context import RequestContext
 from .helper_types import ReadResourceContents
 
 __all__ = [
-    "MAX_COMPLETIONS",
     "Decorators",
     "Handler",
     "KnownTool",
@@ -48,9 +48,6 @@ Handler = Callable[[RequestContext, Any], Awaitable[Any]]
 
 NotificationHandler = Callable[[Any], Awaitable[None]]
 """Takes the notification's validated params."""
-
-MAX_PAGES: Final = 100
-"""Pages of the server's own list that are read to find the definition of a tool."""
 
 
 class Decorators(abc.ABC):
@@ -449,9 +446,6 @@ MAX_ERROR_CHARS: Final = 8000
 """Characters of a tool's error: most hosts pass on no more. The beginning and the end say most."""
 
 _ERROR_END_CHARS: Final = 1500
-
-MAX_COMPLETIONS: Final = 100
-"""Values in one result (spec, server/utilities/completion)."""
 
 _TABLE: Final = ContentTable(default_rows())
 
