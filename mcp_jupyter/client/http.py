@@ -135,7 +135,7 @@ def server_url(url: str) -> httpx2.URL:
     if parsed.scheme not in ("http", "https") or not parsed.host:
         raise ValueError("The URL of a server must begin with http:// or https:// and name a host.")
     if parsed.port is not None and not 0 < parsed.port < 65536:
-        raise ValueError(f"The URL of a server names port {parsed.port}; there are 1 to 65535.")
+        raise ValueError(f"Port {parsed.port} in the server's URL is not valid: use 1 to 65535.")
     return parsed
 
 

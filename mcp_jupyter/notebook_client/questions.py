@@ -95,7 +95,7 @@ class Questions:
         """Pass a question to the current taker and wait for the answer."""
         takers = self._takers
         if not takers or len(self.pending) >= MAX_OPEN_QUESTIONS:
-            why = "too many questions wait" if takers else "there was nobody to ask"
+            why = "too many questions wait" if takers else "no user could be asked"
             self._note("question", f"{question.message} (cancelled: {why})")
             question.cancel()
             return await question.answered()

@@ -113,7 +113,7 @@ class Task:
     def _ended(self) -> dict[str, Any]:
         if self._outcome is None:
             try:
-                info = self.call.context.conversation.info
+                info = self.call.context.server_session.info
                 result = self._era.complete(self._method, self.call.result(), info)
                 self._outcome = {"result": result}
             except McpError as exc:

@@ -146,7 +146,7 @@ def test_variables_are_filled_in_once(text: str, filled: str) -> None:
     [
         ("${UNSET}", "needs the environment variable UNSET, which is not set"),
         ("${env:UNSET}", "needs the environment variable UNSET, which is not set"),
-        ("${input:key}", "VS Code asks the person"),
+        ("${input:key}", "VS Code asks the user"),
         ("${command:pick}", "means nothing here"),
         ("${}", "means nothing here"),
         ("${a b}", "means nothing here"),
