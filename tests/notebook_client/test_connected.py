@@ -338,7 +338,7 @@ def test_a_sign_in_is_made_on_the_thread_of_the_cell(connections):
     def sign_in(show):
         made_on.append(threading.current_thread())
 
-    connections.connect("weather", Wanted(weather(), sign_in=sign_in))
+    connections.connect("weather", ConnectOptions(weather(), sign_in=sign_in))
     assert made_on == [threading.current_thread()]
 
 
