@@ -14,12 +14,7 @@ from dataclasses import replace
 from string import Formatter
 from typing import Any, Final, TypeVar
 
-from IPython.core.completer import (
-    CompletionContext,
-    SimpleCompletion,
-    SimpleMatcherResult,
-    context_matcher,
-)
+from IPython.core.completer import CompletionContext, SimpleMatcherResult
 from IPython.core.error import UsageError
 from IPython.core.interactiveshell import InteractiveShell
 from IPython.core.magic import Magics, cell_magic, line_cell_magic, line_magic, magics_class
@@ -48,6 +43,7 @@ from .._ipython.arguments import (
     unknown_name,
 )
 from .._ipython.cards import Card, show, signature_text
+from .._ipython.completion import completions, matcher_of, no_completions
 from .._ipython.identity import cell_id
 from .._ipython.private import flags_of, user_variables
 from ..errors import LinkError
@@ -506,28 +502,15 @@ class Completion:
 
     def __init__(self, magics: McpMagics) -> None:
         self._magics = magics
+        self.matcher = matcher_of(self._match)
 
-        @context_matcher()  # type: ignore[untyped-decorator]
-        def matcher(context: CompletionContext) -> SimpleMatcherResult:
-            return self._match(context.line_with_cursor, context.token)
-
-        # Kept, so that it can be removed from IPython's list again.
-        self.matcher = matcher
-
-    def _match(self, line: str, token: str) -> SimpleMatcherResult:
-        head, _, rest = line.lstrip().partition(" ")
+    def _match(self, context: CompletionContext) -> SimpleMatcherResult:
+        head, space, rest = context.line_with_cursor.lstrip().partition(" ")
         magic = self._magic(head)
-        if magic is None or " " not in line.lstrip():
-            return SimpleMatcherResult(completions=[])
+        if magic is None or not space:
+            return no_completions()
         word = rest.rpartition(" ")[2]
-        # IPython replaces its own token, which begins after a dash or a slash: offer the text from there on.
-        kept = len(word) - len(token)
-        found = sorted(
-            candidate for candidate in self._candidates(head, magic, word) if candidate.startswith(word)
-        )
-        return SimpleMatcherResult(
-            completions=[SimpleCompletion(text[kept:], type="magic") for text in found], suppress=bool(found)
-        )
+        return completions(word, sorted(self._candidates(head, magic, word)), context.token, "magic")
 
     def _magic(self, head: str) -> Any:
         name = head.lstrip("%")

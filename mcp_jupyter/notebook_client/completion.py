@@ -12,13 +12,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
-from IPython.core.completer import (
-    CompletionContext,
-    SimpleCompletion,
-    SimpleMatcherResult,
-    context_matcher,
-)
+from IPython.core.completer import CompletionContext, SimpleMatcherResult
 
+from .._ipython.completion import completions, matcher_of, no_completions
 from .._util.json_schema import MAX_CHOICES, Schema, allowed_values, kinds, properties, resolve
 from .._util.text import is_safe_line
 from ..types import Prompt, Resource, ResourceTemplate, Tool
@@ -89,11 +85,7 @@ class Completion:
         self._servers = servers
         self._options = options or {}
 
-        @context_matcher()  # type: ignore[untyped-decorator]
-        def matcher(context: CompletionContext) -> SimpleMatcherResult:
-            return self._match(context)
-
-        self.matcher = matcher
+        self.matcher = matcher_of(self._match)
 
     def _match(self, context: CompletionContext) -> SimpleMatcherResult:
         line = context.text_until_cursor
@@ -103,10 +95,10 @@ class Completion:
         before = "\n".join([*context.full_text.split("\n")[: context.cursor_line], line])
         place = place_of(before)
         if place is None:
-            return _nothing()
+            return no_completions()
         after = context.line_with_cursor[context.cursor_position :]
         if place.string is None and (found := self._attributes(place.text)) is not None:
-            return _result(*found, context.token, "function")
+            return completions(*found, context.token, "function")
         return self._in_bracket(place, after, context.token)
 
     def _in_line(self, magic: str, rest: str, token: str) -> SimpleMatcherResult:
@@ -115,8 +107,8 @@ class Completion:
             words.append("")
         name = magic.replace("%%", "%")
         if words[-1].startswith("-"):
-            return _result(words[-1], self._options.get(name, ()), token, "magic")
-        return _result(words[-1], complete_line(self._servers(), name, words), token, "magic")
+            return completions(words[-1], self._options.get(name, ()), token, "magic")
+        return completions(words[-1], complete_line(self._servers(), name, words), token, "magic")
 
     def _attributes(self, text: str) -> tuple[str, list[str]] | None:
         """Return the part of a tool's name typed after `weather.tools.`, and the possible names."""
@@ -129,20 +121,20 @@ class Completion:
     def _in_bracket(self, place: Place, after: str, token: str) -> SimpleMatcherResult:
         bracket = place.bracket
         if bracket is None or bracket.kind == "{":
-            return _nothing()
+            return no_completions()
         found = self._at(place.text[: bracket.before])
         # weather.tools["fo
         if bracket.kind == "[" and isinstance(found, Mapping) and place.string is not None:
             typed = place.text[bracket.before + 1 :].lstrip()
-            return _result(typed, _all_quoted(found, typed[:1], after), token, "function")
+            return completions(typed, _all_quoted(found, typed[:1], after), token, "function")
         # weather.tools.forecast(ci
         if bracket.kind == "(" and isinstance(found, Tool):
             return _arguments(found, place, after, token)
         # weather.tools.forecast(units=[
         if bracket.kind == "[" and found is None and place.outer is not None and place.outer.kind == "(":
             tool = self._at(place.text[: place.outer.before])
-            return _items(tool, place, after, token) if isinstance(tool, Tool) else _nothing()
-        return _nothing()
+            return _items(tool, place, after, token) if isinstance(tool, Tool) else no_completions()
+        return no_completions()
 
     def _at(self, text: str) -> Tool | Mapping[str, Tool] | None:
         """Return the tool, or the tools of a server, that a path at the end of `text` means, or None."""
@@ -187,10 +179,10 @@ def _arguments(tool: Tool, place: Place, after: str, token: str) -> SimpleMatche
         used = {match[1] for text in others if (match := _VALUE.match(text))}
         free = [each for each in arguments.schemas if is_plain_name(each) and each not in used]
         ordered = sorted(free, key=lambda each: each not in arguments.required)
-        return _result(name[1], [f"{each}=" for each in ordered], token, "param")
+        return completions(name[1], [f"{each}=" for each in ordered], token, "param")
     value = _VALUE.match(typed)
     if value is None or value[1] not in arguments.schemas:
-        return _nothing()
+        return no_completions()
     values = _offered(arguments.schemas[value[1]], tool.inputSchema)
     return _values(values, value[2], after, token)
 
@@ -222,8 +214,8 @@ def _values(values: list[Any], partial: str, after: str, token: str) -> SimpleMa
     found = [text for text in texts if text is not None]
     if not quote and partial == token != "":  # text typed without an opening quotation mark
         found = [text for text in found if text.startswith(partial) or text[1:].startswith(partial)]
-        return _result("", found, "", "value", replaces=token)
-    return _result(partial, found, token, "value")
+        return completions("", found, "", "value")
+    return completions(partial, found, token, "value")
 
 
 def _python(value: Any, quote: str, after: str) -> str | None:
@@ -242,25 +234,6 @@ def _quoted(text: str, quote: str, after: str) -> str | None:
     if not is_safe_line(text) or quote in text or "\\" in text:
         return None
     return f"{quote}{text}" if after.startswith(quote) else f"{quote}{text}{quote}"
-
-
-def _nothing() -> SimpleMatcherResult:
-    """Return a new empty result each time: IPython writes into it."""
-    return SimpleMatcherResult(completions=[], suppress=False)
-
-
-def _result(
-    partial: str, candidates: Iterable[str], token: str, kind: str, *, replaces: str = ""
-) -> SimpleMatcherResult:
-    """Return the candidates that begin with `partial`, as replacements of IPython's own token.
-
-    The token may begin before the typed part (`weather.tools.fo`) or within it (`"New Yo`).
-    """
-    before = token[: len(token) - len(partial)] if len(token) > len(partial) else ""
-    kept = max(0, len(partial) - len(token))
-    found = [each for each in dict.fromkeys(candidates) if each.startswith(partial) and is_safe_line(each)]
-    completions = [SimpleCompletion(f"{before}{each[kept:]}", type=kind) for each in found]
-    return SimpleMatcherResult(completions=completions, suppress=bool(completions), ordered=True)
 
 
 # -- lines of magics ---------------------------------------------------------------------------------------
