@@ -93,7 +93,7 @@ class _Greeting(asyncio.Protocol):
             self._refuse("wrong key")
             return
         self._stop_timer()
-        self._listener._accept(transport, rest, moved)
+        self._listener._begin(transport, rest, moved)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._stop_timer()
@@ -300,7 +300,7 @@ class Listener:
     def _opens(self, key: str | None) -> bool:
         return key is not None and hmac.compare_digest(key.encode(), self.info.key.encode())
 
-    def _accept(self, transport: asyncio.Transport, rest: bytes, moved: bool) -> None:
+    def _begin(self, transport: asyncio.Transport, rest: bytes, moved: bool) -> None:
         # A response to a request of this kernel must never be taken for one to a request of the next kernel
         # in the same session, or of this kernel over another link, so request ids are never reused.
         channel = LinkChannel(id_prefix=f"{os.getpid()}-{secrets.token_hex(4)}-")

@@ -162,7 +162,7 @@ async def test_what_both_transports_said_is_in_one_error() -> None:
 
 @pytest.mark.parametrize(
     ("url", "words"),
-    [("http:///x", "name a host"), ("http://a:99999/", "port 99999"), ("http://a/\n", "no URL")],
+    [("http:///x", "name a host"), ("http://a:99999/", "Port 99999"), ("http://a/\n", "not a valid URL")],
 )
 async def test_a_url_that_leads_nowhere_is_refused(url: str, words: str) -> None:
     with pytest.raises(ValueError, match=words):

@@ -70,7 +70,7 @@ async def test_structured_content_that_is_promised_and_missing_is_an_error():
     """(2: checks structured content against the listed output schema)."""
     async with session_with(shop(types.CallToolResult(content=[]))) as session:
         await session.list_tools()
-        with pytest.raises(InvalidToolOutput, match="structuredContent is missing"):
+        with pytest.raises(InvalidToolOutput, match="no structured content"):
             await session.call_tool("price")
 
 

@@ -212,7 +212,7 @@ def test_what_has_no_place_in_a_script_is_left_out_and_named(write_notebook):
         ("[x async for x in y]", "it awaits at its top level"),
         ("x = = 1", "it is not Python: invalid syntax, line 1"),
         ("%%mcp_tool --nope\ndef f(): ...", "--nope"),
-        ("%%mcp_resource\n1", "has no URI"),
+        ("%%mcp_resource\n1", "needs a URI"),
         ("%mcp_resource", "needs the name of a variable"),
         ("%%mcp_prompt p\n{0}", "is not a plain name"),
     ],

@@ -129,7 +129,7 @@ async def test_what_is_no_notebook_is_said(jupyter_dirs, content, match):
 
 
 async def test_a_kernel_that_does_not_exist_is_named(write_notebook):
-    with pytest.raises(HeadlessError, match="no kernel 'cobol'"):
+    with pytest.raises(HeadlessError, match="Unknown kernel 'cobol'"):
         async with run_notebook(write_notebook("1"), kernel="cobol"):
             raise AssertionError("it did not run")
 

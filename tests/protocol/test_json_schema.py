@@ -192,8 +192,8 @@ def deep(levels: int) -> dict[str, Any]:
         ({"anyOf": [{"const": n} for n in range(10_000)]}, f"more than {MAX_SCHEMA_PARTS} parts"),
         (deep(MAX_SCHEMA_DEPTH), f"more than {MAX_SCHEMA_DEPTH} levels"),
         (deep(100_000), f"more than {MAX_SCHEMA_DEPTH} levels"),
-        ({"type": "text"}, "no JSON Schema"),
-        ({"properties": 5}, "no JSON Schema"),
+        ({"type": "text"}, "not a valid JSON Schema"),
+        ({"properties": 5}, "not a valid JSON Schema"),
         ({"patternProperties": {"x": {"unevaluatedProperties": False}}}, "has both"),
     ],
 )

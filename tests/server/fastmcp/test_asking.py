@@ -313,7 +313,9 @@ class Nested(BaseModel):
     inner: Region
 
 
-@pytest.mark.parametrize(("schema", "named"), [(Nested, "'inner'"), (dict[str, int] | None, "no form")])
+@pytest.mark.parametrize(
+    ("schema", "named"), [(Nested, "'inner'"), (dict[str, int] | None, "not a valid form")]
+)
 async def test_what_a_form_cannot_have_is_said(schema, named):
     mcp = FastMCP()
 

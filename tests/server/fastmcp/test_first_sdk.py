@@ -160,7 +160,7 @@ async def test_a_result_made_by_hand_keeps_what_its_annotation_promises():
         assert (result.structuredContent, result.meta["word"]) == ({"count": 3}, "x")
         wrong = await client.call_tool("counted", {"count": "many"})
     assert wrong.isError
-    assert "promised: count" in wrong.content[0].text
+    assert "annotation: count" in wrong.content[0].text
 
 
 async def test_a_resource_is_listed_with_the_mime_type_of_its_annotation():
@@ -302,4 +302,4 @@ async def test_a_class_whose_attributes_are_something_else_is_an_error():
     async with Client(mcp) as client:
         result = await client.call_tool("give")
     assert result.isError
-    assert "promised: age" in result.content[0].text
+    assert "annotation: age" in result.content[0].text

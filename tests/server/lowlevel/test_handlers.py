@@ -109,7 +109,7 @@ async def test_a_list_of_one_page_knows_no_cursor(server: Server[Any]):
 
     async with Client(server) as client:
         assert [item.name for item in await client.list_resources()] == ["0", "1"]
-        with pytest.raises(McpError, match="no such cursor") as caught:
+        with pytest.raises(McpError, match="Unknown cursor") as caught:
             await client.session.list_resources("2")
     assert caught.value.code == INVALID_PARAMS
 
