@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from ..ipc.rendezvous import HttpAddress
     from ..protocol.rights import Mode
 
-__all__ = ["command", "file_reported"]
+__all__ = ["command"]
 
 
 PORT: Final = 8000
@@ -187,7 +187,7 @@ Served = Callable[[], AbstractAsyncContextManager[tuple[str, Any]]]
 def _python_file(file: str, options: NotebookOptions) -> Callable[[], Served]:
     if options.given:
         raise click.UsageError(f"{', '.join(options.given)}: for notebooks only, and {file} is none.")
-    from .servers import ServerFile
+    from .servers import ServerFile, file_reported
 
     with reported():
         where = ServerFile.parse(file)
@@ -230,19 +230,6 @@ def _cell_reported() -> Iterator[None]:
             if isinstance(exc, CellFailed):
                 for line in exc.account.splitlines():
                     _say(line)
-            raise
-
-
-@contextmanager
-def file_reported() -> Iterator[None]:
-    """Show an error of a server file as one line, after the traceback if the file's own code raised."""
-    from .servers import FileFailed
-
-    with reported():
-        try:
-            yield
-        except FileFailed as exc:
-            click.echo(exc.account, err=True, nl=False)
             raise
 
 

@@ -13,8 +13,8 @@ import shutil
 import sys
 import sysconfig
 import traceback
-from collections.abc import Sequence
-from contextlib import redirect_stdout
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType, TracebackType
@@ -24,7 +24,7 @@ import click
 
 from .._util.names import library_of
 from ..errors import McpJupyterError
-from .run import file_reported
+from . import reported
 
 if TYPE_CHECKING:
     from ..server.fastmcp import FastMCP
@@ -37,6 +37,7 @@ __all__ = [
     "ServerFileError",
     "ServerFileInfo",
     "attach_command",
+    "file_reported",
     "jupyter_directories",
     "load_info",
     "names_file",
@@ -76,6 +77,17 @@ class FileFailed(ServerFileError):
     def __init__(self, message: str, account: str) -> None:
         super().__init__(message)
         self.account = account
+
+
+@contextmanager
+def file_reported() -> Iterator[None]:
+    """Show an error of a server file as one line, after the traceback if the file's own code raised."""
+    with reported():
+        try:
+            yield
+        except FileFailed as exc:
+            click.echo(exc.account, err=True, nl=False)
+            raise
 
 
 class ModuleMissing(FileFailed):
@@ -195,7 +207,7 @@ class ServerFile:
             return servers[self.name]  # type: ignore[no-any-return]
         if self.name in names:
             kind = type(names[self.name])
-            wrong = f"{self.name} in {self.path} is a {kind.__qualname__}, not a server of mcp_jupyter."
+            wrong = f"{self.name} in {self.path} is of the type {kind.__qualname__}, not a server of mcp_jupyter."
             advice = _advice({self.name: names[self.name]})
         else:
             wrong, advice = f"Unknown name {self.name!r} in {self.path}.", _advice(names)

@@ -186,11 +186,9 @@ async def _client_target(where: Target) -> tuple[Any, dict[str, Any]]:
         return target, {}
     if target.endswith(".json"):
         return _server_of_file(Path(target), where), {"name": None}
-    from .servers import ServerFile, names_file
+    from .servers import ServerFile, names_file, run_command
 
     if names_file(target) and not target.endswith(".ipynb"):
-        from .servers import run_command
-
         # The user's own file gets the whole environment, as if the user had started it.
         return run_command(ServerFile.parse(target)), {"env": dict(os.environ)}
     from ..ipc.attached_notebook import AttachedNotebook

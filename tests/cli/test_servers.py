@@ -54,7 +54,7 @@ def test_the_server_is_found(tmp_path: Path, source: str, named: str, found: str
         ("mcp = FastMCP('a')", ":other", "Unknown name 'other' in"),
         ("mcp = FastMCP('a')", ":other", "Known servers: a_server_file.py:mcp"),
         ("number = 1", ":number", "number in"),
-        ("number = 1", ":number", "but a int"),
+        ("number = 1", ":number", "is of the type int"),
         ("from mcp.server.lowlevel import Server as Official; s = Official('x')", "", "from mcp_jupyter"),
     ],
 )
