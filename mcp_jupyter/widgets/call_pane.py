@@ -16,7 +16,7 @@ from ..errors import UncheckableSchema
 from ..notebook_client.calls import Call
 from ..protocol.validation import JsonSchema
 from .forms import SchemaForm
-from .forms.schema import option_text
+from .forms.page import option_text
 from .history import Asked, History, Item
 from .html import WIDE, button, close_all, failure, heading, labelled, muted, row, said, show, text
 from .running_call import RunningRequest, outcome_of

@@ -1,31 +1,34 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Entries made of other entries: objects, lists and alternatives. Pure, but for the widgets that choose.
+"""The fields that hold several values or other fields: objects, lists, sets of choices and alternatives.
 
-A `Maker` makes inner entries when they are needed. A schema may contain itself, so only what is entered is
-built.
+The form's builder makes inner fields when they are needed. A schema may contain itself, so only what is
+entered is built. The widgets that stay when a group changes (the legend, its checkboxes, "Add") keep the
+keyboard's focus; the inner fields are drawn again.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Final
 
 import ipywidgets as widgets
 
-from .fields import LEFT_OUT, About, Area, Entry, Path, Presence, Problem
-from .schema import Rules, label_text, option_text
+from .fields import About, Field, Picker, Presence
+from .page import Checkboxes, close, legend_html
+from .values import LEFT_OUT, Path, Problem, index_of
+
+if TYPE_CHECKING:
+    from .form import Builder
 
 __all__ = [
     "MAX_ROWS",
-    "GroupEntry",
-    "ListEntry",
-    "Maker",
-    "Marks",
-    "ObjectEntry",
-    "Picker",
+    "GroupField",
+    "ListField",
+    "ManyField",
+    "ObjectField",
     "Row",
-    "VariantEntry",
+    "VariantField",
 ]
 
 
@@ -39,56 +42,33 @@ MAX_TRIES: Final = 3
 """Alternatives that fit a value and are tried: each may hold alternatives again, so the work multiplies."""
 
 
-class Maker(Protocol):
-    """Makes the inner entries of one entry; knows their depth and the form's number of fields."""
-
-    def make(self, schema: Any, label: str, required: bool) -> Entry:
-        """Make an entry for a schema; it is started, cleared or set before the next one is made."""
-
-    def has_room(self, fields: int) -> bool:
-        """Return whether the form may have this many more fields."""
-
-    def drop(self, entry: Entry) -> None:
-        """Note that an entry is no longer part of the form."""
-
-
-class GroupEntry(Entry):
-    """An entry made of other entries."""
+class GroupField(Field):
+    """Base of the fields in this module: a legend, checkboxes for whether there is a value, and a body."""
 
     always_raw = False
 
-    def __init__(self, about: About, rules: Rules, maker: Maker) -> None:
-        super().__init__(about, rules)
-        self._maker = maker
-
     def give(self, presence: Presence) -> None:
         """Set whether there is a value; a new one starts as the schema says."""
+        self._give(presence)
+        self.changed()
+
+    def _give(self, presence: Presence, begin: Callable[[Field], None] = Field.start) -> None:
         if presence is not self.presence:
             self._reset(presence)
             if presence is Presence.GIVEN:
-                self._fill(Entry.start)
+                self._fill(begin)
 
-    def _forget(self) -> None:
-        for _, part in self.parts:
-            self._maker.drop(part)
-        self._let_go()
+    def _make(self, schema: Any, label: str, required: bool = True) -> Field:
+        """Make an inner field, which must be part of this one before it makes inner fields itself."""
+        return self.builder.make(schema, label, required, self.about.depth + 1)
 
     def _begin(self) -> None:
         if self.about.required:
-            self.presence = Presence.GIVEN
-            self._fill(Entry.start)
+            self._give(Presence.GIVEN)
 
     def _begin_empty(self) -> None:
         if self.about.required:
-            self.presence = Presence.GIVEN
-            self._fill(Entry.clear)
-
-    def _fill(self, begin: Callable[[Entry], None]) -> None:
-        """Make the parts that are always present, and start each with `begin`."""
-
-    def _let_go(self) -> None:
-        """Drop the inner entries."""
-        raise NotImplementedError
+            self._give(Presence.GIVEN, Field.clear)
 
     def _read(self, path: Path, problems: list[Problem]) -> Any:
         before = len(problems)
@@ -97,8 +77,51 @@ class GroupEntry(Entry):
             self._check(value, path, problems)
         return value
 
+    def _content(self) -> list[Any]:
+        self._body = self.page.make(widgets.VBox)
+        return [*self._head(), self._body, *self._foot()]
+
+    def _head(self) -> list[Any]:
+        texts = {}
+        if self.label and not self.about.required:
+            texts[Presence.GIVEN] = f"Give {self.short_label}"
+        if self.label and self.about.nullable:
+            texts[Presence.NULL] = f"{self.short_label} is null"
+        resting = Presence.GIVEN if self.about.required else Presence.LEFT_OUT
+        self._marks = Checkboxes(
+            self.page, texts, lambda presence, on: self.give(presence if on else resting)
+        )
+        legend = [self.page.make(widgets.HTML, value=legend_html(self.full_label))] if self.label else []
+        return [*legend, *self._marks.widgets]
+
+    def _show(self) -> None:
+        self._marks.show([self.presence])
+        self._show_body()
+
+    def _show_body(self) -> None:
+        old, self._body.children = self._body.children, ()
+        close(*old)
+        children = self._draw_parts() if self.presence is Presence.GIVEN else []
+        self._body.children = children
+        shown = self.page.inset if self.label else self.page.wide
+        self._body.layout = shown if children else self.page.hidden
+
+    # -- for each kind of group -----------------------------------------------------------------
+
+    def _fill(self, begin: Callable[[Field], None]) -> None:
+        """Make the parts that are always present, and start each with `begin`."""
+
     def _assemble(self, path: Path, problems: list[Problem]) -> Any:
+        """Return the value made of the parts; append to `problems` what is wrong with them."""
         raise NotImplementedError
+
+    def _draw_parts(self) -> list[Any]:
+        """Draw the inner fields."""
+        raise NotImplementedError
+
+    def _foot(self) -> list[Any]:
+        """Make the widgets below the body."""
+        return []
 
 
 @dataclass
@@ -106,10 +129,10 @@ class Row:
     """A property whose name is entered as well as its value."""
 
     key: str
-    entry: Entry
+    field: Field
 
 
-class ObjectEntry(GroupEntry):
+class ObjectField(GroupField):
     """An object: its properties, and rows of name and value for additional ones.
 
     Parameters
@@ -120,39 +143,41 @@ class ObjectEntry(GroupEntry):
         Whether the user can add such properties; those in a value are shown in any case.
     """
 
-    def __init__(self, about: About, rules: Rules, maker: Maker, others: Any, may_add: bool) -> None:
-        super().__init__(about, rules, maker)
+    def __init__(self, about: About, builder: Builder, others: Any, may_add: bool) -> None:
+        super().__init__(about, builder)
         self.may_add = may_add
-        self.fields: dict[str, Entry] = {}
+        self.fields: dict[str, Field] = {}
         self.rows: list[Row] = []
         self._others = others
 
     @property
-    def parts(self) -> Iterator[tuple[str | int, Entry]]:
+    def parts(self) -> Iterator[tuple[str | int, Field]]:
         yield from self.fields.items()
-        yield from ((row.key, row.entry) for row in self.rows)
+        yield from ((row.key, row.field) for row in self.rows)
 
-    def add(self) -> Row:
-        """Add a property without a name."""
-        row = self._new_row("")
-        row.entry.start()
+    def add(self) -> Row | None:
+        """Add a property without a name, if there is room for one."""
+        self._give(Presence.GIVEN)
+        row = self._new_row("") if self.may_add and self._has_room(len(self.rows), 1) else None
+        if row is not None:
+            row.field.start()
+        self.changed()
         return row
-
-    def _new_row(self, key: str) -> Row:
-        row = Row(key, self._maker.make(self._others, "value", True))
-        self.rows.append(row)
-        return row
-
-    def can_add(self) -> bool:
-        """Return whether one more property may be added."""
-        return self.may_add and len(self.rows) < MAX_ROWS and self._maker.has_room(1)
 
     def remove(self, row: Row) -> None:
         """Remove a property."""
         self.rows.remove(row)
-        self._maker.drop(row.entry)
+        self.changed()
 
-    def _fill(self, begin: Callable[[Entry], None]) -> None:
+    def _has_room(self, rows: int, more: int) -> bool:
+        return rows + more <= MAX_ROWS and self.builder.has_room(more)
+
+    def _new_row(self, key: str) -> Row:
+        row = Row(key, self._make(self._others, "value"))
+        self.rows.append(row)
+        return row
+
+    def _fill(self, begin: Callable[[Field], None]) -> None:
         for name in self._properties:
             begin(self._new_field(name))
 
@@ -161,12 +186,12 @@ class ObjectEntry(GroupEntry):
         properties: Mapping[str, Any] = self.about.plain.get("properties", {})
         return properties
 
-    def _new_field(self, name: str) -> Entry:
+    def _new_field(self, name: str) -> Field:
         required = name in self.about.plain.get("required", ())
-        self.fields[name] = self._maker.make(self._properties[name], name, required)
+        self.fields[name] = self._make(self._properties[name], name, required)
         return self.fields[name]
 
-    def _let_go(self) -> None:
+    def _forget(self) -> None:
         self.fields, self.rows = {}, []
 
     def _take(self, value: Any) -> bool:
@@ -174,94 +199,184 @@ class ObjectEntry(GroupEntry):
             return False
         others = [name for name in value if name not in self._properties]
         # No row can hold a property that is not allowed, has an empty name or exceeds the limit.
-        if others and (self._others is False or "" in others or not self._has_room(len(others))):
+        if others and (self._others is False or "" in others or not self._has_room(0, len(others))):
             return False
         for name in self._properties:
-            entry = self._new_field(name)
+            field = self._new_field(name)
             if name in value:
-                entry.set(value[name])
+                field.set(value[name])
             else:
-                entry.clear()
+                field.clear()
         for name in others:
-            self._new_row(name).entry.set(value[name])
+            self._new_row(name).field.set(value[name])
         return True
-
-    def _has_room(self, rows: int) -> bool:
-        return rows <= MAX_ROWS and self._maker.has_room(rows)
 
     def _assemble(self, path: Path, problems: list[Problem]) -> Any:
         value: dict[str, Any] = {}
-        for name, entry in self.fields.items():
-            value[name] = entry.read((*path, name), problems)
+        for name, field in self.fields.items():
+            value[name] = field.read((*path, name), problems)
         for row in self.rows:
             if not row.key or row.key in value:
                 words = "is there twice" if row.key else "a property has no name"
                 self._wrong((*path, row.key) if row.key else path, words, problems)
-            value[row.key] = row.entry.read((*path, row.key), problems)
+            value[row.key] = row.field.read((*path, row.key), problems)
         return {name: item for name, item in value.items() if item is not LEFT_OUT}
 
+    def _draw_parts(self) -> list[Any]:
+        fields = [field.draw(self.page, field.about.label) for field in self.fields.values()]
+        return fields + [self._draw_row(number, row) for number, row in enumerate(self.rows, 1)]
 
-class ListEntry(GroupEntry):
-    """A list of entries with one schema, which can be added, removed and moved."""
+    def _draw_row(self, number: int, row: Row) -> Any:
+        name = self.page.control(widgets.Text, f"name {number}", value=row.key, continuous_update=False)
+        name.observe(lambda change: self._named(row, change["new"]), "value")
+        value = row.field.draw(self.page, f"value {number}")
+        remove = self.page.button(f"Remove {number}", lambda: self.remove(row))
+        return self.page.make(widgets.VBox, children=[name, value, remove])
 
-    def __init__(self, about: About, rules: Rules, maker: Maker) -> None:
-        super().__init__(about, rules, maker)
-        self.items: list[Entry] = []
+    def _named(self, row: Row, name: str) -> None:
+        row.key = name
+        self.page.changed()
+
+    def _foot(self) -> list[Any]:
+        text = f"Add a property to {self.short_label}" if self.label else "Add a property"
+        return [self.page.button(text, self.add)] if self.may_add else []
+
+
+class ListField(GroupField):
+    """A list of fields with one schema, which can be added, removed and moved."""
+
+    def __init__(self, about: About, builder: Builder) -> None:
+        super().__init__(about, builder)
+        self.items: list[Field] = []
 
     @property
-    def parts(self) -> Iterator[tuple[str | int, Entry]]:
+    def parts(self) -> Iterator[tuple[str | int, Field]]:
         return iter(enumerate(self.items))
-
-    def add(self) -> Entry:
-        """Add an item at the end."""
-        self.presence = Presence.GIVEN
-        entry = self._new_item()
-        entry.start()
-        return entry
-
-    def _new_item(self) -> Entry:
-        self.items.append(self._maker.make(self.about.plain["items"], "item", True))
-        return self.items[-1]
 
     def can_add(self) -> bool:
         """Return whether one more item may be added."""
-        return len(self.items) < MAX_ROWS and self._maker.has_room(1)
+        return len(self.items) < MAX_ROWS and self.builder.has_room(1)
 
-    def remove(self, entry: Entry) -> None:
+    def add(self) -> Field | None:
+        """Add an item at the end, if there is room for one."""
+        item = self._add()
+        self.changed()
+        return item
+
+    def remove(self, item: Field) -> None:
         """Remove an item."""
-        self.items.remove(entry)
-        self._maker.drop(entry)
+        self.items.remove(item)
+        self.changed()
 
-    def move(self, entry: Entry, by: int) -> None:
+    def move(self, item: Field, by: int) -> None:
         """Move an item up (-1) or down (1), if it is not at that end already."""
-        index = self.items.index(entry)
+        index = self.items.index(item)
         if 0 <= index + by < len(self.items):
             self.items.insert(index + by, self.items.pop(index))
+        self.changed()
+
+    def _add(self) -> Field | None:
+        if not self.can_add():
+            return None
+        self.presence = Presence.GIVEN
+        item = self._new_item()
+        item.start()
+        return item
+
+    def _new_item(self) -> Field:
+        self.items.append(self._make(self.about.plain["items"], "item"))
+        return self.items[-1]
 
     def _begin(self) -> None:
         super()._begin()
         if self.about.required:
             for _ in range(min(int(self.about.plain.get("minItems", 0)), MAX_FIRST_ROWS)):
-                if self.can_add():
-                    self.add()
+                self._add()
 
-    def _let_go(self) -> None:
+    def _forget(self) -> None:
         self.items = []
 
     def _take(self, value: Any) -> bool:
-        if not isinstance(value, list) or len(value) > MAX_ROWS or not self._maker.has_room(len(value)):
+        if not isinstance(value, list) or len(value) > MAX_ROWS or not self.builder.has_room(len(value)):
             return False
         for item in value:
             self._new_item().set(item)
         return True
 
     def _assemble(self, path: Path, problems: list[Problem]) -> Any:
-        values = [entry.read((*path, index), problems) for index, entry in enumerate(self.items)]
+        values = [item.read((*path, index), problems) for index, item in enumerate(self.items)]
         return [value for value in values if value is not LEFT_OUT]
 
+    def _draw_parts(self) -> list[Any]:
+        return [self._draw_row(number, item) for number, item in enumerate(self.items, 1)]
 
-class VariantEntry(GroupEntry):
-    """A value of one of several schemas.
+    def _draw_row(self, number: int, item: Field) -> Any:
+        label = f"{self.short_label} {number}"
+        actions = [self._action(f"Remove {label}", lambda: self.remove(item))]
+        if number > 1:
+            actions.append(self._action(f"Move {label} up", lambda: self.move(item, -1)))
+        if number < len(self.items):
+            actions.append(self._action(f"Move {label} down", lambda: self.move(item, 1)))
+        buttons = self.page.make(widgets.HBox, children=actions)
+        return self.page.make(widgets.VBox, children=[item.draw(self.page, label), buttons])
+
+    def _action(self, text: str, action: Callable[[], None]) -> Any:
+        def pressed() -> None:
+            action()
+            self._adder.focus()  # the button that had the focus is gone
+
+        return self.page.button(text, pressed)
+
+    def _foot(self) -> list[Any]:
+        self._adder = self.page.button(f"Add to {self.short_label}", self.add)
+        return [self._adder]
+
+
+class ManyField(GroupField):
+    """Any of several values, in the order they were chosen: a checkbox for each.
+
+    Parameters
+    ----------
+    options : sequence of (str, Any)
+        The text and the value of each option.
+    """
+
+    def __init__(self, about: About, builder: Builder, options: Sequence[tuple[str, Any]]) -> None:
+        super().__init__(about, builder)
+        self.options = tuple(options)
+        self.chosen: list[int] = []
+
+    def choose(self, index: int, on: bool) -> None:
+        """Add or remove an option."""
+        self.presence = Presence.GIVEN
+        self.chosen = [other for other in self.chosen if other != index] + [index] * on
+        self.changed()
+
+    def _forget(self) -> None:
+        self.chosen = []
+
+    def _take(self, value: Any) -> bool:
+        if not isinstance(value, list):
+            return False
+        found = [index_of(self.options, item) for item in value]
+        self.chosen = [index for index in found if index is not None]
+        return len(set(self.chosen)) == len(value)
+
+    def _assemble(self, path: Path, problems: list[Problem]) -> Any:
+        return [self.options[index][1] for index in self.chosen]
+
+    def _content(self) -> list[Any]:
+        texts = {index: text for index, (text, _) in enumerate(self.options)}
+        self._boxes = Checkboxes(self.page, texts, self.choose)
+        body = self.page.make(widgets.VBox, children=self._boxes.widgets, layout=self.page.inset)
+        return [*self._head(), body]
+
+    def _show_body(self) -> None:
+        self._boxes.show(self.chosen)
+
+
+class VariantField(GroupField):
+    """A value of one of several schemas: a choice between them, and the field of the chosen one.
 
     Parameters
     ----------
@@ -269,184 +384,70 @@ class VariantEntry(GroupEntry):
         The label and the schema of each alternative.
     """
 
-    def __init__(self, about: About, rules: Rules, maker: Maker, options: Sequence[tuple[str, Any]]) -> None:
-        super().__init__(about, rules, maker)
+    def __init__(self, about: About, builder: Builder, options: Sequence[tuple[str, Any]]) -> None:
+        super().__init__(about, builder)
         self.options = tuple(options)
         self.chosen: int | None = None
-        self.entry: Entry | None = None
+        self.field: Field | None = None
 
     @property
-    def parts(self) -> Iterator[tuple[str | int, Entry]]:
-        if self.entry is not None:
-            yield "", self.entry
+    def parts(self) -> Iterator[tuple[str | int, Field]]:
+        if self.field is not None:
+            yield "", self.field
 
-    def choose(self, index: int | None, without: Presence = Presence.LEFT_OUT) -> None:
-        """Choose a schema and start its entry; with None, the field is left out or null."""
-        self._reset(without if index is None else Presence.GIVEN)
+    def choose(self, index: int | None, without: Presence = Presence.LEFT_OUT, slip: str = "") -> None:
+        """Choose a schema and start its field; with None, this field is left out or null, or has a slip."""
+        self._reset(without if index is None else Presence.GIVEN, slip)
         if index is not None:
-            self._new_entry(index).start()
+            self._new_field(index).start()
+        self.changed()
 
-    def _new_entry(self, index: int) -> Entry:
+    def _new_field(self, index: int) -> Field:
         label, schema = self.options[index]
-        self.chosen, self.entry = index, self._maker.make(schema, label, True)
-        return self.entry
+        self.chosen, self.field = index, self._make(schema, label)
+        return self.field
 
     def _begin(self) -> None:
         """Choose nothing at the start."""
 
     def _begin_empty(self) -> None:
-        """Choose nothing when the entry is cleared."""
+        """Choose nothing when the field is cleared."""
 
-    def _let_go(self) -> None:
-        self.chosen = self.entry = None
+    def _forget(self) -> None:
+        self.chosen = self.field = None
 
     def _take(self, value: Any) -> bool:
         fitting = [index for index, (_, schema) in enumerate(self.options) if self.rules.fits(schema, value)]
         # `fits` ignores formats, but a field checks them.
         for index in fitting[:MAX_TRIES]:
             problems: list[Problem] = []
-            self._new_entry(index).set(value)
+            self._new_field(index).set(value)
             self._assemble((), problems)
             if not problems:
                 return True
             self._forget()
         if fitting:
-            self._new_entry(fitting[0]).set(value)
+            self._new_field(fitting[0]).set(value)
         return bool(fitting)
 
     def _assemble(self, path: Path, problems: list[Problem]) -> Any:
-        assert self.entry is not None
-        return self.entry.read(path, problems)
+        assert self.field is not None
+        return self.field.read(path, problems)
 
+    def _head(self) -> list[Any]:
+        self._picker = Picker(self, f"{self.full_label}, as", self.options, self.choose)
+        return [self._picker.box]
 
-# -- choosers ------------------------------------------------------------------------------------
-#
-# Widgets to choose one of several things, with the mouse or the keyboard.
-#
-# Main thread only. There is no drop-down list, because JupyterLab takes keys pressed in one for commands on
-# cells (`a` inserts a cell, the arrows go to the next). Texts and checkboxes keep their keys.
+    def _show(self) -> None:
+        self._picker.show(self.chosen)
+        self._show_body()
 
-T = TypeVar("T")
-
-MAX_LISTED: Final = 8
-"""Choices that are also listed below the field."""
-
-
-class Picker(Generic[T]):
-    """A text box that completes to one of several things; the beginning of a text is enough.
-
-    Parameters
-    ----------
-    choices : sequence of (str, T)
-        The text of each thing, which may come from the server.
-    picked : callable
-        Called with the chosen thing, or None when the text was emptied.
-    missed : callable
-        Called with a text that matches none of them.
-    """
-
-    def __init__(
-        self,
-        area: Area,
-        label: str,
-        choices: Sequence[tuple[str, T]],
-        picked: Callable[[T | None], None],
-        missed: Callable[[str], None],
-        placeholder: str,
-    ) -> None:
-        texts = _told_apart([option_text(text) or "(empty)" for text, _ in choices])
-        self._choices = dict(zip(texts, (thing for _, thing in choices), strict=True))
-        self._picked = picked
-        self._missed = missed
-        self.box = area.control(
-            widgets.Combobox, label, options=texts, placeholder=placeholder, continuous_update=False
-        )
-        self.box.observe(self._written, "value")
+    def _draw_parts(self) -> list[Any]:
+        assert self.field is not None
+        assert self.chosen is not None
+        label = self.options[self.chosen][0]
+        return [self.field.draw(self.page, f"{self.short_label}: {label}" if self.label else label)]
 
     @property
     def hint(self) -> str:
-        """The possible choices."""
-        texts = list(self._choices)
-        more = f" and {len(texts) - MAX_LISTED} more" if len(texts) > MAX_LISTED else ""
-        return f"one of: {', '.join(texts[:MAX_LISTED])}{more}"
-
-    def show(self, chosen: T | None) -> None:
-        """Show the present choice."""
-        text = next((text for text, thing in self._choices.items() if thing == chosen), "")
-        self.box.unobserve(self._written, "value")
-        self.box.value = text
-        self.box.observe(self._written, "value")
-
-    def _written(self, change: Any) -> None:
-        text = change["new"].strip()
-        if not text:
-            self._picked(None)
-            return
-        found = self._find(text)
-        if found is None:
-            self._missed(text)
-            return
-        self.show(self._choices[found])
-        self._picked(self._choices[found])
-
-    def _find(self, text: str) -> str | None:
-        """Return the choice with this text, or the only one that begins with it, ignoring case."""
-        if text in self._choices:
-            return text
-        begun = [choice for choice in self._choices if choice.casefold().startswith(text.casefold())]
-        return begun[0] if len(begun) == 1 else None
-
-
-class Marks(Generic[T]):
-    """Checkboxes of which at most one is ticked.
-
-    Parameters
-    ----------
-    choices : sequence of (str, T)
-        The text and the meaning of each checkbox.
-    resting : T
-        The meaning of no tick.
-    chosen : callable
-        Called with the new meaning.
-    """
-
-    def __init__(
-        self, area: Area, choices: Sequence[tuple[str, T]], resting: T, chosen: Callable[[T], None]
-    ) -> None:
-        self._resting = resting
-        self._chosen = chosen
-        self.boxes: list[Any] = []
-        self._things = [thing for _, thing in choices]
-        for text, _ in choices:
-            said = label_text(text)
-            self.boxes.append(area.make(widgets.Checkbox, description=said, tooltip=said, indent=False))
-        self._observe()
-
-    def show(self, chosen: T) -> None:
-        """Show the present choice."""
-        for box in self.boxes:
-            box.unobserve_all("value")
-        for box, thing in zip(self.boxes, self._things, strict=True):
-            box.value = thing == chosen
-        self._observe()
-
-    def _observe(self) -> None:
-        for box, thing in zip(self.boxes, self._things, strict=True):
-            box.observe(lambda change, thing=thing: self._ticked(thing, change["new"]), "value")
-
-    def _ticked(self, thing: T, on: bool) -> None:
-        chosen = thing if on else self._resting
-        self.show(chosen)
-        self._chosen(chosen)
-
-
-def _told_apart(texts: Sequence[str]) -> list[str]:
-    """Return the texts, with a number after repeated ones."""
-    apart: dict[str, None] = {}
-    for text in texts:
-        number, told = 1, text
-        while told in apart:
-            number += 1
-            told = f"{text} ({number})"
-        apart[told] = None
-    return list(apart)
+        return self._picker.hint

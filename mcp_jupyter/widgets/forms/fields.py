@@ -1,55 +1,44 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The entries of a form's fields: convert what was entered to a value and back.
+"""The fields of a form: each has its value and its widgets.
 
-A field is left out, null, or given. An empty text may mean any of the three: `presence` says which. Each
-entry takes the values that its kind of field can show; others are kept as JSON text (`raw`), so that a value
-that was set is read back unchanged.
+A field's value can be set and read before the field is drawn. The methods that change a value as the user
+does (`write`, `choose`, `give`, ...) are called by the widgets; `set`, `start` and `clear` leave it to the
+caller to draw the field again. A field is left out, null, or given; an empty text may mean any of the three:
+`presence` says which. Each field takes the values that it can show; others are kept as JSON text (`raw`), so
+that a value that was set is read back unchanged. Main thread only, once a field is drawn.
 """
 
 from __future__ import annotations
 
 import json
-import math
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
 from enum import StrEnum
+from itertools import chain, count
 from typing import TYPE_CHECKING, Any, Final
 
 import ipywidgets as widgets
 
 from ..._util.json_schema import is_secret
-from ..._util.text import MAX_MESSAGE_CHARS, safe_line
-from ...errors import McpJupyterError
-from .schema import Rules, format_problem, label_text, option_text
+from ..._util.text import safe_line
+from .page import MAX_LABEL_CHARS, Checkboxes, Page, close, note_html, option_text
+from .schema import format_problem, hint
+from .values import LEFT_OUT, Path, Problem, index_of, is_encodable, json_text, json_value, number_of
 
 if TYPE_CHECKING:
-    from .layout import Drawn
+    from .form import Builder
 
 __all__ = [
-    "LEFT_OUT",
     "About",
-    "Area",
-    "ChoiceEntry",
-    "Entry",
-    "FormError",
-    "ManyEntry",
-    "NumberEntry",
-    "Page",
-    "Path",
+    "ChoiceField",
+    "Field",
+    "NumberField",
+    "Picker",
     "Presence",
-    "Problem",
-    "SwitchEntry",
-    "TextEntry",
-    "same",
+    "SwitchField",
+    "TextField",
 ]
-
-
-LEFT_OUT: Final = object()
-"""Used in place of the value of a field that has none."""
-
-MAX_JSON_LINE: Final = 60
-"""Characters of JSON on one line; longer JSON is indented over several lines."""
 
 
 class Presence(StrEnum):
@@ -72,6 +61,8 @@ class About:
         The schema that values are checked against, as it stands in the whole one.
     plain : mapping
         The same schema, with references and `allOf` resolved (see `Reader.plain`).
+    depth : int
+        The number of groups around the field.
     """
 
     label: str
@@ -81,6 +72,7 @@ class About:
     required: bool = True
     nullable: bool = False
     default: Any = LEFT_OUT
+    depth: int = 0
 
     @property
     def is_secret(self) -> bool:
@@ -88,15 +80,15 @@ class About:
         return is_secret(self.plain)
 
 
-class Entry:
-    """A field and its entered value. This base class is the fallback: JSON text, validated.
+class Field:
+    """A field with its entered value. This base class is the fallback: JSON text, validated.
 
     Parameters
     ----------
     about : About
         The description of the field.
-    rules : Rules
-        The checks of the form.
+    builder : Builder
+        The builder of the form, which has the form's rules and makes inner fields.
 
     Attributes
     ----------
@@ -106,16 +98,20 @@ class Entry:
         JSON text that stands for the value; None while the field itself shows the value.
     slip : str
         Text that was entered in a choice and matches none of its options.
+    widget : ipywidgets.VBox or None
+        None until the field is drawn; then the same widget whatever is entered.
     """
 
     always_raw = True
 
-    def __init__(self, about: About, rules: Rules) -> None:
+    def __init__(self, about: About, builder: Builder) -> None:
         self.about = about
-        self.rules = rules
+        self.builder = builder
+        self.rules = builder.rules
         self.presence = Presence.LEFT_OUT
         self.raw: str | None = None
         self.slip = ""
+        self.widget: Any = None
 
     # -- values in ------------------------------------------------------------------------------
 
@@ -131,29 +127,30 @@ class Entry:
         self._begin()
 
     def set(self, value: Any) -> None:
-        """Show a JSON value."""
+        """Take a JSON value."""
         if value is None and self.about.nullable:
             self._reset(Presence.NULL)
             return
         self._reset(Presence.GIVEN)
         if self.always_raw or not self._take(value):
-            self.raw = _json_text(value)
+            self.raw = json_text(value)
 
     def clear(self) -> None:
         """Empty the field: leave it out, or set the smallest value if it may not be left out."""
         self._reset(Presence.LEFT_OUT)
         self._begin_empty()
 
-    def _reset(self, presence: Presence) -> None:
-        self.raw = "" if self.always_raw else None
-        self.slip = ""
-        self.presence = presence
-        self._forget()
-
     def write_raw(self, text: str) -> None:
         """Enter JSON text."""
         self.raw = text
         self.presence = Presence.GIVEN if text.strip() else Presence.LEFT_OUT
+        self.changed()
+
+    def _reset(self, presence: Presence, slip: str = "") -> None:
+        self.raw = "" if self.always_raw else None
+        self.slip = slip
+        self.presence = presence
+        self._forget()
 
     # -- values out -----------------------------------------------------------------------------
 
@@ -172,15 +169,9 @@ class Entry:
 
     def _read_raw(self, path: Path, problems: list[Problem]) -> Any:
         try:
-            value = json.loads(self.raw or "", parse_constant=_refused)
-        except RecursionError:
-            self._wrong(path, "is nested too deep", problems)
-            return LEFT_OUT
+            value = json_value(self.raw or "")
         except ValueError as exc:
-            where = (
-                f"line {exc.lineno}, column {exc.colno}: " if isinstance(exc, json.JSONDecodeError) else ""
-            )
-            self._wrong(path, f'must be JSON, as 12, "text" or {{"a": 1}} ({where}{_reason(exc)})', problems)
+            self._wrong(path, str(exc), problems)
             return LEFT_OUT
         self._check(value, path, problems)
         return value
@@ -199,21 +190,101 @@ class Entry:
     # -- parts ----------------------------------------------------------------------------------
 
     @property
-    def parts(self) -> Iterator[tuple[str | int, Entry]]:
-        """The inner entries, each with its step of the path."""
+    def parts(self) -> Iterator[tuple[str | int, Field]]:
+        """The inner fields, each with its step of the path."""
         return iter(())
+
+    @property
+    def within(self) -> Iterator[Field]:
+        """The field itself and all fields within it."""
+        yield self
+        for _, part in self.parts:
+            yield from part.within
 
     @property
     def size(self) -> int:
         """The number of fields, including this one."""
-        return 1 + sum(part.size for _, part in self.parts)
+        return sum(1 for _ in self.within)
 
     @property
     def holds_secret(self) -> bool:
         """Whether the field or a part of it is a secret, or its JSON text may contain one."""
-        if self.raw is not None and self.rules.has_secret:
-            return True
-        return self.about.is_secret or any(part.holds_secret for _, part in self.parts)
+        return any(
+            part.about.is_secret or (part.raw is not None and self.rules.has_secret) for part in self.within
+        )
+
+    # -- widgets --------------------------------------------------------------------------------
+
+    def draw(self, page: Page, label: str) -> Any:
+        """Make the field's widget and return it; the label is the server's text, not yet escaped."""
+        self.page, self.label = page, label
+        # Cut, to leave room for a few words of ours.
+        self.short_label = safe_line(label, MAX_LABEL_CHARS - 20) or "value"
+        # A sign or a colour alone would not tell every user what is required.
+        self.full_label = f"{self.short_label} (required)" if self.about.required else label
+        self._note = page.make(widgets.HTML)
+        self.widget = page.make(widgets.VBox)
+        self.draw_again()
+        return self.widget
+
+    def draw_again(self) -> None:
+        """Replace what is within the field's widget, after the value was replaced."""
+        close(*self.widget.children[:-1])  # all but the note
+        if self.raw is None:
+            content = self._content()
+            self._show()
+        else:
+            content = self._raw_content(self.raw)
+        self.show_problems(())
+        self.widget.children = [*content, self._note]
+
+    def changed(self) -> None:
+        """Show what the user changed, and report it; a field that is not drawn does neither."""
+        if self.widget is not None:
+            if self.raw is None:
+                self._show()
+            self.page.changed()
+
+    def show_problems(self, problems: Sequence[Problem]) -> None:
+        """Show this field's own ones among a form's problems; without any, clear them."""
+        own = [
+            f"{self.label}: {problem.text}" if self.label else problem.text
+            for problem in problems
+            if problem.of is self
+        ]
+        parts = [self.about.help, self.hint if self.raw is None else self._raw_hint]
+        self._note.value = note_html("\n".join(part for part in parts if part), own)
+        self._note.layout = self.page.wide if self._note.value else self.page.hidden
+
+    @property
+    def hint(self) -> str:
+        """What values fit, in short."""
+        return hint(self.about.plain)
+
+    @property
+    def _raw_hint(self) -> str:
+        reason = self.rules.reason
+        return f"Not checked here, only by the server: {reason}" if reason else ""
+
+    def _raw_content(self, raw: str) -> list[Any]:
+        box = self.page.control(
+            widgets.Textarea,
+            f"{self.full_label}, JSON",
+            value=raw,
+            placeholder='JSON, as 12, "text" or {"a": 1}; '
+            + ("required" if self.about.required else "empty: left out"),
+            continuous_update=False,
+            rows=min(10, max(2, raw.count("\n") + 1)),
+        )
+        box.observe(lambda change: self.write_raw(change["new"]), "value")
+        if self.always_raw:
+            return [box]
+        return [box, self.page.button(f"Use fields again for {self.short_label}", self._use_fields)]
+
+    def _use_fields(self) -> None:
+        self.start()
+        self.draw_again()
+        self.page.changed()
 
     # -- for each kind of field -----------------------------------------------------------------
 
@@ -228,22 +299,53 @@ class Entry:
         """Set the value that must exist even in an empty field."""
 
     def _take(self, value: Any) -> bool:
-        """Show a value; return whether this kind of field can show it."""
+        """Take a value; return whether this kind of field can show it."""
         return False
 
     def _read(self, path: Path, problems: list[Problem]) -> Any:
         raise NotImplementedError
 
+    def _content(self) -> list[Any]:
+        """Make the widgets of this kind of field."""
+        raise NotImplementedError
 
-class TextEntry(Entry):
-    """A text. While it is empty, `presence` says what that means."""
+    def _show(self) -> None:
+        """Show the value in the widgets of `_content`, which stay, so that they keep the focus."""
+
+
+# -- texts and numbers ---------------------------------------------------------------------------
+
+_LONG: Final = 200
+"""Characters above which a text gets several lines."""
+
+_LONG_NAMES: Final = frozenset(
+    {"body", "code", "content", "markdown", "message", "prompt", "query", "script", "sql", "text"}
+)
+"""Properties that usually hold long texts, even if their schema does not say so."""
+
+_YEARS: Final = range(1000, 9000)
+"""Years that a browser's calendar shows, and that stay in Python's range in any time zone."""
+
+
+def _moment(text: str) -> datetime:
+    value = datetime.fromisoformat(text)
+    if value.tzinfo is None:
+        raise ValueError("without a zone it is no moment")
+    return value
+
+
+_CALENDARS: Final[Mapping[str, tuple[Callable[[str], Any], Any]]] = {
+    "date": (date.fromisoformat, widgets.DatePicker),
+    "date-time": (_moment, widgets.DatetimePicker),
+}
+
+
+class TextField(Field):
+    """A text: a line, several lines, hidden text, or a calendar. `presence` says what an empty text means."""
 
     always_raw = False
     may_be_empty = True
-
-    def __init__(self, about: About, rules: Rules) -> None:
-        super().__init__(about, rules)
-        self.text = ""
+    text = ""
 
     @property
     def blanks(self) -> list[Presence]:
@@ -259,20 +361,22 @@ class TextEntry(Entry):
         """Enter a text; an empty one means that the field is left out."""
         self.text = text
         self.presence = Presence.GIVEN if text else Presence.LEFT_OUT
+        self.changed()
 
     def set_blank(self, meaning: Presence) -> None:
         """Set the meaning of an empty text; has no effect on other texts."""
         if not self.text:
             self.presence = meaning
-
-    def _take(self, value: Any) -> bool:
-        if not isinstance(value, str) or not _is_encodable(value):
-            return False
-        self.text = value
-        return True
+        self.changed()
 
     def _forget(self) -> None:
         self.text = ""
+
+    def _take(self, value: Any) -> bool:
+        if not isinstance(value, str) or not is_encodable(value):
+            return False
+        self.text = value
+        return True
 
     def _read(self, path: Path, problems: list[Problem]) -> Any:
         wrong = self.rules.broken(self.about.plain, self.text)
@@ -282,16 +386,86 @@ class TextEntry(Entry):
                 self._wrong(path, text, problems)
         return self.text
 
+    def _content(self) -> list[Any]:
+        self._box = self._make_box()
+        self._box.observe(lambda change: self.write(_text_of(change["new"])), "value")
+        words = {Presence.GIVEN: "is an empty text", Presence.NULL: "is null"}
+        asks = self.page.shows_blanks or (self.about.required and self.about.nullable)
+        self._marks = Checkboxes(
+            self.page,
+            {blank: f"{self.short_label} {words[blank]}" for blank in self.blanks[1:] if asks},
+            lambda blank, on: self.set_blank(blank if on else Presence.LEFT_OUT),
+        )
+        return [self._box, *self._marks.widgets]
 
-class NumberEntry(TextEntry):
+    def _show(self) -> None:
+        if self._box.has_trait("placeholder"):
+            self._box.placeholder = self._placeholder
+        self._marks.show([self._meaning])
+
+    @property
+    def _meaning(self) -> Presence:
+        return self.presence if not self.text else Presence.LEFT_OUT
+
+    @property
+    def _placeholder(self) -> str:
+        without = "required" if self.about.required else "left out"
+        words = {Presence.LEFT_OUT: without, Presence.GIVEN: "empty text", Presence.NULL: "null"}
+        return words[self._meaning]
+
+    def _make_box(self) -> Any:
+        return self._calendar() or self._line()
+
+    def _calendar(self) -> Any:
+        """Return a calendar widget, or None if it cannot show the text."""
+        name = self.about.plain.get("format")
+        if not isinstance(name, str) or name not in _CALENDARS:
+            return None
+        read, kind = _CALENDARS[name]
+        try:
+            value = read(self.text) if self.text else None
+        except ValueError:
+            return None
+        if value is not None and value.year not in _YEARS:
+            return None
+        return self.page.control(kind, self.full_label, value=value)
+
+    def _line(self) -> Any:
+        traits = {"value": self.text, "placeholder": self._placeholder, "continuous_update": False}
+        if self.about.is_secret:
+            return self.page.control(widgets.Password, self.full_label, **traits)
+        if self._is_long:
+            return self.page.control(widgets.Textarea, self.full_label, rows=4, **traits)
+        return self.page.control(widgets.Text, self.full_label, **traits)
+
+    @property
+    def _is_long(self) -> bool:
+        if "\n" in self.text or "\r" in self.text:
+            return True
+        if "format" in self.about.plain:
+            return False
+        bound = self.about.plain.get("maxLength")
+        return (
+            len(self.text) > _LONG
+            or (bound or 0) > _LONG
+            or (bound is None and self.label.lower() in _LONG_NAMES)
+        )
+
+
+def _text_of(value: Any) -> str:
+    """Return the value of a widget as the field's text."""
+    if value is None:
+        return ""
+    if isinstance(value, datetime):
+        moment = value.astimezone(UTC).replace(tzinfo=None)
+        return moment.isoformat(timespec="auto") + "Z"
+    return value.isoformat() if isinstance(value, date) else str(value)
+
+
+class NumberField(TextField):
     """A number, as text, which has any number of digits and can be empty."""
 
     may_be_empty = False
-
-    @property
-    def whole(self) -> bool:
-        """Whether only integers are valid."""
-        return self.about.plain.get("type") == "integer"
 
     def _take(self, value: Any) -> bool:
         if isinstance(value, bool) or not isinstance(value, int | float):
@@ -300,235 +474,37 @@ class NumberEntry(TextEntry):
         return True
 
     def _read(self, path: Path, problems: list[Problem]) -> Any:
-        value = _number(self.text)
-        if value is None or (self.whole and value != int(value)):
-            words = "must be a whole number, as 12" if self.whole else "must be a number, as 1.5"
+        value = number_of(self.text)
+        whole = self.about.plain.get("type") == "integer"
+        if value is None or (whole and value != int(value)):
+            words = "must be a whole number, as 12" if whole else "must be a number, as 1.5"
             self._wrong(path, words, problems)
             return LEFT_OUT
         for text in self.rules.broken(self.about.plain, value):
             self._wrong(path, text, problems)
         return value
 
-
-# -- values ------------------------------------------------------------------------------------------
-
-
-_NUMBER: Final = re.compile(r"([+-]?\d+)(\.\d*)?([eE][+-]?\d+)?|[+-]?\.\d+([eE][+-]?\d+)?", re.ASCII)
-
-
-def _number(text: str) -> int | float | None:
-    """Return the number that a text means; None for any other text, including infinity."""
-    match = _NUMBER.fullmatch(text.strip())
-    if match is None:
-        return None
-    try:
-        if match[1] is not None and not match[2] and not match[3]:
-            return int(match[1])
-        value = float(match[0])
-    except ValueError:  # more digits than Python converts
-        return None
-    return value if math.isfinite(value) else None
-
-
-def _json_text(value: Any) -> str:
-    text = json.dumps(value, ensure_ascii=False)
-    if len(text) > MAX_JSON_LINE:
-        text = json.dumps(value, indent=2, ensure_ascii=False)
-    return text if _is_encodable(text) else json.dumps(value, indent=2)
-
-
-def _is_encodable(text: str) -> bool:
-    """Return whether a text can be sent to the browser: half of a surrogate pair cannot."""
-    return not any("\ud800" <= char <= "\udfff" for char in text)
-
-
-def _refused(constant: str) -> Any:
-    raise ValueError(f"{constant} is no JSON")
-
-
-def _reason(exc: ValueError) -> str:
-    return exc.msg if isinstance(exc, json.JSONDecodeError) else str(exc)
-
-
-# -- problems ------------------------------------------------------------------------------------
-#
-# The problems of a form's values, and their places.
-
-Path = tuple[str | int, ...]
-"""Property names and indices, from the form down to a field."""
-
-
-@dataclass(frozen=True)
-class Problem:
-    """One reason why a form has no value.
-
-    Parameters
-    ----------
-    path : tuple of str and int
-        The path of the field; empty for the form itself.
-    text : str
-        The reason, as in "required". It never contains a secret.
-    of : object
-        The entry that has the problem.
-    """
-
-    path: Path
-    text: str
-    of: object = field(default=None, compare=False, repr=False)
-
-    def __str__(self) -> str:
-        text = safe_line(self.text, MAX_MESSAGE_CHARS)
-        return f"{place(self.path)}: {text}" if self.path else text
-
-
-class FormError(McpJupyterError, ValueError):
-    """A form has no value yet; the message has one line per problem, as in `city: required`.
-
-    Parameters
-    ----------
-    problems : sequence of Problem
-        In the order of the fields.
-    """
-
-    def __init__(self, problems: Sequence[Problem]) -> None:
-        self.problems = tuple(problems)
-        super().__init__("\n".join(map(str, self.problems)))
-
-
-def place(path: Path) -> str:
-    """Return a path in the usual notation: `edits[0].oldText`."""
-    text = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in path)
-    return safe_line(text.removeprefix("."))
-
-
-# -- page ----------------------------------------------------------------------------------------
-#
-# Make the widgets of one form with common layouts, and close them together. Main thread only.
-
-_LINE: Final = "3px solid var(--jp-border-color1, #bdbdbd)"
-
-
-class Page:
-    """Layouts, styles and callbacks that all fields of a form share.
-
-    Parameters
-    ----------
-    changed : callable
-        Called after the user changed an entry.
-    draw : callable
-        Draws an entry of any kind.
-    """
-
-    def __init__(self, changed: Callable[[], None], draw: Callable[[Entry, Page, str], Drawn]) -> None:
-        self.changed = changed
-        self.draw = draw
-        self.disabled = False
-        self.shows_blanks = False
-        # Layouts and styles are shared, because each is a widget with a comm of its own.
-        # A width of 100 % would leave no room for the margins that front ends put around a widget.
-        self.wide = widgets.Layout(width="auto", max_width="56em")
-        # The label is above the field, so that it is not cut where the page is narrow.
-        self.field = widgets.Layout(
-            width="auto",
-            max_width="56em",
-            height="auto",
-            display="grid",
-            grid_template_columns="minmax(0, 1fr)",
-            grid_auto_rows="minmax(28px, auto)",
-            align_items="stretch",
-        )
-        self.narrow = widgets.Layout(width="auto", align_self="flex-start")
-        self.inset = widgets.Layout(width="auto", padding="0 0 0 10px", border_left=_LINE)
-        self.hidden = widgets.Layout(display="none")
-        self._styles: dict[Any, Any] = {}
-
-    def make(self, kind: Any, **traits: Any) -> Any:
-        """Make a widget, as wide as the form unless `layout` is given."""
-        if kind in self._styles:
-            traits["style"] = self._styles[kind]
-        widget = kind(**{"layout": self.wide, **traits})
-        if kind not in self._styles and widget.has_trait("style"):
-            self._styles[kind] = widget.style
-            if widget.style.has_trait("description_width"):
-                widget.style.description_width = "fit-content"
-        if widget.has_trait("disabled"):
-            widget.disabled = self.disabled
-        return widget
-
-    def close(self) -> None:
-        """Close the shared layouts and styles."""
-        for shared in (self.wide, self.field, self.narrow, self.inset, self.hidden, *self._styles.values()):
-            shared.close()
-
-
-class Area:
-    """Widgets that are made and closed together."""
-
-    def __init__(self, page: Page) -> None:
-        self._page = page
-        self._widgets: list[Any] = []
-        self.drawn: list[Drawn] = []
-
-    def make(self, kind: Any, **traits: Any) -> Any:
-        """Make a widget that the area will close."""
-        self._widgets.append(self._page.make(kind, **traits))
-        return self._widgets[-1]
-
-    def control(self, kind: Any, label: str, **traits: Any) -> Any:
-        """Make a widget to fill in; its label is the description, which screen readers use as its name."""
-        if kind is not widgets.Checkbox:
-            traits["layout"] = self._page.field
-        return self.make(kind, description=label_text(label), tooltip=option_text(label), **traits)
-
-    def button(self, text: str, pressed: Callable[[], None]) -> Any:
-        """Make a button."""
-        said = label_text(text)
-        button = self.make(widgets.Button, description=said, tooltip=said, layout=self._page.narrow)
-        button.on_click(lambda _: pressed())
-        return button
-
-    def draw(self, entry: Entry, label: str) -> Drawn:
-        """Draw an entry; the area will close it."""
-        self.drawn.append(self._page.draw(entry, self._page, label))
-        return self.drawn[-1]
-
-    def disable(self, disabled: bool) -> None:
-        """Disable or enable all widgets."""
-        for widget in self._widgets:
-            if widget.has_trait("disabled"):
-                widget.disabled = disabled
+    def _make_box(self) -> Any:
+        return self._line()
 
     @property
-    def focusable(self) -> Iterator[Any]:
-        """The widgets that can have the focus, in the order in which they were made."""
-        yield from (widget for widget in self._widgets if widget.has_trait("disabled"))
-
-    def clear(self) -> None:
-        """Close all widgets."""
-        for drawn in self.drawn:
-            drawn.close()
-        for widget in self._widgets:
-            widget.close()
-        self.drawn, self._widgets = [], []
+    def _is_long(self) -> bool:
+        return False
 
 
 # -- choices -------------------------------------------------------------------------------------
-#
-# Entries of fields with a fixed set of values: on or off, one of several, any of several. Pure.
 
 
-class SwitchEntry(Entry):
-    """True or false, for a field that must be one of them."""
+class SwitchField(Field):
+    """A checkbox: true or false, for a field that must be one of them."""
 
     always_raw = False
-
-    def __init__(self, about: About, rules: Rules) -> None:
-        super().__init__(about, rules)
-        self.on = False
+    on = False
 
     def write(self, on: bool) -> None:
         """Turn it on or off."""
         self.on, self.presence = on, Presence.GIVEN
+        self.changed()
 
     def _forget(self) -> None:
         self.on = False
@@ -545,8 +521,13 @@ class SwitchEntry(Entry):
     def _read(self, path: Path, problems: list[Problem]) -> Any:
         return self.on
 
+    def _content(self) -> list[Any]:
+        box = self.page.control(widgets.Checkbox, self.label, value=self.on)
+        box.observe(lambda change: self.write(change["new"]), "value")
+        return [box]
 
-class ChoiceEntry(Entry):
+
+class ChoiceField(Field):
     """One of several values.
 
     Parameters
@@ -557,88 +538,120 @@ class ChoiceEntry(Entry):
 
     always_raw = False
 
-    def __init__(self, about: About, rules: Rules, options: Sequence[tuple[str, Any]]) -> None:
-        super().__init__(about, rules)
+    def __init__(self, about: About, builder: Builder, options: Sequence[tuple[str, Any]]) -> None:
+        super().__init__(about, builder)
         self.options = tuple(options)
         self.chosen: int | None = None
 
-    def choose(self, index: int | None, without: Presence = Presence.LEFT_OUT) -> None:
-        """Choose an option; with None, the field is left out or null."""
-        self._reset(without if index is None else Presence.GIVEN)
+    def choose(self, index: int | None, without: Presence = Presence.LEFT_OUT, slip: str = "") -> None:
+        """Choose an option; with None, the field is left out or null, or has a slip."""
+        self._reset(without if index is None else Presence.GIVEN, slip)
         self.chosen = index
+        self.changed()
 
     def _forget(self) -> None:
         self.chosen = None
 
     def _begin(self) -> None:
         if self.about.required and len(self.options) == 1 and not self.about.nullable:
-            self.choose(0)
+            self.presence, self.chosen = Presence.GIVEN, 0
 
     def _take(self, value: Any) -> bool:
-        self.chosen = _index(self.options, value)
+        self.chosen = index_of(self.options, value)
         return self.chosen is not None
 
     def _read(self, path: Path, problems: list[Problem]) -> Any:
         assert self.chosen is not None
         return self.options[self.chosen][1]
 
+    def _content(self) -> list[Any]:
+        self._picker = Picker(self, self.full_label, self.options, self.choose)
+        return [self._picker.box]
 
-class ManyEntry(Entry):
-    """Any of several values, in the order they were chosen.
+    def _show(self) -> None:
+        self._picker.show(self.chosen)
+
+    @property
+    def hint(self) -> str:
+        return self._picker.hint
+
+
+MAX_LISTED: Final = 8
+"""Choices that are also listed below the field."""
+
+
+class Picker:
+    """A text box that completes to one of a field's options; the beginning of an option's text is enough.
+
+    There is no drop-down list, because JupyterLab takes keys pressed in one for commands on cells (`a`
+    inserts a cell, the arrows go to the next). Texts and checkboxes keep their keys.
 
     Parameters
     ----------
+    field : Field
+        The field, which has been given a page.
+    label : str
+        The label of the text box.
     options : sequence of (str, Any)
-        The text and the value of each option.
+        The options, of which only the texts are used.
+    choose : callable
+        Called with what the user entered, as `ChoiceField.choose` takes it.
     """
 
-    always_raw = False
+    def __init__(
+        self, field: Field, label: str, options: Sequence[tuple[str, Any]], choose: Callable[..., None]
+    ) -> None:
+        texts = [option_text(text) or "(empty)" for text, _ in options]
+        self._field = field
+        self._choose = choose
+        self._null = len(texts)  # the place of null, after the options
+        self._texts = _told_apart([*texts, "null"] if field.about.nullable else texts)
+        self.box = field.page.control(
+            widgets.Combobox,
+            label,
+            options=self._texts,
+            placeholder="required" if field.about.required else "left out",
+            continuous_update=False,
+        )
+        self.box.observe(self._written, "value")
 
-    def __init__(self, about: About, rules: Rules, options: Sequence[tuple[str, Any]]) -> None:
-        super().__init__(about, rules)
-        self.options = tuple(options)
-        self.chosen: list[int] = []
+    @property
+    def hint(self) -> str:
+        """The possible choices."""
+        more = f" and {len(self._texts) - MAX_LISTED} more" if len(self._texts) > MAX_LISTED else ""
+        return f"one of: {', '.join(self._texts[:MAX_LISTED])}{more}"
 
-    def choose(self, index: int, on: bool) -> None:
-        """Add or remove an option."""
-        self.presence = Presence.GIVEN
-        self.chosen = [other for other in self.chosen if other != index] + [index] * on
+    def show(self, chosen: int | None) -> None:
+        """Show the present choice, but leave a slip as it was written."""
+        if self._field.slip:
+            return
+        place = self._null if self._field.presence is Presence.NULL else chosen
+        self.box.unobserve(self._written, "value")
+        self.box.value = "" if place is None else self._texts[place]
+        self.box.observe(self._written, "value")
 
-    def give(self, presence: Presence) -> None:
-        """Set whether there is a list."""
-        if presence is not self.presence:
-            self._reset(presence)
+    def _written(self, change: Any) -> None:
+        text = change["new"].strip()
+        place = self._find(text)
+        if place is None:
+            self._choose(None, Presence.LEFT_OUT, text)
+        elif place == self._null:
+            self._choose(None, Presence.NULL)
+        else:
+            self._choose(place)
 
-    def _forget(self) -> None:
-        self.chosen = []
-
-    def _begin_empty(self) -> None:
-        if self.about.required:
-            self.presence = Presence.GIVEN
-
-    def _take(self, value: Any) -> bool:
-        if not isinstance(value, list):
-            return False
-        found = [_index(self.options, item) for item in value]
-        self.chosen = [index for index in found if index is not None]
-        return len(set(self.chosen)) == len(value)
-
-    def _read(self, path: Path, problems: list[Problem]) -> Any:
-        value = [self.options[index][1] for index in self.chosen]
-        self._check(value, path, problems)
-        return value
+    def _find(self, text: str) -> int | None:
+        """Return the place of this text, or of the only one that begins with it, ignoring case."""
+        if text in self._texts:
+            return self._texts.index(text)
+        begun = [each for each in self._texts if each.casefold().startswith(text.casefold())]
+        return self._texts.index(begun[0]) if text and len(begun) == 1 else None
 
 
-def same(first: Any, second: Any) -> bool:
-    """Return whether two JSON values are equal; unlike in Python, true is not 1."""
-    if isinstance(first, bool) or isinstance(second, bool):
-        return first is second
-    if isinstance(first, list) and isinstance(second, list):
-        return len(first) == len(second) and all(map(same, first, second))
-    if isinstance(first, dict) and isinstance(second, dict):
-        return first.keys() == second.keys() and all(same(value, second[key]) for key, value in first.items())
-    return bool(first == second)
-
-
-def _index(options: Sequence[tuple[str, Any]], value: Any) -> int | None:
-    return next((index for index, (_, option) in enumerate(options) if same(option, value)), None)
+def _told_apart(texts: Sequence[str]) -> list[str]:
+    """Return the texts, with a number after repeated ones."""
+    apart: dict[str, None] = {}
+    for text in texts:
+        numbered = (f"{text} ({number})" for number in count(2))
+        apart[next(told for told in chain([text], numbered) if told not in apart)] = None
+    return list(apart)

@@ -11,27 +11,17 @@ from typing import Any, Final
 import ipywidgets as widgets
 
 from ..._util.json_schema import alternatives, choices, kinds
-from .containers import GroupEntry, ListEntry, ObjectEntry, VariantEntry
-from .fields import (
-    LEFT_OUT,
-    About,
-    ChoiceEntry,
-    Entry,
-    FormError,
-    ManyEntry,
-    NumberEntry,
-    Page,
-    Problem,
-    SwitchEntry,
-    TextEntry,
-)
-from .layout import TextDrawn, draw
+from .containers import GroupField, ListField, ManyField, ObjectField, VariantField
+from .fields import About, ChoiceField, Field, NumberField, SwitchField, TextField
+from .page import Page, close, tree
 from .schema import NOTES, Plain, Reader, Rules
+from .values import LEFT_OUT, FormError, Problem
 
 __all__ = [
     "MAX_DEPTH",
     "MAX_FIELDS",
     "MAX_OPTIONS",
+    "Builder",
     "SchemaForm",
     "build",
 ]
@@ -58,9 +48,9 @@ class SchemaForm:
     def __init__(self, schema: Any, *, label: str = "") -> None:
         self._listeners: list[Callable[[SchemaForm], None]] = []
         self._says_problems = False
-        self._entry = build(schema, label)
-        self._page = Page(self._changed, draw)
-        self._drawn = draw(self._entry, self._page, label)
+        self._field = build(schema, label)
+        self._page = Page(self._changed)
+        drawn = self._field.draw(self._page, label)
         self._blanks = self._page.make(
             widgets.Checkbox,
             description="Say what empty fields mean: left out, empty text, null",
@@ -68,7 +58,7 @@ class SchemaForm:
             layout=self._page.wide if self._has_fields else self._page.hidden,
         )
         self._blanks.observe(self._show_blanks, "value")
-        self.widget = self._page.make(widgets.VBox, children=[self._drawn.widget, self._blanks])
+        self.widget = self._page.make(widgets.VBox, children=[drawn, self._blanks])
 
     # -- the value ------------------------------------------------------------------------------
 
@@ -90,7 +80,7 @@ class SchemaForm:
     @property
     def is_json(self) -> bool:
         """Whether the whole value is entered as one JSON text."""
-        return type(self._entry) is Entry
+        return type(self._field) is Field
 
     @property
     def entered(self) -> Any:
@@ -106,9 +96,9 @@ class SchemaForm:
         TypeError, ValueError
             It is not a JSON value.
         """
-        self._entry.set(json.loads(json.dumps(value, allow_nan=False)))
+        self._field.set(json.loads(json.dumps(value, allow_nan=False)))
         self._says_problems = False
-        self._drawn.draw()
+        self._field.draw_again()
         self._changed()
 
     def problems(self) -> list[str]:
@@ -128,24 +118,21 @@ class SchemaForm:
 
     @disabled.setter
     def disabled(self, disabled: bool) -> None:
-        self._page.disabled = self._blanks.disabled = disabled
-        for drawn in self._drawn.within:
-            for area in drawn.areas:
-                area.disable(disabled)
+        self._page.disabled = disabled
+        for widget in tree(self.widget):
+            if widget.has_trait("disabled"):
+                widget.disabled = disabled
 
     def focus(self) -> None:
         """Put the keyboard's focus into the first field."""
-        for drawn in self._drawn.within:
-            for area in drawn.areas:
-                for widget in area.focusable:
-                    widget.focus()
-                    return
+        controls = (widget for widget in tree(self._field.widget) if widget.has_trait("disabled"))
+        first = next(controls, None)
+        if first is not None:
+            first.focus()
 
     def close(self) -> None:
         """Close all widgets of the form."""
-        self._drawn.close()
-        self._blanks.close()
-        self.widget.close()
+        close(self.widget)
         self._page.close()
         self._listeners.clear()
 
@@ -153,18 +140,18 @@ class SchemaForm:
 
     @property
     def _has_fields(self) -> bool:
-        return not isinstance(self._entry, GroupEntry) or self._entry.size > 1
+        return not isinstance(self._field, GroupField) or self._field.size > 1
 
     def _read(self) -> tuple[Any, list[Problem]]:
         problems: list[Problem] = []
-        value = self._entry.read((), problems)
+        value = self._field.read((), problems)
         if value is LEFT_OUT and not problems:
-            problems.append(Problem((), "required", self._entry))
+            problems.append(Problem((), "required", self._field))
         return value, problems
 
     def _show_problems(self, problems: list[Problem]) -> None:
-        for drawn in self._drawn.within:
-            drawn.show_problems(problems)
+        for field in self._field.within:
+            field.show_problems(problems)
 
     def _changed(self) -> None:
         if self._says_problems:
@@ -174,14 +161,12 @@ class SchemaForm:
 
     def _show_blanks(self, change: Any) -> None:
         self._page.shows_blanks = change["new"]
-        for drawn in list(self._drawn.within):
-            if isinstance(drawn, TextDrawn):
-                drawn.draw()
+        for field in self._field.within:
+            if isinstance(field, TextField):
+                field.draw_again()
 
 
 # -- building ------------------------------------------------------------------------------------
-#
-# Choose the kind of entry for a schema. Schemas that are too complex or too large are entered as JSON. Pure.
 
 MAX_FIELDS: Final = 300
 """Fields of one form: each is about five widgets, and users fill in about ten."""
@@ -202,54 +187,51 @@ _LISTING: Final = ("const", "enum", "enumNames")
 """Keywords that list values."""
 
 
-def build(schema: Any, label: str = "") -> Entry:
-    """Return the entry for a schema, with its parts, started with the schema's defaults."""
-    rules = Rules(schema)
-    if rules.reason is not None:
-        entry = Entry(About(label, schema), rules)
-    else:
-        entry = _Builder(Reader(schema), rules, _Room(), 0).make(schema, label, True)
-    entry.start()
-    return entry
+def build(schema: Any, label: str = "") -> Field:
+    """Return the field for a schema, with its parts, started with the schema's defaults and not drawn."""
+    builder = Builder(schema)
+    builder.root = builder.make(schema, label, True)
+    builder.root.start()
+    return builder.root
 
 
-class _Room:
-    """The number of fields of a form."""
+class Builder:
+    """Makes the fields of one form: the place that chooses the class of field for a schema.
 
-    fields = 0
-
-
-class _Builder:
-    """Makes the entries at one depth.
+    Schemas that are too complex or too large are entered as JSON.
 
     Parameters
     ----------
-    depth : int
-        The number of groups around them.
+    schema : Any
+        The whole schema.
+
+    Attributes
+    ----------
+    rules : Rules
+        The checks of the form.
+    root : Field or None
+        The field that holds all others; None until it is made.
     """
 
-    def __init__(self, reader: Reader, rules: Rules, room: _Room, depth: int) -> None:
-        self._reader = reader
-        self._rules = rules
-        self._room = room
-        self._depth = depth
+    root: Field | None = None
+
+    def __init__(self, schema: Any) -> None:
+        self.rules = Rules(schema)
+        self._reader = Reader(schema)
 
     def has_room(self, fields: int) -> bool:
-        return self._room.fields + fields <= MAX_FIELDS
+        """Return whether the form may have this many more fields."""
+        return fields + (self.root.size if self.root is not None else 0) <= MAX_FIELDS
 
-    def drop(self, entry: Entry) -> None:
-        self._room.fields -= entry.size
+    def make(self, schema: Any, label: str, required: bool, depth: int = 0) -> Field:
+        """Make the field for a part of the schema, with `depth` groups around it; it is not started."""
+        plain = self._reader.plain(schema) if self.rules.reason is None else None
+        about = _about(schema, plain or {}, label, required, depth)
+        field = self._field(about, plain) if self.has_room(1) else None
+        return field or Field(about, self)
 
-    def make(self, schema: Any, label: str, required: bool) -> Entry:
-        has_room = self.has_room(1)
-        self._room.fields += 1
-        plain = self._reader.plain(schema)
-        about = _about(schema, plain or {}, label, required)
-        entry = self._entry(about, plain) if has_room else None
-        return entry or Entry(about, self._rules)
-
-    def _entry(self, about: About, plain: Plain | None) -> Entry | None:
-        """Return an entry of the kind that fits, or None."""
+    def _field(self, about: About, plain: Plain | None) -> Field | None:
+        """Return a field of the kind that fits, or None."""
         for _ in range(MAX_DEPTH):  # each round removes one layer of alternatives
             variants = None if plain is None else self._reader.variants(plain)
             if plain is None or variants is None:
@@ -269,11 +251,11 @@ class _Builder:
         plain = self._reader.plain(schema)
         return plain is not None and (plain.get("type") == "null" or _options(plain) == [("null", None)])
 
-    def _alternatives(self, about: About, variants: Sequence[Any]) -> Entry | None:
+    def _alternatives(self, about: About, variants: Sequence[Any]) -> Field | None:
         """Return a choice of values if each alternative is one value, else a choice of schemas."""
         titled = self._titled(variants)
         if titled:
-            return ChoiceEntry(about, self._rules, titled)
+            return ChoiceField(about, self, titled)
         if len(variants) > MAX_VARIANTS:
             return None
         labels = [_name_of(self._reader.plain(variant) or {}) for variant in variants]
@@ -285,16 +267,13 @@ class _Builder:
         options = choices({"oneOf": plain}, {})
         return options if len(options) <= MAX_OPTIONS else []
 
-    def _variants(self, about: About, options: Sequence[tuple[str, Any]]) -> Entry | None:
-        if self._depth >= MAX_DEPTH or not options:
+    def _variants(self, about: About, options: Sequence[tuple[str, Any]]) -> Field | None:
+        if about.depth >= MAX_DEPTH or not options:
             return None
-        return VariantEntry(about, self._rules, self._within(), options)
+        return VariantField(about, self, options)
 
-    def _within(self) -> _Builder:
-        return _Builder(self._reader, self._rules, self._room, self._depth + 1)
-
-    def _simple(self, about: About) -> Entry | None:
-        """Return the entry for a schema without alternatives."""
+    def _simple(self, about: About) -> Field | None:
+        """Return the field for a schema without alternatives."""
         plain = about.plain
         options = _options(plain)
         if options:
@@ -307,36 +286,36 @@ class _Builder:
             return self._variants(about, [(kind, {**bare, "type": kind}) for kind in types])
         return self._of_kind(replace(about, plain={**plain, "type": types[0]}), types[0])
 
-    def _choice(self, about: About, options: list[tuple[str, Any]]) -> Entry | None:
+    def _choice(self, about: About, options: list[tuple[str, Any]]) -> Field | None:
         if len(options) > MAX_OPTIONS:
             return None
         some = [(text, value) for text, value in options if value is not None]
         if some and len(some) < len(options):
             about, options = replace(about, nullable=True), some
-        return ChoiceEntry(about, self._rules, options)
+        return ChoiceField(about, self, options)
 
-    def _of_kind(self, about: About, kind: str) -> Entry | None:
+    def _of_kind(self, about: About, kind: str) -> Field | None:
         if kind == "boolean" and about.required and not about.nullable:
-            return SwitchEntry(about, self._rules)
+            return SwitchField(about, self)
         if kind in _VALUES:
-            return ChoiceEntry(about, self._rules, _VALUES[kind])
+            return ChoiceField(about, self, _VALUES[kind])
         if kind in _TEXTS:
-            return _TEXTS[kind](about, self._rules)
-        if self._depth >= MAX_DEPTH:
+            return _TEXTS[kind](about, self)
+        if about.depth >= MAX_DEPTH:
             return None
         return self._list(about) if kind == "array" else self._object(about)
 
-    def _list(self, about: About) -> Entry | None:
+    def _list(self, about: About) -> Field | None:
         items = about.plain.get("items")
         if not isinstance(items, Mapping) or not items:
             return None
         plain = self._reader.plain(items)
         options = _options(plain or {}) or self._titled(self._reader.variants(plain or {}) or [])
         if 0 < len(options) <= MAX_OPTIONS:
-            return ManyEntry(about, self._rules, options)
-        return ListEntry(about, self._rules, self._within())
+            return ManyField(about, self, options)
+        return ListField(about, self)
 
-    def _object(self, about: About) -> Entry | None:
+    def _object(self, about: About) -> Field | None:
         plain = about.plain
         conditional = [plain[key] for key in ("then", "else") if key in plain]
         conditional += plain.get("dependentSchemas", {}).values()
@@ -347,24 +326,24 @@ class _Builder:
         is_map = isinstance(others, Mapping) and bool(others)
         anything = properties is None and not is_map and others is not False
         # Within another object, an object that may have any property is entered as JSON.
-        if (anything and self._depth) or not self.has_room(len(properties or ())):
+        if (anything and about.depth) or not self.has_room(1 + len(properties or ())):
             return None
         may_add = is_map or (not properties and others is not False and (anything or others is not None))
         others = others if is_map or others is False else True
-        return ObjectEntry(about, self._rules, self._within(), others, may_add)
+        return ObjectField(about, self, others, may_add)
 
 
 _VALUES: Final[Mapping[str, list[tuple[str, Any]]]] = {
     "boolean": [("yes", True), ("no", False)],
     "null": [("null", None)],
 }
-_TEXTS: Final = {"string": TextEntry, "integer": NumberEntry, "number": NumberEntry}
+_TEXTS: Final = {"string": TextField, "integer": NumberField, "number": NumberField}
 
 
 # -- parts of a plain schema --------------------------------------------------------------------------
 
 
-def _about(schema: Any, plain: Plain, label: str, required: bool) -> About:
+def _about(schema: Any, plain: Plain, label: str, required: bool, depth: int) -> About:
     default = plain.get("default", LEFT_OUT)
     if isinstance(default, str) and len(default) > MAX_DEFAULT_CHARS:
         default = LEFT_OUT
@@ -375,6 +354,7 @@ def _about(schema: Any, plain: Plain, label: str, required: bool) -> About:
         plain=plain,
         required=required,
         default=default,
+        depth=depth,
     )
 
 

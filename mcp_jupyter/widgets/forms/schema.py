@@ -7,20 +7,17 @@ form cannot follow (for example a remote reference: nothing is fetched).
 
 from __future__ import annotations
 
-import html
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import date, datetime, time
 from typing import Any, Final
 from urllib.parse import urlsplit
 
 from ..._util.json_schema import is_secret, target
-from ..._util.text import MAX_MESSAGE_CHARS, safe_block, safe_line
+from ..._util.text import safe_line
 from ...errors import UncheckableSchema
 from ...protocol.validation import JsonSchema
 
 __all__ = [
-    "MAX_HELP_CHARS",
-    "MAX_LABEL_CHARS",
     "MAX_STEPS",
     "NOTES",
     "Plain",
@@ -28,9 +25,6 @@ __all__ = [
     "Rules",
     "format_problem",
     "hint",
-    "label_text",
-    "note_html",
-    "option_text",
 ]
 
 
@@ -65,7 +59,7 @@ class Reader:
 
     def plain(self, schema: Any) -> Plain | None:
         """Return a schema with its references followed and its `allOf` merged, or None."""
-        return self._plain(schema, _Steps())
+        return self._plain(schema, iter(range(MAX_STEPS)))
 
     def variants(self, plain: Plain) -> list[Any] | None:
         """Return the alternatives of `oneOf` or `anyOf`, each with the keywords beside; None for both."""
@@ -93,10 +87,10 @@ class Reader:
             and not any(key in plain for key in (*_CHOOSERS, "enum", "const", "then", "else"))
         )
 
-    def _plain(self, schema: Any, steps: _Steps) -> Plain | None:
+    def _plain(self, schema: Any, steps: Iterator[int]) -> Plain | None:
         if schema is True:
             return {}
-        if not isinstance(schema, Mapping) or not steps.take() or not _is_sound(schema):
+        if not isinstance(schema, Mapping) or next(steps, None) is None or not _is_sound(schema):
             return None
         merged: Plain | None = {key: value for key, value in schema.items() if key not in ("$ref", "allOf")}
         others = list(schema.get("allOf", ()))
@@ -106,17 +100,6 @@ class Reader:
             part = self._plain(other, steps)
             merged = None if part is None or merged is None else _merged(merged, part)
         return merged
-
-
-class _Steps:
-    """Counts the steps for one schema down to zero."""
-
-    def __init__(self) -> None:
-        self._left = MAX_STEPS
-
-    def take(self) -> bool:
-        self._left -= 1
-        return self._left >= 0
 
 
 # -- merging -----------------------------------------------------------------------------------------
@@ -208,55 +191,7 @@ _MERGERS: Final[Mapping[str, Callable[[Any, Any], Any]]] = {
 }
 
 
-# -- texts ---------------------------------------------------------------------------------------
-#
-# Make a server's texts safe for widgets.
-#
-# Front ends set `description`, `placeholder`, `tooltip` and option labels as text, and then typeset LaTeX in
-# descriptions. The value of `HTML` is set as HTML and not typeset.
-
-MAX_LABEL_CHARS: Final = 80
-"""Characters of a label: one line of a form."""
-
-MAX_HELP_CHARS: Final = 1_500
-"""Characters of a description: about fifteen lines. Longer ones are written for a model."""
-
-_LATEX: Final = str.maketrans({"$": "＄", "\\": "＼"})  # noqa: RUF001 - look alike and mean nothing
-
-
-def label_text(text: str) -> str:
-    """Return a text for `description`, without LaTeX. One dollar, as in `$filter`, does not start LaTeX."""
-    line = safe_line(text, MAX_LABEL_CHARS)
-    return line.translate(_LATEX) if "\\" in line or line.count("$") > 1 else line
-
-
-def option_text(text: str) -> str:
-    """Return a text for an option, a placeholder or a tooltip."""
-    return safe_line(text, MAX_LABEL_CHARS)
-
-
-def note_html(help_text: str, problems: Sequence[str]) -> str:
-    """Return a field's description and problems for `HTML`, with words and not only a colour for problems."""
-    shown = []
-    if help_text:
-        shown.append(
-            '<span style="color: var(--jp-ui-font-color2, #616161); white-space: pre-line">'
-            f"{html.escape(safe_block(help_text, MAX_HELP_CHARS))}</span>"
-        )
-    shown += [
-        '<span role="alert" style="color: var(--jp-error-color1, #b71c1c); font-weight: bold">'
-        f"⚠ Problem: {html.escape(safe_line(text, MAX_MESSAGE_CHARS))}</span>"
-        for text in problems
-    ]
-    return (
-        f'<div style="line-height: 1.4; overflow-wrap: anywhere">{"<br>".join(shown)}</div>' if shown else ""
-    )
-
-
-def legend_html(text: str) -> str:
-    """Return the heading of a group for `HTML`, with the role that screen readers look for."""
-    return f'<span role="heading" aria-level="4"><b>{html.escape(option_text(text))}</b></span>'
-
+# -- words -----------------------------------------------------------------------------------------
 
 _HINTS: Final = {
     "minimum": "at least {}",

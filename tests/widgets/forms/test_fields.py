@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Which field a schema gets, and what may be entered in it: the model alone, without a widget."""
+"""Which field a schema gets, and what may be entered in it: fields that are not drawn."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ import urllib.request
 from typing import Any
 
 import pytest
+from ipywidgets.widgets import widget as widget_module
 
-from mcp_jupyter.widgets.forms.containers import MAX_ROWS, ListEntry, ObjectEntry, VariantEntry
+from mcp_jupyter.widgets.forms.containers import MAX_ROWS, ListField, ManyField, ObjectField, VariantField
 from mcp_jupyter.widgets.forms.fields import (
-    ChoiceEntry,
-    Entry,
-    ManyEntry,
-    NumberEntry,
+    ChoiceField,
+    Field,
+    NumberField,
     Presence,
-    Problem,
-    SwitchEntry,
-    TextEntry,
+    SwitchField,
+    TextField,
 )
 from mcp_jupyter.widgets.forms.form import MAX_DEPTH, MAX_FIELDS, build
 from mcp_jupyter.widgets.forms.schema import hint
+from mcp_jupyter.widgets.forms.values import Problem
 
 TITLED = {"oneOf": [{"const": "c", "title": "Celsius"}, {"const": "f", "title": "Fahrenheit"}]}
 CIRCLE = {"type": "object", "properties": {"kind": {"const": "circle"}, "r": {"type": "number"}}}
@@ -31,39 +31,39 @@ WITH_A = {"type": "object", "properties": {"a": {}}, "if": {"required": ["a"]}}
 
 
 def of(properties: dict[str, Any], **rest: Any) -> Any:
-    entry = build({"type": "object", "properties": properties, **rest})
-    assert isinstance(entry, ObjectEntry)
-    return entry
+    field = build({"type": "object", "properties": properties, **rest})
+    assert isinstance(field, ObjectField)
+    return field
 
 
-def read(entry: Entry) -> tuple[Any, list[str]]:
+def read(field: Field) -> tuple[Any, list[str]]:
     problems: list[Problem] = []
-    value = entry.read((), problems)
+    value = field.read((), problems)
     return value, [str(problem) for problem in problems]
 
 
 @pytest.mark.parametrize(
     ("schema", "kind"),
     [
-        ({"type": "string", "format": "date"}, TextEntry),
-        ({"type": "integer"}, NumberEntry),
-        ({"type": "number", "exclusiveMinimum": 0}, NumberEntry),
-        ({"type": "boolean"}, SwitchEntry),
-        ({"type": ["boolean", "null"]}, ChoiceEntry),
-        ({"enum": ["a", 1, None]}, ChoiceEntry),
-        (TITLED, ChoiceEntry),
-        ({"type": "array", "items": TITLED}, ManyEntry),
-        ({"type": "array", "items": {"type": "string"}}, ListEntry),
-        ({"type": "object", "additionalProperties": {"type": "integer"}}, ObjectEntry),
-        ({"anyOf": [{"type": "string"}, {"type": "null"}]}, TextEntry),
-        ({"anyOf": [TITLED, {"type": "null"}]}, ChoiceEntry),
-        (SHAPES, VariantEntry),
-        ({"type": ["string", "integer"]}, VariantEntry),
-        ({"allOf": [{"type": "string"}, {"maxLength": 3}]}, TextEntry),
-        ({"$ref": "#/$defs/name"}, TextEntry),
+        ({"type": "string", "format": "date"}, TextField),
+        ({"type": "integer"}, NumberField),
+        ({"type": "number", "exclusiveMinimum": 0}, NumberField),
+        ({"type": "boolean"}, SwitchField),
+        ({"type": ["boolean", "null"]}, ChoiceField),
+        ({"enum": ["a", 1, None]}, ChoiceField),
+        (TITLED, ChoiceField),
+        ({"type": "array", "items": TITLED}, ManyField),
+        ({"type": "array", "items": {"type": "string"}}, ListField),
+        ({"type": "object", "additionalProperties": {"type": "integer"}}, ObjectField),
+        ({"anyOf": [{"type": "string"}, {"type": "null"}]}, TextField),
+        ({"anyOf": [TITLED, {"type": "null"}]}, ChoiceField),
+        (SHAPES, VariantField),
+        ({"type": ["string", "integer"]}, VariantField),
+        ({"allOf": [{"type": "string"}, {"maxLength": 3}]}, TextField),
+        ({"$ref": "#/$defs/name"}, TextField),
         (
             {"type": "object", "properties": {"a": {}}, "anyOf": [{"required": ["a"]}, {"not": {}}]},
-            ObjectEntry,
+            ObjectField,
         ),
         (
             {
@@ -72,15 +72,15 @@ def read(entry: Entry) -> tuple[Any, list[str]]:
                 "if": {"required": ["a"]},
                 "then": {"required": ["b"]},
             },
-            ObjectEntry,
+            ObjectField,
         ),
         # beyond every field
-        ({}, Entry),
-        (True, Entry),
-        ({"type": "object"}, Entry),
-        ({"type": "array"}, Entry),
-        ({"type": "array", "prefixItems": [{"type": "string"}]}, Entry),
-        ({"type": "object", "patternProperties": {"^x": {"type": "string"}}}, Entry),
+        ({}, Field),
+        (True, Field),
+        ({"type": "object"}, Field),
+        ({"type": "array"}, Field),
+        ({"type": "array", "prefixItems": [{"type": "string"}]}, Field),
+        ({"type": "object", "patternProperties": {"^x": {"type": "string"}}}, Field),
         (
             {
                 "type": "object",
@@ -88,19 +88,19 @@ def read(entry: Entry) -> tuple[Any, list[str]]:
                 "if": {"required": ["a"]},
                 "then": {"properties": {"b": {}}},
             },
-            Entry,
+            Field,
         ),
-        ({"$ref": "https://example.com/schema"}, Entry),
-        ({"$ref": "#/$defs/nothing"}, Entry),
-        ({"$ref": "#/$defs/loop"}, Entry),
-        ({"allOf": [{"type": "string", "pattern": "a"}, {"pattern": "b"}]}, Entry),
+        ({"$ref": "https://example.com/schema"}, Field),
+        ({"$ref": "#/$defs/nothing"}, Field),
+        ({"$ref": "#/$defs/loop"}, Field),
+        ({"allOf": [{"type": "string", "pattern": "a"}, {"pattern": "b"}]}, Field),
     ],
 )
-def test_the_kind_of_field(schema: Any, kind: type[Entry]) -> None:
+def test_the_kind_of_field(schema: Any, kind: type[Field]) -> None:
     defs = {"name": {"type": "string"}, "loop": {"$ref": "#/$defs/loop"}}
-    entry = build({"type": "object", "properties": {"field": schema}, "required": ["field"], "$defs": defs})
-    assert isinstance(entry, ObjectEntry)
-    assert type(entry.fields["field"]) is kind
+    field = build({"type": "object", "properties": {"field": schema}, "required": ["field"], "$defs": defs})
+    assert isinstance(field, ObjectField)
+    assert type(field.fields["field"]) is kind
 
 
 @pytest.mark.parametrize(
@@ -119,9 +119,9 @@ def test_the_kind_of_field(schema: Any, kind: type[Entry]) -> None:
     ],
 )
 def test_what_does_not_fit_is_said(schema: Any, value: Any, said: str) -> None:
-    entry = of({"field": schema})
-    entry.set({"field": value})
-    assert read(entry)[1] == [f"field: {said}"]
+    field = of({"field": schema})
+    field.set({"field": value})
+    assert read(field)[1] == [f"field: {said}"]
 
 
 @pytest.mark.parametrize(
@@ -129,28 +129,38 @@ def test_what_does_not_fit_is_said(schema: Any, value: Any, said: str) -> None:
     [("12", 12), (" -3 ", -3), ("1.5", 1.5), ("1e3", 1000.0), (".5", 0.5), ("9" * 30, int("9" * 30))],
 )
 def test_numbers_as_people_write_them(text: str, value: float) -> None:
-    entry = of({"n": {"type": "number"}})
-    entry.fields["n"].write(text)
-    assert read(entry) == ({"n": value}, [])
+    field = of({"n": {"type": "number"}})
+    field.fields["n"].write(text)
+    assert read(field) == ({"n": value}, [])
 
 
 @pytest.mark.parametrize("text", ["one", "1,5", "0x10", "NaN", "inf", "1e999", "1_000", "٣", "9" * 5000])
 def test_what_is_no_number(text: str) -> None:
-    entry = of({"n": {"type": "number"}})
-    entry.fields["n"].write(text)
-    assert read(entry)[1] == ["n: must be a number, as 1.5"]
+    field = of({"n": {"type": "number"}})
+    field.fields["n"].write(text)
+    assert read(field)[1] == ["n: must be a number, as 1.5"]
+
+
+def test_a_value_is_set_and_read_without_a_widget() -> None:
+    before = set(widget_module._instances)
+    field = of({"shape": SHAPES, "tags": {"type": "array", "items": {"type": "string"}}, "any": {}})
+    value = {"shape": {"side": 2}, "tags": ["x"], "any": None}
+    field.set(value)
+    field.fields["tags"].add().write("y")
+    assert read(field) == ({**value, "tags": ["x", "y"]}, [])
+    assert set(widget_module._instances) == before
 
 
 def test_each_problem_names_its_field() -> None:
     place = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}
-    entry = of({"home": place, "stops": {"type": "array", "items": place}}, required=["home"])
-    entry.fields["stops"].add()
-    assert read(entry)[1] == ["home.city: required", "stops[0].city: required"]
+    field = of({"home": place, "stops": {"type": "array", "items": place}}, required=["home"])
+    field.fields["stops"].add()
+    assert read(field)[1] == ["home.city: required", "stops[0].city: required"]
 
 
 def test_left_out_null_and_empty_are_three_things() -> None:
-    entry = of({"name": {"type": ["string", "null"]}})
-    name = entry.fields["name"]
+    field = of({"name": {"type": ["string", "null"]}})
+    name = field.fields["name"]
     assert name.blanks == [Presence.LEFT_OUT, Presence.GIVEN, Presence.NULL]
     for meaning, value in [
         (Presence.LEFT_OUT, {}),
@@ -158,22 +168,22 @@ def test_left_out_null_and_empty_are_three_things() -> None:
         (Presence.GIVEN, {"name": ""}),
     ]:
         name.set_blank(meaning)
-        assert read(entry) == (value, [])
+        assert read(field) == (value, [])
     name.write("Ada")
-    assert read(entry) == ({"name": "Ada"}, [])
+    assert read(field) == ({"name": "Ada"}, [])
     name.write("")
-    assert read(entry) == ({}, [])
+    assert read(field) == ({}, [])
 
 
 def test_a_required_text_left_empty_is_missing_until_it_is_said_to_be_empty() -> None:
-    entry = of({"city": {"type": "string"}}, required=["city"])
-    assert read(entry)[1] == ["city: required"]
-    entry.fields["city"].set_blank(Presence.GIVEN)
-    assert read(entry) == ({"city": ""}, [])
+    field = of({"city": {"type": "string"}}, required=["city"])
+    assert read(field)[1] == ["city: required"]
+    field.fields["city"].set_blank(Presence.GIVEN)
+    assert read(field) == ({"city": ""}, [])
 
 
 def test_defaults_are_filled_in_where_they_fit() -> None:
-    entry = of(
+    field = of(
         {
             "n": {"type": "integer", "default": 3},
             "bad": {"type": "string", "default": None},
@@ -183,18 +193,18 @@ def test_defaults_are_filled_in_where_they_fit() -> None:
         },
         required=["within"],
     )
-    assert read(entry) == ({"n": 3, "many": ["b"], "within": {"x": "y"}}, [])
+    assert read(field) == ({"n": 3, "many": ["b"], "within": {"x": "y"}}, [])
 
 
 def test_a_schema_may_contain_itself() -> None:
     tree = {"type": "object", "properties": {"name": {"type": "string"}, "next": {"$ref": "#"}}}
-    entry = build(tree)
+    field = build(tree)
     value: dict[str, Any] = {"name": "leaf"}
     for _ in range(20):
         value = {"next": value}
-    entry.set(value)
-    assert read(entry) == (value, [])
-    assert entry.size <= 2 * MAX_DEPTH + 3
+    field.set(value)
+    assert read(field) == (value, [])
+    assert field.size <= 2 * MAX_DEPTH + 3
 
 
 def test_a_schema_that_wants_itself_ends() -> None:
@@ -206,45 +216,45 @@ def test_a_schema_that_wants_itself_ends() -> None:
 
 def test_fields_are_limited() -> None:
     wide = {f"f{index}": {"type": "string"} for index in range(150)}
-    entry = of({name: {"type": "object", "properties": wide} for name in "abcde"}, required=list("abcde"))
-    assert entry.size <= MAX_FIELDS
-    assert [type(field) for field in entry.fields.values()] == [ObjectEntry, Entry, Entry, Entry, Entry]
+    field = of({name: {"type": "object", "properties": wide} for name in "abcde"}, required=list("abcde"))
+    assert field.size <= MAX_FIELDS
+    assert [type(part) for part in field.fields.values()] == [ObjectField, Field, Field, Field, Field]
 
 
 def test_rows_are_limited_and_removed_ones_make_room() -> None:
-    entry = of({"tags": {"type": "array", "items": {"type": "string"}}})
-    tags = entry.fields["tags"]
+    field = of({"tags": {"type": "array", "items": {"type": "string"}}})
+    tags = field.fields["tags"]
     for _ in range(10 * MAX_FIELDS):
         tags.remove(tags.add())
     tags.set(["x"] * MAX_ROWS)
     assert len(tags.items) == MAX_ROWS
     assert not tags.can_add()
-    entry.set({"tags": ["x"] * (MAX_ROWS + 1)})
-    assert entry.fields["tags"].raw is not None
-    assert read(entry)[0] == {"tags": ["x"] * (MAX_ROWS + 1)}
+    field.set({"tags": ["x"] * (MAX_ROWS + 1)})
+    assert field.fields["tags"].raw is not None
+    assert read(field)[0] == {"tags": ["x"] * (MAX_ROWS + 1)}
 
 
 def test_references_that_double_each_time_are_given_up() -> None:
     defs = {f"d{n}": {"allOf": [{"$ref": f"#/$defs/d{n + 1}"}] * 2} for n in range(40)}
     before = time.thread_time()
-    entry = of({"x": {"$ref": "#/$defs/d0"}}, **{"$defs": {**defs, "d40": {"type": "string"}}})
+    field = of({"x": {"$ref": "#/$defs/d0"}}, **{"$defs": {**defs, "d40": {"type": "string"}}})
     assert time.thread_time() - before < 1
-    assert type(entry.fields["x"]) is Entry
+    assert type(field.fields["x"]) is Field
 
 
 def test_nothing_is_fetched(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[Any] = []
     monkeypatch.setattr(urllib.request, "urlopen", lambda *args, **kwargs: asked.append(args))
-    entry = of({"x": {"$ref": "http://127.0.0.1:9/schema.json"}})
-    entry.set({"x": [1]})
-    assert read(entry) == ({"x": [1]}, [])
+    field = of({"x": {"$ref": "http://127.0.0.1:9/schema.json"}})
+    field.set({"x": [1]})
+    assert read(field) == ({"x": [1]}, [])
     assert asked == []
 
 
 def test_a_pattern_without_bounds_is_left_to_the_server() -> None:
-    entry = of({"x": {"type": "string", "pattern": r"^(?=a)(a+)+\1$"}})
-    entry.set({"x": "a" * 10_000 + "b"})
-    assert read(entry)[1] == []
+    field = of({"x": {"type": "string", "pattern": r"^(?=a)(a+)+\1$"}})
+    field.set({"x": "a" * 10_000 + "b"})
+    assert read(field)[1] == []
 
 
 def test_a_secret_is_in_no_problem() -> None:
@@ -255,87 +265,87 @@ def test_a_secret_is_in_no_problem() -> None:
         "minProperties": 2,
         "additionalProperties": False,
     }
-    entry = of({"key": secret, "more": within, "keys": {"type": "array", "items": secret, "maxItems": 0}})
-    entry.set({"key": "hunter2", "more": {"key": "hunter2" * 3}, "keys": ["hunter2" * 3]})
-    _, problems = read(entry)
+    field = of({"key": secret, "more": within, "keys": {"type": "array", "items": secret, "maxItems": 0}})
+    field.set({"key": "hunter2", "more": {"key": "hunter2" * 3}, "keys": ["hunter2" * 3]})
+    _, problems = read(field)
     assert len(problems) == 3
-    entry.set({"more": {"key": "hunter2", "": "JSON, for its name is empty"}})
-    problems += read(entry)[1]
+    field.set({"more": {"key": "hunter2", "": "JSON, for its name is empty"}})
+    problems += read(field)[1]
     assert len(problems) == 5
     assert "hunter2" not in str(problems)
 
 
 def test_json_is_checked_where_it_is_entered() -> None:
-    entry = of({"any": {"type": "array", "contains": {"const": 1}}})
-    entry.fields["any"].write_raw("[1, ")
-    assert read(entry)[1][0].startswith('any: must be JSON, as 12, "text" or {"a": 1} (line 1, column')
-    entry.fields["any"].write_raw("[2]")
-    assert read(entry)[1] == ["any: [2] does not contain items matching the given schema"]
-    entry.fields["any"].write_raw("NaN")
-    assert "NaN is no JSON" in read(entry)[1][0]
-    entry.fields["any"].write_raw("[" * 100_000)
-    assert read(entry)[1] == ["any: is nested too deep"]
-    entry.fields["any"].write_raw(" ")
-    assert read(entry) == ({}, [])
+    field = of({"any": {"type": "array", "contains": {"const": 1}}})
+    field.fields["any"].write_raw("[1, ")
+    assert read(field)[1][0].startswith('any: must be JSON, as 12, "text" or {"a": 1} (line 1, column')
+    field.fields["any"].write_raw("[2]")
+    assert read(field)[1] == ["any: [2] does not contain items matching the given schema"]
+    field.fields["any"].write_raw("NaN")
+    assert "NaN is no JSON" in read(field)[1][0]
+    field.fields["any"].write_raw("[" * 100_000)
+    assert read(field)[1] == ["any: is nested too deep"]
+    field.fields["any"].write_raw(" ")
+    assert read(field) == ({}, [])
 
 
 def test_alternatives_are_told_apart() -> None:
-    entry = of({"shape": SHAPES})
-    entry.set({"shape": {"side": 2}})
-    shape = entry.fields["shape"]
+    field = of({"shape": SHAPES})
+    field.set({"shape": {"side": 2}})
+    shape = field.fields["shape"]
     assert [text for text, _ in shape.options] == ["kind: circle", "A square"]
     assert shape.chosen == 1
     shape.choose(0)
-    shape.entry.fields["r"].write("3")
-    assert read(entry) == ({"shape": {"kind": "circle", "r": 3}}, [])
+    shape.field.fields["r"].write("3")
+    assert read(field) == ({"shape": {"kind": "circle", "r": 3}}, [])
 
 
 def test_an_alternative_whose_format_fits_is_preferred() -> None:
-    entry = of({"when": {"anyOf": [{"type": "string", "format": "date"}, {"type": "string"}]}})
+    field = of({"when": {"anyOf": [{"type": "string", "format": "date"}, {"type": "string"}]}})
     for value, chosen in [("2026-01-31", 0), ("tomorrow", 1)]:
-        entry.set({"when": value})
-        assert entry.fields["when"].chosen == chosen
-        assert read(entry) == ({"when": value}, [])
+        field.set({"when": value})
+        assert field.fields["when"].chosen == chosen
+        assert read(field) == ({"when": value}, [])
 
 
 def test_items_move() -> None:
-    entry = build({"type": "array", "items": {"type": "string"}})
-    assert isinstance(entry, ListEntry)
-    entry.set(["a", "b", "c"])
-    entry.move(entry.items[2], -1)
-    entry.move(entry.items[0], -1)
-    entry.remove(entry.items[0])
-    assert read(entry) == (["c", "b"], [])
+    field = build({"type": "array", "items": {"type": "string"}})
+    assert isinstance(field, ListField)
+    field.set(["a", "b", "c"])
+    field.move(field.items[2], -1)
+    field.move(field.items[0], -1)
+    field.remove(field.items[0])
+    assert read(field) == (["c", "b"], [])
 
 
 def test_choices_keep_the_order_they_were_made_in() -> None:
-    entry = build({"type": "array", "items": TITLED})
-    assert isinstance(entry, ManyEntry)
-    entry.choose(1, True)
-    entry.choose(0, True)
-    assert read(entry) == (["f", "c"], [])
+    field = build({"type": "array", "items": TITLED})
+    assert isinstance(field, ManyField)
+    field.choose(1, True)
+    field.choose(0, True)
+    assert read(field) == (["f", "c"], [])
 
 
 def test_properties_with_names_of_ones_own() -> None:
-    entry = of(
+    field = of(
         {"counts": {"type": "object", "additionalProperties": {"type": "integer"}}}, required=["counts"]
     )
-    counts = entry.fields["counts"]
+    counts = field.fields["counts"]
     for key, text in [("a", "1"), ("a", "2"), ("", "3")]:
         row = counts.add()
         row.key = key
-        row.entry.write(text)
-    assert read(entry)[1] == ["counts.a: is there twice", "counts: a property has no name"]
+        row.field.write(text)
+    assert read(field)[1] == ["counts.a: is there twice", "counts: a property has no name"]
     counts.rows[1].key, counts.rows[2].key = "b", "c"
-    assert read(entry) == ({"counts": {"a": 1, "b": 2, "c": 3}}, [])
+    assert read(field) == ({"counts": {"a": 1, "b": 2, "c": 3}}, [])
 
 
 def test_a_text_beside_a_number_that_looks_like_it_is_told_apart():
-    entry = build({"enum": [1, "1", True, "true", "a"]})
-    assert isinstance(entry, ChoiceEntry)
-    assert [text for text, _ in entry.options] == ["1", '"1"', "true", '"true"', "a"]
-    entry.choose(1)
-    assert entry.read((), []) == "1"
+    field = build({"enum": [1, "1", True, "true", "a"]})
+    assert isinstance(field, ChoiceField)
+    assert [text for text, _ in field.options] == ["1", '"1"', "true", '"true"', "a"]
+    field.choose(1)
+    assert field.read((), []) == "1"
 
 
 @pytest.mark.parametrize(

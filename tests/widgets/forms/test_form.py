@@ -222,6 +222,20 @@ def test_while_it_is_disabled_nothing_can_be_changed(form_of: Any) -> None:
     assert not any(widget.disabled for widget in controls)
 
 
+@pytest.mark.parametrize("value", [{}, {"HOME": "/root"}])
+def test_the_first_field_gets_the_focus(
+    made: list[SchemaForm], monkeypatch: pytest.MonkeyPatch, value: Any
+) -> None:
+    focused: list[Any] = []
+    monkeypatch.setattr(widgets.DOMWidget, "focus", lambda widget: focused.append(widget))
+    form = SchemaForm({"type": "object", "additionalProperties": {"type": "string"}})
+    made.append(form)
+    form.set(value)
+    form.focus()
+    controls = [widget for widget in all_of(form.widget) if widget.has_trait("disabled")]
+    assert focused == controls[:1]
+
+
 def test_only_json_can_be_set(form_of: Any) -> None:
     form = form_of({})
     for value in ({"a": float("nan")}, {"a": object()}):

@@ -11,8 +11,9 @@ import pytest
 from mcp_jupyter import Client, types
 from mcp_jupyter.protocol.validation import JsonSchema
 from mcp_jupyter.widgets.forms import SchemaForm
-from mcp_jupyter.widgets.forms.fields import Entry, same
+from mcp_jupyter.widgets.forms.fields import Field
 from mcp_jupyter.widgets.forms.form import build
+from mcp_jupyter.widgets.forms.values import same
 from tests.peers.environments import SECONDS_WITH_INSTALLATION
 
 from .conftest import NODE_SERVERS, PYTHON_SERVERS, PublicServers
@@ -24,10 +25,10 @@ VALUES_PER_TOOL = 25
 SEED = 7
 
 
-def json_fields(entry: Entry, path: str = "") -> list[str]:
+def json_fields(field: Field, path: str = "") -> list[str]:
     """Where a form asks for JSON."""
-    own = [path] if entry.raw is not None else []
-    return own + [place for step, part in entry.parts for place in json_fields(part, f"{path}/{step}")]
+    own = [path] if field.raw is not None else []
+    return own + [place for step, part in field.parts for place in json_fields(part, f"{path}/{step}")]
 
 
 def client_of(servers: PublicServers, name: str) -> Client:
@@ -56,9 +57,9 @@ async def test_each_tool_has_a_form_that_gives_back_what_was_filled_in(
             assert JsonSchema(schema).problems(value) == [], name
             assert same(read_back(form, value), value), name
             values += 1
-            entry = build(schema)
-            entry.set(value)
-            asked_as_json |= {f"{name}{place}": value for place in json_fields(entry)}
+            field = build(schema)
+            field.set(value)
+            asked_as_json |= {f"{name}{place}": value for place in json_fields(field)}
     print(f"{len(tools)} tools of {len(NODE_SERVERS + PYTHON_SERVERS)} public servers, {values} values")
     assert len(tools) >= 40
     assert asked_as_json == {}

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Properties of the model: what is set is what is read, and no schema breaks it."""
+"""Properties of fields that are not drawn: what is set is what is read, and no schema breaks them."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from mcp_jupyter.protocol.validation import JsonSchema
-from mcp_jupyter.widgets.forms.fields import Problem, same
 from mcp_jupyter.widgets.forms.form import MAX_FIELDS, build
+from mcp_jupyter.widgets.forms.values import Problem, same
 
 from .generated import Case, cases, hostile_schemas, json_values
 
@@ -22,11 +22,11 @@ MANY = settings(max_examples=300)
 def test_what_fits_is_read_as_it_was_set(data: st.DataObject, case: Case) -> None:
     value = data.draw(case.values)
     assume(not JsonSchema(case.schema).problems(value))
-    entry = build(case.schema)
+    field = build(case.schema)
     for _ in range(2):  # the second time over the first
-        entry.set(value)
+        field.set(value)
         problems: list[Problem] = []
-        assert same(entry.read((), problems), value)
+        assert same(field.read((), problems), value)
         assert [str(problem) for problem in problems] == []
 
 
@@ -41,11 +41,11 @@ def test_what_a_form_begins_with_fits_or_has_problems(case: Case) -> None:
 @MANY
 @given(hostile_schemas(), json_values())
 def test_no_schema_breaks_a_form(schema: Any, value: Any) -> None:
-    entry = build(schema, "label")
-    entry.read((), [])
-    entry.set(value)
+    field = build(schema, "label")
+    field.read((), [])
+    field.set(value)
     problems: list[Problem] = []
-    read = entry.read((), problems)
+    read = field.read((), problems)
     assert problems or same(read, value)
-    assert entry.size <= MAX_FIELDS + 10
+    assert field.size <= MAX_FIELDS + 10
     assert all(str(problem) for problem in problems)
