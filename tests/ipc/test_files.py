@@ -200,7 +200,7 @@ def test_a_huge_file_is_not_read(runtime_dir: Path) -> None:
     path = write(INFO, runtime_dir)
     with path.open("ab") as file:
         file.write(b" " * MAX_PRIVATE_FILE_BYTES)
-    with pytest.raises(LinkError, match="more than 16384 bytes"):
+    with pytest.raises(LinkError, match=f"more than {MAX_PRIVATE_FILE_BYTES} bytes"):
         read(path)
 
 

@@ -105,7 +105,7 @@ class Expansion:
         shown = safe_line(reference)
         if reference.startswith("input:"):
             return (
-                f"has ${{{shown}}}, for which VS Code asks the user. That is not supported here: put the value "
-                "into an environment variable and write ${env:NAME}."
+                f"has ${{{shown}}}, for which VS Code asks the user. That is not supported here: put the "
+                "value into an environment variable and write ${env:NAME}."
             )
         return f"has ${{{shown}}}, which means nothing here; ${{NAME}} and ${{NAME:-default}} do."
