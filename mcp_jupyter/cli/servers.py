@@ -207,7 +207,7 @@ class ServerFile:
             return servers[self.name]  # type: ignore[no-any-return]
         if self.name in names:
             kind = type(names[self.name])
-            wrong = f"{self.name} in {self.path} is of the type {kind.__qualname__}, not a server of mcp_jupyter."
+            wrong = f"{self.name} in {self.path} is of the type {kind.__qualname__}, not an MCP server."
             advice = _advice({self.name: names[self.name]})
         else:
             wrong, advice = f"Unknown name {self.name!r} in {self.path}.", _advice(names)
