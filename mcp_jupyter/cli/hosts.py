@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import quote
 
 import click
 
@@ -285,8 +286,6 @@ def _entries(host: Host, name: str, report: _Report) -> list[ServerEntry]:
 
 def _leads_to(members: Mapping[str, Any], name: str) -> bool:
     """Whether an entry attaches to the notebook, or opens its URL."""
-    from urllib.parse import quote
-
     args = members.get("args")
     if isinstance(args, Sequence) and "attach" in args:
         return name in args or "--all" in args

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 import sys
+from base64 import b64decode
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterable, Iterator, MutableMapping, ValuesView
 from contextlib import suppress
@@ -229,8 +230,6 @@ def _readable(part: Any) -> Any:
     numpy = sys.modules.get("numpy")
     if numpy is None or not {"bdata", "dtype"} <= part.keys():
         return {key: _readable(item) for key, item in part.items()}
-    from base64 import b64decode
-
     array = numpy.frombuffer(b64decode(part["bdata"]), dtype=part["dtype"])
     if "shape" in part:
         array = array.reshape([int(side) for side in str(part["shape"]).split(",")])

@@ -25,6 +25,7 @@ import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from io import StringIO
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -190,8 +191,6 @@ class ServerEntry:
         named = self.members.get("envFile")
         if named is None:
             return {}
-        from io import StringIO
-
         from dotenv import dotenv_values
 
         text = read_file(self.root / fill.text("envFile", named), f"{self.place}: envFile")
