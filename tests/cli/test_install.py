@@ -355,7 +355,7 @@ async def test_a_live_notebook_is_attached_to(jupyter_dirs: JupyterDirs, home: P
         (("nowhere.ipynb",), "File not found: nowhere.ipynb"),
         (("nowhere.py",), "File not found: nowhere.py"),
         (("nothing-live", "-v", "A=1"), "-v, -f and --with are for a FILE"),
-        (("nothing-live", "-p", "a=1"), "-p and --kernel are for a notebook file"),
+        (("nothing-live", "-p", "a=1"), "-p and --kernel are for notebook files only"),
     ],
 )
 def test_what_is_not_there_is_told(install: Install, args: tuple[str, ...], words: str) -> None:

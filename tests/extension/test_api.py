@@ -146,7 +146,7 @@ async def test_revoking_over_rest(served: Served, notebook: Listener, person: ht
 async def test_revoking_what_is_not_there(person: httpx2.AsyncClient) -> None:
     answer = await person.delete(f"{TOKENS}/aaaaaaaa")
     assert answer.status_code == 404
-    assert "no token with that id" in answer.json()["message"]
+    assert "Unknown token id" in answer.json()["message"]
 
 
 @pytest.mark.parametrize(

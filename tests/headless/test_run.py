@@ -116,7 +116,7 @@ async def test_run_again_it_serves_the_file_as_it_is_now_to_the_same_clients(wri
         (None, "cannot be read"),
         (b"{", "is not a valid notebook"),
         (b'{"nbformat": 9}', "is not a valid notebook"),
-        (b"[]", "no notebook"),
+        (b"[]", "not a valid notebook"),
     ],
 )
 async def test_what_is_no_notebook_is_said(jupyter_dirs, content, match):

@@ -178,14 +178,14 @@ def test_of_a_thread_the_message_says_that_it_still_runs(kernel: DrivenKernel) -
 
 @pytest.mark.parametrize("name", ["stubborn", "stubborn_async"])
 def test_of_code_that_does_not_stop_the_message_says_so(kernel: DrivenKernel, name: str) -> None:
-    kernel.run("from mcp_jupyter.kernel import runner\nrunner.STOP_SECONDS = 1.2")
+    kernel.run("from mcp_jupyter.server import calls\ncalls.STOP_SECONDS = 1.2")
     kernel.reset()
     message = kernel.call(name, timeout=0.2).error(4)[1]
     assert message == (
         f"{name} did not finish within 0.2 s and did not stop when interrupted: it is still running."
     )
     kernel.release()
-    kernel.run("runner.STOP_SECONDS = 5.0")
+    kernel.run("calls.STOP_SECONDS = 5.0")
     # It was asked more than once: the first time may come at a bad moment.
     assert len(kernel.evaluate("stopped")) > 1
 

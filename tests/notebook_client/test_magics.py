@@ -185,7 +185,7 @@ MISTAKES = {
     "%mcp_connect weather": "%mcp_connect: give one of a URL, a command",
     "%mcp_connect 2x http://localhost": "%mcp_connect: '2x' is not a valid variable name",
     "%mcp_connect mine http://localhost": "%mcp_connect: mine is a variable already (int)",
-    "%mcp_connect a http://localhost:9 more": "%mcp_connect: after the URL there is 'more'",
+    "%mcp_connect a http://localhost:9 more": "%mcp_connect: unexpected 'more' after the URL",
     "%mcp_connect a http://localhost:9 --headr x": "%mcp_connect: unrecognized arguments: --headr",
     "%mcp_connect a http://localhost:9 --header secret": "%mcp_connect: A header is written as 'Name: value'",
     "%mcp_connect --oauth a ls": "%mcp_connect: --oauth is for a URL",
