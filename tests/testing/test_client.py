@@ -120,4 +120,4 @@ def test_a_mistake_in_a_test_is_one_line(project):
         "test_twice has a server 'weather' already: give this one another name."
     )
     assert outcome.failed["test_pattern"].count("\n") == 0
-    assert outcome.failed["test_pattern"].startswith("A pattern of redact= is no regular expression")
+    assert outcome.failed["test_pattern"].startswith("A pattern of redact= is not a valid regular expression")
