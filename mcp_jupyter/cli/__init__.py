@@ -73,10 +73,15 @@ def main() -> None:
 
 @contextmanager
 def reported() -> Iterator[None]:
-    """Show an error of this package as one line, and exit with code 1."""
+    """Show an error of this package as one line, and exit with code 1.
+
+    The traceback of a file or a cell (`account` of `FileFailed` and `CellFailed`) stands before the line.
+    """
     from ..errors import McpJupyterError
 
     try:
         yield
     except McpJupyterError as exc:
+        for line in getattr(exc, "account", "").splitlines():
+            click.echo(safe_block(line), err=True)
         raise click.ClickException(safe_block(str(exc))) from None  # it may quote a server's text

@@ -26,7 +26,6 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from .._util.text import MAX_PAGE_CHARS, safe_block, safe_line
-from ..errors import McpJupyterError
 from . import reported
 from .run_notebook import NotebookOptions, serve_notebook, served_notebook
 from .target import constant_tools
@@ -186,14 +185,14 @@ Served = Callable[[], AbstractAsyncContextManager[tuple[str, Any]]]
 
 def _python_file(file: str, options: NotebookOptions) -> Callable[[], Served]:
     if options.given:
-        raise click.UsageError(f"{', '.join(options.given)}: for notebooks only, and {file} is none.")
-    from .servers import ServerFile, file_reported
+        raise click.UsageError(f"{', '.join(options.given)}: for notebook files only, and {file} is not one.")
+    from .servers import ServerFile
 
     with reported():
         where = ServerFile.parse(file)
 
     def prepare() -> Served:
-        with file_reported():  # outside an event loop, because the file may run its own
+        with reported():  # outside an event loop, because the file may run its own
             server = where.load()
         return lambda: nullcontext((server.name, server))
 
@@ -203,8 +202,7 @@ def _python_file(file: str, options: NotebookOptions) -> Callable[[], Served]:
 def _notebook(file: str, options: NotebookOptions) -> Served:
     @asynccontextmanager
     async def opened() -> AsyncIterator[tuple[str, Any]]:
-
-        with _cell_reported():
+        with reported():
             async with served_notebook(Path(file), options, _say) as notebook:
                 yield Path(file).stem, notebook
 
@@ -214,23 +212,8 @@ def _notebook(file: str, options: NotebookOptions) -> Served:
 def _serve_notebook(path: Path, options: NotebookOptions) -> None:
     import anyio
 
-    with _cell_reported():
-        anyio.run(serve_notebook, path, options, _say)
-
-
-@contextmanager
-def _cell_reported() -> Iterator[None]:
-    """Show an error of a notebook as one line, after the traceback if a cell raised."""
     with reported():
-        try:
-            yield
-        except McpJupyterError as exc:
-            from ..headless.run import CellFailed  # already imported, because it ran the cell
-
-            if isinstance(exc, CellFailed):
-                for line in exc.account.splitlines():
-                    _say(line)
-            raise
+        anyio.run(serve_notebook, path, options, _say)
 
 
 def _serve_stdio(prepare: Callable[[], Served]) -> None:
@@ -254,14 +237,14 @@ def _serve_http(served: Served, listening: _Listening) -> None:
 
     from ..server.fastmcp import FastMCP
     from ..server.http.app import END_SECONDS, address_family
-    from ..server.standalone import serve_apart
+    from ..server.standalone import serve_on_thread
     from ..server.stdio import on_terminate
 
     async def serve() -> None:
         async with served() as (name, server):
             listen = partial(_listen, name, server, listening)
             if isinstance(server, FastMCP):
-                await serve_apart(server, listen, end_seconds=END_SECONDS)
+                await serve_on_thread(server, listen, end_seconds=END_SECONDS)
             else:
                 with anyio.CancelScope() as scope, on_terminate(scope.cancel):
                     await listen()

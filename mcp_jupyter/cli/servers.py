@@ -13,8 +13,8 @@ import shutil
 import sys
 import sysconfig
 import traceback
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, redirect_stdout
+from collections.abc import Sequence
+from contextlib import redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType, TracebackType
@@ -37,7 +37,6 @@ __all__ = [
     "ServerFileError",
     "ServerFileInfo",
     "attach_command",
-    "file_reported",
     "jupyter_directories",
     "load_info",
     "names_file",
@@ -77,17 +76,6 @@ class FileFailed(ServerFileError):
     def __init__(self, message: str, account: str) -> None:
         super().__init__(message)
         self.account = account
-
-
-@contextmanager
-def file_reported() -> Iterator[None]:
-    """Show an error of a server file as one line, after the traceback if the file's own code raised."""
-    with reported():
-        try:
-            yield
-        except FileFailed as exc:
-            click.echo(exc.account, err=True, nl=False)
-            raise
 
 
 class ModuleMissing(FileFailed):
@@ -298,7 +286,7 @@ def load_info(
     click.ClickException
         The file has no server, or raised an exception.
     """
-    with file_reported(), redirect_stdout(sys.stderr):
+    with reported(), redirect_stdout(sys.stderr):
         try:
             server = where.load()
         except ModuleMissing as exc:

@@ -384,7 +384,7 @@ class _StreamableHttp(HttpChannel):
                     fault = await self._heard(position, response)
                     response = await self._resumed(position, fault)
         except McpError as exc:
-            # Without a session id there is no session that could be over: a new one would end the same way.
+            # A 404 means that the session is over. A server without session ids keeps no session.
             if exc.data == {"httpStatus": 404} and self.session_id is not None:
                 self._ended = True  # and `RequestSender` opens a new session
                 self.session_ended.set()

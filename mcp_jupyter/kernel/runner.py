@@ -37,7 +37,7 @@ from functools import partial
 from typing import Any, Final
 
 from .._ipython.private import gui_has_main_thread, leave_gui, reload_modules
-from ..server.calls import HEARTBEAT_SECONDS, CallRunner, Run, in_wall, run_plainly
+from ..server.calls import HEARTBEAT_SECONDS, CallRunner, Run, run_plainly, run_step
 from ..server.runner import Invocation, Steps, Workers
 from . import figures
 from .calls import CURRENT, Activity, CellWatch, InterruptGate, KernelCall
@@ -131,10 +131,10 @@ class KernelRunner(CallRunner[KernelCall]):
 
     def _arrived(self, call: KernelCall) -> None:
         if call.invocation.concurrent:
-            self._wall_in(call.loop)
+            self._contain_tasks(call.loop)
         self._state.begun(call.loop, call.invocation.concurrent)
 
-    def _wall_in(self, loop: asyncio.AbstractEventLoop) -> None:
+    def _contain_tasks(self, loop: asyncio.AbstractEventLoop) -> None:
         """Set our task factory on the engine's loop, so that no task of a call can end that loop."""
         if self._engine_factory is None or loop.get_task_factory() is not self._engine_factory:
             self._engine_factory = task_factory(loop.get_task_factory(), run_plainly)
@@ -187,7 +187,7 @@ class KernelRunner(CallRunner[KernelCall]):
         if call.figures or call.output.displays:
             try:
                 run(call, call.context.run, self._displays.finish, call, error is None)
-            except BaseException as failure:  # noqa: BLE001 - the wall: drawing runs user code too
+            except BaseException as failure:  # noqa: BLE001 - user code ends here: drawing runs it
                 return failure if error is None else error
         return error
 
@@ -274,7 +274,7 @@ class KernelRunner(CallRunner[KernelCall]):
     def _begin(self, call: KernelCall) -> None:
         try:
             value = self._run_code(call, call.context.run, self._start, call)
-        except BaseException as error:  # noqa: BLE001 - the wall
+        except BaseException as error:  # noqa: BLE001 - user code ends here
             self._conclude(call, None, error)
             return
         if inspect.isawaitable(value):
@@ -325,7 +325,7 @@ class KernelRunner(CallRunner[KernelCall]):
 
 
 def task_factory(previous: Callable[..., Any] | None, run: Run) -> Callable[..., Any]:
-    """Make a task factory that puts the wall around all tasks that a call starts.
+    """Make a task factory that runs the tasks of calls step by step (`Steps`), so that none ends the loop.
 
     Parameters
     ----------
@@ -339,7 +339,7 @@ def task_factory(previous: Callable[..., Any] | None, run: Run) -> Callable[...,
         context = options.get("context")
         call = CURRENT.get() if context is None else context.get(CURRENT)
         if call is not None and not isinstance(coroutine, Steps):
-            coroutine = Steps(coroutine, partial(in_wall, call, run))
+            coroutine = Steps(coroutine, partial(run_step, call, run))
         if previous is not None:
             return previous(loop, coroutine, **options)
         return asyncio.Task(coroutine, loop=loop, **options)

@@ -214,8 +214,8 @@ class Variables:
         if not tables.is_frame(value):
             raise McpError(
                 INTERNAL_ERROR,
-                f"The variable {variable!r} is no longer a data frame but a value of type "
-                f"{type(value).__name__}: read {variable_uri(variable)}.",
+                f"The variable {variable!r} is not a data frame any more. It has the type "
+                f"{type(value).__name__} now: read {variable_uri(variable)}.",
             )
         return value
 

@@ -167,5 +167,4 @@ MAX_INPUT_REQUESTS: Final = 64
 answer at once."""
 
 MAX_OPEN_QUESTIONS: Final = 8
-"""Questions that one user is asked at the same time: nobody answers more at once, and a flood would bury the
-notebook."""
+"""Questions that one user is asked at the same time. More would only fill the notebook."""

@@ -21,7 +21,7 @@ Rules for maintainers:
 
 * The protocol's thread never waits for another: clients must get answers while user code runs.
 * No `BaseException` of user code may reach a loop, which SystemExit and KeyboardInterrupt would end. The
-  places that stop them are marked "the wall".
+  places that stop them say "user code ends here".
 * What has been claimed reaches `_end` exactly once, whatever is raised; else its caller waits for ever.
 
 `standalone` has the runner of programs, `kernel.runner` that of a kernel.
@@ -58,8 +58,8 @@ __all__ = [
     "Calls",
     "Run",
     "State",
-    "in_wall",
     "run_plainly",
+    "run_step",
 ]
 
 
@@ -200,7 +200,7 @@ class Call:
         Raises
         ------
         ToolError
-            The call was stopped or interrupted, or raised an exception that must not leave it (`walled`).
+            The call was stopped or interrupted, or raised an exception that must not leave it (`reportable`).
         Exception
             The function raised it.
         """
@@ -214,14 +214,14 @@ class Call:
                 return self._outcome(self._value)
             if self._stop is not None:
                 raise ToolError(self._stop) from error
-            raise self.walled(error)
+            raise self.reportable(error)
         finally:
             del error  # it holds its frames, and those hold the tool's data
 
     def _outcome(self, value: Any) -> Outcome:
         return Outcome(value)
 
-    def walled(self, error: BaseException) -> Exception:
+    def reportable(self, error: BaseException) -> Exception:
         """Return an error that may leave a call: an `Exception` as it is, else a `ToolError` in its place.
 
         SystemExit and KeyboardInterrupt would end the event loop, StopIteration cannot pass through a
@@ -229,9 +229,9 @@ class Call:
         """
         if isinstance(error, Exception) and not isinstance(error, StopIteration):
             return error
-        wall = ToolError(self._why(error))
-        wall.__cause__ = error
-        return wall
+        told = ToolError(self._why(error))
+        told.__cause__ = error
+        return told
 
     def _why(self, error: BaseException) -> str:
         return (
@@ -284,7 +284,7 @@ class Calls(Generic[C]):
         Raises
         ------
         ToolError
-            There is no room.
+            Too many calls are waiting or running.
         """
         if len(self._calls) < MAX_CALLS:
             return None
@@ -540,7 +540,7 @@ class CallRunner(ABC, Generic[C]):
             return  # withdrawn
         try:
             value = call.context.run(call.start)
-        except BaseException as error:  # noqa: BLE001 - the wall
+        except BaseException as error:  # noqa: BLE001 - user code ends here
             self._end_concurrent(call, None, error)
             return
         if inspect.isawaitable(value):
@@ -559,12 +559,12 @@ class CallRunner(ABC, Generic[C]):
 
     @staticmethod
     def _hand_over(call: C, callback: Callable[[], object]) -> None:
-        with suppress(RuntimeError):  # the protocol's loop is closed, so there is no caller
+        with suppress(RuntimeError):  # the protocol's loop is closed, and the caller is gone
             call.loop.call_soon_threadsafe(callback)
 
     def _follow(self, call: C, awaitable: Any, loop: asyncio.AbstractEventLoop, run: Run) -> None:
         """Make a task of what an async function returned, on the asyncio loop of this thread."""
-        steps: Any = Steps(as_coroutine(awaitable), partial(in_wall, call, run))
+        steps: Any = Steps(as_coroutine(awaitable), partial(run_step, call, run))
         task = loop.create_task(steps, context=call.context)
         call.cancel = partial(loop.call_soon_threadsafe, task.cancel)
         task.add_done_callback(partial(self._followed, call))
@@ -589,7 +589,7 @@ def run_plainly(_: Call, function: Callable[..., Any], *args: Any) -> Any:
     return function(*args)
 
 
-def in_wall(call: Call, run: Run, function: Callable[..., Any], *args: Any) -> Any:
+def run_step(call: Call, run: Run, function: Callable[..., Any], *args: Any) -> Any:
     """Run a step of a call's coroutine; what would end the loop becomes an error of the task.
 
     asyncio passes SystemExit and KeyboardInterrupt of a task to the loop, which they end.
@@ -597,4 +597,4 @@ def in_wall(call: Call, run: Run, function: Callable[..., Any], *args: Any) -> A
     try:
         return run(call, function, *args)
     except (SystemExit, KeyboardInterrupt) as error:
-        raise call.walled(error) from error
+        raise call.reportable(error) from error

@@ -7,8 +7,8 @@ before. So a connection that was opened there works in a tool. The protocol move
 loop of its own. A function that blocks delays other functions, but no ping, heartbeat or cancellation, and no
 concurrent function.
 
-`serve_apart` joins the two. It opens the lifespan and a `LoopRunner` on the program's loop, then serves on
-the other thread. A signal (`on_terminate`) or a client that leaves ends both: first the protocol, then the
+`serve_on_thread` joins the two. It opens the lifespan and a `LoopRunner` on the program's loop, then serves
+on the other thread. A signal (`on_terminate`) or a client that leaves ends both: first the protocol, then the
 lifespan. `server.calls` says how a call passes between the threads.
 
 Who may touch what: `_current` is set on the program's thread and read on both. `LoopRunner.run` and the rest
@@ -32,11 +32,11 @@ import anyio
 from anyio.abc import TaskGroup
 
 from .._util.tasks import owned_tasks
-from .calls import Call, CallRunner, in_wall
+from .calls import Call, CallRunner, run_step
 from .runner import Invocation, Poster, Steps, as_coroutine, is_async
 from .stdio import on_terminate
 
-__all__ = ["LoopRunner", "open_loop_runner", "serve_apart"]
+__all__ = ["LoopRunner", "open_loop_runner", "serve_on_thread"]
 
 
 STDIO_END_SECONDS: Final = 1.0
@@ -93,7 +93,7 @@ class LoopRunner(CallRunner[Call]):
             return  # the server ends, or the call was withdrawn
         try:
             value = self._step(call, call.context.run, call.start)
-        except BaseException as error:  # noqa: BLE001 - the wall
+        except BaseException as error:  # noqa: BLE001 - user code ends here
             self._end(call, None, error)
             return
         if inspect.isawaitable(value):
@@ -109,7 +109,7 @@ class LoopRunner(CallRunner[Call]):
                 if call.stopping:  # it was asked to stop before there was a scope to cancel
                     scope.cancel()
                 try:
-                    value = await Steps(as_coroutine(awaitable), partial(in_wall, call, self._step))
+                    value = await Steps(as_coroutine(awaitable), partial(run_step, call, self._step))
                 except BaseException as exc:
                     error = exc
                     if anyio.current_effective_deadline() == -math.inf:
@@ -149,7 +149,7 @@ class _KeepsUserCode(Protocol):
         """Return a context that keeps user code on the event loop on which it is opened."""
 
 
-async def serve_apart(
+async def serve_on_thread(
     server: _KeepsUserCode, serve: Callable[[], Awaitable[None]], *, end_seconds: float = STDIO_END_SECONDS
 ) -> None:
     """Run `serve` on a thread of its own until it ends, or until SIGTERM or Ctrl-C; user code stays here.
@@ -172,10 +172,10 @@ async def serve_apart(
         async with server.user_code_here():
             # A scope of its own: the lifespan's end, outside of it, must be able to await.
             with anyio.CancelScope() as serving:
-                await _on_own_thread(serve, must_stop, end_seconds)
+                await _run_on_thread(serve, must_stop, end_seconds)
 
 
-async def _on_own_thread(
+async def _run_on_thread(
     serve: Callable[[], Awaitable[None]], ended: Callable[[], None], end_seconds: float
 ) -> None:
     """Run an async function on a new thread. When this is cancelled, so is the function.

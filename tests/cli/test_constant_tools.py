@@ -126,4 +126,4 @@ async def test_run_of_a_script_never_gives_them(jupyter_dirs: JupyterDirs, tmp_p
         assert await listed(attached, "unknown") == []
     ended = await run(jupyter_dirs, "run", str(script), "--constant-tools", "yes")
     assert ended.returncode == 2
-    assert b"--constant-tools: for notebooks only" in ended.stderr
+    assert b"--constant-tools: for notebook files only" in ended.stderr

@@ -287,7 +287,7 @@ async def test_a_file_that_raises_shows_its_own_traceback(jupyter_dirs: JupyterD
         ((), 2, "Missing argument"),
         (("nowhere.py",), 1, "Error: File not found: nowhere.py."),
         (("analysis.ipynb",), 1, "analysis.ipynb cannot be read: No such file"),
-        (("server.py", "--watch", "-p", "x=1"), 2, "--parameter, --watch: for notebooks only"),
+        (("server.py", "--watch", "-p", "x=1"), 2, "--parameter, --watch: for notebook files only"),
         (("analysis.ipynb:mcp",), 1, "which has no object to serve"),
         (("x.py", "--port", "1"), 2, "--http"),
         (("x.py", "--no-token"), 2, "--http"),

@@ -54,3 +54,18 @@ def thread_of() -> int:
 
 async def async_thread_of() -> int:
     return threading.get_ident()
+
+
+class Block:
+    """A function that blocks its thread until the test releases it; `release` is idempotent."""
+
+    def __init__(self) -> None:
+        self._begun, self._released = threading.Event(), threading.Event()
+        self.release = self._released.set
+
+    def __call__(self) -> None:
+        self._begun.set()
+        assert self._released.wait(LIMIT_SECONDS)
+
+    async def begun(self) -> None:
+        assert await anyio.to_thread.run_sync(self._begun.wait, LIMIT_SECONDS)

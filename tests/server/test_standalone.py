@@ -14,7 +14,7 @@ from mcp_jupyter.errors import ToolError
 from mcp_jupyter.server.calls import MAX_CALLS
 from mcp_jupyter.server.runner import Invocation, Runner
 
-from .runners import HEARTBEAT, LIMIT_SECONDS, async_thread_of, loop_runner, run, thread_of
+from .runners import HEARTBEAT, LIMIT_SECONDS, Block, async_thread_of, loop_runner, run, thread_of
 
 pytestmark = pytest.mark.anyio
 
@@ -33,23 +33,18 @@ async def test_a_function_runs_on_the_thread_of_the_program(apart, function):
 
 async def test_a_function_that_blocks_holds_up_no_concurrent_one(apart):
     runner, _ = apart
-    begun, release = threading.Event(), threading.Event()
-
-    def block() -> None:
-        begun.set()
-        assert release.wait(LIMIT_SECONDS)
-
+    block = Block()
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(run, runner, block)
-        await anyio.to_thread.run_sync(begun.wait, LIMIT_SECONDS)
+        await block.begun()
         assert await run(runner, thread_of, concurrent=True)
         assert await run(runner, async_thread_of, concurrent=True)
-        release.set()
+        block.release()
 
 
 async def test_a_waiting_call_says_what_it_waits_for_and_a_running_one_that_it_runs(apart):
     runner, _ = apart
-    waits, runs, release = threading.Event(), threading.Event(), threading.Event()
+    block, waits, runs = Block(), threading.Event(), threading.Event()
     said = []
 
     def report(text: str) -> None:
@@ -61,72 +56,61 @@ async def test_a_waiting_call_says_what_it_waits_for_and_a_running_one_that_it_r
         assert line == ""
         runs.set()
 
-    def block() -> None:
-        assert release.wait(LIMIT_SECONDS)
-
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(runner.run, Invocation("first", block, running=running))
-        await anyio.to_thread.run_sync(runs.wait, LIMIT_SECONDS)
+        assert await anyio.to_thread.run_sync(runs.wait, LIMIT_SECONDS)
         tasks.start_soon(runner.run, Invocation("second", thread_of, report=report))
-        await anyio.to_thread.run_sync(waits.wait, LIMIT_SECONDS)
-        release.set()
-    assert said[0].startswith("waiting for another call (first), 0 s")
+        assert await anyio.to_thread.run_sync(waits.wait, LIMIT_SECONDS)
+        block.release()
+    assert said[0].startswith("waiting for another call (first), ")
 
 
 async def test_a_call_that_waits_beyond_its_time_never_runs(apart):
     runner, _ = apart
-    begun, release, ran = threading.Event(), threading.Event(), []
-
-    def block() -> None:
-        begun.set()
-        assert release.wait(LIMIT_SECONDS)
-
+    block, ran = Block(), list[str]()
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(run, runner, block)
-        await anyio.to_thread.run_sync(begun.wait, LIMIT_SECONDS)
+        await block.begun()
         late = r"f did not finish within 0\.01 s; it is not running and will not run\. It was waiting for an"
         with pytest.raises(ToolError, match=late):
             await run(runner, lambda: ran.append("late"), timeout=0.01)
-        release.set()
+        block.release()
     assert await run(runner, lambda: list(ran)) == []
 
 
 async def test_a_sync_function_beyond_its_time_is_left_and_that_is_said(apart):
     runner, _ = apart
-    release = threading.Event()
+    block = Block()
     try:
-        still = r"within 0\.01 s\. It is not async, so it cannot be stopped: it is still running\."
+        still = r"within 1 s\. It is not async, so it cannot be stopped: it is still running\."
         with pytest.raises(ToolError, match=still):
-            await run(runner, lambda: release.wait(LIMIT_SECONDS), timeout=0.01)
+            await run(runner, block, timeout=1)  # enough for it to begin
     finally:
-        release.set()
+        block.release()
     assert await run(runner, lambda: 1) == 1
 
 
 async def test_a_cancelled_call_is_stopped_on_the_thread_of_the_program(apart):
     runner, program = apart
-    seen: Future[int] = Future()
+    begun, seen = threading.Event(), Future[int]()
 
     async def wait() -> None:
         try:
+            begun.set()
             await anyio.sleep_forever()
         finally:
             seen.set_result(threading.get_ident())
 
-    with anyio.move_on_after(0.01) as scope:
-        await run(runner, wait)
-    assert scope.cancelled_caught
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(run, runner, wait)
+        assert await anyio.to_thread.run_sync(begun.wait, LIMIT_SECONDS)
+        tasks.cancel_scope.cancel()
     assert await anyio.to_thread.run_sync(seen.result, LIMIT_SECONDS) == program
 
 
 async def test_calls_without_end_are_refused(apart):
     runner, _ = apart
-    begun, release = threading.Event(), threading.Event()
-
-    def block() -> None:
-        begun.set()
-        assert release.wait(LIMIT_SECONDS)
-
+    block = Block()
     async with anyio.create_task_group() as tasks:
         for _ in range(MAX_CALLS):
             tasks.start_soon(run, runner, block)
@@ -134,7 +118,7 @@ async def test_calls_without_end_are_refused(apart):
         refused = f"^{MAX_CALLS} calls are waiting or running in this server; try again later"
         with pytest.raises(ToolError, match=refused):
             await run(runner, thread_of)
-        release.set()
+        block.release()
 
 
 async def test_a_runner_whose_program_has_gone_refuses_calls():

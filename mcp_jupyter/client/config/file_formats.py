@@ -48,7 +48,7 @@ def read_file(path: Path, shown: str) -> bytes:
     Raises
     ------
     ConfigError
-        There is no such file, it cannot be read, or it has more than `MAX_HOST_FILE_BYTES`.
+        The file does not exist, cannot be read, or has more than `MAX_HOST_FILE_BYTES`.
     """
     try:
         regular = path.is_file()  # reading a pipe could block

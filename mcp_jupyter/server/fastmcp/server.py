@@ -137,7 +137,7 @@ class Standalone(ABC):
             An event loop runs in this thread already, as in a notebook.
         """
         if transport not in get_args(Transport):
-            raise ValueError(f"{transport!r} is no transport: use {', '.join(get_args(Transport))}.")
+            raise ValueError(f"Unknown transport {transport!r}: use {', '.join(get_args(Transport))}.")
         if (mount_path or self.settings.mount_path) != "/":
             raise ValueError(f"A server cannot be mounted at {mount_path!r}. {OVER_HTTP}")
         if _loop_runs():
@@ -155,7 +155,7 @@ class Standalone(ABC):
 
     async def run_stdio_async(self) -> None:
         """Serve one client on this process's stdin and stdout. User code stays on the current event loop."""
-        from ..standalone import serve_apart
+        from ..standalone import serve_on_thread
         from ..stdio import StdioChannel, protocol_stdin, protocol_stdout
 
         self._log()
@@ -166,7 +166,7 @@ class Standalone(ABC):
                 async with self.running():
                     await self.serve(channel)
 
-            await serve_apart(self, serve)
+            await serve_on_thread(self, serve)
 
     async def run_streamable_http_async(
         self, *, host: str | None = None, port: int | None = None, token: str | None = None
@@ -193,7 +193,7 @@ class Standalone(ABC):
     ) -> None:
         from ..http.admission import check_token
         from ..http.app import END_SECONDS, announced, serve_http
-        from ..standalone import serve_apart
+        from ..standalone import serve_on_thread
 
         self._log()
         settings = self.settings
@@ -218,7 +218,7 @@ class Standalone(ABC):
                 sys.stderr.flush()
                 await anyio.sleep_forever()
 
-        await serve_apart(self, serve, end_seconds=END_SECONDS)
+        await serve_on_thread(self, serve, end_seconds=END_SECONDS)
 
     def _log(self) -> None:
         if self.settings.log_level is not None:
@@ -731,5 +731,5 @@ class Settings:
                 raise ValueError(f"FastMCP does not take {name}. {instead} {PAGE}")
         wanted = {name: value for name, value in given.items() if name not in _REFUSED}
         if unknown := wanted.keys() - cls.__dataclass_fields__.keys():
-            raise TypeError(f"FastMCP has no argument {sorted(unknown)[0]!r}.")
+            raise TypeError(f"FastMCP: unknown argument {sorted(unknown)[0]!r}.")
         return cls(**wanted)

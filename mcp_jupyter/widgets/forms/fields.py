@@ -157,7 +157,7 @@ class Field:
     def read(self, path: Path, problems: list[Problem]) -> Any:
         """Return the value or `LEFT_OUT`; append to `problems` what is wrong with it."""
         if self.slip:
-            self._wrong(path, f"there is no choice {self.slip!r}", problems)
+            self._wrong(path, f"unknown choice {self.slip!r}", problems)
             return LEFT_OUT
         if self.presence is Presence.NULL:
             return None
@@ -330,7 +330,7 @@ _YEARS: Final = range(1000, 9000)
 def _moment(text: str) -> datetime:
     value = datetime.fromisoformat(text)
     if value.tzinfo is None:
-        raise ValueError("without a zone it is no moment")
+        raise ValueError("a moment needs a time zone")
     return value
 
 

@@ -248,7 +248,7 @@ class Rules:
         if isinstance(schema, bool):
             schema = {} if schema else {"not": {}}
         if not isinstance(schema, Mapping):
-            self.reason = "It is no JSON Schema."
+            self.reason = "It is not a valid JSON Schema."
             return
         try:
             self._whole = JsonSchema(schema)

@@ -103,7 +103,7 @@ def json_value(text: str) -> Any:
 
 
 def _refused(constant: str) -> Any:
-    raise ValueError(f"{constant} is no JSON")
+    raise ValueError(f"{constant} is not valid JSON")
 
 
 # -- problems ------------------------------------------------------------------------------------

@@ -134,7 +134,7 @@ def test_an_argument_that_cannot_be_honoured_says_what_to_use():
         FastMCP("a", token_verifier=object())
     with pytest.raises(ValueError, match=r"mounted.*serve_http"):
         FastMCP("a").run("sse", "/api")
-    with pytest.raises(TypeError, match="no argument 'prot'"):
+    with pytest.raises(TypeError, match="unknown argument 'prot'"):
         FastMCP("a", prot=8000)
     assert FastMCP("a", auth=None, event_store=object(), warn_on_duplicate_tools=False).settings.port == 8000
 

@@ -79,7 +79,7 @@ async def test_where_a_loop_runs_already():
 
 
 def test_a_transport_that_there_is_not():
-    with pytest.raises(ValueError, match="'http' is no transport: use stdio, sse, streamable-http"):
+    with pytest.raises(ValueError, match="Unknown transport 'http': use stdio, sse, streamable-http"):
         FastMCP().run("http")  # type: ignore[arg-type]
 
 

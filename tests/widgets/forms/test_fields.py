@@ -282,7 +282,7 @@ def test_json_is_checked_where_it_is_entered() -> None:
     field.fields["any"].write_raw("[2]")
     assert read(field)[1] == ["any: [2] does not contain items matching the given schema"]
     field.fields["any"].write_raw("NaN")
-    assert "NaN is no JSON" in read(field)[1][0]
+    assert "NaN is not valid JSON" in read(field)[1][0]
     field.fields["any"].write_raw("[" * 100_000)
     assert read(field)[1] == ["any: is nested too deep"]
     field.fields["any"].write_raw(" ")

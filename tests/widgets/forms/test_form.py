@@ -128,7 +128,7 @@ def test_a_choice_is_written_or_begun(form_of: Any) -> None:
         box.value = text
         assert (box.value, form.value()) == (shown, {"n": value})
     box.value = "T"
-    assert form.problems() == ["n: there is no choice 'T'"]
+    assert form.problems() == ["n: unknown choice 'T'"]
     box.value = ""
     assert form.value() == {}
 
