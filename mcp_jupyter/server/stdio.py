@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Serve one client on this process's stdin and stdout, one JSON message per line (spec, basic/transports).
 
-A daemon thread reads lines and posts them to the event loop, so the loop never waits for input. The loop's
-thread writes; a write that blocks delays only the one client that has to read it. While a server serves, file
-descriptors 0 and 1 point elsewhere, so that `print`, `input` and child processes cannot disturb the protocol.
+asyncio tells when a pipe or a socket has input, and the loop's thread then reads it. Other files, and pipes
+on loops that cannot tell, are read by a daemon thread, which posts to the loop: the loop never waits for
+input. The loop's thread writes; a write that blocks delays only the one client that has to read it. While a
+server serves, file descriptors 0 and 1 point elsewhere, so that `print`, `input` and child processes cannot
+disturb the protocol.
 """
 
 from __future__ import annotations
@@ -12,10 +14,12 @@ import asyncio
 import os
 import signal
 import socket
+import stat
 import sys
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, suppress
+from functools import partial
 from typing import Any, BinaryIO, Final, Protocol, cast
 
 import anyio
@@ -48,16 +52,17 @@ __all__ = [
 ]
 
 
-MAX_LINES_WAITING: Final = 64
-"""Lines read ahead of the event loop: enough to keep it busy. The rest waits in the pipe."""
+READ_BYTES: Final = 64 * 1024
+"""Bytes read at once: what a pipe holds on Linux."""
+
+MAX_READS_WAITING: Final = 16
+"""Reads of the thread that the event loop has not handled yet: enough to keep it busy. The rest waits in the
+file."""
 
 ANSWER_SECONDS: Final = 1.0
 """Seconds. After the end of input the channel stays open while responses follow each other within this time,
 so that a client that reads slowly gets them all. Calls that take longer are cancelled: hosts close stdin to
 end a session, and kill a process that still runs two seconds later."""
-
-DISCARD_BYTES: Final = 64 * 1024
-"""Bytes. The rest of a line that is too long is read in pieces of this size and dropped."""
 
 
 class _Serves(Protocol):
@@ -69,14 +74,13 @@ class _Serves(Protocol):
 class StdioChannel(Channel):
     """A channel over a pair of binary files, one JSON message per line.
 
-    It belongs to the event loop's thread. `_read`, `_lines` and `_wait_for_answers` run on a thread of their
-    own and only post to the loop. The files stay open after `close`, because that thread may still be waiting
-    for a line.
+    It belongs to the event loop's thread. `_read` and `_wait_for_answers` run on a thread of their own and
+    only post to the loop. The files stay open after `close`, because that thread may still be reading.
 
     Parameters
     ----------
     source : binary file
-        The file to read until its end.
+        The file to read until its end. Nothing has been read from it yet.
     target : binary file
         The file to write to.
     """
@@ -85,38 +89,44 @@ class StdioChannel(Channel):
         self._source = source
         self._target = target
         self._sink: Sink | None = None
+        self._line = bytearray()  # what has come of a line
+        self._drops = False  # the rest of a line that is too long
         self._unanswered: set[RequestId] = set()
         self._input_over = False
         self._answers = 0  # responses written
         self._writing = False
+        self._stop_polling: Callable[[], object] = bool
         self._closed = threading.Event()
-        self._room = threading.Semaphore(MAX_LINES_WAITING)
+        self._room = threading.Semaphore(MAX_READS_WAITING)
 
     def start(self, sink: Sink) -> None:
-        """Begin to read on a daemon thread."""
+        """Begin to read: on the event loop if it can tell when there is input, else on a daemon thread."""
         self._sink = sink
         self._post = Poster()
-        threading.Thread(target=self._read, name="mcp-stdin", daemon=True).start()
+        if not self._poll():
+            self._start_thread(self._read, "mcp-stdin")
 
     @property
     def is_started(self) -> bool:
         """Whether a connection uses the channel."""
         return self._sink is not None
 
-    # -- the reading thread ----------------------------------------------------------------------
+    # -- a thread --------------------------------------------------------------------------------
+
+    @staticmethod
+    def _start_thread(run: Callable[[], None], name: str) -> None:
+        threading.Thread(target=run, name=name, daemon=True).start()
 
     def _read(self) -> None:
         with suppress(RuntimeError):  # the loop is closed
             with suppress(OSError, ValueError):  # the file is closed, which also ends the input
-                for line in self._lines():
+                while data := self._source.read1(READ_BYTES):  # type: ignore[attr-defined]
                     self._room.acquire()
-                    self._post(self._line, line)
+                    self._post(self._received, data)
             self._post(self._end_of_input)
-            self._wait_for_answers()
-            self._post(self.close)
 
     def _wait_for_answers(self) -> None:
-        """Wait until the channel is closed, or until no response was written for `ANSWER_SECONDS`.
+        """Close the channel when no response was written for `ANSWER_SECONDS`.
 
         A patient channel is awaited without limit: the kernel that has to answer is still starting.
         """
@@ -125,32 +135,83 @@ class StdioChannel(Channel):
             now = self._answers
             # During a blocked write the client has to read first.
             if now == before and not (self._writing or self.is_patient):
-                return
+                break
             before = now
-
-    def _lines(self) -> Iterator[bytes]:
-        """Yield the lines; of one that is too long, only the limit and one byte, which `_line` recognises."""
-        while line := self._source.readline(MAX_LINE_BYTES + 1):
-            yield line
-            if len(line) > MAX_LINE_BYTES:
-                while line and not line.endswith(b"\n"):
-                    line = self._source.readline(DISCARD_BYTES)
+        with suppress(RuntimeError):  # the loop is closed
+            self._post(self.close)
 
     # -- the event loop's thread -----------------------------------------------------------------
 
-    def _line(self, line: bytes) -> None:
+    def _poll(self) -> bool:
+        """Have the event loop read the file when it has input. Return False if the loop cannot tell."""
+        try:
+            descriptor = self._source.fileno()
+            mode = os.fstat(descriptor).st_mode
+            if not (stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode)):
+                return False
+            loop = asyncio.get_running_loop()  # RuntimeError on trio
+            loop.add_reader(descriptor, self._readable, descriptor)
+        except (OSError, ValueError, RuntimeError):  # NotImplementedError, on Windows, is a RuntimeError
+            return False
+        self._stop_polling = partial(loop.remove_reader, descriptor)
+        return True
+
+    def _readable(self, descriptor: int) -> None:
+        try:
+            data = os.read(descriptor, READ_BYTES)
+        except BlockingIOError:
+            return  # another process has read it, or has made the pipe non-blocking
+        except OSError:
+            data = b""
+        if data:
+            self._take(data)
+        else:
+            self._stop_polling()
+            self._end_of_input()
+
+    def _received(self, data: bytes) -> None:
         self._room.release()
-        if self._sink is None or self._closed.is_set() or line.isspace():
+        self._take(data)
+
+    def _take(self, data: bytes) -> None:
+        """Deliver the lines that end in `data`, and keep the rest."""
+        start = 0
+        while (end := data.find(b"\n", start)) >= 0:
+            self._extend(data, start, end)
+            self._end_line()
+            start = end + 1
+        self._extend(data, start, len(data))
+
+    def _extend(self, data: bytes, start: int, end: int) -> None:
+        if self._drops:
+            return
+        if len(self._line) + end - start <= MAX_LINE_BYTES:
+            self._line += memoryview(data)[start:end]
+            return
+        self._line.clear()
+        self._drops = True
+        self._deliver(FrameError(INVALID_REQUEST, f"A message is longer than {MAX_LINE_BYTES} bytes."))
+
+    def _end_line(self) -> None:
+        line, self._drops = bytes(self._line), False
+        self._line.clear()
+        if not line or line.isspace():
             return
         try:
-            if len(line) > MAX_LINE_BYTES:
-                raise FrameError(INVALID_REQUEST, f"A message is longer than {MAX_LINE_BYTES} bytes.")
             frame = decode(line)
         except FrameError as exc:
-            self._sink.fault(exc)
+            self._deliver(exc)
+        else:
+            self._deliver(Message(frame, line))
+
+    def _deliver(self, arrived: Message | FrameError) -> None:
+        if self._sink is None or self._closed.is_set():
             return
-        self._expect(frame)
-        self._sink.message(Message(frame, line))
+        if isinstance(arrived, FrameError):
+            self._sink.fault(arrived)
+        else:
+            self._expect(arrived.frame)
+            self._sink.message(arrived)
 
     def _expect(self, frame: Frame) -> None:
         """Record the ids of requests that will be answered; those that are cancelled will not."""
@@ -162,11 +223,14 @@ class StdioChannel(Channel):
             self._unanswered -= {cancelled} if is_request_id(cancelled) else set()
 
     def _end_of_input(self) -> None:
+        self._end_line()
         self._input_over = True
         # A client that got an answer and closed stdin is gone. One that never sent a request, such as a shell
         # without input, may be waiting for the kernel's start to succeed or fail.
         if not self._unanswered and (self._answers or not self.is_patient):
             self.close()
+        else:
+            self._start_thread(self._wait_for_answers, "mcp-last-answers")
 
     def send(self, message: Message) -> None:
         """Write one message as a line.
@@ -199,6 +263,7 @@ class StdioChannel(Channel):
         """Stop delivering and sending, and tell the sink. Idempotent."""
         if not self._closed.is_set():
             self._closed.set()
+            self._stop_polling()
             if self._sink is not None:
                 self._sink.closed()
 

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 import threading
 
 import anyio
@@ -37,8 +38,8 @@ class Heard(Sink):
         self.over.set()
 
 
-async def framed(pieces: list[bytes]) -> Heard:
-    """What a channel makes of these bytes, written one after the other."""
+async def from_a_pipe(pieces: list[bytes]) -> Heard:
+    """What a channel makes of these bytes, written one after the other. The event loop reads them."""
     reading, writing = os.pipe()
     with os.fdopen(reading, "rb") as source, os.fdopen(writing, "wb", buffering=0) as into:
         heard = Heard()
@@ -52,12 +53,28 @@ async def framed(pieces: list[bytes]) -> Heard:
     return heard
 
 
+async def from_a_file(pieces: list[bytes]) -> Heard:
+    """What a channel makes of a regular file, which a thread reads."""
+    with tempfile.TemporaryFile() as source, open(os.devnull, "wb") as target:
+        source.write(b"".join(pieces))
+        source.seek(0)
+        heard = Heard()
+        StdioChannel(source, target).start(heard)
+        with anyio.fail_after(10):
+            await heard.over.wait()
+    return heard
+
+
+SOURCES = pytest.mark.parametrize("framed", [from_a_pipe, from_a_file])
+
+
 PING = b'{"jsonrpc":"2.0","method":"ping"}\n'
 
 
 @pytest.mark.anyio
+@SOURCES
 @pytest.mark.parametrize("size", [1, 7, len(PING), 1000])
-async def test_pieces_of_any_size_are_the_same_lines(size):
+async def test_pieces_of_any_size_are_the_same_lines(framed, size):
     data = PING * 3 + b"junk\n" + PING.strip()
     heard = await framed([data[at : at + size] for at in range(0, len(data), size)])
     assert [message.frame for message in heard.messages] == [Notification("ping")] * 4
@@ -66,12 +83,13 @@ async def test_pieces_of_any_size_are_the_same_lines(size):
 
 
 @pytest.mark.anyio
+@SOURCES
 @pytest.mark.parametrize("ends", [b"\n", b""])
-async def test_a_line_without_end_is_refused_and_dropped(monkeypatch, ends):
+async def test_a_line_without_end_is_refused_and_dropped(monkeypatch, framed, ends):
     monkeypatch.setattr(stdio, "MAX_LINE_BYTES", 1000)
-    monkeypatch.setattr(stdio, "DISCARD_BYTES", 100)
-    fits = b'{"jsonrpc":"2.0","method":"ping","params":{"x":"' + b"x" * 948 + b'"}}\n'
-    assert len(fits) == 1000
+    monkeypatch.setattr(stdio, "READ_BYTES", 100)
+    fits = b'{"jsonrpc":"2.0","method":"ping","params":{"x":"' + b"x" * 949 + b'"}}\n'
+    assert len(fits) == 1001  # with the end of the line
     heard = await framed([PING, fits, b"x" * 12_345, b"\n", PING, b"{" * 5000 + ends])
     assert len(heard.messages) == 3
     assert [str(fault) for fault in heard.faults] == ["A message is longer than 1000 bytes."] * 2
@@ -81,7 +99,7 @@ async def test_a_line_without_end_is_refused_and_dropped(monkeypatch, ends):
 async def test_a_line_with_too_many_lists_is_refused_and_the_next_is_heard():
     """It is not parsed (1.26)."""
     bomb = b'{"jsonrpc":"2.0","method":"ping","params":{"x":[' + b"[]," * 1_000_000 + b"[]]}}\n"
-    heard = await framed([bomb, PING])
+    heard = await from_a_pipe([bomb, PING])
     assert [message.frame for message in heard.messages] == [Notification("ping")]
     assert [str(fault) for fault in heard.faults] == ["The message has more than 100,000 lists and objects."]
 
@@ -91,7 +109,7 @@ async def test_a_line_with_too_many_lists_is_refused_and_the_next_is_heard():
     st.lists(st.one_of(st.binary(max_size=40), st.sampled_from([PING, b"\n", b"{}\n", b'{"a":'])), max_size=8)
 )
 def test_any_bytes_are_messages_or_faults(pieces):
-    heard = anyio.run(framed, pieces)
+    heard = anyio.run(from_a_pipe, pieces)
     lines = [line for line in b"".join(pieces).split(b"\n") if line and not line.isspace()]
     assert len(heard.messages) + len(heard.faults) == len(lines)
 
@@ -99,7 +117,7 @@ def test_any_bytes_are_messages_or_faults(pieces):
 @pytest.mark.anyio
 async def test_a_subscription_ends_with_the_input(monkeypatch):
     monkeypatch.setattr(stdio, "ANSWER_SECONDS", 60)  # of what else was asked
-    await framed([b'{"jsonrpc":"2.0","id":1,"method":"subscriptions/listen"}\n'])
+    await from_a_pipe([b'{"jsonrpc":"2.0","id":1,"method":"subscriptions/listen"}\n'])
 
 
 @pytest.mark.anyio
