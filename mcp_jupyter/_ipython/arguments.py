@@ -16,17 +16,22 @@ from IPython.core.magic_arguments import MagicArgumentParser, kwds, magic_argume
 from IPython.core.magic_arguments import argument as _argument
 
 from ..protocol.rights import Mode
+from ..server.oversight import ASKS
 from ..types import ToolAnnotations
 
 __all__ = [
+    "ASKING",
     "BUDGET",
     "CALLING",
     "CONSTANT_TOOLS",
+    "FAILED",
     "HELP",
     "HINTS",
     "HTTP",
     "INSPECT",
     "INSTRUCTIONS",
+    "JOURNAL",
+    "LAST",
     "MIME_TYPE",
     "NAMES",
     "PATHS",
@@ -74,6 +79,14 @@ def characters(text: str) -> int:
     return value
 
 
+def number(text: str) -> int:
+    """Convert an option's text to a number, 1 to 1,000."""
+    value = int(text)
+    if not 1 <= value <= 1000:
+        raise argparse.ArgumentTypeError("give a number, 1 to 1000")
+    return value
+
+
 def port(text: str) -> int:
     """Convert an option's text to a port, 0 to 65535."""
     value = int(text)
@@ -106,6 +119,21 @@ HINTS = (
     argument("--destructive", action="store_true", help="it may delete or overwrite"),
     argument("--idempotent", action="store_true", help="repeating a call changes nothing more"),
     argument("--open-world", action="store_true", help="it reaches beyond the notebook (web, files, mail)"),
+)
+
+ASKING = (
+    argument(
+        "--ask",
+        nargs="?",
+        const="always",
+        choices=ASKS[::-1],
+        help="ask you before a call (default: always); --destructive and --open-world always ask",
+    ),
+    argument(
+        "--preview",
+        metavar="NAME",
+        help="a function that returns what a call would do, for the question; it must change nothing",
+    ),
 )
 
 SERVED_NAME = _text(
@@ -142,6 +170,15 @@ WATCH = argument(
 )
 PROMPT = argument("prompt", nargs="?", metavar="NAME", help="the prompt's name, when the cell is plain text")
 NAMES = argument("names", nargs="*", metavar="NAME", help="tools, prompts, resources (also by URI)")
+
+
+FAILED = argument("--failed", action="store_true", help="only those that did not end well")
+LAST = argument(
+    "--last", type=number, default=20, metavar="N", help="how many at most (default: %(default)s)"
+)
+JOURNAL = argument(
+    "--journal", metavar="FILE", help="append each finished call to this file, as a line of JSON"
+)
 
 
 HTTP = (

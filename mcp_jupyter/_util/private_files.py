@@ -20,7 +20,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any, Final, Generic, TypeVar
+from typing import Any, BinaryIO, Final, Generic, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -30,6 +30,7 @@ __all__ = [
     "PrivateJsonFile",
     "is_own",
     "make_private_directory",
+    "open_private_append",
     "read_plain",
     "read_private",
     "replace_file",
@@ -50,6 +51,9 @@ _BINARY: Final = getattr(os, "O_BINARY", 0)
 # O_NONBLOCK: opening a named pipe in the file's place must not block.
 _READING: Final = os.O_RDONLY | _NOFOLLOW | getattr(os, "O_NONBLOCK", 0) | _BINARY
 _CREATING: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | _NOFOLLOW | _BINARY
+_APPENDING: Final = (
+    os.O_WRONLY | os.O_CREAT | os.O_APPEND | _NOFOLLOW | getattr(os, "O_NONBLOCK", 0) | _BINARY
+)
 _LOCKING: Final = os.O_RDWR | os.O_CREAT | _NOFOLLOW | _BINARY
 
 
@@ -102,11 +106,16 @@ def read_private(path: Path, limit: int) -> bytes:
         It cannot be read, or is larger.
     """
     data, status = read_plain(path, limit)
+    _check_private(status)
+    return data
+
+
+def _check_private(status: os.stat_result) -> None:
+    _check_plain(status)
     if not is_own(status):
         raise NotPrivate("it belongs to another user")
     if sys.platform != "win32" and status.st_mode & _OTHERS_MAY:
         raise NotPrivate(f"it is open to other users (mode {stat.S_IMODE(status.st_mode):o})")
-    return data
 
 
 def replace_file(path: Path, data: bytes, *, mode: int = 0o600, is_durable: bool = False) -> os.stat_result:
@@ -152,6 +161,25 @@ def replace_file(path: Path, data: bytes, *, mode: int = 0o600, is_durable: bool
     finally:
         with suppress(OSError):
             new.unlink()
+
+
+def open_private_append(path: Path) -> BinaryIO:
+    """Open a file that only this user may read and write, to append to it; make it if there is none.
+
+    Raises
+    ------
+    NotPrivate
+        It is another kind of file, belongs to another user, or is open to others.
+    OSError
+        It cannot be opened.
+    """
+    descriptor = os.open(path, _APPENDING, 0o600)
+    try:
+        _check_private(os.fstat(descriptor))
+        return os.fdopen(descriptor, "ab")
+    except BaseException:
+        os.close(descriptor)
+        raise
 
 
 def make_private_directory(directory: Path) -> None:

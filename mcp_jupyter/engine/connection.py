@@ -104,7 +104,7 @@ class InboundRequest:
     ----------
     id, method, params
         As received; `params` is not validated.
-    sender, headers, rights
+    sender, headers, rights, label
         Who sent it, and what came with it (see `Message`).
     related : RequestId or None
         Our request that it belongs to, where the channel says so.
@@ -117,6 +117,7 @@ class InboundRequest:
         "connection",
         "headers",
         "id",
+        "label",
         "method",
         "params",
         "related",
@@ -133,6 +134,7 @@ class InboundRequest:
         self.sender = message.sender
         self.headers = message.headers
         self.rights = message.rights
+        self.label = message.label
         self.related = message.related
         self.answered = False
         self.task: anyio.TaskHandle[None] | None = None
@@ -413,7 +415,7 @@ class Connection:
         request_id : str, optional
             An id that the caller chooses and has not used before. All other requests are numbered.
         on_behalf : InboundRequest, optional
-            A request of another connection that this one forwards, with its sender, headers and rights.
+            A request of another connection that this one forwards, with what came with it (see `Message`).
 
         Raises
         ------
@@ -434,7 +436,9 @@ class Connection:
         message = Message.of(Request(id_, method, params), related)
         if on_behalf is not None:
             said = on_behalf
-            message = replace(message, sender=said.sender, headers=said.headers, rights=said.rights)
+            message = replace(
+                message, sender=said.sender, headers=said.headers, rights=said.rights, label=said.label
+            )
         # Callers choose the id of requests that last, such as subscriptions, and of no others.
         pending = self._pending[id_] = _Pending(method, on_progress, is_lasting=request_id is not None)
         try:

@@ -59,7 +59,7 @@ class Grant(Principal):
     @classmethod
     def of(cls, token: Token) -> Grant:
         """Return the grant of a verified token."""
-        return cls(token.id, max_body_bytes(token), token)
+        return cls(token.id, max_body_bytes(token), token.label, token)
 
     def check(self, frame: Frame) -> Refusal | None:
         """Refuse a request for something outside of the token's scope."""

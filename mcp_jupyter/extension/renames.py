@@ -22,7 +22,7 @@ from jupyter_server.serverapp import ServerApp
 
 from ..errors import LinkError
 from ..ipc.files import ConnectionInfo, file_path, read, scan
-from ..ipc.name_claims import tell_moved
+from ..ipc.owner_link import tell_moved
 from .tokens import TokenFileError, TokenStore, moved_path
 
 __all__ = ["RenameFollower"]

@@ -161,7 +161,9 @@ class TokenAuthenticator:
             raise insufficient_scope("This token does not open that notebook.")
         await self._ask_authorizer(handler, User(username=token.issuer))
         self._admitted(token)
-        return Grant.of(token) if handler.path_args else Principal(token.id, max_body_bytes(token))
+        if handler.path_args:
+            return Grant.of(token)
+        return Principal(token.id, max_body_bytes(token), token.label)
 
     def _verified(self, text: str, how: str) -> Token:
         try:
@@ -190,7 +192,7 @@ class TokenAuthenticator:
                 "token can do everything on this server and is not accepted here.",
             )
         await self._ask_authorizer(handler, User(username=OWNER_ID))
-        return Principal(OWNER_ID)
+        return Principal(OWNER_ID, label="the Jupyter token")
 
     @staticmethod
     async def _ask_authorizer(handler: JupyterHandler, user: User) -> None:

@@ -99,15 +99,15 @@ async def _connected_socket(info: ConnectionInfo, loop: asyncio.AbstractEventLoo
     return sock
 
 
-async def dial(info: ConnectionInfo, timeout: float = DIAL_SECONDS, *, moved: bool = False) -> LinkChannel:
+async def dial(info: ConnectionInfo, timeout: float = DIAL_SECONDS, *, owner: bool = False) -> LinkChannel:
     """Open a channel to a kernel.
 
     Parameters
     ----------
     timeout : float
         Seconds.
-    moved : bool
-        The channel will tell the notebook's new path (see `name_claims`).
+    owner : bool
+        Whether it is an owner's link (see `owner_link`).
 
     Raises
     ------
@@ -129,7 +129,7 @@ async def dial(info: ConnectionInfo, timeout: float = DIAL_SECONDS, *, moved: bo
                         raise
                     reason = f"{exc.strerror or exc} for {timeout:g} s"
                 else:
-                    transport.write(greeting(info.key, moved=moved))
+                    transport.write(greeting(info.key, owner=owner))
                     return channel
                 await anyio.sleep(RETRY_SECONDS)
     except TimeoutError:
@@ -158,11 +158,9 @@ class RequestOnlyHandler:
 
 
 @asynccontextmanager
-async def connected(
-    info: ConnectionInfo, timeout: float = DIAL_SECONDS, *, moved: bool = False
-) -> AsyncIterator[Connection]:
+async def connected(info: ConnectionInfo, timeout: float = DIAL_SECONDS) -> AsyncIterator[Connection]:
     """Connect to a kernel for a few requests of our own; parameters and errors as for `dial`."""
-    connection = Connection(await dial(info, timeout, moved=moved), RequestOnlyHandler())
+    connection = Connection(await dial(info, timeout), RequestOnlyHandler())
     async with owned_tasks() as tasks:
         await tasks.start(connection.serve)
         yield connection

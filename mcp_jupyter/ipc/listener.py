@@ -18,6 +18,7 @@ import secrets
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final, cast
 
 import anyio
@@ -31,8 +32,9 @@ from ..errors import LinkError
 from ..protocol.limits import MAX_SESSIONS
 from .channel import LinkChannel
 from .files import ConnectionInfo, Transport, default_runtime_dir, file_path, remove, this_machine
-from .name_claims import NameClaim, hear_moves
+from .name_claims import NameClaim
 from .names import RememberedNames, candidate_names
+from .owner_link import Methods, moved, serve_owner
 from .sockets import forget_after_fork, listen_again, listening_socket
 from .wire import greeted
 
@@ -88,12 +90,12 @@ class _Greeting(asyncio.Protocol):
             self._answer(transport, bytes(greeting), bytes(rest))
 
     def _answer(self, transport: asyncio.Transport, greeting: bytes, rest: bytes) -> None:
-        key, moved = greeted(greeting)
+        key, owner = greeted(greeting)
         if not self._listener._opens(key):
             self._refuse("wrong key")
             return
         self._stop_timer()
-        self._listener._begin(transport, rest, moved)
+        self._listener._begin(transport, rest, owner)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._stop_timer()
@@ -129,6 +131,7 @@ class Listener:
         sock: socket.socket,
         tasks: TaskGroup,
         *,
+        methods: Methods,
         runtime_dir: Path,
         max_connections: int = MAX_CONNECTIONS,
         handshake_seconds: float = HANDSHAKE_SECONDS,
@@ -136,6 +139,7 @@ class Listener:
     ) -> None:
         self.naming = naming
         self._serve = serve
+        self._methods = {**methods, **moved(naming.move)}
         self._sockets = [sock]
         self._tasks = tasks
         self._runtime_dir = runtime_dir
@@ -156,6 +160,7 @@ class Listener:
         path: str | None = None,
         remembered: RememberedNames | None = None,
         named: Callable[[ConnectionInfo], None] = lambda info: None,
+        methods: Methods = MappingProxyType({}),
         runtime_dir: Path | None = None,
         transport: Transport | None = None,
         max_connections: int = MAX_CONNECTIONS,
@@ -177,6 +182,8 @@ class Listener:
             The notebook's path, the real one if it is known.
         remembered, named
             See `NameClaim`.
+        methods : mapping
+            What the kernel does at requests on an owner's link, besides hearing of a new path.
         runtime_dir : Path, optional
             Jupyter's by default.
         transport : {"unix", "tcp"}, optional
@@ -210,6 +217,7 @@ class Listener:
                         serve,
                         sock,
                         tasks,
+                        methods=methods,
                         runtime_dir=directory,
                         max_connections=max_connections,
                         handshake_seconds=handshake_seconds,
@@ -300,7 +308,7 @@ class Listener:
     def _opens(self, key: str | None) -> bool:
         return key is not None and hmac.compare_digest(key.encode(), self.info.key.encode())
 
-    def _begin(self, transport: asyncio.Transport, rest: bytes, moved: bool) -> None:
+    def _begin(self, transport: asyncio.Transport, rest: bytes, owner: bool) -> None:
         # A response to a request of this kernel must never be taken for one to a request of the next kernel
         # in the same session, or of this kernel over another link, so request ids are never reused.
         channel = LinkChannel(id_prefix=f"{os.getpid()}-{secrets.token_hex(4)}-")
@@ -308,11 +316,11 @@ class Listener:
         channel.connection_made(transport)
         if rest:
             channel.data_received(rest)
-        self._tasks.start_soon(self._run, channel, transport, moved)
+        self._tasks.start_soon(self._run, channel, transport, owner)
 
-    async def _run(self, channel: LinkChannel, transport: asyncio.Transport, moved: bool) -> None:
+    async def _run(self, channel: LinkChannel, transport: asyncio.Transport, owner: bool) -> None:
         try:
-            await (hear_moves(channel, self.naming.move) if moved else self._serve(channel))
+            await (serve_owner(channel, self._methods) if owner else self._serve(channel))
         except Exception:  # the top of a connection's task: its failure must not end the others
             log.exception("A connection on the link failed")
         finally:

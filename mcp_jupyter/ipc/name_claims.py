@@ -10,30 +10,18 @@ Everything here runs on one loop's thread.
 from __future__ import annotations
 
 import os
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path, PurePath
-from typing import Any, Final
 
 import anyio
 from anyio import to_thread
 
-from .._util.text import safe_line
-from ..engine.channel import Channel
-from ..engine.connection import Connection, InboundRequest
-from ..errors import INVALID_PARAMS, METHOD_NOT_FOUND, ConnectionClosed, LinkError, McpError, McpJupyterError
-from ..protocol.frames import Notification
-from ..protocol.limits import MAX_PATH_CHARS
-from .connect import Liveness, connected, probe
+from .connect import Liveness, probe
 from .files import ConnectionInfo, scan, write
 from .names import RESERVED_NAMES, RememberedNames, candidate_names, changed_name, plain_name
 
-__all__ = [
-    "TELL_SECONDS",
-    "NameClaim",
-    "hear_moves",
-    "tell_moved",
-]
+__all__ = ["NameClaim"]
 
 
 class NameClaim:
@@ -176,65 +164,3 @@ class NameClaim:
         if plain in RESERVED_NAMES or self._chosen is not None:
             return f"`{wanted}` cannot be the name of a notebook. This notebook is `{name}`."
         return f"This notebook keeps the name `{name}` that it had before."
-
-
-# -- moving --------------------------------------------------------------------------------------
-#
-# Tell a kernel that its notebook was renamed, which a Jupyter Server knows and the kernel does not.
-#
-# This uses a separate kind of link, marked in its greeting. No client's message travels on it, so a client
-# cannot rename a notebook.
-
-TELL_SECONDS: Final = 5.0
-"""Seconds. The engine answers in milliseconds, even beside a running cell, unless the cell holds the GIL."""
-
-_MOVED: Final = "notebook/moved"
-
-Move = Callable[[str], Awaitable[ConnectionInfo]]
-
-
-class _Kernel:
-    """The kernel's end of such a link."""
-
-    def __init__(self, move: Move) -> None:
-        self._move = move
-
-    async def request(self, call: InboundRequest) -> Any:
-        """Answer the link's only method."""
-        if call.method != _MOVED:
-            raise McpError(METHOD_NOT_FOUND, f"Unknown method {safe_line(call.method)!r} on this link.")
-        path = call.params.get("path")
-        if not isinstance(path, str) or not os.path.isabs(path) or "\0" in path or len(path) > MAX_PATH_CHARS:
-            raise McpError(INVALID_PARAMS, "params.path must be an absolute path.")
-        return {"name": (await self._move(path)).name}
-
-    def notification(self, notification: Notification) -> None:
-        """Ignore it: notifications have no meaning on this link."""
-
-
-async def hear_moves(channel: Channel, move: Move) -> None:
-    """Serve a link that tells the kernel of new paths, until it is closed.
-
-    Parameters
-    ----------
-    move : async callable
-        Called with the notebook's new real path.
-    """
-    await Connection(channel, _Kernel(move)).serve()
-
-
-async def tell_moved(info: ConnectionInfo, path: str) -> None:
-    """Tell a kernel its notebook's new real path; then its connection file has the new name.
-
-    Raises
-    ------
-    LinkError
-        The kernel cannot be reached or does not answer.
-    """
-    async with connected(info, moved=True) as connection:
-        try:
-            await connection.request(_MOVED, {"path": path}, timeout=TELL_SECONDS)
-        except McpJupyterError as exc:
-            reason = "it hung up" if isinstance(exc, ConnectionClosed) else str(exc)
-            message = f"The kernel of notebook {info.name!r} was not told its new path: {reason}"
-            raise LinkError(message) from None

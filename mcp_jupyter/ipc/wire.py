@@ -1,14 +1,15 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The line format of a link: convert bytes to messages and back, without I/O.
 
-A client's first line is its greeting, `{"key": "..."}`, with `"moved": true` on a link that tells a
-notebook's new path (see `name_claims`). Every other line, in both directions, is one of
+A client's first line is its greeting, `{"key": "..."}`, with `"owner": true` on an owner's link (see
+`owner_link`). Every other line, in both directions, is one of
 
 * `{"a": id, "m": message}` for a result: `id` is that of the answered request, so that a program that only
   passes the result on need not parse it;
 * `{"m": message, "r": related request id or null}` for everything else. Optional are `"s": sender`, if the
-  front tells several senders apart, `"h": [[name, value], ...]`, if it has headers for the message, and
-  `"g": {"tools": [...], "resources": [...]}`, the sender's `Rights`, if the kernel must know them.
+  front tells several senders apart, `"l": label`, the sender's name for people, `"h": [[name, value], ...]`,
+  if it has headers for the message, and `"g": {"tools": [...], "resources": [...]}`, the sender's `Rights`,
+  if the kernel must know them.
 """
 
 from __future__ import annotations
@@ -43,6 +44,7 @@ _NO_REQUEST: Final = b',"r":null}\n'
 _SENDER: Final = b',"s":'
 _HEADERS: Final = b',"h":'
 _RIGHTS: Final = b',"g":'
+_LABEL: Final = b',"l":'
 
 
 def pack(message: Message) -> bytes:
@@ -61,7 +63,8 @@ def pack(message: Message) -> bytes:
     sender = _SENDER + dumps(message.sender) if message.sender else b""
     headers = b"" if message.headers is None else _HEADERS + dumps(message.headers)
     rights = b"" if message.rights is None else _RIGHTS + dumps(message.rights.wire)
-    return _HEAD + raw + _MIDDLE + dumps(message.related) + sender + headers + rights + b"}\n"
+    label = _LABEL + dumps(message.label) if message.label else b""
+    return _HEAD + raw + _MIDDLE + dumps(message.related) + sender + headers + rights + label + b"}\n"
 
 
 def unpack(line: bytes) -> Message:
@@ -121,16 +124,16 @@ def _unpack_parsed(line: bytes) -> Message:
 
 def _envelope(
     value: Mapping[str, Any],
-) -> tuple[RequestId | None, str, Headers | None, Rights | None]:
-    related, sender, headers = value.get("r"), value.get("s", ""), value.get("h")
+) -> tuple[RequestId | None, str, Headers | None, Rights | None, str]:
+    related, sender, headers, label = value.get("r"), value.get("s", ""), value.get("h"), value.get("l", "")
     if related is not None and not is_request_id(related):
         raise FrameError(INVALID_REQUEST, '"r" must be a request id or null.')
-    if type(sender) is not str:
-        raise FrameError(INVALID_REQUEST, '"s" must be a string.')
+    if type(sender) is not str or type(label) is not str:
+        raise FrameError(INVALID_REQUEST, '"s" and "l" must be strings.')
     rights = None
     if "g" in value and (rights := Rights.from_wire(value["g"])) is None:
         raise FrameError(INVALID_REQUEST, '"g" must be an object with lists of strings.')
-    return related, sender, None if headers is None else _headers(headers), rights
+    return related, sender, None if headers is None else _headers(headers), rights, label
 
 
 def _headers(value: Any) -> Headers:
@@ -143,20 +146,20 @@ def _is_pair(value: Any) -> bool:
     return type(value) is list and [type(part) for part in value] == [str, str]
 
 
-def greeting(key: str, *, moved: bool = False) -> bytes:
-    """Return a client's first line; `moved` marks a link that tells a notebook's new path."""
-    return dumps({"key": key, "moved": True} if moved else {"key": key}) + b"\n"
+def greeting(key: str, *, owner: bool = False) -> bytes:
+    """Return a client's first line; `owner` marks an owner's link."""
+    return dumps({"key": key, "owner": True} if owner else {"key": key}) + b"\n"
 
 
 def greeted(line: bytes) -> tuple[str | None, bool]:
-    """Return the key in a greeting (None: not a greeting), and whether the link tells a new path."""
+    """Return the key in a greeting (None: not a greeting), and whether it begins an owner's link."""
     try:
         value = parse(line)
     except FrameError:
         return None, False
     if type(value) is not dict or type(key := value.get("key")) is not str:
         return None, False
-    return key, value.get("moved") is True
+    return key, value.get("owner") is True
 
 
 class LineBuffer:

@@ -20,6 +20,8 @@ import threading
 from collections.abc import Callable, Coroutine
 from concurrent.futures import Future
 from contextvars import Context
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, Final
 
 from IPython.core.interactiveshell import InteractiveShell
@@ -31,12 +33,15 @@ from ..ipc.files import ConnectionInfo, default_runtime_dir
 from ..ipc.listener import Listener
 from ..ipc.names import RememberedNames
 from ..server.fastmcp import FastMCP
+from .call_code import code_of
 from .content import kernel_table
 from .instructions import NotebookInstructions
+from .journal import Entry, Journal, JournalFile
+from .owner_methods import owner_methods
 from .questions import DrawForm, NotebookQuestions
 from .runner import KernelRunner
 from .status import shown_resources
-from .variables import Variables, cells_resource, status_resource, variables_resource
+from .variables import Variables, calls_resource, cells_resource, status_resource, variables_resource
 
 __all__ = [
     "STATUS_KEY",
@@ -79,6 +84,8 @@ class Engine:
         The questions that calls ask the user.
     instructions : NotebookInstructions
         The text about the notebook that hosts get.
+    journal : Journal
+        What clients had the notebook do.
     """
 
     def __init__(self, shell: InteractiveShell, draw: DrawForm | None = None) -> None:
@@ -86,6 +93,12 @@ class Engine:
         self._main_loop = _main_loop(shell)
         self._runner = KernelRunner(shell, self._main_loop, self._after_call)
         self.questions = NotebookQuestions(shell, self.post_to_main, draw)
+        self.journal = Journal(
+            lambda: self._identity.file or self._identity.name,
+            lambda: self.variables.versions,
+            shell.compile.format_code_name,
+            self.post,
+        )
         assert shell.display_formatter is not None
         self.table = kernel_table(shell.display_formatter)
         self.server = FastMCP(
@@ -96,6 +109,7 @@ class Engine:
             post=self.post,
             status=lambda: {STATUS_KEY: self.status()},
             ask_user=self.questions.ask,
+            journal=self.journal,
         )
         self._shell = shell
         read_only = kernel_table(shell.display_formatter, close_figures=False)
@@ -116,7 +130,7 @@ class Engine:
         self._lock = threading.Lock()
         self._posted: set[tuple[Any, ...]] = set()
         self._http_port: int | None = None
-        self.server.add(status_resource(self._activity))
+        self.server.add(status_resource(self.activity))
 
     # -- start and stop --------------------------------------------------------------------------
 
@@ -197,11 +211,14 @@ class Engine:
             loop.call_soon_threadsafe(self._end)
         thread.join(STOP_SECONDS)
         self._runner.close()
+        if self.journal.file is not None:
+            self.journal.file.close()
 
     def _after_cell(self, _: object) -> None:
         # A subshell's cells run on other threads, perhaps while a cell runs on the main one.
         if threading.current_thread() is threading.main_thread():
             self.variables.after_cell()
+            self.journal.after_cell()
             self.server.renew()
 
     def _after_call(self) -> None:
@@ -290,6 +307,7 @@ class Engine:
             path=who.file,
             remembered=RememberedNames(),
             named=self._named,
+            methods=owner_methods(self),
         )
         async with (
             self.server.running(),
@@ -366,7 +384,8 @@ class Engine:
             "clients": self.server.clients(),
         }
 
-    def _activity(self) -> dict[str, Any]:
+    def activity(self) -> dict[str, Any]:
+        """Return what the notebook is doing, how much it serves, and for what its calls wait; any thread."""
         activity = self._runner.activity
         return {
             "name": self.name,
@@ -377,8 +396,59 @@ class Engine:
         }
 
     def inspect(self) -> None:
-        """Let clients read the list of variables and the cells that ran."""
-        self.server.add(variables_resource(self._shell), cells_resource(self._shell))
+        """Let clients read the list of variables, the cells that ran, and the journal of calls."""
+        self.server.add(
+            variables_resource(self._shell), cells_resource(self._shell), calls_resource(self.said_calls)
+        )
+
+    # -- calls -------------------------------------------------------------------------------------
+
+    @property
+    def paused(self) -> bool:
+        """Whether calls are refused, because the user paused them."""
+        return self._runner.paused
+
+    @paused.setter
+    def paused(self, paused: bool) -> None:
+        self._runner.paused = paused
+
+    def said(self, entry: Entry) -> dict[str, Any]:
+        """Return an entry of the journal as JSON, with the code that repeats the call in a cell."""
+        code = code_of(entry, self.server, self._shell.user_ns)
+        return entry.to_json(self.variables.versions, code)
+
+    def said_calls(self) -> list[dict[str, Any]]:
+        """Return the journal as JSON, the oldest call first."""
+        return [self.said(entry) for entry in self.journal.entries()]
+
+    def stop_call(self, entry: Entry, reason: str) -> bool:
+        """Stop a call; its caller gets the reason as an error. Return whether it was waiting or running."""
+        return self._runner.stop(entry, reason)
+
+    def clients(self) -> list[dict[str, Any]]:
+        """Return the connected clients, each with its principals and the time of its last call."""
+        entries = self.journal.entries()
+        found: list[dict[str, Any]] = []
+        for client in self.server.clients():
+            name = client["name"], client["version"]
+            theirs = [each for each in entries if (each.host, each.version) == name]
+            last = max((each.time for each in theirs), default=None)
+            said = None if last is None else datetime.fromtimestamp(last, UTC).isoformat(timespec="seconds")
+            principals = sorted({each.principal for each in theirs})
+            found.append({**client, "principals": principals, "lastCall": said})
+        return found
+
+    def write_journal(self, path: Path) -> None:
+        """Append each finished call to a file from now on, instead of to the one before.
+
+        Raises
+        ------
+        OSError
+            The file cannot be opened, or other users may read or write it.
+        """
+        before, self.journal.file = self.journal.file, JournalFile(path)
+        if before is not None:
+            before.close()
 
 
 def _main_loop(shell: InteractiveShell) -> asyncio.AbstractEventLoop:

@@ -11,6 +11,7 @@ import argparse
 import inspect
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
+from pathlib import Path
 from string import Formatter
 from typing import Any, Final, TypeVar
 
@@ -21,14 +22,18 @@ from IPython.core.magic import Magics, cell_magic, line_cell_magic, line_magic, 
 from traitlets import Bool
 
 from .._ipython.arguments import (
+    ASKING,
     BUDGET,
     CALLING,
     CONSTANT_TOOLS,
+    FAILED,
     HELP,
     HINTS,
     HTTP,
     INSPECT,
     INSTRUCTIONS,
+    JOURNAL,
+    LAST,
     MIME_TYPE,
     NAMES,
     PATHS,
@@ -53,7 +58,7 @@ from ..server.fastmcp.tools import Tool
 from .calls import CURRENT
 from .cells import Cell, CellTransformer, is_code, run_cell
 from .engine import Engine
-from .status import CANNOT_SERVE, loaded_card, shown_resources, status_card, tool_line
+from .status import CANNOT_SERVE, calls_card, loaded_card, shown_resources, status_card, tool_line
 
 __all__ = [
     "Completion",
@@ -133,6 +138,7 @@ class McpMagics(Magics):
         describing("that of the function"),
         CALLING,
         HINTS,
+        ASKING,
         HELP,
         usage="%%mcp_tool [OPTIONS]",
         example=TOOL_EXAMPLE,
@@ -146,6 +152,7 @@ class McpMagics(Magics):
         done = self._run("%%mcp_tool", line, cell)
         functions = self._functions("%%mcp_tool", done, args.name)
         hints = tool_hints(args)
+        preview = self._preview(args.preview)
         tools = [
             self._made(
                 "%%mcp_tool",
@@ -158,11 +165,23 @@ class McpMagics(Magics):
                 concurrent=args.concurrent,
                 executor=args.executor,
                 timeout=args.timeout,
+                ask=args.ask,
+                preview=preview,
             )
             for name, function in functions.items()
         ]
         self._serve("tool", {tool.name: tool for tool in tools}, line + cell)
         return done.value if done.has_value else None
+
+    def _preview(self, name: str | None) -> Callable[..., Any] | None:
+        if name is None:
+            return None
+        function = self.shell.user_ns.get(name)
+        if not callable(function):
+            known = [each for each in user_variables(self.shell) if callable(self.shell.user_ns[each])]
+            raise unknown_name("function for --preview", name, known)
+        found: Callable[..., Any] = function
+        return found
 
     # -- resources -------------------------------------------------------------------------------
 
@@ -298,6 +317,17 @@ class McpMagics(Magics):
         for card in self._more_status():
             show(card)
 
+    @magic(
+        line_magic, (FAILED, LAST), HELP, usage="%mcp_calls [OPTIONS]", example="%mcp_calls --failed --last 5"
+    )
+    def mcp_calls(self, line: str) -> None:
+        """Show what assistants had this notebook do: calls, reads, prompts and questions."""
+        args = self._parsed(self.mcp_calls, line)
+        if args is None:
+            return
+        entries = [each for each in self.engine.journal.entries() if not args.failed or each.has_failed]
+        show(calls_card(entries[-args.last :], self.engine.variables.versions))
+
     @magic(line_magic, (NAMES,), HELP, usage="%mcp_remove NAME...", example="%mcp_remove top_customers sales")
     def mcp_remove(self, line: str) -> None:
         """Stop serving tools, resources and prompts."""
@@ -325,7 +355,7 @@ class McpMagics(Magics):
 
     @magic(
         line_magic,
-        (SERVED_NAME, INSPECT, BUDGET, CONSTANT_TOOLS),
+        (SERVED_NAME, INSPECT, JOURNAL, BUDGET, CONSTANT_TOOLS),
         HTTP,
         HELP,
         usage="%mcp_serve [OPTIONS]",
@@ -345,18 +375,31 @@ class McpMagics(Magics):
                 self.engine.serve_http(args.port or 0)
         except LinkError as exc:
             raise UsageError(f"%mcp_serve: {exc}") from None
-        if args.inspect:
-            self.engine.inspect()
-        if args.budget is not None:
-            self.engine.server.result_budget = args.budget
-        if args.constant_tools is not None:
-            self.engine.server.constant_tools.mode = args.constant_tools
-            self.engine.server.announce(["tools"])
+        self._show_more(args)
         card = status_card(self.engine.name, self.engine.name_note, self.engine.server)
         if args.http:  # a cell's output must not hold the address with its port and token
             note = f"Also over HTTP: `jupyter mcp connect {self.engine.name}` in a terminal says how."
             card = replace(card, note=" ".join(filter(None, (self.engine.name_note, note))))
         show(card)
+
+    def _show_more(self, args: argparse.Namespace) -> None:
+        """Change what clients and the user see of the notebook."""
+        server = self.engine.server
+        if args.inspect:
+            self.engine.inspect()
+        if args.journal:
+            self._write_journal(args.journal)
+        if args.budget is not None:
+            server.result_budget = args.budget
+        if args.constant_tools is not None:
+            server.constant_tools.mode = args.constant_tools
+            server.announce(["tools"])
+
+    def _write_journal(self, file: str) -> None:
+        try:
+            self.engine.write_journal(Path(file))
+        except OSError as exc:
+            raise UsageError(f"%mcp_serve: {file} cannot be the journal: {exc.strerror}.") from None
 
     # -- registration ----------------------------------------------------------------------------
 

@@ -37,8 +37,9 @@ from functools import partial
 from typing import Any, Final
 
 from .._ipython.private import gui_has_main_thread, leave_gui, reload_modules
+from ..errors import ToolError
 from ..server.calls import HEARTBEAT_SECONDS, CallRunner, Run, run_plainly, run_step
-from ..server.runner import Invocation, Steps, Workers
+from ..server.runner import Invocation, Outcome, Steps, Workers
 from . import figures
 from .calls import CURRENT, Activity, CellWatch, InterruptGate, KernelCall
 from .content import Displays
@@ -81,6 +82,9 @@ class KernelRunner(CallRunner[KernelCall]):
     """
 
     keeps_printed = True
+
+    paused = False
+    """Whether calls are refused, because the user paused them. Set on any thread."""
 
     _serves_no_more = "its notebook serves no calls any more"
 
@@ -125,6 +129,18 @@ class KernelRunner(CallRunner[KernelCall]):
         return len(self._waiting)
 
     # ----------------------------------------------------------------------------- the engine's thread
+
+    async def run(self, invocation: Invocation) -> Outcome:
+        """Run a function (see `CallRunner.run`), unless the user has paused calls.
+
+        Raises
+        ------
+        ToolError
+            Calls are paused.
+        """
+        if self.paused and not invocation.always:
+            raise ToolError(f"{invocation.name} did not run: the user of the notebook has paused all calls.")
+        return await super().run(invocation)
 
     def _new_call(self, invocation: Invocation, loop: asyncio.AbstractEventLoop) -> KernelCall:
         return KernelCall(invocation, loop)

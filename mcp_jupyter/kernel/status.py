@@ -3,16 +3,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import time
+from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from typing import Any, Final
 
 from .._ipython.cards import Card, signature_text, unhinted
+from .._util.text import safe_line, shorten
+from ..protocol.frames import dumps
 from ..server.fastmcp import FastMCP
 from ..server.fastmcp.tools import Tool
+from .journal import Entry
 from .variables import STATUS_URI
 
-__all__ = ["CANNOT_SERVE", "loaded_card", "shown_resources", "status_card", "tool_line"]
+__all__ = ["CANNOT_SERVE", "calls_card", "loaded_card", "shown_resources", "status_card", "tool_line"]
 
 CANNOT_SERVE: Final = "Plain IPython cannot serve tools. Start `jupyter console`, or use FastMCP in a script."
 
@@ -50,6 +54,50 @@ def status_card(name: str, name_note: str, server: FastMCP, unreachable: str = "
     ]
     note = _TOLD if lines else "Nothing is served yet: put %%mcp_tool over a cell that defines a function."
     return Card(f"MCP server {name}", lines, _sentences(name_note, unreachable, note))
+
+
+_SIGNS: Final = {"ok": "✓", "error": "✗", "denied": "⊘", "cancelled": "-", None: "…"}
+"""The end of a call at a glance; the words follow beside it."""
+
+ARGUMENTS_CHARS: Final = 60
+ANSWER_CHARS: Final = 80
+
+
+def calls_card(entries: Sequence[Entry], versions: Mapping[str, int]) -> Card:
+    """Make the card of `%mcp_calls`, the newest call first.
+
+    Parameters
+    ----------
+    versions : mapping
+        The present versions of the served variables.
+    """
+    lines = [_call_line(entry, versions) for entry in reversed(entries)]
+    return Card("MCP calls", lines, "" if lines else "No client has had this notebook do anything yet.")
+
+
+def _call_line(entry: Entry, versions: Mapping[str, int]) -> tuple[str, ...]:
+    when = time.strftime("%H:%M:%S", time.localtime(entry.time))
+    given = ", ".join(f"{name}={_brief(value)}" for name, value in entry.arguments.items())
+    who = " ".join(filter(None, (entry.host or "a client", entry.version)))
+    said = [
+        f"{when} {who} ({entry.principal}), {_ending(entry)}",
+        f"{shorten(given, ARGUMENTS_CHARS)} → {shorten(safe_line(entry.answer or ''), ANSWER_CHARS)}",
+    ]
+    if changed := entry.changed(versions):
+        said.append(f"{' and '.join(changed)} changed after this answer")
+    kind = "" if entry.kind == "tool" else f"{entry.kind} "
+    return f"{_SIGNS[entry.result]} {entry.id} {kind}{entry.name}", *said
+
+
+def _ending(entry: Entry) -> str:
+    if entry.result is None:
+        return "waits for your approval" if entry.state == "asking" else entry.state
+    took = f"{entry.ran * 1000:.0f} ms" if entry.ran < 1 else f"{entry.ran:.1f} s"
+    return f"{entry.result}, {took}, {entry.characters:,} characters"
+
+
+def _brief(value: Any) -> str:
+    return safe_line(value if isinstance(value, str) else dumps(value).decode(), ARGUMENTS_CHARS)
 
 
 def tool_line(tool: Tool, executors: Mapping[str, Any]) -> tuple[str, ...]:

@@ -33,6 +33,7 @@ from ..server.fastmcp.resources import Resource
 __all__ = [
     "STATUS_URI",
     "Variables",
+    "calls_resource",
     "cells_resource",
     "fingerprint",
     "status_resource",
@@ -57,7 +58,9 @@ class _Gone:
 
 @dataclass(slots=True)
 class _Served:
-    """One served variable: the options it is served with, and its type and state after the last cell."""
+    """One served variable: the options it is served with, its type, fingerprint and version after the last
+    cell or call.
+    """
 
     name: str | None
     title: str | None
@@ -66,6 +69,7 @@ class _Served:
     watch: bool
     kind: type = _Gone
     state: object = None
+    version: int = 1
 
 
 class Variables:
@@ -79,9 +83,16 @@ class Variables:
         Converts values to content.
     server : FastMCP
         The server of the resources.
+
+    Attributes
+    ----------
+    versions : mapping
+        The version of each variable: a number that grows when its fingerprint changes. The mapping is
+        replaced, never changed, so any thread may read it.
     """
 
     def __init__(self, namespace: Mapping[str, Any], table: ContentTable, server: FastMCP) -> None:
+        self.versions: Mapping[str, int] = MappingProxyType({})
         self._namespace = namespace
         self._table = table
         self._server = server
@@ -121,8 +132,12 @@ class Variables:
             The variable does not exist.
         """
         value = self._namespace[variable]
+        before = self._served.get(variable)
         served = self._served[variable] = _Served(name, title, description, mime_type, watch, type(value))
-        served.state = fingerprint(value) if watch else None
+        served.state = fingerprint(value)
+        if before is not None:
+            served.version = before.version + (served.state != before.state)
+        self._renew_versions()
         return self._register(variable, served)
 
     def description(self, variable: str) -> str:
@@ -136,6 +151,7 @@ class Variables:
             if name in (served.name or variable, variable_uri(variable)):
                 del self._served[variable]
                 self._remove_templates(variable)
+        self._renew_versions()
 
     def after_cell(self) -> None:
         """Check each served variable after a cell or call, and tell clients of changes."""
@@ -148,12 +164,28 @@ class Variables:
             if kind is not served.kind:
                 served.kind = kind
                 self._register(variable, served)
-            if served.watch and (state := fingerprint(value)) != served.state:
+            if (state := fingerprint(value)) != served.state:
                 served.state = state
-                self.updated(variable)
+                self._changed(variable, served)
+
+    def _changed(self, variable: str, served: _Served) -> None:
+        served.version += 1
+        self._renew_versions()
+        if served.watch:
+            self._tell(variable)
+
+    def _renew_versions(self) -> None:
+        self.versions = MappingProxyType({name: served.version for name, served in self._served.items()})
 
     def updated(self, variable: str) -> None:
-        """Tell subscribers that the variable has a new value."""
+        """Note that the variable has a new value, and tell subscribers."""
+        served = self._served.get(variable)
+        if served is not None:
+            served.version += 1
+            self._renew_versions()
+        self._tell(variable)
+
+    def _tell(self, variable: str) -> None:
         for uri in (variable_uri(variable), *(_view(variable, view) for view in ("schema", "describe"))):
             self._server.resource_updated(uri)
 
@@ -512,6 +544,19 @@ def cells_resource(shell: InteractiveShell) -> Resource:
         read,
         name="cells",
         description="The last cells that ran in the notebook: source and outputs.",
+        mime_type="application/json",
+        concurrent=True,
+    )
+    return replace(resource, ours=True)
+
+
+def calls_resource(calls: Callable[[], list[dict[str, Any]]]) -> Resource:
+    """Make the resource with the journal of calls."""
+    resource = Resource.of(
+        "notebook://calls",
+        lambda: {"calls": calls()},
+        name="calls",
+        description="The last calls, reads and prompts of all clients of the notebook.",
         mime_type="application/json",
         concurrent=True,
     )

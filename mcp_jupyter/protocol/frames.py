@@ -184,6 +184,8 @@ class Message:
         so the server checks them. None where the transport has no headers.
     rights : Rights or None
         The sender's rights, for a call of a tool that may call others. None where the front sets none.
+    label : str
+        The name that the user gave the sender: a token's label. Only for people to read.
     """
 
     frame: Frame
@@ -192,6 +194,7 @@ class Message:
     sender: str = ""
     headers: Headers | None = None
     rights: Rights | None = None
+    label: str = ""
 
     @classmethod
     def of(cls, frame: Frame, related: RequestId | None = None) -> Message:

@@ -44,6 +44,7 @@ from operator import itemgetter
 from typing import Any, Final, Generic, TypeVar
 
 from ..errors import ToolError
+from .oversight import Record
 from .runner import Invocation, OneProcess, Outcome, Steps, Workers, as_coroutine, is_async
 
 __all__ = [
@@ -179,6 +180,7 @@ class Call:
         if self._stop is not None:
             raise KeyboardInterrupt
         with OneProcess():
+            self.invocation.record.began()
             return self.invocation.function(**self.invocation.arguments)
 
     def finish(self, value: Any, error: BaseException | None) -> None:
@@ -325,40 +327,61 @@ HEARTBEAT_SECONDS: Final = 10.0
 
 
 class _Reports(Generic[C]):
-    """Sends the reports of one call, from now until `cancel`. The protocol's thread.
+    """Sends the reports of all calls. The protocol's thread.
+
+    One timer serves all calls: a timer for each would cost as much as the thread's other work for a short
+    call.
 
     Parameters
     ----------
-    call : Call
-        A call that has not started yet.
     obstacle : callable
-        Says what the call waits for.
+        Says what a call waits for.
     heartbeat : float
         Seconds between two reports of a call that runs.
     """
 
-    def __init__(self, call: C, obstacle: Callable[[C], str], heartbeat: float) -> None:
-        self._call = call
+    def __init__(self, obstacle: Callable[[C], str], heartbeat: float) -> None:
         self._obstacle = obstacle
         self._heartbeat = heartbeat
-        self._timer = call.loop.call_later(min(FIRST_REPORT_SECONDS, heartbeat), self._report)
+        self._first = min(FIRST_REPORT_SECONDS, heartbeat)
+        self._due: dict[C, float] = {}  # on the clock of the calls' loop
+        self._timer: asyncio.TimerHandle | None = None
 
-    def cancel(self) -> None:
-        """Send no more reports."""
-        self._timer.cancel()
+    def add(self, call: C) -> None:
+        """Report on a call that has not started yet, until it is discarded."""
+        due = self._due[call] = call.loop.time() + self._first
+        if self._timer is None or self._timer.when() > due:
+            self._set_timer(call.loop, due)
 
-    def _report(self) -> None:
-        call, pause = self._call, REPORT_SECONDS
+    def discard(self, call: C) -> None:
+        """Send no more reports on a call."""
+        self._due.pop(call, None)
+
+    def _set_timer(self, loop: asyncio.AbstractEventLoop, due: float) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = loop.call_at(due, self._report_due, loop)
+
+    def _report_due(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._timer = None
+        now = loop.time()
+        for call, due in list(self._due.items()):
+            if due <= now:
+                self._due[call] = now + self._report(call)
+        if self._due:
+            self._set_timer(loop, min(self._due.values()))
+
+    def _report(self, call: C) -> float:
+        """Send a report, if it is time for one; return the seconds until the next look."""
         if call.state is State.WAITING:
             call.invocation.report(f"waiting for {self._obstacle(call)}")
         elif call.state is State.RUNNING:
-            pause = self._heartbeat
             spent = time.monotonic() - call.since
-            if spent < pause:  # the call waited before it started, and heartbeats count from its start
-                pause -= spent
-            else:
-                call.invocation.running(spent, call.last_line)
-        self._timer = call.loop.call_later(pause, self._report)
+            if spent < self._heartbeat:  # the call waited before it started; heartbeats count from its start
+                return self._heartbeat - spent
+            call.invocation.running(spent, call.last_line)
+            return self._heartbeat
+        return REPORT_SECONDS
 
 
 # -- the runner ----------------------------------------------------------------------------------
@@ -388,7 +411,7 @@ class CallRunner(ABC, Generic[C]):
     """Why all calls end when the runner is closed."""
 
     def __init__(self, place: str, heartbeat: float = HEARTBEAT_SECONDS) -> None:
-        self._heartbeat = heartbeat
+        self._reports: _Reports[C] = _Reports(self._obstacle, heartbeat)
         self._calls: Calls[C] = Calls(place)  # all calls that have not ended
         self._workers: Workers[C] = Workers(self._work)
         self._open = False
@@ -453,9 +476,10 @@ class CallRunner(ABC, Generic[C]):
         loop = asyncio.get_running_loop()
         call = self._new_call(invocation, loop)
         self._calls.add(call)
-        timers: list[_Reports[C] | asyncio.TimerHandle] = [_Reports(call, self._obstacle, self._heartbeat)]
+        self._reports.add(call)
+        timer = None
         if invocation.timeout is not None:
-            timers.append(loop.call_later(invocation.timeout, self._expire, call, invocation.timeout))
+            timer = loop.call_later(invocation.timeout, self._expire, call, invocation.timeout)
         self._arrived(call)
         try:
             self._place(call)
@@ -465,7 +489,8 @@ class CallRunner(ABC, Generic[C]):
             self._stop(call, f"{call.name} was cancelled.")
             raise
         finally:
-            for timer in timers:
+            self._reports.discard(call)
+            if timer is not None:
                 timer.cancel()
             self._left(call)
         try:
@@ -525,6 +550,22 @@ class CallRunner(ABC, Generic[C]):
     def _settle(self, call: C) -> None:
         self._calls.discard(call)
         call.release()
+
+    def stop(self, record: Record, reason: str) -> bool:
+        """Stop the call of a record. Its caller gets the reason as an error.
+
+        Returns
+        -------
+        bool
+            Whether there is such a call.
+        """
+        for call in self._calls:
+            if call.invocation.record is record:
+                if not self._stop(call, reason):
+                    still = f"{reason} It did not stop when interrupted: it is still running."
+                    call.loop.call_later(0 if self._never_stops(call) else STOP_SECONDS, call.release, still)
+                return True
+        return False
 
     def _stop_all(self) -> None:
         for call in list(self._calls):

@@ -20,7 +20,7 @@ In the legacy era the function that asks gets the error; in the modern era the c
 the call waits on.
 
 Two rules for a maintainer. No question outlives its call: both ways are tasks of one group. And a host that
-gives up silent calls must get the error before it does, so every wait here is bounded (`_seconds_left`).
+gives up silent calls must get the error before it does, so every wait here is bounded (`seconds_left`).
 """
 
 from __future__ import annotations
@@ -59,6 +59,7 @@ __all__ = [
     "kind_of",
     "needed_text",
     "read_answer",
+    "seconds_left",
 ]
 
 
@@ -343,8 +344,12 @@ async def ask(
     client = None if problem else partial(_ask_client, request, question, key)
     # A suspended call is silent for nobody: its request has been answered.
     is_suspended = client is not None and request.suspended is not None
-    seconds = ANSWER_SECONDS if is_suspended else _seconds_left(request)
-    answer = await _first_answer(question, client, _way_to_user(request, question), seconds)
+    seconds = ANSWER_SECONDS if is_suspended else seconds_left(request, ANSWER_SECONDS)
+    answer = None
+    try:
+        answer = await _first_answer(question, client, _way_to_user(request, question), seconds)
+    finally:
+        request.record.questioned(method, params, answer)
     if answer is not None:
         return answer
     if question.client_is_asked or question.user_is_asked:
@@ -365,12 +370,12 @@ def _problem(request: RequestContext, method: str, needed: Mapping[str, Any]) ->
     return ""
 
 
-def _seconds_left(request: RequestContext) -> float:
-    """How long a question may stand: the host may give up a silent call."""
+def seconds_left(request: RequestContext, most: float) -> float:
+    """How long a question may stand, of at most `most` seconds: the host may give up a silent call."""
     hard, resets = request.profile.silent_seconds, request.profile.progress_resets
     if hard is None or (resets and request.wants_progress):
-        return ANSWER_SECONDS
-    return min(ANSWER_SECONDS, max(0.0, request.began + hard - MARGIN_SECONDS - monotonic()))
+        return most
+    return min(most, max(0.0, request.began + hard - MARGIN_SECONDS - monotonic()))
 
 
 async def _ask_client(request: RequestContext, question: UserQuestion, key: str | None) -> types.Result:

@@ -22,6 +22,7 @@ from ..protocol.methods import CLOSE_STREAM
 from ..protocol.rights import EVERY_RIGHT, NO_RIGHT, Rights
 from .client_requests import RequestSession
 from .host_profiles import HostProfile, profile_of
+from .oversight import Record, no_journal
 
 if TYPE_CHECKING:
     from .session import ServerSession
@@ -74,6 +75,8 @@ class RequestContext:
         The names of the arguments that the called tool takes.
     suspended : SuspendedCall or None
         The call that may outlive this request (modern era); it carries the questions to the client.
+    record : Record
+        Where the journal notes what becomes of the request.
     """
 
     __slots__ = (
@@ -89,6 +92,7 @@ class RequestContext:
         "call",
         "era",
         "lifespan_context",
+        "record",
         "server_session",
         "suspended",
     )
@@ -107,6 +111,7 @@ class RequestContext:
         self.era = era
         self.server_session = server_session
         self.suspended: SuspendedCall | None = None
+        self.record: Record = no_journal()
         self.lifespan_context = lifespan_context
         self._threshold = LOG_LEVELS.index(level) if level in LOG_LEVELS else None
         self._own_progress: float | None = None  # of the function's last report
@@ -143,6 +148,11 @@ class RequestContext:
     def sender(self) -> str:
         """The sender of the request (see `Message`); empty if the channel has only one sender."""
         return self.call.sender
+
+    @property
+    def label(self) -> str:
+        """The sender's name for people; empty for a program of the user's own."""
+        return self.call.label
 
     @property
     def rights(self) -> Rights:

@@ -45,6 +45,7 @@ from anyio.lowlevel import current_token
 from .._util.names import is_builtin
 from ..engine.channel import registering_callbacks
 from ..errors import ToolError
+from .oversight import NO_RECORD, Record
 
 if TYPE_CHECKING:
     from .content import Content
@@ -81,9 +82,9 @@ def _unheard(*_: Any) -> None:
     """Default progress and log callback: does nothing."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen: that would make it four times slower to build, once for each call
 class Invocation:
-    """One run of a user's function.
+    """One run of a user's function. It is not changed once it is made.
 
     Attributes
     ----------
@@ -114,6 +115,8 @@ class Invocation:
     failed_after : callable
         Takes the text that the function printed (as `Outcome.printed`) just before `run` raises. Event
         loop's thread only.
+    record : Record
+        Is told when the function begins.
     """
 
     name: str
@@ -128,6 +131,7 @@ class Invocation:
     running: Callable[[float, str], None] = _unheard
     log: Callable[[str, str], None] = _unheard
     failed_after: Callable[[str], None] = _unheard
+    record: Record = NO_RECORD
 
 
 @dataclass(slots=True)
@@ -218,6 +222,7 @@ class InlineRunner:
 
     async def _value(self, invocation: Invocation) -> Any:
         function = partial(invocation.function, **invocation.arguments)
+        invocation.record.began()
         if invocation.concurrent and not is_async(function):
             value = await self._in_thread(function, invocation.sender)
         else:

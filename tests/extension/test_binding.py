@@ -15,7 +15,7 @@ import pytest
 
 from mcp_jupyter.extension.renames import RenameFollower
 from mcp_jupyter.extension.tokens import BoundNotebook
-from mcp_jupyter.ipc.name_claims import tell_moved
+from mcp_jupyter.ipc.owner_link import tell_moved
 from tests.conftest import JupyterDirs
 
 from .support import OTHER_KERNEL_ID, Served, initialize, legacy, modern, open_client, serve_notebook

@@ -23,7 +23,7 @@ from mcp_jupyter.ipc.connect import dial
 from mcp_jupyter.ipc.discovery import Discovery
 from mcp_jupyter.ipc.files import ConnectionInfo, read, socket_name, this_machine, write
 from mcp_jupyter.ipc.listener import Listener
-from mcp_jupyter.ipc.name_claims import tell_moved
+from mcp_jupyter.ipc.owner_link import tell_moved
 from mcp_jupyter.ipc.names import RememberedNames
 
 from .echo import Echo, serve
@@ -329,7 +329,7 @@ async def test_a_path_that_cannot_be_one_is_refused(listen: Any, path: str) -> N
 
 async def test_such_a_link_has_no_other_method(listen: Any) -> None:
     async with listen() as listener, anyio.create_task_group() as tasks:
-        connection = Connection(await dial(listener.info, moved=True), Echo())
+        connection = Connection(await dial(listener.info, owner=True), Echo())
         await tasks.start(connection.serve)
         with pytest.raises(McpError, match="Unknown method 'tools/call'"):
             await connection.request("tools/call", {}, timeout=BOUND)

@@ -141,7 +141,7 @@ def test_a_greeting_shows_its_key() -> None:
     line = greeting("ab" * 32)
     assert line.endswith(b"\n")
     assert greeted(line[:-1]) == ("ab" * 32, False)
-    assert greeted(greeting("ab" * 32, moved=True)[:-1]) == ("ab" * 32, True)
+    assert greeted(greeting("ab" * 32, owner=True)[:-1]) == ("ab" * 32, True)
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import json
 import pytest
 
 from mcp_jupyter.ipc.discovery import Discovery
-from mcp_jupyter.ipc.name_claims import tell_moved
+from mcp_jupyter.ipc.owner_link import tell_moved
 
 from .live import live_kernel
 

@@ -25,18 +25,30 @@ from ..definitions import ResultFacts, always_loaded, for_host
 from ..host_profiles import HostProfile
 from ..lowlevel.decorators import error_text
 from ..lowlevel.server import Server
-from ..runner import Invocation, Runner
+from ..oversight import NO_RECORD, Approver, Ask, Floor, Journal, Kind, Proposal, Record, asks_by, no_journal
+from ..runner import Invocation, Runner, converted
 from .catalog import Catalog, Pages
 from .constant_tools import ConstantTools
 from .context import Context
+from .prompts import Prompt
+from .resources import Resource
 from .results import Draft, KeptResults, Presenter
-from .tools import Tool, explain
+from .tools import Tool, explain, parameters_of
 
 __all__ = [
     "Handlers",
     "complete",
 ]
 
+
+PROVENANCE: Final = "mcp-jupyter/provenance"
+"""The key in the `_meta` of a tool's result under which a journal says what the result is made of."""
+
+ASKS_USER: Final = "anthropic/requiresUserInteraction"
+"""The key in the `_meta` of a tool that waits for a person at each call. Claude's hosts read it."""
+
+PREVIEW_SECONDS: Final = 10.0
+"""How long a preview may take: the user waits for the question."""
 
 MAX_KEPT_LISTS: Final = 32
 """Cached lists of tool definitions: one for each combination of host profile and budget in use."""
@@ -70,6 +82,12 @@ class Handlers:
         Values that were too large for one answer.
     completer : callable or None
         The server's own `completion` function.
+    journal : Journal
+        Opens the record of each request for a user's function.
+    approver : Approver or None
+        Has the user decide about calls.
+    floor : "marked", "writing" or "all"
+        For which tools the approver is asked in any case.
     """
 
     runner: Runner
@@ -85,6 +103,9 @@ class Handlers:
         self.constant_tools = ConstantTools(catalog, self.read_resource)
         self.result_budget = result_budget
         self.completer: Callable[..., Any] | None = None
+        self.journal: Journal = no_journal
+        self.approver: Approver | None = None
+        self.floor: Floor = "marked"
         self._catalog = catalog
         self._table = table
         self._context = context
@@ -124,6 +145,9 @@ class Handlers:
             for_host(tool.definition.model_dump(exclude_none=True), request.profile, self._facts(tool))
             for tool in tools.values()
         ]
+        for definition, tool in zip(made, tools.values(), strict=True):
+            if self.asks(tool) == "always":
+                definition["_meta"] = {**definition.get("_meta", {}), ASKS_USER: True}
         shown = map(types.Tool.from_wire, always_loaded(request.profile, made))
         if len(self._definitions) >= MAX_KEPT_LISTS:
             self._definitions.clear()
@@ -200,24 +224,93 @@ class Handlers:
         profile, printed = self._profile(request), list[str]()
         by_tool = not profile.reads_results and self.constant_tools.has(READ_MORE, request)
         presenter = Presenter(tool.name, request.sender, profile, self.results, by_tool=by_tool)
-        try:
-            invocation = tool.invocation(
-                params.arguments or {},
-                self._context(request),
-                self._table,
-                page_chars=profile.page_chars,
-                failed_after=printed.append,
-            )
-            outcome = await self.runner.run(invocation)
-            draft: Draft = outcome.value
-            for shown in outcome.displayed:
-                draft.add(shown)
-            return presenter.result(draft, outcome.printed)
-        except Exception as exc:
-            if request.is_own(exc):
-                raise
-            # A result, not a JSON-RPC error: the model must see it (spec, server/tools, "Error handling").
-            return presenter.error(explain(tool.name, exc), "".join(printed))
+        with self._record(request, "tool", tool.name, params.arguments, tool) as record:
+            try:
+                invocation = tool.invocation(
+                    params.arguments or {},
+                    self._context(request),
+                    self._table,
+                    page_chars=profile.page_chars,
+                    failed_after=printed.append,
+                    record=record,
+                )
+                if self.approver is not None:
+                    await self._approve(self.approver, request, tool, params.arguments or {}, invocation)
+                outcome = await self.runner.run(invocation)
+                draft: Draft = outcome.value
+                for shown in outcome.displayed:
+                    draft.add(shown)
+                result = presenter.result(draft, outcome.printed)
+                if record.provenance is not None:
+                    result.meta = {**(result.meta or {}), PROVENANCE: record.provenance}
+                record.ended(result, outcome)
+            except Exception as exc:
+                if request.is_own(exc):
+                    raise
+                # A result, not a JSON-RPC error: the model must see it (spec, server/tools, Error handling).
+                result = presenter.error(explain(tool.name, exc), "".join(printed))
+                record.failed(exc, result)
+            return result
+
+    def _record(
+        self,
+        request: RequestContext,
+        kind: Kind,
+        name: str,
+        arguments: Mapping[str, Any] | None,
+        item: Tool | Resource | Prompt,
+    ) -> Record:
+        if isinstance(item, Resource) and item.always:
+            return NO_RECORD  # the status, which programs read again and again
+        schema = item.signature.schema
+        request.record = self.journal(request, kind, name, arguments or {}, schema, item.function)
+        return request.record
+
+    def asks(self, tool: Tool) -> Ask:
+        """Return when the user is asked before a tool runs."""
+        if self.approver is None:
+            return "never"
+        return asks_by(self.floor, tool.definition.annotations, tool.ask)
+
+    async def _approve(
+        self,
+        approver: Approver,
+        request: RequestContext,
+        tool: Tool,
+        arguments: Mapping[str, Any],
+        invocation: Invocation,
+    ) -> None:
+        """Have the user decide about a call, if the tool or the floor says so.
+
+        Raises
+        ------
+        ToolError
+            The call is denied, or the tool was changed while the user decided.
+        """
+        ask = self.asks(tool)
+        if ask == "never":
+            return
+
+        def still() -> bool:
+            now = self._catalog.tools.get(tool.name)
+            return now is not None and now.function is tool.function and now.definition == tool.definition
+
+        preview = None if tool.preview is None else partial(self._preview, tool, invocation)
+        proposal = Proposal(request, tool.definition, tool.function, ask, arguments, preview, still)
+        (await approver(proposal)).enforce(tool.name)
+
+    async def _preview(self, tool: Tool, invocation: Invocation) -> str:
+        """Return what a tool's preview says about a call, as text."""
+        assert tool.preview is not None
+        shown = Invocation(
+            f"the preview of {tool.name}",
+            converted(tool.preview, lambda value: self._table.convert(value).blocks),
+            {name: invocation.arguments[name] for name in parameters_of(tool.preview)},
+            sender=invocation.sender,
+            timeout=PREVIEW_SECONDS,
+        )
+        blocks = (await self.runner.run(shown)).value
+        return "\n".join(block.text for block in blocks if isinstance(block, types.TextContent))
 
     def _profile(self, request: RequestContext) -> HostProfile:
         return request.profile.within(self.result_budget)
@@ -231,9 +324,11 @@ class Handlers:
             raise request.era.resource_not_found(params.uri)
         resource, variables = found
         context = self._context(request)
-        result: types.ReadResourceResult = await self._run(
-            request, resource.invocation(params.uri, variables, context, self._table)
-        )
+        with self._record(request, "resource", params.uri, variables, resource) as record:
+            result: types.ReadResourceResult = await self._run(
+                request, resource.invocation(params.uri, variables, context, self._table), record
+            )
+            record.ended(result)
         return result
 
     async def _check_subscription(
@@ -251,9 +346,11 @@ class Handlers:
     ) -> types.GetPromptResult:
         prompt = _named("prompt", params.name, self._catalog.prompts)
         context = self._context(request)
-        result: types.GetPromptResult = await self._run(
-            request, prompt.invocation(params.arguments or {}, context, self._table)
-        )
+        with self._record(request, "prompt", prompt.name, params.arguments, prompt) as record:
+            result: types.GetPromptResult = await self._run(
+                request, prompt.invocation(params.arguments or {}, context, self._table), record
+            )
+            record.ended(result)
         return result
 
     async def _complete(
@@ -271,10 +368,11 @@ class Handlers:
         run = partial(self._run, request)
         return types.CompleteResult(completion=await complete(params, schema, self.completer, run))
 
-    async def _run(self, request: RequestContext, invocation: Invocation) -> Any:
+    async def _run(self, request: RequestContext, invocation: Invocation, record: Record = NO_RECORD) -> Any:
         """Run a function that is not a tool: a failure is a JSON-RPC error."""
         try:
-            return (await self.runner.run(replace(invocation, sender=request.sender))).value
+            told = replace(invocation, sender=request.sender, record=record)
+            return (await self.runner.run(told)).value
         except McpError:
             raise
         except Exception as exc:

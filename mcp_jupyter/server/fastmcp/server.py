@@ -29,6 +29,7 @@ from ..content import ContentTable, default_rows
 from ..context import RequestContext
 from ..lowlevel.server import TASK_AFTER_SECONDS, NotificationOptions, Server, no_lifespan, opened
 from ..models import Instructions
+from ..oversight import Approver, Ask, Floor, Journal, no_journal
 from ..runner import InlineRunner, Poster, Runner
 from .catalog import PAGE_SIZE, Catalog
 from .context import Context, ReadResource
@@ -273,6 +274,14 @@ class FastMCP(Standalone):
         See `Server`.
     post : callable, optional
         Calls a function on the event loop's thread, from any thread; a `Poster` when left out.
+    approver : async callable, optional
+        Has the user decide about calls of tools that are marked as destructive or open-world, or that have
+        `ask=`. It takes a `Proposal` and returns a `Decision` (see `server.oversight`). When left out, nobody
+        is asked.
+    approve : "marked", "writing" or "all"
+        For which tools the approver is asked in any case (see `asks_by`).
+    journal : Journal, optional
+        Opens a record of each call, read and prompt (see `server.oversight`).
     host, port, ... : optional
         How the server is served over HTTP (see `Settings`).
 
@@ -311,6 +320,9 @@ class FastMCP(Standalone):
         post: Callable[..., None] | None = None,
         status: Callable[[], Mapping[str, Any]] | None = None,
         ask_user: AskUser | None = None,
+        approver: Approver | None = None,
+        approve: Floor = "marked",
+        journal: Journal = no_journal,
         **settings: Any,
     ) -> None:
         self.settings = Settings.of(settings)
@@ -338,6 +350,8 @@ class FastMCP(Standalone):
         self._catalog = Catalog()
         table = content or ContentTable(default_rows())
         self._handlers = Handlers(self._catalog, table, self._context, page_size, result_budget)
+        self._handlers.approver, self._handlers.floor = approver, approve
+        self._handlers.journal = journal
         self._server.on_forget = self._handlers.results.forget
         self._handlers.add_to(self._server)
         self.constant_tools = self._handlers.constant_tools
@@ -411,6 +425,10 @@ class FastMCP(Standalone):
     async def list_prompts(self) -> list[types.Prompt]:
         """Return the definitions of the prompts."""
         return [prompt.definition for prompt in self.prompts.values()]
+
+    def asks(self, tool: Tool) -> Ask:
+        """Return when the user is asked before a tool runs; "never" without an approver."""
+        return self._handlers.asks(tool)
 
     def add(self, *items: Tool | Resource | Prompt) -> None:
         """Register items, replacing those of the same name or URI, and tell clients."""
@@ -496,6 +514,12 @@ class FastMCP(Standalone):
             other clients.
         icons, meta : optional
             Icons of the tool; `_meta` of its definition.
+        ask : "never", "once" or "always", optional
+            When the user is asked before it runs, if the server has an approver. "once": at the first call of
+            a host, until the function is defined again.
+        preview : callable, optional
+            Returns what a call would do, for the question to the user: `preview=count_rows`. It takes any of
+            the tool's parameters, by name, must change nothing, and has 10 s.
 
         Raises
         ------

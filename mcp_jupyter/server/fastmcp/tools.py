@@ -16,11 +16,12 @@ from ...errors import McpJupyterError, ToolError
 from ...protocol.headers import HeaderError, param_headers
 from ...protocol.limits import MAX_PROBLEMS
 from ..content import Content, ContentTable, readable
+from ..oversight import Ask, Record
 from ..runner import Invocation, converted, is_async
 from .context import Context
 from .outputs import Output
 from .results import Draft
-from .signatures import Signature
+from .signatures import Signature, signature_of
 
 __all__ = ["Tool", "check_name", "explain"]
 
@@ -48,6 +49,11 @@ def check_name(name: str | None) -> str:
             f"{name!r} is not a name that every host takes: pass name=..., 1 to 128 of A-Z a-z 0-9 _ - . /"
         )
     return name
+
+
+def parameters_of(function: Callable[..., Any]) -> list[str]:
+    """Return the names of a function's parameters."""
+    return list(signature_of(function).parameters)
 
 
 def check_argument_names(tool: str, signature: Signature) -> None:
@@ -94,6 +100,11 @@ class Tool:
         The arguments that a client repeats in headers (`x-mcp-header`).
     executor : Executor, str or None
         Where the function runs, if not in the runner (see `ExecutorCall`).
+    ask : "never", "once", "always" or None
+        When the user is asked before the tool runs, where the server has an approver (see `asks_by`).
+    preview : callable or None
+        Takes the tool's arguments, and returns what the question to the user shows: what a call would do. It
+        must change nothing.
     """
 
     definition: types.Tool
@@ -105,6 +116,8 @@ class Tool:
     task: TaskSupport = False
     headers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     executor: Any = None
+    ask: Ask | None = None
+    preview: Callable[..., Any] | None = None
 
     @property
     def name(self) -> str:
@@ -127,6 +140,8 @@ class Tool:
         timeout: float | None = None,
         task: TaskSupport = False,
         executor: Any = None,
+        ask: Ask | None = None,
+        preview: Callable[..., Any] | None = None,
     ) -> Tool:
         """Make a tool of `function`; other arguments default to its name, docstring and annotations.
 
@@ -163,7 +178,24 @@ class Tool:
             headers = param_headers(signature.schema)
         except HeaderError as exc:
             raise ValueError(f"{name}: clients would drop this tool: {exc}.") from None
-        return cls(definition, function, signature, output, concurrent, timeout, task, headers, executor)
+        if preview is not None and (unknown := set(parameters_of(preview)) - set(parameters_of(function))):
+            raise ValueError(
+                f"{name}: its preview takes {sorted(unknown)[0]!r}, which is not a parameter of the tool. A "
+                "preview may take any of the tool's parameters, by name."
+            )
+        return cls(
+            definition,
+            function,
+            signature,
+            output,
+            concurrent,
+            timeout,
+            task,
+            headers,
+            executor,
+            ask,
+            preview,
+        )
 
     def invocation(
         self,
@@ -173,6 +205,7 @@ class Tool:
         *,
         page_chars: int,
         failed_after: Callable[[str], None],
+        record: Record,
     ) -> Invocation:
         """Check the arguments, and return the call; its value is the `Draft` of its result.
 
@@ -180,7 +213,7 @@ class Tool:
         ----------
         page_chars : int
             Characters of a page of a data frame.
-        failed_after : callable
+        failed_after, record
             See `Invocation`.
 
         Raises
@@ -219,6 +252,7 @@ class Tool:
             timeout,
             sender=request.sender,
             failed_after=failed_after,
+            record=record,
             report=request.waiting,
             running=request.running,
             log=lambda level, text: request.log(level, text, self.name),

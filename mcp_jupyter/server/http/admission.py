@@ -130,10 +130,13 @@ class Principal:
     max_body_bytes : int
         The largest body that it may send. A principal without the right to call tools needs only small
         bodies, and must not make the server parse large ones.
+    label : str
+        Its name for people: the label of its token.
     """
 
     id: str = ""
     max_body_bytes: int = MAX_BODY_BYTES
+    label: str = ""
 
     def check(self, frame: Frame) -> Refusal | None:
         """Return the refusal of a message that this principal may not send, else None."""

@@ -190,7 +190,8 @@ class Session(abc.ABC):
             if self._channel is None:
                 raise ConnectionClosed("The session is not open.")
             rights = principal.rights_with(frame)
-            self._channel.send(Message(frame, raw, None, principal.id, self._headers, rights))
+            headers, label = self._headers, principal.label
+            self._channel.send(Message(frame, raw, None, principal.id, headers, rights, label))
         except ConnectionClosed:
             self.closed()  # answers this request too
         if isinstance(frame, Notification) and frame.method == "notifications/cancelled":

@@ -217,8 +217,8 @@ class StreamableHandler(EventStreamHandler):
                 async with self.endpoint.pool.lease() as lease:
                     lease.start(exchange)
                     given = param_values(frame.method, self.request.headers.get_all())
-                    rights = self.principal.rights_with(frame)
-                    await lease.send(Message(frame, raw, None, self.principal.id, given, rights))
+                    who, rights = self.principal, self.principal.rights_with(frame)
+                    await lease.send(Message(frame, raw, None, who.id, given, rights, who.label))
                     await self._relay(exchange, era)
                     if exchange.answered:
                         lease.done()
