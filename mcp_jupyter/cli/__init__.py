@@ -20,6 +20,7 @@ from .._util.text import safe_block
 __all__ = ["main", "reported"]
 
 _COMMANDS: Final = {
+    "approve": "approve:command",
     "attach": "attach:command",
     "call": "calls:call",
     "cassette": "cassettes:command",

@@ -28,7 +28,7 @@ import click
 from .._util.text import MAX_PAGE_CHARS, safe_block, safe_line
 from . import reported
 from .run_notebook import NotebookOptions, serve_notebook, served_notebook
-from .target import constant_tools
+from .target import allow, constant_tools
 
 if TYPE_CHECKING:
     from ..ipc.rendezvous import HttpAddress
@@ -69,6 +69,7 @@ TOKEN_BYTES: Final = 32
 @click.option("--kernel", metavar="NAME", help="Run a notebook in this kernel instead of its own.")
 @click.option("--allow-errors", is_flag=True, help="Serve what there is when a notebook's cell fails.")
 @click.option("--watch", is_flag=True, help="Run a notebook again whenever its file changes.")
+@allow
 @constant_tools
 def command(
     file: str,
@@ -81,6 +82,7 @@ def command(
     kernel: str | None,
     allow_errors: bool,
     watch: bool,
+    allow: tuple[str, ...],
     constant_tools: Mode | None,
 ) -> None:
     """Serve the MCP server in FILE to one client on stdin and stdout, or with --http to many.
@@ -101,7 +103,7 @@ def command(
     """  # noqa: D301 - click reads the backspace
     listening = _listening(transport, host, port, token_env, no_token)
 
-    options = NotebookOptions(parameters, kernel, allow_errors, watch, constant_tools)
+    options = NotebookOptions(parameters, kernel, allow_errors, watch, constant_tools, allow)
     is_notebook = file.endswith(".ipynb")
     try:
         if listening is not None:

@@ -6,7 +6,7 @@ This module reports the run to the user, and repeats it when the notebook's file
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import cache
@@ -14,12 +14,15 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from .._util.text import join_names
+
 if TYPE_CHECKING:
     from anyio import CancelScope
 
     from ..headless.run import CellFailed, HeadlessNotebook
     from ..ipc.attached_notebook import AttachedNotebook
     from ..ipc.discovery import Discovery
+    from ..ipc.files import ConnectionInfo
     from ..ipc.stdio_proxy import StartingNotebook
     from ..protocol.rights import Mode
     from ..server.host_profiles import HostProfile
@@ -51,6 +54,8 @@ class NotebookOptions:
         Run it again whenever its file changes.
     constant_tools : "yes", "no", "auto" or None
         Whether hosts get the constant tools; None: as the notebook says.
+    allow : tuple of str
+        Tools that run although they need a user's approval; "*" for all.
     """
 
     parameters: tuple[str, ...] = ()
@@ -58,6 +63,7 @@ class NotebookOptions:
     allow_errors: bool = False
     watch: bool = False
     constant_tools: Mode | None = None
+    allow: tuple[str, ...] = ()
 
     @property
     def given(self) -> list[str]:
@@ -68,6 +74,7 @@ class NotebookOptions:
             "--allow-errors": self.allow_errors,
             "--watch": self.watch,
             "--constant-tools": self.constant_tools,
+            "--allow": self.allow,
         }
         return [name for name, value in used.items() if value]
 
@@ -197,13 +204,27 @@ async def _run(
         parameters=parse_parameters(options.parameters),
         kernel=options.kernel,
         allow_errors=options.allow_errors,
+        allow=options.allow,
         discovery=discovery,
     ) as notebook:
         _say_failures(notebook.failed, say)
+        await _say_denied(notebook.info, options.allow, say)
         async with owned_tasks() as tasks:
             if options.watch:
                 tasks.start_soon(_watch, path, notebook, say)
             yield notebook
+
+
+async def _say_denied(info: ConnectionInfo, allow: Collection[str], say: Callable[[str], None]) -> None:
+    """List the tools whose calls will be denied, because nobody can approve them."""
+    from ..ipc.owner_link import ask_owner
+
+    found = await ask_owner(info, "notebook/describe", {})
+    tools = [tool["name"] for tool in found["items"]["tools"] if tool["asks"] != "never"]
+    denied = [] if "*" in allow else sorted(set(tools) - set(allow))
+    if denied:
+        names = join_names(denied)
+        say(f"Nobody can approve calls here, so those of {names} will be denied. --allow TOOL allows one.")
 
 
 def _say_failures(failed: list[CellFailed], say: Callable[[str], None]) -> None:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Target",
     "TargetCommand",
+    "allow",
     "ask",
     "constant_tools",
     "on_target",
@@ -237,3 +238,12 @@ constant_tools = click.option(
     "read no resource. auto: those that it needs.  [default: as the notebook's %mcp_serve says]",
 )
 """Adds the parameter `constant_tools` to a command; None when the option is not used."""
+
+allow = click.option(
+    "--allow",
+    multiple=True,
+    metavar="TOOL",
+    help="Let this tool run although it needs a user's approval, which nobody can give here; '*' for all "
+    "tools. May be repeated.",
+)
+"""Adds the parameter `allow` to a command: the names of tools."""

@@ -1,24 +1,29 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""REST for the user's own page and command line: live notebooks, and tokens of MCP clients.
+"""REST for the user's own page and command line: live notebooks and their calls, approvals, tokens.
 
-Over HTTP, tokens are made and revoked only here. `rest_auth` authenticates the requests.
+Over HTTP, tokens are made and revoked, and calls approved, only here. `rest_auth` authenticates the requests:
+a token of an MCP client opens none of these URLs.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+import unicodedata
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal, TypeVar
 from urllib.parse import quote
 
 from anyio import to_thread
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from tornado import web
-from tornado.escape import json_encode
+from tornado.escape import json_decode, json_encode
 
-from ..errors import LinkError
+from ..errors import LinkError, McpError
+from ..ipc.files import default_runtime_dir
+from ..ipc.owner_link import ask_owner
+from ..ipc.questions import APPROVALS
 from ..protocol.limits import MAX_PROBLEMS
 from .rest_auth import UserHandler, allowed
 from .tokens import (
@@ -36,7 +41,23 @@ from .tokens import (
     moved_path,
 )
 
-__all__ = ["ServersHandler", "TokenHandler", "TokensHandler"]
+__all__ = [
+    "ApprovalHandler",
+    "ApprovalsHandler",
+    "CallHandler",
+    "CallsHandler",
+    "NotebookHandler",
+    "PauseHandler",
+    "ServersHandler",
+    "StopHandler",
+    "TokenHandler",
+    "TokensHandler",
+]
+
+ModelT = TypeVar("ModelT", bound=BaseModel)
+
+MAX_REASON_CHARS: Final = 500
+"""Characters of the reason for a denial."""
 
 _UNKNOWN_PATH: Final = (
     "The path of a notebook named {!r} is not known now, so no token can be bound to it. Start the notebook "
@@ -58,11 +79,43 @@ class _TokenRequest(BaseModel):
     days: Annotated[float, Field(gt=0, le=MAX_DAYS)] | None = None
 
 
+class _PauseRequest(BaseModel):
+    """Body of `POST api/servers/NAME/pause`."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    paused: bool
+
+
+class _Decision(BaseModel):
+    """Body of `POST api/approvals/ID`. The digest is that of the question which the user saw."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    decision: Literal["once", "until_changed", "deny"]
+    digest: Annotated[str, Field(pattern=r"\A[0-9a-f]{64}\z")]
+    reason: Annotated[str, Field(max_length=MAX_REASON_CHARS)] = ""
+
+
+def parsed(model: type[ModelT], body: bytearray) -> ModelT:
+    """Parse a body.
+
+    Raises
+    ------
+    HTTPError
+        400, naming what is wrong with it.
+    """
+    try:
+        return model.model_validate_json(bytes(body))
+    except ValidationError as exc:
+        raise web.HTTPError(400, _explain(exc)) from None
+
+
 def _explain(error: ValidationError) -> str:
     problems = error.errors(include_url=False, include_input=False, include_context=False)[:MAX_PROBLEMS]
     said = [": ".join(filter(None, (".".join(map(str, item["loc"])), item["msg"]))) for item in problems]
     # Tornado uses the message as a format string and doubles a per cent sign.
-    return f"The body is not a valid token request: {'; '.join(said)}.".replace("%", "?")
+    return f"The body is not valid: {'; '.join(said)}.".replace("%", "?")
 
 
 @contextmanager
@@ -103,6 +156,115 @@ class ServersHandler(UserHandler):
         self.finish(json_encode({"servers": servers}))
 
 
+class _NotebookHandler(UserHandler):
+    """Asks the kernel of a live notebook (see `ipc.owner_link`)."""
+
+    async def ask(self, name: str, method: str, params: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Send one request to the notebook's kernel.
+
+        Raises
+        ------
+        HTTPError
+            404: there is no such notebook, or no such call. 503: the kernel does not answer.
+        """
+        name = unicodedata.normalize("NFC", name)
+        with _look_errors():
+            info = next((each for each in await self.notebooks.live() if each.name == name), None)
+            if info is None:
+                raise web.HTTPError(404, "No live notebook has that name.")
+            try:
+                return await ask_owner(info, method, params)
+            except McpError as exc:
+                raise web.HTTPError(404, exc.message.replace("%", "?")) from None
+
+
+class NotebookHandler(_NotebookHandler):
+    """What one notebook does and serves, and its clients."""
+
+    @allowed("read")
+    async def get(self, name: str) -> None:
+        """Describe it."""
+        self.finish(json_encode(await self.ask(name, "notebook/describe", {})))
+
+
+class CallsHandler(_NotebookHandler):
+    """The journal of one notebook."""
+
+    @allowed("read")
+    async def get(self, name: str) -> None:
+        """List the calls, the oldest first."""
+        self.finish(json_encode(await self.ask(name, "calls/list", {})))
+
+
+class CallHandler(_NotebookHandler):
+    """One call in the journal."""
+
+    @allowed("read")
+    async def get(self, name: str, number: str) -> None:
+        """Give it in full."""
+        self.finish(json_encode(await self.ask(name, "calls/get", {"id": int(number)})))
+
+
+class StopHandler(_NotebookHandler):
+    """Stops one call."""
+
+    @allowed("execute")
+    async def post(self, name: str, number: str) -> None:
+        """Stop it, if it waits or runs."""
+        self.finish(json_encode(await self.ask(name, "calls/stop", {"id": int(number)})))
+
+
+class PauseHandler(_NotebookHandler):
+    """Has a notebook refuse all calls, or take them again."""
+
+    @allowed("execute")
+    async def post(self, name: str) -> None:
+        """Pause it or go on: the body is {"paused": true} or {"paused": false}."""
+        wanted = parsed(_PauseRequest, self.body)
+        self.finish(json_encode(await self.ask(name, "notebook/pause", wanted.model_dump())))
+
+
+class ApprovalsHandler(UserHandler):
+    """The calls that wait for the user's approval, of all notebooks."""
+
+    @allowed("read")
+    async def get(self) -> None:
+        """List them, the first to end first."""
+        waiting = await to_thread.run_sync(APPROVALS.waiting, default_runtime_dir())
+        shown = [{"id": each.id, "ends": each.ends, **_question(each.data)} for each in waiting]
+        self.set_header("Cache-Control", "no-store")
+        self.finish(json_encode({"approvals": shown}))
+
+
+class ApprovalHandler(UserHandler):
+    """One of them."""
+
+    @allowed("execute")
+    async def post(self, approval: str) -> None:
+        """Decide about it."""
+        decided = parsed(_Decision, self.body)
+        try:
+            taken = await to_thread.run_sync(
+                APPROVALS.answer, approval, decided.model_dump_json().encode(), default_runtime_dir()
+            )
+        except LinkError as exc:
+            raise web.HTTPError(503, str(exc).replace("%", "?")) from None
+        if not taken:
+            raise web.HTTPError(
+                404, "That call waits no longer: it was decided already, or its time is over."
+            )
+        self.set_status(204)
+        self.finish()
+
+
+def _question(data: bytes) -> dict[str, Any]:
+    try:
+        said = json_decode(data)
+    except ValueError:
+        return {}
+    return said if isinstance(said, dict) else {}
+
+
 class TokensHandler(UserHandler):
     """The tokens of this user."""
 
@@ -116,7 +278,7 @@ class TokensHandler(UserHandler):
     @allowed("write")
     async def post(self) -> None:
         """Make one. Its secret is in this response and nowhere else."""
-        wanted = self.token_request()
+        wanted = parsed(_TokenRequest, self.body)
         notebooks, servers = await self._notebooks(wanted)
         days = wanted.days if "days" in wanted.model_fields_set else self.default_days
         with _file_errors():
@@ -160,19 +322,6 @@ class TokensHandler(UserHandler):
             else:
                 raise web.HTTPError(400, _UNKNOWN_PATH.format(name))
         return notebooks, servers
-
-    def token_request(self) -> _TokenRequest:
-        """Parse the body.
-
-        Raises
-        ------
-        HTTPError
-            400, naming what is wrong with it.
-        """
-        try:
-            return _TokenRequest.model_validate_json(bytes(self.body))
-        except ValidationError as exc:
-            raise web.HTTPError(400, _explain(exc)) from None
 
 
 class TokenHandler(UserHandler):

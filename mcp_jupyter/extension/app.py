@@ -9,11 +9,11 @@ from __future__ import annotations
 import logging
 import os
 from functools import cached_property
-from typing import Final
+from typing import Final, get_args
 from urllib.parse import urlsplit
 
 import anyio
-from traitlets import Bool, Float, List, TraitError, Unicode, validate
+from traitlets import Bool, Enum, Float, List, TraitError, Unicode, validate
 from traitlets.utils.bunch import Bunch
 
 from ..errors import LinkError
@@ -21,6 +21,7 @@ from ..ipc.discovery import Discovery
 from ..ipc.files import default_runtime_dir
 from ..ipc.rendezvous import CALLBACK_PATH, announce, callback_under, is_callback_url, withdraw
 from ..protocol.origins import OriginRule, loopback
+from ..protocol.rights import Floor
 from ..server.http.base_handler import HttpFront
 from .handlers import routes
 from .manager import NotebookManager
@@ -72,6 +73,16 @@ class McpJupyterApp(StartedApp):
     token_days = Float(
         float(DEFAULT_DAYS),
         help="How many days a token for MCP clients is good when its maker does not say.",
+    ).tag(config=True)
+
+    approve = Enum(
+        get_args(Floor),
+        "marked",
+        help="""
+        For which tools a notebook's user is asked before each call, whatever the notebook says: "marked" for
+        tools that their author marked as destructive or open-world, "writing" for all that are not marked as
+        read-only, "all" for all. A notebook can ask for more, not for less.
+        """,
     ).tag(config=True)
 
     callback_url = Unicode(
@@ -191,11 +202,10 @@ class McpJupyterApp(StartedApp):
         assert self.serverapp is not None
         self._renames = RenameFollower(self.serverapp, self.store, default_runtime_dir())
         self._renames.start()
-        if self.callback is not None:
-            try:
-                announce(self.callback, default_runtime_dir())
-            except LinkError as exc:
-                self.log.warning("Notebooks cannot sign in through this server: %s", exc)
+        try:
+            announce(self.callback or "", default_runtime_dir(), self.approve)
+        except LinkError as exc:
+            self.log.warning("Notebooks do not find this server, to sign in or to ask its user: %s", exc)
 
     async def stop_extension(self) -> None:
         """End every session, stream, link and task."""

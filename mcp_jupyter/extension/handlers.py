@@ -20,7 +20,18 @@ from ..server.http.base_handler import BaseHandler, HttpFront
 from ..server.http.legacy_sse import MessagesHandler, SseHandler
 from ..server.http.sessions import Endpoint
 from ..server.http.streamable import StreamableHandler
-from .api import ServersHandler, TokenHandler, TokensHandler
+from .api import (
+    ApprovalHandler,
+    ApprovalsHandler,
+    CallHandler,
+    CallsHandler,
+    NotebookHandler,
+    PauseHandler,
+    ServersHandler,
+    StopHandler,
+    TokenHandler,
+    TokensHandler,
+)
 from .grants import scope_of
 from .manager import NotebookManager
 from .oauth_callback import CallbackHandler
@@ -93,6 +104,13 @@ def routes(machine: dict[str, Any], human: dict[str, Any]) -> list[Route]:
     root, name = r"/mcp-jupyter", r"/mcp-jupyter/([^/]+)"
     return [
         (rf"{root}/api/servers", ServersHandler, human),
+        (rf"{root}/api/servers/([^/]+)", NotebookHandler, human),
+        (rf"{root}/api/servers/([^/]+)/calls", CallsHandler, human),
+        (rf"{root}/api/servers/([^/]+)/calls/([0-9]{{1,9}})", CallHandler, human),
+        (rf"{root}/api/servers/([^/]+)/calls/([0-9]{{1,9}})/stop", StopHandler, human),
+        (rf"{root}/api/servers/([^/]+)/pause", PauseHandler, human),
+        (rf"{root}/api/approvals", ApprovalsHandler, human),
+        (rf"{root}/api/approvals/([0-9a-f]{{64}})", ApprovalHandler, human),
         (rf"{root}/api/tokens", TokensHandler, human),
         (rf"{root}/api/tokens/([^/]+)", TokenHandler, human),
         (rf"/{CALLBACK_PATH}", CallbackHandler, human),

@@ -7,11 +7,12 @@ The document is not changed. Clients reach the kernel over a link (`ipc`), as wi
 from __future__ import annotations
 
 import ast
+import json
 import keyword
 import os
 import re
 import uuid
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, Final
@@ -26,6 +27,7 @@ from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernel
 from ..errors import McpJupyterError, NotebookNotFound
 from ..ipc.discovery import Discovery
 from ..ipc.files import ConnectionInfo
+from ..kernel.approvals import ALLOW
 from .export import HeadlessError, read_notebook
 
 __all__ = [
@@ -87,6 +89,7 @@ class HeadlessNotebook:
         parameters: Mapping[str, Any],
         kernel: str | None,
         allow_errors: bool,
+        allow: Collection[str],
         discovery: Discovery,
     ) -> None:
         self.failed: list[CellFailed] = []
@@ -94,6 +97,7 @@ class HeadlessNotebook:
         self._parameters = parameters
         self._kernel = kernel
         self._allow_errors = allow_errors
+        self._allow = sorted(allow)
         self._discovery = discovery
         self._client: NotebookClient | None = None
 
@@ -164,7 +168,7 @@ class HeadlessNotebook:
         client.km = client.create_kernel_manager()
         client.km.connection_file = str(folder / f"kernel-{uuid.uuid4()}.json")
         named = {"JPY_SESSION_NAME": str(self._path.resolve()), "JUPYTER_RUNTIME_DIR": str(folder)}
-        return {**os.environ, **named}
+        return {**os.environ, **named, ALLOW: json.dumps(self._allow)}
 
     async def _run(self, client: NotebookClient) -> None:
         await self._load(client)
@@ -238,6 +242,7 @@ async def run_notebook(
     parameters: Mapping[str, Any] | None = None,
     kernel: str | None = None,
     allow_errors: bool = False,
+    allow: Collection[str] = (),
     discovery: Discovery | None = None,
 ) -> AsyncIterator[HeadlessNotebook]:
     """Run a notebook to its end; its kernel serves until the context closes.
@@ -252,6 +257,8 @@ async def run_notebook(
         A kernel's name, instead of the notebook's own.
     allow_errors : bool
         Go on after a cell that fails.
+    allow : collection of str
+        Tools that run although they need a user's approval, which nobody can give here; "*" for all.
     discovery : Discovery, optional
         Finds the kernel; its runtime directory is where the kernel writes its files.
 
@@ -265,6 +272,7 @@ async def run_notebook(
         parameters=parameters or {},
         kernel=kernel,
         allow_errors=allow_errors,
+        allow=allow,
         discovery=discovery or Discovery(),
     )
     try:

@@ -9,13 +9,11 @@ from __future__ import annotations
 
 import hashlib
 import os
-import re
-import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated, Final, get_args
 from urllib.parse import parse_qs, urlsplit
 
 from pydantic import Field
@@ -23,18 +21,19 @@ from pydantic import Field
 from .._util.private_files import PrivateJsonFile, read_private
 from ..errors import LinkError
 from ..protocol.limits import MAX_CALLBACK_BYTES, MAX_PRIVATE_FILE_BYTES, MAX_URI_CHARS
+from ..protocol.rights import Floor
 from .files import process_runs, put_file, this_machine
+from .questions import Questions
 
 __all__ = [
     "CALLBACK_PATH",
+    "SIGN_INS",
     "HttpAddress",
     "announce",
     "announced",
+    "approval_floor",
     "callback_under",
-    "collect",
     "deliver",
-    "expect",
-    "forget",
     "forget_http",
     "is_callback_url",
     "read_http",
@@ -168,8 +167,8 @@ def forget_http(key: str, runtime_dir: Path) -> None:
 #
 # A file tells kernels the URL at which browsers bring the answers to sign-ins to a Jupyter Server.
 #
-# The file exists while the server runs with our extension. Its content is the public address, which only the
-# server knows (a proxy or a hub may be in front).
+# The file exists while the server runs with our extension. It has the public address, which only the server
+# knows (a proxy or a hub may be in front), and the administrator's word on approvals.
 
 CALLBACK_PATH: Final = "mcp-jupyter/api/oauth/callback"
 """The path below a Jupyter Server's base URL."""
@@ -200,15 +199,20 @@ def is_callback_url(url: str) -> bool:
     return parts.scheme in ("http", "https") and bool(parts.hostname) and port_is_one and is_plain and is_ours
 
 
-def announce(url: str, runtime_dir: Path) -> None:
-    """Publish the callback URL of this process.
+def announce(url: str, runtime_dir: Path, approve: Floor = "marked") -> None:
+    """Publish the callback URL of this process, and for which tools its users are asked in any case.
+
+    Parameters
+    ----------
+    url : str
+        Empty where browsers have no way to this server.
 
     Raises
     ------
     LinkError
         The runtime directory cannot be written.
     """
-    put_file(_callback_path(os.getpid(), runtime_dir), url.encode())
+    put_file(_callback_path(os.getpid(), runtime_dir), f"{url}\n{approve}".encode())
 
 
 def withdraw(runtime_dir: Path) -> None:
@@ -225,13 +229,22 @@ def announced(runtime_dir: Path, environ: Mapping[str, str] | None = None) -> st
     environ : mapping, optional
         By default this process's environment, in which Jupyter sets the process id of the starter.
     """
+    return _announced(runtime_dir, environ)[0] or None
+
+
+def approval_floor(runtime_dir: Path, environ: Mapping[str, str] | None = None) -> Floor:
+    """Return for which tools the user is asked in any case, as that Jupyter Server says."""
+    return _announced(runtime_dir, environ)[1]
+
+
+def _announced(runtime_dir: Path, environ: Mapping[str, str] | None) -> tuple[str, Floor]:
     environ = os.environ if environ is None else environ
     said = environ.get("JPY_PARENT_PID", "")  # a handle on Windows, where the parent process is used
     starters = [int(said)] if said.isdecimal() and len(said) < 20 else []
     for pid in (*starters, os.getppid()):
-        if url := _read(_callback_path(pid, runtime_dir)):
-            return url
-    return None
+        if found := _read(_callback_path(pid, runtime_dir)):
+            return found
+    return "", "marked"
 
 
 def running_servers(runtime_dir: Path) -> dict[int, str]:
@@ -243,17 +256,19 @@ def running_servers(runtime_dir: Path) -> dict[int, str]:
     for path in sorted(runtime_dir.glob(f"{_PREFIX}*{_SUFFIX}")):
         said = path.name.removeprefix(_PREFIX).removesuffix(_SUFFIX)
         pid = int(said) if said.isdecimal() and len(said) < 20 else 0
-        url = _read(path) if pid and process_runs(pid) else None
-        if url is not None:
-            found[pid] = url.removesuffix(CALLBACK_PATH)
+        said_by = _read(path) if pid and process_runs(pid) else None
+        if said_by is not None and said_by[0]:
+            found[pid] = said_by[0].removesuffix(CALLBACK_PATH)
     return found
 
 
-def _read(path: Path) -> str | None:
+def _read(path: Path) -> tuple[str, Floor] | None:
+    """Return the callback URL, which may be empty, and the floor; None for a file that cannot be trusted."""
     with suppress(OSError, UnicodeDecodeError):
-        url = read_private(path, MAX_URI_CHARS).decode("ascii")
-        if is_callback_url(url):
-            return url
+        url, line_break, floor = read_private(path, MAX_URI_CHARS).decode("ascii").partition("\n")
+        known = {each: each for each in get_args(Floor)}
+        if (is_callback_url(url) or not url) and (floor in known if line_break else url):
+            return url, known.get(floor, "marked")
     return None
 
 
@@ -263,48 +278,14 @@ def _callback_path(pid: int, runtime_dir: Path) -> Path:
 
 # -- sign in -------------------------------------------------------------------------------------
 #
-# The answer to a sign-in goes from a browser through the Jupyter Server to the kernel that waits for it.
-#
-# It travels in two files, which only this user can read. Each answer is accepted once and within a time
-# limit. Only the OAuth parameter `state` is read; the answer is passed on unchanged.
-#
-# The browser may run on another machine than the kernel, so the authorization server sends it back to the
-# Jupyter Server. That server and the kernel are processes of one user with one runtime directory: the kernel
-# writes a file that says what it waits for, and the Jupyter Server puts the answer beside it. The kernel's
-# socket would do too, but it exists only while the notebook serves, and a method on it would be one more that
-# others could call. Sign-ins are rare and take seconds, so looking for a file four times a second is enough.
-#
-# The file's name is the SHA-256 of `state`, 256 random bits that are in no file. A program that can list the
-# directory therefore cannot answer, and an answer is useless without the PKCE verifier, which never leaves
-# the kernel.
+# The answer to a sign-in goes from a browser through the Jupyter Server to the kernel that waits for it. Only
+# the OAuth parameter `state`, which is the question's secret, is read; the answer is passed on unchanged. An
+# answer is useless without the PKCE verifier, which never leaves the kernel.
 
 MAX_PARAMETERS: Final = 32
 """Parameters of an answer; five have a meaning."""
 
-MAX_SECONDS: Final = 3600.0
-"""Seconds. An older file was left behind by a kernel that was killed."""
-
-_STATE: Final = re.compile(r"[A-Za-z0-9_-]{43,128}", re.ASCII)
-"""At least 256 bits, in base64url."""
-
-_MAX_MARK_BYTES: Final = 64
-_WAITING: Final = ".waiting"
-_ANSWER: Final = ".answer"
-
-
-def expect(state: str, seconds: float, runtime_dir: Path) -> None:
-    """Start waiting for the answer with this `state`, for `seconds`.
-
-    Raises
-    ------
-    ValueError
-        The state is too short for a secret.
-    LinkError
-        The runtime directory cannot be written.
-    """
-    for path in _left_behind(runtime_dir):
-        path.unlink(missing_ok=True)
-    put_file(_sign_in_path(state, _WAITING, runtime_dir), str(time.time() + seconds).encode())
+SIGN_INS: Final = Questions("sign-in", MAX_CALLBACK_BYTES)
 
 
 def deliver(query: str, runtime_dir: Path) -> bool:
@@ -328,42 +309,8 @@ def deliver(query: str, runtime_dir: Path) -> bool:
     state = _state_of(query)
     if state is None:
         return False
-    waiting, answer = (_sign_in_path(state, kind, runtime_dir) for kind in (_WAITING, _ANSWER))
-    try:
-        ends = float(read_private(waiting, _MAX_MARK_BYTES))
-        waiting.unlink()  # of two answers at the same moment, only one succeeds here
-    except (OSError, LinkError, ValueError):
-        return False
-    if not time.time() < ends:
-        return False
-    put_file(answer, query.encode())
-    return True
-
-
-def collect(state: str, runtime_dir: Path) -> str | None:
-    """Return the query that `deliver` got with this `state`, only once; None while there is no answer.
-
-    Raises
-    ------
-    LinkError
-        The file was not written by the Jupyter Server.
-    """
-    path = _sign_in_path(state, _ANSWER, runtime_dir)
-    try:
-        data = read_private(path, MAX_CALLBACK_BYTES)
-        path.unlink()
-        return data.decode("ascii")
-    except FileNotFoundError:
-        return None
-    except (OSError, LinkError, UnicodeDecodeError):
-        raise LinkError("The answer to the sign-in cannot be read.") from None
-
-
-def forget(state: str, runtime_dir: Path) -> None:
-    """Stop waiting."""
-    for kind in (_WAITING, _ANSWER):
-        with suppress(OSError):
-            _sign_in_path(state, kind, runtime_dir).unlink()
+    id_ = hashlib.sha256(state.encode("utf-8", "replace")).hexdigest()
+    return SIGN_INS.answer(id_, query.encode(), runtime_dir)
 
 
 def _state_of(query: str) -> str | None:
@@ -374,18 +321,4 @@ def _state_of(query: str) -> str | None:
         states = parse_qs(query, max_num_fields=MAX_PARAMETERS).get("state", [])
     except ValueError:
         return None
-    return states[0] if len(states) == 1 and _STATE.fullmatch(states[0]) else None
-
-
-def _sign_in_path(state: str, kind: str, runtime_dir: Path) -> Path:
-    if not _STATE.fullmatch(state):
-        raise ValueError("A state has at least 256 bits, in base64url.")
-    return runtime_dir / f"mcp-sign-in-{hashlib.sha256(state.encode()).hexdigest()}{kind}"
-
-
-def _left_behind(runtime_dir: Path) -> Iterator[Path]:
-    oldest = time.time() - MAX_SECONDS
-    for path in runtime_dir.glob("mcp-sign-in-*"):
-        with suppress(OSError):
-            if path.lstat().st_mtime < oldest:
-                yield path
+    return states[0] if len(states) == 1 else None

@@ -32,7 +32,9 @@ from ..errors import LinkError
 from ..ipc.files import ConnectionInfo, default_runtime_dir
 from ..ipc.listener import Listener
 from ..ipc.names import RememberedNames
+from ..ipc.rendezvous import approval_floor
 from ..server.fastmcp import FastMCP
+from .approvals import Approvals, allowed_tools
 from .call_code import code_of
 from .content import kernel_table
 from .instructions import NotebookInstructions
@@ -86,6 +88,8 @@ class Engine:
         The text about the notebook that hosts get.
     journal : Journal
         What clients had the notebook do.
+    approvals : Approvals
+        Asks the user about calls.
     """
 
     def __init__(self, shell: InteractiveShell, draw: DrawForm | None = None) -> None:
@@ -99,6 +103,12 @@ class Engine:
             shell.compile.format_code_name,
             self.post,
         )
+        self.approvals = Approvals(
+            lambda: (self.name, self._identity.file),
+            self.journal.cell_of,
+            default_runtime_dir(),
+            allowed_tools(),
+        )
         assert shell.display_formatter is not None
         self.table = kernel_table(shell.display_formatter)
         self.server = FastMCP(
@@ -110,6 +120,8 @@ class Engine:
             status=lambda: {STATUS_KEY: self.status()},
             ask_user=self.questions.ask,
             journal=self.journal,
+            approver=self.approvals,
+            approve=approval_floor(default_runtime_dir()),
         )
         self._shell = shell
         read_only = kernel_table(shell.display_formatter, close_figures=False)
@@ -423,7 +435,7 @@ class Engine:
 
     def stop_call(self, entry: Entry, reason: str) -> bool:
         """Stop a call; its caller gets the reason as an error. Return whether it was waiting or running."""
-        return self._runner.stop(entry, reason)
+        return self.approvals.stop(entry, reason) or self._runner.stop(entry, reason)
 
     def clients(self) -> list[dict[str, Any]]:
         """Return the connected clients, each with its principals and the time of its last call."""

@@ -108,6 +108,7 @@ class _Methods:
         return {
             **engine.activity(),
             "paused": engine.paused,
+            "approvals": engine.approvals.waiting,
             "clients": engine.clients(),
             "items": {"tools": tools, "resources": resources, "prompts": prompts},
         }

@@ -40,7 +40,7 @@ from ..client.auth.bearer import Goal
 from ..client.auth.metadata import is_loopback
 from ..errors import AuthorizationFailed, ConfigError, LinkError
 from ..ipc.files import default_runtime_dir
-from ..ipc.rendezvous import CALLBACK_PATH, announced, collect, expect, forget, is_callback_url
+from ..ipc.rendezvous import CALLBACK_PATH, SIGN_INS, announced, is_callback_url
 
 __all__ = ["CellSignIn", "SignInCard", "UpdatableDisplay", "storage_of"]
 
@@ -239,7 +239,7 @@ class _CellOAuth(OAuth):
     def _end(self, outcome: str) -> None:
         """Stop waiting, and replace the link, if it was shown, by the outcome."""
         if self._state:
-            forget(self._state, self._runtime_dir)
+            SIGN_INS.forget(self._state, self._runtime_dir)
         if self._host:
             self._display(
                 UpdatableDisplay(Card(outcome.format(self._host)), self._display_id, is_first=False)
@@ -251,7 +251,7 @@ class _CellOAuth(OAuth):
         card = SignInCard(str(httpx2.URL(url)), self._through_jupyter)
         if self._through_jupyter:
             self._state = parse_qs(urlsplit(url).query)["state"][-1]  # the last one is ours
-            await self._at_link(lambda: expect(self._state, SIGN_IN_SECONDS, self._runtime_dir))
+            await self._at_link(lambda: SIGN_INS.ask(self._state, SIGN_IN_SECONDS, self._runtime_dir))
         self._host, self._display_id = card.host, secrets.token_hex(16)
         self._display(UpdatableDisplay(card, self._display_id, is_first=True))
 
@@ -259,7 +259,8 @@ class _CellOAuth(OAuth):
         """Return the answer that the browser brought to the Jupyter Server; `OAuth` bounds the wait."""
 
         def look() -> str | None:
-            return collect(self._state, self._runtime_dir)
+            answer = SIGN_INS.collect(self._state, self._runtime_dir)
+            return None if answer is None else answer.decode("ascii", "replace")
 
         # Polling is the only way: the two processes share nothing but a directory.
         while (query := await self._at_link(look)) is None:  # noqa: ASYNC110

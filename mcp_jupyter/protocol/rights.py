@@ -18,6 +18,7 @@ from .limits import MAX_URI_CHARS
 __all__ = [
     "EVERY_RIGHT",
     "NO_RIGHT",
+    "Floor",
     "Mode",
     "Rights",
     "any_matches",
@@ -27,6 +28,10 @@ __all__ = [
 
 Mode = Literal["yes", "no", "auto"]
 """Which constant tools a client gets: all, none, or those that its host needs."""
+
+Floor = Literal["marked", "writing", "all"]
+"""For which tools the user is asked in any case: those that their author marked as destructive or
+open-world; all that are not marked as read-only; all."""
 
 _QUERY: Final = re.compile(r"\{?[?]")
 """The beginning of the query of a URI or of a template, as in `{?offset,limit}`."""

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
 from .. import types
 from ..errors import ToolError
+from ..protocol.rights import Floor
 
 if TYPE_CHECKING:
     from .context import RequestContext
@@ -34,7 +35,6 @@ __all__ = [
     "Ask",
     "Decision",
     "Denied",
-    "Floor",
     "Journal",
     "Kind",
     "Proposal",
@@ -102,10 +102,6 @@ Ask = Literal["never", "once", "always"]
 
 ASKS: Final[tuple[Ask, ...]] = ("never", "once", "always")
 """From the laxest to the strictest."""
-
-Floor = Literal["marked", "writing", "all"]
-"""For which tools the user is asked in any case: those that their author marked as destructive or
-open-world; all that are not marked as read-only; all."""
 
 APPROVAL_SECONDS: Final = 120.0
 """How long the user may think. Without an answer a call is denied."""

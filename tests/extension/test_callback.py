@@ -15,7 +15,7 @@ from traitlets import TraitError
 
 from mcp_jupyter.extension.app import McpJupyterApp
 from mcp_jupyter.extension.oauth_callback import ARRIVED, REFUSED, UNKNOWN
-from mcp_jupyter.ipc.rendezvous import CALLBACK_PATH, announced, collect, expect
+from mcp_jupyter.ipc.rendezvous import CALLBACK_PATH, SIGN_INS, announced
 from tests.conftest import JupyterDirs
 
 from .support import JUPYTER_TOKEN, Served, run_server
@@ -31,7 +31,7 @@ FROM_ELSEWHERE = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate", 
 def state(jupyter_dirs: JupyterDirs) -> str:
     """A state that a kernel waits for."""
     state = secrets.token_urlsafe(32)
-    expect(state, 60, jupyter_dirs.runtime)
+    SIGN_INS.ask(state, 60, jupyter_dirs.runtime)
     return state
 
 
@@ -52,9 +52,9 @@ async def test_the_answer_reaches_the_kernel_that_waits(
     )
     assert (page.status_code, page.headers["content-type"]) == (200, "text/html; charset=utf-8")
     assert ARRIVED in page.text
-    query = collect(state, jupyter_dirs.runtime)
+    query = SIGN_INS.collect(state, jupyter_dirs.runtime)
     assert query is not None
-    assert f"code=abc&state={state}" in query
+    assert f"code=abc&state={state}".encode() in query
 
 
 async def test_a_refusal_reaches_it_too(
@@ -62,14 +62,14 @@ async def test_a_refusal_reaches_it_too(
 ) -> None:
     page = await browser.get(CALLBACK_PATH, params={"error": "access_denied", "state": state})
     assert ARRIVED in page.text
-    assert "access_denied" in str(collect(state, jupyter_dirs.runtime))
+    assert "access_denied" in str(SIGN_INS.collect(state, jupyter_dirs.runtime))
 
 
 async def test_what_nobody_waits_for_gets_one_page_whatever_the_reason(
     browser: httpx2.AsyncClient, state: str, jupyter_dirs: JupyterDirs
 ) -> None:
     late = secrets.token_urlsafe(32)
-    expect(late, 0, jupyter_dirs.runtime)
+    SIGN_INS.ask(late, 0, jupyter_dirs.runtime)
     await browser.get(CALLBACK_PATH, params={"code": "abc", "state": state})
     pages = [
         await browser.get(CALLBACK_PATH, params={"code": "abc", "state": wrong})
@@ -149,7 +149,7 @@ async def test_no_log_has_the_answer(
     await client.get(CALLBACK_PATH, params=answer)
     await browser.get(CALLBACK_PATH, params=answer)
     await browser.get(CALLBACK_PATH, params=answer)
-    expect(state, 60, jupyter_dirs.runtime)
+    SIGN_INS.ask(state, 60, jupyter_dirs.runtime)
     jupyter_dirs.runtime.chmod(0o500)
     await browser.get(CALLBACK_PATH, params=answer)
     jupyter_dirs.runtime.chmod(0o700)

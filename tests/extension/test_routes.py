@@ -42,6 +42,13 @@ WISH = {"any_notebook_of_this_name": True, "label": "x", "servers": [NAME], "too
 
 ROWS: dict[str, dict[str, tuple[str, str]]] = {
     r"mcp-jupyter/api/servers": {"GET": ("read", "mcp_jupyter")},
+    r"mcp-jupyter/api/servers/([^/]+)": {"GET": ("read", "mcp_jupyter")},
+    r"mcp-jupyter/api/servers/([^/]+)/calls": {"GET": ("read", "mcp_jupyter")},
+    r"mcp-jupyter/api/servers/([^/]+)/calls/([0-9]{1,9})": {"GET": ("read", "mcp_jupyter")},
+    r"mcp-jupyter/api/servers/([^/]+)/calls/([0-9]{1,9})/stop": {"POST": ("execute", "mcp_jupyter")},
+    r"mcp-jupyter/api/servers/([^/]+)/pause": {"POST": ("execute", "mcp_jupyter")},
+    r"mcp-jupyter/api/approvals": {"GET": ("read", "mcp_jupyter")},
+    r"mcp-jupyter/api/approvals/([0-9a-f]{64})": {"POST": ("execute", "mcp_jupyter")},
     r"mcp-jupyter/api/tokens": {"GET": ("read", "mcp_jupyter"), "POST": ("write", "mcp_jupyter")},
     r"mcp-jupyter/api/tokens/([^/]+)": {"DELETE": ("write", "mcp_jupyter")},
     r"mcp-jupyter/api/oauth/callback": {"GET": ("execute", "mcp_jupyter")},
@@ -83,7 +90,8 @@ def all_rules(served: Served) -> list[Rule]:
 
 def example(pattern: str) -> str:
     parameter = "aaaaaaaa" if "api/tokens" in pattern else NAME
-    return pattern.replace("([^/]+)", parameter).removesuffix("/?")
+    path = pattern.replace("([0-9]{1,9})", "7").replace("([0-9a-f]{64})", "0" * 64)
+    return path.replace("([^/]+)", parameter).removesuffix("/?")
 
 
 def verbs(handler: type) -> set[str]:

@@ -23,8 +23,8 @@ from mcp_jupyter.ipc.connect import dial
 from mcp_jupyter.ipc.discovery import Discovery
 from mcp_jupyter.ipc.files import ConnectionInfo, read, socket_name, this_machine, write
 from mcp_jupyter.ipc.listener import Listener
-from mcp_jupyter.ipc.owner_link import tell_moved
 from mcp_jupyter.ipc.names import RememberedNames
+from mcp_jupyter.ipc.owner_link import tell_moved
 
 from .echo import Echo, serve
 

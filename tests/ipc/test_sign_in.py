@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from mcp_jupyter.errors import LinkError
-from mcp_jupyter.ipc.rendezvous import MAX_SECONDS, collect, deliver, expect, forget
+from mcp_jupyter.ipc.questions import MAX_SECONDS
+from mcp_jupyter.ipc.rendezvous import SIGN_INS, deliver
 from mcp_jupyter.protocol.limits import MAX_CALLBACK_BYTES
 
 
@@ -21,18 +22,18 @@ def state() -> str:
 
 
 def test_an_answer_arrives_as_it_came_and_once(state: str, tmp_path: Path) -> None:
-    expect(state, 60, tmp_path)
-    assert collect(state, tmp_path) is None
+    SIGN_INS.ask(state, 60, tmp_path)
+    assert SIGN_INS.collect(state, tmp_path) is None
     query = f"code=a%20b&state={state}&iss=https://auth.example"
     assert deliver(query, tmp_path)
-    assert collect(state, tmp_path) == query
-    assert collect(state, tmp_path) is None
+    assert SIGN_INS.collect(state, tmp_path) == query.encode()
+    assert SIGN_INS.collect(state, tmp_path) is None
     assert not deliver(query, tmp_path)
     assert [*tmp_path.iterdir()] == []
 
 
 def test_no_file_holds_the_state_of_what_is_waited_for(state: str, tmp_path: Path) -> None:
-    expect(state, 60, tmp_path)
+    SIGN_INS.ask(state, 60, tmp_path)
     (file,) = tmp_path.iterdir()
     assert state not in file.name
     assert state not in file.read_text()
@@ -42,7 +43,7 @@ def test_no_file_holds_the_state_of_what_is_waited_for(state: str, tmp_path: Pat
 def test_the_answer_is_for_this_user_alone(state: str, tmp_path: Path) -> None:
     before = os.umask(0)
     try:
-        expect(state, 60, tmp_path)
+        SIGN_INS.ask(state, 60, tmp_path)
         deliver(f"code=x&state={state}", tmp_path)
     finally:
         os.umask(before)
@@ -51,7 +52,7 @@ def test_the_answer_is_for_this_user_alone(state: str, tmp_path: Path) -> None:
 
 
 def test_of_two_at_once_one_is_taken(state: str, tmp_path: Path) -> None:
-    expect(state, 60, tmp_path)
+    SIGN_INS.ask(state, 60, tmp_path)
     taken: list[bool] = []
     start = threading.Barrier(8)
 
@@ -68,14 +69,14 @@ def test_of_two_at_once_one_is_taken(state: str, tmp_path: Path) -> None:
 
 
 def test_after_its_time_nothing_is_taken(state: str, tmp_path: Path) -> None:
-    expect(state, 0, tmp_path)
+    SIGN_INS.ask(state, 0, tmp_path)
     assert not deliver(f"code=x&state={state}", tmp_path)
-    assert collect(state, tmp_path) is None
+    assert SIGN_INS.collect(state, tmp_path) is None
 
 
 def test_who_waits_no_longer_gets_nothing(state: str, tmp_path: Path) -> None:
-    expect(state, 60, tmp_path)
-    forget(state, tmp_path)
+    SIGN_INS.ask(state, 60, tmp_path)
+    SIGN_INS.forget(state, tmp_path)
     assert not deliver(f"code=x&state={state}", tmp_path)
     assert [*tmp_path.iterdir()] == []
 
@@ -97,14 +98,14 @@ def test_who_waits_no_longer_gets_nothing(state: str, tmp_path: Path) -> None:
     ],
 )
 def test_what_is_no_answer_to_this_question_is_left(query: str, state: str, tmp_path: Path) -> None:
-    expect(state, 60, tmp_path)
+    SIGN_INS.ask(state, 60, tmp_path)
     assert not deliver(query.replace("STATE", state), tmp_path)
-    assert collect(state, tmp_path) is None
+    assert SIGN_INS.collect(state, tmp_path) is None
     assert deliver(f"code=x&state={state}", tmp_path)
 
 
 def test_a_file_that_others_may_have_written_is_not_believed(state: str, tmp_path: Path) -> None:
-    expect(state, 60, tmp_path)
+    SIGN_INS.ask(state, 60, tmp_path)
     (waiting,) = tmp_path.iterdir()
     waiting.chmod(0o666)
     assert not deliver(f"code=x&state={state}", tmp_path)
@@ -113,11 +114,11 @@ def test_a_file_that_others_may_have_written_is_not_believed(state: str, tmp_pat
     (answer,) = tmp_path.iterdir()
     answer.chmod(0o666)
     with pytest.raises(LinkError, match="cannot be read"):
-        collect(state, tmp_path)
+        SIGN_INS.collect(state, tmp_path)
 
 
 def test_a_link_is_not_followed(state: str, tmp_path: Path) -> None:
-    expect(state, 60, tmp_path)
+    SIGN_INS.ask(state, 60, tmp_path)
     (waiting,) = tmp_path.iterdir()
     target = waiting.rename(tmp_path / "elsewhere")
     waiting.symlink_to(target)
@@ -126,12 +127,12 @@ def test_a_link_is_not_followed(state: str, tmp_path: Path) -> None:
 
 def test_a_short_state_is_no_secret(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="256 bits"):
-        expect("guess", 60, tmp_path)
+        SIGN_INS.ask("guess", 60, tmp_path)
 
 
 def test_what_dead_kernels_left_goes(state: str, tmp_path: Path) -> None:
-    expect(state, 60, tmp_path)
+    SIGN_INS.ask(state, 60, tmp_path)
     (left,) = tmp_path.iterdir()
     os.utime(left, (0, left.stat().st_mtime - MAX_SECONDS - 1))
-    expect(secrets.token_urlsafe(32), 60, tmp_path)
+    SIGN_INS.ask(secrets.token_urlsafe(32), 60, tmp_path)
     assert not left.exists()

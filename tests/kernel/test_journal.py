@@ -20,7 +20,7 @@ from .live import live_kernel
 
 pytestmark = pytest.mark.anyio
 
-TOOLS = '''
+TOOLS = """
 %%mcp_tool
 import asyncio, datetime, enum, time
 from dataclasses import dataclass
@@ -46,7 +46,7 @@ def sleeps() -> int:
     for _ in range(600):
         time.sleep(0.05)
     return 1
-'''
+"""
 
 
 @pytest.fixture(scope="module")
@@ -129,7 +129,8 @@ async def test_secrets_among_the_arguments_are_not_kept(kernel, info):
         (
             "typed",
             {"day": "2026-01-02", "colour": "red", "where": {"name": "west"}},
-            "from datetime import date\ntyped(day=date(2026, 1, 2), colour=Colour.RED, where=Region(name='west'))",
+            "from datetime import date\n"
+            "typed(day=date(2026, 1, 2), colour=Colour.RED, where=Region(name='west'))",
         ),
     ],
 )
@@ -235,7 +236,7 @@ async def test_a_client_cannot_ask_what_an_owner_can(kernel, info):
 
 
 async def test_a_wrong_key_opens_no_owners_link(info):
-    with pytest.raises(Exception, match="hung up|did not answer"):
+    with pytest.raises(Exception, match="did not answer"):
         await ask_owner(replace(info, key="0" * 64), "calls/list", {})
 
 

@@ -18,6 +18,7 @@ from ..._util.json_schema import allowed_values
 from ..._util.text import safe_line
 from ...errors import INTERNAL_ERROR, INVALID_PARAMS, McpError, UnknownName
 from ...protocol.limits import MAX_COMPLETIONS
+from ...protocol.rights import Floor
 from ..constant_tools import READ_MORE, is_name
 from ..content import ContentTable
 from ..context import RequestContext
@@ -25,7 +26,7 @@ from ..definitions import ResultFacts, always_loaded, for_host
 from ..host_profiles import HostProfile
 from ..lowlevel.decorators import error_text
 from ..lowlevel.server import Server
-from ..oversight import NO_RECORD, Approver, Ask, Floor, Journal, Kind, Proposal, Record, asks_by, no_journal
+from ..oversight import NO_RECORD, Approver, Ask, Journal, Kind, Proposal, Record, asks_by, no_journal
 from ..runner import Invocation, Runner, converted
 from .catalog import Catalog, Pages
 from .constant_tools import ConstantTools

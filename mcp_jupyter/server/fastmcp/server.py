@@ -24,12 +24,13 @@ from ... import types
 from ..._util.absent import OVER_HTTP, PAGE
 from ...engine.channel import Channel
 from ...errors import ToolError
+from ...protocol.rights import Floor
 from ..client_requests import AskUser
 from ..content import ContentTable, default_rows
 from ..context import RequestContext
 from ..lowlevel.server import TASK_AFTER_SECONDS, NotificationOptions, Server, no_lifespan, opened
 from ..models import Instructions
-from ..oversight import Approver, Ask, Floor, Journal, no_journal
+from ..oversight import Approver, Ask, Journal, no_journal
 from ..runner import InlineRunner, Poster, Runner
 from .catalog import PAGE_SIZE, Catalog
 from .context import Context, ReadResource
