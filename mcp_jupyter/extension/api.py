@@ -19,12 +19,16 @@ from anyio import to_thread
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from tornado import web
 from tornado.escape import json_decode, json_encode
+from tornado.iostream import StreamClosedError
 
 from ..errors import LinkError, McpError
 from ..ipc.files import default_runtime_dir
 from ..ipc.owner_link import ask_owner
 from ..ipc.questions import APPROVALS
+from ..protocol.frames import dumps
 from ..protocol.limits import MAX_PROBLEMS
+from .events import APPROVAL, TOKENS
+from .observers import Page, TooManyPages
 from .rest_auth import UserHandler, allowed
 from .tokens import (
     MAX_DAYS,
@@ -47,6 +51,7 @@ __all__ = [
     "CallHandler",
     "CallsHandler",
     "NotebookHandler",
+    "ObserveHandler",
     "PauseHandler",
     "ServersHandler",
     "StopHandler",
@@ -253,6 +258,8 @@ class ApprovalHandler(UserHandler):
             raise web.HTTPError(
                 404, "That call waits no longer: it was decided already, or its time is over."
             )
+        user = self.current_user.username
+        self.emit(APPROVAL, {"approval": approval, "decision": decided.decision, "user": user})
         self.set_status(204)
         self.finish()
 
@@ -263,6 +270,37 @@ def _question(data: bytes) -> dict[str, Any]:
     except ValueError:
         return {}
     return said if isinstance(said, dict) else {}
+
+
+class ObserveHandler(UserHandler):
+    """The steps of calls in all notebooks, as they happen."""
+
+    _page: Page | None = None
+
+    def on_connection_close(self) -> None:
+        """Let the links go when the page leaves."""
+        super().on_connection_close()
+        if self._page is not None:
+            self._page.leave()
+
+    @allowed("read")
+    async def get(self) -> None:
+        """Send lines of JSON until the page leaves or the server stops."""
+        try:
+            async with self.observers.watching() as self._page:
+                self.set_header("Content-Type", "application/x-ndjson")
+                self.set_header("Cache-Control", "no-store")
+                self.set_header("X-Accel-Buffering", "no")  # a proxy must not hold the lines back
+                self.write(b'{"event":"ping"}\n')
+                await self.flush()
+                async for line in self._page.lines:
+                    self.write(dumps(line) + b"\n")
+                    await self.flush()
+        except TooManyPages as exc:
+            raise web.HTTPError(503, str(exc)) from None
+        except StreamClosedError:
+            return  # the page has left
+        self.finish()
 
 
 class TokensHandler(UserHandler):
@@ -295,6 +333,15 @@ class TokensHandler(UserHandler):
                     audience=self.audience(),
                 )
             )
+        self.emit(
+            TOKENS,
+            {
+                "action": "created",
+                "token": token.id,
+                "label": token.label,
+                "user": self.current_user.username,
+            },
+        )
         self.set_status(201)
         self.set_header("Cache-Control", "no-store")
         self.finish(json_encode({"id": token.id, "token": text, "expires": _model(token)["expires"]}))
@@ -336,5 +383,6 @@ class TokenHandler(UserHandler):
         except UnknownToken as exc:
             raise web.HTTPError(404, str(exc)) from None
         self.notebooks.end_refused()
+        self.emit(TOKENS, {"action": "revoked", "token": token_id, "user": self.current_user.username})
         self.set_status(204)
         self.finish()

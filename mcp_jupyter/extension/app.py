@@ -23,8 +23,10 @@ from ..ipc.rendezvous import CALLBACK_PATH, announce, callback_under, is_callbac
 from ..protocol.origins import OriginRule, loopback
 from ..protocol.rights import Floor
 from ..server.http.base_handler import HttpFront
+from .events import register
 from .handlers import routes
 from .manager import NotebookManager
+from .observers import Observers
 from .private import StartedApp, scrub_from_logs
 from .renames import RenameFollower
 from .token_auth import TokenAuthenticator
@@ -82,6 +84,14 @@ class McpJupyterApp(StartedApp):
         For which tools a notebook's user is asked before each call, whatever the notebook says: "marked" for
         tools that their author marked as destructive or open-world, "writing" for all that are not marked as
         read-only, "all" for all. A notebook can ask for more, not for less.
+        """,
+    ).tag(config=True)
+
+    audit_arguments = Bool(
+        False,
+        help="""
+        Whether the events of calls (https://schema.jupyter.org/mcp_jupyter/call/v1) have the redacted
+        arguments, and not only their SHA-256.
         """,
     ).tag(config=True)
 
@@ -167,7 +177,13 @@ class McpJupyterApp(StartedApp):
         assert self.serverapp is not None
         kernels = self.serverapp.kernel_manager
         self.store = TokenStore()
-        self.notebooks = notebooks = NotebookManager(self.store, Discovery(), kernels.__contains__)
+        discovery, events = Discovery(), self.serverapp.event_logger
+        assert events is not None
+        self.notebooks = notebooks = NotebookManager(self.store, discovery, kernels.__contains__)
+        self.emit = register(events)
+        self.observers = Observers(
+            discovery, self.emit, lambda: bool(events.handlers), with_arguments=self.audit_arguments
+        )
         authenticator = TokenAuthenticator(
             self.store,
             origins=lambda: self.origins,
@@ -193,6 +209,8 @@ class McpJupyterApp(StartedApp):
             "audience": lambda: self.audience,
             "default_days": self.token_days,
             "root": os.path.realpath(root),
+            "observers": self.observers,
+            "emit": self.emit,
         }
         machine = {"front": self.front, "notebooks": self.notebooks}
         self.handlers.extend(routes(machine, human))
@@ -202,6 +220,7 @@ class McpJupyterApp(StartedApp):
         assert self.serverapp is not None
         self._renames = RenameFollower(self.serverapp, self.store, default_runtime_dir())
         self._renames.start()
+        self.observers.start()
         try:
             announce(self.callback or "", default_runtime_dir(), self.approve)
         except LinkError as exc:
@@ -214,6 +233,7 @@ class McpJupyterApp(StartedApp):
             await self._renames.stop()
         if self.notebooks is None:
             return
+        await self.observers.stop()
         await self.notebooks.close()
         _package_log.parent = self._log_parent
         with anyio.move_on_after(LAST_ANSWERS_SECONDS):

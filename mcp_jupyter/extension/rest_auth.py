@@ -16,7 +16,9 @@ from tornado import web
 
 from ..protocol.limits import MAX_SMALL_BODY_BYTES
 from ..protocol.origins import OriginRule
+from .events import Emit
 from .manager import NotebookManager
+from .observers import Observers
 from .private import LoggedHandler
 from .token_auth import RESOURCE, keep_logged_headers_fit, keep_logs_fit
 from .tokens import TokenStore, split
@@ -52,6 +54,8 @@ class UserHandler(LoggedHandler, APIHandler):
         audience: Callable[[], str],
         default_days: float,
         root: str,
+        observers: Observers,
+        emit: Emit,
     ) -> None:
         """Take the arguments of the route.
 
@@ -65,6 +69,10 @@ class UserHandler(LoggedHandler, APIHandler):
             Days for which a token is valid by default.
         root : str
             The server's root directory: a real path.
+        observers : Observers
+            Follow the calls of live notebooks.
+        emit : Emit
+            Emits a Jupyter event.
         """
         self.notebooks = notebooks
         self.store = store
@@ -72,6 +80,8 @@ class UserHandler(LoggedHandler, APIHandler):
         self.audience = audience
         self.default_days = default_days
         self.root = root
+        self.observers = observers
+        self.emit = emit
         self._origins = origins
         self.body = bytearray()
         self._let_in = False

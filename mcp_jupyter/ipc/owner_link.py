@@ -26,7 +26,7 @@ from ..protocol.limits import MAX_PATH_CHARS
 from .connect import RequestOnlyHandler, dial
 from .files import ConnectionInfo
 
-__all__ = ["Methods", "ask_owner", "moved", "owner_link", "serve_owner", "tell_moved"]
+__all__ = ["ASK_SECONDS", "Methods", "ask_owner", "moved", "owner_link", "serve_owner", "tell_moved"]
 
 ASK_SECONDS: Final = 5.0
 """Seconds. The engine answers in milliseconds, even beside a running cell, unless the cell holds the GIL."""

@@ -47,6 +47,7 @@ ROWS: dict[str, dict[str, tuple[str, str]]] = {
     r"mcp-jupyter/api/servers/([^/]+)/calls/([0-9]{1,9})": {"GET": ("read", "mcp_jupyter")},
     r"mcp-jupyter/api/servers/([^/]+)/calls/([0-9]{1,9})/stop": {"POST": ("execute", "mcp_jupyter")},
     r"mcp-jupyter/api/servers/([^/]+)/pause": {"POST": ("execute", "mcp_jupyter")},
+    r"mcp-jupyter/api/observe": {"GET": ("read", "mcp_jupyter")},
     r"mcp-jupyter/api/approvals": {"GET": ("read", "mcp_jupyter")},
     r"mcp-jupyter/api/approvals/([0-9a-f]{64})": {"POST": ("execute", "mcp_jupyter")},
     r"mcp-jupyter/api/tokens": {"GET": ("read", "mcp_jupyter"), "POST": ("write", "mcp_jupyter")},
