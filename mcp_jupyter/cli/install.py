@@ -19,6 +19,7 @@ import click
 from ..client.config.hosts import HOSTS, Host
 from . import reported
 from .new_token import make_token, token_days
+from .target import allow
 from .tokens import scope_options, terms
 
 if TYPE_CHECKING:
@@ -47,14 +48,17 @@ class _Options:
     packages: tuple[str, ...]
     parameters: tuple[str, ...]
     kernel: str | None
+    allow: tuple[str, ...]
     project: bool
 
     def check(self, target: str) -> None:
         """Refuse options that do not fit the target or the host."""
         from .servers import names_file
 
-        if (self.parameters or self.kernel) and not target.endswith(".ipynb"):
-            raise click.UsageError(f"-p and --kernel are for notebook files only, and {target} is not one.")
+        if (self.parameters or self.kernel or self.allow) and not target.endswith(".ipynb"):
+            raise click.UsageError(
+                f"-p, --kernel and --allow are for notebook files only, and {target} is not one."
+            )
         if (self.packages or self.env) and not names_file(target):
             raise click.UsageError(
                 "-v, -f and --with are for a FILE: the kernel of a live notebook runs already."
@@ -102,6 +106,7 @@ class _Options:
     help="Set a variable of a notebook file, as `jupyter mcp run` does. May be repeated.",
 )
 @click.option("--kernel", metavar="NAME", help="Run a notebook file in this kernel instead of its own.")
+@allow
 @click.option("--project", is_flag=True, help="Write into the host's file of this folder, which is shared.")
 @click.option(
     "--http", is_flag=True, help="Write the URL of a live NOTEBOOK and a new token, for --tool and so on."
@@ -117,6 +122,7 @@ def command(
     key: str,
     parameters: tuple[str, ...],
     kernel: str | None,
+    allow: tuple[str, ...],
     project: bool,
     http: bool,
     only_print: bool,
@@ -143,7 +149,7 @@ def command(
     jupyter mcp install sales --host gemini --http --tool '*' --resource '*' --prompt '*'
     """  # noqa: D301 - click reads the backspace
     options = _Options(
-        HOSTS[key], name, _environment(variables, env_file), packages, parameters, kernel, project
+        HOSTS[key], name, _environment(variables, env_file), packages, parameters, kernel, allow, project
     )
     options.check(target)
     if http:
@@ -159,7 +165,7 @@ def _program_entry(target: str, options: _Options) -> MadeEntry:
     from .servers import jupyter_directories, names_file, shared_command
 
     if target.endswith(".ipynb"):
-        launch = _launch_notebook_file(Path(target), options.packages, options.parameters, options.kernel)
+        launch = _launch_notebook_file(Path(target), options)
     elif names_file(target):
         launch = _launch_file(target, options.packages)
     else:
@@ -285,19 +291,18 @@ def _launch_file(target: str, packages: Sequence[str]) -> _Launch:
 # -- notebooks -------------------------------------------------------------------------------------
 
 
-def _launch_notebook_file(
-    path: Path, packages: Sequence[str], parameters: Sequence[str], kernel: str | None
-) -> _Launch:
+def _launch_notebook_file(path: Path, chosen: _Options) -> _Launch:
     from ..headless.run import parse_parameters
     from .servers import run_command
 
     if not path.is_file():
         raise click.ClickException(f"File not found: {path}.")
     with reported():
-        parse_parameters(parameters)
-    options = [f"--parameter={parameter}" for parameter in parameters]
-    options += [f"--kernel={kernel}"] if kernel else []
-    return _Launch(path.stem, run_command(Path(os.path.abspath(path)), packages, options=options))
+        parse_parameters(chosen.parameters)
+    options = [f"--parameter={parameter}" for parameter in chosen.parameters]
+    options += [f"--kernel={chosen.kernel}"] if chosen.kernel else []
+    options += [f"--allow={tool}" for tool in chosen.allow]
+    return _Launch(path.stem, run_command(Path(os.path.abspath(path)), chosen.packages, options=options))
 
 
 def _launch_notebook(target: str) -> _Launch:

@@ -334,9 +334,17 @@ def test_a_notebook_file_is_run_by_the_host(install: Install, tmp_path: Path) ->
 def test_a_notebook_file_is_run_with_parameters_and_in_a_kernel(install: Install, tmp_path: Path) -> None:
     path = tmp_path / "analysis.ipynb"
     path.write_text("{}")
-    ended = install(path, "-p", "year=2026", "-p", "label=-x", "--kernel", "other", "--print")
+    ended = install(
+        path, "-p", "year=2026", "-p", "label=-x", "--kernel", "other", "--allow", "wipe", "--print"
+    )
     entry = json.loads(ended.stdout)["mcpServers"]["analysis"]
-    assert entry["args"][1:] == [str(path), "--parameter=year=2026", "--parameter=label=-x", "--kernel=other"]
+    assert entry["args"][1:] == [
+        str(path),
+        "--parameter=year=2026",
+        "--parameter=label=-x",
+        "--kernel=other",
+        "--allow=wipe",
+    ]
 
 
 @pytest.mark.anyio
@@ -355,7 +363,7 @@ async def test_a_live_notebook_is_attached_to(jupyter_dirs: JupyterDirs, home: P
         (("nowhere.ipynb",), "File not found: nowhere.ipynb"),
         (("nowhere.py",), "File not found: nowhere.py"),
         (("nothing-live", "-v", "A=1"), "-v, -f and --with are for a FILE"),
-        (("nothing-live", "-p", "a=1"), "-p and --kernel are for notebook files only"),
+        (("nothing-live", "-p", "a=1"), "-p, --kernel and --allow are for notebook files only"),
     ],
 )
 def test_what_is_not_there_is_told(install: Install, args: tuple[str, ...], words: str) -> None:

@@ -71,7 +71,7 @@ async def test_the_blocks_work_when_they_are_pasted_in_order(
             assert ran.error == "", f"{cell}\n{ran.error}\n{ran.printed}"
         async with kernel.connect() as client:
             tools = {tool["name"] for tool in (await client.ask("tools/list"))["tools"]}
-            assert tools == {"top_customers", "count_rows", "drop_region", "simulate"}
+            assert tools == {"top_customers", "count_rows", "drop_region", "delete_region", "simulate"}
             best = await client.call("top_customers", {"n": 1})
             assert "Curie" in best["content"][0]["text"]
         assert (await kernel.arun("cluster.close()", CELL_SECONDS)).error == ""
