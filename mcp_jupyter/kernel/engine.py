@@ -98,7 +98,7 @@ class Engine:
         self._runner = KernelRunner(shell, self._main_loop, self._after_call)
         self.questions = NotebookQuestions(shell, self.post_to_main, draw)
         self.journal = Journal(
-            lambda: self._identity.file or self._identity.name,
+            lambda: self._identity.path or self._identity.name,
             lambda: self.variables.versions,
             shell.compile.format_code_name,
             self.post,

@@ -27,6 +27,7 @@ from collections import deque
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
+from functools import lru_cache
 from itertools import count
 from pathlib import Path
 from types import CodeType, FunctionType, TracebackType
@@ -34,9 +35,10 @@ from typing import Any, Final, Literal
 from weakref import WeakKeyDictionary
 
 from .. import types
+from .._util.json_schema import branches, is_secret, members
 from .._util.private_files import open_private_append
 from .._util.text import safe_line, shorten
-from ..client.cassettes.redaction import Redactor, TooDeep
+from ..client.cassettes.redaction import Redactor, SecretNames, TooDeep
 from ..protocol.frames import Serialised, dumps
 from ..server.context import RequestContext
 from ..server.fastmcp.signatures import plain_function
@@ -89,6 +91,8 @@ class Entry(Record):
         The tool's or prompt's name, or the resource's URI.
     arguments : dict
         Redacted.
+    argument_bytes : int
+        About how many bytes they take.
     is_whole : bool
         Whether `arguments` are the client's own: nothing was redacted or left out.
     host, version, principal : str
@@ -116,6 +120,7 @@ class Entry(Record):
         "_journal",
         "_opened",
         "answer",
+        "argument_bytes",
         "arguments",
         "cell",
         "characters",
@@ -154,6 +159,7 @@ class Entry(Record):
         self.id = number
         self.kind, self.name, self.function = kind, name, function
         self.arguments: Mapping[str, Any] = {}
+        self.argument_bytes = 0
         self.is_whole = True
         self.is_cut = False
         self.host, self.version, self.principal = who
@@ -227,8 +233,7 @@ class Entry(Record):
     @property
     def size(self) -> int:
         """About how many bytes it takes."""
-        texts = (self.answer, self.printed, self.name)
-        return ENTRY_BYTES + sum(len(text) for text in texts if text) + len(str(self.arguments))
+        return ENTRY_BYTES + self.argument_bytes + len(self.answer or "") + len(self.printed or "")
 
     def changed(self, versions: Mapping[str, int]) -> list[str]:
         """Return the names of the variables that have changed since, given the present versions."""
@@ -321,6 +326,8 @@ class Journal:
         self._bytes = 0
         self._sources: WeakKeyDictionary[Any, tuple[int | None, str]] = WeakKeyDictionary()
         self._names: WeakKeyDictionary[Any, frozenset[str]] = WeakKeyDictionary()
+        self._made_of: WeakKeyDictionary[Any, tuple[Any, str, Mapping[str, Any]]] = WeakKeyDictionary()
+        self._plain_names: WeakKeyDictionary[Any, frozenset[str]] = WeakKeyDictionary()
 
     # -- the engine's thread ---------------------------------------------------------------------
 
@@ -335,28 +342,52 @@ class Journal:
     ) -> Entry:
         """Open an entry (see `server.oversight.Journal`)."""
         info = request.client_info
-        who = _said(info.get("name")), _said(info.get("version")), request.label or OWN_PROGRAM
+        who = _line_of(info.get("name")), _line_of(info.get("version")), request.label or OWN_PROGRAM
         entry = Entry(self, next(self._numbers), kind, name, function, *who)
-        if arguments:
-            entry.arguments, entry.is_whole = self._redacted(arguments, schema)
+        if arguments and self._is_harmless(arguments, schema, function):
+            entry.arguments = arguments
+        elif arguments:
+            self._keep_arguments(entry, arguments, schema)
         self._add(entry)
         return entry
 
-    def _redacted(self, arguments: Mapping[str, Any], schema: Any) -> tuple[Mapping[str, Any], bool]:
+    def _keep_arguments(self, entry: Entry, arguments: Mapping[str, Any], schema: Any) -> None:
+        """Keep arguments without secrets, and not more of them than the journal can hold."""
         try:
             kept = self.redactor.sent(dict(arguments), schema)
         except TooDeep:
-            return {name: "(too deep to be kept)" for name in arguments}, False
-        if len(dumps(kept)) <= MAX_TEXT_CHARS:
-            return kept, kept == arguments
-        return {name: _shortened(value) for name, value in kept.items()}, False
+            kept = {name: "(too deep to be kept)" for name in arguments}
+        size = len(dumps(kept))
+        if size > MAX_TEXT_CHARS:
+            kept = {name: _shortened(value) for name, value in kept.items()}
+        entry.arguments, entry.is_whole = kept, kept == arguments
+        entry.argument_bytes = min(size, MAX_TEXT_CHARS)
+
+    def _is_harmless(self, arguments: Mapping[str, Any], schema: Any, function: Any) -> bool:
+        """Whether no argument can be a secret: most calls have a few short numbers.
+
+        What the names and the schema say is looked up once for each function.
+        """
+        try:
+            plain = self._plain_names[function]
+        except (KeyError, TypeError):
+            described, names = branches(schema, schema), SecretNames()
+            plain = frozenset(
+                name
+                for name in schema.get("properties", ())
+                if not names.tell(name, "a text")
+                and not any(map(is_secret, members(described, name, schema)))
+            )
+            with suppress(TypeError):  # an object of a class with slots
+                self._plain_names[function] = plain
+        return all(name in plain and _is_short_number(value) for name, value in arguments.items())
 
     def question(self, asker: Entry, method: str, params: Mapping[str, Any], answer: Any) -> None:
         """Add an entry for a question that a function asked."""
         who = asker.host, asker.version, asker.principal
         entry = Entry(self, next(self._numbers), "question", asker.name, None, *who)
         message = params.get("message") or params.get("messages") or method
-        entry.arguments, entry.is_whole = self._redacted({"method": method, "message": message}, {})
+        self._keep_arguments(entry, {"method": method, "message": message}, {})
         self._add(entry)
         if answer is None:
             entry._end("error", "Nobody answered.")
@@ -392,6 +423,7 @@ class Journal:
         with self._lock:
             self._bytes += entry.size
             while len(self._entries) > MAX_ENTRIES or self._bytes > MAX_BYTES:
+                # What still runs stays; usually the first entry is done.
                 oldest = next((each for each in self._entries if each.state == "done"), None)
                 if oldest is None:
                     return
@@ -424,20 +456,26 @@ class Journal:
     def describe(self, entry: Entry) -> None:
         """Note what an entry's answer is made of. On the thread that runs the function, as it begins."""
         function = plain_function(entry.function) if entry.function is not None else None
-        entry.cell, entry.source = self._source_of(function)
+        versions, notebook = self.versions(), self._notebook()
+        is_read = entry.kind == "resource"
+        kept = None if is_read else self._made_of.get(function)
+        if kept is None or kept[0] is not versions or kept[1] != notebook:
+            names = [each for each in versions if _is_read(each, entry.name)] if is_read else ()
+            kept = versions, notebook, self._provenance(function, notebook, names or self._names_in(function))
+            if isinstance(function, FunctionType) and not is_read:
+                self._made_of[function] = kept
+        said = entry.provenance = kept[2]
+        entry.cell, entry.source, entry.variables = said["cell"], said["source"], said["variables"]
+
+    def _provenance(self, function: Any, notebook: str, names: Collection[str]) -> Mapping[str, Any]:
+        cell, source = self._source_of(function)
         versions = self.versions()
-        if versions:
-            if entry.kind == "resource":
-                names: Collection[str] = [each for each in versions if _is_read(each, entry.name)]
-            else:
-                names = self._names_in(function)
-            entry.variables = {name: version for name, version in versions.items() if name in names}
-        entry.provenance = {
-            "notebook": self._notebook(),
+        return {
+            "notebook": notebook,
             "kernelStarted": self._started,
-            "cell": entry.cell,
-            "source": entry.source,
-            "variables": entry.variables,
+            "cell": cell,
+            "source": source,
+            "variables": {name: version for name, version in versions.items() if name in names},
         }
 
     def _source_of(self, function: Any) -> tuple[int | None, str]:
@@ -479,6 +517,11 @@ class Journal:
     def after_cell(self) -> None:
         """Forget which functions call which: a cell may have defined them anew."""
         self._names.clear()
+        self._made_of.clear()
+
+
+def _is_short_number(value: Any) -> bool:
+    return value is None or type(value) is bool or (type(value) in (int, float) and abs(value) < 1e7)
 
 
 def _names_of(code: CodeType) -> Iterator[str]:
@@ -494,8 +537,11 @@ def _is_read(variable: str, uri: str) -> bool:
     return path == variable or path.startswith(f"{variable}/")
 
 
-def _said(text: Any) -> str:
-    return safe_line(text) if isinstance(text, str) else ""
+def _line_of(text: Any) -> str:
+    return _safe_line(text) if isinstance(text, str) else ""
+
+
+_safe_line = lru_cache(maxsize=64)(safe_line)  # each call names its client
 
 
 def _shortened(value: Any) -> Any:
