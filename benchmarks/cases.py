@@ -10,7 +10,7 @@ from typing import Final
 
 from .callers import caller, cell
 from .wire import opening
-from .workloads import COUNT, LIST, Opener, Starts, legacy, modern, notebook, sse, stdio
+from .workloads import COUNT, LIST, WITHOUT_JOURNAL, Opener, Starts, legacy, modern, notebook, sse, stdio
 
 __all__ = ["CASES", "Case"]
 
@@ -66,6 +66,11 @@ CASES: Final = (
     Case("modern", "Streamable HTTP 2026-07-28", 3.5, 200, partial(modern, OURS), partial(modern, SDK)),
     Case("sse", "HTTP+SSE", 4.0, 200, partial(sse, OURS), partial(sse, SDK)),
     Case("notebook", "Jupyter Server and live kernel", 2.0, 200, notebook, partial(legacy, SDK)),
+    # Our own notebook is the peer here: the journal costs at most 5 % of a call.
+    Case(
+        *("journal", "a notebook with and without journal", 0.95, 200),
+        *(notebook, partial(notebook, WITHOUT_JOURNAL)),
+    ),
     Case(
         "progress",
         "1,000 progress messages, HTTP",

@@ -132,14 +132,26 @@ def http_server(module: str, transport: str, asked: Asked) -> Iterator[tuple[int
         yield server.pid, int(server.stdout.readline())
 
 
+WITHOUT_JOURNAL: Final = """
+from mcp_jupyter.ipython_extension import engine_of
+from mcp_jupyter.server.oversight import no_journal
+engine_of(get_ipython()).server._handlers.journal = no_journal
+"""
+"""A cell that makes a notebook keep no journal, for comparison."""
+
+
 @contextmanager
-def notebook() -> Iterator[Workload]:
-    """Requests to a notebook, through a Jupyter Server to a live kernel."""
+def notebook(*more: str) -> Iterator[Workload]:
+    """Requests to a notebook, through a Jupyter Server to a live kernel, after further cells."""
     from tests.conftest import isolated_jupyter
     from tests.live.parts import jupyter_server
 
     cells = "%load_ext mcp_jupyter", "%%mcp_tool\ndef add(a: int, b: int) -> int:\n    return a + b"
-    with isolated_jupyter() as dirs, jupyter_server(dirs) as server, server.notebook("bench.ipynb", *cells):
+    with (
+        isolated_jupyter() as dirs,
+        jupyter_server(dirs) as server,
+        server.notebook("bench.ipynb", *cells, *more),
+    ):
         token = server.token("bench")
         host, _, path = server.endpoint("bench").removeprefix("http://").partition("/")
         port = int(host.rpartition(":")[2])
