@@ -17,6 +17,7 @@ import { listServers } from './api';
 import { insertOnRequest } from './cells';
 import { keepClicks } from './clicks';
 import { mcpIcon } from './icon';
+import { improveInputs } from './inputs';
 import { keepPlainKeys } from './keys';
 import { ServersPanel } from './panel';
 import { CommandIDs, PLUGIN_ID, TRANSLATION_DOMAIN } from './tokens';
@@ -57,6 +58,7 @@ const plugin: JupyterFrontEndPlugin<void> = {
     insertOnRequest(app.docRegistry);
     keepPlainKeys(document);
     keepClicks(document);
+    improveInputs(document);
   }
 };
 

@@ -24,10 +24,22 @@ export const POLL_MILLISECONDS = 2_000;
 /** How slow polling gets while the server does not answer: soon enough after it was restarted. */
 export const SLOWEST_POLL_MILLISECONDS = 15_000;
 
-/** The class of the widgets of a connected server (`mcp_jupyter/widgets/pieces.py`). */
+/** The class of the widgets of a connected server (`mcp_jupyter/widgets/html.py`, as the next three). */
 export const WIDGET_CLASS = 'mcp-jupyter-widget';
 
-/** The comm target at which a kernel asks for a new cell (`mcp_jupyter/widgets/inserting.py`). */
+/** The class around a form and the button that sends it. */
+export const REQUEST_CLASS = 'mcp-jupyter-request';
+
+/** The class of that button. */
+export const SEND_CLASS = 'mcp-jupyter-send';
+
+/** The class of a list of buttons, one of which is chosen. */
+export const ROWS_CLASS = 'mcp-jupyter-rows';
+
+/** The class of a text box for numbers (`mcp_jupyter/widgets/forms/controls.py`). */
+export const NUMBER_CLASS = 'mcp-jupyter-number';
+
+/** The comm target at which a kernel asks for a new cell (`mcp_jupyter/widgets/history.py`). */
 export const INSERT_TARGET = 'mcp-jupyter.insert';
 
 /** The longest code that is put into a cell: more than anybody reads, and too little to slow the page down. */

@@ -17,12 +17,15 @@ FORM = r"""
 from mcp_jupyter.widgets.forms import SchemaForm
 
 place = {"type": "object", "properties": {"street": {"type": "string"}}, "required": ["street"]}
+from mcp_jupyter.widgets.html import framed
+
 form = SchemaForm({
     "type": "object",
     "properties": {
         "city": {"type": "string", "minLength": 2, "description": "Where it is."},
         "days": {"type": "integer", "minimum": 1, "default": 3},
         "unit": {"oneOf": [{"const": "c", "title": "Celsius"}, {"const": "f", "title": "Fahrenheit"}]},
+        "wood": {"enum": ["oak", "ash", "elm", "fir", "yew"]},
         "hourly": {"type": "boolean"},
         "day": {"type": "string", "format": "date"},
         "tags": {"type": "array", "items": {"type": "string"}},
@@ -32,7 +35,7 @@ form = SchemaForm({
     },
     "required": ["city", "hourly", "home"],
 })
-form.widget
+framed(form.widget)
 """
 
 EVIL_FORM = r"""
@@ -63,6 +66,7 @@ form.value() == {
     "city": "Oslo",
     "days": 3,
     "unit": "f",
+    "wood": "elm",
     "hourly": True,
     "day": "2026-01-31",
     "tags": ["x"],
@@ -95,29 +99,41 @@ def run(cell: Locator) -> Locator:
 def test_a_form_is_filled_in_with_the_keyboard(page: Page, jupyter: Jupyter, tmp_path: Path) -> None:
     first, value, closing = opened(page, jupyter, "form.ipynb", FORM, CHECK, "form.close()")
     form, keys = run(first), page.keyboard
-    city, unit = form.get_by_label("city (required)"), form.get_by_label("unit")
+    city, days = form.get_by_label("city (required)", exact=True), form.get_by_label("days", exact=True)
+    celsius, wood = form.get_by_label("Celsius", exact=True), form.get_by_label("wood", exact=True)
     expect(city).to_be_visible()
     expect(run(value)).to_contain_text("city: required")
-    expect(form.get_by_role("alert").first).to_have_text("⚠ Problem: city: required")
+    expect(form.get_by_role("alert").first).to_have_text("⚠ Required")
     city.focus()
     keys.type("Oslo")
     keys.press("Tab")
-    expect(form.get_by_label("days")).to_be_focused()
+    small = form.get_by_role("button", name="What is sent while city is empty")
+    expect(small).to_be_focused()
     keys.press("Tab")
-    expect(unit).to_be_focused()
-    keys.type("fahr")
-    keys.press("Tab")
-    expect(form.get_by_label("hourly")).to_be_focused()
-    expect(unit).to_have_value("Fahrenheit")
+    expect(form.get_by_label("hourly", exact=True)).to_be_focused()
     keys.press("Space")
+    form.get_by_role("button", name="More").press("Enter")
+    expect(days).to_be_visible()
+    keys.press("Tab")
+    expect(days).to_be_focused()
+    expect(days).to_have_attribute("type", "number")
+    keys.press("ArrowUp")
+    keys.press("ArrowDown")
+    keys.press("Tab")
+    expect(form.get_by_label("(not sent)", exact=True).first).to_be_focused()
+    keys.press("ArrowDown")
+    expect(celsius).to_be_checked()
+    keys.press("ArrowDown")
+    keys.press("Tab")
+    expect(wood).to_be_focused()
+    keys.type("elm")
     form.get_by_label("day", exact=True).fill("2026-01-31")
     form.get_by_role("button", name="Add to tags").press("Enter")
-    form.get_by_label("tags 1 (required)").fill("x")
-    form.get_by_label("rain").press("Space")
-    form.get_by_label("street (required)").fill("High Street")
-    form.get_by_label("where, as").fill("str")
-    keys.press("Enter")
-    form.get_by_label("where: string (required)").fill("here")
+    form.get_by_label("tags 1 (required)", exact=True).fill("x")
+    form.get_by_label("rain", exact=True).press("Space")
+    form.get_by_label("street (required)", exact=True).fill("High Street")
+    form.get_by_role("radiogroup", name="where, as").get_by_label("string", exact=True).check()
+    form.get_by_label("where: string (required)", exact=True).fill("here")
     keys.press("Enter")
     expect(form.get_by_role("alert")).to_have_count(0)
     page.screenshot(path=tmp_path / "form.png")
@@ -132,6 +148,6 @@ def test_a_servers_texts_do_nothing(page: Page, jupyter: Jupyter, tmp_path: Path
     expect(form.get_by_label("(required)").first).to_be_visible()
     expect(run(latex).locator("mjx-container")).to_be_visible()  # what is typeset is typeset by now
     page.screenshot(path=tmp_path / "evil.png")
-    expect(form.get_by_role("checkbox")).to_have_count(5)
+    expect(form.get_by_role("checkbox")).to_have_count(4)
     expect(form.locator("mjx-container")).to_have_count(0)
     expect(form.locator("img, [data-commandlinker-command]")).to_have_count(0)

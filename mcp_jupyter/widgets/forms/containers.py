@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import ipywidgets as widgets
 
-from .fields import About, Field, Picker, Presence
+from .controls import Picker, Presence
+from .fields import About, Field
 from .page import Checkboxes, close, legend_html
 from .values import LEFT_OUT, Path, Problem, index_of
 
@@ -37,6 +38,12 @@ MAX_ROWS: Final = 100
 
 MAX_FIRST_ROWS: Final = 5
 """Rows with which a list starts if its schema requires items."""
+
+MANY_FIELDS: Final = 6
+"""Fields of an object: with more, those that may be left out are behind "More"."""
+
+MIN_BEHIND: Final = 3
+"""Fields behind "More": hiding fewer saves no room."""
 
 MAX_TRIES: Final = 3
 """Alternatives that fit a value and are tried: each may hold alternatives again, so the work multiplies."""
@@ -149,6 +156,7 @@ class ObjectField(GroupField):
         self.fields: dict[str, Field] = {}
         self.rows: list[Row] = []
         self._others = others
+        self._shows_all = False
 
     @property
     def parts(self) -> Iterator[tuple[str | int, Field]]:
@@ -209,7 +217,20 @@ class ObjectField(GroupField):
                 field.clear()
         for name in others:
             self._new_row(name).field.set(value[name])
+        self._shows_all = any(name in value for name in self._behind)
         return True
+
+    @property
+    def _behind(self) -> list[str]:
+        """The names of the fields behind "More"."""
+        optional = [name for name, field in self.fields.items() if not field.about.required]
+        is_long = len(self.fields) > MANY_FIELDS and MIN_BEHIND <= len(optional) < len(self.fields)
+        return optional if is_long else []
+
+    def reveal(self, field: Field) -> None:
+        if any(field in self.fields[name].within for name in self._behind):
+            self._show_all(True)
+        super().reveal(field)
 
     def _assemble(self, path: Path, problems: list[Problem]) -> Any:
         value: dict[str, Any] = {}
@@ -223,8 +244,26 @@ class ObjectField(GroupField):
         return {name: item for name, item in value.items() if item is not LEFT_OUT}
 
     def _draw_parts(self) -> list[Any]:
-        fields = [field.draw(self.page, field.about.label) for field in self.fields.values()]
-        return fields + [self._draw_row(number, row) for number, row in enumerate(self.rows, 1)]
+        drawn = {name: field.draw(self.page, field.about.label) for name, field in self.fields.items()}
+        rows = [self._draw_row(number, row) for number, row in enumerate(self.rows, 1)]
+        behind = [drawn.pop(name) for name in self._behind]
+        return [*drawn.values(), *self._draw_more(behind), *rows]
+
+    def _draw_more(self, behind: list[Any]) -> list[Any]:
+        """Draw the fields that may be left out behind a button."""
+        if not behind:
+            return []
+        self._more = self.page.control(
+            widgets.ToggleButton, f"More ({len(behind)})", value=self._shows_all, layout=self.page.narrow
+        )
+        self._more.observe(lambda change: self._show_all(change["new"]), "value")
+        self._rest = self.page.make(widgets.VBox, children=behind)
+        self._show_all(self._shows_all)
+        return [self._more, self._rest]
+
+    def _show_all(self, shows_all: bool) -> None:
+        self._shows_all = self._more.value = shows_all
+        self._rest.layout = self.page.wide if shows_all else self.page.hidden
 
     def _draw_row(self, number: int, row: Row) -> Any:
         name = self.page.control(widgets.Text, f"name {number}", value=row.key, continuous_update=False)
@@ -395,9 +434,9 @@ class VariantField(GroupField):
         if self.field is not None:
             yield "", self.field
 
-    def choose(self, index: int | None, without: Presence = Presence.LEFT_OUT, slip: str = "") -> None:
-        """Choose a schema and start its field; with None, this field is left out or null, or has a slip."""
-        self._reset(without if index is None else Presence.GIVEN, slip)
+    def choose(self, index: int | None, without: Presence = Presence.LEFT_OUT) -> None:
+        """Choose a schema and start its field; with None, this field is left out or null."""
+        self._reset(without if index is None else Presence.GIVEN)
         if index is not None:
             self._new_field(index).start()
         self.changed()
@@ -435,11 +474,12 @@ class VariantField(GroupField):
         return self.field.read(path, problems)
 
     def _head(self) -> list[Any]:
-        self._picker = Picker(self, f"{self.full_label}, as", self.options, self.choose)
-        return [self._picker.box]
+        label = f"{self.full_label}, as"
+        self._picker = Picker(self.page, label, self.about, self.options, self.choose)
+        return [self._picker.widget]
 
     def _show(self) -> None:
-        self._picker.show(self.chosen)
+        self._picker.show(self.chosen, self.presence)
         self._show_body()
 
     def _draw_parts(self) -> list[Any]:
@@ -450,4 +490,4 @@ class VariantField(GroupField):
 
     @property
     def hint(self) -> str:
-        return self._picker.hint
+        return ""

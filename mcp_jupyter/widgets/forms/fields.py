@@ -5,7 +5,8 @@ A field's value can be set and read before the field is drawn. The methods that 
 does (`write`, `choose`, `give`, ...) are called by the widgets; `set`, `start` and `clear` leave it to the
 caller to draw the field again. A field is left out, null, or given; an empty text may mean any of the three:
 `presence` says which. Each field takes the values that it can show; others are kept as JSON text (`raw`), so
-that a value that was set is read back unchanged. Main thread only, once a field is drawn.
+that a value that was set is read back unchanged. Main thread only, once a field is drawn. `controls` has the
+widgets that the fields of this module share.
 """
 
 from __future__ import annotations
@@ -13,17 +14,16 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
-from enum import StrEnum
-from itertools import chain, count
+from datetime import UTC, date, datetime, time
 from typing import TYPE_CHECKING, Any, Final
 
 import ipywidgets as widgets
 
 from ..._util.json_schema import is_secret
 from ..._util.text import safe_line
-from .page import MAX_LABEL_CHARS, Checkboxes, Page, close, note_html, option_text
-from .schema import format_problem, hint
+from .controls import Blanks, Picker, Presence, Slider, number_box
+from .page import MAX_LABEL_CHARS, Page, close, first_control, note_html
+from .schema import format_example, format_problem, hint
 from .values import LEFT_OUT, Path, Problem, index_of, is_encodable, json_text, json_value, number_of
 
 if TYPE_CHECKING:
@@ -34,19 +34,9 @@ __all__ = [
     "ChoiceField",
     "Field",
     "NumberField",
-    "Picker",
-    "Presence",
     "SwitchField",
     "TextField",
 ]
-
-
-class Presence(StrEnum):
-    """Whether a field has a value."""
-
-    LEFT_OUT = "left out"
-    NULL = "null"
-    GIVEN = "given"
 
 
 @dataclass(frozen=True)
@@ -96,8 +86,6 @@ class Field:
         Whether the field has a value.
     raw : str or None
         JSON text that stands for the value; None while the field itself shows the value.
-    slip : str
-        Text that was entered in a choice and matches none of its options.
     widget : ipywidgets.VBox or None
         None until the field is drawn; then the same widget whatever is entered.
     """
@@ -110,7 +98,6 @@ class Field:
         self.rules = builder.rules
         self.presence = Presence.LEFT_OUT
         self.raw: str | None = None
-        self.slip = ""
         self.widget: Any = None
 
     # -- values in ------------------------------------------------------------------------------
@@ -146,9 +133,25 @@ class Field:
         self.presence = Presence.GIVEN if text.strip() else Presence.LEFT_OUT
         self.changed()
 
-    def _reset(self, presence: Presence, slip: str = "") -> None:
+    def to_json(self) -> None:
+        """Show the value as JSON text."""
+        value = self.read((), [])
+        self.raw = "" if value is LEFT_OUT else json_text(value)
+        self.presence = Presence.GIVEN if self.raw else Presence.LEFT_OUT
+
+    def to_fields(self) -> str:
+        """Show the JSON text in fields again; return why that is not possible, else an empty text."""
+        if not (self.raw or "").strip():
+            self.start()
+            return ""
+        try:
+            self.set(json_value(self.raw or ""))
+        except ValueError as exc:
+            return str(exc)
+        return "has values that only JSON can show" if self.raw is not None else ""
+
+    def _reset(self, presence: Presence) -> None:
         self.raw = "" if self.always_raw else None
-        self.slip = slip
         self.presence = presence
         self._forget()
 
@@ -156,9 +159,6 @@ class Field:
 
     def read(self, path: Path, problems: list[Problem]) -> Any:
         """Return the value or `LEFT_OUT`; append to `problems` what is wrong with it."""
-        if self.slip:
-            self._wrong(path, f"unknown choice {self.slip!r}", problems)
-            return LEFT_OUT
         if self.presence is Presence.NULL:
             return None
         if self.presence is Presence.LEFT_OUT:
@@ -247,14 +247,21 @@ class Field:
 
     def show_problems(self, problems: Sequence[Problem]) -> None:
         """Show this field's own ones among a form's problems; without any, clear them."""
-        own = [
-            f"{self.label}: {problem.text}" if self.label else problem.text
-            for problem in problems
-            if problem.of is self
-        ]
+        own = [problem.text for problem in problems if problem.of is self]
         parts = [self.about.help, self.hint if self.raw is None else self._raw_hint]
         self._note.value = note_html("\n".join(part for part in parts if part), own)
         self._note.layout = self.page.wide if self._note.value else self.page.hidden
+
+    def focus(self) -> None:
+        """Put the keyboard's focus into the field."""
+        control = first_control(self.widget)
+        if control is not None:
+            control.focus()
+
+    def reveal(self, field: Field) -> None:
+        """Bring a field within this one into view, where it is hidden."""
+        for _, part in self.parts:
+            part.reveal(field)
 
     @property
     def hint(self) -> str:
@@ -269,20 +276,20 @@ class Field:
     def _raw_content(self, raw: str) -> list[Any]:
         box = self.page.control(
             widgets.Textarea,
-            f"{self.full_label}, JSON",
+            f"{self.full_label}, JSON" if self.label else "JSON",
             value=raw,
-            placeholder='JSON, as 12, "text" or {"a": 1}; '
-            + ("required" if self.about.required else "empty: left out"),
+            placeholder='JSON, as 12, "text" or {"a": 1}',
             continuous_update=False,
             rows=min(10, max(2, raw.count("\n") + 1)),
         )
         box.observe(lambda change: self.write_raw(change["new"]), "value")
-        if self.always_raw:
+        if self.always_raw or self is self.builder.root:  # the form has a switch for its root
             return [box]
         return [box, self.page.button(f"Use fields again for {self.short_label}", self._use_fields)]
 
     def _use_fields(self) -> None:
-        self.start()
+        if self.to_fields():
+            self.start()
         self.draw_again()
         self.page.changed()
 
@@ -334,9 +341,17 @@ def _moment(text: str) -> datetime:
     return value
 
 
+def _clock(text: str) -> time:
+    value = time.fromisoformat(text)
+    if value.tzinfo is not None or value.second or value.microsecond:
+        raise ValueError("a browser's clock shows neither zones nor seconds")
+    return value
+
+
 _CALENDARS: Final[Mapping[str, tuple[Callable[[str], Any], Any]]] = {
     "date": (date.fromisoformat, widgets.DatePicker),
     "date-time": (_moment, widgets.DatetimePicker),
+    "time": (_clock, widgets.TimePicker),
 }
 
 
@@ -389,19 +404,22 @@ class TextField(Field):
     def _content(self) -> list[Any]:
         self._box = self._make_box()
         self._box.observe(lambda change: self.write(_text_of(change["new"])), "value")
-        words = {Presence.GIVEN: "is an empty text", Presence.NULL: "is null"}
-        asks = self.page.shows_blanks or (self.about.required and self.about.nullable)
-        self._marks = Checkboxes(
+        self._blanks = Blanks(
             self.page,
-            {blank: f"{self.short_label} {words[blank]}" for blank in self.blanks[1:] if asks},
-            lambda blank, on: self.set_blank(blank if on else Presence.LEFT_OUT),
+            self.short_label,
+            {blank: _BLANKS[blank] for blank in self.blanks},
+            self.set_blank,
         )
-        return [self._box, *self._marks.widgets]
+        return [self.page.beside(self._box, *self._extra(), *self._blanks.buttons), self._blanks.choice]
+
+    def _extra(self) -> list[Any]:
+        """Make widgets that stand beside the box."""
+        return []
 
     def _show(self) -> None:
         if self._box.has_trait("placeholder"):
             self._box.placeholder = self._placeholder
-        self._marks.show([self._meaning])
+        self._blanks.show(self._meaning)
 
     @property
     def _meaning(self) -> Presence:
@@ -409,15 +427,15 @@ class TextField(Field):
 
     @property
     def _placeholder(self) -> str:
-        without = "required" if self.about.required else "left out"
-        words = {Presence.LEFT_OUT: without, Presence.GIVEN: "empty text", Presence.NULL: "null"}
-        return words[self._meaning]
+        if self._meaning is Presence.LEFT_OUT:
+            return format_example(self.about.plain)
+        return _BLANKS[self._meaning]
 
     def _make_box(self) -> Any:
         return self._calendar() or self._line()
 
     def _calendar(self) -> Any:
-        """Return a calendar widget, or None if it cannot show the text."""
+        """Return a calendar or clock widget, or None if it cannot show the text."""
         name = self.about.plain.get("format")
         if not isinstance(name, str) or name not in _CALENDARS:
             return None
@@ -426,7 +444,7 @@ class TextField(Field):
             value = read(self.text) if self.text else None
         except ValueError:
             return None
-        if value is not None and value.year not in _YEARS:
+        if isinstance(value, date) and value.year not in _YEARS:
             return None
         return self.page.control(kind, self.full_label, value=value)
 
@@ -452,6 +470,14 @@ class TextField(Field):
         )
 
 
+_BLANKS: Final = {
+    Presence.LEFT_OUT: "nothing",
+    Presence.GIVEN: "empty text",
+    Presence.NULL: "null",
+}
+"""What is sent for an empty text."""
+
+
 def _text_of(value: Any) -> str:
     """Return the value of a widget as the field's text."""
     if value is None:
@@ -459,13 +485,17 @@ def _text_of(value: Any) -> str:
     if isinstance(value, datetime):
         moment = value.astimezone(UTC).replace(tzinfo=None)
         return moment.isoformat(timespec="auto") + "Z"
-    return value.isoformat() if isinstance(value, date) else str(value)
+    return value.isoformat() if isinstance(value, date | time) else str(value)
 
 
 class NumberField(TextField):
-    """A number, as text, which has any number of digits and can be empty."""
+    """A number, kept as text of any number of digits, with a slider beside it if that helps."""
 
     may_be_empty = False
+
+    def slide(self, value: float) -> None:
+        """Take the slider's value."""
+        self._box.value = f"{value:.10g}"  # its observer writes
 
     def _take(self, value: Any) -> bool:
         if isinstance(value, bool) or not isinstance(value, int | float):
@@ -485,18 +515,22 @@ class NumberField(TextField):
         return value
 
     def _make_box(self) -> Any:
-        return self._line()
+        return number_box(self.page, self.full_label, self.about.plain, self.text, self._placeholder)
 
-    @property
-    def _is_long(self) -> bool:
-        return False
+    def _extra(self) -> list[Any]:
+        self._slider = Slider(self.page, self.short_label, self.about.plain, self.slide)
+        return self._slider.widgets
+
+    def _show(self) -> None:
+        super()._show()
+        self._slider.show(number_of(self.text))
 
 
 # -- choices -------------------------------------------------------------------------------------
 
 
 class SwitchField(Field):
-    """A checkbox: true or false, for a field that must be one of them."""
+    """A checkbox: true or false. One that may be left out is left out until the user ticks it."""
 
     always_raw = False
     on = False
@@ -506,11 +540,17 @@ class SwitchField(Field):
         self.on, self.presence = on, Presence.GIVEN
         self.changed()
 
+    def set_blank(self, meaning: Presence) -> None:
+        """Set whether a box without a tick means false or is left out."""
+        if not self.on:
+            self.presence = meaning
+        self.changed()
+
     def _forget(self) -> None:
         self.on = False
 
     def _begin_empty(self) -> None:
-        self.presence = Presence.GIVEN
+        self.presence = Presence.GIVEN if self.about.required else Presence.LEFT_OUT
 
     def _take(self, value: Any) -> bool:
         if not isinstance(value, bool):
@@ -522,9 +562,15 @@ class SwitchField(Field):
         return self.on
 
     def _content(self) -> list[Any]:
-        box = self.page.control(widgets.Checkbox, self.label, value=self.on)
+        box = self.page.control(widgets.Checkbox, self.label, value=self.on, indent=False)
         box.observe(lambda change: self.write(change["new"]), "value")
-        return [box]
+        words = {Presence.LEFT_OUT: "nothing", Presence.GIVEN: "false"}
+        meanings = {} if self.about.required else words
+        self._blanks = Blanks(self.page, self.short_label, meanings, self.set_blank)
+        return [self.page.beside(box, *self._blanks.buttons), self._blanks.choice]
+
+    def _show(self) -> None:
+        self._blanks.show(Presence.LEFT_OUT if self.on else self.presence)
 
 
 class ChoiceField(Field):
@@ -543,9 +589,9 @@ class ChoiceField(Field):
         self.options = tuple(options)
         self.chosen: int | None = None
 
-    def choose(self, index: int | None, without: Presence = Presence.LEFT_OUT, slip: str = "") -> None:
-        """Choose an option; with None, the field is left out or null, or has a slip."""
-        self._reset(without if index is None else Presence.GIVEN, slip)
+    def choose(self, index: int | None, without: Presence = Presence.LEFT_OUT) -> None:
+        """Choose an option; with None, the field is left out or null."""
+        self._reset(without if index is None else Presence.GIVEN)
         self.chosen = index
         self.changed()
 
@@ -565,93 +611,12 @@ class ChoiceField(Field):
         return self.options[self.chosen][1]
 
     def _content(self) -> list[Any]:
-        self._picker = Picker(self, self.full_label, self.options, self.choose)
-        return [self._picker.box]
+        self._picker = Picker(self.page, self.full_label, self.about, self.options, self.choose)
+        return [self._picker.widget]
 
     def _show(self) -> None:
-        self._picker.show(self.chosen)
+        self._picker.show(self.chosen, self.presence)
 
     @property
     def hint(self) -> str:
-        return self._picker.hint
-
-
-MAX_LISTED: Final = 8
-"""Choices that are also listed below the field."""
-
-
-class Picker:
-    """A text box that completes to one of a field's options; the beginning of an option's text is enough.
-
-    There is no drop-down list, because JupyterLab takes keys pressed in one for commands on cells (`a`
-    inserts a cell, the arrows go to the next). Texts and checkboxes keep their keys.
-
-    Parameters
-    ----------
-    field : Field
-        The field, which has been given a page.
-    label : str
-        The label of the text box.
-    options : sequence of (str, Any)
-        The options, of which only the texts are used.
-    choose : callable
-        Called with what the user entered, as `ChoiceField.choose` takes it.
-    """
-
-    def __init__(
-        self, field: Field, label: str, options: Sequence[tuple[str, Any]], choose: Callable[..., None]
-    ) -> None:
-        texts = [option_text(text) or "(empty)" for text, _ in options]
-        self._field = field
-        self._choose = choose
-        self._null = len(texts)  # the place of null, after the options
-        self._texts = _told_apart([*texts, "null"] if field.about.nullable else texts)
-        self.box = field.page.control(
-            widgets.Combobox,
-            label,
-            options=self._texts,
-            placeholder="required" if field.about.required else "left out",
-            continuous_update=False,
-        )
-        self.box.observe(self._written, "value")
-
-    @property
-    def hint(self) -> str:
-        """The possible choices."""
-        more = f" and {len(self._texts) - MAX_LISTED} more" if len(self._texts) > MAX_LISTED else ""
-        return f"one of: {', '.join(self._texts[:MAX_LISTED])}{more}"
-
-    def show(self, chosen: int | None) -> None:
-        """Show the present choice, but leave a slip as it was written."""
-        if self._field.slip:
-            return
-        place = self._null if self._field.presence is Presence.NULL else chosen
-        self.box.unobserve(self._written, "value")
-        self.box.value = "" if place is None else self._texts[place]
-        self.box.observe(self._written, "value")
-
-    def _written(self, change: Any) -> None:
-        text = change["new"].strip()
-        place = self._find(text)
-        if place is None:
-            self._choose(None, Presence.LEFT_OUT, text)
-        elif place == self._null:
-            self._choose(None, Presence.NULL)
-        else:
-            self._choose(place)
-
-    def _find(self, text: str) -> int | None:
-        """Return the place of this text, or of the only one that begins with it, ignoring case."""
-        if text in self._texts:
-            return self._texts.index(text)
-        begun = [each for each in self._texts if each.casefold().startswith(text.casefold())]
-        return self._texts.index(begun[0]) if text and len(begun) == 1 else None
-
-
-def _told_apart(texts: Sequence[str]) -> list[str]:
-    """Return the texts, with a number after repeated ones."""
-    apart: dict[str, None] = {}
-    for text in texts:
-        numbered = (f"{text} ({number})" for number in count(2))
-        apart[next(told for told in chain([text], numbered) if told not in apart)] = None
-    return list(apart)
+        return ""

@@ -11,7 +11,7 @@ from typing import Any, Final
 import ipywidgets as widgets
 
 from ..._util.json_schema import alternatives, choices, kinds
-from .containers import GroupField, ListField, ManyField, ObjectField, VariantField
+from .containers import ListField, ManyField, ObjectField, VariantField
 from .fields import About, ChoiceField, Field, NumberField, SwitchField, TextField
 from .page import Page, close, tree
 from .schema import NOTES, Plain, Reader, Rules
@@ -51,14 +51,15 @@ class SchemaForm:
         self._field = build(schema, label)
         self._page = Page(self._changed)
         drawn = self._field.draw(self._page, label)
-        self._blanks = self._page.make(
-            widgets.Checkbox,
-            description="Say what empty fields mean: left out, empty text, null",
-            indent=False,
-            layout=self._page.wide if self._has_fields else self._page.hidden,
+        self._json = self._page.make(
+            widgets.ToggleButton,
+            description="{ } JSON",
+            tooltip="Edit the values as JSON, or in fields again",
+            layout=self._page.narrow if self._has_json else self._page.hidden,
         )
-        self._blanks.observe(self._show_blanks, "value")
-        self.widget = self._page.make(widgets.VBox, children=[drawn, self._blanks])
+        self._json.observe(self._switched, "value")
+        self.widget = self._page.make(widgets.VBox, children=[drawn, self._json])
+        self._show_switch()
 
     # -- the value ------------------------------------------------------------------------------
 
@@ -76,6 +77,23 @@ class SchemaForm:
         if problems:
             raise FormError(problems)
         return value
+
+    def submit(self) -> Any:
+        """Return the value as `value` does; the first wrong field gets the keyboard's focus.
+
+        Raises
+        ------
+        FormError
+            As `value`.
+        """
+        try:
+            return self.value()
+        except FormError as exc:
+            first = exc.problems[0].of
+            if isinstance(first, Field):
+                self._field.reveal(first)
+                first.focus()
+            raise
 
     @property
     def is_json(self) -> bool:
@@ -99,6 +117,7 @@ class SchemaForm:
         self._field.set(json.loads(json.dumps(value, allow_nan=False)))
         self._says_problems = False
         self._field.draw_again()
+        self._show_switch()
         self._changed()
 
     def problems(self) -> list[str]:
@@ -125,10 +144,7 @@ class SchemaForm:
 
     def focus(self) -> None:
         """Put the keyboard's focus into the first field."""
-        controls = (widget for widget in tree(self._field.widget) if widget.has_trait("disabled"))
-        first = next(controls, None)
-        if first is not None:
-            first.focus()
+        self._field.focus()
 
     def close(self) -> None:
         """Close all widgets of the form."""
@@ -139,8 +155,9 @@ class SchemaForm:
     # -- within ---------------------------------------------------------------------------------
 
     @property
-    def _has_fields(self) -> bool:
-        return not isinstance(self._field, GroupField) or self._field.size > 1
+    def _has_json(self) -> bool:
+        """Whether the form can be edited as JSON too. JSON text would show secrets."""
+        return not self.is_json and self._field.size > 1 and not self._field.rules.has_secret
 
     def _read(self) -> tuple[Any, list[Problem]]:
         problems: list[Problem] = []
@@ -159,11 +176,24 @@ class SchemaForm:
         for listener in list(self._listeners):
             listener(self)
 
-    def _show_blanks(self, change: Any) -> None:
-        self._page.shows_blanks = change["new"]
-        for field in self._field.within:
-            if isinstance(field, TextField):
-                field.draw_again()
+    def _show_switch(self) -> None:
+        """Show whether the form is JSON now, without switching it."""
+        self._json.unobserve(self._switched, "value")
+        self._json.value = self._field.raw is not None
+        self._json.observe(self._switched, "value")
+
+    def _switched(self, change: Any) -> None:
+        why = ""
+        if change["new"]:
+            self._field.to_json()
+        else:
+            why = self._field.to_fields()
+        self._says_problems = False
+        self._field.draw_again()
+        self._show_switch()
+        if why:
+            self._field.show_problems([Problem((), why, self._field)])
+        self._changed()
 
 
 # -- building ------------------------------------------------------------------------------------
@@ -295,7 +325,7 @@ class Builder:
         return ChoiceField(about, self, options)
 
     def _of_kind(self, about: About, kind: str) -> Field | None:
-        if kind == "boolean" and about.required and not about.nullable:
+        if kind == "boolean" and not about.nullable:
             return SwitchField(about, self)
         if kind in _VALUES:
             return ChoiceField(about, self, _VALUES[kind])

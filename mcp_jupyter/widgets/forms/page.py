@@ -22,6 +22,7 @@ __all__ = [
     "Checkboxes",
     "Page",
     "close",
+    "first_control",
     "label_text",
     "legend_html",
     "note_html",
@@ -57,10 +58,11 @@ def note_html(help_text: str, problems: Sequence[str]) -> str:
             '<span style="color: var(--jp-ui-font-color2, #616161); white-space: pre-line">'
             f"{html.escape(safe_block(help_text, MAX_HELP_CHARS))}</span>"
         )
+    lines = [safe_line(text, MAX_MESSAGE_CHARS) for text in problems]
     shown += [
         '<span role="alert" style="color: var(--jp-error-color1, #b71c1c); font-weight: bold">'
-        f"⚠ Problem: {html.escape(safe_line(text, MAX_MESSAGE_CHARS))}</span>"
-        for text in problems
+        f"⚠ {html.escape(line[:1].upper() + line[1:])}</span>"
+        for line in lines
     ]
     return (
         f'<div style="line-height: 1.4; overflow-wrap: anywhere">{"<br>".join(shown)}</div>' if shown else ""
@@ -89,28 +91,22 @@ class Page:
     ----------
     disabled : bool
         Whether new widgets are disabled.
-    shows_blanks : bool
-        Whether the user can say what an empty text means.
     """
 
     def __init__(self, changed: Callable[[], None]) -> None:
         self.changed = changed
         self.disabled = False
-        self.shows_blanks = False
         # Layouts and styles are shared, because each is a widget with a comm of its own.
         # A width of 100 % would leave no room for the margins that front ends put around a widget.
         self.wide = widgets.Layout(width="auto", max_width="56em")
         # The label is above the field, so that it is not cut where the page is narrow.
-        self.field = widgets.Layout(
-            width="auto",
-            max_width="56em",
-            height="auto",
-            display="grid",
-            grid_template_columns="minmax(0, 1fr)",
-            grid_auto_rows="minmax(28px, auto)",
-            align_items="stretch",
-        )
+        self.field = _field_layout(flex="1 1 auto", min_width="0", max_width="56em")
         self.narrow = widgets.Layout(width="auto", align_self="flex-start")
+        # Beside each other: a box that takes the room there is, and small things that are level with it.
+        self.beside_layout = widgets.Layout(width="auto", max_width="56em", align_items="flex-end")
+        self.filling = _field_layout(flex="1 1 8em", min_width="0", max_width="28em")
+        self.short = _field_layout(flex="1 1 8em", min_width="0", max_width="16em")
+        self.small = widgets.Layout(width="28px", flex="0 0 auto", padding="0")
         self.inset = widgets.Layout(width="auto", padding="0 0 0 10px", border_left=_LINE)
         self.hidden = widgets.Layout(display="none")
         self._styles: dict[Any, Any] = {}
@@ -140,10 +136,35 @@ class Page:
         button.on_click(lambda _: pressed())
         return button
 
+    def small_button(self, sign: str, about: str, pressed: Callable[[], Any]) -> Any:
+        """Make a button with a sign; our front-end extension names it by its tooltip for screen readers."""
+        button = self.make(widgets.Button, description=sign, tooltip=option_text(about), layout=self.small)
+        button.add_class("mcp-jupyter-small")
+        button.on_click(lambda _: pressed())
+        return button
+
+    def beside(self, *children: Any) -> Any:
+        """Place widgets side by side, the first in the room that the others leave."""
+        return self.make(widgets.HBox, children=children, layout=self.beside_layout)
+
     def close(self) -> None:
         """Close the shared layouts and styles."""
-        for shared in (self.wide, self.field, self.narrow, self.inset, self.hidden, *self._styles.values()):
-            shared.close()
+        shared = [value for value in vars(self).values() if isinstance(value, widgets.Layout)]
+        for each in (*shared, *self._styles.values()):
+            each.close()
+
+
+def _field_layout(**traits: str) -> Any:
+    """Return the layout of a field with its label above it."""
+    return widgets.Layout(
+        width="auto",
+        height="auto",
+        display="grid",
+        grid_template_columns="minmax(0, 1fr)",
+        grid_auto_rows="minmax(28px, auto)",
+        align_items="stretch",
+        **traits,
+    )
 
 
 T = TypeVar("T")
@@ -191,6 +212,11 @@ def tree(widget: Any) -> Iterator[Any]:
     yield widget
     for child in getattr(widget, "children", ()):
         yield from tree(child)
+
+
+def first_control(widget: Any) -> Any:
+    """Return the first widget within another that takes input, or None."""
+    return next((each for each in tree(widget) if each.has_trait("disabled")), None)
 
 
 def close(*closed: Any) -> None:

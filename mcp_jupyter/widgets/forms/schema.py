@@ -23,6 +23,7 @@ __all__ = [
     "Plain",
     "Reader",
     "Rules",
+    "format_example",
     "format_problem",
     "hint",
 ]
@@ -204,17 +205,18 @@ _HINTS: Final = {
     "pattern": "pattern {}",
     "minItems": "at least {} items",
     "maxItems": "at most {} items",
-    "format": "{}",
-    "contentEncoding": "{}",
+    "contentEncoding": "encoded as {}",
 }
-_KINDS: Final = {"integer": "whole number", "number": "number"}
+
+_WITH_ZERO: Final = ("minimum", "exclusiveMinimum", "maximum", "exclusiveMaximum")
+"""Bounds that say something when they are 0, other than "at least 0 characters"."""
 
 
 def hint(plain: Mapping[str, Any]) -> str:
-    """Describe in short which values fit: "whole number, at least 1, at most 10"."""
-    words = [_KINDS[kind] for kind in [plain.get("type")] if isinstance(kind, str) and kind in _KINDS]
+    """Describe in short which values fit: "at least 1, at most 10". The type shows in the control."""
+    words = []
     for key, text in _HINTS.items():
-        if plain.get(key):
+        if plain.get(key) or (key in _WITH_ZERO and plain.get(key) == 0):
             counted = text.removesuffix("s") if plain[key] == 1 else text
             words.append(safe_line(counted.format(plain[key])))
     return ", ".join(words)
@@ -328,6 +330,12 @@ _FORMATS: Final[Mapping[str, tuple[Callable[[str], Any], str]]] = {
     "email": (_is_email, "an e-mail address, as name@example.com"),
     "uri": (_is_uri, "a URI, as https://example.com/"),
 }
+
+
+def format_example(plain: Mapping[str, Any]) -> str:
+    """Return a text that shows what a known format looks like, for an empty field; else an empty text."""
+    name = plain.get("format")
+    return _FORMATS[name][1].rpartition(" as ")[2] if isinstance(name, str) and name in _FORMATS else ""
 
 
 def format_problem(name: Any, text: str) -> str | None:

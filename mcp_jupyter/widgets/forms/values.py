@@ -148,6 +148,12 @@ class FormError(McpJupyterError, ValueError):
         self.problems = tuple(problems)
         super().__init__("\n".join(map(str, self.problems)))
 
+    @property
+    def summary(self) -> str:
+        """One sentence for the place of the button; the fields themselves show the details."""
+        wrong = len({id(problem.of) for problem in self.problems})
+        return f"Please correct {wrong} field{'s' if wrong > 1 else ''}."
+
 
 def place(path: Path) -> str:
     """Return a path in the usual notation: `edits[0].oldText`."""

@@ -11,11 +11,11 @@ import pytest
 from ipywidgets.widgets import widget as widget_module
 
 from mcp_jupyter.widgets.forms.containers import MAX_ROWS, ListField, ManyField, ObjectField, VariantField
+from mcp_jupyter.widgets.forms.controls import Presence
 from mcp_jupyter.widgets.forms.fields import (
     ChoiceField,
     Field,
     NumberField,
-    Presence,
     SwitchField,
     TextField,
 )
@@ -353,7 +353,9 @@ def test_a_text_beside_a_number_that_looks_like_it_is_told_apart():
     [
         ({"type": "array", "minItems": 1, "maxItems": 3}, "at least 1 item, at most 3 items"),
         ({"type": "string", "minLength": 1}, "at least 1 character"),
-        ({"type": "integer", "minimum": 1}, "whole number, at least 1"),
+        ({"type": "integer", "minimum": 0, "maximum": 1}, "at least 0, at most 1"),
+        ({"type": "string", "minLength": 0}, ""),
+        ({"type": "string", "format": "uri"}, ""),
     ],
 )
 def test_a_hint_counts_in_words(schema: dict[str, Any], said: str) -> None:

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, time
 from typing import Any
 
 import ipywidgets as widgets
@@ -41,6 +41,25 @@ def named(form: SchemaForm, label: str) -> Any:
     return found
 
 
+def labels(form: SchemaForm) -> list[str]:
+    shown = [getattr(widget, "description", "") for widget in all_of(form.widget)]
+    return [label for label in shown if label not in ("", "…")]
+
+
+def press_dots(form: SchemaForm, name: str) -> None:
+    about = f"What is sent while {name} is empty"
+    (found,) = [widget for widget in all_of(form.widget) if getattr(widget, "tooltip", None) == about]
+    found.click()
+
+
+def set_to(control: Any, value: Any) -> None:
+    setattr(control, "label" if control.has_trait("index") else "value", value)
+
+
+def shown_by(control: Any) -> Any:
+    return control.label if control.has_trait("index") else control.value
+
+
 def notes(form: SchemaForm) -> str:
     return "\n".join(widget.value for widget in all_of(form.widget) if isinstance(widget, widgets.HTML))
 
@@ -58,10 +77,13 @@ def notes(form: SchemaForm) -> str:
             datetime(2026, 1, 31, 9, 30, tzinfo=UTC),
             "2026-01-31T09:30:00Z",
         ),
-        ({"type": "string", "format": "time"}, widgets.Text, "09:30:00", "09:30:00"),
+        ({"type": "string", "format": "time"}, widgets.TimePicker, time(9, 30), "09:30:00"),
+        ({"type": "string", "format": "email"}, widgets.Text, "a@b.example", "a@b.example"),
         ({"type": "integer"}, widgets.Text, "12", 12),
-        ({"enum": ["a", "b"]}, widgets.Combobox, "b", "b"),
-        ({"type": "boolean"}, widgets.Combobox, "yes", True),
+        ({"enum": ["a", "b"]}, widgets.RadioButtons, "b", "b"),
+        ({"enum": list("abcde")}, widgets.Dropdown, "b", "b"),
+        ({"type": "boolean"}, widgets.Checkbox, True, True),
+        ({"type": ["boolean", "null"]}, widgets.RadioButtons, "yes", True),
         ({}, widgets.Textarea, '{"a": [1]}', {"a": [1]}),
     ],
 )
@@ -70,10 +92,10 @@ def test_what_is_entered_is_the_value(form_of: Any, schema: Any, kind: Any, ente
     label = "field, JSON" if schema == {} else "field"
     control = named(form, label)
     assert type(control) is kind
-    control.value = entered
+    set_to(control, entered)
     assert form.value() == {"field": value}
     form.set({"field": value})
-    assert named(form, label).value == entered
+    assert shown_by(named(form, label)) == entered
 
 
 def test_what_is_required_says_so_and_has_its_problem_beside_it(form_of: Any) -> None:
@@ -84,53 +106,159 @@ def test_what_is_required_says_so_and_has_its_problem_beside_it(form_of: Any) ->
     assert str(caught.value) == "city: required\nn: must be at least 1"
     assert form.problems() == ["city: required", "n: must be at least 1"]
     assert 'role="alert"' in notes(form)
-    assert "Problem: city: required" in notes(form)
+    assert "⚠ Required" in notes(form)
     named(form, "city (required)").value = "Oslo"
-    assert "city: required" not in notes(form)
-    assert "Problem: n: must be at least 1" in notes(form)
+    assert "⚠ Required" not in notes(form)
+    assert "⚠ Must be at least 1" in notes(form)
     named(form, "n").value = "1"
     assert form.value() == {"city": "Oslo", "n": 1}
-    assert "Problem" not in notes(form)
+    assert "⚠" not in notes(form)
 
 
-def test_what_an_empty_text_means_can_be_said(form_of: Any) -> None:
+def test_what_an_empty_field_sends_is_chosen_behind_its_small_button(form_of: Any) -> None:
     form = form_of({"name": {"type": ["string", "null"]}})
-    assert named(form, "name").placeholder == "left out"
-    named(form, "Say what empty fields mean: left out, empty text, null").value = True
-    for label, value, shown in [
-        ("name is null", {"name": None}, "null"),
-        ("name is an empty text", {"name": ""}, "empty text"),
-    ]:
-        named(form, label).value = True
+    asks = "While name is empty, send"
+    assert asks not in labels(form)
+    press_dots(form, "name")
+    choice = named(form, asks)
+    assert choice.options == ("nothing", "empty text", "null")
+    assert choice.label == "nothing"
+    for label, value in [("null", {"name": None}), ("empty text", {"name": ""}), ("nothing", {})]:
+        choice.label = label
         assert form.value() == value
-        assert named(form, "name").placeholder == shown
-    assert named(form, "name is null").value is False
-    named(form, "name is an empty text").value = False
-    assert form.value() == {}
-    named(form, "name is null").value = True
+        assert named(form, "name").placeholder == ("" if label == "nothing" else label)
+    choice.label = "null"
     named(form, "name").value = "Ada"
-    assert named(form, "name is null").value is False
+    assert choice.label == "nothing"
     assert form.value() == {"name": "Ada"}
+    press_dots(form, "name")
+    assert asks not in labels(form)
 
 
-def test_a_choice_is_written_or_begun(form_of: Any) -> None:
+def test_a_checkbox_that_may_be_left_out_is_left_out_until_it_is_used(form_of: Any) -> None:
+    form = form_of({"wind": {"type": "boolean"}})
+    assert form.value() == {}
+    named(form, "wind").value = True
+    assert form.value() == {"wind": True}
+    named(form, "wind").value = False
+    assert form.value() == {"wind": False}
+    press_dots(form, "wind")
+    named(form, "While wind is empty, send").label = "nothing"
+    assert form.value() == {}
+
+
+def test_a_choice_has_all_that_can_be_sent(form_of: Any) -> None:
     options = [{"const": 1, "title": "One"}, {"const": 2, "title": "Two"}, {"const": 3, "title": "Two"}]
     form = form_of({"n": {"oneOf": [*options, {"type": "null"}]}})
     box = named(form, "n")
-    assert box.options == ("One", "Two", "Two (2)", "null")
-    assert "one of: One, Two, Two (2), null" in notes(form)
-    for text, shown, value in [
-        ("o", "One", 1),
-        ("two (", "Two (2)", 3),
-        ("Two", "Two", 2),
-        ("null", "null", None),
-    ]:
-        box.value = text
-        assert (box.value, form.value()) == (shown, {"n": value})
-    box.value = "T"
-    assert form.problems() == ["n: unknown choice 'T'"]
-    box.value = ""
+    assert box.options == ("(not sent)", "One", "Two", "Two (2)", "null")
+    assert box.label == "(not sent)"
+    for label, value in [("One", {"n": 1}), ("Two (2)", {"n": 3}), ("null", {"n": None}), ("(not sent)", {})]:
+        box.label = label
+        assert form.value() == value
+
+
+def test_a_choice_that_is_required_begins_without_one(form_of: Any) -> None:
+    form = form_of({"n": {"enum": ["a", "b"]}}, required=["n"])
+    assert named(form, "n (required)").index is None
+    assert form.problems() == ["n: required"]
+
+
+@pytest.mark.parametrize(
+    ("schema", "classes"),
+    [
+        ({"type": "integer", "minimum": 1, "maximum": 500}, {"min=1", "max=500", "step=1"}),
+        ({"type": "number", "minimum": 0.5}, {"min=0.5", "step=any"}),
+        ({"type": "number", "multipleOf": 0.25}, {"step=0.25"}),
+    ],
+)
+def test_a_number_tells_the_page_its_bounds(form_of: Any, schema: Any, classes: set[str]) -> None:
+    form = form_of({"n": schema})
+    bounds = {f"mcp-jupyter-{each}" for each in classes}
+    assert set(named(form, "n")._dom_classes) == {"mcp-jupyter-number", *bounds}
+
+
+def sliders(form: SchemaForm) -> list[Any]:
+    return [each for each in all_of(form.widget) if isinstance(each, widgets.FloatSlider)]
+
+
+@pytest.mark.parametrize(
+    ("schema", "steps"),
+    [
+        ({"type": "integer", "minimum": 1, "maximum": 30}, [1]),
+        ({"type": "number", "minimum": 0, "maximum": 1}, [0.01]),
+        ({"type": "integer", "minimum": 0, "maximum": 1000, "multipleOf": 50}, [50]),
+        ({"type": "integer", "minimum": 1, "maximum": 500}, []),
+        ({"type": "integer", "minimum": 1}, []),
+        ({"type": "integer", "minimum": 3, "maximum": 1}, []),
+    ],
+)
+def test_a_modest_range_has_a_slider(form_of: Any, schema: Any, steps: list[float]) -> None:
+    assert [slider.step for slider in sliders(form_of({"n": schema}))] == steps
+
+
+def test_a_slider_and_its_field_show_one_number(form_of: Any) -> None:
+    form = form_of({"n": {"type": "integer", "minimum": 1, "maximum": 30}})
+    (slider,) = sliders(form)
     assert form.value() == {}
+    slider.value = 7
+    assert (named(form, "n").value, form.value()) == ("7", {"n": 7})
+    named(form, "n").value = "12"
+    assert slider.value == 12
+    named(form, "n").value = "99"
+    assert (slider.value, form.problems()) == (30, ["n: must be at most 30"])
+
+
+def test_many_fields_that_may_be_left_out_are_behind_more(form_of: Any) -> None:
+    form = form_of({name: {"type": "string", "minLength": 2} for name in "abcdefg"}, required=["d"])
+    assert labels(form) == ["d (required)", "More (6)", "{ } JSON"]
+    named(form, "More (6)").value = True
+    named(form, "a").value = "x"
+    named(form, "More (6)").value = False
+    named(form, "d (required)").value = "xx"
+    with pytest.raises(FormError):
+        form.submit()
+    assert "⚠ Must have at least 2 characters" in notes(form)  # it is shown again
+    form.set({"d": "xx"})
+    assert named(form, "More (6)").value is False
+    form.set({"d": "xx", "b": "yy"})
+    assert named(form, "b").value == "yy"
+
+
+def test_the_values_are_edited_as_json_and_in_fields_again(form_of: Any) -> None:
+    form = form_of({"a": {"type": "string"}, "n": {"type": "integer"}})
+    named(form, "a").value = "x"
+    switch = named(form, "{ } JSON")
+    switch.value = True
+    assert named(form, "JSON").value == '{"a": "x"}'
+    named(form, "JSON").value = '{"a": "y", "n": 2}'
+    assert form.value() == {"a": "y", "n": 2}
+    switch.value = False
+    assert (named(form, "a").value, named(form, "n").value) == ("y", "2")
+    for text, said in [('{"a": ', "⚠ Must be JSON"), ("[1]", "⚠ Has values that only JSON can show")]:
+        switch.value = True
+        named(form, "JSON").value = text
+        switch.value = False
+        assert switch.value is True
+        assert said in notes(form)
+    named(form, "JSON").value = ""
+    switch.value = False
+    assert form.value() == {}
+
+
+def test_a_form_with_a_secret_is_not_shown_as_json(form_of: Any) -> None:
+    form = form_of({"a": {"type": "string"}, "key": {"type": "string", "format": "password"}})
+    assert "{ } JSON" not in labels(form)
+
+
+def test_the_first_wrong_field_gets_the_focus(form_of: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    focused: list[Any] = []
+    monkeypatch.setattr(widgets.DOMWidget, "focus", lambda widget: focused.append(widget))
+    form = form_of({"a": {"type": "string"}, "home": PLACE, "b": {"type": "string"}}, required=["home", "b"])
+    with pytest.raises(FormError) as caught:
+        form.submit()
+    assert caught.value.summary == "Please correct 2 fields."
+    assert focused == [named(form, "street (required)")]
 
 
 def test_a_group_is_left_out_until_it_is_given(form_of: Any) -> None:
@@ -169,10 +297,10 @@ def test_alternatives_have_a_form_each(form_of: Any) -> None:
     form = form_of(
         {"where": {"anyOf": [{"type": "string", "title": "By name"}, {**PLACE, "title": "Place"}]}}
     )
-    named(form, "where, as").value = "place"
+    named(form, "where, as").label = "Place"
     named(form, "street (required)").value = "High Street"
     assert form.value() == {"where": {"street": "High Street"}}
-    named(form, "where, as").value = "By name"
+    named(form, "where, as").label = "By name"
     named(form, "where: By name (required)").value = "here"
     assert form.value() == {"where": "here"}
 
@@ -288,7 +416,8 @@ def test_everything_that_takes_input_has_a_name(form_of: Any) -> None:
         required=["tags", "home"],
     )
     form.set({"tags": ["x", "y"], "env": {"a": 1}, "home": {}})
-    names = [widget.description for widget in all_of(form.widget) if widget.has_trait("disabled")]
+    controls = [widget for widget in all_of(form.widget) if widget.has_trait("disabled")]
+    names = [widget.tooltip if widget.description == "…" else widget.description for widget in controls]
     assert all(names)
     assert len(set(names)) == len(names)
 
