@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """One pane of the panel: a list of items, the chosen item's form, its running request, and the history.
 
-Panes of tools, resources and prompts are alike; `history.Item` holds the differences. Main thread only.
+Panes of tools, resources and prompts are alike; `items.Item` holds the differences. Main thread only.
 """
 
 from __future__ import annotations
@@ -11,21 +11,23 @@ from typing import Any, Final
 
 import ipywidgets as widgets
 
-from .._util.text import safe_line
+from .._util.text import MAX_MESSAGE_CHARS, safe_line, shorten
 from ..errors import UncheckableSchema
 from ..notebook_client.calls import Call
 from ..protocol.validation import JsonSchema
 from .forms import SchemaForm
-from .forms.page import option_text
-from .history import Asked, History, Item
-from .html import WIDE, button, close_all, failure, heading, labelled, muted, row, said, show, text
-from .running_call import RunningRequest, outcome_of
+from .forms.page import label_text
+from .history import Asked, History
+from .html import REQUEST, WIDE, button, close_all, failure, heading, literals, muted, row, said, show, text
+from .items import Item
+from .rows import Picker
+from .running_call import Prepared, RunningRequest, outcome_of
 
-__all__ = [
-    "Pane",
-    "Picker",
-]
+__all__ = ["Pane"]
 
+
+MAX_ACTION_CHARS: Final = 40
+"""Characters of a tool's title on its button."""
 
 MAX_REMEMBERED: Final = 20
 """Forms that keep their values while another item is shown."""
@@ -55,6 +57,7 @@ class Pane:
     """
 
     def __init__(self, what: str, verb: str, items: Callable[[], Sequence[Item]]) -> None:
+        self._verb = verb
         self._items = items
         self._item: Item | None = None
         self._form: SchemaForm | None = None
@@ -70,7 +73,7 @@ class Pane:
         )
         self._accept.layout.align_self = "flex-start"
         self._form_box = widgets.VBox(layout=WIDE)
-        self._underway = RunningRequest(verb, self._start, self._ended, whose=self._whose)
+        self._underway = RunningRequest(verb, self._prepare, self._ended, whose=self._whose)
         self._history = History(self._again)
         self._detail = widgets.VBox(
             [
@@ -82,7 +85,7 @@ class Pane:
                 self._underway.widget,
             ],
             layout=_DETAIL,
-        )
+        ).add_class(REQUEST)
         self._picker = Picker(what, self._picked, **_LIST)
         columns = row(self._picker.widget, self._detail, align_items="flex-start")
         self.widget = widgets.VBox([columns, self._history.widget], layout=WIDE)
@@ -126,7 +129,9 @@ class Pane:
         self._detail.layout.display = "none" if item is None else None
         if item is None or item == before:
             return
-        show(self._heading, heading(item.name, item.title if item.title != item.name else ""))
+        title = item.title if item.title != item.name else ""
+        show(self._heading, heading(item.name, "  ·  ".join(filter(None, [title, item.effect]))))
+        self._underway.set_action(_action(item) if item.asks else self._verb, item.asks)
         show(self._about, said(item.about))
         show(self._change, failure(_CHANGED, "\n".join(item.changes)) if item.changes else "")
         self._accept.layout.display = None if item.changes else "none"
@@ -170,16 +175,20 @@ class Pane:
 
     # -- its request -----------------------------------------------------------------------------
 
-    def _start(self) -> Call:
+    def _prepare(self) -> Prepared:
         item, form = self._item, self._form
         if item is None or form is None:
             raise ValueError("Nothing is chosen.")
-        arguments = form.value()
+        arguments = form.submit()
         if not isinstance(arguments, dict):
             raise ValueError("What is filled in must be an object: names and values.")
-        call = item.start(arguments)
-        self._asked = (item, arguments)
-        return call
+
+        def start() -> Call:
+            call = item.start(arguments)
+            self._asked = (item, arguments)
+            return call
+
+        return Prepared(start, _question_html(item, arguments) if item.asks else "")
 
     def _ended(self, call: Call) -> None:
         if self._asked is not None:
@@ -202,6 +211,21 @@ class Pane:
             self._form.focus()
 
 
+def _action(item: Item) -> str:
+    """Return what the button of a dangerous tool says, as in "Write file (deletes)"."""
+    words = item.title or item.name.replace("_", " ").replace("-", " ").capitalize()
+    return f"{label_text(shorten(safe_line(words), MAX_ACTION_CHARS))} ({item.effect})"
+
+
+def _question_html(item: Item, arguments: dict[str, Any]) -> str:
+    """Return what the user confirms: the tool, and the arguments that it is called with."""
+    values = literals(arguments, item.schema)
+    lines = [f"{name} = {shorten(value, MAX_MESSAGE_CHARS)}" for name, value in values.items()]
+    return heading(f"Call {item.name}?", "The server says that it may delete or overwrite something.") + said(
+        "\n".join(safe_line(line, MAX_MESSAGE_CHARS) for line in lines) or "without arguments"
+    )
+
+
 def _fitting(item: Item, values: Any) -> Any:
     """Return the values, entered in another form, that fit the item's schema."""
     if not isinstance(values, dict):
@@ -213,117 +237,3 @@ def _fitting(item: Item, values: Any) -> Any:
         return {name: values[name] for name in names if not schema.problems({name: values[name]})}
     except UncheckableSchema:
         return {name: values[name] for name in names}
-
-
-# -- picker --------------------------------------------------------------------------------------
-#
-# A list to choose one item from, with a filter if it is long. Main thread only.
-
-FILTER_FROM: Final = 9
-"""Shorter lists have no filter: the user sees them at a glance."""
-
-MAX_ROWS: Final = 10
-"""Visible rows of the list; more items scroll."""
-
-MAX_SHOWN: Final = 500
-"""Items in the list; the filter finds the others."""
-
-
-class Picker:
-    """Chooses one of several items.
-
-    Parameters
-    ----------
-    what : str
-        The kind of the items, in the plural.
-    picked : function
-        Called with the chosen item, or None without one.
-    **layout : str
-        Layout of the widget.
-
-    Attributes
-    ----------
-    widget : ipywidgets.VBox
-    """
-
-    def __init__(self, what: str, picked: Callable[[Item | None], None], **layout: str) -> None:
-        self._what = what
-        self._picked = picked
-        self._items: Sequence[Item] = ()
-        self._shown: Sequence[Item] = ()
-        self._key: str | None = None
-        self._is_drawing = False
-        self._filter = labelled(
-            widgets.Text,
-            "Filter",
-            placeholder="words of a name or description",
-            tooltip=f"Show the {what.lower()} with these words in their name or description",
-        )
-        self._list = labelled(widgets.Select, what, options=())
-        self._none = text()
-        self._filter.observe(lambda _: self._draw(), "value")
-        self._list.observe(self._chosen, "index")
-        self.widget = widgets.VBox([self._filter, self._list, self._none], layout=layout)
-        self._draw()
-
-    def show(self, items: Sequence[Item]) -> None:
-        """Show these items; the chosen one stays chosen, by its key."""
-        self._items = items
-        self._draw()
-
-    def pick(self, key: str) -> bool:
-        """Choose an item by its key; return whether it exists."""
-        if not any(item.key == key for item in self._items):
-            return False
-        self._key = key
-        if self._filter.value:
-            self._filter.value = ""  # its observer draws
-        else:
-            self._draw()
-        return True
-
-    def close(self) -> None:
-        """Close all widgets."""
-        close_all(self.widget)
-
-    def _draw(self) -> None:
-        words = self._filter.value.lower().split()
-        found = [item for item in self._items if _has(item, words)]
-        self._shown = found[:MAX_SHOWN]
-        keys = [item.key for item in self._shown]
-        index = keys.index(self._key) if self._key in keys else (0 if keys else None)
-        options = [(option_text(item.name), place) for place, item in enumerate(self._shown)]
-        self._is_drawing = True
-        try:
-            if list(self._list.options) != options:
-                self._list.options = options
-            self._list.index = index
-        finally:
-            self._is_drawing = False
-        self._list.rows = max(2, min(len(options), MAX_ROWS))
-        self._filter.layout.display = "grid" if len(self._items) >= FILTER_FROM else "none"
-        self._list.layout.display = "grid" if options else "none"
-        show(self._none, muted(self._why_empty(len(found))))
-        self._tell(index)
-
-    def _why_empty(self, found: int) -> str:
-        if found > MAX_SHOWN:
-            return f"{MAX_SHOWN} of {found}: filter to see the others."
-        if found:
-            return ""
-        return "None has these words." if self._items else f"No {self._what.lower()}."
-
-    def _chosen(self, change: Any) -> None:
-        if not self._is_drawing:
-            self._tell(change["new"])
-
-    def _tell(self, index: int | None) -> None:
-        item = None if index is None or index >= len(self._shown) else self._shown[index]
-        if item is not None:
-            self._key = item.key
-        self._picked(item)
-
-
-def _has(item: Item, words: Sequence[str]) -> bool:
-    text = safe_line(f"{item.name} {item.title} {item.about}", 2000).lower()
-    return all(word in text for word in words)

@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The history of a pane: ended requests, to make again or to insert as a cell. Main thread only.
 
-Entered values are kept in the kernel's memory. They are shown only in their form, and in code that the user
-asks for.
+Entered values are kept in the kernel's memory. Values that are secret by their schema are shown nowhere.
 """
 
 from __future__ import annotations
@@ -16,43 +15,22 @@ from typing import Any, Final
 import ipywidgets as widgets
 from comm import create_comm
 
-from .. import types
-from .._util.text import safe_line
-from ..notebook_client.calls import Call
-from ..notebook_client.connected_server import ConnectedServer
-from ..protocol.uri_templates import UriTemplate, UriTemplateError
-from .html import (
-    WIDE,
-    button,
-    call_code,
-    close_all,
-    labelled,
-    muted,
-    prompt_code,
-    read_code,
-    row,
-    show,
-    status,
-    text,
-)
+from .._util.text import shorten
+from .html import WIDE, button, close_all, labelled, literals, muted, row, show, status, text
+from .items import Item
+from .rows import Rows
 
-__all__ = [
-    "TARGET",
-    "Asked",
-    "History",
-    "Inserter",
-    "Item",
-    "prompts_of",
-    "resources_of",
-    "tools_of",
-]
+__all__ = ["TARGET", "Asked", "History", "Inserter"]
 
 
 MAX_ENTRIES: Final = 20
 """Requests that are kept: more than a user remembers making."""
 
-MAX_ROWS: Final = 5
-"""Visible rows of the list; more scroll."""
+MAX_ARGUMENT_CHARS: Final = 60
+"""Characters of the arguments in a row: enough to tell two calls apart."""
+
+MAX_VALUE_CHARS: Final = 24
+"""Characters of one value in a row, so that a long text hides no other argument."""
 
 MAX_CODE_LINES: Final = 12
 """Visible lines of the code."""
@@ -78,6 +56,7 @@ class Asked:
     arguments : mapping
         The entered values.
     outcome : str
+        How the request ended and how long it took.
     at : float
         Seconds since the epoch.
     """
@@ -87,9 +66,29 @@ class Asked:
     outcome: str
     at: float = field(default_factory=time.time)
 
-    def __str__(self) -> str:
+    def lines(self, earlier: Asked | None) -> tuple[str, str]:
+        """Return the two lines of a row: the request, and its arguments, those that changed first.
+
+        Parameters
+        ----------
+        earlier : Asked or None
+            The request of the same item before this one.
+        """
         clock = time.strftime("%H:%M:%S", time.localtime(self.at))
-        return f"{clock}  {safe_line(self.item.name, 60)}  {self.outcome}"
+        own = self._values()
+        before = own if earlier is None else earlier._values()
+        changed = [
+            f"{name}={own.get(name, 'not sent')} (was {before.get(name, 'not sent')})"
+            for name in {**own, **before}
+            if own.get(name) != before.get(name)
+        ]
+        same = [f"{name}={value}" for name, value in own.items() if before.get(name) == value]
+        arguments = shorten(", ".join([*changed, *same]), MAX_ARGUMENT_CHARS)
+        return f"{clock}  {self.item.name}  ·  {self.outcome}", arguments or "without arguments"
+
+    def _values(self) -> dict[str, str]:
+        found = literals(self.arguments, self.item.schema)
+        return {name: shorten(value, MAX_VALUE_CHARS) for name, value in found.items()}
 
 
 class History:
@@ -110,7 +109,8 @@ class History:
         self._entries: deque[Asked] = deque(maxlen=MAX_ENTRIES)
         self._again = again
         self._inserter = Inserter(self._inserted)
-        self._list = labelled(widgets.Select, "History", options=())
+        self._chosen: Asked | None = None
+        self._rows = Rows(lambda index: self._choose(self._entries[index]))
         self._code = labelled(widgets.Textarea, "Code", layout={"display": "none"})
         self._code.add_class("mcp-jupyter-code")
         self._note = text()
@@ -123,30 +123,34 @@ class History:
             ),
             self._note,
         )
+        title = text(muted("History"))
         self.widget = widgets.VBox(
-            [self._list, buttons, self._code],
-            layout={**_FRAME, "display": "none"},
+            [title, self._rows.widget, buttons, self._code], layout={**_FRAME, "display": "none"}
         )
 
     def add(self, asked: Asked) -> None:
         """Add a request that has ended."""
         self._entries.appendleft(asked)
-        self._list.options = [(str(entry), place) for place, entry in enumerate(self._entries)]
-        self._list.index = 0
-        self._list.rows = max(2, min(len(self._entries), MAX_ROWS))
+        self._choose(asked)
         self.widget.layout.display = None
 
     def close(self) -> None:
         """Close all widgets."""
         self._inserter.close()
+        self._rows.close()
         close_all(self.widget)
+
+    def _choose(self, asked: Asked) -> None:
+        self._chosen = asked
+        entries = list(self._entries)
+        rows = [entry.lines(_earlier(entries[place + 1 :], entry)) for place, entry in enumerate(entries)]
+        self._rows.show(rows, entries.index(asked))
 
     def _with_chosen(self, use: Callable[[Asked], None]) -> None:
         self._show_code("")
         show(self._note, "")
-        index = self._list.index
-        if index is not None and index < len(self._entries):
-            use(self._entries[index])
+        if self._chosen is not None:
+            use(self._chosen)
 
     def _insert(self, asked: Asked) -> None:
         code = asked.item.code(asked.arguments)
@@ -162,6 +166,10 @@ class History:
         self._code.value = code
         self._code.rows = min(code.count("\n") + 1, MAX_CODE_LINES)
         self._code.layout.display = "grid" if code else "none"
+
+
+def _earlier(entries: Sequence[Asked], asked: Asked) -> Asked | None:
+    return next((entry for entry in entries if entry.item.key == asked.item.key), None)
 
 
 # -- inserting -----------------------------------------------------------------------------------
@@ -209,137 +217,3 @@ class Inserter:
         data = message.get("content", {}).get("data")
         if isinstance(data, Mapping) and data.get("inserted") is True:
             self._inserted()
-
-
-# -- items ---------------------------------------------------------------------------------------
-#
-# Tools, resources and prompts as items to choose, fill in and request; the panes treat them alike.
-
-
-@dataclass(frozen=True)
-class Item:
-    """One tool, resource or prompt. Its texts are the server's and not yet escaped.
-
-    Attributes
-    ----------
-    key : str
-        Identifies the item when the list is read again.
-    name, title, about : str
-    schema : mapping
-        The schema of the values to fill in.
-    start : function
-        Starts the request, given the entered values.
-    code : function
-        Returns the Python code of the request, given the entered values.
-    changes : sequence of str
-        How the definition changed since the connection was made; requests are refused until `accept`.
-    accept : function
-        Accepts the present definition.
-    """
-
-    key: str
-    name: str
-    schema: Mapping[str, Any]
-    start: Callable[[Mapping[str, Any]], Call] = field(compare=False)
-    code: Callable[[Mapping[str, Any]], str] = field(compare=False)
-    title: str = ""
-    about: str = ""
-    changes: Sequence[str] = ()
-    accept: Callable[[], None] = field(default=lambda: None, compare=False)
-
-
-def tools_of(server: ConnectedServer) -> list[Item]:
-    """Return the tools as items."""
-    names = list(server.definitions)
-    return [_tool(server, names, tool) for tool in server.definitions.values()]
-
-
-def _tool(server: ConnectedServer, names: list[str], tool: types.Tool) -> Item:
-    return Item(
-        key=tool.name,
-        name=tool.name,
-        schema=tool.inputSchema,
-        start=lambda arguments: server.start_call(tool.name, arguments),
-        code=lambda arguments: call_code(server.alias, tool.name, names, arguments, tool.inputSchema),
-        title=tool.title or "",
-        about=tool.description or "",
-        changes=tuple(server.changed.get(tool.name, ())),
-        accept=lambda: server.accept_changes(tool.name),
-    )
-
-
-def resources_of(server: ConnectedServer) -> list[Item]:
-    """Return the resources and resource templates as items."""
-    return [
-        *(_resource(server, resource) for resource in server.resources),
-        *(_template(server, template) for template in server.templates),
-    ]
-
-
-def _resource(server: ConnectedServer, resource: types.Resource) -> Item:
-    return Item(
-        key=f"resource {resource.uri}",
-        name=resource.title or resource.name,
-        schema=_texts([], ()),
-        start=lambda _: server.start_read(resource.uri),
-        code=lambda _: read_code(server.alias, resource.uri),
-        title=_with_kind(resource.uri, resource.mimeType),
-        about=resource.description or "",
-    )
-
-
-def _template(server: ConnectedServer, template: types.ResourceTemplate) -> Item:
-    try:
-        known = UriTemplate(template.uriTemplate)
-        schema = _texts([(name, "") for name in known.variables], known.required)
-        expand: Callable[[Mapping[str, Any]], str] = known.expand
-    except UriTemplateError:  # a template that we cannot fill in: the user enters the whole URI
-        schema = _texts([("uri", f"as in {template.uriTemplate}")], ("uri",))
-
-        def expand(arguments: Mapping[str, Any]) -> str:
-            return str(arguments["uri"])
-
-    return Item(
-        key=f"template {template.uriTemplate}",
-        name=f"{template.title or template.name} {{…}}",
-        schema=schema,
-        start=lambda arguments: server.start_read(expand(arguments)),
-        code=lambda arguments: read_code(server.alias, expand(arguments)),
-        title=_with_kind(template.uriTemplate, template.mimeType),
-        about=template.description or "",
-    )
-
-
-def _with_kind(uri: str, kind: str | None) -> str:
-    return f"{uri} ({kind})" if kind else uri
-
-
-def prompts_of(server: ConnectedServer) -> list[Item]:
-    """Return the prompts as items."""
-    return [_prompt(server, prompt) for prompt in server.prompts]
-
-
-def _prompt(server: ConnectedServer, prompt: types.Prompt) -> Item:
-    arguments = prompt.arguments or []
-    return Item(
-        key=prompt.name,
-        name=prompt.name,
-        schema=_texts(
-            [(each.name, each.description or "") for each in arguments],
-            [each.name for each in arguments if each.required],
-        ),
-        start=lambda filled: server.start_prompt(prompt.name, dict(filled)),
-        code=lambda filled: prompt_code(server.alias, prompt.name, filled),
-        title=prompt.title or "",
-        about=prompt.description or "",
-    )
-
-
-def _texts(fields: list[tuple[str, str]], required: Any) -> dict[str, Any]:
-    """Return a schema with these text fields."""
-    return {
-        "type": "object",
-        "properties": {name: {"type": "string", "description": about} for name, about in fields},
-        "required": list(required),
-        "additionalProperties": False,
-    }

@@ -18,6 +18,10 @@ from .._util.text import MAX_MESSAGE_CHARS, safe_line
 from ..notebook_client.functions import attribute_names, is_plain_name
 
 __all__ = [
+    "REQUEST",
+    "ROW",
+    "ROWS",
+    "SEND",
     "WIDE",
     "announced",
     "button",
@@ -27,6 +31,7 @@ __all__ = [
     "framed",
     "heading",
     "labelled",
+    "literals",
     "muted",
     "prompt_code",
     "read_code",
@@ -39,6 +44,20 @@ __all__ = [
 
 
 WIDE: Final = {"width": "100%", "margin": "0"}
+
+# Classes that our front-end extension knows (`labextension/src/tokens.ts` and `style/index.css`).
+
+REQUEST: Final = "mcp-jupyter-request"
+"""The class around a form and the button that sends it."""
+
+SEND: Final = "mcp-jupyter-send"
+"""The class of that button, which Enter presses."""
+
+ROWS: Final = "mcp-jupyter-rows"
+"""The class of a list of rows, in which arrow keys move."""
+
+ROW: Final = "mcp-jupyter-row"
+"""The class of a row: a button with two lines."""
 
 _QUIET: Final = "color:var(--jp-ui-font-color2,#616161)"
 _BAD: Final = "color:var(--jp-error-color1,#b71c1c)"
@@ -109,13 +128,18 @@ def labelled(kind: Any, label: str, **traits: Any) -> Any:
 
 
 def button(label: str, about: str, pressed: Callable[[], None], *, primary: bool = False) -> Any:
-    """Make a button; its tooltip describes it in full, also for screen readers."""
+    """Make a button; its tooltip describes it in full, also for screen readers.
+
+    Enter in a field of the same request presses the primary one.
+    """
     made = widgets.Button(
         description=label,
         tooltip=about,
         button_style="primary" if primary else "",
         layout={"width": "auto", "min_width": "5em", "flex": "0 0 auto"},
     )
+    if primary:
+        made.add_class(SEND)
     made.on_click(lambda _: pressed())
     return made
 
@@ -184,12 +208,12 @@ def call_code(
     """
     attribute = {own: attribute for attribute, own in attribute_names(names).items()}.get(name)
     where = f"{alias}.tools[{name!r}]" if attribute is None else f"{alias}.tools.{attribute}"
-    return _call(where, [], _literals(arguments, schema))
+    return _call(where, [], literals(arguments, schema))
 
 
 def prompt_code(alias: str, name: str, arguments: Mapping[str, Any]) -> str:
     """Return the code that gets a prompt."""
-    return _call(f"{alias}.prompt", [repr(name)], _literals(arguments, {}))
+    return _call(f"{alias}.prompt", [repr(name)], literals(arguments, {}))
 
 
 def read_code(alias: str, uri: str) -> str:
@@ -208,7 +232,8 @@ def _call(where: str, first: list[str], arguments: Mapping[str, str]) -> str:
     return f"{where}(\n{lines})"
 
 
-def _literals(arguments: Mapping[str, Any], schema: Mapping[str, Any]) -> dict[str, str]:
+def literals(arguments: Mapping[str, Any], schema: Mapping[str, Any]) -> dict[str, str]:
+    """Return the arguments as Python code; the value of a secret is `...`."""
     parts = branches(schema, schema)
     return {name: _literal(value, members(parts, name, schema), schema) for name, value in arguments.items()}
 

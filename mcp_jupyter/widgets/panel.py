@@ -18,8 +18,8 @@ from .._ipython.questions import Question
 from ..notebook_client.connected_server import ConnectedServer, Event
 from ..notebook_client.questions import Notice
 from .call_pane import Pane
-from .history import prompts_of, resources_of, tools_of
 from .html import WIDE, close_all, failure, framed, heading, muted, show, text
+from .items import prompts_of, resources_of, tools_of
 from .questions import QuestionForm
 from .running_call import LogPane
 

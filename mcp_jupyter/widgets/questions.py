@@ -20,6 +20,7 @@ from .._ipython.questions import Question
 from .._util.text import MAX_PAGE_CHARS, safe_block, safe_line
 from .forms import FormError, SchemaForm
 from .html import (
+    REQUEST,
     WIDE,
     announced,
     button,
@@ -77,7 +78,7 @@ class QuestionForm:
         note = text(muted(question.note))
         message = text(said(question.message), **_MESSAGE)
         parts = [title, note, message, body, self._problem, self._buttons, self._outcome]
-        self.widget = framed(widgets.VBox(parts, layout=_FRAME))
+        self.widget = framed(widgets.VBox(parts, layout=_FRAME)).add_class(REQUEST)
         loop = asyncio.get_running_loop()
         question.on_settled(lambda: _hand_over(loop, self._settled))
 
@@ -98,7 +99,7 @@ class QuestionForm:
         form = self._form = SchemaForm(self._question.schema)
 
         def accept() -> None:
-            content = form.value()
+            content = form.submit()
             self._question.accept(content if isinstance(content, Mapping) else {})
 
         return form.widget, "Accept", accept, "Send what is filled in to the server"
@@ -133,9 +134,9 @@ class QuestionForm:
         self._own_words = "You answered."
         try:
             self._accept()
-        except FormError:  # the fields show the details
+        except FormError as exc:  # the fields show the details
             self._own_words = ""
-            show(self._problem, failure("Something is missing or does not fit."))
+            show(self._problem, failure(exc.summary))
         except ValueError as exc:
             self._own_words = ""
             show(self._problem, failure(str(exc)))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""A running request in a pane: its start button, progress, cancel button and result.
+"""A running request in a pane: its start button, confirmation, progress, cancel button and result.
 
 `RunningRequest` draws a `Call`, and `LogPane` the connection's log. Main thread only.
 """
@@ -10,6 +10,7 @@ import asyncio
 import html
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 import ipywidgets as widgets
@@ -23,6 +24,7 @@ from .html import WIDE, button, close_all, failure, muted, row, show, status, te
 
 __all__ = [
     "LogPane",
+    "Prepared",
     "RunningRequest",
     "outcome_of",
 ]
@@ -40,7 +42,29 @@ _RESULT: Final = {
     "margin": "0 2px",
     "padding": "4px",
 }
+_CONFIRM: Final = {
+    **WIDE,
+    "border_left": "4px solid var(--jp-error-color1, #b71c1c)",
+    "padding": "6px 12px",
+    "margin": "0 0 8px 0",
+}
 _BAR: Final = "width:160px;height:8px;vertical-align:middle;accent-color:var(--jp-brand-color1,#1976d2)"
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A request with its arguments, ready to be started.
+
+    Attributes
+    ----------
+    start : function
+        Starts the request. Raises `ValueError` or `McpJupyterError` if it cannot.
+    question : str
+        HTML that the user must confirm first; empty if the request needs no confirmation.
+    """
+
+    start: Callable[[], Call]
+    question: str = ""
 
 
 class RunningRequest:
@@ -50,8 +74,8 @@ class RunningRequest:
     ----------
     verb : str
         The text of the button.
-    start : function
-        Starts the request. Raises `FormError`, another `ValueError` or `McpJupyterError` if it cannot.
+    prepare : function
+        Prepares the request. Raises `FormError`, another `ValueError` or `McpJupyterError` if it cannot.
     ended : function
         Called with the call that has ended.
     extra : sequence of widgets
@@ -67,19 +91,21 @@ class RunningRequest:
     def __init__(
         self,
         verb: str,
-        start: Callable[[], Call],
+        prepare: Callable[[], Prepared],
         ended: Callable[[Call], None],
         *extra: Any,
         whose: Callable[[], str] = str,
     ) -> None:
         self._verb = verb
-        self._start = start
+        self._prepare = prepare
         self._ended = ended
         self._whose = whose
         self._call: Call | None = None
         self._progress: Progress | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._is_open = True
+        self._style = "primary"
+        self._prepared: Prepared | None = None
         self.button = button(verb, f"{verb} with what is filled in above", self.begin, primary=True)
         self.cancel_button = button("Cancel", "Stop what is under way, and tell the server", self._cancel)
         self._bar = text(flex="0 0 auto", margin="0 0 0 8px")
@@ -87,7 +113,19 @@ class RunningRequest:
         self._failure = text(**_FAILURE)
         self._result = widgets.Output(layout={**_RESULT, "display": "none"})
         buttons = row(self.button, self.cancel_button, *extra, self._bar, self._note, padding="8px 0 4px 0")
-        self.widget = widgets.VBox([buttons, self._failure, self._result], layout=WIDE)
+        self._question = text()
+        self._keep_button = button("Cancel", "Do not call it", self._keep)
+        self._confirm_button = button(verb, "Call it with these arguments", self._confirm)
+        self._confirm_button.button_style = "danger"
+        answers = row(self._keep_button, self._confirm_button)
+        self._asking = widgets.VBox([self._question, answers], layout={**_CONFIRM, "display": "none"})
+        self.widget = widgets.VBox([buttons, self._asking, self._failure, self._result], layout=WIDE)
+        self._enable()
+
+    def set_action(self, label: str, is_dangerous: bool) -> None:
+        """Set what the button says; a dangerous one is red."""
+        self._style = "danger" if is_dangerous else "primary"
+        self.button.description = self._confirm_button.description = label
         self._enable()
 
     @property
@@ -99,11 +137,19 @@ class RunningRequest:
         """Start the request, unless one is under way."""
         if self._call is not None or not self._is_open:
             return
+        self._run(None)
+
+    def _run(self, confirmed: Prepared | None) -> None:
+        """Start the request, or ask for a confirmation."""
         self.forget()
         try:
-            self._call = self._start()
-        except FormError as exc:
-            self._fail("Something is missing or does not fit.", str(exc))
+            prepared = confirmed or self._prepare()
+            if prepared.question:
+                self._ask(prepared)
+                return
+            self._call = prepared.start()
+        except FormError as exc:  # the fields show the details
+            self._fail(exc.summary, "")
         except (McpJupyterError, ValueError) as exc:
             self._fail(f"{self._verb} is not possible.", str(exc))
         else:
@@ -123,6 +169,8 @@ class RunningRequest:
         show(self._bar, "")
         self._result.outputs = ()
         self._result.layout.display = "none"
+        self._prepared = None
+        self._asking.layout.display = "none"
 
     def set_open(self, is_open: bool) -> None:
         """Set whether requests can be started."""
@@ -141,6 +189,24 @@ class RunningRequest:
         self._call = None
         close_all(self.widget)
 
+    # -- confirmation ----------------------------------------------------------------------------
+
+    def _ask(self, prepared: Prepared) -> None:
+        self._prepared = prepared
+        show(self._question, prepared.question)
+        self._asking.layout.display = None
+        self._keep_button.focus()
+
+    def _keep(self) -> None:
+        self.forget()
+        self.focus()
+
+    def _confirm(self) -> None:
+        prepared = self._prepared
+        if prepared is not None and self._call is None and self._is_open:
+            self._run(Prepared(prepared.start))
+            self.focus()
+
     # -- while it runs ---------------------------------------------------------------------------
 
     def _cancel(self) -> None:
@@ -150,7 +216,7 @@ class RunningRequest:
     def _enable(self) -> None:
         running = self._call is not None
         self.button.disabled = not self._is_open  # enabled while it runs, to keep the keyboard's focus
-        self.button.button_style = "" if running else "primary"
+        self.button.button_style = "" if running else self._style
         self.cancel_button.disabled = not running
         self.cancel_button.layout.display = None if running else "none"
 
@@ -205,11 +271,10 @@ class RunningRequest:
 
 def outcome_of(call: Call) -> str:
     """Return how a call ended and how long it took."""
-    if call.error is None:
-        return f"Done after {call.seconds:.1f} s"
-    if isinstance(call.error, CallCancelled):
-        return f"Cancelled after {call.seconds:.1f} s"
-    return f"Failed after {call.seconds:.1f} s"
+    how = "Failed" if call.error is not None else "Done"
+    how = "Cancelled" if isinstance(call.error, CallCancelled) else how
+    took = f"{call.seconds:.1f} s" if call.seconds >= 1 else f"{call.seconds * 1000:.0f} ms"
+    return f"{how} after {took}"
 
 
 def _bar_html(progress: Progress | None) -> str:

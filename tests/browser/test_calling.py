@@ -65,20 +65,40 @@ def trips(notebook: Page) -> Locator:
     return show(notebook, "trips")
 
 
-def choose_tool(panel: Locator, name: str) -> None:
-    panel.get_by_role("listbox", name="Tools").select_option(label=name)
+def rows_of(panel: Locator) -> Locator:
+    """The rows of the list of items."""
+    return panel.locator(".mcp-jupyter-has-list .mcp-jupyter-row:visible")
+
+
+def choose(panel: Locator, name: str) -> None:
+    """Choose an item by the first line of its row."""
+    rows_of(panel).filter(has_text=re.compile(rf"^{re.escape(name)}\s")).click()
     expect(panel.get_by_role("heading", name=name, exact=True)).to_be_visible()
 
 
 def call(panel: Locator, name: str) -> None:
     """Call a tool with what its form holds."""
-    choose_tool(panel, name)
-    panel.get_by_role("button", name="Call").click()
+    choose(panel, name)
+    panel.get_by_role("button", name="Call", exact=True).click()
 
 
 def result_of(panel: Locator) -> Locator:
     """What a call gave."""
     return panel.locator(".jp-OutputArea-output:visible")
+
+
+def history_of(panel: Locator) -> Locator:
+    """The rows of the calls made before."""
+    return panel.locator(".mcp-jupyter-row:visible").filter(has_text=re.compile(r"^\d\d:\d\d:\d\d"))
+
+
+def tab_to(control: Locator) -> None:
+    """Press Tab until a control has the focus."""
+    for _ in range(20):
+        if control.evaluate("control => control === document.activeElement"):
+            return
+        control.page.keyboard.press("Tab")
+    expect(control).to_be_focused()
 
 
 def runs(page: Page, source: str, output: str) -> None:
@@ -92,30 +112,40 @@ def runs(page: Page, source: str, output: str) -> None:
 def test_a_tool_is_found_filled_in_and_called_with_the_keyboard_alone(
     notebook: Page, trips: Locator, tmp_path: Path
 ) -> None:
-    expect(trips).to_contain_text("open · 12 tools, 2 resources, 1 prompt")
+    expect(trips).to_contain_text("open · 13 tools, 2 resources, 1 prompt")
     cells = notebook.locator(".jp-Notebook .jp-Cell")
     before = cells.count()
     keys = notebook.keyboard
     trips.get_by_role("textbox", name="Filter").focus()
     keys.type("forecast")
     keys.press("Tab")
-    tools = trips.get_by_role("listbox", name="Tools")
-    expect(tools).to_be_focused()
-    expect(tools.get_by_role("option")).to_have_text(["forecast", "extend"])
+    rows = rows_of(trips)
+    expect(rows).to_have_count(2)
+    expect(rows.first).to_be_focused()
+    expect(rows).to_contain_text(["forecast", "extend"])
     keys.type("bdd")  # to a notebook these are commands: add a cell, delete one
+    keys.press("ArrowDown")
+    expect(rows.last).to_be_focused()
+    keys.press("Enter")
+    expect(trips.get_by_role("heading", name="extend", exact=True)).to_be_visible()
+    keys.press("Home")
+    keys.press("Enter")
+    expect(trips.get_by_label("city (required)", exact=True).first).to_be_visible()
     keys.press("Tab")
-    expect(trips.get_by_role("textbox", name="city (required)").first).to_be_focused()
+    expect(trips.get_by_label("city (required)", exact=True).first).to_be_focused()
     keys.type("Oslo")
-    keys.press("Tab")
-    keys.press("Tab")
-    keys.press("ControlOrMeta+a")
-    keys.type("3")
-    button = trips.get_by_role("button", name="Call")
-    while not button.evaluate("button => button === document.activeElement"):
-        keys.press("Tab")
+    days = trips.get_by_role("spinbutton", name="days")
+    tab_to(days)
+    keys.press("ArrowUp")
+    keys.press("ArrowUp")
     keys.press("Enter")
     expect(result_of(trips)).to_contain_text("Oslo, day 3: sunny, 22°")
     expect(trips.get_by_role("status")).to_contain_text("Done after")
+    expect(days).to_be_focused()
+    button = trips.get_by_role("button", name="Call", exact=True)
+    tab_to(button)
+    keys.press("Enter")
+    expect(history_of(trips)).to_have_count(2)
     expect(button).to_be_focused()
     assert cells.count() == before
     notebook.screenshot(path=tmp_path / "called.png")
@@ -129,10 +159,10 @@ def test_progress_is_seen_and_a_long_call_is_cancelled_at_the_server(
     expect(bar).to_have_attribute("value", re.compile(r"0\.(0[1-9]|[1-9])|1\.0"))  # ten of a thousand steps
     expect(trips).to_contain_text(re.compile(r"\d+ of 1000 · airline \d+"))
     notebook.screenshot(path=tmp_path / "progress.png")
-    trips.get_by_role("button", name="Cancel").click()
+    trips.get_by_role("button", name="Cancel", exact=True).click()
     expect(trips.get_by_role("status")).to_contain_text("Cancelled after")
     expect(bar).to_have_count(0)
-    expect(trips.get_by_role("button", name="Call")).to_be_focused()
+    expect(trips.get_by_role("button", name="Call", exact=True)).to_be_focused()
     runs(notebook, "print(trips.tools.cancellations().data)", "search")
 
 
@@ -150,28 +180,28 @@ def test_a_nested_form_says_what_is_missing_and_is_then_sent(
     notebook: Page, trips: Locator, tmp_path: Path
 ) -> None:
     call(trips, "plan")
-    expect(trips.get_by_role("alert").filter(has_text="Something is missing")).to_contain_text(
-        "trip.traveller: required"
-    )
+    expect(trips.get_by_role("alert").filter(has_text="Please correct 2 fields.")).to_be_visible()
+    expect(trips.get_by_role("alert").filter(has_text="Required")).to_have_count(2)
+    expect(trips.get_by_label("traveller (required)", exact=True)).to_be_focused()
     notebook.screenshot(path=tmp_path / "nested.png")
     trips.get_by_role("textbox", name="traveller (required)").fill("Ada")
     trips.get_by_role("textbox", name="city (required)").first.fill("Oslo")
     trips.get_by_role("textbox", name="secret").fill("s3cret")
     trips.get_by_role("checkbox", name="museum").check()
-    trips.get_by_role("button", name="Call").click()
+    trips.get_by_role("button", name="Call", exact=True).click()
     expect(result_of(trips)).to_contain_text(re.compile('"Oslo": ?1'))
 
 
 def test_a_click_counts_though_its_button_moves(notebook: Page, trips: Locator) -> None:
     """A field is checked when it is left, and a note that goes moves the button. (2: slow or odd)."""
     call(trips, "plan")
-    problem = trips.get_by_role("alert").filter(has_text="Problem: city")
-    expect(problem).to_be_visible()
+    problem = trips.get_by_role("alert").filter(has_text="Required")
+    expect(problem).to_have_count(2)
     trips.get_by_role("textbox", name="traveller (required)").fill("Ada")
     trips.get_by_role("textbox", name="city (required)").first.focus()
-    expect(trips.get_by_role("alert").filter(has_text="Problem: traveller")).to_have_count(0)
+    expect(problem).to_have_count(1)
     notebook.keyboard.type("Oslo")
-    trips.get_by_role("button", name="Call").hover(position={"x": 10, "y": 20})
+    trips.get_by_role("button", name="Call", exact=True).hover(position={"x": 10, "y": 20})
     notebook.mouse.down()
     expect(problem).to_have_count(0)
     notebook.mouse.up()
@@ -182,7 +212,7 @@ def test_resources_and_prompts(notebook: Page, trips: Locator, tmp_path: Path) -
     trips.get_by_role("tab", name="Resources").click()
     trips.get_by_role("button", name="Read").click()
     expect(result_of(trips)).to_contain_text("Mountains, and the sea.")
-    trips.get_by_role("listbox", name="Resources").select_option(label="guide {…}")
+    choose(trips, "guide {…}")
     trips.get_by_role("textbox", name="city (required)").fill("New York")
     trips.get_by_role("button", name="Read").click()
     expect(result_of(trips)).to_contain_text("A guide of New York")
@@ -196,6 +226,29 @@ def test_resources_and_prompts(notebook: Page, trips: Locator, tmp_path: Path) -
     notebook.screenshot(path=tmp_path / "log.png")
 
 
+def test_a_tool_that_deletes_is_called_once_the_person_confirms(
+    notebook: Page, trips: Locator, tmp_path: Path
+) -> None:
+    choose(trips, "cancel_trip")
+    expect(rows_of(trips).filter(has_text="cancel_trip · deletes")).to_be_visible()
+    trips.get_by_label("number (required)", exact=True).fill("7")
+    notebook.keyboard.press("Control+Enter")  # to a notebook: run the cell
+    keep = trips.get_by_role("button", name="Cancel", exact=True)
+    expect(keep).to_be_focused()
+    expect(trips).to_contain_text("Call cancel_trip?")
+    expect(trips).to_contain_text("number = 7")
+    notebook.screenshot(path=tmp_path / "confirm.png")
+    keep.press("Enter")
+    expect(keep).to_have_count(0)
+    expect(trips).not_to_contain_text("Done after")
+    again = trips.get_by_role("button", name="Cancel trip (deletes)")
+    expect(again).to_be_focused()
+    again.press("Enter")
+    expect(keep).to_be_focused()
+    again.last.click()
+    expect(result_of(trips)).to_contain_text("cancelled trip 7")
+
+
 # -- questions ---------------------------------------------------------------------------------------------
 
 
@@ -204,7 +257,7 @@ def test_questions_are_answered_and_declined_in_the_panel(
 ) -> None:
     call(trips, "book")
     expect(trips).to_contain_text("Which room shall it be?")
-    expect(trips.get_by_role("textbox", name="nights")).to_have_value("2")
+    expect(trips.get_by_label("nights", exact=True).first).to_have_value("2")
     notebook.screenshot(path=tmp_path / "elicitation.png")
     trips.get_by_role("textbox", name="city (required)").fill("Oslo")
     trips.get_by_role("button", name="Accept").click()
@@ -252,9 +305,9 @@ def test_a_cell_that_blocks_asks_by_itself_though_there_is_a_panel(notebook: Pag
 
 
 def test_a_call_becomes_a_cell_below_that_runs(notebook: Page, trips: Locator, tmp_path: Path) -> None:
-    choose_tool(trips, "forecast")
+    choose(trips, "forecast")
     trips.get_by_role("textbox", name="city (required)").first.fill('O"slo\\')
-    trips.get_by_role("button", name="Call").click()
+    trips.get_by_role("button", name="Call", exact=True).click()
     expect(result_of(trips)).to_contain_text("day 1")
     trips.get_by_role("button", name="Insert as code").click()
     expect(trips.get_by_role("status").filter(has_text="Inserted as a new cell below.")).to_be_visible()
@@ -278,9 +331,9 @@ def test_without_our_extension_the_code_is_there_to_copy(
         open_notebook(page, jupyter, "copy.ipynb")
         connect(page, "trips", "trips_server.py")
         panel = show(page, "trips")
-        choose_tool(panel, "cancellations")
+        choose(panel, "cancellations")
         # With the keyboard: without our extension a click is lost when a form that is drawn moves the button.
-        panel.get_by_role("button", name="Call").press("Enter")
+        panel.get_by_role("button", name="Call", exact=True).press("Enter")
         expect(panel.get_by_role("status")).to_contain_text("Done after")
         panel.get_by_role("button", name="Insert as code").press("Enter")
         expect(panel.get_by_role("textbox", name="Code")).to_have_value("trips.tools.cancellations()")
@@ -300,7 +353,7 @@ def test_a_server_that_dies_in_a_call_is_said_and_the_kernel_lives(
         "The connection failed. Run its %mcp_connect again, and then this cell."
     )
     expect(alerts.last).to_contain_text("The server process ended (exit code 3)")
-    expect(trips.get_by_role("button", name="Call")).to_be_disabled()
+    expect(trips.get_by_role("button", name="Call", exact=True)).to_be_disabled()
     notebook.screenshot(path=tmp_path / "died.png")
     runs(notebook, "print('alive')", "alive")
     connect(notebook, "trips", "trips_server.py")
@@ -321,12 +374,12 @@ def test_a_server_that_floods_leaves_the_page_and_the_kernel_usable(notebook: Pa
 def test_a_tool_that_changes_is_called_once_the_person_agrees_and_what_was_typed_stays(
     notebook: Page, trips: Locator, tmp_path: Path
 ) -> None:
-    choose_tool(trips, "forecast")
+    choose(trips, "forecast")
     trips.get_by_role("textbox", name="city (required)").first.fill("Oslo")
-    trips.get_by_role("textbox", name="days").fill("3")
+    trips.get_by_label("days", exact=True).fill("3")
     add_cell(notebook, "trips.tools.extend()")
     notebook.keyboard.press("Control+Enter")
-    button = trips.get_by_role("button", name="Call")
+    button = trips.get_by_role("button", name="Call", exact=True)
     expect(trips.get_by_role("alert")).to_contain_text("the argument days is gone")
     expect(button).to_be_disabled()
     notebook.screenshot(path=tmp_path / "changed.png")
@@ -334,7 +387,7 @@ def test_a_tool_that_changes_is_called_once_the_person_agrees_and_what_was_typed
     expect(trips.get_by_role("alert")).to_have_count(0)
     expect(button).to_be_focused()
     expect(trips.get_by_role("textbox", name="city (required)").first).to_have_value("Oslo")
-    expect(trips.get_by_role("textbox", name="days")).to_have_count(0)
+    expect(trips.get_by_label("days", exact=True)).to_have_count(0)
     button.click()
     expect(result_of(trips)).to_contain_text("Oslo: celsius, wind False")
 
@@ -351,7 +404,7 @@ def test_poison_in_every_text_creates_no_element_and_sends_no_request(notebook: 
     title = notebook.title()
     connect(notebook, "bad", "poisoned_server.py")
     panel = show(notebook, "bad")
-    panel.get_by_role("button", name="Call").click()
+    panel.get_by_role("button", name="Call", exact=True).click()
     decline = panel.get_by_role("button", name="Decline")
     expect(decline).to_have_count(3)
     notebook.screenshot(path=tmp_path / "poison-questions.png")
@@ -402,26 +455,34 @@ def test_what_one_cell_connects_another_disconnects(notebook: Page, trips: Locat
     expect(trips.get_by_role("progressbar")).to_be_visible()
     run_cell(notebook, "%mcp_disconnect trips")
     expect(card(notebook, "Disconnected: trips")).to_be_visible()
-    expect(trips).to_contain_text("closed · 12 tools")
+    expect(trips).to_contain_text("closed · 13 tools")
     expect(trips).to_contain_text("Disconnected.")
     expect(trips.get_by_role("alert")).to_contain_text("Failed after")
-    expect(trips.get_by_role("button", name="Call")).to_be_disabled()
+    expect(trips.get_by_role("button", name="Call", exact=True)).to_be_disabled()
     notebook.screenshot(path=tmp_path / "disconnected.png")
 
 
 def test_a_second_display_is_the_same_panel(notebook: Page, trips: Locator) -> None:
-    choose_tool(trips, "forecast")
+    choose(trips, "forecast")
     trips.get_by_role("textbox", name="city (required)").first.fill("Oslo")
-    trips.get_by_role("textbox", name="days").focus()
+    trips.get_by_label("days", exact=True).focus()
     again = show(notebook, "trips")
     expect(again.get_by_role("textbox", name="city (required)").first).to_have_value("Oslo")
 
 
 def test_it_fits_a_narrow_window(notebook: Page, trips: Locator, tmp_path: Path) -> None:
     notebook.set_viewport_size({"width": 700, "height": PANEL_HEIGHT})
-    choose_tool(trips, "forecast")
+    expect(rows_of(trips)).to_have_count(0)
+    trips.get_by_role("combobox", name="Tools").select_option(label="plan")
+    expect(trips.get_by_role("heading", name="plan", exact=True)).to_be_visible()
+    trips.get_by_role("combobox", name="Tools").select_option(label="forecast")
+    expect(trips.get_by_role("heading", name="forecast", exact=True)).to_be_visible()
     field = trips.get_by_role("textbox", name="city (required)").first
-    for part in (trips.get_by_role("tab", name="Log"), field, trips.get_by_role("button", name="Call")):
+    for part in (
+        trips.get_by_role("tab", name="Log"),
+        field,
+        trips.get_by_role("button", name="Call", exact=True),
+    ):
         outer, inner = trips.bounding_box(), part.bounding_box()
         assert outer is not None
         assert inner is not None
@@ -439,9 +500,9 @@ def test_the_panel_in_notebook_7(jupyter: Jupyter, browser: Browser, tmp_path: P
         open_in_notebook_7(page, jupyter, "calling7.ipynb")
         connect(page, "trips", "trips_server.py")
         panel = show(page, "trips")
-        choose_tool(panel, "forecast")
+        choose(panel, "forecast")
         panel.get_by_role("textbox", name="city (required)").first.fill("Oslo")
-        panel.get_by_role("button", name="Call").click()
+        panel.get_by_role("button", name="Call", exact=True).click()
         expect(result_of(panel)).to_contain_text("Oslo, day 1: sunny")
         panel.get_by_role("button", name="Insert as code").click()
         cell = page.locator(".jp-Notebook .jp-Cell").last

@@ -73,6 +73,12 @@ async def search(ctx: Context, steps: int = 1000) -> None:
         raise
 
 
+@mcp.tool(annotations={"destructiveHint": True})
+def cancel_trip(number: int) -> str:
+    """Cancel a trip for good."""
+    return f"cancelled trip {number}"
+
+
 @mcp.tool()
 def cancellations() -> list[str]:
     """Which calls were cancelled."""

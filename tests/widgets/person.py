@@ -11,6 +11,8 @@ from typing import Any
 import anyio
 import ipywidgets as widgets
 
+from mcp_jupyter.widgets.html import ROWS
+
 BOUND = 10.0
 
 
@@ -33,8 +35,10 @@ class Person:
         button.click()
 
     def choose(self, label: str, option: str) -> None:
-        """Choose from a list."""
-        self.find(widgets.Select, label).label = option
+        """Choose from a list of rows."""
+        names = self.options(label)
+        assert option in names, f"no {option!r} among {names}"
+        self._row_buttons(label)[names.index(option)].click()
 
     def fill(self, label: str, text: Any) -> None:
         """Fill a field in."""
@@ -45,11 +49,22 @@ class Person:
         return self.find(widgets.ValueWidget, label).value
 
     def options(self, label: str) -> list[str]:
-        """What a list offers."""
-        return [
-            option if isinstance(option, str) else option[0]
-            for option in self.find(widgets.Select, label).options
-        ]
+        """What a list offers: the names, without what is said of them."""
+        return [row.partition("\n")[0].partition(" · ")[0] for row in self.rows(label)]
+
+    def rows(self, label: str) -> list[str]:
+        """What the rows of a list say."""
+        return [button.description for button in self._row_buttons(label)]
+
+    def _row_buttons(self, label: str) -> list[Any]:
+        """The rows of a pane's items, by what they are; or those of the one history that there is."""
+        for each in self.seen():
+            parts = getattr(each, "children", ())
+            rows = [part for part in parts if ROWS in part._dom_classes]
+            texts = [getattr(part, "description", "") or getattr(part, "value", "") for part in parts]
+            if rows and any(label in text for text in texts if isinstance(text, str)):
+                return list(rows[0].children)
+        return []
 
     def can_press(self, label: str) -> bool:
         """Whether there is such a button, to be pressed."""
@@ -66,6 +81,11 @@ class Person:
         raise AssertionError(
             f"no {label!r}; there are {[getattr(each, 'description', '') for each in self.seen()]}"
         )
+
+    def find_all(self, label: str) -> list[Any]:
+        """All buttons that can be seen and have a label."""
+        buttons = [each for each in self.seen() if isinstance(each, widgets.Button)]
+        return [button for button in buttons if button.description == label]
 
     def tab(self, title: str) -> Person:
         """What is within one tab."""

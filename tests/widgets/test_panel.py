@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -59,11 +61,112 @@ def bare_server() -> Server:
     return server
 
 
+FILES = {
+    "read_file": types.ToolAnnotations(readOnlyHint=True),
+    "write_file": types.ToolAnnotations(destructiveHint=True),
+    "touch_file": types.ToolAnnotations(readOnlyHint=False, destructiveHint=False),
+    "move_file": types.ToolAnnotations(readOnlyHint=False),
+    "find_file": None,
+}
+
+
+@pytest.fixture
+async def files(connections: Connections) -> AsyncIterator[Person]:
+    """Who looks at a server whose tools say what they do."""
+    server: Server = Server("files")
+    schema = {
+        "type": "object",
+        "properties": {"path": {"type": "string"}, "key": {"type": "string", "format": "password"}},
+        "required": ["path"],
+    }
+
+    @server.list_tools()
+    async def listed() -> list[types.Tool]:
+        about = "Do it.\nMore of it."
+        return [
+            types.Tool(name=name, description=about, inputSchema=schema, annotations=hints)
+            for name, hints in FILES.items()
+        ]
+
+    @server.call_tool()
+    async def call(name: str, arguments: dict[str, Any]) -> list[types.TextContent]:
+        return [types.TextContent(type="text", text=f"{name} of {arguments['path']}")]
+
+    panel = panel_of(connections.connect("files", ConnectOptions(server)))
+    yield Person(panel)
+    panel.close()
+
+
+async def test_rows_say_what_the_tools_do(files: Person) -> None:
+    assert files.rows("Tools") == [
+        "read_file · reads only\nDo it.",
+        "write_file · deletes\nDo it.",
+        "touch_file · changes\nDo it.",
+        "move_file · deletes\nDo it.",  # the default of a tool that changes something
+        "find_file\nDo it.",
+    ]
+
+
+@pytest.mark.parametrize("name", ["read_file", "touch_file", "move_file", "find_file"])
+async def test_a_tool_that_does_not_say_that_it_deletes_is_called_at_once(files: Person, name: str) -> None:
+    files.choose("Tools", name)
+    files.fill("path (required)", "a.txt")
+    files.press("Call")
+    await files.reads(f"{name} of a.txt")
+
+
+async def test_a_tool_that_deletes_is_called_once_the_user_confirms_what_is_sent(files: Person) -> None:
+    files.choose("Tools", "write_file")
+    files.press("Write file (deletes)")
+    assert "Please correct 1 field." in files.text
+    files.fill("path (required)", "a.txt")
+    files.fill("key", "s3cret")
+    files.press("Write file (deletes)")
+    assert "Call write_file?" in files.text
+    assert "path = 'a.txt'" in files.text
+    assert "s3cret" not in files.text
+    files.press("Cancel")
+    assert "Call write_file?" not in files.text
+    assert files.rows("History") == []
+    files.press("Write file (deletes)")
+    files.fill("path (required)", "b.txt")
+    files.find_all("Write file (deletes)")[1].click()
+    await files.reads("write_file of a.txt")  # what was confirmed
+    assert "Call write_file?" not in files.text
+
+
+async def test_history_says_what_was_sent_and_what_differs(files: Person) -> None:
+    for path in ("a.txt", "b.txt"):
+        files.fill("path (required)", path)
+        files.fill("key", "s3cret")
+        files.press("Call")
+        await files.reads(f"read_file of {path}")
+    last, first = files.rows("History")
+    assert re.fullmatch(r"\d\d:\d\d:\d\d read_file · Done after .* m?s\npath='a.txt', key=\.\.\.", first)
+    assert last.endswith("\npath='b.txt' (was 'a.txt'), key=...")
+
+
+async def test_a_filled_field_counts_after_other_things_were_shown(files: Person) -> None:
+    """A field was once reported as missing after the choice for empty fields was closed (R30)."""
+    files.fill("path (required)", "a.txt")
+    dots = files.find_all("…")[0]
+    dots.click()
+    dots.click()
+    files.choose("Tools", "find_file")
+    files.fill("path (required)", "b.txt")
+    files.press("Call")
+    await files.reads("find_file of b.txt")
+    files.choose("Tools", "read_file")
+    files.press("Call")
+    await files.reads("read_file of a.txt")
+
+
 async def test_what_is_missing_is_said_and_nothing_is_called(server: ConnectedServer, person: Person) -> None:
     person.choose("Tools", "forecast")
     person.press("Call")
-    assert "Something is missing or does not fit." in person.text
-    assert "city: required" in person.text
+    assert "Please correct 1 field." in person.text
+    assert person.text.count("Required") == 1
+    assert "city: required" not in person.text
     assert "forecast" not in repr(server.log)
 
 
@@ -199,7 +302,7 @@ async def test_history_is_bounded(person: Person) -> None:
     for number in range(22):
         person.press("Call")
         await person.until(lambda: not person.can_press("Cancel"))
-        assert len(person.options("History")) == min(number + 1, 20)
+        assert len(person.rows("History")) == min(number + 1, 20)
 
 
 # -- what changes at the server ----------------------------------------------------------------------------

@@ -62,7 +62,7 @@ async def test_what_is_missing_is_said_and_the_question_stays() -> None:
     question = form_question()
     person = shown(question)
     person.press("Accept")
-    assert "Something is missing" in person.text
+    assert "Please correct 1 field." in person.text
     assert not question.is_settled
     person.press("Decline")
     assert (await answer_of(question)).action == "decline"
