@@ -104,6 +104,15 @@ class Pane:
         """Check whether the running request has ended."""
         self._underway.look()
 
+    @property
+    def is_running(self) -> bool:
+        """Whether a request is under way."""
+        return self._underway.is_running
+
+    def show_questions(self, forms: Sequence[Any]) -> None:
+        """Show the forms of the questions that the server asks during the request."""
+        self._underway.show_questions(forms)
+
     def set_open(self, is_open: bool) -> None:
         """Enable or disable requests, as the server is connected or not."""
         self._is_open = is_open

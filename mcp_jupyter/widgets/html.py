@@ -6,6 +6,7 @@ Foreign text is escaped here, and colours come from JupyterLab's theme.
 
 from __future__ import annotations
 
+import asyncio
 import html
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
@@ -127,12 +128,29 @@ def labelled(kind: Any, label: str, **traits: Any) -> Any:
     return kind(description=label, style={"description_width": "fit-content"}, layout=layout, **traits)
 
 
+SETTLE_SECONDS: Final = 0.15
+"""Seconds. A page holds back a second change of a field until the kernel has handled the first one, but sends
+a click at once: without this time the click could overtake what the user entered last."""
+
+
+class SendButton(widgets.Button):  # type: ignore[misc]
+    """A button that sends a form: it acts after the page has sent what was entered."""
+
+    def click(self) -> None:
+        """Press the button, as the page does."""
+        asyncio.get_running_loop().call_later(SETTLE_SECONDS, self._act)
+
+    def _act(self) -> None:
+        if self.comm is not None:  # not closed in the meantime
+            super().click()
+
+
 def button(label: str, about: str, pressed: Callable[[], None], *, primary: bool = False) -> Any:
     """Make a button; its tooltip describes it in full, also for screen readers.
 
     Enter in a field of the same request presses the primary one.
     """
-    made = widgets.Button(
+    made = (SendButton if primary else widgets.Button)(
         description=label,
         tooltip=about,
         button_style="primary" if primary else "",

@@ -2,8 +2,8 @@
 """The panel of a connected server: its state, its questions, and a pane for each kind of item.
 
 The panel passes the server's events to the panes and takes the server's questions while it is displayed. A
-server has one panel: all displays show the same one, so running a cell again brings back what was entered.
-Main thread only, except `_take`.
+server has one panel, which is displayed where the user last asked for it, with what was entered before. Main
+thread only, except `_take`.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import Any, Final
 
 import ipywidgets as widgets
 from IPython.core.formatters import DisplayFormatter
+from IPython.display import display
 
 from .._ipython.questions import Question
 from ..notebook_client.connected_server import ConnectedServer, Event
@@ -27,6 +28,7 @@ __all__ = ["Panel", "panel_of"]
 
 _FRAME: Final = {**WIDE, "max_width": "1100px"}
 _HEAD: Final = {"padding": "4px 0 8px 0"}
+_MOVED: Final = "The panel of {} is displayed again, in another cell."
 _LOG: Final = 3
 """The place of the log among the tabs."""
 
@@ -51,6 +53,8 @@ class Panel(widgets.VBox):  # type: ignore[misc]
         self._loop = asyncio.get_running_loop()
         self._takes = False
         self._questions: dict[Question, QuestionForm] = {}
+        self._asked_in: dict[Question, Pane | None] = {}
+        self._shown: Any = None
         self._panes = (
             Pane("Tools", "Call", lambda: tools_of(server)),
             Pane("Resources", "Read", lambda: resources_of(server)),
@@ -92,6 +96,12 @@ class Panel(widgets.VBox):  # type: ignore[misc]
         self.layout.close()
         super().close()
         self._take_or_leave()
+
+    def _ipython_display_(self) -> None:
+        """Display the panel here. In its former place a note says so: a question is asked in one place."""
+        if self._shown is not None:
+            self._shown.update({"text/plain": _MOVED.format(self._server.alias)}, raw=True)
+        self._shown = display(self._repr_mimebundle_(), raw=True, display_id=True)
 
     def __repr__(self) -> str:
         """Return the text for pages without widgets; the same from run to run."""
@@ -161,15 +171,35 @@ class Panel(widgets.VBox):  # type: ignore[misc]
     def _questions_changed(self) -> None:
         pending = self._server.questions.pending
         gone = [self._questions.pop(each) for each in list(self._questions) if each not in pending]
+        self._asked_in = {each: pane for each, pane in self._asked_in.items() if each in pending}
         for question in pending:
             if question not in self._questions:
-                self._questions[question] = QuestionForm(question)
-        self._asked.children = tuple(form.widget for form in self._questions.values())
-        self._asked.layout.display = None if self._questions else "none"
+                self._ask(question)
+        for pane in self._panes:
+            pane.show_questions(self._forms_in(pane))
+        others = self._forms_in(None)
+        self._asked.children = tuple(others)
+        self._asked.layout.display = None if others else "none"
         for form in gone:
             form.close()
         if any(form.was_used for form in gone):  # the button that had the focus is gone
             self._focus()
+
+    def _ask(self, question: Question) -> None:
+        """Make the form of a question, for the place of the request that it belongs to.
+
+        A server does not say which request that is: it is the only one of this panel, or unknown.
+        """
+        form = self._questions[question] = QuestionForm(question)
+        running = [place for place, pane in enumerate(self._panes) if pane.is_running]
+        self._asked_in[question] = self._panes[running[0]] if len(running) == 1 else None
+        if len(running) == 1:
+            self._tabs.selected_index = running[0]
+            form.focus_when_shown()
+
+    def _forms_in(self, pane: Pane | None) -> list[Any]:
+        forms = self._questions.items()
+        return [form.widget for question, form in forms if self._asked_in[question] is pane]
 
     def _focus(self) -> None:
         place = self._tabs.selected_index

@@ -19,6 +19,7 @@ import ipywidgets as widgets
 from .._ipython.questions import Question
 from .._util.text import MAX_PAGE_CHARS, safe_block, safe_line
 from .forms import FormError, SchemaForm
+from .forms.page import first_control
 from .html import (
     REQUEST,
     WIDE,
@@ -86,6 +87,17 @@ class QuestionForm:
     def was_used(self) -> bool:
         """Whether the user settled the question in this form."""
         return bool(self._own_words)
+
+    def focus_when_shown(self) -> None:
+        """Put the keyboard's focus into the first field, which also scrolls to it, once the page has it."""
+        first = first_control(self.widget)
+
+        def shown(change: Any) -> None:
+            first.unobserve(shown, "_view_count")
+            first.focus()
+
+        first._view_count = 0  # from now on the front end counts its views
+        first.observe(shown, "_view_count")
 
     def close(self) -> None:
         """Close all widgets. The question itself does not change."""

@@ -21,6 +21,7 @@ from ..notebook_client.calls import Call, CallCancelled, Progress
 from ..notebook_client.live_connection import ConnectionLog, LogLine
 from .forms import FormError
 from .html import WIDE, button, close_all, failure, muted, row, show, status, text
+from .results import ResultView
 
 __all__ = [
     "LogPane",
@@ -34,14 +35,6 @@ LOOK_SECONDS: Final = 0.5
 """Seconds between two updates of progress and elapsed time, however often a server reports."""
 
 _FAILURE: Final = {"max_height": "240px", "overflow": "auto", "margin": "2px 2px 6px 2px"}
-_RESULT: Final = {
-    "width": "auto",
-    "max_height": "420px",
-    "overflow": "auto",
-    "border": "1px solid var(--jp-border-color2, #e0e0e0)",
-    "margin": "0 2px",
-    "padding": "4px",
-}
 _CONFIRM: Final = {
     **WIDE,
     "border_left": "4px solid var(--jp-error-color1, #b71c1c)",
@@ -111,7 +104,8 @@ class RunningRequest:
         self._bar = text(flex="0 0 auto", margin="0 0 0 8px")
         self._note = text(flex="1 1 14em", margin="0 0 0 8px")
         self._failure = text(**_FAILURE)
-        self._result = widgets.Output(layout={**_RESULT, "display": "none"})
+        self._result = ResultView()
+        self._questions = widgets.VBox(layout={**WIDE, "display": "none"})
         buttons = row(self.button, self.cancel_button, *extra, self._bar, self._note, padding="8px 0 4px 0")
         self._question = text()
         self._keep_button = button("Cancel", "Do not call it", self._keep)
@@ -119,7 +113,8 @@ class RunningRequest:
         self._confirm_button.button_style = "danger"
         answers = row(self._keep_button, self._confirm_button)
         self._asking = widgets.VBox([self._question, answers], layout={**_CONFIRM, "display": "none"})
-        self.widget = widgets.VBox([buttons, self._asking, self._failure, self._result], layout=WIDE)
+        parts = [buttons, self._asking, self._questions, self._failure, self._result.widget]
+        self.widget = widgets.VBox(parts, layout=WIDE)
         self._enable()
 
     def set_action(self, label: str, is_dangerous: bool) -> None:
@@ -167,10 +162,14 @@ class RunningRequest:
         show(self._note, "")
         show(self._failure, "")
         show(self._bar, "")
-        self._result.outputs = ()
-        self._result.layout.display = "none"
+        self._result.clear()
         self._prepared = None
         self._asking.layout.display = "none"
+
+    def show_questions(self, forms: Sequence[Any]) -> None:
+        """Show the forms of the questions that the server asks during the request."""
+        self._questions.children = tuple(forms)
+        self._questions.layout.display = None if forms else "none"
 
     def set_open(self, is_open: bool) -> None:
         """Set whether requests can be started."""
@@ -249,7 +248,7 @@ class RunningRequest:
         show(self._bar, "")
         error = call.error
         if error is None:
-            self._show_result(call.result())
+            self._result.show(call.result())
             show(self._note, status(f"✓ {_named(self._whose(), outcome_of(call))}"))
         elif isinstance(error, CallCancelled):
             show(self._note, status(_named(self._whose(), outcome_of(call))))
@@ -257,12 +256,6 @@ class RunningRequest:
         else:
             self._fail(_named(self._whose(), outcome_of(call)), str(error) or type(error).__name__)
         self._ended(call)
-
-    def _show_result(self, result: Any) -> None:
-        self._result.outputs = tuple(
-            {"output_type": "display_data", "data": bundle, "metadata": {}} for bundle in result.bundles()
-        )
-        self._result.layout.display = None
 
     def _fail(self, what: str, why: str) -> None:
         show(self._note, "")

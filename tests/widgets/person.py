@@ -32,7 +32,7 @@ class Person:
         """Press a button that can be seen and pressed."""
         button = self.find(widgets.Button, label)
         assert not button.disabled, f"{label} is disabled"
-        button.click()
+        widgets.Button.click(button)  # at once, as nothing is on its way from a page
 
     def choose(self, label: str, option: str) -> None:
         """Choose from a list of rows."""

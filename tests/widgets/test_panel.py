@@ -5,9 +5,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
+import ipywidgets as widgets
 import pytest
+from IPython.display import display
+from IPython.utils.capture import capture_output
 from ipywidgets.widgets.widget import _instances as open_widgets
 
 from mcp_jupyter import types
@@ -16,6 +20,7 @@ from mcp_jupyter.notebook_client.connected_server import ConnectedServer
 from mcp_jupyter.notebook_client.connections import Connections, ConnectOptions
 from mcp_jupyter.server.lowlevel import Server
 from mcp_jupyter.widgets.panel import panel_of
+from tests.notebook_client.shells import shell_in
 
 from .person import Person
 
@@ -161,6 +166,13 @@ async def test_a_filled_field_counts_after_other_things_were_shown(files: Person
     await files.reads("read_file of a.txt")
 
 
+async def test_a_change_that_arrives_after_the_click_counts(files: Person) -> None:
+    files.fill("path (required)", "a.txt")
+    files.find(widgets.Button, "Call").click()
+    files.fill("path (required)", "b.txt")
+    await files.reads("read_file of b.txt")
+
+
 async def test_what_is_missing_is_said_and_nothing_is_called(server: ConnectedServer, person: Person) -> None:
     person.choose("Tools", "forecast")
     person.press("Call")
@@ -239,14 +251,39 @@ async def test_values_are_kept_while_another_tool_is_shown(person: Person) -> No
 # -- questions ---------------------------------------------------------------------------------------------
 
 
-async def test_a_question_is_put_above_the_panes_and_goes_when_it_is_answered(person: Person) -> None:
+async def test_a_question_is_asked_where_its_call_is_and_goes_when_it_is_answered(person: Person) -> None:
     person.choose("Tools", "book")
     person.press("Call")
     await person.reads("Where do you want to go?")
+    assert "Where do you want to go?" in person.tab("Tools").text
     person.fill("city (required)", "Oslo")
     person.press("Accept")
     await person.reads("2 nights in Oslo")
     assert "Where do you want to go?" not in person.text
+
+
+async def test_a_question_of_no_call_of_the_panel_is_asked_above_the_panes(
+    server: ConnectedServer, person: Person
+) -> None:
+    call = server.start_call("book", {})
+    await person.reads("Where do you want to go?")
+    assert "Where do you want to go?" not in person.tab("Tools").text
+    person.press("Decline")
+    await person.until(call.done)
+
+
+async def test_the_first_field_of_a_question_gets_the_focus_once_the_page_has_it(
+    person: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    person.choose("Tools", "book")
+    person.press("Call")
+    await person.reads("Where do you want to go?")
+    focused: list[Any] = []
+    monkeypatch.setattr(widgets.DOMWidget, "focus", lambda widget: focused.append(widget))
+    field = person.find(widgets.Text, "city (required)")
+    field._view_count = 1  # what the front end says once it shows it
+    field._view_count = 2
+    assert focused == [field]
 
 
 async def test_a_cancelled_call_takes_its_question_with_it(person: Person) -> None:
@@ -342,6 +379,20 @@ async def test_a_server_has_one_panel_until_that_is_closed(server: ConnectedServ
     second = panel_of(server)
     assert second is not first
     second.close()
+
+
+async def test_a_panel_is_in_the_place_where_it_was_displayed_last(
+    server: ConnectedServer, tmp_path: Path
+) -> None:
+    panel = panel_of(server)
+    with shell_in(tmp_path, is_current=True), capture_output() as captured:
+        display(panel)
+        display(panel)
+    first, note, second = captured.outputs
+    assert "application/vnd.jupyter.widget-view+json" in first.data
+    assert note.data == {"text/plain": "The panel of weather is displayed again, in another cell."}
+    assert second.data == first.data
+    panel.close()
 
 
 async def test_closing_leaves_no_widget_and_no_listener(server: ConnectedServer) -> None:
