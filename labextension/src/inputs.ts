@@ -71,5 +71,6 @@ function makeGroup(widget: HTMLElement): void {
 }
 
 function nameHandle(widget: HTMLElement): void {
-  widget.querySelector('.noUi-handle')?.setAttribute('aria-label', widget.title);
+  const name = widget.querySelector<HTMLElement>('.widget-label')?.title ?? '';
+  widget.querySelector('.noUi-handle')?.setAttribute('aria-label', name);
 }
