@@ -302,7 +302,7 @@ def test_a_tool_that_changes_is_called_once_the_person_agrees_and_what_was_typed
 ) -> None:
     choose(trips, "forecast")
     trips.get_by_role("textbox", name="city (required)").first.fill("Oslo")
-    trips.get_by_label("days", exact=True).fill("3")
+    trips.get_by_label("days", exact=True).first.fill("3")
     add_cell(notebook, "trips.tools.extend()")
     notebook.keyboard.press("Control+Enter")
     button = trips.get_by_role("button", name="Call", exact=True)
@@ -394,7 +394,7 @@ def test_what_one_cell_connects_another_disconnects(notebook: Page, trips: Locat
 def test_a_second_display_takes_the_place_of_the_first(notebook: Page, trips: Locator) -> None:
     choose(trips, "forecast")
     trips.get_by_role("textbox", name="city (required)").first.fill("Oslo")
-    trips.get_by_label("days", exact=True).focus()
+    trips.get_by_label("days", exact=True).first.focus()
     call(trips, "book")
     expect(trips).to_contain_text("Which room shall it be?")
     run_cell(notebook, "trips")
