@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
+from contextlib import suppress
 from functools import cached_property
 from typing import Final, get_args
 from urllib.parse import urlsplit
@@ -26,6 +27,7 @@ from ..server.http.base_handler import HttpFront
 from .events import register
 from .handlers import routes
 from .manager import NotebookManager
+from .metrics import Gauges, observe
 from .observers import Observers
 from .private import StartedApp, scrub_from_logs
 from .renames import RenameFollower
@@ -191,7 +193,8 @@ class McpJupyterApp(StartedApp):
             admitted=notebooks.admitted,
             accept_jupyter_token=self.accept_jupyter_token,
         )
-        self.front = HttpFront(authenticator)
+        self.front = HttpFront(authenticator, observe=observe)
+        self.gauges = Gauges(notebooks)
         # The log messages of this package go to the server's own log.
         self._log_parent, _package_log.parent = _package_log.parent, self.serverapp.log
         # Jupyter leaves all of these out by default; this keeps them out if that default changes.
@@ -221,6 +224,7 @@ class McpJupyterApp(StartedApp):
         self._renames = RenameFollower(self.serverapp, self.store, default_runtime_dir())
         self._renames.start()
         self.observers.start()
+        self.gauges.start()
         try:
             announce(self.callback or "", default_runtime_dir(), self.approve)
         except LinkError as exc:
@@ -233,6 +237,8 @@ class McpJupyterApp(StartedApp):
             await self._renames.stop()
         if self.notebooks is None:
             return
+        with suppress(KeyError):  # it never listened
+            self.gauges.stop()
         await self.observers.stop()
         await self.notebooks.close()
         _package_log.parent = self._log_parent

@@ -195,7 +195,7 @@ class NotebookManager:
             if self._good(token_id) is not None:
                 self._ended_ids.discard(token_id)
             else:
-                for endpoint in self._endpoints():
+                for endpoint in self.endpoints:
                     # A session may have opened since the last tick, so `end` runs each time.
                     endpoint.end(token_id)
                     if token_id not in self._ended_ids and self._tasks is not None:
@@ -236,7 +236,9 @@ class NotebookManager:
 
     # -- endpoints -------------------------------------------------------------------------------
 
-    def _endpoints(self) -> list[Endpoint]:
+    @property
+    def endpoints(self) -> list[Endpoint]:
+        """The endpoints that clients have used, that of all notebooks included."""
         own = [served.endpoint for served in self._served.values()]
         return own if self._aggregate_runs is None else [*own, self._aggregate_endpoint]
 

@@ -169,3 +169,23 @@ async def test_calls_tokens_and_approvals_are_events_that_can_be_routed(
         "ok",
     )
     assert len(call["arguments_sha256"]) == 64
+
+
+async def test_metrics_have_no_words_of_clients(served: Served, kernel: LiveKernel) -> None:
+    await served.extension.started()
+    async with open_person(served) as person, session_of(served) as session:
+        await session.call("tools/call", {"name": "double", "arguments": {"n": 1}})
+        await session.call("evil/method", {})
+        async with open_client(served) as client:
+            await client.post("mcp-jupyter/Seen", json={}, headers={"Authorization": "Bearer x"})
+            without_login = await client.get("metrics")
+        metrics = (await person.get("metrics")).text
+    lines = dict(line.rsplit(" ", 1) for line in metrics.splitlines() if line.startswith("mcp_jupyter_"))
+    assert float(lines['mcp_jupyter_requests_total{era="legacy",method="tools/call",status="200"}']) >= 1
+    assert float(lines['mcp_jupyter_requests_total{era="legacy",method="other",status="200"}']) >= 1
+    assert float(lines['mcp_jupyter_refusals_total{status="401"}']) >= 1
+    assert float(lines["mcp_jupyter_call_seconds_count"]) >= 1
+    assert (lines["mcp_jupyter_sessions"], lines["mcp_jupyter_notebooks_live"]) == ("1.0", "1.0")
+    assert lines["mcp_jupyter_approvals_waiting"] == "0.0"
+    assert "evil" not in metrics
+    assert without_login.status_code in (302, 403)

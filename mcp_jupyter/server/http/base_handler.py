@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from functools import lru_cache
 from http import HTTPStatus
 from types import TracebackType
@@ -67,6 +67,8 @@ class HttpFront:
         Decides who is let in.
     body_timeout, keepalive, send_timeout : float
         Seconds; for tests.
+    observe : callable
+        Called with each handler whose response is complete.
 
     Attributes
     ----------
@@ -81,7 +83,9 @@ class HttpFront:
         body_timeout: float = BODY_TIMEOUT_SECONDS,
         keepalive: float = SSE_KEEPALIVE_SECONDS,
         send_timeout: float = SEND_TIMEOUT_SECONDS,
+        observe: Callable[[BaseHandler], None] = lambda handler: None,
     ) -> None:
+        self.observe = observe
         self.authenticator = authenticator
         self.bodies: Timeouts[BaseHandler] = Timeouts(body_timeout, BaseHandler.body_overdue)
         self.quiet: Timeouts[Stream] = Timeouts(keepalive, Stream.wake)
@@ -156,7 +160,12 @@ class BaseHandler(RequestHandler):
         The sender, once `prepare` has admitted the request.
     gone : bool
         Whether the client left or the request was refused early; write nothing more.
+    era, method : str
+        "legacy", "modern" or "sse", and the method of the message; empty until it is read.
     """
+
+    era = ""
+    method = ""
 
     SUPPORTED_METHODS: tuple[str, ...] = ("POST",)
 
@@ -332,6 +341,7 @@ class BaseHandler(RequestHandler):
 
     def on_finish(self) -> None:
         """Release what the request holds: the response is complete."""
+        self.front.observe(self)
         self._let_go()
         self.front.bodies.discard(self)
         self.front.end(self)

@@ -87,6 +87,7 @@ class MessagesHandler(BaseHandler):
                     session.tell(refused)
             else:
                 frame = classify(value)
+                self.era, self.method = "sse", getattr(frame, "method", "")
                 self.principal.authorise(frame)
                 messages = [(frame, one_line(body))]
         except FrameError as exc:

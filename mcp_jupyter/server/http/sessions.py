@@ -461,6 +461,11 @@ class Endpoint:
         self.pool = ChannelPool(open)
         self._running: dict[str, set[ModernExchange]] = {}
 
+    @property
+    def requests_under_way(self) -> int:
+        """How many modern requests have no answer yet."""
+        return sum(map(len, self._running.values()))
+
     @contextmanager
     def running(self, exchange: ModernExchange) -> Iterator[None]:
         """Register a running modern request, so that `end`, `retire` and `close` can stop it.

@@ -79,7 +79,9 @@ class StreamableHandler(EventStreamHandler):
         except FrameError as exc:
             raise Refusal.of(exc, 400, exc.request_id) from None
         raw = one_line(body)
-        if speaks_modern(frame, self._versions):
+        is_modern = speaks_modern(frame, self._versions)
+        self.era, self.method = "modern" if is_modern else "legacy", getattr(frame, "method", "")
+        if is_modern:
             await self._post_modern(frame, raw)
         elif isinstance(frame, Request) and frame.method == "initialize":
             await self._post_initialize(frame, raw)
