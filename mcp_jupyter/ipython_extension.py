@@ -17,7 +17,7 @@ from .kernel.engine import Engine
 from .kernel.magics import Completion, McpMagics
 from .kernel.status import loaded_card
 from .notebook_client.connections import Connections
-from .notebook_client.magics import CallingMagics, connection_cards
+from .notebook_client.magics import CallingMagics, connected_rows
 
 if TYPE_CHECKING:
     from ._ipython.questions import Question
@@ -40,19 +40,14 @@ def load_ipython_extension(shell: InteractiveShell) -> None:
     """
     magics = magics_of(shell) or _load(shell)
     if magics.load_card:
-        engine = engine_of(shell)
-        show(
-            loaded_card()
-            if engine is None
-            else loaded_card(engine.name, engine.name_note, engine.unreachable)
-        )
+        show(loaded_card(magics.running))
 
 
 def _load(shell: InteractiveShell) -> McpMagics:
     engine = _started(shell) if has_kernel(shell) else None
     connections = Connections(None) if engine is None else Connections(engine.post_to_main, _Widgets())
     calling = CallingMagics(shell, connections)
-    magics = McpMagics(shell, engine, partial(connection_cards, connections))
+    magics = McpMagics(shell, engine, partial(connected_rows, connections))
     shell.register_magics(magics, calling)
     magics.completion = Completion(magics)
     shell.Completer.custom_matchers.append(magics.completion.matcher)
@@ -91,6 +86,7 @@ def unload_ipython_extension(shell: InteractiveShell) -> None:
         calling.close()
     if magics is None:
         return
+    magics.close()
     if magics.completion is not None:
         shell.Completer.custom_matchers.remove(magics.completion.matcher)
     if magics.transformer is not None:

@@ -230,5 +230,4 @@ def serve(name: str | None = None) -> Card:
 
 def status() -> Card:
     """Return a card that lists what this notebook serves."""
-    engine = _engine()
-    return status_card(engine.name, engine.name_note, engine.server)
+    return status_card(_engine())

@@ -15,7 +15,7 @@ from typing import Any, Final
 from IPython.core.interactiveshell import InteractiveShell
 from traitlets.config.configurable import MultipleInstanceError
 
-__all__ = ["SESSION_NAME", "Identity", "cell_id", "identify", "why_unreachable"]
+__all__ = ["SESSION_NAME", "Identity", "cell_id", "identify", "is_interactive", "why_unreachable"]
 
 SESSION_NAME: Final = "JPY_SESSION_NAME"
 """The environment variable in which Jupyter Server gives a kernel its notebook's path."""
@@ -137,7 +137,17 @@ def _kernel_id() -> str:
 
 def cell_id(shell: InteractiveShell) -> str | None:
     """Return the id of the running cell; None unless the front end sends it (JupyterLab and VS Code do)."""
-    message = shell.get_parent() if hasattr(shell, "get_parent") else None
-    metadata = message.get("metadata") if isinstance(message, Mapping) else None
-    cell = metadata.get("cellId") if isinstance(metadata, Mapping) else None
+    cell = _of_request(shell, "metadata").get("cellId")
     return cell if isinstance(cell, str) else None
+
+
+def is_interactive(shell: InteractiveShell) -> bool:
+    """Whether a user runs the cell. Programs such as nbclient and nbval forbid it to ask for input."""
+    return _of_request(shell, "content").get("allow_stdin") is True
+
+
+def _of_request(shell: InteractiveShell, part: str) -> Mapping[str, Any]:
+    """Return a part of the request that runs the cell; empty in plain IPython."""
+    message = shell.get_parent() if hasattr(shell, "get_parent") else None
+    found = message.get(part) if isinstance(message, Mapping) else None
+    return found if isinstance(found, Mapping) else {}

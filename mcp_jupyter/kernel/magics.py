@@ -19,6 +19,7 @@ from IPython.core.completer import CompletionContext, SimpleMatcherResult
 from IPython.core.error import UsageError
 from IPython.core.interactiveshell import InteractiveShell
 from IPython.core.magic import Magics, cell_magic, line_cell_magic, line_magic, magics_class
+from IPython.display import DisplayHandle, display
 from traitlets import Bool
 
 from .._ipython.arguments import (
@@ -47,9 +48,9 @@ from .._ipython.arguments import (
     tool_hints,
     unknown_name,
 )
-from .._ipython.cards import Card, show, signature_text
+from .._ipython.cards import Card, Row, counted, show
 from .._ipython.completion import completions, matcher_of, no_completions
-from .._ipython.identity import cell_id
+from .._ipython.identity import is_interactive
 from .._ipython.private import flags_of, user_variables
 from ..errors import LinkError
 from ..server.fastmcp.prompts import Prompt
@@ -58,7 +59,7 @@ from ..server.fastmcp.tools import Tool
 from .calls import CURRENT
 from .cells import Cell, CellTransformer, is_code, run_cell
 from .engine import Engine
-from .status import CANNOT_SERVE, calls_card, loaded_card, shown_resources, status_card, tool_line
+from .status import CANNOT_SERVE, calls_card, item_card, shown_resources, status_card
 
 __all__ = [
     "Completion",
@@ -102,14 +103,15 @@ class McpMagics(Magics):
     )
 
     def __init__(
-        self, shell: InteractiveShell, engine: Engine | None, more_status: Callable[[], Iterable[Card]]
+        self, shell: InteractiveShell, engine: Engine | None, servers: Callable[[], Iterable[Row]]
     ) -> None:
         super().__init__(shell, parent=shell)
         self.running = engine
-        self._more_status = more_status
+        self._servers = servers  # those that the notebook is connected to
         self.completion: Completion | None = None
         self.transformer: CellTransformer | None = None
-        self._origins: dict[tuple[str, str], str] = {}  # by kind and name: the cell that made the item
+        self._news: list[tuple[DisplayHandle, Card]] = []
+        shell.events.register("pre_run_cell", self._before_cell)
 
     @property
     def engine(self) -> Engine:
@@ -170,7 +172,7 @@ class McpMagics(Magics):
             )
             for name, function in functions.items()
         ]
-        self._serve("tool", {tool.name: tool for tool in tools}, line + cell)
+        self._serve("tool", {tool.name: tool for tool in tools})
         return done.value if done.has_value else None
 
     def _preview(self, name: str | None) -> Callable[..., Any] | None:
@@ -225,7 +227,7 @@ class McpMagics(Magics):
             mime_type=args.mime_type,
             paths=args.paths,
         )
-        self._serve("resource", {resource.uri: resource}, line + cell)
+        self._serve("resource", {resource.uri: resource})
         self.engine.server.resource_updated(resource.uri)
         return None
 
@@ -244,9 +246,8 @@ class McpMagics(Magics):
             mime_type=args.mime_type,
             watch=args.watch,
         )
-        kind = type(self.shell.user_ns[args.what]).__name__
-        description = [args.description] if args.description else []
-        show(Card("MCP resource", [(resource.uri, kind, *description)]))
+        card = item_card(resource, self.shell.user_ns, self.engine.name)
+        show(replace(card, marks=[type(self.shell.user_ns[args.what]).__name__]))
 
     # -- prompts ---------------------------------------------------------------------------------
 
@@ -284,7 +285,7 @@ class McpMagics(Magics):
             )
             for name, function in functions.items()
         ]
-        self._serve("prompt", {prompt.name: prompt for prompt in prompts}, line + cell)
+        self._serve("prompt", {prompt.name: prompt for prompt in prompts})
 
     # -- instructions, status, options -----------------------------------------------------------
 
@@ -306,16 +307,10 @@ class McpMagics(Magics):
         args = parse(self.mcp_status, line)
         if args is None:
             return
-        engine = self.running
         if args.instructions:
             print(self.engine.instructions.shown())
             return
-        if engine is None:
-            show(loaded_card())
-        else:
-            show(status_card(engine.name, engine.name_note, engine.server, engine.unreachable))
-        for card in self._more_status():
-            show(card)
+        show(status_card(self.running, self._servers(), is_interactive=is_interactive(self.shell)))
 
     @magic(
         line_magic, (FAILED, LAST), HELP, usage="%mcp_calls [OPTIONS]", example="%mcp_calls --failed --last 5"
@@ -341,7 +336,7 @@ class McpMagics(Magics):
             if name not in known:
                 raise unknown_name("tool, resource or prompt", name, known)
         removed = [(name, ", ".join(self.engine.remove(name))) for name in args.names]
-        show(Card("No longer served", removed))
+        show(Card("No longer served", {"": [Row(*each) for each in removed]}))
 
     def served_names(self) -> set[str]:
         """Return all names and URIs that `%mcp_remove` takes."""
@@ -376,7 +371,7 @@ class McpMagics(Magics):
         except LinkError as exc:
             raise UsageError(f"%mcp_serve: {exc}") from None
         self._show_more(args)
-        card = status_card(self.engine.name, self.engine.name_note, self.engine.server)
+        card = status_card(self.engine)
         if args.http:  # a cell's output must not hold the address with its port and token
             note = f"Also over HTTP: `jupyter mcp connect {self.engine.name}` in a terminal says how."
             card = replace(card, note=" ".join(filter(None, (self.engine.name_note, note))))
@@ -427,11 +422,11 @@ class McpMagics(Magics):
         except ValueError as exc:
             raise UsageError(f"{who}: {exc}") from None
 
-    def _serve(self, kind: str, items: Mapping[str, Any], source: str) -> None:
-        """Register the items that a cell made, by name or URI, and show their card."""
+    def _serve(self, kind: str, items: Mapping[str, Any]) -> None:
+        """Register the items that a cell made, by name or URI, and show their cards."""
         known = self._served(kind)
         self.engine.server.add(*items.values())
-        self._show(kind, items, known, source)
+        self._show(kind, items, known)
 
     def shown(self, kind: str, register: Callable[[F], F]) -> Callable[[F], F]:
         """Wrap a decorator of the server so that it also shows a card, as the magics do.
@@ -454,8 +449,7 @@ class McpMagics(Magics):
             register(function)
             made = {name: item for name, item in self._served(kind).items() if known.get(name) is not item}
             if CURRENT.get() is None:  # a card that a call displays would become part of its result
-                code = getattr(inspect.unwrap(function), "__code__", None)
-                self._show(kind, made, known, getattr(code, "co_filename", ""))
+                self._show(kind, made, known)
             return function
 
         return decorate
@@ -464,26 +458,35 @@ class McpMagics(Magics):
         server = self.engine.server
         return {"tool": server.tools, "resource": server.resources, "prompt": server.prompts}[kind]
 
-    def _show(self, kind: str, items: Mapping[str, Any], known: Mapping[str, Any], source: str) -> None:
-        """Show the registered items, and say which of them replace an item of another cell."""
-        origin = cell_id(self.shell) or source
-        lines = []
+    def _show(self, kind: str, items: Mapping[str, Any], known: Mapping[str, Any]) -> None:
+        """Show the cards of the registered items.
+
+        Whether an item replaced another, and how many assistants were told, differs from run to run, and
+        saved outputs are compared in tests. A headless run does not show it, and a card for a user has it
+        until the next cell runs: a notebook that is saved after Run All has the outputs of a headless run.
+        """
         for name, item in items.items():
-            line = _line(item, self.shell.user_ns)
-            if name in known and self._origins.get((kind, name)) != origin:
-                line = (*line, f"It replaces another {kind} of this name.")
-            lines.append(line)
-            self._origins[kind, name] = origin
-        show(Card(f"MCP {kind}{'s' if len(items) > 1 else ''}", lines))
+            card = item_card(item, self.shell.user_ns, self.engine.name)
+            news = self._caused(kind, name in known) if is_interactive(self.shell) else ""
+            if news:
+                shown = replace(card, note=f"{news} {card.note}".strip())
+                self._news.append((display(shown, display_id=True), card))
+            else:
+                show(card)
 
+    def _caused(self, kind: str, is_replaced: bool) -> str:
+        told = len(self.engine.server.clients(f"{kind}s"))
+        said = f"{counted(told, 'assistant')} {'was' if told == 1 else 'were'} told." if told else ""
+        return " ".join(filter(None, ("Replaces the earlier version." if is_replaced else "", said)))
 
-def _line(item: Tool | Resource | Prompt, namespace: Mapping[str, Any]) -> tuple[str, ...]:
-    if isinstance(item, Tool):
-        return tool_line(item, namespace)
-    description = item.definition.description or ""
-    if isinstance(item, Resource):
-        return item.uri, description
-    return item.name, signature_text(item.function), *([description] if description else [])
+    def _before_cell(self, _: object) -> None:
+        news, self._news = self._news, []
+        for shown, card in news:
+            shown.update(card)
+
+    def close(self) -> None:
+        """Unregister what the magics registered."""
+        self.shell.events.unregister("pre_run_cell", self._before_cell)
 
 
 def _constant(value: Any) -> Callable[[], Any]:

@@ -25,7 +25,8 @@ from itertools import count
 from typing import Any, Protocol, TypeAlias
 
 from .. import types
-from .._ipython.cards import FRAME, NOTE, inert
+from .._ipython.cards import Card
+from .._ipython.identity import is_interactive
 from .._ipython.private import publish
 from .._ipython.questions import Question
 from .._util.text import safe_block, safe_line
@@ -139,7 +140,7 @@ class NotebookQuestions:
     def _note_cell(self) -> None:
         """Show questions under the running cell from now on, unless a program runs it (`allow_stdin`)."""
         cell = self._shell.kernel.get_parent("shell")
-        if not cell or not cell["content"].get("allow_stdin", False) or cell is self._cell:
+        if not cell or not is_interactive(self._shell) or cell is self._cell:
             return
         self._cell = cell
         for entry in list(self._open.values()):
@@ -164,12 +165,8 @@ class NotebookQuestions:
             entry.form.close()
         if entry.bundle is not None:
             heading = safe_line(f"{entry.asked.asker} asked: {entry.question.message}")
-            said = safe_line(outcome)
-            shown = f'<strong>{inert(heading)}</strong><div style="{NOTE}">{inert(said)}</div>'
-            bundle = {
-                "text/plain": f"{heading}\n{said}",
-                "text/html": f'<div style="{FRAME}">{shown}</div>',
-            }
+            card = Card(heading, note=safe_line(outcome))
+            bundle = {"text/plain": repr(card), "text/html": card._repr_html_()}
             self._publish("update_display_data", entry, bundle)
 
     def _publish(self, kind: str, entry: _Open, bundle: Mapping[str, Any]) -> None:

@@ -9,10 +9,10 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from .._ipython.cards import Card, Row
 from ..client.pairs import split_headers, split_pairs
 from ..errors import ConfigError
 from .connections import ConnectOptions, Recording, notebook_being_run
-from .display import Listing
 
 if TYPE_CHECKING:
     import httpx2
@@ -118,7 +118,7 @@ def _entries(args: argparse.Namespace) -> Mapping[str, ServerEntry]:
     return entries_of_host(args.host, Path.cwd())
 
 
-def found_card(args: argparse.Namespace) -> Listing:
+def found_card(args: argparse.Namespace) -> Card:
     """Return a card of the servers of a host or a file: names and types only, as entries hold secrets.
 
     Raises
@@ -128,9 +128,10 @@ def found_card(args: argparse.Namespace) -> Listing:
     """
     entries = _entries(args)
     where = f"--from {args.host}" if args.host else f"--config {args.config}"
-    lines = [(name, _described(entries, name, where)) for name in list(entries)[:MAX_LISTED]]
-    more = len(entries) - len(lines)
-    return Listing(f"Servers of {args.host or args.config}", lines, f"... and {more} more" if more else "")
+    rows = [Row(name, _described(entries, name, where)) for name in list(entries)[:MAX_LISTED]]
+    more = len(entries) - len(rows)
+    note = f"... and {more} more" if more else ""
+    return Card(f"Servers of {args.host or args.config}", {"": rows}, note)
 
 
 def _described(entries: Mapping[str, ServerEntry], name: str, where: str) -> str:

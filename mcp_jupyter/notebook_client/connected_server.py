@@ -18,12 +18,14 @@ from pathlib import Path
 from typing import Any, Final, Literal, Protocol
 
 from .. import errors, types
+from .._ipython.cards import counted
 from .._ipython.questions import Question
 from .._util.text import safe_block, safe_line
 from ..client.client import Client
 from .blocking import wait, wait_opened
 from .calls import MAX_CALLS, Call, Report, Work
 from .client_thread import ClientThread
+from .display import Items
 from .exports import tool_schemas
 from .functions import Tools
 from .live_connection import ConnectionLog, LiveConnection, MakeClient
@@ -181,9 +183,13 @@ class ConnectedServer:
 
     @property
     def summary(self) -> str:
-        """The state and the number of tools, resources and prompts, on one line."""
-        lists = {"tool": self.definitions, "resource": self.resources, "prompt": self.prompts}
-        counts = [f"{len(each)} {what}{'s' * (len(each) != 1)}" for what, each in lists.items() if each]
+        """The state and the number of tools, resources (with templates, as in the panel) and prompts."""
+        numbers = {
+            "tool": len(self.definitions),
+            "resource": len(self.resources) + len(self.templates),
+            "prompt": len(self.prompts),
+        }
+        counts = [counted(number, what) for what, number in numbers.items() if number]
         return "; ".join([self.state, ", ".join(counts) or "nothing to call"])
 
     # -- what it has -----------------------------------------------------------------------------
@@ -194,19 +200,19 @@ class ConnectedServer:
         return self._connection.lists.tools
 
     @property
-    def resources(self) -> list[types.Resource]:
+    def resources(self) -> Items[types.Resource]:
         """Its resources, as last listed."""
-        return list(self._connection.lists.resources)
+        return Items(self._connection.lists.resources, "resource")
 
     @property
-    def templates(self) -> list[types.ResourceTemplate]:
+    def templates(self) -> Items[types.ResourceTemplate]:
         """Its resource templates, as last listed."""
-        return list(self._connection.lists.templates)
+        return Items(self._connection.lists.templates, "resource template")
 
     @property
-    def prompts(self) -> list[types.Prompt]:
+    def prompts(self) -> Items[types.Prompt]:
         """Its prompts, as last listed."""
-        return list(self._connection.lists.prompts)
+        return Items(self._connection.lists.prompts, "prompt")
 
     @property
     def changed(self) -> Mapping[str, Sequence[str]]:

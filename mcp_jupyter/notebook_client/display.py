@@ -7,16 +7,14 @@ something. Equal results give equal text: it has no ids and no times.
 
 from __future__ import annotations
 
-import html
 import io
 import re
 from base64 import b64decode
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import groupby
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
-from .._ipython.cards import FRAME, NOTE, inert
+from .._ipython.cards import NOTE, Card, Row, counted, inert
 from .._util.text import MAX_MESSAGE_CHARS, join_names, safe_block, safe_line
 from ..protocol.frames import dumps
 from ..types import (
@@ -24,13 +22,16 @@ from ..types import (
     BlobResourceContents,
     EmbeddedResource,
     ImageContent,
+    Prompt,
     ResourceLink,
+    ResourceTemplate,
     TextContent,
     TextResourceContents,
 )
 
 __all__ = [
-    "Listing",
+    "MAX_LISTED",
+    "Items",
     "Shown",
     "audio_bundle",
     "bundles_of",
@@ -41,7 +42,6 @@ __all__ = [
     "image_bundle",
     "is_page",
     "joined",
-    "listing",
     "page_bundle",
     "table",
     "text_of",
@@ -54,10 +54,15 @@ MAX_TABLE_ROWS: Final = 20
 MAX_TABLE_COLUMNS: Final = 50
 """Columns of a table in an output."""
 
+MAX_LISTED: Final = 100
+"""Tools, resources or prompts in a card: nearly all servers we know have fewer."""
+
 MAX_SHOWN_PARTS: Final = 50
 """Outputs of one result: images, sounds, and the texts between them."""
 
 Bundle = dict[str, Any]
+
+T = TypeVar("T")
 
 
 def text_of(blocks: Iterable[Any]) -> list[str]:
@@ -185,57 +190,50 @@ def harmless_markdown(text: str) -> str:
     return _DIAGRAM.sub(r"\1text", _ACTIVE.sub(lambda match: match[0].translate(_TWINS), safe_block(text)))
 
 
-# -- cards and tables ----------------------------------------------------------------------------
+# -- lists and tables ----------------------------------------------------------------------------
 #
 # HTML of our own around foreign text, in the manner of `_ipython.cards`.
 
 # JupyterLab's sanitiser allows each of these styles, in exactly this notation.
 _TABLE: Final = "margin:0;border-collapse:collapse"
 _ROW: Final = "background:transparent"
-_NAME: Final = "padding:2px 12px 2px 0;text-align:left;vertical-align:top"
-_TEXT: Final = "padding:2px 0;text-align:left;vertical-align:top;opacity:.75"
-_ROOM: Final = "min-width:12em"
-"""What a signature and what is said of it take at least: else the longer one leaves the other no room."""
 _CELL: Final = "padding:2px 12px 2px 0;text-align:left;vertical-align:top"
 
 
-def listing(heading: str, lines: Iterable[tuple[str, str]], note: str = "") -> str:
-    """A card: a heading, and lines of a name and what is said of it."""
-    rows = "".join(
-        f'<tr style="{_ROW}"><td style="{_NAME};{_ROOM}">'
-        f'<code style="overflow-wrap:anywhere">{html.escape(safe_line(name, MAX_MESSAGE_CHARS))}</code></td>'
-        f'<td style="{_TEXT}{f";{_ROOM}" if text else ""}">{inert(safe_line(text))}</td></tr>'
-        for name, text in lines
-    )
-    body = f'<table style="{_TABLE}"><tbody>{rows}</tbody></table>' if rows else ""
-    return f'<div style="{FRAME}"><strong>{inert(heading)}</strong>{body}{_note(note)}</div>'
+class Items(list[T]):
+    """Resources, templates or prompts of a server: a list that is displayed as a card.
 
-
-@dataclass(frozen=True, slots=True)
-class Listing:
-    """The same to be displayed: as a card, and as text.
-
-    Attributes
+    Parameters
     ----------
-    heading : str
-    lines : sequence of (str, str)
-        What it is about, and what is said of it.
-    note : str
+    items : iterable
+        The items.
+    noun : str
+        What one of them is called.
     """
 
-    heading: str
-    lines: Sequence[tuple[str, str]]
-    note: str = ""
+    def __init__(self, items: Iterable[T], noun: str) -> None:
+        super().__init__(items)
+        self._noun = noun
+
+    def _card(self) -> Card:
+        rows = [_listed(item) for item in self[:MAX_LISTED]]
+        more = len(self) - len(rows)
+        return Card(counted(len(self), self._noun), {"": rows}, f"... and {more} more" if more else "")
 
     def __repr__(self) -> str:
-        """The card as text."""
-        rows = [
-            f"  {safe_line(name, MAX_MESSAGE_CHARS)}  {safe_line(text)}".rstrip() for name, text in self.lines
-        ]
-        return "\n".join([self.heading, *rows, *([self.note] if self.note else [])])
+        return repr(self._card())
 
     def _repr_html_(self) -> str:
-        return listing(self.heading, self.lines, self.note)
+        return self._card()._repr_html_()
+
+
+def _listed(item: Any) -> Row:
+    text = item.description or item.title or ""
+    if isinstance(item, Prompt):
+        taken = [each.name if each.required else f"{each.name}=..." for each in item.arguments or ()]
+        return Row(f"{item.name}({', '.join(taken)})", text)
+    uri = item.uriTemplate if isinstance(item, ResourceTemplate) else item.uri
+    return Row(uri, text, [each for each in (item.name, item.mimeType) if each])
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[str]], note: str = "") -> str:

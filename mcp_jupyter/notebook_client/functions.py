@@ -24,6 +24,7 @@ from typing import Any, Final
 
 from pydantic_core import from_json, to_json
 
+from .._ipython.cards import Card, Row, counted
 from .._util.json_schema import (
     MAX_TYPE_DEPTH,
     Properties,
@@ -50,7 +51,7 @@ from ..protocol.validation import JsonSchema
 from ..server.content import columns, plain, readable, tables
 from ..server.content.size_limits import MAX_PARTS, extent
 from ..types import Tool
-from .display import Listing
+from .display import MAX_LISTED
 from .exports import fitted_names
 from .tracebacks import ArgumentTypeError, ArgumentValueError
 
@@ -66,9 +67,6 @@ __all__ = [
     "signature_of",
 ]
 
-
-MAX_LISTED: Final = 100
-"""Tools in a card: nearly all servers we know have fewer."""
 
 Definitions = Callable[[], Mapping[str, Tool]]
 
@@ -163,16 +161,15 @@ class Tools:
         return card_of(self._definitions())._repr_html_()
 
 
-def card_of(definitions: Mapping[str, Tool], heading: str | None = None) -> Listing:
+def card_of(definitions: Mapping[str, Tool], heading: str | None = None) -> Card:
     """Return a card of tools, headed by `heading` or by their number."""
     names = list(attribute_names(definitions).items())
-    lines = [
-        (f"{attribute}{_short_signature(definitions[name])}", _summary(definitions[name]))
+    rows = [
+        Row(f"{attribute}{_short_signature(definitions[name])}", _summary(definitions[name]))
         for attribute, name in names[:MAX_LISTED]
     ]
-    counted = f"{len(names)} tool{'' if len(names) == 1 else 's'}"
-    more = len(names) - len(lines)
-    return Listing(heading or counted, lines, f"... and {more} more" if more else "")
+    more = len(names) - len(rows)
+    return Card(heading or counted(len(names), "tool"), {"": rows}, f"... and {more} more" if more else "")
 
 
 class ToolFunction:

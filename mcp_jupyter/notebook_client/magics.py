@@ -23,7 +23,7 @@ from IPython.display import display
 from traitlets import List, Unicode
 
 from .._ipython.arguments import HELP, argument, magic, parse, parse_words, seconds, unknown_name, words_of
-from .._ipython.cards import Card, show
+from .._ipython.cards import Card, Row, show
 from .._ipython.identity import cell_id, identify
 from .._ipython.private import flags_of
 from .._util.text import MAX_MESSAGE_CHARS, safe_block
@@ -47,7 +47,7 @@ __all__ = [
     "SERVER",
     "TARGET",
     "CallingMagics",
-    "connection_cards",
+    "connected_rows",
     "split_target",
 ]
 
@@ -445,7 +445,6 @@ def _is_server(value: object) -> bool:
     return isinstance(value, ConnectedServer)
 
 
-def connection_cards(connections: Connections) -> list[Card]:
-    """Return a card of the connected servers for `%mcp_status`; an empty list without any."""
-    lines = [(alias, connections[alias].summary) for alias in connections]
-    return [Card("Connected servers", lines)] if lines else []
+def connected_rows(connections: Connections) -> list[Row]:
+    """Return the connected servers for the card of `%mcp_status`."""
+    return [Row(alias, connections[alias].summary) for alias in connections]

@@ -146,6 +146,10 @@ class ServerSession:
             if kind in listener.kinds:
                 listener.tell(method, {})
 
+    def hears(self, kind: str) -> bool:
+        """Whether `announce` reaches the client; from any thread."""
+        return self._era is not None or any(kind in each.kinds for each in list(self._listeners))
+
     def resource_updated(self, uri: str) -> None:
         """Tell the client, if it subscribed, that the resource `uri` has a new value.
 

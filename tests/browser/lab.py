@@ -114,5 +114,6 @@ def run_cell(page: Page, source: str) -> Locator:
 
 
 def card(page: Page, heading: str) -> Locator:
-    """The cards with a heading."""
-    return page.locator(".jp-OutputArea-output").filter(has=page.locator("strong", has_text=heading))
+    """The cards of a kind, or with a heading."""
+    named = page.locator("small, strong", has_text=heading)
+    return page.locator(".jp-OutputArea-output").filter(has=named)

@@ -67,11 +67,11 @@ def test_the_quickstart_shows_its_data_and_a_card_for_each_magic(quickstart: Pag
     expect(quickstart.locator("table.dataframe").first).to_contain_text("Curie")
     tools = card(quickstart, "MCP tool")
     expect(tools).to_have_count(2)
-    expect(tools.first).to_contain_text("top_customers(n: int = 5, region: str | None = None) -> DataFrame")
-    expect(tools.last).to_contain_text("count_rows() -> int")
-    expect(card(quickstart, "MCP resource")).to_contain_text("notebook://variables/salesDataFrame")
-    expect(card(quickstart, "MCP prompt")).to_contain_text("summarise(region: str) -> str")
-    status = card(quickstart, "MCP server quickstart").last
+    expect(tools.first).to_contain_text("n: integer = 5 · region: text, optional -> table")
+    expect(tools.last).to_contain_text("no arguments -> integer")
+    expect(card(quickstart, "MCP resource")).to_contain_text("Revenue by customer")
+    expect(card(quickstart, "MCP prompt")).to_contain_text("region: text")
+    status = card(quickstart, "MCP server").last
     for name in ("top_customers", "count_rows", "notebook://variables/sales", "summarise"):
         expect(status).to_contain_text(name)
     quickstart.screenshot(path=tmp_path / "quickstart.png")
@@ -86,9 +86,12 @@ def test_cards_look_the_same_in_a_notebook_that_is_not_trusted(
         expect(
             page.locator("[title^='Active cell not trusted'], [title*='not trusted']").first
         ).to_be_attached()
-        status = card(page, "MCP server quickstart").last
+        status = card(page, "MCP server").last
         expect(status.locator("div").first).to_have_css("border-left", "3px solid rgb(243, 119, 38)")
         expect(status.locator("td").first).to_have_css("text-align", "left")
+        hint = card(page, "MCP tool").first.get_by_text("reads only", exact=True)
+        expect(hint).to_have_css("color", "rgb(56, 142, 60)")
+        expect(status.get_by_text("Show the MCP panel")).to_have_css("font-size", "0px")
         page.screenshot(path=tmp_path / "untrusted.png")
 
 
@@ -187,6 +190,13 @@ def test_a_notebook_that_is_renamed_in_the_page_has_its_new_name(new_notebook: P
     expect(run_cell(new_notebook, "%mcp_status")).to_contain_text("MCP server renamed")
 
 
+def test_a_cards_link_shows_the_panel(quickstart: Page) -> None:
+    quickstart.get_by_role("tab", name="MCP Servers").click()
+    expect(panel_of(quickstart)).to_be_hidden()
+    card(quickstart, "MCP server").last.get_by_text("Show the MCP panel").click()
+    expect(panel_of(quickstart)).to_be_visible()
+
+
 # -- the document ------------------------------------------------------------------------------------
 
 
@@ -216,6 +226,6 @@ def test_the_quickstart_in_notebook_7(jupyter: Jupyter, browser: Browser, tmp_pa
     with window(browser, height=ALL_CELLS_HEIGHT) as page:
         open_in_notebook_7(page, jupyter, "classic.ipynb")
         choose(page, "Run", "Run All Cells")
-        expect(card(page, "MCP server classic").last).to_contain_text("top_customers")
+        expect(card(page, "MCP server").last).to_contain_text("top_customers")
         expect(server_in(open_from_palette(page), "classic")).to_contain_text(COUNTS)
         page.screenshot(path=tmp_path / "notebook7.png")

@@ -45,7 +45,7 @@ def notebook(jupyter: Jupyter, browser: Browser, request: pytest.FixtureRequest)
     with window(browser, height=1200) as page:
         open_notebook(page, jupyter, path)
         run_cell(page, "%load_ext mcp_jupyter")
-        expect(card(page, "MCP server")).to_be_visible()
+        expect(card(page, "Live as")).to_be_visible()
         run_cell(page, TOOL)
         expect(card(page, "MCP tool")).to_be_visible()
         yield page

@@ -44,8 +44,12 @@ async def in_thread(function: Callable[..., T], *arguments: object) -> T:
 
 @dataclass
 class Ran:
-    """What one cell left: its outputs as the notebook would show them, and its error."""
+    """What one cell left: its outputs as the notebook would show them, and its error.
 
+    `updated` are new forms of outputs of earlier cells.
+    """
+
+    updated: list[Mapping[str, Any]] = field(default_factory=list)
     displayed: list[Mapping[str, Any]] = field(default_factory=list)
     result: Mapping[str, Any] | None = None
     printed: str = ""
@@ -63,14 +67,16 @@ class Cells:
 
     client: BlockingKernelClient
 
-    def run(self, source: str, seconds: float = CELL_SECONDS) -> Ran:
-        """Run one cell to its end."""
+    def run(self, source: str, seconds: float = CELL_SECONDS, *, is_interactive: bool = False) -> Ran:
+        """Run one cell to its end, as a program does, or as the page of a user who could be asked."""
         ran = Ran()
 
         def hook(message: Mapping[str, Any]) -> None:
             content = message["content"]
             if message["msg_type"] == "display_data":
                 ran.displayed.append(content["data"])
+            elif message["msg_type"] == "update_display_data":
+                ran.updated.append(content["data"])
             elif message["msg_type"] == "execute_result":
                 ran.result = content["data"]
             elif message["msg_type"] == "stream":
@@ -78,9 +84,9 @@ class Cells:
             elif message["msg_type"] == "error":
                 ran.traceback = _COLOUR.sub("", "\n".join(content["traceback"]))
 
-        reply = self.client.execute_interactive(source, timeout=seconds, output_hook=hook, allow_stdin=False)[
-            "content"
-        ]
+        reply = self.client.execute_interactive(
+            source, timeout=seconds, output_hook=hook, allow_stdin=is_interactive
+        )["content"]
         if reply["status"] != "ok":
             ran.error = f"{reply['ename']}: {reply['evalue']}"
         return ran

@@ -3,9 +3,13 @@
 
 from __future__ import annotations
 
+import json
+import re
+from functools import partial
+
 import pytest
 
-from .live import live_kernel
+from .live import in_thread, live_kernel
 
 pytestmark = pytest.mark.anyio
 
@@ -18,42 +22,71 @@ def kernel(module_jupyter_dirs):
         yield kernel
 
 
-def test_a_tools_card_has_its_docstring_and_its_hints(kernel):
-    """What a user declared can be checked where it was declared, and in the status (1.36)."""
+def test_a_tools_card_has_what_an_assistant_gets(kernel):
+    """Arguments are in plain words; hints, where it runs and a next step are there (1.36)."""
     ran = kernel.run(
-        "%%mcp_tool --destructive --idempotent --open-world --concurrent --timeout 5\n"
-        'def drop(region: str) -> int:\n    """Delete the sales of a region.\n\n    For good."""'
+        "%%mcp_tool --read-only --concurrent\nimport pandas as pd\n"
+        "def best(n: int = 5, region: str | None = None) -> pd.DataFrame:\n"
+        '    """The best customers.\n\n    Of all."""'
     )
     assert ran.text == (
-        "MCP tool\n  drop  (region: str) -> int\n      Delete the sales of a region.\n"
-        "      destructive, idempotent, open-world, concurrent, timeout 5 s"
+        "MCP tool best  reads only · beside cells\n"
+        "  n: integer = 5 · region: text, optional -> table\n"
+        "  The best customers.\n"
+        "Try it in a terminal: `jupyter mcp call cards best`."
     )
-    assert "Delete the sales of a region.<br>destructive, idempotent" in ran.displayed[0]["text/html"]
-    status = kernel.run("%mcp_status").text
-    assert "  drop  tool (region: str) -> int\n      destructive, idempotent, open-world" in status
+
+
+def test_hints_are_words_in_the_themes_colours(kernel):
+    """The words say it without colour too, and a tool that deletes has no command to try it (1.36)."""
+    ran = kernel.run(
+        "%%mcp_tool --destructive --idempotent --open-world --timeout 5\n"
+        'def drop(region: str) -> int:\n    "Delete sales."'
+    )
+    marks = "deletes · safe to repeat · reaches beyond the notebook · main thread · stops after 5 s"
+    assert ran.text == f"MCP tool drop  {marks}\n  region: text -> integer\n  Delete sales."
+    assert 'color:var(--jp-error-color1,#d32f2f)">deletes</span>' in ran.displayed[0]["text/html"]
+    assert f"tool · {marks}" in kernel.run("%mcp_status").text
+
+
+def test_every_function_of_a_cell_has_its_card(kernel):
+    ran = kernel.run("%%mcp_tool --executor pool\ndef a(x: int): 'A.'\ndef b(): 'B.'\npool = 1")
+    assert [bundle["text/plain"].splitlines()[:2] for bundle in ran.displayed] == [
+        ["MCP tool a  executor pool", "  x: integer"],
+        ["MCP tool b  executor pool", "  no arguments"],
+    ]
 
 
 def test_the_cards_of_resources_and_prompts_have_their_descriptions(kernel):
     ran = kernel.run('%%mcp_resource data://x\ndef f():\n    "What f has."')
-    assert ran.text == "MCP resource\n  data://x  What f has."
+    step = "Try it in a terminal: `jupyter mcp read cards 'data://x'`."
+    assert ran.text == f"MCP resource data://x\n  What f has.\n{step}"
     ran = kernel.run('%%mcp_prompt\ndef ask(what: str) -> str:\n    "Asks."\n    return what')
-    assert ran.text == "MCP prompt\n  ask  (what: str) -> str\n      Asks."
+    step = "Try it in a terminal: `jupyter mcp prompt cards ask what=...`."
+    assert ran.text == f"MCP prompt ask\n  what: text\n  Asks.\n{step}"
     kernel.run("value = 1")
     ran = kernel.run('%mcp_resource value --description "One"')
-    assert ran.text == "MCP resource\n  notebook://variables/value  int\n      One"
+    assert ran.text.startswith("MCP resource notebook://variables/value  int\n  One\n")
+
+
+def test_text_of_others_stays_text(kernel):
+    """A docstring may hold HTML, TeX and controls; a card shows them (1.36)."""
+    ran = kernel.run("%%mcp_tool\ndef f(x: int = 1): 'Costs $5$ <img src=x onerror=alert(1)> \\x1b[31m'")
+    shown = ran.displayed[0]["text/html"]
+    assert "<img" not in shown
+    assert ">Costs $5$ &lt;img src=x onerror=alert(1)&gt;" in shown
+    assert "\x1b" not in shown
 
 
 MISSING = {
-    "def f(): pass": ["No docstring: assistants can only guess what it does."],
+    "def f(): pass": ["No docstring: the assistant sees only the name."],
     "def f(x, *, y=2): pass": [
-        "No docstring, and no type hints for x, y: assistants can only guess what it does."
+        "No docstring: the assistant sees only the name.",
+        "x and y have no type: they are sent as anything.",
     ],
-    'def f(x, y: int = 2):\n    "Does."': [
-        "Does.",
-        "No type hints for x: assistants can only guess its arguments.",
-    ],
-    'def f(x: int):\n    "Does."': ["Does."],
-    "from mcp_jupyter.server.fastmcp import Context\ndef f(ctx: Context): 'Does.'": ["Does."],
+    'def f(x, y: int = 2):\n    "Does."': ["x has no type: it is sent as anything."],
+    'def f(x: int):\n    "Does."': [],
+    "from mcp_jupyter.server.fastmcp import Context\ndef f(ctx: Context): 'Does.'": [],
 }
 
 
@@ -62,43 +95,82 @@ def test_a_tool_says_what_assistants_miss(kernel, source):
     """A docstring and type hints are all that an assistant has to go by (1.36)."""
     ran = kernel.run(f"%%mcp_tool\n{source}")
     assert ran.error == ""
-    lines = [line.strip() for line in ran.text.splitlines()[2:] if "replaces" not in line]
-    assert lines == MISSING[source]
+    assert [line[4:] for line in ran.text.splitlines() if line.startswith("  ⚠ ")] == MISSING[source]
 
 
 def test_a_description_on_the_line_stands_for_the_docstring(kernel):
     ran = kernel.run('%%mcp_tool --description "Does"\ndef described(): pass')
-    assert ran.text == "MCP tool\n  described  ()\n      Does"
+    assert ran.text.splitlines()[1:3] == ["  no arguments", "  Does"]
 
 
 def test_an_executor_that_is_not_there_is_said(kernel):
     """It may come later, so the tool is served all the same (1.36)."""
     kernel.run("from concurrent.futures import ThreadPoolExecutor\nworkers = ThreadPoolExecutor(1)\nn = 1")
     ran = kernel.run("%%mcp_tool --executor worker\ndef far(): 'Runs.'")
-    assert ran.text.splitlines()[3:] == [
-        "      executor worker",
-        "      The variable 'worker' does not exist yet: calls fail until it is an executor. "
-        "Did you mean workers?",
-    ]
+    assert (
+        "  ⚠ The variable 'worker' does not exist yet: calls fail until it is an executor. "
+        "Did you mean workers?"
+    ) in ran.text
     ran = kernel.run("%%mcp_tool --executor n\ndef near(): 'Runs.'")
-    assert "'n' is a variable of type int: calls fail until it is an executor." in ran.text
+    assert "  ⚠ 'n' is a variable of type int: calls fail until it is an executor." in ran.text
     ran = kernel.run("%%mcp_tool --executor workers\ndef there(): 'Runs.'")
-    assert ran.text.splitlines()[3:] == ["      executor workers"]
+    assert "⚠" not in ran.text
     kernel.run("workers.shutdown()")
+
+
+# -- what differs from run to run ------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
     ("head", "kind"),
     [("%%mcp_tool", "tool"), ("%%mcp_resource data://r", "resource"), ("%%mcp_prompt", "prompt")],
 )
-def test_what_replaces_another_of_its_name_says_so(kernel, head, kind):
-    """A cell that is run again shows the same card as before (1.36)."""
+def test_a_user_reads_that_an_earlier_version_is_replaced(kernel, head, kind):
+    """A program does not: what it runs is compared with saved outputs (1.36)."""
     cell = f"{head}\ndef twice():\n    'Gives two.'\n    return '2'"
-    first = kernel.run(cell).text
-    assert "replaces" not in first
-    assert kernel.run(cell).text == first
-    other = kernel.run(cell.replace("two", "deux")).text
-    assert other.splitlines()[-1] == f"      It replaces another {kind} of this name."
+    plain = kernel.run(cell).text
+    assert plain.startswith(f"MCP {kind} ")
+    assert kernel.run(cell).text == plain
+    assert "\nReplaces the earlier version. Try it " in kernel.run(cell, is_interactive=True).text
+
+
+async def test_a_user_reads_how_many_assistants_were_told(kernel):
+    cell = "%%mcp_tool\ndef told(): 'Tells.'"
+    async with kernel.connect(), kernel.connect():
+        ran = await in_thread(partial(kernel.run, cell, is_interactive=True))
+        assert ran.text.splitlines()[-1].startswith("2 assistants were told. Try it ")
+        assert "told. " not in (await kernel.arun(cell)).text
+
+
+def test_the_news_of_a_card_goes_when_the_next_cell_runs(kernel):
+    """A notebook that is saved after Run All has the outputs of a headless run (1.36)."""
+    cell = "%%mcp_tool\ndef news(): 'News.'"
+    plain = kernel.run(cell).displayed
+    assert kernel.run(cell, is_interactive=True).displayed != plain
+    assert kernel.run("1").updated == plain
+    assert kernel.run("1").updated == []
+
+
+async def test_the_status_lists_the_connected_assistants_to_a_user(kernel):
+    async with kernel.connect():
+        status = (await in_thread(partial(kernel.run, "%mcp_status", is_interactive=True))).text
+        assert re.search(
+            r"^Connected assistants\n  mcp_jupyter( \S+)?  since \d\d:\d\d$", status, re.MULTILINE
+        )
+        assert "Connected assistants" not in (await kernel.arun("%mcp_status")).text
+
+
+async def test_the_status_counts_what_the_panel_counts(kernel):
+    """Both leave out the notebook's own status, and count a variable once (1.36)."""
+    kernel.run("shelf = [1]\n%mcp_resource shelf")
+    async with kernel.connect() as client:
+        (content,) = (await client.ask("resources/read", {"uri": "notebook://status"}))["contents"]
+        panel = json.loads(content["text"])
+    counts = ", ".join(f"{panel[f'{kind}s']} {kind}s" for kind in ("tool", "resource", "prompt"))
+    assert f"\nServes {counts}\n" in (await kernel.arun("%mcp_status")).text
+
+
+# -- decorators ------------------------------------------------------------------------------------
 
 
 def test_decorators_show_the_same_cards(kernel):
@@ -108,15 +180,13 @@ def test_decorators_show_the_same_cards(kernel):
         "@notebook.prompt()\ndef asks() -> str: return 'Hello.'\n"
         "@notebook.resource('data://decorated')\ndef data(): 'Data.'"
     )
-    first = kernel.run(cell).text
-    assert first == (
-        "MCP tool\n  decorated  (x)\n      Does.\n      concurrent\n"
-        "      No type hints for x: assistants can only guess its arguments.\n"
-        "MCP prompt\n  asks  () -> str\nMCP resource\n  data://decorated  Data."
-    )
-    assert kernel.run(cell).text == first
-    other = kernel.run("%%mcp_tool\ndef decorated(): 'Does.'").text
-    assert "It replaces another tool of this name." in other
+    ran = kernel.run(cell)
+    assert [bundle["text/plain"].splitlines()[0] for bundle in ran.displayed] == [
+        "MCP tool decorated  beside cells",
+        "MCP prompt asks",
+        "MCP resource data://decorated",
+    ]
+    assert "⚠ x has no type: it is sent as anything." in ran.text
 
 
 async def test_a_tool_that_a_call_registers_is_not_part_of_its_result(kernel):
@@ -127,25 +197,3 @@ async def test_a_tool_that_a_call_registers_is_not_part_of_its_result(kernel):
     async with kernel.connect() as client:
         assert [block["text"] for block in (await client.call("makes"))["content"]] == ["ok"]
         assert "made" in {tool["name"] for tool in (await client.ask("tools/list"))["tools"]}
-
-
-def test_a_cell_that_was_changed_and_is_run_again_replaces_its_own_tool(kernel):
-    """Front ends say which cell runs: its stored output is that of a fresh run (1.36)."""
-
-    def run(cell: str, source: str) -> str:
-        content = {"code": source, "silent": False, "store_history": True, "allow_stdin": False}
-        message = kernel.client.session.msg("execute_request", content, metadata={"cellId": cell})
-        kernel.client.shell_channel.send(message)
-        shown = ""
-        while True:
-            heard = kernel.client.get_iopub_msg(timeout=30)
-            if heard["parent_header"].get("msg_id") != message["header"]["msg_id"]:
-                continue
-            if heard["msg_type"] == "display_data":
-                shown = heard["content"]["data"]["text/plain"]
-            elif heard["content"].get("execution_state") == "idle":
-                return shown
-
-    assert "replaces" not in run("a", "%%mcp_tool\ndef edited(): 'One.'")
-    assert "replaces" not in run("a", "%%mcp_tool\ndef edited(): 'Two.'")
-    assert "replaces another tool" in run("b", "%%mcp_tool\ndef edited(): 'Two.'")

@@ -18,8 +18,14 @@ def kernel(jupyter_dirs):
         yield kernel
 
 
-LOADED = """MCP server Sales-report
-To connect an assistant, run `jupyter mcp connect Sales-report` in a terminal."""
+LOADED = (
+    "Live as Sales-report\n`%%mcp_tool` over a cell offers its functions to assistants. "
+    "To connect an assistant, run `jupyter mcp connect Sales-report` in a terminal."
+)
+STATUS = (
+    "MCP server Sales-report\nNothing is served yet: `%%mcp_tool` over a cell offers its functions to "
+    "assistants. Connect: `jupyter mcp connect Sales-report`."
+)
 
 
 def test_loading_shows_the_notebooks_name_and_how_to_connect_each_time_alike(kernel):
@@ -27,7 +33,9 @@ def test_loading_shows_the_notebooks_name_and_how_to_connect_each_time_alike(ker
     assert kernel.run("%load_ext mcp_jupyter").text == LOADED
     kernel.run(TOOL)
     kernel.run("%unload_ext mcp_jupyter")
-    assert kernel.run("from mcp_jupyter import notebook\nnotebook.status()").text == LOADED
+    ran = kernel.run("from mcp_jupyter import notebook\nnotebook.status()")
+    assert ran.text == LOADED  # the first use from Python loads the extension
+    assert ran.result["text/plain"] == STATUS
 
 
 def test_the_card_of_loading_can_be_turned_off(kernel):
@@ -114,4 +122,4 @@ def test_loading_twice_changes_nothing(kernel):
     kernel.run("%load_ext mcp_jupyter")
     kernel.run(TOOL)
     kernel.run("from mcp_jupyter import load_ipython_extension; load_ipython_extension(get_ipython())")
-    assert "f  tool" in kernel.run("%mcp_status").text
+    assert "  f  no arguments\n      tool" in kernel.run("%mcp_status").text

@@ -76,7 +76,7 @@ def test_a_restarted_kernel_has_the_new_name_at_once(jupyter, notebook):
     rename(jupyter, notebook, "Untitled.ipynb", "restarted.ipynb")
     wait_for(lambda: "restarted" in jupyter.served())
     notebook.restart()
-    assert notebook.run(LOAD).text.startswith("MCP server restarted\n")
+    assert notebook.run(LOAD).text.startswith("Live as restarted\n")
 
 
 def test_a_renamed_folder_takes_its_notebooks_along(jupyter):

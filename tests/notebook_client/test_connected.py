@@ -428,4 +428,4 @@ def test_closing_all_ends_the_thread(main_thread):
 
 
 def test_its_repr_says_what_it_has(server):
-    assert repr(server) == "<MCP server weather: open; 11 tools, 1 resource, 1 prompt>"
+    assert repr(server) == "<MCP server weather: open; 11 tools, 2 resources, 1 prompt>"

@@ -59,7 +59,8 @@ def test_tools_and_their_arguments_complete(kernel, weather):
 def test_opened_in_one_cell_closed_in_another(kernel):
     assert kernel.run(f"%mcp_connect weather {COMMAND}").error == ""
     assert (
-        "Connected servers\n  weather  open; 11 tools, 1 resource, 1 prompt" in kernel.run("%mcp_status").text
+        "Connected servers\n  weather  open; 11 tools, 2 resources, 1 prompt"
+        in kernel.run("%mcp_status").text
     )
     assert kernel.run("%mcp_disconnect weather").text == "Disconnected: weather"
     assert kernel.run("weather").error == "NameError: name 'weather' is not defined"

@@ -405,9 +405,16 @@ class Server(Decorators, Generic[L]):
         finally:
             del self._sessions[session]
 
-    def clients(self) -> list[dict[str, str]]:
-        """The clients that are connected now, from any thread (see `SeenClients.said`)."""
-        return [client for session in list(self._sessions) for client in session.clients.said()]
+    def clients(self, told: str | None = None) -> list[dict[str, str]]:
+        """The clients that are connected now, from any thread (see `SeenClients.said`).
+
+        Parameters
+        ----------
+        told : str, optional
+            A kind of list, as for `changed`: only the clients that are told about its changes.
+        """
+        sessions = [each for each in list(self._sessions) if told is None or each.hears(told)]
+        return [client for session in sessions for client in session.clients.said()]
 
     def notice(self, session: ServerSession, notification: Notification) -> None:
         """Queue a client's notification for its handler, if there is one."""
