@@ -8,7 +8,7 @@ import shlex
 from collections.abc import Callable, Iterable
 from difflib import get_close_matches
 from textwrap import indent
-from typing import Any, TypeVar, get_args
+from typing import Any, Final, TypeVar, get_args
 
 from IPython.core.error import UsageError
 from IPython.core.magic import no_var_expand
@@ -18,6 +18,7 @@ from IPython.core.magic_arguments import argument as _argument
 from ..protocol.rights import Mode
 from ..server.oversight import ASKS
 from ..types import ToolAnnotations
+from .private import flags_of
 
 __all__ = [
     "ASKING",
@@ -194,6 +195,10 @@ class _HelpFormatter(argparse.RawDescriptionHelpFormatter):
         super().add_usage(usage, actions, groups, "Usage: " if prefix is None else prefix)
 
 
+CLOSE: Final = 0.75
+"""How similar a suggested name is (see `difflib`): `sales` for `slaes`, but not `nohints` for `nothing`."""
+
+
 def magic(
     kind: Any, *groups: Iterable[Any], usage: str, example: str, expand: bool = False
 ) -> Callable[[F], F]:
@@ -261,7 +266,7 @@ def words_of(magic: Callable[..., Any], line: str) -> list[str]:
     except ValueError as exc:
         # The line is not repeated: it may hold a token.
         name = magic.parser.prog  # type: ignore[attr-defined]
-        raise UsageError(f"{name}: {str(exc).lower()} in the line") from None
+        raise UsageError(f"{name}: {exc} in the line.") from None
 
 
 def wants_help(words: Iterable[str]) -> bool:
@@ -278,7 +283,10 @@ def parse_words(magic: Callable[..., Any], words: list[str]) -> argparse.Namespa
     try:
         found: argparse.Namespace = parser.parse_args(words)
     except UsageError as exc:
-        raise UsageError(f"{parser.prog}: {exc} (see {parser.prog} --help)") from None
+        refused = [word for word in words if word.startswith("-") and word in str(exc)]
+        hint = _similar(refused, flags_of(parser))
+        said = f"{str(exc)[:1].upper()}{str(exc)[1:]}"
+        raise UsageError(f"{parser.prog}: {said}.{hint} See {parser.prog} --help.") from None
     return found
 
 
@@ -291,7 +299,7 @@ def tool_hints(args: argparse.Namespace) -> ToolAnnotations | None:
         The hints contradict each other.
     """
     if args.read_only and args.destructive:
-        raise UsageError("%%mcp_tool: a tool cannot be both --read-only and --destructive.")
+        raise UsageError("%%mcp_tool: A tool cannot be both --read-only and --destructive.")
     said = {
         "readOnlyHint": args.read_only,
         "destructiveHint": args.destructive,
@@ -302,9 +310,13 @@ def tool_hints(args: argparse.Namespace) -> ToolAnnotations | None:
     return ToolAnnotations(**given) if given else None
 
 
-def unknown_name(what: str, name: str, known: Iterable[str]) -> UsageError:
-    """Make the error for an unknown name. It suggests similar names."""
+def unknown_name(what: str, name: str, known: Iterable[str]) -> str:
+    """Return the message for an unknown name. It suggests similar names."""
+    return f"Unknown {what} {name!r}.{_similar([name], known)}"
+
+
+def _similar(names: Iterable[str], known: Iterable[str]) -> str:
+    """Return a sentence that suggests known names, led by a space; empty when none is similar."""
     known = sorted(known)
-    close = get_close_matches(name, known, n=3)
-    hint = f" Did you mean {', '.join(close)}?" if close else ""
-    return UsageError(f"unknown {what} {name!r}.{hint}")
+    close = [each for name in names for each in get_close_matches(name, known, n=3, cutoff=CLOSE)]
+    return f" Did you mean {', '.join(close)}?" if close else ""

@@ -11,7 +11,7 @@ from __future__ import annotations
 import ast
 import inspect
 import traceback
-from collections.abc import Callable, Container
+from collections.abc import Callable, Container, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final
@@ -30,10 +30,21 @@ NOTHING: Final = object()
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """The result of a cell: the public functions at its top level, and the value of its last expression."""
+    """The result of a cell.
+
+    Attributes
+    ----------
+    functions : dict of str to callable
+        The public functions at its top level.
+    value : Any
+        The value of its last expression.
+    unserved : sequence of str
+        A sentence about each thing at its top level that looks like a function to serve, and why it is not.
+    """
 
     functions: dict[str, Callable[..., Any]]
     value: Any = NOTHING
+    unserved: Sequence[str] = ()
 
     @property
     def has_value(self) -> bool:
@@ -152,7 +163,7 @@ def run_cell(shell: InteractiveShell, source: str, magic: str, line: str) -> Cel
     )
     tree = ast.parse(code, filename)
     if not tree.body:
-        raise UsageError(f"{magic}: the cell is empty.")
+        raise UsageError(f"{magic}: The cell is empty.")
     names, inner = _functions_of(tree), _functions_under(shell, tree)
     body = shell.transform_ast(tree).body
     last = body.pop() if isinstance(body[-1], ast.Expr) else None
@@ -166,7 +177,8 @@ def run_cell(shell: InteractiveShell, source: str, magic: str, line: str) -> Cel
     # Only new functions: another magic may have run its cell elsewhere, or shown an error and gone on.
     names += [name for name in inner if shell.user_ns.get(name) is not before[name]]
     defined = {name: shell.user_ns.get(name) for name in names}
-    return Cell({name: function for name, function in defined.items() if callable(function)}, value)
+    functions = {name: function for name, function in defined.items() if callable(function)}
+    return Cell(functions, value, _unserved(tree))
 
 
 def _functions_of(tree: ast.Module) -> list[str]:
@@ -176,6 +188,19 @@ def _functions_of(tree: ast.Module) -> list[str]:
         for node in tree.body
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and not node.name.startswith("_")
     ]
+
+
+def _unserved(tree: ast.Module) -> list[str]:
+    said = []
+    for node in tree.body:
+        match node:
+            case ast.Assign([ast.Name(name)], ast.Lambda()):
+                said.append(f"{name} is a lambda; use def.")
+            case ast.ClassDef(name):
+                said.append(f"{name} is a class; its methods are not served.")
+            case ast.FunctionDef(name) | ast.AsyncFunctionDef(name) if name.startswith("_"):
+                said.append(f"{name} begins with an underscore, so it is a helper.")
+    return said
 
 
 def _functions_under(shell: InteractiveShell, tree: ast.Module) -> list[str]:
@@ -198,7 +223,7 @@ def _execute(
     code = compile(tree, filename, mode, _flags(shell), dont_inherit=True)
     if code.co_flags & inspect.CO_COROUTINE:
         raise UsageError(
-            f"{magic}: a cell under this magic cannot await at its top level; await in a cell before it."
+            f"{magic}: A cell under this magic cannot await at its top level; await in a cell before it."
         )
     try:
         return eval(code, shell.user_ns)  # noqa: S307 - the user's own cell, as the notebook runs it

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import inspect
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -208,7 +209,7 @@ class McpMagics(Magics):
             raise UsageError("%%mcp_resource: --watch is for variables: %mcp_resource NAME --watch")
         if args.what is None:
             raise UsageError(
-                "%%mcp_resource: give the URI to serve it under, as in %%mcp_resource data://report"
+                "%%mcp_resource: Give the URI to serve it under, as in %%mcp_resource data://report"
             )
         done = self._run("%%mcp_resource", line, cell)
         if done.has_value:
@@ -233,11 +234,12 @@ class McpMagics(Magics):
 
     def _serve_variable(self, args: argparse.Namespace) -> None:
         if args.what is None:
-            raise UsageError("%mcp_resource: give the name of a variable, as in %mcp_resource sales")
+            raise UsageError("%mcp_resource: Give the name of a variable, as in %mcp_resource sales")
         if args.paths:
             raise UsageError("%mcp_resource: --paths is for a cell: %%mcp_resource files://{path*} --paths")
         if args.what not in self.shell.user_ns:
-            raise unknown_name("variable", args.what, user_variables(self.shell))
+            said = unknown_name("variable", args.what, user_variables(self.shell))
+            raise UsageError(f"%mcp_resource: {said}")
         resource = self.engine.variables.serve(
             args.what,
             name=args.name,
@@ -272,7 +274,7 @@ class McpMagics(Magics):
             functions = {wanted: self._made("%%mcp_prompt", text_prompt, cell)}
         else:
             raise UsageError(
-                "%%mcp_prompt: a prompt in plain text needs a name, as in %%mcp_prompt summarise"
+                "%%mcp_prompt: A prompt in plain text needs a name, as in %%mcp_prompt summarise"
             )
         prompts = [
             self._made(
@@ -330,11 +332,11 @@ class McpMagics(Magics):
         if args is None:
             return
         if not args.names:
-            raise UsageError("%mcp_remove: say what to remove, as in %mcp_remove top_customers")
+            raise UsageError("%mcp_remove: Say what to remove, as in %mcp_remove top_customers")
         known = self.served_names()
         for name in args.names:
             if name not in known:
-                raise unknown_name("tool, resource or prompt", name, known)
+                raise UsageError(f"%mcp_remove: {unknown_name('tool, resource or prompt', name, known)}")
         removed = [(name, ", ".join(self.engine.remove(name))) for name in args.names]
         show(Card("No longer served", {"": [Row(*each) for each in removed]}))
 
@@ -405,12 +407,11 @@ class McpMagics(Magics):
     @staticmethod
     def _functions(who: str, cell: Cell, name: str | None) -> Mapping[str, Callable[..., Any]]:
         if not cell.functions:
-            raise UsageError(
-                f"{who}: the cell defines no public function at its top level: nothing to serve."
-            )
+            found = " ".join(cell.unserved)
+            raise UsageError(f"{who}: The cell defines no public function at its top level. {found}".rstrip())
         if name and len(cell.functions) > 1:
             raise UsageError(
-                f"{who}: the cell defines {', '.join(cell.functions)}, but there is one name, {name!r}; "
+                f"{who}: The cell defines {', '.join(cell.functions)}, but there is one name, {name!r}; "
                 "use one cell for each, or begin the names of helpers with an underscore."
             )
         return cell.functions
@@ -513,7 +514,10 @@ def text_prompt(text: str) -> Callable[..., str]:
         A placeholder is not a plain name, or a brace is not closed.
     """
     text = text.strip("\n")
-    parts = list(Formatter().parse(text))
+    try:
+        parts = list(Formatter().parse(text))
+    except ValueError:
+        raise ValueError(_unbalanced(text)) from None
     names: list[str] = []
     for _, field, spec, conversion in parts:
         if field is None:
@@ -521,7 +525,7 @@ def text_prompt(text: str) -> Callable[..., str]:
         if not field.isidentifier() or spec or conversion:
             shown = field + (f"!{conversion}" if conversion else "") + (f":{spec}" if spec else "")
             raise ValueError(
-                f"the placeholder {{{shown}}} is not a plain name; write {{name}}, or {{{{ and "
+                f"The placeholder {{{shown}}} is not a plain name; write {{name}}, or {{{{ and "
                 "}} for braces"
             )
         if field not in names:
@@ -536,6 +540,22 @@ def text_prompt(text: str) -> Callable[..., str]:
     )
     prompt.__doc__ = ""
     return prompt
+
+
+def _unbalanced(text: str) -> str:
+    """Say which brace is not closed or not opened; the message quotes its line."""
+    opened = None
+    for match in re.finditer(r"\{\{|\}\}|[{}]", text):
+        if opened is None and match[0] in "{}":
+            opened = match
+            if match[0] == "}":
+                break
+        elif opened is not None and match[0][0] == "}":
+            opened = None
+    brace, at = (opened[0], opened.start()) if opened else ("{", 0)
+    line = text[text.rfind("\n", 0, at) + 1 :].partition("\n")[0]
+    what = "Unclosed {" if brace == "{" else "Unopened }"
+    return f"{what} in the line {line!r}. Write {brace * 2} for a literal brace."
 
 
 # -- completion ----------------------------------------------------------------------------------

@@ -80,12 +80,12 @@ def options_of(
 def _target(alias: str, args: argparse.Namespace, words: Sequence[str], identity: Identity) -> Any:
     if sum((bool(words), bool(args.config), bool(args.host))) != 1:
         raise ValueError(
-            "give one of a URL, a command, --config FILE or --from HOST, as in "
+            "Give one of a URL, a command, --config FILE or --from HOST, as in "
             "%mcp_connect weather https://example.com/mcp"
         )
     if words and words[0].startswith(("http://", "https://")):
         if len(words) > 1:
-            raise ValueError(f"unexpected {words[1]!r} after the URL: it is not an option of %mcp_connect")
+            raise ValueError(f"Unexpected {words[1]!r} after the URL: it is not an option of %mcp_connect")
         return words[0]
     if words and words[0].endswith(".ipynb"):
         from ..ipc.attached_notebook import NotebookNamed
@@ -102,7 +102,7 @@ def _target(alias: str, args: argparse.Namespace, words: Sequence[str], identity
     if entry is None:
         known = ", ".join(sorted(entries)) or "none"
         raise ValueError(
-            f"unknown server {args.server or alias!r}. Known servers: {known}. Choose one by --server"
+            f"Unknown server {args.server or alias!r}. Known servers: {known}. Choose one by --server."
         )
     require_consent(entry, is_trusted=args.trust)
     return entry.server()
@@ -146,7 +146,7 @@ def _recording(args: argparse.Namespace, notebook: str | None, cell: str | None)
     from ..client.cassettes import cassette_path, mode_from_environment
 
     if args.record and args.replay:
-        raise ValueError("give --record or --replay, not both")
+        raise ValueError("Give --record or --replay, not both.")
     mode = "record" if args.record else "replay" if args.replay else mode_from_environment()
     path = args.cassette
     if path is None and mode != "off":

@@ -329,7 +329,7 @@ class CallingMagics(Magics):
         if args is None:
             return
         if not args.aliases:
-            raise UsageError("%mcp_disconnect: say which, as in %mcp_disconnect weather")
+            raise UsageError("%mcp_disconnect: Say which, as in %mcp_disconnect weather")
         # All names are looked up first, so that a mistyped name disconnects nothing.
         servers = {alias: self._server("%mcp_disconnect", alias) for alias in args.aliases}
         for alias in servers:
@@ -359,7 +359,7 @@ class CallingMagics(Magics):
     def _alias(self, alias: str | None) -> str:
         if alias is None:
             raise UsageError(
-                "%mcp_connect: give a name and a server, as in %mcp_connect weather https://example.com/mcp"
+                "%mcp_connect: Give a name and a server, as in %mcp_connect weather https://example.com/mcp"
             )
         if not _is_name(alias):
             raise UsageError(
@@ -377,7 +377,7 @@ class CallingMagics(Magics):
         if alias in self.connections:
             return self.connections[alias]
         if not len(self.connections):
-            raise WrongCall(f"{who}: no server is connected yet: %mcp_connect {alias} URL|COMMAND")
+            raise WrongCall(f"{who}: No server is connected yet: %mcp_connect {alias} URL|COMMAND")
         raise WrongCall(f"{who}: {unknown_name('server', alias, self.connections)}")
 
     def _given(self, args: argparse.Namespace, result: Any) -> Any:
@@ -423,11 +423,11 @@ def _body(cell: str) -> Mapping[str, Any]:
     try:
         said = json.loads(cell) if cell.lstrip().startswith("{") else yaml.safe_load(cell)
     except (ValueError, yaml.YAMLError) as exc:
-        raise ValueError(f"the cell is neither JSON nor YAML: {exc}") from None
+        raise ValueError(f"The cell is neither JSON nor YAML: {exc}") from None
     if said is None:
         return {}
     if not isinstance(said, dict) or not all(isinstance(key, str) for key in said):
-        raise ValueError("the cell must be an object: names and values, as in `city: Paris`")
+        raise ValueError("The cell must be an object: names and values, as in `city: Paris`")
     return said
 
 

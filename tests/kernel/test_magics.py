@@ -308,29 +308,32 @@ async def test_discover_says_what_the_notebook_is_doing(kernel):
 # -- mistakes --------------------------------------------------------------------------------------
 
 MISTAKES = {
-    "%%mcp_tool\n# later": "%%mcp_tool: the cell is empty.",
-    "%%mcp_tool\nx = 1": "%%mcp_tool: the cell defines no public function",
-    "%%mcp_tool --nme x\ndef f(): pass": "%%mcp_tool: unrecognized arguments: --nme x (see %%mcp_tool --h",
-    "%%mcp_tool --timeout -3\ndef f(): pass": "%%mcp_tool: argument --timeout: give seconds, more than 0",
-    '%%mcp_tool --name "x\ndef f(): pass': "%%mcp_tool: no closing quotation in the line",
-    "%%mcp_tool --name x\ndef f(): pass\ndef g(): pass": "%%mcp_tool: the cell defines f, g, but",
-    '%%mcp_tool --name "a b"\ndef f(): pass': "%%mcp_tool: 'a b' is not a name that every host takes",
-    "%%mcp_tool --read-only --destructive\ndef f(): pass": "%%mcp_tool: a tool cannot be both",
-    "%%mcp_tool\nimport asyncio\nawait asyncio.sleep(0)": "%%mcp_tool: a cell under this magic cannot await",
-    "%mcp_resource": "%mcp_resource: give the name of a variable",
-    "slaes = 1\n%mcp_resource sales_x": "unknown variable 'sales_x'",
+    "%%mcp_tool\n# later": "%%mcp_tool: The cell is empty.",
+    "%%mcp_tool\nx = 1": "%%mcp_tool: The cell defines no public function",
+    "%%mcp_tool --nme x\ndef f(): pass": "%%mcp_tool: Unrecognized arguments: --nme x. Did you mean --name?",
+    "%%mcp_tool --timeout -3\ndef f(): pass": "%%mcp_tool: Argument --timeout: give seconds, more than 0",
+    '%%mcp_tool --name "x\ndef f(): pass': "%%mcp_tool: No closing quotation in the line",
+    "%%mcp_tool --name x\ndef f(): pass\ndef g(): pass": "%%mcp_tool: The cell defines f, g, but",
+    '%%mcp_tool --name "a b"\ndef f(): pass': "%%mcp_tool: 'a b' is not a name that every host "
+    "takes, which is 1 to 128 of A-Z a-z 0-9 _ - . / Choose another, such as 'a_b'.",
+    "%%mcp_tool --read-only --destructive\ndef f(): pass": "%%mcp_tool: A tool cannot be both",
+    "%%mcp_tool\nimport asyncio\nawait asyncio.sleep(0)": "%%mcp_tool: A cell under this magic cannot await",
+    "%mcp_resource": "%mcp_resource: Give the name of a variable",
+    "slaes = 1\n%mcp_resource sales_x": "%mcp_resource: Unknown variable 'sales_x'",
     "a = 1\n%mcp_resource a --paths": "%mcp_resource: --paths is for a cell",
-    "%%mcp_resource\n1": "%%mcp_resource: give the URI",
+    "%%mcp_resource\n1": "%%mcp_resource: Give the URI",
     "%%mcp_resource nouri\n1": "%%mcp_resource: 'nouri' is not a URI",
     "%%mcp_resource data://{x}\ndef f(): pass": "%%mcp_resource: 'data://{x}' has x, but",
     "%%mcp_resource data://x\ndef f(y): pass": "%%mcp_resource: The function needs y",
-    "%%mcp_resource data://x\ny = 1": "%%mcp_resource: the cell defines no public function",
-    "%%mcp_prompt\nJust text": "%%mcp_prompt: a prompt in plain text needs a name",
-    "%%mcp_prompt p\nHello {a.b}": "%%mcp_prompt: the placeholder {a.b} is not a plain name",
-    "%%mcp_prompt p\nHello {": "%%mcp_prompt: ",
-    "%mcp_remove": "%mcp_remove: say what to remove",
-    "%mcp_remove nothing": "unknown tool, resource or prompt 'nothing'.",
-    "%mcp_status x": "%mcp_status: unrecognized arguments: x",
+    "%%mcp_resource data://x\ny = 1": "%%mcp_resource: The cell defines no public function",
+    "%%mcp_prompt\nJust text": "%%mcp_prompt: A prompt in plain text needs a name",
+    "%%mcp_prompt p\nHello {a.b}": "%%mcp_prompt: The placeholder {a.b} is not a plain name",
+    "%%mcp_prompt p\nHello\n{name": "%%mcp_prompt: Unclosed { in the line '{name'. Write {{ for ",
+    "%%mcp_prompt p\n{name} said }": "%%mcp_prompt: Unopened } in the line '{name} said }'. Write }} for",
+    "%%mcp_tool --readonly\ndef f(): pass": "%%mcp_tool: Unrecognized arguments: --readonly. Did you mean --",
+    "%mcp_remove": "%mcp_remove: Say what to remove",
+    "%mcp_remove nothing": "%mcp_remove: Unknown tool, resource or prompt 'nothing'.",
+    "%mcp_status x": "%mcp_status: Unrecognized arguments: x",
 }
 
 
@@ -342,9 +345,24 @@ def test_a_mistake_is_one_clear_line(kernel, source):
     assert ran.printed == f"{ran.error}\n"
 
 
+@pytest.mark.parametrize(
+    ("cell", "found"),
+    [
+        ("g = lambda: 1", "g is a lambda; use def."),
+        ("class C: pass", "C is a class; its methods are not served."),
+        ("def _f(): pass", "_f begins with an underscore, so it is a helper."),
+    ],
+)
+def test_a_cell_without_functions_says_what_it_has(kernel, cell, found):
+    error = kernel.run(tool(cell)).error
+    assert error.endswith(f": The cell defines no public function at its top level. {found}")
+
+
 def test_a_near_miss_is_offered(kernel):
     kernel.run("sales_2026 = 1")
     assert "Did you mean sales_2026?" in kernel.run("%mcp_resource sales_2025").error
+    kernel.run(tool("def nohints(): pass"))  # which nobody means who types "nothing"
+    assert "Did you mean" not in kernel.run("%mcp_remove nothing").error
 
 
 LINE_MAGICS = ["resource", "status", "remove", "serve", "connect", "call", "read", "prompt", "disconnect"]

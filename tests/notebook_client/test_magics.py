@@ -95,10 +95,10 @@ def test_an_entry_of_a_file_of_servers(kernel, tmp_path):
     assert kernel.run(f"%mcp_connect w2 --config {file} --server weather").error == ""
     ran = kernel.run(f"%mcp_connect w3 --config {file}")
     assert ran.error.startswith(
-        "UsageError: %mcp_connect: unknown server 'w3'. Known servers: other, weather."
+        "UsageError: %mcp_connect: Unknown server 'w3'. Known servers: other, weather."
     )
     ran = kernel.run("%mcp_disconnect weather w2 wether")
-    assert ran.error == ("WrongCall: %mcp_disconnect: unknown server 'wether'. Did you mean weather?")
+    assert ran.error == ("WrongCall: %mcp_disconnect: Unknown server 'wether'. Did you mean weather?")
     assert kernel.run("print(weather.is_open, w2.is_open)").printed == "True True\n"
     assert kernel.run("%mcp_disconnect weather w2 weather").text == "Disconnected: weather, w2"
     assert kernel.run("print('weather' in globals(), 'w2' in globals())").printed == "False False\n"
@@ -182,17 +182,17 @@ def test_without_a_name_the_servers_of_a_host_or_file_are_listed_and_none_is_con
 
 
 MISTAKES = {
-    "%mcp_connect": "%mcp_connect: give a name and a server",
-    "%mcp_connect weather": "%mcp_connect: give one of a URL, a command",
+    "%mcp_connect": "%mcp_connect: Give a name and a server",
+    "%mcp_connect weather": "%mcp_connect: Give one of a URL, a command",
     "%mcp_connect 2x http://localhost": "%mcp_connect: '2x' is not a valid variable name",
     "%mcp_connect mine http://localhost": "%mcp_connect: mine is a variable already (int)",
-    "%mcp_connect a http://localhost:9 more": "%mcp_connect: unexpected 'more' after the URL",
-    "%mcp_connect a http://localhost:9 --headr x": "%mcp_connect: unrecognized arguments: --headr",
+    "%mcp_connect a http://localhost:9 more": "%mcp_connect: Unexpected 'more' after the URL",
+    "%mcp_connect a http://localhost:9 --headr x": "%mcp_connect: Unrecognized arguments: --headr",
     "%mcp_connect a http://localhost:9 --header secret": "%mcp_connect: A header is written as 'Name: value'",
     "%mcp_connect --oauth a ls": "%mcp_connect: --oauth is for a URL",
-    "%mcp_connect --record --replay a ls": "%mcp_connect: give --record or --replay",
+    "%mcp_connect --record --replay a ls": "%mcp_connect: Give --record or --replay",
     "%mcp_connect --sampling mine a ls": "%mcp_connect: --sampling takes the name of a function",
-    "%mcp_disconnect": "%mcp_disconnect: say which",
+    "%mcp_disconnect": "%mcp_disconnect: Say which",
 }
 
 
@@ -253,7 +253,7 @@ def test_a_cell_of_json_or_yaml_has_the_arguments(kernel, weather):
     ran = kernel.run("%%mcp_call weather forecast\ncity: Rome\ndays: 5")
     assert ran.result["text/plain"] == "Rome: sunny, 20, 5 d"
     ran = kernel.run("%%mcp_call weather forecast\n- Rome")
-    assert ran.error.startswith("WrongCall: %mcp_call: the cell must be an object")
+    assert ran.error.startswith("WrongCall: %mcp_call: The cell must be an object")
 
 
 def test_a_result_goes_into_a_variable(kernel, weather):
@@ -283,14 +283,14 @@ def test_a_tool_that_fails_is_a_readable_error(kernel, weather):
 @pytest.mark.parametrize(
     ("line", "said"),
     [
-        ("%mcp_call weather forecst city=x", "%mcp_call: unknown tool 'forecst'. Did you mean forecast?"),
+        ("%mcp_call weather forecst city=x", "%mcp_call: Unknown tool 'forecst'. Did you mean forecast?"),
         (
             "%mcp_call wether forecast",
-            "%mcp_call: unknown server 'wether'. Did you mean weather?",
+            "%mcp_call: Unknown server 'wether'. Did you mean weather?",
         ),
         ("%mcp_call weather forecast days=many", "%mcp_call: days must be a whole number"),
         ("%mcp_call weather forecast town=x", "%mcp_call: Unknown argument 'town'"),
-        ("%mcp_prompt weather pakc", "%mcp_prompt: unknown prompt 'pakc'. Did you mean pack?"),
+        ("%mcp_prompt weather pakc", "%mcp_prompt: Unknown prompt 'pakc'. Did you mean pack?"),
     ],
 )
 def test_names_and_values_are_checked(kernel, weather, line, said):
@@ -299,7 +299,7 @@ def test_names_and_values_are_checked(kernel, weather, line, said):
 
 def test_before_any_connection_a_call_says_how_to_make_one(kernel):
     error = kernel.run("%mcp_call nobody tool").error
-    assert error == "WrongCall: %mcp_call: no server is connected yet: %mcp_connect nobody URL|COMMAND"
+    assert error == "WrongCall: %mcp_call: No server is connected yet: %mcp_connect nobody URL|COMMAND"
 
 
 def test_async_cells_await(kernel, weather):
@@ -354,7 +354,7 @@ def test_a_date_of_yaml_is_a_text_as_in_json(kernel, weather):
 
 
 def test_what_is_required_is_named_and_nothing_else(kernel, weather):
-    assert "required: TOOL (see" in kernel.run("%mcp_call weather").error
+    assert "required: TOOL. See" in kernel.run("%mcp_call weather").error
 
 
 @pytest.mark.parametrize("line", ["%mcp_connect class ls", "%mcp_call weather forecast city=Oslo --into if"])

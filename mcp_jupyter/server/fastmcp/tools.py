@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final, Literal
 
 from ... import types
-from ..._util.names import MAX_NAME_CHARS
+from ..._util.names import MAX_NAME_CHARS, plain_name
 from ..._util.text import shorten
 from ...errors import McpJupyterError, ToolError
 from ...protocol.headers import HeaderError, param_headers
@@ -46,7 +46,8 @@ def check_name(name: str | None) -> str:
         raise ValueError("A lambda has no name: pass name=...")
     if not _NAME.fullmatch(name):
         raise ValueError(
-            f"{name!r} is not a name that every host takes: pass name=..., 1 to 128 of A-Z a-z 0-9 _ - . /"
+            f"{name!r} is not a name that every host takes, which is 1 to 128 of A-Z a-z 0-9 _ - . / "
+            f"Choose another, such as {plain_name(name).strip('_') or 'my_tool'!r}."
         )
     return name
 
