@@ -11,7 +11,7 @@ the kernel's main thread.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from functools import partial
 from pathlib import Path
@@ -27,7 +27,7 @@ from .calls import MAX_CALLS, Call, Report, Work
 from .client_thread import ClientThread
 from .display import Items
 from .exports import tool_schemas
-from .functions import Tools
+from .functions import Tools, check_prompt
 from .live_connection import ConnectionLog, LiveConnection, MakeClient
 from .questions import Notice, Questions
 from .results import CallResult, PromptResult, ReadResult, ToolError
@@ -270,10 +270,22 @@ class ConnectedServer:
         return result
 
     def prompt(self, name: str, /, **arguments: str) -> PromptResult:
-        """Get a prompt, filled in, and wait."""
+        """Get a prompt, filled in, and wait.
+
+        Raises
+        ------
+        TypeError
+            An argument is missing or unknown; nothing was sent.
+        """
         __tracebackhide__ = True
+        self.check_prompt(name, arguments)
         result: PromptResult = self._wait(self.start_prompt(name, arguments))
         return result
+
+    def check_prompt(self, name: str, arguments: Iterable[str]) -> None:
+        """Raise TypeError if an argument of a listed prompt is missing or unknown."""
+        __tracebackhide__ = True
+        check_prompt(next((each for each in self.prompts if each.name == name), None), arguments)
 
     def _wait(self, call: Call) -> Any:
         __tracebackhide__ = True
@@ -438,8 +450,9 @@ class Aio:
         return result
 
     async def prompt(self, name: str, /, **arguments: str) -> PromptResult:
-        """Get a prompt, filled in."""
+        """Get a prompt, filled in (see `ConnectedServer.prompt`)."""
         __tracebackhide__ = True
+        self._server.check_prompt(name, arguments)
         result: PromptResult = await _ended(self._server.start_prompt(name, arguments))
         return result
 

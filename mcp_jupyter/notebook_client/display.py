@@ -28,6 +28,7 @@ from ..types import (
     TextContent,
     TextResourceContents,
 )
+from .tracebacks import NotATable
 
 __all__ = [
     "MAX_LISTED",
@@ -352,15 +353,15 @@ def frame_of(value: Any, schema: Mapping[str, Any] | None = None, key: str | Non
 
     Raises
     ------
-    ValueError
-        The value does not have the shape of a table.
+    NotATable
+        The value does not have the shape of a table, or not this key. It is a ValueError.
     ImportError
         pandas is not installed.
     """
     schema = schema if isinstance(schema, Mapping) else {}
     if key is not None:
         if not isinstance(value, Mapping) or key not in value:
-            raise ValueError(f"Unknown key {key!r}. {_what(value)}")
+            raise NotATable(f"Unknown key {key!r}. {_what(value)}")
         return frame_of(value[key], _within(schema, "properties", key))
     if is_page(value):
         return _made(value["rows"], value["columns"])
@@ -373,7 +374,7 @@ def frame_of(value: Any, schema: Mapping[str, Any] | None = None, key: str | Non
         return _typed(_made(value), _within(schema, "items", "properties"))
     if isinstance(value, list) and not any(isinstance(each, Mapping | list) for each in value):
         return _made({"value": value}) if value else _made()
-    raise ValueError(f"The result is not a table, which is {_SHAPES}. {_what(value)}")
+    raise NotATable(f"The result is not a table, which is {_SHAPES}. {_what(value)}")
 
 
 def frame_of_csv(text: str) -> Any:

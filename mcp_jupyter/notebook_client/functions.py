@@ -50,10 +50,10 @@ from ..errors import McpJupyterError, UncheckableSchema
 from ..protocol.validation import JsonSchema
 from ..server.content import columns, plain, readable, tables
 from ..server.content.size_limits import MAX_PARTS, extent
-from ..types import Tool
+from ..types import Prompt, Tool
 from .display import MAX_LISTED
 from .exports import fitted_names
-from .tracebacks import ArgumentTypeError, ArgumentValueError
+from .tracebacks import ArgumentTypeError, ArgumentValueError, UnknownTool
 
 __all__ = [
     "NOT_GIVEN",
@@ -61,6 +61,7 @@ __all__ = [
     "Tools",
     "attribute_names",
     "card_of",
+    "check_prompt",
     "checked",
     "compiled",
     "is_plain_name",
@@ -123,7 +124,7 @@ class Tools:
             return self._function(name)
         names = attribute_names(definitions)
         if name not in names:
-            raise AttributeError(_unknown(name, names))
+            raise UnknownTool(_unknown(name, names))
         return self._function(names[name])
 
     def __getitem__(self, name: str) -> ToolFunction:
@@ -134,7 +135,7 @@ class Tools:
         for own, fitted in fitted_names(definitions).items():
             if fitted == name:
                 return self._function(own)
-        raise KeyError(_unknown(str(name), definitions))
+        raise UnknownTool(_unknown(str(name), definitions))
 
     def _function(self, name: str) -> ToolFunction:
         return ToolFunction(name, self._definitions, self._call)
@@ -202,8 +203,9 @@ class ToolFunction:
     def __doc__(self) -> str:  # type: ignore[override]
         return docstring(self.definition)
 
-    def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
-        """Call the tool.
+    @property
+    def __call__(self) -> Callable[..., Any]:
+        """A function that calls the tool.
 
         Raises
         ------
@@ -212,12 +214,19 @@ class ToolFunction:
         ValueError
             A value does not fit the tool's schema.
         """
-        __tracebackhide__ = True
-        if args:
-            first = next(iter(signature_of(self.definition).parameters), None)
-            hint = f": {safe_line(self.__name__)}({first}=...)" if first and first != "arguments" else ""
-            raise ArgumentTypeError(f"{safe_line(self.__name__)}() takes named arguments only{hint}.")
-        return self._call(self.__name__, checked(self.definition, kwargs))
+
+        # `tool?` and Shift-Tab look at `tool` and at `tool.__call__`. Both have the tool's signature, and
+        # the function has no docstring, so that each is shown once.
+        def call(*args: Any, **kwargs: Any) -> Any:
+            __tracebackhide__ = True
+            if args:
+                first = next(iter(signature.parameters), None)
+                hint = f": {safe_line(self.__name__)}({first}=...)" if first and first != "arguments" else ""
+                raise ArgumentTypeError(f"{safe_line(self.__name__)}() takes named arguments only{hint}.")
+            return self._call(self.__name__, checked(self.definition, kwargs))
+
+        signature = call.__signature__ = self.__signature__  # type: ignore[attr-defined]
+        return call
 
     def __repr__(self) -> str:
         return f"{safe_line(self.__name__)}{_short_signature(self.definition)}"
@@ -483,7 +492,7 @@ def _check_names(tool: Tool, arguments: Properties, values: Mapping[str, Any]) -
     for given in values:
         if given not in arguments.schemas and given not in arguments.required and not arguments.is_open:
             close = get_close_matches(given, arguments.schemas, n=3)
-            hint = f"Did you mean {_joined(close, ' or ')}?" if close else _takes(arguments)
+            hint = f"Did you mean {_joined(close, ' or ')}?" if close else _takes(arguments.schemas)
             raise ArgumentTypeError(f"{name}() takes no argument {safe_line(given)!r}. {hint}")
     missing = [each for each in arguments.required if each not in values]
     if missing:
@@ -491,8 +500,38 @@ def _check_names(tool: Tool, arguments: Properties, values: Mapping[str, Any]) -
         raise ArgumentTypeError(f"{name}() needs {_joined(texts, ' and ')}.")
 
 
-def _takes(arguments: Properties) -> str:
-    return f"It takes {join_names(arguments.schemas) or 'none'}."
+def check_prompt(prompt: Prompt | None, given: Iterable[str]) -> None:
+    """Check the names of a prompt's arguments before they are sent.
+
+    A prompt that is not listed, or lists no arguments, is left to the server.
+
+    Parameters
+    ----------
+    prompt : Prompt or None
+        The prompt as last listed.
+    given : iterable of str
+        The names of the arguments of the call.
+
+    Raises
+    ------
+    TypeError
+        An argument is missing or unknown.
+    """
+    if prompt is None or not prompt.arguments:
+        return
+    known, given = [each.name for each in prompt.arguments], list(given)
+    name = f"The prompt {safe_line(prompt.name)}"
+    for each in given:
+        if each not in known:
+            close = get_close_matches(each, known, n=3)
+            hint = f"Did you mean {_joined(close, ' or ')}?" if close else _takes(known)
+            raise ArgumentTypeError(f"{name} takes no argument {safe_line(each)!r}. {hint}")
+    if missing := [each.name for each in prompt.arguments if each.required and each.name not in given]:
+        raise ArgumentTypeError(f"{name} needs {_joined(missing[:MAX_NAMED], ' and ')}.")
+
+
+def _takes(names: Iterable[str]) -> str:
+    return f"It takes {join_names(names) or 'none'}."
 
 
 def _described(name: str, schema: Schema, tool: Tool) -> str:

@@ -25,6 +25,9 @@ MAX_TRIES: Final = 5
 _WAYS_OUT: Final = "or type /decline or /cancel"
 
 
+_BOOLEANS: Final = {"yes": True, "y": True, "true": True, "no": False, "n": False, "false": False}
+
+
 class _LeftError(Exception):
     """The user typed /decline or /cancel."""
 
@@ -77,8 +80,9 @@ def _ask_form(question: Question) -> None:
     print(f"(Leave a line empty for the default, {_WAYS_OUT}.)")
     for _ in range(MAX_TRIES):
         content: dict[str, Any] = {}
-        for name, field in form.schemas.items():
-            _ask_field(name, field, name in form.required, content)
+        for number, (name, field) in enumerate(form.schemas.items(), 1):
+            place = f"{number} of {len(form.schemas)}: " if len(form.schemas) > 1 else ""
+            _ask_field(name, field, name in form.required, content, place)
         try:
             question.accept(content)
         except ValueError as exc:
@@ -88,9 +92,12 @@ def _ask_form(question: Question) -> None:
     question.cancel()
 
 
-def _ask_field(name: str, field: Mapping[str, Any], needed: bool, content: dict[str, Any]) -> None:
+def _ask_field(
+    name: str, field: Mapping[str, Any], needed: bool, content: dict[str, Any], place: str
+) -> None:
     """Ask for one field; an empty line takes its default or leaves it out."""
-    text = _prompt_of(name, field, needed)
+    label = str(field.get("title") or name)
+    text = _prompt_of(f"{place}{label}", field, needed)
     for _ in range(MAX_TRIES):
         typed = _line(text, secret=field.get("format") == "password")
         if not typed:
@@ -98,10 +105,10 @@ def _ask_field(name: str, field: Mapping[str, Any], needed: bool, content: dict[
                 content[name] = field["default"]
             if "default" in field or not needed:
                 return
-            print(f"{safe_line(name)} is needed.")
+            print(f"{safe_line(label)} is required.")
             continue
         try:
-            content[name] = _value(name, typed, field)
+            content[name] = _value(label, typed, field)
         except ValueError as exc:
             print(safe_line(str(exc), MAX_MESSAGE_CHARS))
         else:
@@ -109,14 +116,16 @@ def _ask_field(name: str, field: Mapping[str, Any], needed: bool, content: dict[
     raise _LeftError(decline=False)
 
 
-def _value(name: str, typed: str, field: Mapping[str, Any]) -> Any:
+def _value(label: str, typed: str, field: Mapping[str, Any]) -> Any:
     titles = dict(_choices(field))
     if field.get("type") == "array":
         parts = [part.strip() for part in typed.split(",") if part.strip()]
         return [titles.get(part, part) for part in parts]
-    if field.get("type") == "boolean" and typed.lower() in ("y", "yes", "n", "no"):
-        return typed.lower().startswith("y")
-    return titles[typed] if typed in titles else parse_value(name, typed, field, field)
+    if field.get("type") == "boolean":
+        if typed.lower() not in _BOOLEANS:
+            raise ValueError(f"{label} must be yes or no.")
+        return _BOOLEANS[typed.lower()]
+    return titles[typed] if typed in titles else parse_value(label, typed, field, field)
 
 
 def _choices(field: Mapping[str, Any]) -> list[tuple[str, Any]]:
@@ -124,7 +133,7 @@ def _choices(field: Mapping[str, Any]) -> list[tuple[str, Any]]:
     return choices(field.get("items") if field.get("type") == "array" else field, field)
 
 
-def _prompt_of(name: str, field: Mapping[str, Any], needed: bool) -> str:
+def _prompt_of(label: str, field: Mapping[str, Any], needed: bool) -> str:
     notes = [str(field["description"])] if field.get("description") else []
     if offered := _choices(field):
         several = "some of" if field.get("type") == "array" else "one of"
@@ -135,8 +144,7 @@ def _prompt_of(name: str, field: Mapping[str, Any], needed: bool) -> str:
         notes.append(f"default {_default_text(field['default'], offered)}")
     elif not needed:
         notes.append("optional")
-    title = str(field.get("title") or name)
-    said = f"{title} ({'; '.join(notes)}): " if notes else f"{title}: "
+    said = f"{label} ({'; '.join(notes)}): " if notes else f"{label}: "
     return safe_line(said, MAX_MESSAGE_CHARS) + " "
 
 

@@ -20,8 +20,10 @@ __all__ = [
     "ArgumentValueError",
     "ConnectionClosed",
     "DefinitionChanged",
+    "NotATable",
     "RequestTimeout",
     "ServerFailed",
+    "UnknownTool",
     "WrongCall",
     "short_traceback",
 ]
@@ -59,40 +61,41 @@ def _place(frame: traceback.FrameSummary) -> str:
     return f"{where} {frame.lineno}: "
 
 
-class _ArgumentError(Exception):
-    """An argument of a tool is wrong; nothing was sent."""
-
-    def _render_traceback_(self) -> list[str]:
-        kind = "TypeError" if isinstance(self, TypeError) else "ValueError"
-        first, *more = str(self).split("\n")
-        return short_traceback(self, [f"{kind}: {first}", *more])
-
-
-class ArgumentTypeError(_ArgumentError, TypeError):
-    """An argument is missing, unknown or positional, or has no JSON form."""
-
-
-class ArgumentValueError(_ArgumentError, ValueError):
-    """A value does not fit the tool's schema."""
-
-
-class _CallError(Exception):
-    """A call failed without an answer."""
+class _ShortError(Exception):
+    """An error of a call or of a result, shown without this package's own lines."""
 
     def _render_traceback_(self) -> list[str]:
         first, *more = str(self).split("\n")
         return short_traceback(self, [f"{type(self).__name__}: {first}", *more])
 
 
-class ConnectionClosed(_CallError, errors.ConnectionClosed):
+class ArgumentTypeError(_ShortError, TypeError):
+    """An argument is missing, unknown or positional, or has no JSON form; nothing was sent."""
+
+
+class ArgumentValueError(_ShortError, ValueError):
+    """A value does not fit the tool's schema; nothing was sent."""
+
+
+class UnknownTool(_ShortError, AttributeError, KeyError):
+    """The server has no tool of this name, as an attribute or as a key."""
+
+    __str__ = Exception.__str__  # that of KeyError adds quotation marks
+
+
+class NotATable(_ShortError, ValueError):
+    """A result cannot become a data frame."""
+
+
+class ConnectionClosed(_ShortError, errors.ConnectionClosed):
     """The server is gone, or was never there."""
 
 
-class RequestTimeout(_CallError, errors.RequestTimeout):
+class RequestTimeout(_ShortError, errors.RequestTimeout):
     """The server did not answer in time, and was told to stop."""
 
 
-class DefinitionChanged(_CallError, errors.DefinitionChanged):
+class DefinitionChanged(_ShortError, errors.DefinitionChanged):
     """The tool's definition changed since the user connected; nothing was called."""
 
 

@@ -92,6 +92,19 @@ def test_resources_and_prompts_are_read(server):
     assert [prompt.name for prompt in server.prompts] == ["pack"]
 
 
+def test_lists_are_displayed_as_cards(server):
+    """A list of models would be a wall of fields (1.36)."""
+    assert repr(server.resources) == (
+        "1 resource\n  weather://stations  All stations.\n      all_stations · text/csv"
+    )
+    assert repr(server.templates) == (
+        "1 resource template\n  weather://stations/{city}  One station.\n      station · text/plain"
+    )
+    assert repr(server.prompts) == "1 prompt\n  pack(city)  What to pack."
+    assert "<table" in server.prompts._repr_html_()
+    assert "<table" in server.tools._repr_html_()
+
+
 def test_progress_is_one_line_of_the_cells_output(server, capsys):
     server.tools.measure(steps=2)
     printed = capsys.readouterr().out

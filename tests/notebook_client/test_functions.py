@@ -121,6 +121,7 @@ def test_ipython_shows_signature_and_docstring() -> None:
     )
     assert "city: str" in str(info["definition"])
     assert "Weather." in str(info["docstring"])
+    assert (info["call_def"], info["call_docstring"]) == (None, None)
 
 
 def test_the_list_displays_signatures_and_first_lines() -> None:

@@ -62,6 +62,25 @@ def test_other_defaults_are_shown_as_they_are(monkeypatch: pytest.MonkeyPatch):
     assert (prompt, answer) == ("x (default 'It was a dark night.'): ", "It was a dark night.")
 
 
+def test_a_field_is_called_by_its_title_also_in_what_is_wrong(monkeypatch, capsys):
+    """Each prompt says which of the form's fields it is for (1.36)."""
+    lines = iter(["", "maybe", "yes", "3"])
+    prompts: list[str] = []
+    monkeypatch.setattr(builtins, "input", lambda prompt: (prompts.append(prompt), next(lines))[1])
+    schema = {
+        "type": "object",
+        "properties": {"ok": {"type": "boolean", "title": "Sure"}, "n": {"type": "integer"}},
+        "required": ["ok"],
+    }
+    question = Question("zoo", types.ElicitRequestFormParams(message="Which?", requestedSchema=schema))
+    put(question)
+    answer = question._answer.result(0)
+    assert isinstance(answer, types.ElicitResult)
+    assert answer.content == {"ok": True, "n": 3}
+    assert prompts == ["1 of 2: Sure (yes or no): "] * 3 + ["2 of 2: n (optional): "]
+    assert capsys.readouterr().out.splitlines()[2:] == ["Sure is required.", "Sure must be yes or no."]
+
+
 class _Opening(Future[None]):
     """Never done. Something is asked as soon as a cell waits for it."""
 

@@ -33,11 +33,37 @@ def test_a_failed_tool_is_shown_with_the_line_that_called_it(server):
 def test_a_wrong_argument_is_shown_with_the_line_that_has_it(server):
     lines = shown(server, "weather.tools.forecast(city=5)\n", ValueError)
     assert lines == [
-        "ValueError: city: 5 is not of type 'string'",
+        "ArgumentValueError: city: 5 is not of type 'string'",
         "  line 1: weather.tools.forecast(city=5)",
     ]
     lines = shown(server, "weather.tools.forecast()\n", TypeError)
-    assert lines[0].startswith("TypeError: forecast() needs city")
+    assert lines[0].startswith("ArgumentTypeError: forecast() needs city")
+
+
+@pytest.mark.parametrize("kind", [AttributeError, KeyError])
+def test_an_unknown_tool_is_shown_with_the_line_that_names_it(server, kind):
+    source = "weather.tools.forcast\n" if kind is AttributeError else "weather.tools['forcast']\n"
+    assert shown(server, source, kind) == [
+        "UnknownTool: Unknown tool 'forcast'. Did you mean forecast?",
+        f"  line 1: {source.rstrip()}",
+    ]
+    assert not hasattr(server.tools, "forcast")
+
+
+def test_a_result_that_is_not_a_table_is_shown_with_the_line_that_wants_one(server):
+    lines = shown(server, "weather.tools.forecast(city='Paris').df()\n", ValueError)
+    assert lines[0].startswith("NotATable: The result is not a table, ")
+    assert lines[1:] == ["  line 1: weather.tools.forecast(city='Paris').df()"]
+
+
+def test_a_prompts_arguments_are_checked_before_they_are_sent(server):
+    lines = shown(server, "weather.prompt('pack')\n", TypeError)
+    assert lines == [
+        "ArgumentTypeError: The prompt pack needs city.",
+        "  line 1: weather.prompt('pack')",
+    ]
+    lines = shown(server, "weather.prompt('pack', cty='Paris')\n", TypeError)
+    assert lines[0] == "ArgumentTypeError: The prompt pack takes no argument 'cty'. Did you mean city?"
 
 
 def test_a_servers_refusal_is_shown_with_its_code(server):
