@@ -48,12 +48,13 @@ def _colour(name: str, plain: str) -> str:
 _TONES: Final = {"reads only": _colour("success", "#388e3c"), "deletes": _colour("error", "#d32f2f")}
 """Styles of marks. Their words say the same without colour."""
 
-# It shows only where the theme's variable exists, because the command does nothing elsewhere: in other front
-# ends, and in untrusted notebooks, where JupyterLab drops the variable and the attributes.
+# Without `href` it does nothing where the command does not exist: in other front ends, and in untrusted
+# notebooks, where JupyterLab drops the attributes. There it does not look like a link either, because the
+# theme's variable is missing or dropped.
 _PANEL_LINK: Final = (
-    '<span style="font-size:0;font-size:var(--jp-content-font-size1,0)"><a data-commandlinker-args="{}" '
-    'data-commandlinker-command="mcp-jupyter:open" style="cursor:pointer;text-decoration:underline;'
-    'color:var(--jp-content-link-color)">Show the MCP panel</a></span>'
+    'In JupyterLab, <a data-commandlinker-command="mcp-jupyter:open" data-commandlinker-args="{}" '
+    'style="cursor:pointer;color:var(--jp-content-link-color);'
+    'text-decoration:underline var(--jp-content-link-color)">show the MCP panel</a>.'
 )
 
 
