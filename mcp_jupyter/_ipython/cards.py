@@ -28,7 +28,9 @@ __all__ = ["FRAME", "NOTE", "Card", "Row", "arguments_text", "counted", "inert",
 
 FRAME: Final = "border-left:3px solid #f37726;padding:2px 10px;margin:2px 0"
 NOTE: Final = "opacity:.75"
-_WARNING: Final = "border-left:3px solid #f57c00;padding:0 8px;margin:2px 0"
+_WARNING: Final = (
+    "border-left:3px solid #f57c00;border-left-color:var(--jp-warn-color1,#f57c00);padding:0 8px;margin:2px 0"
+)
 _LARGE: Final = "font-size:120%"
 _LINE: Final = "padding:2px 0"
 
@@ -110,7 +112,7 @@ class Card:
                 texts = [*filter(None, (_first_line(row.text), _mark_text(row.marks)))]
                 lines.append(_joined("  ", f"  {_heading(row.name)}", *texts[:1]))
                 lines += [f"      {text}" for text in texts[1:]]
-        return "\n".join([*lines, *([self.note] if self.note else [])])
+        return "\n".join([*lines, *([safe_block(self.note)] if self.note else [])])
 
     def _repr_html_(self) -> str:
         kind = f'<small style="{NOTE}">{html.escape(self.kind)}</small>' if self.kind else ""
@@ -160,7 +162,7 @@ def _with_commands(text: str) -> str:
     """Return a note as HTML, with what is between backticks as code."""
     parts = zip(text.split("`"), cycle((False, True)), strict=False)
     return "".join(
-        f"<code>{html.escape(part)}</code>" if is_command else inert(part)
+        f"<code>{html.escape(safe_block(part))}</code>" if is_command else inert(part)
         for part, is_command in parts
         if part
     )

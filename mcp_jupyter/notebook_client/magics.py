@@ -268,7 +268,7 @@ class CallingMagics(Magics):
         if args.json and args.into is None:
             print(json.dumps(_wire(result.raw), indent=2, ensure_ascii=False))
             return None
-        return self._given(args, result)
+        return self._given("%mcp_call", args, result)
 
     @magic(
         line_magic,
@@ -288,7 +288,7 @@ class CallingMagics(Magics):
         server = self._server("%mcp_read", args.alias)
         with _one_line("%mcp_read"):
             result = server.read(args.uri)
-        return self._given(args, result)
+        return self._given("%mcp_read", args, result)
 
     @magic(
         line_magic,
@@ -313,7 +313,7 @@ class CallingMagics(Magics):
 
         with _one_line("%mcp_prompt"):
             result = server.prompt(args.prompt, **split_pairs(args.pairs))
-        return self._given(args, result)
+        return self._given("%mcp_prompt", args, result)
 
     @magic(
         line_magic,
@@ -380,11 +380,11 @@ class CallingMagics(Magics):
             raise WrongCall(f"{who}: No server is connected yet: %mcp_connect {alias} URL|COMMAND")
         raise WrongCall(f"{who}: {unknown_name('server', alias, self.connections)}")
 
-    def _given(self, args: argparse.Namespace, result: Any) -> Any:
+    def _given(self, who: str, args: argparse.Namespace, result: Any) -> Any:
         if args.into is None:
             return result
         if not _is_name(args.into):
-            raise UsageError(f"--into takes the name of a variable, which {args.into!r} is not")
+            raise UsageError(f"{who}: --into takes the name of a variable, which {args.into!r} is not")
         self.shell.push({args.into: result}, interactive=True)
         return None
 

@@ -9,6 +9,8 @@ from functools import partial
 
 import pytest
 
+from mcp_jupyter._ipython.cards import arguments_text
+
 from .live import in_thread, live_kernel
 
 pytestmark = pytest.mark.anyio
@@ -20,6 +22,27 @@ def kernel(module_jupyter_dirs):
     with live_kernel(dirs.runtime, dirs.environ, "work/cards.ipynb") as kernel:
         assert kernel.run("%load_ext mcp_jupyter").error == ""
         yield kernel
+
+
+@pytest.mark.parametrize(
+    ("schema", "text"),
+    [
+        ({"type": "string"}, "text"),
+        ({"type": "boolean", "default": True}, "true or false = true"),
+        ({"type": "array", "items": {"type": "number"}}, "list of number"),
+        ({"enum": ["c", "f"], "default": "c"}, '"c" or "f" = "c"'),
+        ({"enum": [f"value {n}" for n in range(100)]}, "text"),
+        ({"anyOf": [{"type": "integer"}, {"type": "null"}], "default": None}, "integer"),
+        ({"$ref": "#/$defs/Loop"}, "anything"),
+        ({"type": ["string", "object"]}, "object or text"),
+        ({}, "anything"),
+    ],
+)
+def test_types_are_said_in_plain_words(schema, text):
+    whole = {"properties": {"x": schema}, "$defs": {"Loop": {"$ref": "#/$defs/Loop"}}}
+    optional = "" if " = " in text else ", optional"
+    assert arguments_text(whole) == f"x: {text}{optional}"
+    assert arguments_text({**whole, "required": ["x"]}) == f"x: {text.partition(' = ')[0]}"
 
 
 def test_a_tools_card_has_what_an_assistant_gets(kernel):
