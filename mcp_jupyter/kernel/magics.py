@@ -182,7 +182,7 @@ class McpMagics(Magics):
         function = self.shell.user_ns.get(name)
         if not callable(function):
             known = [each for each in user_variables(self.shell) if callable(self.shell.user_ns[each])]
-            raise unknown_name("function for --preview", name, known)
+            raise UsageError(f"%%mcp_tool: {unknown_name('function for --preview', name, known)}")
         found: Callable[..., Any] = function
         return found
 

@@ -18,6 +18,7 @@ from ..server.fastmcp.prompts import Prompt
 from ..server.fastmcp.resources import Resource
 from ..server.fastmcp.signatures import signature_of
 from ..server.fastmcp.tools import Tool
+from ..server.oversight import asks_by
 from .journal import Entry
 from .variables import STATUS_URI
 
@@ -32,6 +33,8 @@ CANNOT_SERVE: Final = "Plain IPython cannot serve tools. Start `jupyter console`
 
 _BEGIN: Final = "`%%mcp_tool` over a cell offers its functions to assistants."
 _TOLD: Final = "`%mcp_status --instructions` shows what assistants are told about the notebook."
+
+_ASKS: Final = {"never": [], "once": ["asks you once"], "always": ["asks you first"]}
 
 _HINTS: Final = {
     "readOnlyHint": "reads only",
@@ -208,6 +211,7 @@ def _marks(item: Item) -> list[str]:
         return [_kind(item)]
     hints = item.definition.annotations
     said = [word for name, word in _HINTS.items() if getattr(hints, name, None)]
+    said += _ASKS[asks_by("marked", hints, item.ask)]
     where = "beside cells" if item.concurrent else "main thread"
     if item.executor is not None:
         where = f"executor {item.executor}" if isinstance(item.executor, str) else "executor"

@@ -265,4 +265,4 @@ def test_a_preview_must_take_the_tools_parameters(kernel):
     assert not kernel.run("def _other(other): return 1").error
     cell = "%%mcp_tool --ask --preview {}\ndef f(x: int): return x"
     assert "'other', which is not a parameter of the tool" in kernel.run(cell.format("_other")).error
-    assert "unknown function for --preview 'nothing'" in kernel.run(cell.format("nothing")).error
+    assert "Unknown function for --preview 'nothing'" in kernel.run(cell.format("nothing")).error
