@@ -66,7 +66,8 @@ def test_hints_are_words_in_the_themes_colours(kernel):
         "%%mcp_tool --destructive --idempotent --open-world --timeout 5\n"
         'def drop(region: str) -> int:\n    "Delete sales."'
     )
-    marks = "deletes · safe to repeat · reaches beyond the notebook · main thread · stops after 5 s"
+    hints = "deletes · safe to repeat · reaches beyond the notebook · asks you first"
+    marks = f"{hints} · main thread · stops after 5 s"
     assert ran.text == f"MCP tool drop  {marks}\n  region: text -> integer\n  Delete sales."
     assert 'color:var(--jp-error-color1,#d32f2f)">deletes</span>' in ran.displayed[0]["text/html"]
     assert f"tool · {marks}" in kernel.run("%mcp_status").text
