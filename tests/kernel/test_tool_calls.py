@@ -57,7 +57,7 @@ async def test_a_class_defined_anew_is_what_a_waiting_call_gets(kernel):
 async def test_a_caller_hears_that_a_served_function_still_runs(kernel):
     """As progress notifications, while the kernel's main thread is blocked (2: heartbeats)."""
     kernel.run("import threading; go_on = threading.Event(); runner = server._handlers.runner")
-    kernel.run("seconds, runner._heartbeat = runner._heartbeat, 1")
+    kernel.run("reports = runner._reports; seconds, reports._heartbeat = reports._heartbeat, 1")
     kernel.run(tool("def release(): go_on.set()", "--concurrent"))
     kernel.run(tool("def fits(): print('epoch 3'); return go_on.wait(60)"))
     heard = []
@@ -79,7 +79,7 @@ async def test_a_caller_hears_that_a_served_function_still_runs(kernel):
         await client.call("release")
     assert all(re.fullmatch(r"running for \d+ s: epoch 3", message) for _, message in heard)
     assert heard[0][0] < heard[1][0]
-    kernel.run("runner._heartbeat = seconds")
+    kernel.run("reports._heartbeat = seconds")
 
 
 @pytest.mark.parametrize(
