@@ -33,6 +33,7 @@ _COMMANDS: Final = {
     "inspect": "calls:inspect",
     "install": "install:command",
     "list": "notebooks:list_notebooks",
+    "log": "log:command",
     "prompt": "calls:prompt",
     "read": "calls:read",
     "run": "run:command",

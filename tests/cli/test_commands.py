@@ -36,6 +36,7 @@ COMMANDS = [
     "inspect",
     "install",
     "list",
+    "log",
     "prompt",
     "read",
     "run",
