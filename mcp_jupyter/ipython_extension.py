@@ -91,6 +91,8 @@ def unload_ipython_extension(shell: InteractiveShell) -> None:
         shell.Completer.custom_matchers.remove(magics.completion.matcher)
     if magics.transformer is not None:
         shell.input_transformers_cleanup.remove(magics.transformer)
+    if magics.answers is not None:
+        magics.answers.undo()
     if magics.running is not None:
         magics.running.stop()
 

@@ -17,6 +17,7 @@ from IPython.core.getipython import get_ipython
 from ._ipython.cards import Card
 from ._ipython.identity import identify
 from .ipython_extension import connections_of, magics_of
+from .kernel.answers import AnswerFormat
 from .kernel.engine import Engine
 from .kernel.magics import McpMagics
 from .kernel.outline import INSTRUCTIONS_CHARS
@@ -38,6 +39,7 @@ __all__ = [
     "remove",
     "resource",
     "serve",
+    "show_answers",
     "status",
     "tool",
     "updated",
@@ -226,6 +228,24 @@ def serve(name: str | None = None) -> Card:
     if name is not None:
         engine.rename(name)
     return status()
+
+
+def show_answers(host: str = "") -> None:
+    """Show the values of cells from now on as text, as assistants get the answers of calls.
+
+    A cell that calls a tool's function shows what the assistant got of it, and a cell with the name of a
+    served variable what a client reads. The notebooks of `jupyter mcp log --to-notebook` use it.
+
+    Parameters
+    ----------
+    host : str
+        The assistant's application, by the name that its client gives: "claude-code", "codex-mcp-client".
+        What an answer may hold depends on it.
+    """
+    shell, magics, engine = _loaded(), _magics(), _engine()
+    if magics.answers is not None:
+        magics.answers.undo()
+    magics.answers = AnswerFormat(shell, engine, host)
 
 
 def status() -> Card:

@@ -37,6 +37,7 @@ __all__ = [
     "rendered_traceback",
     "run_code_code",
     "shell_main_code",
+    "source_of_running_cell",
     "sources_of_cells",
     "unregister_magics",
     "user_variables",
@@ -150,6 +151,12 @@ def number_of_running_cell(shell: InteractiveShell) -> int | None:
     """Return the number of the running cell; None before a cell runs, and after it has run another cell."""
     running = shell.displayhook.exec_result
     return None if running is None else running.execution_count
+
+
+def source_of_running_cell(shell: InteractiveShell) -> str:
+    """Return the source of the running cell, empty where `number_of_running_cell` is None."""
+    running = shell.displayhook.exec_result
+    return "" if running is None else str(running.info.raw_cell)
 
 
 def rendered_traceback(shell: InteractiveShell, error: BaseException, frames: Any) -> list[str]:

@@ -57,6 +57,7 @@ from ..errors import LinkError
 from ..server.fastmcp.prompts import Prompt
 from ..server.fastmcp.resources import Resource
 from ..server.fastmcp.tools import Tool
+from .answers import AnswerFormat
 from .calls import CURRENT
 from .cells import Cell, CellTransformer, is_code, run_cell
 from .engine import Engine
@@ -95,6 +96,8 @@ class McpMagics(Magics):
         The completer that was registered for the magics.
     transformer : CellTransformer or None
         The input transformer that was registered for the magics.
+    answers : AnswerFormat or None
+        Shows the values of cells as a host gets them, since `notebook.show_answers`.
     """
 
     shell: InteractiveShell
@@ -111,6 +114,7 @@ class McpMagics(Magics):
         self._servers = servers  # those that the notebook is connected to
         self.completion: Completion | None = None
         self.transformer: CellTransformer | None = None
+        self.answers: AnswerFormat | None = None
         self._news: list[tuple[DisplayHandle, Card]] = []
         shell.events.register("pre_run_cell", self._before_cell)
 

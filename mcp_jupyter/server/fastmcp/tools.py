@@ -242,7 +242,7 @@ class Tool:
         # Convert on the function's own thread: figures and some other values are bound to it.
         function = converted(
             function,
-            lambda value: self._draft(self._checked(value), table, page_chars),
+            lambda value: self.draft(value, table, page_chars),
             concurrent=concurrent,
         )
         return Invocation(
@@ -258,12 +258,6 @@ class Tool:
             running=request.running,
             log=lambda level, text: request.log(level, text, self.name),
         )
-
-    def _checked(self, value: Any) -> Any:
-        """Return the value; if it is a `CallToolResult`, check that it keeps to the annotation."""
-        if self.output is not None and isinstance(value, types.CallToolResult):
-            self.output.check(value)
-        return value
 
     def renewed(self) -> Tool:
         """Return this tool, or a new one if its function or a class in its annotations was redefined.
@@ -303,9 +297,18 @@ class Tool:
             bound[signature.injected] = context
         return bound
 
-    def _draft(self, value: Any, table: ContentTable, page_chars: int) -> Draft:
+    def draft(self, value: Any, table: ContentTable, page_chars: int) -> Draft:
+        """Return the result of a call whose function returned `value`, before it is fitted to the host.
+
+        Raises
+        ------
+        ToolError
+            The value does not fit the return annotation.
+        """
         promised = self.output is not None
         if isinstance(value, types.CallToolResult):
+            if self.output is not None:
+                self.output.check(value)
             # A copy: the function may keep its object, and `Presenter` changes the draft's.
             own = value.model_copy(update={"content": [*value.content]})
             return Draft(own, promised=promised)
