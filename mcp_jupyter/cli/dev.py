@@ -122,6 +122,7 @@ def export(notebook: Path, output: Path | None, force: bool) -> None:
     jupyter mcp export analysis.ipynb -o server.py
     """  # noqa: D301 - click reads the backspace
     from ..headless.export import export as export_notebook
+    from .output import write_new
 
     with reported():
         exported = export_notebook(notebook)
@@ -130,11 +131,4 @@ def export(notebook: Path, output: Path | None, force: bool) -> None:
     if output is None:
         click.echo(exported.script, nl=False)
         return
-    try:
-        with output.open("w" if force else "x", encoding="utf-8") as file:
-            file.write(exported.script)
-    except FileExistsError:
-        raise click.ClickException(f"{output} is there already: use --force to write over it.") from None
-    except OSError as exc:
-        raise click.ClickException(f"{output} cannot be written: {exc.strerror or exc}.") from None
-    click.echo(f"Wrote {output}.", err=True)
+    write_new(output, exported.script, force=force)

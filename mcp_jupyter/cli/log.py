@@ -8,8 +8,11 @@ arguments, and a function the answer.
 from __future__ import annotations
 
 import math
+import os
+import sys
 from collections.abc import Callable, Mapping
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import click
@@ -43,32 +46,58 @@ Call = Mapping[str, Any]
 @click.option("--failed", is_flag=True, help="Only those that did not end well.")
 @click.option("--last", type=click.IntRange(1), metavar="N", help=f"How many.  [default: {SHOWN_CALLS}]")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, with --follow one object a line.")
-def command(name: str | None, follow: bool, failed: bool, last: int | None, as_json: bool) -> None:
+@click.option(
+    "--to-notebook",
+    "output",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Write all calls as a notebook whose cells repeat them. Save the notebook itself first.",
+)
+@click.option("--force", is_flag=True, help="Write over FILE.")
+@click.option(
+    "--check",
+    "checked",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Run such a notebook, and say which answers are different now.",
+)
+def command(
+    name: str | None,
+    follow: bool,
+    failed: bool,
+    last: int | None,
+    as_json: bool,
+    output: Path | None,
+    force: bool,
+    checked: Path | None,
+) -> None:
     """Show the calls, reads, prompts and questions of the live notebook NAME, the oldest first.
 
-    NAME may be left out when only one notebook is live.
+    NAME may be left out when only one notebook is live. --check needs no live notebook; its exit code is 1
+    when an answer is different. It makes the calls again, in a kernel of its own.
 
     \b
     jupyter mcp log sales --failed
-    jupyter mcp log --follow
+    jupyter mcp log sales --to-notebook calls.ipynb
+    jupyter mcp log --check calls.ipynb
     """  # noqa: D301 - click reads the backspace
     import anyio
 
-    from ..errors import ConnectionClosed
-
-    if follow and last is not None:
-        raise click.UsageError("--follow shows the calls from now on: leave out --last.")
+    if follow and (last is not None or output is not None):
+        raise click.UsageError("--follow shows the calls from now on: leave out --last and --to-notebook.")
     with reported():
+        if checked is not None:
+            _check(checked)
+            return
         info = anyio.run(_notebook, name)
         if follow:
-            try:
-                anyio.run(_follow, info, failed, _print_json if as_json else _print_line)
-            except KeyboardInterrupt:
-                pass
-            except ConnectionClosed:
-                say(f"The kernel of {info.name} has ended.")
+            _follow_until_stopped(info, failed, as_json)
             return
-        calls = anyio.run(_calls, info, {"last": last or SHOWN_CALLS, "failed": failed})
+        limit = {} if last is None and output is not None else {"last": last or SHOWN_CALLS}
+        calls = anyio.run(_calls, info, {"failed": failed, **limit})
+        if calls and output is not None:
+            _write_notebook(calls, info, output, force)
+            return
     if as_json:
         from .output import dumped
 
@@ -93,6 +122,22 @@ async def _calls(info: ConnectionInfo, params: Mapping[str, Any]) -> list[Call]:
 
     calls: list[Call] = (await ask_owner(info, "calls/list", params))["calls"]
     return calls
+
+
+# -- jupyter mcp log --follow ----------------------------------------------------------------------
+
+
+def _follow_until_stopped(info: ConnectionInfo, failed: bool, as_json: bool) -> None:
+    import anyio
+
+    from ..errors import ConnectionClosed
+
+    try:
+        anyio.run(_follow, info, failed, _print_json if as_json else _print_line)
+    except KeyboardInterrupt:
+        pass
+    except ConnectionClosed:
+        say(f"The kernel of {info.name} has ended.")
 
 
 async def _follow(info: ConnectionInfo, failed: bool, show: Callable[[Call], None]) -> None:
@@ -136,6 +181,45 @@ async def _follow(info: ConnectionInfo, failed: bool, show: Callable[[Call], Non
             if not failed or call["result"] not in (None, "ok"):
                 show(call)
         raise ended[0]
+
+
+# -- notebooks that repeat the calls ---------------------------------------------------------------
+
+
+def _write_notebook(calls: list[Call], info: ConnectionInfo, output: Path, force: bool) -> None:
+    import nbformat
+
+    from ..headless.journal_notebook import journal_notebook
+    from .output import write_new
+
+    if info.path is None or not os.path.isabs(info.path):
+        raise click.ClickException(
+            f"The kernel of {info.name} does not know its notebook's file, which the cells need."
+        )
+    document = journal_notebook(calls, info.name, Path(info.path), output)
+    write_new(output, nbformat.writes(document), force=force)
+
+
+def _check(path: Path) -> None:
+    """Say for each cell whether its answer is the same, and exit with 1 if one is not."""
+    import anyio
+
+    from ..headless.journal_notebook import check
+
+    cells = anyio.run(check, path)
+    for cell in cells:
+        call = cell.source.strip().rpartition("\n")[2]  # the lines before it are imports
+        click.echo(f"{cell.state:<12}  {safe_line(call)}")
+        for line in cell.difference:
+            click.echo(f"{'':<12}  {safe_line(line)}")
+    different = sum(cell.state == "different" for cell in cells)
+    say(
+        f"{different} of {len(cells)} answers are different."
+        if different
+        else f"{len(cells)} answers, none different."
+    )
+    if different:
+        sys.exit(1)
 
 
 # -- lines ---------------------------------------------------------------------------------------

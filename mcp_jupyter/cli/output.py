@@ -34,6 +34,7 @@ __all__ = [
     "structured_part",
     "table",
     "tool_signature",
+    "write_new",
 ]
 
 
@@ -145,6 +146,27 @@ def _first_line(text: str | None) -> str:
 def dumped(value: Any, *, indent: int | None = 2) -> str:
     """Return JSON in ASCII, which contains no control characters for a terminal."""
     return json.dumps(value, indent=indent).replace("\x7f", "\\u007f")
+
+
+# -- files ---------------------------------------------------------------------------------------
+
+
+def write_new(path: Path, text: str, *, force: bool) -> None:
+    """Write a file that the user names, over an old one only with `force` (the option --force).
+
+    Raises
+    ------
+    click.ClickException
+        There is a file already, or it cannot be written.
+    """
+    try:
+        with path.open("w" if force else "x", encoding="utf-8") as file:
+            file.write(text)
+    except FileExistsError:
+        raise click.ClickException(f"{path} is there already: use --force to write over it.") from None
+    except OSError as exc:
+        raise click.ClickException(f"{path} cannot be written: {exc.strerror or exc}.") from None
+    say(f"Wrote {path}.")
 
 
 # -- table ---------------------------------------------------------------------------------------

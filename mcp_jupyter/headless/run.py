@@ -151,6 +151,12 @@ class HeadlessNotebook:
             else:
                 await manager.cleanup_resources()
 
+    @property
+    def document(self) -> nbformat.NotebookNode:
+        """The document with the outputs of the last run."""
+        assert self._client is not None, "it has been started"
+        return self._client.nb
+
     # -- steps -----------------------------------------------------------------------------------
 
     def _prepared(self) -> NotebookClient:

@@ -255,6 +255,7 @@ class Entry(Record):
             "kind": self.kind,
             "name": self.name,
             "arguments": self.arguments,
+            "whole": self.is_whole,
             "host": {"name": self.host, "version": self.version},
             "principal": self.principal,
             "state": self.state,
