@@ -187,16 +187,20 @@ async def _follow(info: ConnectionInfo, failed: bool, show: Callable[[Call], Non
 
 
 def _write_notebook(calls: list[Call], info: ConnectionInfo, output: Path, force: bool) -> None:
+    import anyio
     import nbformat
 
     from ..headless.journal_notebook import journal_notebook
+    from ..ipc.owner_link import ask_owner
     from .output import write_new
 
     if info.path is None or not os.path.isabs(info.path):
         raise click.ClickException(
             f"The kernel of {info.name} does not know its notebook's file, which the cells need."
         )
-    document = journal_notebook(calls, info.name, Path(info.path), output)
+    tools = anyio.run(ask_owner, info, "notebook/describe", {})["items"]["tools"]
+    asking = [tool["name"] for tool in tools if tool["asks"] != "never"]
+    document = journal_notebook(calls, info.name, Path(info.path), output, asking)
     write_new(output, nbformat.writes(document), force=force)
 
 

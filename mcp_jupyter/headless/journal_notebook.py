@@ -11,7 +11,7 @@ from __future__ import annotations
 import difflib
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -71,7 +71,9 @@ _NO_REPEAT: Final = {
 }
 
 
-def journal_notebook(calls: Sequence[Call], name: str, source: Path, target: Path) -> nbformat.NotebookNode:
+def journal_notebook(
+    calls: Sequence[Call], name: str, source: Path, target: Path, asking: Collection[str] = ()
+) -> nbformat.NotebookNode:
     """Return a notebook that repeats the calls.
 
     Parameters
@@ -84,6 +86,8 @@ def journal_notebook(calls: Sequence[Call], name: str, source: Path, target: Pat
         The notebook's file.
     target : Path
         Where the result will be saved: it runs `source` by its path from there.
+    asking : collection of str
+        The tools that ask the user before they run. A cell would not ask, so their cells are not run.
 
     Raises
     ------
@@ -91,7 +95,7 @@ def journal_notebook(calls: Sequence[Call], name: str, source: Path, target: Pat
         `source` cannot be read.
     """
     metadata = read_notebook(source).metadata
-    writer = _Writer()
+    writer = _Writer(asking)
     writer.prose(_head(calls, name, source))
     writer.code(_set_up(source, target))
     for call in calls:
@@ -129,7 +133,8 @@ def _set_up(source: Path, target: Path) -> str:
 class _Writer:
     """Collects cells."""
 
-    def __init__(self) -> None:
+    def __init__(self, asking: Collection[str]) -> None:
+        self._asking = asking
         self.cells: list[nbformat.NotebookNode] = []
         self._number = 0
         self._profile: HostProfile | None = None  # whose answers the cells show
@@ -161,13 +166,22 @@ class _Writer:
             self.prose(told, _quoted(given), *_ending(call))
             return
         outputs, tags = found
-        self.prose(told)
+        unsafe = self._unsafe(call)
+        self.prose(told, unsafe)
         if profile is not self._profile:
             # The size of a data frame's page, for one, depends on the host.
             self._profile = profile
             shown = f"mcp_jupyter.notebook.show_answers({profile.name!r})"
             self.code(f"import mcp_jupyter.notebook\n\n{shown}")
-        self.code(call["code"], outputs, tags)
+        self.code(call["code"], outputs, SKIPPED if unsafe else tags)
+
+    def _unsafe(self, call: Call) -> str:
+        """Return the reason why nbval and nbclient must not run a call's cell; empty if they may."""
+        if call["kind"] == "tool" and call["name"] in self._asking:
+            return "The cell is not run by tests, because the tool asks the user first, and a cell does not."
+        return (
+            "" if call["whole"] else "The cell is not run by tests, because it lacks some of the arguments."
+        )
 
 
 def _ending(call: Call) -> list[str]:
@@ -203,8 +217,6 @@ def _outputs(call: Call, profile: HostProfile) -> tuple[list[nbformat.NotebookNo
         return None
     elif answer:
         outputs.append(nbformat.v4.new_output("execute_result", data={"text/plain": answer}))
-    if not call["whole"]:  # running it with other arguments would be another call
-        return outputs, [*SKIPPED]
     # Beyond the size for the host, an answer has the address of a kept result, which is random. A read of
     # some rows has no code of its own, but that of the whole variable.
     is_part = "result://" in answer or (call["kind"] == "resource" and "?" in call["name"])

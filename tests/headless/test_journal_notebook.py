@@ -41,7 +41,8 @@ def cells(write_notebook):
     source = write_notebook("values = [1]")
 
     def make(call: dict[str, Any]) -> tuple[str, nbformat.NotebookNode | None]:
-        document = journal_notebook([call], "analysis", source, source.with_name("calls.ipynb"))
+        target = source.with_name("calls.ipynb")
+        document = journal_notebook([call], "analysis", source, target, asking=["asks"])
         nbformat.validate(document)
         _, set_up, prose, *rest = document.cells
         assert set_up.source.endswith('%run "analysis.ipynb"')
@@ -78,6 +79,7 @@ def test_a_call_that_must_not_or_cannot_be_repeated_is_told_only(cells, said, wh
         ({"printed": "a", "answer": "1\nPrinted:\n[... cut ...]"}, ["nbval-ignore-output"]),
         ({"kind": "resource", "name": "notebook://variables/x?limit=1"}, ["nbval-ignore-output"]),
         ({"whole": False}, ["nbval-skip", "skip-execution"]),
+        ({"name": "asks"}, ["nbval-skip", "skip-execution"]),
         ({"result": "error", "answer": "Error in drop: KeyError: 'x'"}, ["raises-exception"]),
     ],
 )
