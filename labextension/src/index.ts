@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /**
- * Activation only: the panel is made, put into the shell and given a command; notebooks take cells from kernels.
+ * Activation only: the parts are made and joined, and put into the shell.
  *
  * JupyterLab and Notebook 7 alike: what only one of them has is optional.
  */
@@ -13,12 +13,17 @@ import {
 import { ICommandPalette } from '@jupyterlab/apputils';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 
-import { listServers } from './api';
+import { Api } from './api';
+import { approvalCard } from './approval_card';
+import { ApprovalDialogs } from './approval_dialog';
+import { Approvals } from './approvals';
 import { insertOnRequest } from './cells';
 import { keepClicks } from './clicks';
-import { mcpIcon } from './icon';
+import { addCommands } from './commands';
 import { improveInputs } from './inputs';
 import { keepPlainKeys } from './keys';
+import { notifyWhenHidden } from './notify';
+import { Observer } from './observe';
 import { ServersPanel } from './panel';
 import { CommandIDs, PLUGIN_ID, TRANSLATION_DOMAIN } from './tokens';
 
@@ -35,8 +40,15 @@ const plugin: JupyterFrontEndPlugin<void> = {
   ) => {
     const trans = (translator ?? nullTranslator).load(TRANSLATION_DOMAIN);
     const settings = app.serviceManager.serverSettings;
+    const api = new Api(settings);
+    const observer = new Observer(api, settings.baseUrl);
+    const approvals = new Approvals(api, observer.happened);
+    const dialogs = new ApprovalDialogs(approvals, trans);
+    notifyWhenHidden(approvals, trans);
+
     const panel = new ServersPanel({
-      list: () => listServers(settings),
+      list: () => api.servers(),
+      card: approvalCard(approvals, () => void app.commands.execute(CommandIDs.review), trans),
       notebooks: {
         pathOf: kernelId => notebookPath(app, kernelId),
         open: path => void app.commands.execute('docmanager:open', { path })
@@ -45,15 +57,7 @@ const plugin: JupyterFrontEndPlugin<void> = {
     });
     app.shell.add(panel, 'right', { rank: 900, type: 'MCP' });
     restorer?.add(panel, panel.id);
-
-    app.commands.addCommand(CommandIDs.open, {
-      label: trans.__('Show MCP Servers'),
-      caption: trans.__('Show the notebooks that serve MCP tools'),
-      icon: mcpIcon,
-      describedBy: { args: { type: 'object', properties: {} } },
-      execute: () => app.shell.activateById(panel.id)
-    });
-    palette?.addItem({ command: CommandIDs.open, category: 'MCP' });
+    addCommands(app, palette, { approvals, dialogs, trans });
 
     insertOnRequest(app.docRegistry);
     keepPlainKeys(document);

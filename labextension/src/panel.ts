@@ -32,9 +32,7 @@ export class ServersPanel extends Widget {
     this.node.setAttribute('aria-label', this._trans.__('MCP servers'));
 
     this._body = element('div', { className: 'jp-McpPanel-body' });
-    // A screen reader is told when the content changes, without losing its place.
-    this._body.setAttribute('aria-live', 'polite');
-    this.node.append(this._header(), this._body);
+    this.node.append(this._header(), options.card, this._body);
 
     // By itself a poll stands still while the browser's tab is hidden. An answer that was overtaken by a later
     // question, or that comes after the panel was hidden, is dropped by it.
@@ -102,6 +100,8 @@ export namespace ServersPanel {
   export interface IOptions {
     /** Finds the live servers. */
     list: () => Promise<Servers>;
+    /** Stands above the servers. */
+    card: HTMLElement;
     notebooks: INotebooks;
     trans: TranslationBundle;
   }

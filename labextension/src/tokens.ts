@@ -15,13 +15,16 @@ export const URL_SPACE = 'mcp-jupyter';
 /** The domain of the extension's translated texts. */
 export const TRANSLATION_DOMAIN = 'mcp-jupyter';
 
+/** Names the lock and the channel of the windows that share one stream. */
+export const OBSERVER = 'mcp-jupyter-observer';
+
 /**
- * How often a panel that can be seen asks. A person who started a cell looks again within seconds; an answer
- * costs the server about as much as one of JupyterLab's own polls, which are slower because there are many.
+ * The first pause before a stream is opened again, and how often is asked where there is none. A person who
+ * started a cell looks again within seconds.
  */
 export const POLL_MILLISECONDS = 2_000;
 
-/** How slow polling gets while the server does not answer: soon enough after it was restarted. */
+/** How long the pause gets while the server does not answer: soon enough after it was restarted. */
 export const SLOWEST_POLL_MILLISECONDS = 15_000;
 
 /** The class of the widgets of a connected server (`mcp_jupyter/widgets/html.py`, as the next three). */
@@ -45,7 +48,35 @@ export const INSERT_TARGET = 'mcp-jupyter.insert';
 /** The longest code that is put into a cell: more than anybody reads, and too little to slow the page down. */
 export const MAX_CODE_CHARS = 100_000;
 
+/** What changes within this time is asked for once. */
+export const REFRESH_MILLISECONDS = 300;
+
+/** How many calls the feed has: more than anybody reads, and little enough to send after each call. */
+export const MAX_CALLS = 100;
+
+/** How long a dialog that came unasked takes no key and no click: as long as it takes to notice it. */
+export const DELIBERATE_MILLISECONDS = 700;
+
+/** The longest reason for a denial (`MAX_REASON_CHARS` of `mcp_jupyter/extension/api.py`). */
+export const MAX_REASON_CHARS = 500;
+
 export namespace CommandIDs {
   /** Show the panel. */
   export const open = 'mcp-jupyter:open';
+  /** Show the calls that wait for the user. */
+  export const review = 'mcp-jupyter:review';
+  /** Ask the browser for the permission to notify. */
+  export const notify = 'mcp-jupyter:notify';
+  /** Have a notebook refuse calls, or take them again. */
+  export const pause = 'mcp-jupyter:pause';
+  /** Stop a call. */
+  export const stop = 'mcp-jupyter:stop';
+  /** Put a call into a new cell. */
+  export const insert = 'mcp-jupyter:insert-call';
+  /** Go to the cell that defines a tool. */
+  export const jump = 'mcp-jupyter:jump-to-cell';
+  /** Revoke a token. */
+  export const revoke = 'mcp-jupyter:revoke-token';
+  /** Show how to connect an assistant. */
+  export const connect = 'mcp-jupyter:connect-assistant';
 }

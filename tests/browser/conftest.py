@@ -64,9 +64,15 @@ class Jupyter:
             time.sleep(0.05)
         raise TimeoutError(f"{path} has no kernel after {START_SECONDS} s")
 
-    def _get(self, path: str) -> Any:
-        headers = {"Authorization": f"token {self.token}"}
-        with urlopen(Request(self.url + path, headers=headers), timeout=START_SECONDS) as response:
+    def token_for(self, label: str) -> str:
+        """A token that opens every notebook, and all that it has."""
+        wanted = {"label": label, "servers": ["*"], "tools": ["*"], "resources": ["*"], "prompts": ["*"]}
+        made: dict[str, str] = self._get("mcp-jupyter/api/tokens", json.dumps(wanted).encode())
+        return made["token"]
+
+    def _get(self, path: str, body: bytes | None = None) -> Any:
+        headers = {"Authorization": f"token {self.token}", "Content-Type": "application/json"}
+        with urlopen(Request(self.url + path, body, headers), timeout=START_SECONDS) as response:
             return json.load(response)
 
 

@@ -94,6 +94,14 @@ def choose(page: Page, menu: str, item: str) -> None:
     page.locator(".lm-Menu-itemLabel").get_by_text(item, exact=True).click()
 
 
+def dark(page: Page) -> None:
+    """Choose JupyterLab's dark theme."""
+    page.get_by_role("menuitem", name="Settings", exact=True).click()
+    page.locator(".lm-Menu-itemLabel").get_by_text("Theme", exact=True).hover()
+    page.locator(".lm-Menu-itemLabel").get_by_text("JupyterLab Dark", exact=True).click()
+    page.locator("body[data-jp-theme-light='false']").wait_for(state="attached")
+
+
 def add_cell(page: Page, source: str) -> Locator:
     """Write a new cell at the notebook's end, as typed, and leave the cursor in it."""
     page.locator(".jp-Notebook .jp-Cell").last.click()

@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/**
+ * Hears of what happens in live notebooks: one stream of the server extension, opened again when it ends. It
+ * says that something changed and never what; whoever shows it asks the server.
+ *
+ * Browsers open six connections to a server, for all of their windows together. So one window holds the stream,
+ * which a Web Lock decides, and passes on to the others what it hears. Where there are no locks (a page without
+ * HTTPS from another machine), each window holds its own while it can be seen.
+ */
+
+import { Poll } from '@lumino/polling';
+import { type ISignal, Signal } from '@lumino/signaling';
+
+import { type Api, isMissing } from './api';
+import { OBSERVER, POLL_MILLISECONDS, SLOWEST_POLL_MILLISECONDS } from './tokens';
+
+/** One line of the stream. */
+export type Happening =
+  | { readonly event: 'approvals' | 'servers' | 'ping' }
+  | {
+      readonly event: 'call';
+      readonly notebook: string;
+      readonly id: number;
+      readonly kind: string;
+      readonly name: string;
+      readonly what: 'arrived' | 'asking' | 'running' | 'done';
+    };
+
+/** Anything may have changed while nobody listened. */
+const MISSED: readonly Happening[] = [{ event: 'approvals' }, { event: 'servers' }];
+
+export class Observer {
+  /** `baseUrl` tells the Jupyter Servers of one host apart. */
+  constructor(api: Pick<Api, 'observe' | 'servers'>, baseUrl: string) {
+    this._api = api;
+    this._channel = new BroadcastChannel(`${OBSERVER}:${baseUrl}`);
+    this._channel.onmessage = message => this._happened.emit(message.data as Happening);
+    if (navigator.locks !== undefined) {
+      void navigator.locks.request(this._channel.name, () => this._follow());
+    } else {
+      void this._follow();
+    }
+  }
+
+  /** Something happened. */
+  get happened(): ISignal<this, Happening> {
+    return this._happened;
+  }
+
+  /** Read one stream after the other, for as long as the page lives. */
+  private async _follow(): Promise<void> {
+    for (let pause = POLL_MILLISECONDS; ; pause = Math.min(2 * pause, SLOWEST_POLL_MILLISECONDS)) {
+      try {
+        await this._read(() => (pause = POLL_MILLISECONDS));
+      } catch (error) {
+        if (isMissing(error)) {
+          return this._poll();
+        }
+      }
+      await new Promise(resolve => setTimeout(resolve, pause));
+    }
+  }
+
+  private async _read(opened: () => void): Promise<void> {
+    await seen(navigator.locks === undefined);
+    const aborted = new AbortController();
+    if (navigator.locks === undefined) {
+      document.addEventListener('visibilitychange', () => aborted.abort(), { once: true });
+    }
+    const response = await this._api.observe(aborted.signal);
+    opened();
+    MISSED.forEach(each => this._tell(each));
+    for await (const line of lines(response)) {
+      this._tell(JSON.parse(line) as Happening);
+    }
+  }
+
+  /** For a server extension without the stream, or none: as if everything changed, again and again. */
+  private async _poll(): Promise<void> {
+    const poll = new Poll({
+      name: OBSERVER,
+      factory: () => this._api.servers(),
+      frequency: { interval: POLL_MILLISECONDS, backoff: true, max: SLOWEST_POLL_MILLISECONDS },
+      standby: 'never'
+    });
+    poll.ticked.connect(() => MISSED.forEach(each => this._tell(each)));
+    return new Promise(() => undefined);
+  }
+
+  private _tell(happening: Happening): void {
+    this._happened.emit(happening);
+    this._channel.postMessage(happening);
+  }
+
+  private readonly _api: Pick<Api, 'observe' | 'servers'>;
+  private readonly _channel: BroadcastChannel;
+  private readonly _happened = new Signal<this, Happening>(this);
+}
+
+/** The lines of a response, as they come. */
+async function* lines(response: Response): AsyncGenerator<string> {
+  const reader = response.body!.pipeThrough(new TextDecoderStream()).getReader();
+  let rest = '';
+  for (;;) {
+    const { done, value } = await reader.read();
+    if (done) {
+      return;
+    }
+    const parts = (rest + value).split('\n');
+    rest = parts.pop()!;
+    yield* parts.filter(part => part !== '');
+  }
+}
+
+/** Wait until the page can be seen, if that is asked for. */
+function seen(asked: boolean): Promise<void> {
+  if (!asked || document.visibilityState === 'visible') {
+    return Promise.resolve();
+  }
+  return new Promise(resolve =>
+    document.addEventListener('visibilitychange', () => resolve(), { once: true })
+  );
+}
