@@ -113,7 +113,7 @@ def _server_of(jupyter: JupyterProcess, kernel_id: str) -> dict[str, Any]:
 
 
 def _show_how_to_connect(jupyter: JupyterProcess, server: dict[str, Any], token: str) -> None:
-    from .connect_lines import beside, program_lines, shown, url_lines
+    from ..client.config.connect_lines import beside, program_lines, shown, url_lines
     from .servers import attach_command, jupyter_directories
 
     name = server["name"]

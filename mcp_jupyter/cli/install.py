@@ -204,7 +204,7 @@ def _path(options: _Options) -> Path:
 
 
 def _install_url(target: str, options: _Options, only_print: bool, scopes: dict[str, Any]) -> None:
-    from .connect_lines import TOKEN_PLACE
+    from ..client.config.connect_lines import TOKEN_PLACE
     from .servers import names_file
 
     if names_file(target):
@@ -255,7 +255,7 @@ def _url_of(target: str) -> _Place:
 
     from ..ipc.discovery import Discovery
     from ..ipc.rendezvous import read_http
-    from .connect_lines import NO_SERVER, endpoint_of
+    from .endpoint import NO_SERVER, endpoint_of
 
     discovery = Discovery()
     info = anyio.run(discovery.find, target)

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from ..extension.tokens import BoundNotebook, Token, TokenStore
     from ..ipc.discovery import Discovery
     from ..ipc.files import ConnectionInfo
-    from .connect_lines import Endpoint
+    from .endpoint import Endpoint
 
 __all__ = [
     "ANY_NAME",
@@ -263,7 +263,7 @@ def make_token(words: Sequence[str], *, any_name: bool = False, label: str = "",
 
     from ..extension.tokens import MAX_LABEL_CHARS
     from ..ipc.discovery import Discovery
-    from .connect_lines import endpoint_of
+    from .endpoint import endpoint_of
 
     if not any(wishes[kind] for kind in ("tools", "resources", "prompts")):
         raise click.UsageError(

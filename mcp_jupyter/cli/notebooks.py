@@ -120,7 +120,7 @@ def connect(
             return
         info = anyio.run(discovery.only) if name is None else anyio.run(discovery.find, name)
         if new_token:
-            from .connect_lines import NO_SERVER, endpoint_of
+            from .endpoint import NO_SERVER, endpoint_of
 
             if endpoint_of((info.name,), [info], discovery.runtime_dir) is None:
                 raise click.ClickException(NO_SERVER.format(info.name))
@@ -135,8 +135,8 @@ def connect(
 
 
 def _show_notebook(info: ConnectionInfo, discovery: Discovery) -> None:
+    from ..client.config.connect_lines import program_lines, shown
     from ..ipc.rendezvous import read_http
-    from .connect_lines import program_lines, shown
     from .servers import attach_command, jupyter_directories
 
     click.echo("Hosts that start a program; no token is needed:")
@@ -153,7 +153,8 @@ def _show_notebook(info: ConnectionInfo, discovery: Discovery) -> None:
 
 
 def _show_jupyter_url(info: ConnectionInfo, discovery: Discovery) -> None:
-    from .connect_lines import NO_SERVER, TOKEN_PLACE, endpoint_of, shown, url_lines
+    from ..client.config.connect_lines import TOKEN_PLACE, shown, url_lines
+    from .endpoint import NO_SERVER, endpoint_of
 
     endpoint = endpoint_of((info.name,), [info], discovery.runtime_dir)
     if endpoint is None:
@@ -169,7 +170,7 @@ def _show_jupyter_url(info: ConnectionInfo, discovery: Discovery) -> None:
 
 
 def _show_own_http(name: str, address: HttpAddress) -> None:
-    from .connect_lines import shown, url_lines
+    from ..client.config.connect_lines import shown, url_lines
 
     for what, value in (
         ("Streamable HTTP", address.url),

@@ -300,7 +300,7 @@ def _kept_for_connect(listening: _Listening, name: str, bound: int) -> Iterator[
 
 
 def _how_to_connect(address: HttpAddress, listening: _Listening) -> list[str]:
-    from .connect_lines import TOKEN_PLACE, shown, url_lines
+    from ..client.config.connect_lines import TOKEN_PLACE, shown, url_lines
 
     token = address.token if listening.show_token else TOKEN_PLACE
     url, transport = (address.url, "http") if address.url else (address.sse_url, "sse")

@@ -110,8 +110,9 @@ def show_new(words: Sequence[str], *, any_name: bool = False, label: str = "", *
     """
     import anyio
 
+    from ..client.config.connect_lines import beside, program_lines, shown, url_lines
     from ..ipc.discovery import Discovery
-    from .connect_lines import NO_SERVER, beside, program_lines, shown, url_lines
+    from .endpoint import NO_SERVER
     from .servers import attach_command, jupyter_directories
 
     new = make_token(words, any_name=any_name, label=label, **wishes)

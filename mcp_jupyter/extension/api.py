@@ -8,6 +8,7 @@ a token of an MCP client opens none of these URLs.
 from __future__ import annotations
 
 import os
+import re
 import unicodedata
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -21,12 +22,13 @@ from tornado import web
 from tornado.escape import json_decode, json_encode
 from tornado.iostream import StreamClosedError
 
+from .._util.names import MAX_NAME_CHARS
 from ..errors import LinkError, McpError
 from ..ipc.files import default_runtime_dir
 from ..ipc.owner_link import ask_owner
 from ..ipc.questions import APPROVALS
 from ..protocol.frames import dumps
-from ..protocol.limits import MAX_PROBLEMS
+from ..protocol.limits import MAX_PROBLEMS, MAX_URI_CHARS
 from .events import APPROVAL, TOKENS
 from .observers import Page, TooManyPages
 from .rest_auth import UserHandler, allowed
@@ -50,6 +52,7 @@ __all__ = [
     "ApprovalsHandler",
     "CallHandler",
     "CallsHandler",
+    "ConnectLinesHandler",
     "NotebookHandler",
     "ObserveHandler",
     "PauseHandler",
@@ -60,6 +63,9 @@ __all__ = [
 ]
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
+
+MAX_TOKEN_CHARS: Final = 500
+"""Characters of a token in a request for lines: ours have about 60."""
 
 MAX_REASON_CHARS: Final = 500
 """Characters of the reason for a denial."""
@@ -82,6 +88,16 @@ class _TokenRequest(BaseModel):
     resources: list[UriGlob] = Field(default=[], max_length=MAX_GLOBS)
     prompts: list[Glob] = Field(default=[], max_length=MAX_GLOBS)
     days: Annotated[float, Field(gt=0, le=MAX_DAYS)] | None = None
+
+
+class _LinesRequest(BaseModel):
+    """Body of `POST api/connect-lines`."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    name: Annotated[str, Field(min_length=1, max_length=MAX_NAME_CHARS)]
+    url: Annotated[str, Field(pattern=r"\Ahttps?://", max_length=MAX_URI_CHARS)]
+    token: Annotated[str, Field(min_length=1, max_length=MAX_TOKEN_CHARS)]
 
 
 class _PauseRequest(BaseModel):
@@ -197,8 +213,12 @@ class CallsHandler(_NotebookHandler):
 
     @allowed("read")
     async def get(self, name: str) -> None:
-        """List the calls, the oldest first."""
-        self.finish(json_encode(await self.ask(name, "calls/list", {})))
+        """List the calls, the oldest first; only the last of them with `?last=NUMBER`."""
+        last = self.get_query_argument("last", None)
+        if last is not None and not re.fullmatch("[1-9][0-9]{0,8}", last):
+            raise web.HTTPError(400, "?last= must be a positive integer.")
+        params = {} if last is None else {"last": int(last)}
+        self.finish(json_encode(await self.ask(name, "calls/list", params)))
 
 
 class CallHandler(_NotebookHandler):
@@ -369,6 +389,20 @@ class TokensHandler(UserHandler):
             else:
                 raise web.HTTPError(400, _UNKNOWN_PATH.format(name))
         return notebooks, servers
+
+
+class ConnectLinesHandler(UserHandler):
+    """The lines that connect hosts to a URL."""
+
+    @allowed("read")
+    async def post(self) -> None:
+        """Return them: the host, where to put the line, and the line, which has the token in it."""
+        from ..client.config.connect_lines import url_lines  # here: it brings the editors of host files
+
+        wanted = parsed(_LinesRequest, self.body)
+        lines = url_lines(wanted.name, wanted.url, wanted.token)
+        self.set_header("Cache-Control", "no-store")
+        self.finish(json_encode({"lines": [asdict(line) for line in lines]}))
 
 
 class TokenHandler(UserHandler):

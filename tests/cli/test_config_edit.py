@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mcp_jupyter.cli.config_edit import NotEditable, put_json
+from mcp_jupyter.client.config.config_edit import NotEditable, put_json
 from mcp_jupyter.client.config.file_formats import parsed
 
 ENTRY = {"command": "python", "args": ["-m", "x"]}

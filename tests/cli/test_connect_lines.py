@@ -12,7 +12,7 @@ from urllib.parse import parse_qs, unquote
 
 import pytest
 
-from mcp_jupyter.cli.connect_lines import IN_TERMINAL, Connect, beside, program_lines, url_lines
+from mcp_jupyter.client.config.connect_lines import IN_TERMINAL, Connect, beside, program_lines, url_lines
 
 TOKEN = "mcpj_abcdefgh_" + "-_x" * 14 + "y"
 

@@ -12,7 +12,8 @@ import yaml
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from mcp_jupyter.cli.host_file import NotEditable, put_entry
+from mcp_jupyter.client.config.config_edit import NotEditable
+from mcp_jupyter.client.config.entry_edit import put_entry
 from mcp_jupyter.client.config.hosts import HOSTS
 
 CODEX, CONTINUE, GOOSE = HOSTS["codex"], HOSTS["continue"], HOSTS["goose"]

@@ -325,3 +325,32 @@ async def test_other_origins_are_refused_whatever_jupyter_allows(jupyter_dirs: J
 async def test_the_origin_that_a_proxy_shows_is_ours(served: Served, person: httpx2.AsyncClient) -> None:
     headers = {"Origin": "https://localhost", "Host": "localhost"}
     assert (await person.post(TOKENS, json=WISH, headers=headers)).status_code == 201
+
+
+# -- connecting hosts ------------------------------------------------------------------------------
+
+LINES = "mcp-jupyter/api/connect-lines"
+WANTED = {"name": NAME, "url": "http://localhost:8888/mcp-jupyter/sales", "token": "mcpj_x_y"}
+
+
+async def test_the_lines_for_hosts_have_the_token_and_are_not_stored(browser: httpx2.AsyncClient) -> None:
+    xsrf = {"X-XSRFToken": browser.cookies["_xsrf"]}
+    answer = await browser.post(LINES, json=WANTED, headers=xsrf)
+    assert (answer.status_code, answer.headers["cache-control"]) == (200, "no-store")
+    lines = {line["host"]: line["text"] for line in answer.json()["lines"]}
+    assert lines["Claude Code"].startswith("claude mcp add --transport http sales http://localhost:8888/")
+    assert all("mcpj_x_y" in line for line in lines.values())
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"url": "javascript:alert(1)"}, {"name": ""}, {"token": "x" * 501}, {"more": 1}]
+)
+async def test_lines_for_what_is_no_url_are_refused(
+    person: httpx2.AsyncClient, wrong: dict[str, Any]
+) -> None:
+    assert (await person.post(LINES, json=WANTED | wrong)).status_code == 400
+
+
+async def test_the_number_of_calls_must_be_positive(notebook: Listener, person: httpx2.AsyncClient) -> None:
+    for last in ("0", "-1", "x", "1" * 10):
+        assert (await person.get(f"{SERVERS}/{NAME}/calls", params={"last": last})).status_code == 400

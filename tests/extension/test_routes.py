@@ -50,6 +50,7 @@ ROWS: dict[str, dict[str, tuple[str, str]]] = {
     r"mcp-jupyter/api/observe": {"GET": ("read", "mcp_jupyter")},
     r"mcp-jupyter/api/approvals": {"GET": ("read", "mcp_jupyter")},
     r"mcp-jupyter/api/approvals/([0-9a-f]{64})": {"POST": ("execute", "mcp_jupyter")},
+    r"mcp-jupyter/api/connect-lines": {"POST": ("read", "mcp_jupyter")},
     r"mcp-jupyter/api/tokens": {"GET": ("read", "mcp_jupyter"), "POST": ("write", "mcp_jupyter")},
     r"mcp-jupyter/api/tokens/([^/]+)": {"DELETE": ("write", "mcp_jupyter")},
     r"mcp-jupyter/api/oauth/callback": {"GET": ("execute", "mcp_jupyter")},

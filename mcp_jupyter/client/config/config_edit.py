@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Set one entry in a JSON, TOML or YAML text and leave every other character as it is.
 
-Comments, order, indentation, line ends and the forms of numbers survive. `host_file` reads and writes the
-host's file.
+Comments, order, indentation, line ends and the forms of numbers survive. `entry_edit` chooses the
+place.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ import yaml
 from tomlkit.exceptions import TOMLKitError
 from yaml.nodes import CollectionNode, MappingNode, Node, ScalarNode, SequenceNode
 
-from ..client.config.file_formats import without_comments
-from ..errors import McpJupyterError
+from ...errors import McpJupyterError
+from .file_formats import without_comments
 
 __all__ = ["NotEditable", "put_json", "put_toml", "put_yaml"]
 
