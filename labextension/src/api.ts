@@ -68,8 +68,8 @@ export interface ITool {
   readonly description?: string;
   readonly inputSchema: ISchema;
   readonly annotations?: IHints;
-  /** Whether the user is asked before a call, and how often. */
-  readonly asks: unknown;
+  /** When the user is asked before a call. */
+  readonly asks: 'always' | 'once' | 'never';
   readonly concurrent: boolean;
   /** The number of the cell that defines it. */
   readonly cell: number | null;

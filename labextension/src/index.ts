@@ -22,9 +22,13 @@ import { keepClicks } from './clicks';
 import { addCommands } from './commands';
 import { improveInputs } from './inputs';
 import { keepPlainKeys } from './keys';
+import type { IActions } from './notebook_view';
 import { notifyWhenHidden } from './notify';
 import { Observer } from './observe';
-import { ServersPanel } from './panel';
+import { OpenNotebooks } from './open_notebooks';
+import { McpPanel } from './panel';
+import { Servers } from './servers';
+import { Tokens } from './token_list';
 import { CommandIDs, PLUGIN_ID, TRANSLATION_DOMAIN } from './tokens';
 
 const plugin: JupyterFrontEndPlugin<void> = {
@@ -46,20 +50,30 @@ const plugin: JupyterFrontEndPlugin<void> = {
     const dialogs = new ApprovalDialogs(approvals, trans);
     notifyWhenHidden(approvals, trans);
 
-    const panel = new ServersPanel({
-      list: () => api.servers(),
-      card: approvalCard(approvals, () => void app.commands.execute(CommandIDs.review), trans),
-      notebooks: {
+    const notebooks = new OpenNotebooks(app);
+    const servers = new Servers(api, observer.happened);
+    notebooks.changed.connect(() => servers.refresh());
+    const tokens = new Tokens(api);
+
+    const run: IActions['run'] = (command, args) => void app.commands.execute(command, args);
+    const panel = new McpPanel({
+      card: approvalCard(approvals, () => run(CommandIDs.review, {}), trans),
+      notebooks,
+      places: {
         pathOf: kernelId => notebookPath(app, kernelId),
-        open: path => void app.commands.execute('docmanager:open', { path })
+        open: path => run('docmanager:open', { path })
       },
+      run,
+      servers,
+      tokens,
       trans
     });
     app.shell.add(panel, 'right', { rank: 900, type: 'MCP' });
     restorer?.add(panel, panel.id);
-    addCommands(app, palette, { approvals, dialogs, trans });
+    const showTokens = (): void => panel.choose('tokens');
+    addCommands(app, palette, { api, approvals, dialogs, notebooks, servers, showTokens, tokens, trans });
 
-    insertOnRequest(app.docRegistry);
+    insertOnRequest(notebooks);
     keepPlainKeys(document);
     keepClicks(document);
     improveInputs(document);

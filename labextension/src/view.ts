@@ -1,14 +1,13 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /**
- * What the panel shows, as functions of what is known: the servers, or why they are not known. Nothing here
+ * What the panel shows of all notebooks, as functions of what is known: the servers, or why they are not known. Nothing here
  * asks anybody or remembers anything. All text goes in as text, never as HTML.
  */
 
-import { ServerConnection } from '@jupyterlab/services';
 import type { TranslationBundle } from '@jupyterlab/translation';
 import { h, type VirtualElement } from '@lumino/virtualdom';
 
-import type { ILiveServer } from './api';
+import { type ILiveServer, isMissing, messageOf } from './api';
 
 /** The notebooks of this JupyterLab, as far as the view is concerned. */
 export interface INotebooks {
@@ -25,7 +24,7 @@ export function serversView(
   trans: TranslationBundle
 ): VirtualElement[] {
   if (servers.length === 0) {
-    return howToBegin(trans);
+    return howToBegin(trans.__('No notebook serves MCP tools now.'), trans);
   }
   const items = servers.map(server => serverItem(server, notebooks, trans));
   return [h.ul({ className: 'jp-McpPanel-list' }, items)];
@@ -33,7 +32,7 @@ export function serversView(
 
 /** Why the servers are not known, and what to do about it. */
 export function failureView(error: unknown, trans: TranslationBundle): VirtualElement[] {
-  if (error instanceof ServerConnection.ResponseError && error.response.status === 404) {
+  if (isMissing(error)) {
     return [
       alert(trans.__('The MCP server extension is not running in this Jupyter Server.')),
       h.ol(
@@ -45,8 +44,7 @@ export function failureView(error: unknown, trans: TranslationBundle): VirtualEl
       )
     ];
   }
-  const reason = error instanceof Error ? error.message : String(error);
-  return [alert(trans.__('The servers could not be listed: %1', reason))];
+  return [alert(trans.__('The servers could not be listed: %1', messageOf(error)))];
 }
 
 function serverItem(
@@ -98,9 +96,15 @@ function notebook(
   );
 }
 
-function howToBegin(trans: TranslationBundle): VirtualElement[] {
+/** There is no notebook in this page that could be shown. */
+export function noNotebook(trans: TranslationBundle): VirtualElement[] {
+  return [h.p(trans.__('No notebook is open here.'))];
+}
+
+/** How to serve tools; `what` says that nothing does. */
+export function howToBegin(what: string, trans: TranslationBundle): VirtualElement[] {
   return [
-    h.p(trans.__('No notebook serves MCP tools now.')),
+    h.p(what),
     h.ol(
       step(trans.__('In a notebook, run:'), '%load_ext mcp_jupyter'),
       step(trans.__('Begin a cell that defines a function with:'), '%%mcp_tool'),

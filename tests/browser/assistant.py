@@ -18,11 +18,14 @@ CALL_SECONDS = 60
 
 
 class Assistant:
-    """A client named Claude Code; each call is a connection of its own, on a thread."""
+    """A client named Claude Code; each call is a connection of its own, on a thread.
 
-    def __init__(self, jupyter: Jupyter, notebook: str) -> None:
+    Without a credential it makes a token for itself, named "laptop".
+    """
+
+    def __init__(self, jupyter: Jupyter, notebook: str, credential: str = "") -> None:
         self._url = f"{jupyter.url}mcp-jupyter/{notebook}"
-        self._headers = {"Authorization": f"Bearer {jupyter.token_for('laptop')}"}
+        self._headers = {"Authorization": credential or f"Bearer {jupyter.token_for('laptop')}"}
         self._threads = ThreadPoolExecutor(4)
 
     def __enter__(self) -> Self:

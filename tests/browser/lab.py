@@ -68,6 +68,13 @@ def open_panel(page: Page) -> Locator:
     return panel_of(page)
 
 
+def show(page: Page, tab: str) -> Locator:
+    """Choose one of the panel's own tabs, and give what it shows."""
+    panel = panel_of(page)
+    panel.get_by_role("tab", name=tab).click()
+    return panel.get_by_role("tabpanel")
+
+
 def open_from_palette(page: Page) -> Locator:
     """Choose the panel's command, found by its words."""
     choose(page, "View", "Activate Command Palette")

@@ -27,6 +27,7 @@ from .lab import (
     panel_of,
     run_cell,
     server_in,
+    show,
     write_notebook,
 )
 
@@ -44,6 +45,7 @@ def quickstart(jupyter: Jupyter, browser: Browser) -> Iterator[Page]:
     with window(browser, height=ALL_CELLS_HEIGHT) as page:
         open_notebook(page, jupyter, "work/quickstart.ipynb")
         open_panel(page)
+        show(page, "All")
         choose(page, "Run", "Run All Cells")
         expect(card(page, "MCP server")).to_be_visible()
         yield page
@@ -57,6 +59,7 @@ def new_notebook(jupyter: Jupyter, browser: Browser, request: pytest.FixtureRequ
     with window(browser) as page:
         open_notebook(page, jupyter, path)
         open_panel(page)
+        show(page, "All")
         yield page
 
 
@@ -161,18 +164,22 @@ def test_a_restarted_kernel_leaves_the_panel(new_notebook: Page) -> None:
     expect(server).to_have_count(0)
 
 
-def test_a_panel_that_is_hidden_asks_nothing(quickstart: Page) -> None:
+def test_a_panel_that_is_hidden_asks_for_no_calls(quickstart: Page) -> None:
     asked: list[str] = []
     quickstart.on("request", lambda request: asked.append(request.url))
-    tab = quickstart.get_by_role("tab", name="MCP Servers")
-    tab.click()
-    expect(panel_of(quickstart)).to_be_hidden()
+    panel = panel_of(quickstart)
+    with quickstart.expect_request("**/mcp-jupyter/api/servers/quickstart/calls*"):
+        show(quickstart, "This notebook")
+    quickstart.get_by_role("tab", name="MCP Servers").click()
+    expect(panel).to_be_hidden()
     asked.clear()
-    quickstart.wait_for_timeout(2.5 * POLL_MILLISECONDS)  # that nothing happens has no sign but time
-    assert [url for url in asked if "mcp-jupyter" in url] == []
-    with quickstart.expect_request("**/mcp-jupyter/api/servers*"):
-        tab.click()
-    expect(panel_of(quickstart)).to_contain_text(COUNTS)
+    assert run_cell(quickstart, "1 + 1") is not None
+    with quickstart.expect_request("**/mcp-jupyter/api/servers?*"):
+        pass  # it hears that the kernel was busy
+    assert [url for url in asked if "/calls" in url] == []
+    quickstart.get_by_role("tab", name="MCP Servers").click()
+    show(quickstart, "All")
+    expect(panel).to_contain_text(COUNTS)
 
 
 def test_a_notebook_that_is_renamed_in_the_page_has_its_new_name(new_notebook: Page) -> None:
@@ -227,5 +234,8 @@ def test_the_quickstart_in_notebook_7(jupyter: Jupyter, browser: Browser, tmp_pa
         open_in_notebook_7(page, jupyter, "classic.ipynb")
         choose(page, "Run", "Run All Cells")
         expect(card(page, "MCP server").last).to_contain_text("top_customers")
-        expect(server_in(open_from_palette(page), "classic")).to_contain_text(COUNTS)
+        panel = open_from_palette(page)
+        expect(panel).to_contain_text("Tools (2)")
+        show(page, "All")
+        expect(server_in(panel, "classic")).to_contain_text(COUNTS)
         page.screenshot(path=tmp_path / "notebook7.png")
