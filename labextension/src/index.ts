@@ -30,6 +30,7 @@ import { McpPanel } from './panel';
 import { Servers } from './servers';
 import { Tokens } from './token_list';
 import { CommandIDs, PLUGIN_ID, TRANSLATION_DOMAIN } from './tokens';
+import { addToolbarItems } from './toolbar_item';
 
 const plugin: JupyterFrontEndPlugin<void> = {
   id: PLUGIN_ID,
@@ -73,6 +74,11 @@ const plugin: JupyterFrontEndPlugin<void> = {
     const showTokens = (): void => panel.choose('tokens');
     addCommands(app, palette, { api, approvals, dialogs, notebooks, servers, showTokens, tokens, trans });
 
+    const open = (): void => {
+      app.shell.activateById(panel.id);
+      panel.choose('notebook');
+    };
+    addToolbarItems({ approvals, notebooks, open, servers, trans });
     insertOnRequest(notebooks);
     keepPlainKeys(document);
     keepClicks(document);
