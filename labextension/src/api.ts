@@ -139,6 +139,23 @@ export interface IToken {
   readonly revoked: string | null;
 }
 
+/** What a new token opens, and for how long. */
+export interface ITokenRequest {
+  readonly label: string;
+  readonly servers: readonly string[];
+  readonly tools: readonly string[];
+  readonly resources: readonly string[];
+  readonly prompts: readonly string[];
+  readonly days: number;
+}
+
+/** A line that connects a host, and where to put it. It has a token in it. */
+export interface IConnectLine {
+  readonly host: string;
+  readonly where: string;
+  readonly text: string;
+}
+
 export type Decision = 'once' | 'until_changed' | 'deny';
 
 /**
@@ -179,6 +196,18 @@ export class Api {
   async tokens(): Promise<readonly IToken[]> {
     const { tokens } = await this._get<{ tokens: readonly IToken[] }>('tokens');
     return tokens.filter(each => each.revoked === null);
+  }
+
+  /** Make a token; return its text, which is nowhere else. */
+  async makeToken(wanted: ITokenRequest): Promise<string> {
+    const response = await this._post(['tokens'], wanted);
+    return ((await response.json()) as { token: string }).token;
+  }
+
+  /** The lines that connect each host to a URL with a token. */
+  async connectLines(name: string, url: string, token: string): Promise<readonly IConnectLine[]> {
+    const response = await this._post(['connect-lines'], { name, url, token });
+    return ((await response.json()) as { lines: readonly IConnectLine[] }).lines;
   }
 
   /** Revoke a token. */

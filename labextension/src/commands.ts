@@ -12,6 +12,7 @@ import type { ReadonlyJSONObject, ReadonlyPartialJSONObject } from '@lumino/core
 import { type Api, type ICall, messageOf } from './api';
 import type { ApprovalDialogs } from './approval_dialog';
 import type { Approvals } from './approvals';
+import { connectAssistant } from './connect_dialog';
 import { mcpIcon } from './icon';
 import type { LiveNotebook } from './live_notebook';
 import { askToNotify } from './notify';
@@ -93,6 +94,19 @@ export function addCommands(
       if (live !== null) {
         await api.pause(live.name, Boolean(args.paused ?? !isPaused({ live })));
         live.refresh();
+      }
+    }
+  });
+  add(CommandIDs.connect, {
+    label: trans.__('Connect an Assistant…'),
+    caption: trans.__('Make a token for a host, and show the line that connects it'),
+    describedBy: described({ notebook: NOTEBOOK }),
+    isEnabled: liveOnly,
+    execute: async args => {
+      const { live } = chosen(args);
+      const server = parts.servers.list?.find(each => each.name === live?.name);
+      if (server !== undefined) {
+        await connectAssistant(api, await api.notebook(server.name), server.urls.http, trans);
       }
     }
   });

@@ -68,6 +68,7 @@ function header(
     ),
     h.div(
       { className: 'jp-McpPanel-actions' },
+      button(trans.__('Connect an Assistant…'), () => actions.run(CommandIDs.connect, { notebook: name })),
       button(
         paused ? trans.__('Go On') : trans.__('Pause'),
         () => actions.run(CommandIDs.pause, { notebook: name, paused: !paused }),

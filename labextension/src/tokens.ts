@@ -48,11 +48,17 @@ export const INSERT_TARGET = 'mcp-jupyter.insert';
 /** The longest code that is put into a cell: more than anybody reads, and too little to slow the page down. */
 export const MAX_CODE_CHARS = 100_000;
 
+/** How long a stream may say nothing: longer than the server's pings are apart. */
+export const SILENCE_MILLISECONDS = 90_000;
+
 /** What changes within this time is asked for once. */
 export const REFRESH_MILLISECONDS = 300;
 
 /** How many calls the feed has: more than anybody reads, and little enough to send after each call. */
 export const MAX_CALLS = 100;
+
+/** How often is asked, while a dialog waits for it, whether an assistant has come. */
+export const CONNECTED_MILLISECONDS = 1_000;
 
 /** How long a dialog that came unasked takes no key and no click: as long as it takes to notice it. */
 export const DELIBERATE_MILLISECONDS = 700;
