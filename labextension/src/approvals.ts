@@ -34,8 +34,10 @@ export class Approvals {
   /** Ask the server what waits. */
   async refresh(): Promise<void> {
     const question = ++this._questions;
-    // A server without answer has nothing that could be decided.
-    const waiting = await this._api.approvals().catch(() => []);
+    // A server that does not answer for a moment takes no dialog away.
+    const waiting = await this._api
+      .approvals()
+      .catch(error => (isMissing(error) ? [] : this._waiting));
     if (question === this._questions && ids(waiting) !== ids(this._waiting)) {
       this._waiting = waiting;
       this._changed.emit();

@@ -12,7 +12,12 @@ import { Poll } from '@lumino/polling';
 import { type ISignal, Signal } from '@lumino/signaling';
 
 import { type Api, isMissing } from './api';
-import { OBSERVER, POLL_MILLISECONDS, SLOWEST_POLL_MILLISECONDS } from './tokens';
+import {
+  OBSERVER,
+  POLL_MILLISECONDS,
+  SILENCE_MILLISECONDS,
+  SLOWEST_POLL_MILLISECONDS
+} from './tokens';
 
 /** One line of the stream. */
 export type Happening =
@@ -70,8 +75,17 @@ export class Observer {
     const response = await this._api.observe(aborted.signal);
     opened();
     MISSED.forEach(each => this._tell(each));
-    for await (const line of lines(response)) {
-      this._tell(JSON.parse(line) as Happening);
+    // A connection that was cut without a word, as by a laptop that slept, would be silent for ever.
+    const abort = (): void => aborted.abort();
+    let silence = setTimeout(abort, SILENCE_MILLISECONDS);
+    try {
+      for await (const line of lines(response)) {
+        clearTimeout(silence);
+        silence = setTimeout(abort, SILENCE_MILLISECONDS);
+        this._tell(JSON.parse(line) as Happening);
+      }
+    } finally {
+      clearTimeout(silence);
     }
   }
 

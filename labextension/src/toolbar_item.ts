@@ -27,11 +27,8 @@ export interface IToolbarOptions {
 /** Give each notebook that is opened its item. */
 export function addToolbarItems(options: IToolbarOptions): void {
   options.notebooks.opened.connect((_, notebook) => {
-    const { toolbar } = notebook.panel;
-    const item = new ToolbarItem(notebook, options);
-    if (!toolbar.insertBefore('kernelName', 'mcp', item)) {
-      toolbar.addItem('mcp', item);
-    }
+    // At the end: in a narrow notebook it is ours that moves into the "…", not the kernel's name.
+    notebook.panel.toolbar.addItem('mcp', new ToolbarItem(notebook, options));
   });
 }
 

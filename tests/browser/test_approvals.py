@@ -144,13 +144,20 @@ def test_one_dialog_at_a_time_and_what_is_settled_in_a_terminal_leaves(
 def test_what_the_user_types_when_a_dialog_comes_decides_nothing(
     notebook: Page, assistant: Assistant
 ) -> None:
+    notebook.evaluate(
+        """new MutationObserver((_, observer) => {
+             if (document.querySelector('.jp-McpApproval') === null) return;
+             observer.disconnect();
+             for (const type of ['keydown', 'keyup'])
+               document.activeElement.dispatchEvent(new KeyboardEvent(type, {key: 'Enter', bubbles: true}));
+             document.activeElement.click();
+             window.typed = true;
+           }).observe(document.body, {childList: true})"""
+    )
     answer = assistant.call("delete_region", region="west")
     dialog = question(notebook)
     expect(dialog).to_be_visible()
-    notebook.evaluate(
-        """for (const type of ['keydown', 'keyup'])
-             document.activeElement.dispatchEvent(new KeyboardEvent(type, {key: 'Enter', bubbles: true}))"""
-    )
+    notebook.wait_for_function("window.typed")
     expect(dialog).to_be_visible()
     dialog.get_by_label("If you deny it, why?").press("Enter")
     expect(dialog).to_be_visible()
