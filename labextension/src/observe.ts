@@ -8,15 +8,14 @@
  * HTTPS from another machine), each window holds its own while it can be seen.
  */
 
-import { Poll } from '@lumino/polling';
 import { type ISignal, Signal } from '@lumino/signaling';
 
 import { type Api, isMissing } from './api';
 import {
+  LONGEST_PAUSE_MILLISECONDS,
   OBSERVER,
-  POLL_MILLISECONDS,
-  SILENCE_MILLISECONDS,
-  SLOWEST_POLL_MILLISECONDS
+  PAUSE_MILLISECONDS,
+  SILENCE_MILLISECONDS
 } from './tokens';
 
 /** One line of the stream. */
@@ -36,7 +35,7 @@ const MISSED: readonly Happening[] = [{ event: 'approvals' }, { event: 'servers'
 
 export class Observer {
   /** `baseUrl` tells the Jupyter Servers of one host apart. */
-  constructor(api: Pick<Api, 'observe' | 'servers'>, baseUrl: string) {
+  constructor(api: Pick<Api, 'observe'>, baseUrl: string) {
     this._api = api;
     this._channel = new BroadcastChannel(`${OBSERVER}:${baseUrl}`);
     this._channel.onmessage = message => this._happened.emit(message.data as Happening);
@@ -54,12 +53,12 @@ export class Observer {
 
   /** Read one stream after the other, for as long as the page lives. */
   private async _follow(): Promise<void> {
-    for (let pause = POLL_MILLISECONDS; ; pause = Math.min(2 * pause, SLOWEST_POLL_MILLISECONDS)) {
+    for (let pause = PAUSE_MILLISECONDS; ; pause = Math.min(2 * pause, LONGEST_PAUSE_MILLISECONDS)) {
       try {
-        await this._read(() => (pause = POLL_MILLISECONDS));
+        await this._read(() => (pause = PAUSE_MILLISECONDS));
       } catch (error) {
         if (isMissing(error)) {
-          return this._poll();
+          return; // The server extension is not running: the panel says what to do.
         }
       }
       await new Promise(resolve => setTimeout(resolve, pause));
@@ -89,24 +88,12 @@ export class Observer {
     }
   }
 
-  /** For a server extension without the stream, or none: as if everything changed, again and again. */
-  private async _poll(): Promise<void> {
-    const poll = new Poll({
-      name: OBSERVER,
-      factory: () => this._api.servers(),
-      frequency: { interval: POLL_MILLISECONDS, backoff: true, max: SLOWEST_POLL_MILLISECONDS },
-      standby: 'never'
-    });
-    poll.ticked.connect(() => MISSED.forEach(each => this._tell(each)));
-    return new Promise(() => undefined);
-  }
-
   private _tell(happening: Happening): void {
     this._happened.emit(happening);
     this._channel.postMessage(happening);
   }
 
-  private readonly _api: Pick<Api, 'observe' | 'servers'>;
+  private readonly _api: Pick<Api, 'observe'>;
   private readonly _channel: BroadcastChannel;
   private readonly _happened = new Signal<this, Happening>(this);
 }

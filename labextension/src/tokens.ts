@@ -18,14 +18,11 @@ export const TRANSLATION_DOMAIN = 'mcp-jupyter';
 /** Names the lock and the channel of the windows that share one stream. */
 export const OBSERVER = 'mcp-jupyter-observer';
 
-/**
- * The first pause before a stream is opened again, and how often is asked where there is none. A person who
- * started a cell looks again within seconds.
- */
-export const POLL_MILLISECONDS = 2_000;
+/** The first pause before a stream that ended is opened again. */
+export const PAUSE_MILLISECONDS = 2_000;
 
 /** How long the pause gets while the server does not answer: soon enough after it was restarted. */
-export const SLOWEST_POLL_MILLISECONDS = 15_000;
+export const LONGEST_PAUSE_MILLISECONDS = 15_000;
 
 /** The class of the widgets of a connected server (`mcp_jupyter/widgets/html.py`, as the next three). */
 export const WIDGET_CLASS = 'mcp-jupyter-widget';
