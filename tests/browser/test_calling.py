@@ -356,7 +356,8 @@ def test_poison_in_every_text_creates_no_element_and_sends_no_request(notebook: 
     expect(panel).to_contain_text("⟨U+202E⟩gnp.exe⟨U+202C⟩")
     notebook.screenshot(path=tmp_path / "poison-log.png")
     assert harmful(panel) == []
-    assert harmful(notebook.locator(".jp-Notebook")) == []
+    ours = harmful(card(notebook, "Live as"))  # the link to the panel, in a card without foreign text
+    assert (len(ours), harmful(notebook.locator(".jp-Notebook"))) == (1, ours)
     shown = notebook.locator(".jp-Notebook").inner_text()
     assert not set(shown) & set("\u202e\u202c\u200b\x1b\U000e0041")
     assert (notebook.title().split(" ")[0], foreign) == (title.split(" ")[0], [])
