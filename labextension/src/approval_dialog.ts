@@ -13,7 +13,7 @@ import { VirtualDOM } from '@lumino/virtualdom';
 import { Widget } from '@lumino/widgets';
 
 import { type Decision, type IApproval, messageOf } from './api';
-import { approvalView, hostOf } from './approval_view';
+import { approvalView, endsText, hostOf } from './approval_view';
 import type { Approvals } from './approvals';
 import { DELIBERATE_MILLISECONDS, MAX_REASON_CHARS } from './tokens';
 
@@ -129,9 +129,12 @@ class QuestionBody extends Widget {
     label.textContent = _trans.__('If you deny it, why? The model gets this.');
     this._reason.maxLength = MAX_REASON_CHARS;
     label.append(this._reason);
-    this.node.append(this._question, label);
-    this._render();
-    this._clock = setInterval(() => this._render(), 1000);
+    this._ends.className = 'jp-McpApproval-ends';
+    this._ends.setAttribute('role', 'timer');
+    VirtualDOM.render(approvalView(_approval, _trans), this._question);
+    this.node.append(this._question, this._ends, label);
+    this._tick();
+    this._clock = setInterval(() => this._tick(), 1000);
   }
 
   /** What the user wrote. */
@@ -144,18 +147,16 @@ class QuestionBody extends Widget {
     super.dispose();
   }
 
-  private _render(): void {
+  private _tick(): void {
     const seconds = Math.max(0, Math.round(this._approval.ends - Date.now() / 1000));
     if (seconds === 0) {
       void this._approvals.refresh();
     }
     const others = this._approvals.waiting.filter(each => each.id !== this._approval.id).length;
-    VirtualDOM.render(
-      approvalView(this._approval, seconds, others, this._trans),
-      this._question
-    );
+    this._ends.textContent = endsText(seconds, others, this._trans);
   }
 
+  private readonly _ends = document.createElement('p');
   private readonly _question = document.createElement('div');
   private readonly _reason = document.createElement('input');
   private readonly _clock: ReturnType<typeof setInterval>;

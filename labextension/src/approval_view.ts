@@ -15,18 +15,8 @@ export function hostOf(approval: IApproval, trans: TranslationBundle): string {
   return [approval.host || trans.__('A client'), approval.version].filter(Boolean).join(' ');
 }
 
-/**
- * The question.
- *
- * @param seconds - how long it still waits.
- * @param others - how many more calls wait.
- */
-export function approvalView(
-  approval: IApproval,
-  seconds: number,
-  others: number,
-  trans: TranslationBundle
-): VirtualElement[] {
+/** The question. */
+export function approvalView(approval: IApproval, trans: TranslationBundle): VirtualElement[] {
   const { title, description, preview } = approval;
   return [
     h.p(
@@ -39,13 +29,14 @@ export function approvalView(
     description ? h.p({ className: 'jp-McpApproval-text' }, description) : null,
     argumentList(approval, trans),
     preview ? h.h3(trans.__('Preview')) : null,
-    preview ? h.pre({ className: 'jp-McpApproval-text' }, preview) : null,
-    h.p(
-      { className: 'jp-McpApproval-ends', role: 'timer' },
-      trans.__('No answer in %1 counts as no.', clock(seconds)),
-      others > 0 ? ` ${trans._n('%1 more waits.', '%1 more wait.', others)}` : ''
-    )
+    preview ? h.pre({ className: 'jp-McpApproval-text' }, preview) : null
   ].filter(each => each !== null);
+}
+
+/** How many seconds a question still waits, and how many other calls do. */
+export function endsText(seconds: number, others: number, trans: TranslationBundle): string {
+  const ends = trans.__('No answer in %1 counts as no.', clock(seconds));
+  return others > 0 ? `${ends} ${trans._n('%1 more waits.', '%1 more wait.', others)}` : ends;
 }
 
 function place(approval: IApproval, trans: TranslationBundle): string {

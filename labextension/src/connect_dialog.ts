@@ -65,7 +65,7 @@ class ConnectForm extends Widget {
     this._reads = checkbox('', true);
     this._make = element('button', _trans.__('Make a Token'));
     this._make.type = 'button';
-    this._make.className = 'jp-McpButton';
+    this._make.className = 'jp-Dialog-button jp-mod-accept';
     this._make.addEventListener('click', () => void this._onMake());
     this._fields = document.createElement('fieldset');
     this._fields.append(
@@ -109,9 +109,10 @@ class ConnectForm extends Widget {
 
   private _show(line: IConnectLine, before: ReadonlySet<string>): void {
     const trans = this._trans;
+    this._fields.hidden = true; // What was chosen is in the token: it cannot be changed any more.
     const copy = element('button', trans.__('Copy'));
     copy.type = 'button';
-    copy.className = 'jp-McpButton';
+    copy.className = 'jp-Dialog-button jp-mod-accept jp-mod-styled';
     copy.addEventListener('click', () => {
       Clipboard.copyToSystem(line.text);
       copy.textContent = trans.__('Copied');

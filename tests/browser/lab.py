@@ -77,10 +77,15 @@ def show(page: Page, tab: str) -> Locator:
 
 def open_from_palette(page: Page) -> Locator:
     """Choose the panel's command, found by its words."""
-    choose(page, "View", "Activate Command Palette")
-    page.locator(".lm-CommandPalette-input").fill("Show MCP Servers")
-    page.keyboard.press("Enter")
+    command(page, "Show MCP Servers")
     return panel_of(page)
+
+
+def command(page: Page, label: str) -> None:
+    """Execute a command, found in the palette by its words."""
+    choose(page, "View", "Activate Command Palette")
+    page.locator(".lm-CommandPalette-input").fill(label)
+    page.keyboard.press("Enter")
 
 
 def panel_of(page: Page) -> Locator:

@@ -12,7 +12,17 @@ from playwright.sync_api import Browser, Locator, Page, expect
 
 from .assistant import CALL_SECONDS, Assistant
 from .conftest import Jupyter, window
-from .lab import card, dark, empty_notebook, open_notebook, open_panel, run_cell, show, write_notebook
+from .lab import (
+    card,
+    command,
+    dark,
+    empty_notebook,
+    open_notebook,
+    open_panel,
+    run_cell,
+    show,
+    write_notebook,
+)
 
 pytestmark = pytest.mark.browser
 
@@ -114,6 +124,16 @@ def test_a_paused_notebook_refuses_calls_until_it_goes_on(notebook: Page, assist
     content.get_by_role("button", name="Go On").click()
     expect(content.locator(".jp-McpPanel-state")).to_have_text(re.compile("idle|busy"))
     assert "rows" in assistant.call("count").result(CALL_SECONDS)
+
+
+def test_the_actions_are_commands_in_the_palette(notebook: Page) -> None:
+    content = show(notebook, "This notebook")
+    command(notebook, "Pause Calls of Assistants")
+    expect(content.locator(".jp-McpPanel-state")).to_have_text("paused")
+    command(notebook, "Take Calls of Assistants Again")
+    expect(content.locator(".jp-McpPanel-state")).not_to_have_text("paused")
+    command(notebook, "Jump to a Cell That Serves Tools")
+    expect(notebook.locator(".jp-Notebook .jp-Cell.jp-mod-active")).to_contain_text("def count")
 
 
 def test_a_token_is_revoked_in_the_panel(notebook: Page, assistant: Assistant, tmp_path: Path) -> None:
