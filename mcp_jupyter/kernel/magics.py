@@ -187,8 +187,7 @@ class McpMagics(Magics):
         if not callable(function):
             known = [each for each in user_variables(self.shell) if callable(self.shell.user_ns[each])]
             raise UsageError(f"%%mcp_tool: {unknown_name('function for --preview', name, known)}")
-        found: Callable[..., Any] = function
-        return found
+        return function  # type: ignore[no-any-return] # any callable
 
     # -- resources -------------------------------------------------------------------------------
 

@@ -45,7 +45,7 @@ def notebook(jupyter: Jupyter, browser: Browser) -> Iterator[Page]:
         open_notebook(page, jupyter, f"{NAME}.ipynb")
         open_panel(page)
         run_cell(page, "%load_ext mcp_jupyter")
-        expect(card(page, "MCP server")).to_be_visible()
+        expect(card(page, "Live as")).to_be_visible()
         run_cell(page, PREVIEW)
         run_cell(page, TOOL)
         run_cell(page, MAIL)

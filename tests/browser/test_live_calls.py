@@ -49,7 +49,7 @@ def notebook(jupyter: Jupyter, browser: Browser) -> Iterator[Page]:
         open_notebook(page, jupyter, f"{NAME}.ipynb")
         open_panel(page)
         run_cell(page, "%load_ext mcp_jupyter\nfrom pathlib import Path\ngate = Path('gate')\nsales = [1, 2]")
-        expect(card(page, "MCP server")).to_be_visible()
+        expect(card(page, "Live as")).to_be_visible()
         run_cell(page, "%mcp_resource sales")
         run_cell(page, COUNT)
         run_cell(page, WAIT)
