@@ -24,7 +24,7 @@ from typing import Any, BinaryIO, Final, Protocol, cast
 
 import anyio
 
-from ..engine.channel import Channel, ReadHalf, Sink, WriteHalf, halves, joined
+from ..engine.channel import Channel, ReadHalf, Sink, WriteHalf, halves, joined, registering_callbacks
 from ..errors import INVALID_REQUEST, ConnectionClosed, FrameError
 from ..protocol.frames import (
     ErrorResponse,
@@ -150,7 +150,8 @@ class StdioChannel(Channel):
             if not (stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode)):
                 return False
             loop = asyncio.get_running_loop()  # RuntimeError on trio
-            loop.add_reader(descriptor, self._readable, descriptor)
+            with registering_callbacks():
+                loop.add_reader(descriptor, self._readable, descriptor)
         except (OSError, ValueError, RuntimeError):  # NotImplementedError, on Windows, is a RuntimeError
             return False
         self._stop_polling = partial(loop.remove_reader, descriptor)

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import tempfile
 import threading
@@ -102,6 +103,21 @@ async def test_a_line_with_too_many_lists_is_refused_and_the_next_is_heard():
     heard = await from_a_pipe([bomb, PING])
     assert [message.frame for message in heard.messages] == [Notification("ping")]
     assert [str(fault) for fault in heard.faults] == ["The message has more than 100,000 lists and objects."]
+
+
+class Clocked(Heard):
+    """Uses anyio for each message, as a connection does."""
+
+    def message(self, message: Message) -> None:
+        anyio.current_time()
+        super().message(message)
+
+
+def test_messages_are_handled_on_an_event_loop_that_anyio_did_not_start(monkeypatch):
+    """As in `asyncio.run(main())` of a program for the first SDK."""
+    monkeypatch.setattr(f"{__name__}.Heard", Clocked)
+    heard = asyncio.run(from_a_pipe([PING]))
+    assert [message.frame for message in heard.messages] == [Notification("ping")]
 
 
 @settings(max_examples=60)
