@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /**
- * The server extension's REST interface, as far as the page needs it. Knows nothing of widgets.
+ * The server extension's REST interface, as far as the page needs it, without widgets.
  */
 
 import { URLExt } from '@jupyterlab/coreutils';
@@ -244,7 +244,7 @@ export class Api {
     options: { readonly [name: string]: number } = {}
   ): Promise<Response> {
     const { baseUrl } = this._settings;
-    // A page that looks on is no activity: it must not keep an idle server from being culled.
+    // An open page must not keep an idle server from being culled, so its requests do not count as activity.
     const looks = init.method === undefined ? { ...options, no_track_activity: 1 } : {};
     const query = URLExt.objectToQueryString(looks);
     const url = URLExt.join(baseUrl, URL_SPACE, 'api', ...path.map(encodeURIComponent)) + query;

@@ -25,7 +25,7 @@ export function approvalView(approval: IApproval, trans: TranslationBundle): Vir
       title ? h.span(` ${title}`) : null,
       ...hintBadges(approval.hints, trans)
     ),
-    h.p(trans.__('For %1, in %2', approval.principal, place(approval, trans))),
+    h.p(trans.__('From %1, in %2', approval.principal, place(approval, trans))),
     description ? h.p({ className: 'jp-McpApproval-text' }, description) : null,
     argumentList(approval, trans),
     preview ? h.h3(trans.__('Preview')) : null,

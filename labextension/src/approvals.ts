@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /**
- * The calls that wait for the user's approval, and the decisions about them. Knows nothing of how they are shown.
+ * The calls that wait for the user's approval, and the decisions about them, without a view.
  */
 
 import { type ISignal, Signal } from '@lumino/signaling';

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /**
- * New cells at a kernel's request: the widgets' "Insert as code". The code is put into a cell as text, below the
- * one in use; it is run by nobody but the user. Knows nothing of where the code comes from.
+ * New cells at a kernel's request: the widgets' "Insert as code". The code becomes the text of a new cell, below
+ * the active one. Only the user runs it.
  */
 
 import type { Kernel } from '@jupyterlab/services';

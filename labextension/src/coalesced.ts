@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /**
- * A question that is asked again after changes: soon, one at a time, and once more when something changed while
- * its answer was under way. (Lumino's `Throttler` drops what comes meanwhile.)
+ * A request that is repeated after changes: one at a time, after a pause, and once more if something changed
+ * while it was under way. (Lumino's `Throttler` drops changes in that time.)
  */
 
 export class Coalesced {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /**
- * One live notebook: what it serves, who is connected, and the journal of its calls. The journal is asked for
- * only while somebody looks at it.
+ * One live notebook: what it serves, who is connected, and the journal of its calls. The server is asked for the
+ * journal only while the panel shows it.
  */
 
 import { type ISignal, Signal } from '@lumino/signaling';
@@ -28,12 +28,12 @@ export class LiveNotebook {
     return this._calls;
   }
 
-  /** Something was asked for anew. */
+  /** The details or the calls were read again. */
   get changed(): ISignal<this, void> {
     return this._changed;
   }
 
-  /** Whether somebody looks at the calls. */
+  /** Whether the panel shows the calls. */
   get isFollowed(): boolean {
     return this._isFollowed;
   }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /**
- * Hears of what happens in live notebooks: one stream of the server extension, opened again when it ends. It
- * says that something changed and never what; whoever shows it asks the server.
+ * Follows what happens in live notebooks by one stream of the server extension, which is opened again when it
+ * ends. The stream has ids and no contents: a view that shows a call asks the server for it.
  *
  * Browsers open six connections to a server, for all of their windows together. So one window holds the stream,
  * which a Web Lock decides, and passes on to the others what it hears. Where there are no locks (a page without
@@ -30,7 +30,7 @@ export type Happening =
       readonly what: 'arrived' | 'asking' | 'running' | 'done';
     };
 
-/** Anything may have changed while nobody listened. */
+/** Told after the stream was opened, because changes before that were missed. */
 const MISSED: readonly Happening[] = [{ event: 'approvals' }, { event: 'servers' }];
 
 export class Observer {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /**
- * The live notebooks of this Jupyter Server, and what is known of each. Knows nothing of how they are shown.
+ * The live notebooks of this Jupyter Server, and the details of each. `view` and `notebook_view` show them.
  */
 
 import { type ISignal, Signal } from '@lumino/signaling';

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /**
- * A tool's arguments in one line, as in `n: integer = 5, region?: text`, from its input schema. Knows nothing of
- * widgets.
+ * A tool's arguments in one line, as in `n: integer = 5, region?: text`, made of its
+ * input schema.
  */
 
-/** What is read of a JSON schema. */
+/** The parts of a JSON Schema that are used here. */
 export interface ISchema {
   readonly type?: string | readonly string[];
   readonly properties?: { readonly [name: string]: ISchema };

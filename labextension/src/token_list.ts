@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /**
- * The tokens of this user, as the server lists them. Knows nothing of how they are shown.
+ * The tokens of this user, as the server lists them. `tokens_view` shows them.
  */
 
 import { type ISignal, Signal } from '@lumino/signaling';

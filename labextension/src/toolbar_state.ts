@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /**
- * What the item in a notebook's toolbar says, as a function of what is known. Knows nothing of widgets.
+ * The state and the text of the item in a notebook's toolbar, made of what the server says.
  */
 
 import type { TranslationBundle } from '@jupyterlab/translation';

@@ -7,10 +7,10 @@ arguments, and a function the answer.
 
 from __future__ import annotations
 
-import math
 import os
 import sys
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -33,6 +33,9 @@ SHOWN_CALLS: Final = 20
 ARGUMENTS_CHARS: Final = 60
 ANSWER_CHARS: Final = 60
 """Characters of the arguments and of the answer in a line: the rest is in --json."""
+
+MAX_WAITING: Final = 1_000
+"""Calls that have ended and are not printed yet. The kernel's journal holds no more."""
 
 _HEADS: Final = ("TIME", "RESULT", "CALL", "ARGUMENTS", "HOST", "PRINCIPAL", "TOOK", "ANSWER")
 
@@ -154,15 +157,15 @@ async def _follow(info: ConnectionInfo, failed: bool, show: Callable[[Call], Non
     from ..errors import McpError, McpJupyterError
     from ..ipc.owner_link import ASK_SECONDS, owner_link
 
-    # Without a limit: it holds numbers of calls, and no kernel makes calls faster than it answers about them.
-    send, receive = anyio.create_memory_object_stream[int](math.inf)
+    send, receive = anyio.create_memory_object_stream[int](MAX_WAITING)
     ended: list[McpJupyterError] = []
 
     def heard(notification: Notification) -> None:
         if notification.method == "observing":
             say(f"Following {info.name}. Ctrl-C ends this.")
         elif notification.params.get("what") in ("done", "asking"):
-            send.send_nowait(notification.params["id"])
+            with suppress(anyio.WouldBlock):  # that call is in the journal all the same
+                send.send_nowait(notification.params["id"])
 
     async def observe() -> None:
         try:

@@ -17,7 +17,6 @@ from ..ipc.files import default_runtime_dir, scan
 from ..ipc.questions import APPROVALS
 from ..protocol.methods import METHODS
 from ..server.http.base_handler import BaseHandler
-from ..server.http.sessions import Endpoint
 from .manager import NotebookManager
 
 __all__ = ["Gauges", "observe"]
@@ -78,13 +77,9 @@ class Gauges(Collector):
         endpoints, directory = self._notebooks.endpoints, default_runtime_dir()
         for name, about, number in (
             ("sessions", "Open sessions.", sum(len(each.sessions) for each in endpoints)),
-            ("streams", "Modern requests under way.", sum(map(_running, endpoints))),
+            ("streams", "Modern requests under way.", sum(each.requests_under_way for each in endpoints)),
             ("links", "Kernels that are linked to.", len(endpoints)),
             ("notebooks_live", "Notebooks that serve.", len(scan(directory))),
             ("approvals_waiting", "Calls that wait for a user.", len(APPROVALS.waiting(directory))),
         ):
             yield GaugeMetricFamily(f"mcp_jupyter_{name}", about, number)
-
-
-def _running(endpoint: Endpoint) -> int:
-    return endpoint.requests_under_way

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Follow the calls of all live notebooks, for pages that watch and for the administrator's event handlers.
 
-While someone watches, one owner's link is open to each live kernel (`ipc.owner_link`). The kernel tells each
-step of a call. A page that holds `GET api/observe` gets the steps as lines of JSON with ids and no contents.
-Each finished call also becomes a Jupyter event, which an administrator can route into a log.
+While a page watches, or an event handler is configured, one owner's link is open to each live kernel
+(`ipc.owner_link`). The kernel sends each step of a call. A page that has opened `GET api/observe` gets the
+steps as lines of JSON, with ids and no contents. Each finished call also becomes a Jupyter event, which an
+administrator can route into a log.
 
 Everything here runs on the server's event loop.
 """
@@ -23,9 +24,9 @@ import anyio
 from anyio.abc import TaskGroup
 from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
 
-from .._util.tasks import FailureLog, guarded
+from .._util.tasks import FailureLog, guarded, owned_tasks
 from ..engine.connection import Connection
-from ..errors import LinkError, McpError, McpJupyterError
+from ..errors import McpJupyterError
 from ..ipc.discovery import Discovery
 from ..ipc.files import ConnectionInfo
 from ..ipc.owner_link import ASK_SECONDS, owner_link
@@ -171,11 +172,10 @@ class Observers:
                 send.send_nowait({"method": notification.method, **notification.params})
 
         try:
-            with suppress(LinkError, McpError, McpJupyterError):
-                async with owner_link(info, heard) as owner, anyio.create_task_group() as tasks:
-                    tasks.start_soon(self._pass_on, info.kernel_id, owner, steps)
-                    await owner.request("observe", {})
-        except* (LinkError, McpJupyterError):
+            async with owner_link(info, heard) as owner, owned_tasks() as tasks:
+                tasks.start_soon(self._pass_on, info.kernel_id, owner, steps)
+                await owner.request("observe", {})
+        except McpJupyterError:
             pass  # the kernel has gone
         finally:
             send.close()

@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Keep a journal of what clients have the notebook do: calls, reads, prompts and questions.
+"""Keep a journal of the requests of clients: calls, reads, prompts and questions.
 
 Theory of operation. The server opens an `Entry` for each request that runs one of the user's functions. The
 journal keeps the last entries in memory, within `MAX_ENTRIES` and `MAX_BYTES`; `%mcp_calls`, observers and
 `notebook://calls` read them, and `--journal FILE` has each finished entry written to a file. Arguments and
 answers are redacted by the rules of cassettes before they are kept.
 
-An entry says what its answer was made of: the cell that defined the function, and the versions of the served
-variables whose names the function's code has. A variable gets a new version when its fingerprint changes
-(`Variables`). So the journal can tell which answers would be different now.
+An entry names the cell that defined its function, and the versions of the served variables that the
+function's code mentions. A variable gets a new version when its fingerprint changes (`Variables`). An entry
+with an older version of a variable has an answer that may be different now.
 
 Who may touch what: entries are opened and ended on the engine's thread; `Entry.began` runs on the thread of
 the function. The lock guards the list of entries. Any thread may read a snapshot.

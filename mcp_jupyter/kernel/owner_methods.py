@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """What the user's own programs can ask a live notebook on an owner's link (see `ipc.owner_link`).
 
-`calls/list`, `calls/get` and `calls/stop` are about the journal. `notebook/pause` has calls refused until it
-is sent again. `notebook/describe` gives what the notebook serves and its clients. `observe` stays open: each
-step of an entry of the journal is a notification, with an id and no contents.
+`calls/list`, `calls/get` and `calls/stop` work on the entries of the journal. `notebook/pause` makes the
+notebook refuse calls, or take them again. `notebook/describe` returns what the notebook serves, and its
+clients. `observe` stays open, and sends a notification for each step of a call, with an id and no contents.
 
 All methods run on the engine's thread.
 """

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What the user of a server sees of its clients' calls, and decides about them.
+"""Record the calls of a server's clients, and ask the user before some of them.
 
-Theory of operation. The handlers open a `Record` for each request that runs one of the user's functions, and
-tell it what becomes of the request. The class here keeps nothing; a `Journal`, such as the kernel's, opens
-records that do. Before a tool runs, `approve` may have the user asked: an `Approver` returns the decision.
-The call takes no slot of the runner meanwhile.
+Theory of operation. For each request that runs one of the user's functions, the handlers open a `Record`, and
+tell it when the function begins, and how the request ends. `Record` itself keeps nothing; the kernel's
+journal has a subclass that does. Before a tool runs, an `Approver` may ask the user, and returns the
+decision. A call that waits for a decision takes no place in the runner.
 
 Everything here belongs to the event loop's thread, but for `Record.began`.
 """
@@ -79,7 +79,7 @@ class Record:
         """Note an error that the client gets as a result."""
 
     def questioned(self, method: str, params: Mapping[str, Any], answer: Any) -> None:
-        """Note what the function asked the client or the user, and the answer; None when there was none."""
+        """Note a question of the function to the client or the user, and its answer (None: no answer)."""
 
 
 Journal: TypeAlias = Callable[..., Record]
@@ -109,14 +109,11 @@ APPROVAL_SECONDS: Final = 120.0
 
 def asks_by(floor: Floor, hints: types.ToolAnnotations | None, ask: Ask | None) -> Ask:
     """Return when the user is asked before a tool: as the tool or the floor says, whichever is stricter."""
-    hints = hints or types.ToolAnnotations()
-    demanded = (
-        floor == "all"
-        or (floor == "writing" and not hints.readOnlyHint)
-        or bool(hints.destructiveHint)
-        or bool(hints.openWorldHint)
-    )
-    return "always" if demanded else ask or "never"
+    reads_only = hints is not None and hints.readOnlyHint
+    is_marked = hints is not None and (hints.destructiveHint or hints.openWorldHint)
+    if floor == "all" or is_marked or (floor == "writing" and not reads_only):
+        return "always"
+    return ask or "never"
 
 
 @dataclass(slots=True)

@@ -99,6 +99,17 @@ def server_in(panel: Locator, name: str) -> Locator:
     return panel.get_by_role("listitem").filter(has=heading)
 
 
+def open_live_notebook(page: Page, jupyter: Jupyter, name: str, first: str, *cells: str) -> None:
+    """Open a new notebook beside the panel, make it live with the first cell, and run the others."""
+    write_notebook(jupyter, f"{name}.ipynb", empty_notebook())
+    open_notebook(page, jupyter, f"{name}.ipynb")
+    open_panel(page)
+    run_cell(page, first)
+    expect(card(page, "Live as")).to_be_visible()
+    for cell in cells:
+        run_cell(page, cell)
+
+
 def choose(page: Page, menu: str, item: str) -> None:
     """Choose from the menus."""
     page.get_by_role("menuitem", name=menu, exact=True).click()

@@ -16,7 +16,7 @@ from tests.conftest import JupyterDirs
 
 from .assistant import CALL_SECONDS, Assistant
 from .conftest import Jupyter, window
-from .lab import card, dark, empty_notebook, open_notebook, open_panel, panel_of, run_cell, write_notebook
+from .lab import card, dark, open_live_notebook, panel_of
 
 pytestmark = pytest.mark.browser
 
@@ -40,15 +40,8 @@ def mail(to: str) -> str:
 @pytest.fixture(scope="module")
 def notebook(jupyter: Jupyter, browser: Browser) -> Iterator[Page]:
     """A notebook that serves a tool which deletes, and one which reaches out, beside the panel."""
-    write_notebook(jupyter, f"{NAME}.ipynb", empty_notebook())
     with window(browser) as page:
-        open_notebook(page, jupyter, f"{NAME}.ipynb")
-        open_panel(page)
-        run_cell(page, "%load_ext mcp_jupyter")
-        expect(card(page, "Live as")).to_be_visible()
-        run_cell(page, PREVIEW)
-        run_cell(page, TOOL)
-        run_cell(page, MAIL)
+        open_live_notebook(page, jupyter, NAME, "%load_ext mcp_jupyter", PREVIEW, TOOL, MAIL)
         expect(card(page, "MCP tool")).to_have_count(2)
         yield page
 

@@ -12,17 +12,7 @@ from playwright.sync_api import Browser, Locator, Page, expect
 
 from .assistant import CALL_SECONDS, Assistant
 from .conftest import Jupyter, window
-from .lab import (
-    card,
-    command,
-    dark,
-    empty_notebook,
-    open_notebook,
-    open_panel,
-    run_cell,
-    show,
-    write_notebook,
-)
+from .lab import card, command, dark, open_live_notebook, run_cell, show
 
 pytestmark = pytest.mark.browser
 
@@ -44,15 +34,9 @@ def wait(path: str) -> str:
 
 @pytest.fixture(scope="module")
 def notebook(jupyter: Jupyter, browser: Browser) -> Iterator[Page]:
-    write_notebook(jupyter, f"{NAME}.ipynb", empty_notebook())
+    first = "%load_ext mcp_jupyter\nfrom pathlib import Path\ngate = Path('gate')\nsales = [1, 2]"
     with window(browser, height=1200) as page:
-        open_notebook(page, jupyter, f"{NAME}.ipynb")
-        open_panel(page)
-        run_cell(page, "%load_ext mcp_jupyter\nfrom pathlib import Path\ngate = Path('gate')\nsales = [1, 2]")
-        expect(card(page, "Live as")).to_be_visible()
-        run_cell(page, "%mcp_resource sales")
-        run_cell(page, COUNT)
-        run_cell(page, WAIT)
+        open_live_notebook(page, jupyter, NAME, first, "%mcp_resource sales", COUNT, WAIT)
         expect(card(page, "MCP tool")).to_have_count(2)
         yield page
 

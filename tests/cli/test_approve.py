@@ -23,7 +23,7 @@ DIGEST = "d" * 64
 ASKED = {
     "digest": DIGEST,
     "notebook": "quickstart",
-    "path": "/work/quickstart.ipynb",
+    "path": "/notebooks/quickstart.ipynb",
     "host": "claude-code",
     "version": "2.1",
     "principal": "My Claude",
@@ -57,7 +57,7 @@ async def test_what_waits_is_shown_with_everything_that_is_needed_to_decide(jupy
     shown = await run(jupyter_dirs, "approve")
     out = shown.stdout.decode()
     assert "claude-code 2.1 (My Claude) wants to run delete_region" in out
-    assert "/work/quickstart.ipynb, cell [14]" in out
+    assert "/notebooks/quickstart.ipynb, cell [14]" in out
     assert "may delete or overwrite" in out
     assert "region = west   (was: north)" in out
     assert "would remove 2 of 6 rows" in out
