@@ -113,6 +113,26 @@ async def test_without_a_page_no_link_stays_open(served: Served, kernel: LiveKer
             await followed(kernel, 0)
 
 
+async def test_a_question_ends_when_its_token_is_revoked(served: Served, kernel: LiveKernel) -> None:
+    cell = "%%mcp_tool --destructive\ndef wipe() -> int: return 0"
+    assert not (await kernel.arun(cell)).error
+    async with (
+        open_person(served) as person,
+        session_of(served) as session,
+        anyio.create_task_group() as tasks,
+    ):
+        tasks.start_soon(session.call, "tools/call", {"name": "wipe"})
+        approvals = "mcp-jupyter/api/approvals"
+        with anyio.fail_after(20):
+            while not (waiting := (await person.get(approvals)).json()["approvals"]):
+                await anyio.sleep(0.02)
+            assert waiting[0]["principal"] == "My Claude"
+            (token,) = (await person.get("mcp-jupyter/api/tokens")).json()["tokens"]
+            await person.delete(f"mcp-jupyter/api/tokens/{token['id']}")
+            while (await person.get(approvals)).json()["approvals"]:
+                await anyio.sleep(0.02)
+
+
 async def test_a_paused_notebook_refuses_calls(served: Served, kernel: LiveKernel) -> None:
     async with (
         open_person(served) as person,

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import time
 from contextlib import asynccontextmanager
 
 import anyio
@@ -266,3 +267,14 @@ def test_a_preview_must_take_the_tools_parameters(kernel):
     cell = "%%mcp_tool --ask --preview {}\ndef f(x: int): return x"
     assert "'other', which is not a parameter of the tool" in kernel.run(cell.format("_other")).error
     assert "Unknown function for --preview 'nothing'" in kernel.run(cell.format("nothing")).error
+
+
+@pytest.mark.parametrize(("host", "most"), [("mcp_jupyter", 120), ("continue-cli-client", 55)])
+async def test_the_question_ends_before_the_host_gives_the_call_up(kernel, host, most):
+    """Five seconds before the limit of the host, and after two minutes at the latest."""
+    async with kernel.connect(initialize=False) as client:
+        await client.handshake(name=host)
+        async with called(client, "delete_region", {"region": "west"}):
+            (question,) = await asked(kernel)
+            assert most - 20 < question.ends - time.time() <= most
+            await decide(kernel, "deny")

@@ -291,3 +291,43 @@ async def observed(info):
         tasks.cancel_scope.cancel()
     send.close()
     receive.close()
+
+
+class Answers:
+    """A client's part that accepts each form, with a secret in it."""
+
+    async def request(self, call):
+        return {"action": "accept", "content": {"region": "west", "password": "correct horse 17"}}
+
+    def notification(self, notification):
+        pass
+
+
+ASKS = """%%mcp_tool
+from mcp_jupyter.server.fastmcp import Context
+async def asks(ctx: Context) -> str:
+    form = {"type": "object", "properties": {"region": {"type": "string"}, "password": {"type": "string"}}}
+    return (await ctx.elicit("Which region?", form)).action
+"""
+
+
+@pytest.mark.parametrize("can_answer", [True, False])
+async def test_what_a_function_asks_is_in_the_journal_with_the_answer(kernel, info, can_answer):
+    assert not (await kernel.arun(ASKS)).error
+    async with kernel.connect(initialize=False, handler=Answers()) as client:
+        who = {"name": "mcp_jupyter", "version": "1"}
+        declared = {"elicitation": {}} if can_answer else {}
+        await client.ask(
+            "initialize", {"protocolVersion": "2025-11-25", "capabilities": declared, "clientInfo": who}
+        )
+        result = await client.call("asks")
+    calls = (await ask_owner(info, "calls/list", {"last": 2}))["calls"]
+    question = next(each for each in calls if each["kind"] == "question")
+    assert question["name"] == "asks"
+    assert question["arguments"]["message"] == "Which region?"
+    assert (question["result"], bool(result.get("isError"))) == (
+        ("ok", False) if can_answer else ("error", True)
+    )
+    assert ("west" in question["answer"]) is can_answer
+    assert "correct horse" not in json.dumps(calls)
+    assert next(each for each in calls if each["kind"] == "tool")["code"] is None  # it takes a Context
