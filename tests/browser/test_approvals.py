@@ -74,6 +74,7 @@ def decide(page: Page, label: str) -> None:
 def test_the_user_sees_a_call_in_full_and_allows_it_once(
     notebook: Page, assistant: Assistant, tmp_path: Path
 ) -> None:
+    """Text of the assistant stays text, and invisible characters are visible (T39)."""
     answer = assistant.call("delete_region", region=f"west {HOSTILE}")
     dialog = question(notebook)
     expect(dialog).to_contain_text(ASKS_TO_DELETE)
@@ -90,7 +91,8 @@ def test_the_user_sees_a_call_in_full_and_allows_it_once(
     assert answer.result(CALL_SECONDS) == f"west {HOSTILE} is gone"
     expect(panel_of(notebook)).not_to_contain_text("waits for you")
 
-    again = assistant.call("delete_region", region="north")
+    again = assistant.call("delete_region", region="no\u202ert\u200bh\x1b[2J")
+    expect(dialog.locator("dd pre").first).to_have_text("no⟨U+202E⟩rt⟨U+200B⟩h")
     expect(dialog.locator("dd")).to_contain_text(f"(was: west {HOSTILE})")
     decide(notebook, "Deny")
     assert "denied" in again.result(CALL_SECONDS)
